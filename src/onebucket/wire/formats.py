@@ -1,0 +1,292 @@
+"""Documents going out: the caller's choice of JSON, XML or YAML, and the bytes of each, JSONP included."""
+
+import io
+import re
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from enum import Enum
+from functools import lru_cache
+from math import isfinite
+from types import MappingProxyType
+from typing import TypeAlias, Union
+
+import msgspec
+from yaml import events
+
+from onebucket.wire import echo
+
+try:
+    from yaml.cyaml import CEmitter as Emitter  # type: ignore[attr-defined]  # the stubs do not re-export it
+except ImportError:  # a PyYAML that was built without libyaml: the same documents, more slowly
+    from yaml.emitter import Emitter  # type: ignore[assignment]
+
+Document: TypeAlias = Union["dict[str, Document]", "list[Document]", str, int, float, bool, None]
+
+
+class Format(Enum):
+    """What an answer may be written in."""
+
+    JSON = "json"
+    XML = "xml"
+    YAML = "yaml"
+
+
+CONTENT_TYPES: Mapping[Format, str] = MappingProxyType(
+    {
+        Format.JSON: "application/json; charset=utf-8",
+        Format.XML: "text/xml; charset=utf-8",
+        Format.YAML: "application/x-yaml; charset=utf-8",
+    }
+)
+JSONP_CONTENT_TYPE = "text/javascript; charset=utf-8"
+
+
+class UnknownFormat(ValueError):
+    """A `format` that is none of ours; its text is the whole answer (formats F2)."""
+
+    def __init__(self, value: str) -> None:
+        super().__init__(f"Invalid output format specified '{echo.shown(value)}'.")
+
+
+class BadCallback(ValueError):
+    """A `callback` that no script could have meant as a function's name (formats C2)."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "callback must be JavaScript names joined by dots, each perhaps followed by a number in square brackets, "
+            "without reserved words and at most 128 characters long"
+        )
+
+
+def chosen(values: Sequence[str]) -> Format:
+    """Choose the format from every `format` of the query, in order: the last decides, none means JSON.
+
+    Raises UnknownFormat for anything but exactly `json`, `xml` and `yaml`, empty included. Source: formats F1, F2.
+    """
+    if not values:
+        return Format.JSON
+
+    try:
+        return Format(values[-1])
+    except ValueError:
+        raise UnknownFormat(values[-1]) from None
+
+
+def encode(document: Document, format: Format) -> bytes:
+    """Write one document as UTF-8.
+
+    Raises ValueError for what the format cannot say: NaN and infinities in all of them, a lone surrogate in JSON and
+    YAML, a key that is no element name in XML; TypeError for what is no JSON value. Source: formats J1, X1-X3, Y1, Y2.
+    """
+    return _WRITERS[format](document)
+
+
+# --- JSON
+
+_PACKED_NAN = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]")  # MessagePack's mark of a float, then an exponent of ones only
+
+
+def _json(document: Document) -> bytes:
+    body = msgspec.json.encode(document)
+
+    if b"null" in body and _may_hide_nan(document):
+        _refuse_nan(document)
+
+    return body
+
+
+def _may_hide_nan(document: Document) -> bool:
+    # msgspec writes NaN as null in JSON, but as itself in MessagePack, and packing costs a quarter of a walk.
+    # A few strings and integers look alike: hence "may".
+    try:
+        return _PACKED_NAN.search(msgspec.msgpack.encode(document)) is not None
+    except OverflowError:  # an integer of more than 64 bits
+        return True
+
+
+def _refuse_nan(value: Document) -> None:
+    if isinstance(value, float):
+        _finite(value)
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            _refuse_nan(inner)
+
+
+def _finite(number: float) -> float:
+    if not isfinite(number):
+        raise ValueError("NaN and infinities are no JSON values")
+
+    return number
+
+
+# --- XML
+
+_ELEMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")  # every XML processor takes these, whatever edition it follows
+_UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # all that XML 1.0 leaves out
+
+
+def _xml(document: Document) -> bytes:
+    parts = ['<?xml version="1.0" encoding="utf-8"?>']
+    _write_element("response", document, parts.append)
+    text = "".join(parts)
+
+    # Our tags hold none of these, so the whole document is mended at once, and seldom.
+    if not text.isprintable():
+        text = _UNFIT.sub("\ufffd", text).replace("\r", "&#13;")
+
+    return text.encode()
+
+
+def _write_element(name: str, value: Document, put: Callable[[str], None]) -> None:
+    opening, closing = _tags(name)
+    if isinstance(value, str):
+        put(opening + _escaped(value) + closing)
+    elif isinstance(value, dict):
+        put(opening)
+        for key, member in value.items():
+            _write_element(key, member, put)
+        put(closing)
+    elif isinstance(value, list):
+        put(opening)
+        for item in value:
+            _write_element("resource", item, put)
+        put(closing)
+    elif value is None or isinstance(value, int):
+        put(f"{opening}{value}{closing}")
+    elif isinstance(value, float):
+        put(f"{opening}{Decimal(repr(_finite(value))):f}{closing}")
+    else:
+        raise TypeError(f"not a JSON value: {type(value).__name__}")
+
+
+@lru_cache(maxsize=1024)
+def _tags(name: str) -> tuple[str, str]:
+    if not _ELEMENT.fullmatch(name):
+        raise ValueError(f"not an element name: {name!r}")
+
+    return f"<{name}>", f"</{name}>"
+
+
+def _escaped(text: str) -> str:
+    if "&" in text:
+        text = text.replace("&", "&amp;")
+    if "<" in text:
+        text = text.replace("<", "&lt;")
+    if ">" in text:
+        text = text.replace(">", "&gt;")
+    return text
+
+
+# --- YAML
+
+# A string stays bare only if no loader of any YAML could take it for something else.
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./@-]*(?: [A-Za-z0-9][A-Za-z0-9_./@-]*)*")
+_YAML_WORDS = frozenset({"y", "yes", "n", "no", "true", "false", "on", "off", "null", "nan", "inf", "infinity"})
+_UNFOLDED = 2**31 - 1  # the widest line libyaml can count: nothing is ever folded
+
+_PLAINLY, _AS_STRING = (True, False), (False, True)
+_NULL = events.ScalarEvent(None, None, _PLAINLY, "null")
+_TRUE = events.ScalarEvent(None, None, _PLAINLY, "true")
+_FALSE = events.ScalarEvent(None, None, _PLAINLY, "false")
+_MAPPING = events.MappingStartEvent(None, None, True, flow_style=False)
+_MAPPING_END = events.MappingEndEvent()
+_SEQUENCE = events.SequenceStartEvent(None, None, True, flow_style=False)
+_SEQUENCE_END = events.SequenceEndEvent()
+
+
+def _yaml(document: Document) -> bytes:
+    stream = io.BytesIO()
+    emitter = Emitter(stream, width=_UNFOLDED, allow_unicode=True)
+
+    emitter.emit(events.StreamStartEvent(encoding="utf-8"))
+    emitter.emit(events.DocumentStartEvent(explicit=False))
+    _emit_node(document, emitter.emit)
+    emitter.emit(events.DocumentEndEvent(explicit=False))
+    emitter.emit(events.StreamEndEvent())
+    return stream.getvalue()
+
+
+def _emit_node(value: Document, emit: Callable[[events.Event], None]) -> None:
+    if isinstance(value, str):
+        emit(_string(value))
+    elif isinstance(value, dict):
+        emit(_MAPPING)
+        for key, member in value.items():
+            emit(_key(key))
+            _emit_node(member, emit)
+        emit(_MAPPING_END)
+    elif isinstance(value, list):
+        emit(_SEQUENCE)
+        for item in value:
+            _emit_node(item, emit)
+        emit(_SEQUENCE_END)
+    elif value is None:
+        emit(_NULL)
+    elif isinstance(value, bool):
+        emit(_TRUE if value else _FALSE)
+    elif isinstance(value, int):
+        emit(events.ScalarEvent(None, None, _PLAINLY, str(value)))
+    elif isinstance(value, float):
+        emit(events.ScalarEvent(None, None, _PLAINLY, _yaml_float(value)))
+    else:
+        raise TypeError(f"not a JSON value: {type(value).__name__}")
+
+
+def _string(text: str) -> events.ScalarEvent:
+    if _PLAIN.fullmatch(text) and text.lower() not in _YAML_WORDS:
+        return events.ScalarEvent(None, None, _PLAINLY, text)
+
+    return events.ScalarEvent(None, None, _AS_STRING, text, style='"')
+
+
+_key = lru_cache(maxsize=1024)(_string)
+
+
+def _yaml_float(number: float) -> str:
+    digits = repr(_finite(number))
+    # YAML 1.1 knows a float by its point: 1e-07 would come back as a string.
+    return digits if "." in digits else digits.replace("e", ".0e")
+
+
+_WRITERS: Mapping[Format, Callable[[Document], bytes]] = MappingProxyType(
+    {Format.JSON: _json, Format.XML: _xml, Format.YAML: _yaml}
+)
+
+
+# --- JSONP
+
+_IDENTIFIER = r"[A-Za-z_$][A-Za-z0-9_$]*"
+_CALLBACK = re.compile(rf"{_IDENTIFIER}(?:\[[0-9]+\])?(?:\.{_IDENTIFIER}(?:\[[0-9]+\])?)*")
+_CALLBACK_LIMIT = 128
+_RESERVED = re.compile(
+    "await|break|case|catch|class|const|continue|debugger|default|delete|do|else|enum|export|extends|false|finally|for|"
+    "function|if|implements|import|in|instanceof|interface|let|new|null|package|private|protected|public|return|static|"
+    "super|switch|this|throw|true|try|typeof|var|void|while|with|yield"
+)
+
+
+def callback(values: Sequence[str]) -> str | None:
+    """Choose the JSONP callback from every `callback` of the query, in order: the last decides, none means None.
+
+    Raises BadCallback for one that is empty, over-long or no dotted path of JavaScript names. Source: formats C2.
+    """
+    if not values:
+        return None
+
+    name = values[-1]
+    if len(name) > _CALLBACK_LIMIT or not _CALLBACK.fullmatch(name):
+        raise BadCallback
+    if any(_RESERVED.fullmatch(part) for part in re.split(r"[.\[]", name)):
+        raise BadCallback
+    return name
+
+
+def jsonp(callback: str, json_body: bytes) -> bytes:
+    """Wrap a JSON body into a call of a callback that has been checked (formats C3).
+
+    >>> jsonp("done", b"[]")
+    b'/**/done([]);'
+    """
+    # Scripts older than ES2019 end a line at these two, even inside a string.
+    safe = json_body.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
+    return b"/**/" + callback.encode("ascii") + b"(" + safe + b");"
