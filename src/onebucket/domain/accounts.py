@@ -1,0 +1,158 @@
+"""Accounts (people and teams), who is asking, and what usernames and e-mail addresses may look like."""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from onebucket.domain.refusals import Invalid
+from onebucket.domain.text import cleaned
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A person or a team: something that owns groups and repositories.
+
+    `id` is a UUID in lower case with hyphens, `aaid` what the API calls `account_id` (a number, a colon and a UUID;
+    None for teams), `nickname` None until somebody sets one.
+    """
+
+    id: str
+    username: str
+    display_name: str
+    aaid: str | None
+    nickname: str | None
+    is_team: bool
+    is_active: bool
+    site_admin: bool
+
+    @property
+    def first_name(self) -> str:
+        """The display name up to its first blank (spec 2)."""
+        return self.display_name.partition(" ")[0]
+
+    @property
+    def last_name(self) -> str:
+        """The display name after its first blank (spec 2)."""
+        return self.display_name.partition(" ")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Whoever asks: a person, or the operator at the command line of the server's own machine.
+
+    `scopes` limits what a credential may be used for; None means it is as good as the person. `credential` names it
+    for the journal: `password`, `token:<id>` or `operator`.
+    """
+
+    account: Account | None
+    credential: str
+    scopes: frozenset[str] | None = None
+
+    @property
+    def id(self) -> str | None:
+        """The asking person's account id; None for the operator."""
+        return self.account.id if self.account else None
+
+    @property
+    def name(self) -> str:
+        """The asker as the journal names him."""
+        return self.account.username if self.account else "operator"
+
+    @property
+    def runs_site(self) -> bool:
+        """Whether the asker may do what an administrator of any account may (spec 1.12)."""
+        return self.account is None or self.account.site_admin
+
+
+OPERATOR = Actor(account=None, credential="operator")
+
+# What each scope may be used for besides itself: writing holds reading, `team` is a synonym of `account` (spec 1.11).
+SCOPES: Mapping[str, frozenset[str]] = {
+    "account": frozenset(),
+    "account:write": frozenset({"account"}),
+    "team": frozenset({"account"}),
+    "team:write": frozenset({"account", "account:write"}),
+    "repository": frozenset(),
+    "repository:write": frozenset({"repository"}),
+    "repository:admin": frozenset({"repository", "repository:write"}),
+}
+
+
+def reach(scopes: frozenset[str]) -> frozenset[str]:
+    """Every scope that `scopes` are good for.
+
+    >>> sorted(reach(frozenset({"team:write"})))
+    ['account', 'account:write', 'team:write']
+    """
+    return scopes.union(*(SCOPES[scope] for scope in scopes))
+
+
+def scope_named(word: str) -> str:
+    """Check that `word` is one of the API's scopes. Raises Invalid."""
+    if word not in SCOPES:
+        raise Invalid(f"there is no scope {word[:64]!r}; the scopes are {', '.join(SCOPES)}")
+    return word
+
+
+_USERNAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,61}")
+UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+AAID = re.compile(r"[0-9]{1,18}:[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+def checked_username(name: str) -> str:
+    """Check a username: 1 to 62 ASCII letters, digits, `_`, `.` and `-`, that nothing else could be meant by.
+
+    Raises Invalid. A UUID is refused because an account can be named by its UUID (spec 1.2).
+    """
+    if not _USERNAME.fullmatch(name) or UUID.fullmatch(name):
+        raise Invalid(
+            f"{name[:64]!r} can't be a username: 1 to 62 letters, digits, '_', '.' and '-', starting with a letter, "
+            "a digit or '_'"
+        )
+    return name
+
+
+def username_key(name: str) -> str:
+    """The form in which two usernames are the same name: their case doesn't count.
+
+    >>> username_key("MokaFor")
+    'mokafor'
+    """
+    return name.lower()
+
+
+def display_name(name: str) -> str:
+    """Clean a display name: one line of 1 to 255 characters. Raises Invalid."""
+    return cleaned(name, what="the display name")
+
+
+_LOCAL = re.compile(r"[^\s@\"(),:;<>\[\\\]\x00-\x1f\x7f]{1,64}")
+_DOMAIN = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+
+
+def email_key(address: str) -> str:
+    """The normal form in which two e-mail addresses are the same address. Raises Invalid.
+
+    NFKC, lower case, the domain in its ASCII form (security.md: addresses that look alike). A domain whose ASCII form
+    does not read back as the same domain is refused: IDNA of 2003 folds letters that registries tell apart.
+
+    >>> email_key("Mina.Okafor@Example.ORG")
+    'mina.okafor@example.org'
+    """
+    if len(address) > 254:
+        raise Invalid("the e-mail address is longer than 254 characters")
+
+    local, at, domain = unicodedata.normalize("NFKC", address).lower().rpartition("@")
+    if not at or not _LOCAL.fullmatch(local) or local.startswith(".") or local.endswith(".") or ".." in local:
+        raise Invalid("that is not an e-mail address")
+
+    try:
+        spelled = domain.encode("idna").decode("ascii")
+        faithful = spelled.encode("ascii").decode("idna") == domain or spelled == domain
+    except UnicodeError:
+        raise Invalid("the domain of that e-mail address can't be written in ASCII") from None
+    if not faithful or not _DOMAIN.fullmatch(spelled):
+        raise Invalid("the domain of that e-mail address is not a domain name")
+
+    return f"{local}@{spelled}"

@@ -1,0 +1,35 @@
+"""The vocabulary of the journal: every change has one of these names."""
+
+from enum import Enum
+
+
+class Event(Enum):
+    """What happened; the value is what the journal and its readers see."""
+
+    USER_ADDED = "user.added"
+    USER_CHANGED = "user.changed"
+    USER_DISABLED = "user.disabled"
+    USER_ENABLED = "user.enabled"
+    PASSWORD_SET = "password.set"  # noqa: S105
+    EMAIL_ADDED = "email.added"
+    EMAIL_REMOVED = "email.removed"
+    TOKEN_ADDED = "token.added"  # noqa: S105
+    TOKEN_REVOKED = "token.revoked"  # noqa: S105
+    TEAM_ADDED = "team.added"
+    TEAM_CHANGED = "team.changed"
+    TEAM_DELETED = "team.deleted"
+    GROUP_ADDED = "group.added"
+    GROUP_CHANGED = "group.changed"
+    GROUP_DELETED = "group.deleted"
+    MEMBER_ADDED = "member.added"
+    MEMBER_REMOVED = "member.removed"
+    REPOSITORY_ADDED = "repository.added"
+    REPOSITORY_CHANGED = "repository.changed"
+    REPOSITORY_DELETED = "repository.deleted"
+    GROUP_PRIVILEGE_SET = "group-privilege.set"
+    GROUP_PRIVILEGE_REMOVED = "group-privilege.removed"
+    PRIVILEGE_SET = "privilege.set"
+    PRIVILEGE_REMOVED = "privilege.removed"
+    INVITATION_ADDED = "invitation.added"
+    INVITATION_CHANGED = "invitation.changed"
+    INVITATION_WITHDRAWN = "invitation.withdrawn"

@@ -1,0 +1,91 @@
+"""May I? One table: for everything that can be wanted, the rule that answers."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+
+class To(Enum):
+    """What somebody wants a thing for."""
+
+    LIST_GROUPS = "list the account's groups"
+    SEE_GROUP = "see the group"
+    CREATE_GROUP = "create groups in the account"
+    CHANGE_GROUP = "change the group"
+    DELETE_GROUP = "delete the group"
+    ADD_MEMBER = "add members to the group"
+    REMOVE_MEMBER = "remove this member from the group"
+    SET_ACCOUNT_PRIVILEGE = "say what the group may do with the account"
+    ADD_REPOSITORY = "add repositories to the account"
+    CHANGE_REPOSITORY = "change the repository"
+    DELETE_REPOSITORY = "delete the repository"
+    GRANT_PRIVILEGE = "say who may do what on the repository"
+    INVITE = "invite people to the account"
+    READ_JOURNAL = "read the account's journal"
+    RUN_SITE = "manage the accounts of this server"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the asker is to an account, and to the group and the member of it that are meant.
+
+    `administers` holds for the owner of a personal account, for members of a group whose account privilege is `admin`,
+    and for whoever runs the site (spec 1.12).
+    """
+
+    runs_site: bool = False
+    administers: bool = False
+    in_account: bool = False
+    in_group: bool = False
+    is_himself: bool = False
+
+
+Rule = Callable[[Standing], bool]
+
+
+def _administrators(standing: Standing) -> bool:
+    return standing.administers
+
+
+def _administrators_and_everyone_in_the_account(standing: Standing) -> bool:
+    return standing.administers or standing.in_account
+
+
+def _administrators_and_members_of_the_group(standing: Standing) -> bool:
+    return standing.administers or standing.in_group
+
+
+def _administrators_and_himself(standing: Standing) -> bool:
+    return standing.administers or standing.is_himself
+
+
+def _whoever_runs_the_site(standing: Standing) -> bool:
+    return standing.runs_site
+
+
+RULES: Mapping[To, Rule] = {
+    To.LIST_GROUPS: _administrators_and_everyone_in_the_account,
+    To.SEE_GROUP: _administrators_and_members_of_the_group,
+    To.CREATE_GROUP: _administrators,
+    To.CHANGE_GROUP: _administrators,
+    To.DELETE_GROUP: _administrators,
+    To.ADD_MEMBER: _administrators,
+    To.REMOVE_MEMBER: _administrators_and_himself,
+    To.SET_ACCOUNT_PRIVILEGE: _administrators,
+    To.ADD_REPOSITORY: _administrators,
+    To.CHANGE_REPOSITORY: _administrators,
+    To.DELETE_REPOSITORY: _administrators,
+    To.GRANT_PRIVILEGE: _administrators,
+    To.INVITE: _administrators,
+    To.READ_JOURNAL: _administrators,
+    To.RUN_SITE: _whoever_runs_the_site,
+}
+
+
+def may(standing: Standing, to: To) -> bool:
+    """Whether somebody of that standing may do `to`.
+
+    >>> may(Standing(in_group=True), To.SEE_GROUP), may(Standing(in_group=True), To.DELETE_GROUP)
+    (True, False)
+    """
+    return RULES[to](standing)

@@ -1,0 +1,85 @@
+"""Every way of saying no: each names a fact and carries a sentence that may be shown to whoever asked."""
+
+from collections.abc import Iterable
+
+
+class Refusal(Exception):
+    """Something asked for is not done. `sentence` is lower case, without a full stop, and holds no secret."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+class Unauthenticated(Refusal):
+    """Nobody proved who is asking."""
+
+    def __init__(self, sentence: str = "no valid credentials", *, bearer: bool = False) -> None:
+        super().__init__(sentence)
+        self.bearer = bearer
+
+
+class Overloaded(Refusal):
+    """Too much of this at once; the same may be asked again after `retry_after` seconds."""
+
+    def __init__(self, sentence: str, *, retry_after: int) -> None:
+        super().__init__(sentence)
+        self.retry_after = retry_after
+
+
+class Forbidden(Refusal):
+    """The asker is known, and this is not his to do."""
+
+
+class LacksScope(Forbidden):
+    """The credential in use was made for less than this (formats E3)."""
+
+    def __init__(self, *, required: Iterable[str], granted: Iterable[str]) -> None:
+        super().__init__("the credentials lack a required scope")
+        self.required = sorted(required)
+        self.granted = sorted(granted)
+
+
+class NotFound(Refusal):
+    """There is no such thing, or none that the asker may know of."""
+
+
+class NoSuchGroup(NotFound):
+    """The account has no group of that slug (spec G4)."""
+
+    def __init__(self) -> None:
+        super().__init__("No Group matches the given query.")
+
+
+class Gone(Refusal):
+    """There was such a thing, and it will not come back."""
+
+
+class Invalid(Refusal):
+    """What was asked for cannot be meant that way."""
+
+
+class UnknownEmail(Invalid):
+    """No person has that e-mail address (spec G9)."""
+
+    def __init__(self) -> None:
+        super().__init__("No user with validated email address")
+
+
+class LastAdministrator(Invalid):
+    """A team would be left with nobody to administer it (spec 1.12)."""
+
+
+class Conflict(Refusal):
+    """It is already there, or somebody was quicker."""
+
+
+class AlreadyMember(Conflict):
+    """The person is in that group already (spec G9)."""
+
+    def __init__(self) -> None:
+        super().__init__("the person is a member of that group already")
+
+
+class GroupExists(Conflict):
+    """Another group of the account has that slug (spec 1.4)."""

@@ -1,0 +1,47 @@
+"""Repositories: what privileges are about; their slugs and names."""
+
+import re
+from dataclasses import dataclass, field
+
+from onebucket.domain.privileges import Level
+from onebucket.domain.refusals import Invalid
+from onebucket.domain.text import cleaned
+
+_SLUG = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A repository of an account; nothing of its content is kept here."""
+
+    account_id: str
+    id: str
+    slug: str
+    name: str
+    is_private: bool = True
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Grants:
+    """What is set on one repository: for groups by slug (`NONE` overrides a default), for people by username."""
+
+    groups: dict[str, Level] = field(default_factory=dict)
+    people: dict[str, Level] = field(default_factory=dict)
+
+
+def checked_slug(slug: str) -> str:
+    """Check a repository's slug: 1 to 100 ASCII letters, digits, `_`, `.` and `-`; case counts. Raises Invalid."""
+    if not _SLUG.fullmatch(slug) or slug in (".", ".."):
+        raise Invalid(f"{slug[:64]!r} can't be a repository slug: 1 to 100 letters, digits, '_', '.' and '-'")
+    return slug
+
+
+def name_of(value: str) -> str:
+    """Clean a repository's name. Raises Invalid."""
+    return cleaned(value, what="the repository's name")
+
+
+def description_of(value: str) -> str:
+    """Clean a repository's description, which may be empty. Raises Invalid."""
+    return cleaned(value, what="the description", longest=2000, empty=True)
