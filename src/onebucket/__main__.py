@@ -1,0 +1,5 @@
+"""`python -m onebucket`."""
+
+from onebucket.cli import main
+
+main()

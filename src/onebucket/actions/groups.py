@@ -1,0 +1,216 @@
+"""Groups and their members: listing, making, changing and deleting them."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from onebucket.actions import access
+from onebucket.actions.work import Work
+from onebucket.domain import consequences
+from onebucket.domain import groups as domain
+from onebucket.domain.accounts import Account
+from onebucket.domain.events import Event
+from onebucket.domain.groups import AccountPrivilege, Group, Roster
+from onebucket.domain.policy import To
+from onebucket.domain.privileges import Level
+from onebucket.domain.refusals import AlreadyMember, Forbidden, NotFound
+from onebucket.domain.text import shown
+from onebucket.store import accounts, groups, invitations, privileges
+from onebucket.store.journal import Facts
+
+
+def everywhere(work: Work, *, members: bool) -> list[Roster]:
+    """Every group that the actor administers or is in (spec G1)."""
+    if work.actor.runs_site:
+        return groups.rosters(work.tx, members=members)
+    return groups.rosters(work.tx, person_id=work.actor.id, members=members)
+
+
+def among(work: Work, names: Iterable[tuple[str, str]], *, members: bool) -> list[Roster]:
+    """The groups named by (account, slug) that the actor administers or is in; others are left out (spec G1)."""
+    found: dict[str, Roster] = {}
+    for account_name, slug in names:
+        try:
+            owner, group = access.group(work, account_name, slug, to=To.SEE_GROUP)
+        except (NotFound, Forbidden):
+            continue
+        if group.id not in found:
+            found[group.id] = _roster(work, owner, group, members=members)
+    return sorted(found.values(), key=lambda roster: (roster.owner.username.lower(), roster.group.slug))
+
+
+def of_account(work: Work, account_name: str, *, members: bool) -> list[Roster]:
+    """The account's groups: all for an administrator, those he is in for a member (spec G2)."""
+    owner = access.account(work, account_name, to=To.LIST_GROUPS)
+    person_id = None if access.administers(work, owner) else work.actor.id
+    return groups.rosters(work.tx, account_id=owner.id, person_id=person_id, members=members)
+
+
+def read(work: Work, account_name: str, slug: str, *, members: bool) -> Roster:
+    """One group (spec G4)."""
+    owner, group = access.group(work, account_name, slug, to=To.SEE_GROUP)
+    return _roster(work, owner, group, members=members)
+
+
+def _roster(work: Work, owner: Account, group: Group, *, members: bool) -> Roster:
+    return Roster(group, owner, groups.members(work.tx, group) if members else None)
+
+
+def create(
+    work: Work,
+    account_name: str,
+    *,
+    name: str,
+    permission: Level = Level.NONE,
+    auto_add: bool = False,
+    email_forwarding_disabled: bool = False,
+) -> Roster:
+    """Make a group without members; its slug follows from its name (spec G3). Raises Invalid, GroupExists."""
+    owner = access.account(work, account_name, to=To.CREATE_GROUP)
+    name = domain.name_of(name)
+    group = Group(
+        account_id=owner.id,
+        id=work.new_id(),
+        name=name,
+        slug=domain.slug_of(name),
+        permission=permission or None,
+        auto_add=auto_add,
+        email_forwarding_disabled=email_forwarding_disabled,
+    )
+
+    groups.add(work.tx, group, at=work.at)
+
+    work.tell(Event.GROUP_ADDED, owner, group.slug, after=_facts(group))
+    return Roster(group, owner, ())
+
+
+def change(
+    work: Work,
+    account_name: str,
+    slug: str,
+    *,
+    name: str | None = None,
+    permission: Level | None = None,
+    auto_add: bool | None = None,
+    email_forwarding_disabled: bool | None = None,
+) -> Roster:
+    """Change what is given of a group; `Level.NONE` clears its permission (spec G5). Raises Invalid, GroupExists.
+
+    A new name makes a new slug, and the old one stops resolving (spec 1.4).
+    """
+    owner, before = access.group(work, account_name, slug, to=To.CHANGE_GROUP)
+    after = before
+    if name is not None:
+        cleaned = domain.name_of(name)
+        after = replace(after, name=cleaned, slug=domain.slug_of(cleaned))
+    if permission is not None:
+        after = replace(after, permission=permission or None)
+    if auto_add is not None:
+        after = replace(after, auto_add=auto_add)
+    if email_forwarding_disabled is not None:
+        after = replace(after, email_forwarding_disabled=email_forwarding_disabled)
+
+    _store(work, owner, before, after)
+
+    return _roster(work, owner, after, members=True)
+
+
+def set_account_privilege(work: Work, account_name: str, slug: str, privilege: AccountPrivilege | None) -> None:
+    """Say what a group may do with the account that owns it (spec 1.12). Raises LastAdministrator."""
+    owner, before = access.group(work, account_name, slug, to=To.SET_ACCOUNT_PRIVILEGE)
+    if privilege is not AccountPrivilege.ADMIN:
+        _keep_administrator(work, owner, before, deed=f"take its privilege from {before.slug}")
+
+    _store(work, owner, before, replace(before, account_privilege=privilege))
+
+
+def _store(work: Work, owner: Account, before: Group, after: Group) -> None:
+    if after == before:
+        return
+    groups.change(work.tx, after)
+    work.tell(Event.GROUP_CHANGED, owner, before.slug, before=_facts(before), after=_facts(after))
+
+
+def delete(work: Work, account_name: str, slug: str) -> None:
+    """Delete a group with its memberships and privileges; pending invitations lose it, and vanish when no group is
+    left in them (spec G6). Raises LastAdministrator.
+    """
+    owner, group = access.group(work, account_name, slug, to=To.DELETE_GROUP)
+    _keep_administrator(work, owner, group, deed=f"delete {group.slug}")
+
+    lost = _facts(group) | {
+        "members": [member.username for member in groups.members(work.tx, group)],
+        "privileges": {
+            repository: level.word for repository, level in privileges.of_group(work.tx, owner.id, group.id).items()
+        },
+    }
+    for invitation in invitations.leave_out_group(work.tx, owner.id, group.id, group.slug):
+        event = Event.INVITATION_CHANGED if invitation.groups else Event.INVITATION_WITHDRAWN
+        if not invitation.groups:
+            invitations.remove(work.tx, invitation)
+        before = {"groups": sorted((*invitation.groups, group.slug))}
+        work.tell(event, owner, invitation.email, before=before, after={"groups": sorted(invitation.groups)})
+    privileges.remove_of_group(work.tx, owner.id, group.id)
+    groups.delete_group(work.tx, group)
+
+    work.tell(Event.GROUP_DELETED, owner, group.slug, before=lost)
+
+
+def members(work: Work, account_name: str, slug: str) -> tuple[Account, ...]:
+    """A group's members, in the order they were added (spec G7)."""
+    _, group = access.group(work, account_name, slug, to=To.SEE_GROUP)
+    return groups.members(work.tx, group)
+
+
+def member(work: Work, account_name: str, slug: str, name: str) -> Account:
+    """One member of a group (spec G8). Raises NotFound when `name` isn't in it."""
+    _, group = access.group(work, account_name, slug, to=To.SEE_GROUP)
+    return _member(work, group, name)
+
+
+def _member(work: Work, group: Group, name: str) -> Account:
+    person = accounts.named(work.tx, name)
+    if person is None or not groups.is_member(work.tx, group, person.id):
+        raise NotFound(f"{shown(name)} is not a member of {group.slug}")
+    return person
+
+
+def add_member(work: Work, account_name: str, slug: str, name: str) -> Account:
+    """Put a person into a group (spec G9). Raises AlreadyMember, UnknownEmail, NotFound, Invalid for a team."""
+    owner, group = access.group(work, account_name, slug, to=To.ADD_MEMBER)
+    person = access.person(work, name)
+
+    if not groups.add_member(work.tx, group, person.id, by=work.actor.id, at=work.instant()):
+        raise AlreadyMember
+
+    work.tell(Event.MEMBER_ADDED, owner, group.slug, after={"member": person.username, "id": person.id})
+    return person
+
+
+def remove_member(work: Work, account_name: str, slug: str, name: str) -> None:
+    """Take a person out of a group (spec G10). Raises NotFound, LastAdministrator."""
+    owner, group = access.group(work, account_name, slug, to=To.REMOVE_MEMBER, member=name)
+    person = _member(work, group, name)
+    _keep_administrator(work, owner, group, deed=f"remove {person.username} from {group.slug}", person=person)
+
+    groups.remove_member(work.tx, group, person.id)
+
+    work.tell(Event.MEMBER_REMOVED, owner, group.slug, before={"member": person.username, "id": person.id})
+
+
+def _keep_administrator(work: Work, owner: Account, group: Group, *, deed: str, person: Account | None = None) -> None:
+    if owner.is_team and group.account_privilege is AccountPrivilege.ADMIN:
+        others = groups.administrators_without(
+            work.tx, owner.id, group_id=group.id, person_id=person.id if person else None
+        )
+        consequences.keep_administrator(others=others, deed=deed)
+
+
+def _facts(group: Group) -> Facts:
+    return {
+        "name": group.name,
+        "slug": group.slug,
+        "permission": group.permission.word if group.permission else None,
+        "auto_add": group.auto_add,
+        "email_forwarding_disabled": group.email_forwarding_disabled,
+        "account_privilege": group.account_privilege.value if group.account_privilege else None,
+    }

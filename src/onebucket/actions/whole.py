@@ -1,0 +1,47 @@
+"""Everything of an account at once, for whoever carries it elsewhere."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from onebucket.actions import access
+from onebucket.actions.work import Work
+from onebucket.domain.accounts import Account
+from onebucket.domain.groups import Roster
+from onebucket.domain.invitations import Invitation
+from onebucket.domain.policy import To
+from onebucket.domain.repositories import Grants, Repository
+from onebucket.store import accounts, groups, invitations, privileges, repositories
+from onebucket.store.accounts import Email
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """An account and all that is its own; `grants` by repository slug."""
+
+    account: Account
+    emails: tuple[Email, ...]
+    password_hash: str | None
+    rosters: list[Roster]
+    repositories: list[Repository]
+    grants: Mapping[str, Grants]
+    invitations: list[Invitation]
+
+
+def everyone(work: Work) -> list[Account]:
+    """Every person and every team, by username."""
+    access.site(work)
+    return accounts.everyone(work.tx)
+
+
+def of(work: Work, name: str) -> Whole:
+    """All there is of one account."""
+    account = access.account(work, name, to=To.RUN_SITE)
+    return Whole(
+        account=account,
+        emails=tuple(accounts.emails_of(work.tx, account.id)),
+        password_hash=accounts.password_hash(work.tx, account.id),
+        rosters=groups.rosters(work.tx, account_id=account.id),
+        repositories=repositories.of_account(work.tx, account.id),
+        grants=privileges.grants(work.tx, account.id),
+        invitations=invitations.of_account(work.tx, account.id),
+    )

@@ -1,0 +1,297 @@
+"""`user`, `team`, `repo` and `token`."""
+
+from typing import Annotated
+
+import typer
+
+from onebucket import hashing
+from onebucket.actions import accounts, repositories
+from onebucket.cli import common
+from onebucket.cli.common import DatabaseOption, DataOption, JsonOption, Mistake, PasswordOption
+from onebucket.domain.accounts import SCOPES
+
+user = typer.Typer(help="People: add, disable, enable, password, list.", no_args_is_help=True)
+team = typer.Typer(help="Teams: add, rename, delete, list.", no_args_is_help=True)
+repo = typer.Typer(help="Repositories: add, delete, list.", no_args_is_help=True)
+token = typer.Typer(help="App passwords: add, list, revoke.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Username, e-mail address, UUID or account_id")]
+DisplayName = Annotated[str, typer.Option("--display-name", metavar="D", help="The name in full", show_default=False)]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
+
+
+@user.command("add")
+def add_user(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The username")],
+    email: Annotated[str, typer.Option("--email", metavar="E", help="Counts as validated", show_default=False)],
+    display_name: DisplayName = "",
+    admin: Annotated[bool, typer.Option("--admin", help="Make a site administrator.")] = False,
+    password_stdin: PasswordOption = False,
+    database: DatabaseOption = "",
+    data: DataOption = "",
+) -> None:
+    """Add a person. Asks for a password at a terminal; without one the person can't sign in yet."""
+    password = common.new_password(password_stdin, needed=password_stdin)
+    with common.changing(database, data) as work:
+        added = accounts.add_user(
+            work,
+            name,
+            email=email,
+            display_name=display_name or None,
+            password_hash=hashing.password_hash(password) if password else None,
+            site_admin=admin,
+        )
+    common.show(f"added {added.username}" + ("" if password else ", without a password"))
+
+
+@user.command("disable")
+def disable_user(name: Name, database: DatabaseOption = "", data: DataOption = "") -> None:
+    """Let a person do nothing any more, from the next request on; memberships stay for when he is enabled again."""
+    with common.changing(database, data) as work:
+        person, orphaned = accounts.set_active(work, name, False)
+    common.show(f"disabled {person.username}")
+    for orphan in orphaned:
+        common.show(f"warning: the team {orphan} has no active administrator now")
+
+
+@user.command("enable")
+def enable_user(name: Name, database: DatabaseOption = "", data: DataOption = "") -> None:
+    """Let a disabled person in again."""
+    with common.changing(database, data) as work:
+        person, _ = accounts.set_active(work, name, True)
+    common.show(f"enabled {person.username}")
+
+
+@user.command("password")
+def set_password(
+    name: Name, password_stdin: PasswordOption = False, database: DatabaseOption = "", data: DataOption = ""
+) -> None:
+    """Set a person's password; the old one ends at once."""
+    hash = hashing.password_hash(common.new_password(password_stdin, needed=True) or "")
+    with common.changing(database, data) as work:
+        person = accounts.set_password(work, name, hash)
+    common.show(f"set the password of {person.username}")
+
+
+@user.command("list")
+def list_users(json: JsonOption = False, database: DatabaseOption = "", data: DataOption = "") -> None:
+    """List people."""
+    with common.looking(database, data) as work:
+        people = accounts.people(work)
+    rows = [
+        {
+            "username": person.account.username,
+            "display_name": person.account.display_name,
+            "emails": [email.address for email in person.emails],
+            "uuid": f"{{{person.account.id}}}",
+            "account_id": person.account.aaid,
+            "is_active": person.account.is_active,
+            "site_admin": person.account.site_admin,
+            "has_password": person.has_password,
+        }
+        for person in people
+    ]
+    if json:
+        common.show_json(rows)
+        return
+    marks = {
+        "is_active": ("", "disabled"),
+        "site_admin": ("site administrator", ""),
+        "has_password": ("", "no password"),
+    }
+    common.show_table(
+        ["USERNAME", "NAME", "E-MAIL", ""],
+        [
+            [
+                str(row["username"]),
+                str(row["display_name"]),
+                person.emails[0].address if person.emails else "-",
+                ", ".join(filter(None, (marks[key][0 if row[key] else 1] for key in marks))),
+            ]
+            for row, person in zip(rows, people, strict=True)
+        ],
+    )
+
+
+@team.command("add")
+def add_team(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The team's username")],
+    admin: Annotated[str, typer.Option("--admin", metavar="USER", help="Its first administrator", show_default=False)],
+    display_name: DisplayName = "",
+    database: DatabaseOption = "",
+    data: DataOption = "",
+) -> None:
+    """Add a team with the groups `administrators` and `developers`."""
+    with common.changing(database, data) as work:
+        added = accounts.add_team(work, name, display_name=display_name or None, administrator=admin)
+    common.show(f"added the team {added.username}")
+
+
+@team.command("rename")
+def rename_team(
+    name: Name,
+    new_name: Annotated[str, typer.Argument(metavar="NEW", help="The new username")],
+    database: DatabaseOption = "",
+    data: DataOption = "",
+) -> None:
+    """Give a team another username; the old one stops resolving."""
+    with common.changing(database, data) as work:
+        renamed = accounts.change_team(work, name, username=new_name)
+    common.show(f"renamed {name} to {renamed.username}")
+
+
+@team.command("delete")
+def delete_team(name: Name, yes: Yes = False, database: DatabaseOption = "", data: DataOption = "") -> None:
+    """Delete a team with its groups, repositories, privileges and invitations; its journal stays."""
+    if not common.confirmed(f"Delete the team {name} and everything in it?", yes=yes):
+        raise Mistake("nothing was deleted")
+    with common.changing(database, data) as work:
+        deleted = accounts.delete_team(work, name)
+    common.show(f"deleted the team {deleted.username}")
+
+
+@team.command("list")
+def list_teams(json: JsonOption = False, database: DatabaseOption = "", data: DataOption = "") -> None:
+    """List teams."""
+    with common.looking(database, data) as work:
+        teams = accounts.teams(work)
+    if json:
+        common.show_json(
+            [{"username": team.username, "display_name": team.display_name, "uuid": f"{{{team.id}}}"} for team in teams]
+        )
+        return
+    common.show_table(["USERNAME", "NAME"], [[team.username, team.display_name] for team in teams])
+
+
+Path = Annotated[str, typer.Argument(metavar="TEAM/SLUG", help="The account and the repository's slug")]
+
+
+@repo.command("add")
+def add_repository(
+    path: Path,
+    public: Annotated[bool, typer.Option("--public", help="Everybody may read it.")] = False,
+    name: Annotated[str, typer.Option("--name", metavar="N", help="The name in full", show_default=False)] = "",
+    database: DatabaseOption = "",
+    data: DataOption = "",
+) -> None:
+    """Add a repository, private unless told otherwise."""
+    account, slug = _parts(path)
+    with common.changing(database, data) as work:
+        added = repositories.add(work, account, slug, name=name or None, is_private=not public)
+    common.show(f"added the {'private' if added.is_private else 'public'} repository {account}/{added.slug}")
+
+
+@repo.command("delete")
+def delete_repository(path: Path, yes: Yes = False, database: DatabaseOption = "", data: DataOption = "") -> None:
+    """Delete a repository, with everything that was set on it."""
+    account, slug = _parts(path)
+    if not common.confirmed(f"Delete the repository {path}?", yes=yes):
+        raise Mistake("nothing was deleted")
+    with common.changing(database, data) as work:
+        repositories.delete(work, account, slug)
+    common.show(f"deleted the repository {path}")
+
+
+@repo.command("list")
+def list_repositories(
+    account: Annotated[str, typer.Argument(metavar="[TEAM]", help="Of this account only", show_default=False)] = "",
+    json: JsonOption = False,
+    database: DatabaseOption = "",
+    data: DataOption = "",
+) -> None:
+    """List repositories."""
+    with common.looking(database, data) as work:
+        names = [account] if account else accounts.owners(work)
+        found = [(name, repository) for name in names for repository in repositories.of_account(work, name)]
+    if json:
+        common.show_json(
+            [{"path": f"{name}/{each.slug}", "name": each.name, "is_private": each.is_private} for name, each in found]
+        )
+        return
+    common.show_table(
+        ["REPOSITORY", "NAME", ""],
+        [[f"{name}/{each.slug}", each.name, "" if each.is_private else "public"] for name, each in found],
+    )
+
+
+def _parts(path: str) -> tuple[str, str]:
+    account, slash, slug = path.partition("/")
+    if not (account and slash and slug):
+        raise Mistake(f"{path!r} is not TEAM/SLUG")
+    return account, slug
+
+
+@token.command("add")
+def add_token(
+    person: Annotated[str, typer.Argument(metavar="USER", help="Whom it speaks for")],
+    scope: Annotated[
+        list[str] | None, typer.Option("--scope", help=f"{', '.join(SCOPES)}; may be repeated. Without any: account.")
+    ] = None,
+    label: Annotated[str, typer.Option("--label", metavar="L", help="What it is for", show_default=False)] = "",
+    expires: Annotated[str, typer.Option("--expires", metavar="90d", help="A span or a date", show_default=False)] = "",
+    json: JsonOption = False,
+    database: DatabaseOption = "",
+    data: DataOption = "",
+) -> None:
+    """Make an app password: used in place of the password, or as a Bearer token. It is printed once."""
+    secret = hashing.new_secret()
+    with common.changing(database, data) as work:
+        made = accounts.add_token(
+            work,
+            person,
+            secret_hash=hashing.secret_hash(secret),
+            scopes=frozenset(scope or ["account"]),
+            label=label,
+            expires_at=common.moment(expires, now=work.at, ahead=True) if expires else None,
+        )
+    scopes = sorted(made.scopes)
+    if json:
+        common.show_json({"id": made.id, "secret": secret, "label": made.label, "scopes": scopes})
+        return
+    common.show(secret)
+    only_reads = (
+        "" if any(":" in each for each in scopes) else " (reading only; --scope account:write lets it change groups)"
+    )
+    typer.echo(f"id {made.id[:8]}, scopes: {', '.join(scopes)}{only_reads}. It is not shown again.", err=True)
+
+
+@token.command("list")
+def list_tokens(
+    person: Annotated[str, typer.Argument(metavar="USER", help="Whose")],
+    json: JsonOption = False,
+    database: DatabaseOption = "",
+    data: DataOption = "",
+) -> None:
+    """List a person's app passwords, without the secrets, which nobody has."""
+    with common.looking(database, data) as work:
+        found = accounts.tokens(work, person)
+    rows = [
+        {
+            "id": each.id,
+            "label": each.label,
+            "scopes": sorted(each.scopes),
+            "created_at": each.created_at.isoformat(timespec="seconds"),
+            "expires_at": each.expires_at.isoformat(timespec="seconds") if each.expires_at else None,
+        }
+        for each in found
+    ]
+    if json:
+        common.show_json(rows)
+        return
+    common.show_table(
+        ["ID", "LABEL", "SCOPES", "EXPIRES"],
+        [[each.id[:8], each.label, " ".join(sorted(each.scopes)), str(row["expires_at"] or "never")]
+         for each, row in zip(found, rows, strict=True)],
+    )  # fmt: skip
+
+
+@token.command("revoke")
+def revoke_token(
+    id: Annotated[str, typer.Argument(metavar="ID", help="As `token list` shows it")],
+    database: DatabaseOption = "",
+    data: DataOption = "",
+) -> None:
+    """End an app password; the next request with it is refused."""
+    with common.changing(database, data) as work:
+        revoked = accounts.revoke_token(work, id)
+    common.show(f"revoked {revoked.id[:8]} {revoked.label}".rstrip())

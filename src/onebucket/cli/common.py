@@ -1,0 +1,155 @@
+"""What commands share: the settings and the database they work on, asking, and showing."""
+
+import json
+import sys
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+
+from onebucket import settings as settings_module
+from onebucket.actions.work import Work
+from onebucket.domain.accounts import OPERATOR
+from onebucket.domain.refusals import Refusal
+from onebucket.settings import Misconfigured, Settings
+from onebucket.store import database, schema
+from onebucket.store.database import Database, Unavailable, Unusable
+
+DatabaseOption = Annotated[
+    str, typer.Option("--database", metavar="URL", help="sqlite:///PATH", show_default=False, rich_help_panel="Where")
+]
+DataOption = Annotated[
+    str, typer.Option("--data", metavar="DIR", help="The data folder", show_default=False, rich_help_panel="Where")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs to read.")]
+PasswordOption = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
+
+
+class Mistake(Exception):
+    """What was asked for can't be done; the sentence says why."""
+
+
+def mistakes() -> tuple[type[Exception], ...]:
+    """What is told in one sentence, without a traceback."""
+    kinds: list[type[Exception]] = [Refusal, Mistake, Misconfigured, Unusable, Unavailable]
+    for module, name in (
+        ("onebucket.transfer.document", "Unreadable"),
+        ("onebucket.transfer.peribolos", "Unreadable"),
+        ("onebucket.http.server", "CannotListen"),
+    ):
+        # Only what has been loaded can have raised anything.
+        kind = getattr(sys.modules.get(module), name, None)
+        if kind is not None:
+            kinds.append(kind)
+    return tuple(kinds)
+
+
+def settings(database: str, data: str, **given: str) -> Settings:
+    """The settings that a command runs under."""
+    return settings_module.load(given={"database": database, "data": data, **given})
+
+
+@contextmanager
+def opened(chosen: Settings) -> Iterator[Database]:
+    """The database, up to date."""
+    opened = database.at(chosen.database)
+    try:
+        schema.bring_up_to_date(opened)
+        yield opened
+    finally:
+        opened.close()
+
+
+@contextmanager
+def changing(database: str, data: str) -> Iterator[Work]:
+    """The operator's work, committed at the end; a refusal undoes all of it."""
+    with opened(settings(database, data)) as store, store.writing() as tx:
+        yield work(tx)
+
+
+@contextmanager
+def looking(database: str, data: str) -> Iterator[Work]:
+    """The operator's work, where nothing is changed."""
+    with opened(settings(database, data)) as store, store.reading() as tx:
+        yield work(tx)
+
+
+def work(tx: database.Transaction) -> Work:
+    """The operator's work in a transaction."""
+    return Work(OPERATOR, tx, datetime.now(UTC), f"cli-{uuid.uuid4().hex[:12]}", lambda: str(uuid.uuid4()))
+
+
+def new_password(from_stdin: bool, *, needed: bool) -> str | None:
+    """A password from standard input or, twice, from the person at the terminal. Raises Mistake."""
+    if from_stdin:
+        password = sys.stdin.readline().rstrip("\r\n")
+    elif sys.stdin.isatty():
+        hint = "Password" if needed else "Password (empty: none for now)"
+        password = typer.prompt(hint, hide_input=True, default=None if needed else "", show_default=False)
+        if password and password != typer.prompt("Once more", hide_input=True):
+            raise Mistake("the two passwords are not the same")
+    elif needed:
+        raise Mistake("nobody is there to ask for a password: give it with --password-stdin")
+    else:
+        return None
+    if needed and not password:
+        raise Mistake("the password is empty")
+    return password or None
+
+
+def confirmed(question: str, *, yes: bool) -> bool:
+    """Whether to go on: asked of whoever is at the terminal, taken for granted elsewhere and with --yes."""
+    if yes or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return True
+    return typer.confirm(question)
+
+
+def show(text: str = "") -> None:
+    """Print a line for people."""
+    typer.echo(text)
+
+
+def show_json(value: Any) -> None:
+    """Print JSON for programs."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def show_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows under their heads, in columns."""
+    widths = [max(len(row[column]) for row in [heads, *rows]) for column in range(len(heads))]
+    for row in [heads, *rows]:
+        show("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def moment(text: str, *, now: datetime, ahead: bool) -> datetime:
+    """A moment given as a date, a date and time (UTC unless it says otherwise), or a span such as `90d`, `12h`.
+
+    A span counts from `now`, into the future where `ahead`. Raises Mistake.
+    """
+    units = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+    if text[:-1].isdigit() and text[-1:] in units:
+        span = timedelta(**{units[text[-1]]: int(text[:-1])})
+        return now + span if ahead else now - span
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        raise Mistake(f"{text!r} is neither a date like 2026-03-04, nor a span like 90d or 12h") from None
+    return read if read.tzinfo else read.replace(tzinfo=UTC)
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show how far long work has come, on a terminal; nothing elsewhere. Yields what to call with (done, of)."""
+    if not sys.stderr.isatty():
+        yield lambda done, of: None
+        return
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of)

@@ -1,0 +1,83 @@
+"""What `doctor` looks at: each finding says what is so and, where it is wrong, how to mend it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from onebucket.actions import accounts, journal
+from onebucket.cli import common
+from onebucket.settings import Settings
+from onebucket.store import database, schema
+from onebucket.store.database import Database, Unavailable, Unusable
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    ok: bool
+    what: str
+    mend: str = ""
+
+
+def findings(chosen: Settings) -> Iterator[Finding]:
+    """Look at everything, in the order in which to mend it."""
+    yield from _settings(chosen)
+    try:
+        opened = database.at(chosen.database, make=False)
+    except Unusable as error:
+        yield Finding(
+            False, str(error), "It is made by the first `onebucket serve`, or by any command that adds something."
+        )
+        return
+    try:
+        yield from _database(opened)
+    except (Unusable, Unavailable) as error:
+        yield Finding(False, str(error), "Restore a backup into a new folder: onebucket restore FILE --data DIR")
+    finally:
+        opened.close()
+
+
+def _settings(chosen: Settings) -> Iterator[Finding]:
+    for name in chosen.unknown:
+        yield Finding(False, f"{name} is not a setting of this version", "Remove it, or mend its spelling.")
+    if not chosen.unknown:
+        yield Finding(True, "every setting that is given is known")
+    if chosen.data.exists() and chosen.data.stat().st_mode & 0o007:
+        yield Finding(False, f"everybody on this machine may look into {chosen.data}", f"chmod o= {chosen.data}")
+
+
+def _database(opened: Database) -> Iterator[Finding]:
+    version = schema.version(opened)
+    if version != schema.HEAD:
+        yield Finding(False, f"the database is at schema {version}, not {schema.HEAD}", "Any other command updates it.")
+        return
+    yield Finding(True, f"{opened.path} is at schema {version}")
+
+    trouble = opened.check()
+    mend = "Stop the server and restore a backup: onebucket restore FILE" if trouble else ""
+    yield Finding(not trouble, trouble or "the database is whole", mend)
+
+    with opened.reading() as tx:
+        work = common.work(tx)
+        yield from _clock(journal.latest(work))
+        orphans = accounts.teams_without_administrator(work)
+        if orphans:
+            names = ", ".join(team.username for team in orphans)
+            yield Finding(
+                False,
+                f"no active person administers {names}",
+                "Apply a document that puts somebody into a group with `account_privilege: admin`, or enable one.",
+            )
+        else:
+            yield Finding(True, "every team has an active administrator")
+
+
+def _clock(latest: datetime | None) -> Iterator[Finding]:
+    now = datetime.now(UTC)
+    if latest is not None and latest > now:
+        yield Finding(
+            False, f"the journal has entries from the future ({latest:%Y-%m-%d %H:%M:%S} UTC)", "Set the clock."
+        )
+    else:
+        yield Finding(True, f"the clock says {now:%Y-%m-%d %H:%M:%S} UTC")

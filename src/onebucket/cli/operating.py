@@ -1,0 +1,194 @@
+"""`serve`, `journal`, `backup`, `restore`, `doctor` and `openapi`."""
+
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
+
+import onebucket
+from onebucket import settings as settings_module
+from onebucket.cli import common
+from onebucket.cli.common import DatabaseOption, DataOption, JsonOption, Mistake
+from onebucket.settings import Settings
+from onebucket.store import schema
+from onebucket.store.database import Database, at
+
+DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8080
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on")] = DEFAULT_HOST,
+    port: Annotated[int, typer.Option(help="The port to listen on", min=1, max=65535)] = DEFAULT_PORT,
+    workers: Annotated[int, typer.Option(help="Processes; SQLite is served by one", min=1)] = 1,
+    demo: Annotated[bool, typer.Option("--demo", help="Serve a made-up company from a throw-away database.")] = False,
+    tls_cert: Annotated[Path | None, typer.Option(metavar="F", help="TLS certificate chain, PEM")] = None,
+    tls_key: Annotated[Path | None, typer.Option(metavar="F", help="Its private key, PKCS #8 PEM")] = None,
+    database: DatabaseOption = "",
+    data: DataOption = "",
+) -> None:
+    """Serve the API until SIGTERM or Ctrl-C, which finish what is under way."""
+    if workers > 1:
+        raise Mistake("SQLite is served by one process: start it without --workers")
+    for file in (tls_cert, tls_key):
+        if file is not None and not file.is_file():
+            raise Mistake(f"there is no file {file}")
+    if (tls_cert is None) != (tls_key is None):
+        raise Mistake("--tls-cert and --tls-key go together")
+
+    from onebucket.cli import demo as company
+    from onebucket.cli import logs
+    from onebucket.http import server
+    from onebucket.http.answers import Ways
+
+    with ExitStack() as stack:
+        if demo:
+            database = f"sqlite:///{stack.enter_context(company.throw_away())}"
+        chosen = common.settings(database, data)
+        logs.configure(chosen.log_format, chosen.log_level)
+        base_url = chosen.base_url or _address(host, port, secure=tls_cert is not None)
+        opened = stack.enter_context(common.opened(chosen))
+        if demo:
+            company.fill(opened)
+            lines = company.lines(base_url)
+        else:
+            lines = [f"Everything is kept in {opened.path}", *_first_administrator(opened, base_url)]
+        ways = Ways(base_url, chosen.realm, chosen.jsonp, chosen.jsonp_origins)
+        built = server.build(opened, ways, metrics_token=chosen.metrics_token)
+
+        def ready() -> None:
+            common.show(f"onebucket {onebucket.__version__} answers at {base_url}  (API: {base_url}/docs)")
+            for line in [*lines, *(f"warning: {name} is not a setting" for name in chosen.unknown)]:
+                common.show(line)
+
+        server.run(built, host=host, port=port, tls_cert=tls_cert, tls_key=tls_key, ready=ready)
+
+
+def _address(host: str, port: int, *, secure: bool) -> str:
+    name = socket.getfqdn() if host in ("0.0.0.0", "::") else host  # noqa: S104 - a comparison
+    bracketed = f"[{name}]" if ":" in name else name
+    return f"{'https' if secure else 'http'}://{bracketed}:{port}"
+
+
+def _first_administrator(opened: Database, base_url: str) -> list[str]:
+    """On a server without accounts: make the administrator whose password is given, or offer a link (operations)."""
+    from onebucket import hashing
+    from onebucket.actions import setup
+
+    with opened.writing() as tx:
+        work = common.work(tx)
+        if not setup.is_needed(work):
+            return []
+        password = os.environ.get("ONEBUCKET_ADMIN_PASSWORD")
+        if password:
+            setup.make_first(work, username="admin", email=None, password_hash=hashing.password_hash(password))
+            return ["Made the site administrator admin, with the password from ONEBUCKET_ADMIN_PASSWORD"]
+        token = hashing.new_secret()
+        setup.offer(work, hashing.secret_hash(token))
+    return [f"Nobody lives here yet. Make the first site administrator, once: {base_url}/setup/{token}"]
+
+
+def journal(
+    account: Annotated[str, typer.Option("--account", metavar="A", help="Of this account", show_default=False)] = "",
+    since: Annotated[str, typer.Option(metavar="T", help="A date, or a span such as 2d", show_default=False)] = "",
+    json: JsonOption = False,
+    database: DatabaseOption = "",
+    data: DataOption = "",
+) -> None:
+    """Print who changed what, oldest first. With --json, an object a line."""
+    from onebucket.actions import journal as actions
+    from onebucket.cli import telling
+
+    with common.looking(database, data) as work:
+        earliest = common.moment(since, now=work.at, ahead=False) if since else None
+        for entry in actions.entries(work, account or None, since=earliest):
+            common.show(telling.as_json(entry) if json else telling.as_line(entry))
+
+
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The new file; it must not be there yet")],
+    database: DatabaseOption = "",
+    data: DataOption = "",
+) -> None:
+    """Write the whole database into one file, also while it is being served."""
+    if file.exists():
+        raise Mistake(f"{file} is there already")
+    with common.opened(common.settings(database, data)) as opened, common.progress("backup") as told:
+        opened.copy_to(file, told)
+    common.show(f"wrote {file} ({file.stat().st_size:,} bytes)")
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `backup` wrote")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+    database: DatabaseOption = "",
+    data: DataOption = "",
+) -> None:
+    """Put a backup in the place of everything there is, also while it is being served."""
+    with ExitStack() as stack:
+        copy = stack.enter_context(_readable_copy(file))
+        opened = stack.enter_context(common.opened(common.settings(database, data)))
+        if not common.confirmed(f"Replace everything in {opened.path} by {file}?", yes=yes):
+            raise Mistake("nothing was restored")
+        opened.restore_from(copy, stack.enter_context(common.progress("restore")))
+    common.show(f"restored {file}")
+
+
+@contextmanager
+def _readable_copy(file: Path) -> Iterator[Database]:
+    """A copy of a backup, whole and up to date: the backup itself stays as it is. Raises Unusable."""
+    with TemporaryDirectory(prefix="onebucket-restore-") as folder:
+        try:
+            shutil.copyfile(file, Path(folder) / file.name)
+        except OSError as error:
+            raise Mistake(f"can't read {file}: {error.strerror}") from None
+        copy = at(f"sqlite:///{folder}/{file.name}", make=False)
+        try:
+            if schema.version(copy) is None:
+                raise Mistake(f"{file} is empty, not a backup")
+            trouble = copy.check()
+            if trouble:
+                raise Mistake(f"{file} is damaged: {trouble}")
+            schema.bring_up_to_date(copy)
+            yield copy
+        finally:
+            copy.close()
+
+
+def doctor(json: JsonOption = False, database: DatabaseOption = "", data: DataOption = "") -> None:
+    """Say what is wrong with settings, database and accounts, and how to mend it. Exit code 1 if anything is."""
+    from onebucket.cli import health
+
+    chosen: Settings = common.settings(database, data)
+    findings = list(health.findings(chosen))
+    if json:
+        rows = settings_module.shown(chosen)
+        common.show_json(
+            {
+                "settings": {name: {"value": value, "source": source} for name, value, source in rows},
+                "checks": [{"ok": each.ok, "what": each.what, "mend": each.mend} for each in findings],
+            }
+        )
+    else:
+        common.show_table(["SETTING", "VALUE", "FROM"], settings_module.shown(chosen))
+        common.show()
+        for each in findings:
+            common.show(
+                f"{'ok   ' if each.ok else 'WRONG'}  {each.what}" + (f"\n       {each.mend}" if each.mend else "")
+            )
+    if not all(each.ok for each in findings):
+        raise typer.Exit(1)
+
+
+def openapi() -> None:
+    """Print the OpenAPI 3.1 document."""
+    from onebucket.http import openapi as made
+    from onebucket.http import server
+
+    base_url = common.settings("", "").base_url or _address(DEFAULT_HOST, DEFAULT_PORT, secure=False)
+    common.show_json(made.document(server.SURFACES, base_url=base_url))

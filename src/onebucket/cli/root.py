@@ -1,0 +1,46 @@
+"""The root of the command line, and what each command is called."""
+
+from typing import Annotated
+
+import typer
+
+import onebucket
+from onebucket.cli import accounts, documents, operating
+
+root = typer.Typer(
+    name="onebucket",
+    help="A server of your own for the groups, group privileges and invitations of Bitbucket Cloud's REST API 1.0.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"onebucket {onebucket.__version__}")
+        raise typer.Exit
+
+
+@root.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+root.command("serve")(operating.serve)
+root.command("apply")(documents.apply)
+root.command("export")(documents.export)
+root.add_typer(documents.imports, name="import")
+root.add_typer(accounts.user, name="user")
+root.add_typer(accounts.team, name="team")
+root.add_typer(accounts.repo, name="repo")
+root.add_typer(accounts.token, name="token")
+root.command("journal")(operating.journal)
+root.command("backup")(operating.backup)
+root.command("restore")(operating.restore)
+root.command("doctor")(operating.doctor)
+root.command("openapi")(operating.openapi)

@@ -1,0 +1,44 @@
+"""Secrets and what is kept of them: argon2id for passwords, one fast hash for random ones."""
+
+import secrets
+from hashlib import blake2b
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+_ARGON2ID = PasswordHasher()
+
+# Random secrets of our making begin so: whoever finds one knows what it is, and scanners can look for it.
+PREFIX = "obk_"
+
+
+def password_hash(password: str) -> str:
+    """Hash a password with argon2id; takes tens of milliseconds and 64 MiB, on purpose."""
+    return _ARGON2ID.hash(password)
+
+
+def matches(hash: str, password: str) -> bool:
+    """Whether the password is the one with that argon2id hash; as slow for a wrong one as for a right one."""
+    try:
+        return _ARGON2ID.verify(hash, password)
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+def is_password_hash(hash: str) -> bool:
+    """Whether `hash` is an argon2id hash that passwords can be compared with."""
+    try:
+        _ARGON2ID.check_needs_rehash(hash)
+    except InvalidHashError:
+        return False
+    return hash.startswith("$argon2id$")
+
+
+def new_secret() -> str:
+    """A random secret of 190 bits, safe in headers, addresses and shells."""
+    return PREFIX + secrets.token_urlsafe(24)
+
+
+def secret_hash(secret: str) -> str:
+    """What is kept of a random secret: it can't be guessed, so one fast hash is enough."""
+    return blake2b(secret.encode(), digest_size=32).hexdigest()

@@ -1,0 +1,149 @@
+"""Answers: what came of a request, in the format that was asked for, with the headers that every answer has."""
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from onebucket.domain.refusals import Forbidden
+from onebucket.http import errors
+from onebucket.http.errors import Said
+from onebucket.http.requests import Request
+from onebucket.surfaces.routing import Text
+from onebucket.wire import formats
+from onebucket.wire.formats import Format
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+_CORP = b"cross-origin-resource-policy"
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """How this server presents itself; what the settings say of it.
+
+    `jsonp` is `guarded`, `open` or `off`; pages of `jsonp_origins` may read JSONP although it is guarded (formats C4).
+    """
+
+    base_url: str
+    realm: str
+    jsonp: str
+    jsonp_origins: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How one request wants to be answered."""
+
+    format: Format
+    callback: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back."""
+
+    status: int
+    body: bytes
+    headers: Headers
+
+
+class Answers:
+    """Makes answers, in the ways of this server."""
+
+    def __init__(self, ways: Ways) -> None:
+        self._ways = ways
+        guarded: Headers = ((_CORP, b"same-origin"),) if ways.jsonp == "guarded" else ()
+        self._always: Headers = ((b"vary", b"Authorization"), (b"x-content-type-options", b"nosniff"), *guarded)
+
+    def manner(self, request: Request, query: dict[str, list[str]]) -> Manner:
+        """The format, and the JSONP callback where one counts (formats F1, F2, C1, C2, C4).
+
+        Raises UnknownFormat, BadCallback, and Forbidden for a page of another site.
+        """
+        if not query:
+            return _PLAIN_JSON
+        format = formats.chosen(query.get("format", ()))
+        if self._ways.jsonp == "off" or format is not Format.JSON or not request.reads:
+            return Manner(format)
+
+        callback = formats.callback(query.get("callback", ()))
+        foreign = request.headers.get(b"sec-fetch-site") in (b"cross-site", b"same-site")
+        if callback is not None and foreign and self._ways.jsonp == "guarded" and not self._is_allowed(request):
+            raise Forbidden("a page of another site may not read this with your credentials")
+        return Manner(format, callback)
+
+    def entity(self, request: Request, outcome: Any, manner: Manner) -> Answer:
+        """The answer to a request that was granted: what a handler gave, written out."""
+        if outcome is None:
+            return self.empty(request)
+        if isinstance(outcome, Text):
+            return self._whole(request, outcome.body.encode(), errors.PLAIN.encode())
+        if manner.format is not Format.JSON:
+            body = formats.encode(msgspec.to_builtins(outcome), manner.format)
+            return self._whole(request, body, _CONTENT_TYPES[manner.format])
+        body = formats.encode(outcome, Format.JSON)
+        if manner.callback is not None:
+            return self._script(request, formats.jsonp(manner.callback, body))
+        return self._whole(request, body, _CONTENT_TYPES[Format.JSON])
+
+    def empty(self, request: Request, *headers: tuple[bytes, bytes]) -> Answer:
+        """204: done, and nothing to say (formats F4)."""
+        return self._made(request, 204, b"", ((b"content-type", b"text/plain"), *headers))
+
+    def refusal(self, request: Request, said: Said) -> Answer:
+        """The answer to a request that was refused."""
+        caching: Headers = ((b"cache-control", b"private, no-cache"),) if request.reads else ()
+        kind = (b"content-type", said.content_type.encode())
+        return self._made(request, said.status, said.body, (kind, *said.headers, *caching))
+
+    def _whole(self, request: Request, body: bytes, content_type: bytes) -> Answer:
+        kind = (b"content-type", content_type)
+        if not request.reads:
+            return self._made(request, 200, body, (kind,))
+
+        etag = b'"%b"' % blake2b(body, digest_size=16).hexdigest().encode()
+        caching = ((b"cache-control", b"private, no-cache"), (b"etag", etag))
+        if _names(request.headers.get(b"if-none-match"), etag):
+            return self._made(request, 304, b"", caching)
+        return self._made(request, 200, body, (kind, *caching))
+
+    def _script(self, request: Request, body: bytes) -> Answer:
+        kind = (b"content-type", formats.JSONP_CONTENT_TYPE.encode())
+        answer = self._made(request, 200, body, (kind, (b"cache-control", b"private, no-store")))
+        if not self._is_allowed(request):
+            return answer
+        opened = tuple((name, b"cross-origin" if name == _CORP else value) for name, value in answer.headers)
+        return Answer(answer.status, answer.body, opened)
+
+    def _is_allowed(self, request: Request) -> bool:
+        if not self._ways.jsonp_origins:
+            return False
+        page = request.headers.get(b"origin") or request.headers.get(b"referer") or b""
+        return b"/".join(page.split(b"/")[:3]).decode("latin-1").lower() in self._ways.jsonp_origins
+
+    def _made(self, request: Request, status: int, body: bytes, headers: Headers) -> Answer:
+        length: Headers = () if status in (204, 304) else ((b"content-length", b"%d" % len(body)),)
+        named = (b"x-request-id", request.id.encode())
+        return Answer(status, body, (*headers, *length, *self._always, named, *_scopes(request)))
+
+
+_PLAIN_JSON = Manner(Format.JSON)
+_CONTENT_TYPES = {format: kind.encode() for format, kind in formats.CONTENT_TYPES.items()}
+
+
+def _scopes(request: Request) -> Headers:
+    """What the token in use may do, and what was needed (formats H2)."""
+    if request.actor is None or request.actor.scopes is None:
+        return ()
+    granted = ", ".join(sorted(request.actor.scopes)).encode()
+    needed = request.route.scope.encode() if request.route else b""
+    return ((b"x-oauth-scopes", granted), (b"x-accepted-oauth-scopes", needed))
+
+
+def _names(if_none_match: bytes | None, etag: bytes) -> bool:
+    if if_none_match is None:
+        return False
+    named = {each.strip().removeprefix(b"W/") for each in if_none_match.split(b",")}
+    return etag in named or b"*" in named

@@ -1,0 +1,175 @@
+"""Who is asking: Basic with a password or an app password, Bearer with an app password.
+
+Proving a credential can be slow (argon2id takes tens of milliseconds), so that it was proved is remembered for a
+minute, under a keyed hash of the header. What the caller may do is never remembered: each request reads, in its own
+transaction, whether the credential and its holder are still what they were.
+"""
+
+import asyncio
+import binascii
+import secrets
+from base64 import b64decode
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+
+from onebucket import hashing
+from onebucket.domain import accounts as domain
+from onebucket.domain.accounts import Account, Actor
+from onebucket.domain.refusals import Overloaded, Refusal, Unauthenticated
+from onebucket.store import accounts
+from onebucket.store.database import Database, Transaction
+
+REMEMBERED_SECONDS = 60
+REMEMBERED_AT_MOST = 10_000
+
+# Each argon2id takes 64 MiB and a core: so many at once, and so many more waiting, before callers are told to wait.
+HASHING_AT_ONCE = 2
+HASHING_WAITING = 32
+
+# What an unknown user's password is compared with, so that nobody can tell him from a known one by the time it takes.
+_NOBODYS_HASH = "$argon2id$v=19$m=65536,t=3,p=4$b25lYnVja2V0b25lYnVja2V0$wC0JuGdyMcC0KbC+IyvrGhVHZ1bRLTXJ7v0Q1Gv0c9s"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A credential that was proved: whose, under which name, and what must still be so for it to count.
+
+    `token_id` is None for a password, which counts as long as its hash is `password_hash`.
+    """
+
+    account_id: str
+    login: str | None
+    token_id: str | None
+    password_hash: str | None
+    bearer: bool
+
+
+class Authentication:
+    """Proves credentials against one database. `now` is in seconds, from a clock that never goes back."""
+
+    def __init__(self, database: Database, now: Callable[[], float]) -> None:
+        self._database = database
+        self._now = now
+        self._key = secrets.token_bytes(32)
+        self._proved: OrderedDict[bytes, tuple[float, Proof]] = OrderedDict()
+        self._under_way: dict[bytes, asyncio.Future[Proof]] = {}
+        self._hashing = ThreadPoolExecutor(HASHING_AT_ONCE, thread_name_prefix="argon2")
+        self._hashing_asked = 0
+
+    async def prove(self, authorization: bytes | None) -> Proof:
+        """Prove the credential of an Authorization header. Raises Unauthenticated, Overloaded."""
+        if authorization is None:
+            raise Unauthenticated
+        mac = blake2b(authorization, key=self._key, digest_size=16).digest()
+        remembered = self._proved.get(mac)
+        if remembered and self._now() < remembered[0]:
+            return remembered[1]
+
+        # One client's many connections send the same header: it is proved once, and they all wait for that.
+        under_way = self._under_way.get(mac)
+        if under_way is None:
+            under_way = self._under_way[mac] = asyncio.ensure_future(self._prove(authorization))
+            under_way.add_done_callback(lambda _: self._under_way.pop(mac, None))
+        proof = await asyncio.shield(under_way)
+
+        self._remember(mac, proof)
+        return proof
+
+    def actor(self, tx: Transaction, proof: Proof, at: datetime) -> Actor:
+        """Who that is now, in the request's own transaction: nobody, if anything that counts has changed.
+
+        Raises Unauthenticated.
+        """
+        account, scopes = _holder(tx, proof, at)
+        if account is None or not account.is_active or not _goes_by(tx, account, proof.login):
+            raise Unauthenticated(bearer=proof.bearer)
+
+        credential = "password" if proof.token_id is None else f"token:{proof.token_id}"
+        return Actor(account, credential, scopes)
+
+    def close(self) -> None:
+        """Stop hashing."""
+        self._hashing.shutdown(wait=False, cancel_futures=True)
+
+    def _remember(self, mac: bytes, proof: Proof) -> None:
+        self._proved[mac] = (self._now() + REMEMBERED_SECONDS, proof)
+        self._proved.move_to_end(mac)
+        while len(self._proved) > REMEMBERED_AT_MOST:
+            self._proved.popitem(last=False)
+
+    async def _prove(self, authorization: bytes) -> Proof:
+        login, secret = _credentials(authorization)
+
+        with self._database.reading() as tx:
+            token = accounts.token_by_hash(tx, hashing.secret_hash(secret))
+            if token is not None:
+                return Proof(token.account_id, login, token.id, None, bearer=login is None)
+            if login is None:
+                raise Unauthenticated(bearer=True)
+            account = accounts.by_email(tx, login) if "@" in login else accounts.by_username(tx, login)
+            hash = accounts.password_hash(tx, account.id) if account else None
+
+        matches = await self._matches(hash or _NOBODYS_HASH, secret)
+        if account is None or hash is None or not matches:
+            raise Unauthenticated
+        return Proof(account.id, login, None, hash, bearer=False)
+
+    async def _matches(self, hash: str, password: str) -> bool:
+        if self._hashing_asked >= HASHING_AT_ONCE + HASHING_WAITING:
+            raise Overloaded("too many passwords are being checked", retry_after=1)
+
+        self._hashing_asked += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._hashing, hashing.matches, hash, password)
+        finally:
+            self._hashing_asked -= 1
+
+
+def _credentials(authorization: bytes) -> tuple[str | None, str]:
+    """The name and the secret of a header; no name with Bearer. Raises Unauthenticated."""
+    scheme, _, value = authorization.strip().partition(b" ")
+
+    if scheme.lower() == b"bearer":
+        try:
+            return None, value.strip().decode("ascii")
+        except UnicodeDecodeError:
+            raise Unauthenticated(bearer=True) from None
+    if scheme.lower() != b"basic":
+        raise Unauthenticated
+
+    try:
+        # One widely copied client sends a stray quote after the base64 (spec 1.11).
+        decoded = b64decode(value.strip().rstrip(b'"'), validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        raise Unauthenticated from None
+    login, colon, secret = decoded.partition(":")
+    if not colon or not login or not secret:
+        raise Unauthenticated
+    return login, secret
+
+
+def _holder(tx: Transaction, proof: Proof, at: datetime) -> tuple[Account | None, frozenset[str] | None]:
+    if proof.token_id is None:
+        holder = accounts.holder_of_password(tx, proof.account_id)
+        return (holder[0], None) if holder and holder[1] == proof.password_hash else (None, None)
+
+    held = accounts.holder_of_token(tx, proof.account_id, proof.token_id)
+    if held is None or (held[2] is not None and held[2] <= at):
+        return None, None
+    return held[0], held[1]
+
+
+def _goes_by(tx: Transaction, account: Account, login: str | None) -> bool:
+    """Whether the account is known under the name that was given: its username or a validated address of its own."""
+    if login is None:
+        return True
+    if "@" not in login:
+        return domain.username_key(login) == domain.username_key(account.username)
+    try:
+        return accounts.has_email(tx, account.id, domain.email_key(login))
+    except Refusal:
+        return False

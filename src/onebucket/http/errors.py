@@ -1,0 +1,134 @@
+"""Refusal to status: the one table, and its listed exceptions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from onebucket.domain import refusals
+from onebucket.domain.refusals import Refusal
+from onebucket.store.database import Unavailable
+from onebucket.wire.bodies import Unreadable
+from onebucket.wire.formats import BadCallback, UnknownFormat
+
+# The standard texts (formats E1, E4).
+STANDARD = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    409: "Conflict/Duplicate",
+    410: "Gone",
+    413: "Payload Too Large",
+    429: "Rate limit for this resource has been exceeded",
+    500: "Internal Error",
+    503: "Service Unavailable",
+}
+
+STATUSES: Mapping[type[Exception], int] = {
+    refusals.Unauthenticated: 401,
+    refusals.Overloaded: 429,
+    refusals.Forbidden: 403,
+    refusals.NotFound: 404,
+    refusals.Gone: 410,
+    refusals.Invalid: 400,
+    refusals.Conflict: 409,
+    Unreadable: 400,
+    UnknownFormat: 400,
+    BadCallback: 400,
+    Unavailable: 503,
+}
+
+# Where the contract prints its own sentence, that is the whole body; None: the standard text alone.
+EXACT: Mapping[type[Exception], str | None] = {
+    refusals.Unauthenticated: None,
+    refusals.Overloaded: None,
+    refusals.NoSuchGroup: "No Group matches the given query.",
+    refusals.AlreadyMember: None,
+    refusals.UnknownEmail: "No user with validated email address",
+}
+
+PLAIN = "text/plain; charset=utf-8"
+JSON = "application/json; charset=utf-8"
+
+
+class MethodNotAllowed(Exception):
+    """The address is there, but not for this method."""
+
+    def __init__(self, allow: str) -> None:
+        super().__init__("this address does not answer that method")
+        self.allow = allow
+
+
+class TooLarge(Exception):
+    """The body is longer than any that could be meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A refusal on its way out."""
+
+    status: int
+    content_type: str
+    body: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+def said(error: Exception, *, realm: str, exceptions: Mapping[type[Exception], int]) -> Said | None:
+    """How an error is told to the caller (formats E1 to E4); None for one that nobody foresaw."""
+    if isinstance(error, MethodNotAllowed):
+        return Said(405, PLAIN, _text(405, str(error)), ((b"allow", error.allow.encode()),))
+    if isinstance(error, TooLarge):
+        return Said(413, PLAIN, _text(413, "the body may be 1 MiB long at most"))
+
+    status = _status(error, exceptions)
+    if status is None:
+        return None
+    if isinstance(error, refusals.LacksScope):
+        detail = {"required": error.required, "granted": error.granted}
+        sentence = "Your credentials lack one or more required privilege scopes."
+        return Said(status, JSON, _envelope(sentence, detail))
+    if isinstance(error, refusals.Gone):
+        return Said(status, JSON, _envelope("Resource removed", error.sentence))
+    return Said(status, PLAIN, _plain(error, status), _headers(error, realm))
+
+
+def internal() -> Said:
+    """What is told of an error that nobody foresaw: nothing."""
+    return Said(500, PLAIN, STANDARD[500].encode())
+
+
+def _status(error: Exception, exceptions: Mapping[type[Exception], int]) -> int | None:
+    for kind in type(error).__mro__:
+        if kind in exceptions:
+            return exceptions[kind]
+        if kind in STATUSES:
+            return STATUSES[kind]
+    return None
+
+
+def _plain(error: Exception, status: int) -> bytes:
+    for kind in type(error).__mro__:
+        if kind in EXACT:
+            return (EXACT[kind] or STANDARD[status]).encode()
+    if isinstance(error, UnknownFormat):
+        return str(error).encode()
+    return _text(status, error.sentence if isinstance(error, Refusal) else str(error))
+
+
+def _text(status: int, sentence: str) -> bytes:
+    return f"{STANDARD[status]}: {sentence}.".encode()
+
+
+def _headers(error: Exception, realm: str) -> tuple[tuple[bytes, bytes], ...]:
+    if isinstance(error, refusals.Unauthenticated):
+        basic = (b"www-authenticate", f'Basic realm="{realm}"'.encode())
+        return (basic, (b"www-authenticate", b'Bearer error="invalid_token"')) if error.bearer else (basic,)
+    if isinstance(error, refusals.Overloaded | Unavailable):
+        return ((b"retry-after", str(error.retry_after).encode()),)
+    return ()
+
+
+def _envelope(message: str, detail: object) -> bytes:
+    return msgspec.json.encode({"type": "error", "error": {"message": message, "detail": detail}})

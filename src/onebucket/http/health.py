@@ -1,0 +1,92 @@
+"""For machines that watch the server: is it alive, is it ready, what does it count."""
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from onebucket.domain.refusals import Overloaded, Unauthenticated
+from onebucket.http.authn import Authentication
+from onebucket.http.metrics import Metrics
+from onebucket.store import schema
+from onebucket.store.database import Database, Unavailable, Unusable
+
+_HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+
+
+class Health:
+    """`/healthz`, `/readyz`, `/metrics` and `/openapi.json`.
+
+    The figures are for whoever has `metrics_token`, and for site administrators.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        metrics: Metrics,
+        authentication: Authentication,
+        openapi: Mapping[str, Any],
+        metrics_token: str,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._metrics = metrics
+        self._authentication = authentication
+        self._openapi = msgspec.json.encode(openapi)
+        self._token = metrics_token.encode()
+        self._clock = clock
+
+    def routes(self) -> list[BaseRoute]:
+        """Their addresses."""
+        pages: dict[str, Callable[[Request], Awaitable[Response]]] = {
+            "/healthz": self.alive,
+            "/readyz": self.ready,
+            "/metrics": self.metrics,
+            "/openapi.json": self.openapi,
+        }
+        return [Route(path, page, methods=["GET"]) for path, page in pages.items()]
+
+    async def alive(self, request: Request) -> Response:
+        """Whether the process answers."""
+        return PlainTextResponse("OK", headers=_HEADERS)
+
+    async def ready(self, request: Request) -> Response:
+        """Whether the database is there and has the schema that this version needs."""
+        try:
+            version = schema.version(self._database)
+        except (Unusable, Unavailable) as error:
+            return PlainTextResponse(f"Service Unavailable: {error}.", 503, headers=_HEADERS)
+        if version != schema.HEAD:
+            return PlainTextResponse(
+                f"Service Unavailable: the database is at schema {version}, not {schema.HEAD}.", 503, headers=_HEADERS
+            )
+        return PlainTextResponse("OK", headers=_HEADERS)
+
+    async def metrics(self, request: Request) -> Response:
+        """What is counted."""
+        if not await self._may_see_metrics(request):
+            headers = {**_HEADERS, "WWW-Authenticate": 'Basic realm="onebucket metrics"'}
+            return PlainTextResponse("Unauthorized", 401, headers=headers)
+        return Response(self._metrics.page(), media_type="text/plain; version=0.0.4; charset=utf-8", headers=_HEADERS)
+
+    async def openapi(self, request: Request) -> Response:
+        """The API's description, for programs."""
+        return Response(self._openapi, media_type="application/json", headers={"X-Content-Type-Options": "nosniff"})
+
+    async def _may_see_metrics(self, request: Request) -> bool:
+        header = request.headers.get("authorization", "").encode("latin-1")
+        if self._token and secrets.compare_digest(header, b"Bearer " + self._token):
+            return True
+        try:
+            proof = await self._authentication.prove(header or None)
+            with self._database.reading() as tx:
+                actor = self._authentication.actor(tx, proof, self._clock())
+        except (Unauthenticated, Overloaded):
+            return False
+        return actor.runs_site and actor.scopes is None

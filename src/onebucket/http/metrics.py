@@ -1,0 +1,42 @@
+"""What is counted, for Prometheus."""
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class Metrics:
+    """Counts requests by route, method and status, and how long they take; each server has its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Counter(
+            "onebucket_requests", "Requests answered", ["route", "method", "status"], registry=self.registry
+        )
+        self._seconds = Histogram(
+            "onebucket_request_seconds", "Time to an answer", ["route"], buckets=_BUCKETS, registry=self.registry
+        )
+        self._counters: dict[tuple[str, str, int], tuple[Callable[[], None], Callable[[float], None]]] = {}
+
+    def count(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count one answer. `route` is a route's name, empty where there was none; made-up methods count as one."""
+        key = (route, method if method in _METHODS else "other", status)
+        counters = self._counters.get(key)
+        if counters is None:
+            requests = self._requests.labels(key[0], key[1], str(status))
+            counters = self._counters[key] = (requests.inc, self._seconds.labels(route).observe)
+        counters[0]()
+        counters[1](seconds)
+
+    def watch(self, name: str, about: str, value: Callable[[], float]) -> None:
+        """Show a figure that something else keeps."""
+        Gauge(name, about, registry=self.registry).set_function(value)
+
+    def page(self) -> bytes:
+        """Everything, as Prometheus reads it."""
+        return generate_latest(self.registry)
+
+
+_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH"})

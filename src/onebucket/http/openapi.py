@@ -1,0 +1,144 @@
+"""The OpenAPI 3.1 document, made from the table of routes that serves."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+import onebucket
+from onebucket.http import errors
+from onebucket.surfaces.routing import Parameter, Route, Surface
+from onebucket.wire import formats
+
+_DESCRIPTION = """\
+Groups and their members at the addresses of Bitbucket Cloud's REST API 1.0. Every address answers with and without a \
+slash at its end, also under /api/1.0 and /!api/1.0, and to HEAD and OPTIONS.
+
+Say who you are with HTTP Basic: a username or e-mail address, and a password or an app password. An app password \
+works as a Bearer token too.
+
+Answers are JSON, or XML or YAML with ?format=xml or ?format=yaml; GET with ?callback=name answers JSONP. \
+Refusals are plain text: the standard phrase, then a sentence that says what to mend."""
+
+_WORDS = {
+    "accountname": "a person or a team: username, UUID with or without braces, account_id, or validated e-mail address",
+    "group_slug": "the group's slug; case counts",
+    "member": "a person, named in any of the ways an account can be",
+}
+_FORMAT = {
+    "name": "format",
+    "in": "query",
+    "description": "json, xml or yaml",
+    "schema": {"type": "string", "enum": [each.value for each in formats.Format], "default": "json"},
+}
+_CALLBACK = {
+    "name": "callback",
+    "in": "query",
+    "description": "answer JSONP: a call of this JavaScript function",
+    "schema": {"type": "string", "maxLength": 128, "pattern": r"^[A-Za-z_$][A-Za-z0-9_$]*$"},
+}
+
+# What each status means wherever it occurs.
+_MEANINGS = {
+    400: "What was sent cannot be meant that way; the sentence says what to mend",
+    401: "No credentials, or wrong ones",
+    403: "You may not do this, or your token was not made for it",
+    404: "There is no such thing",
+    409: "It is there already",
+    413: "The body is longer than 1 MiB",
+    429: "Too much at once; Retry-After says when to try again",
+    503: "The database is busy; Retry-After says when to try again",
+}
+_EVERYWHERE = (400, 401, 403, 429, 503)
+
+
+def document(surfaces: Sequence[Surface], *, base_url: str) -> dict[str, Any]:
+    """The whole document, ready to be encoded as JSON."""
+    routes = [(surface.bases[0], route) for surface in surfaces for route in surface.routes]
+    types = list(dict.fromkeys(route.gives for _, route in routes if route.gives is not None))
+    shapes, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    schemas = dict(zip(types, shapes, strict=True))
+
+    paths: dict[str, dict[str, Any]] = {}
+    for base, route in routes:
+        item = paths.setdefault(base + route.path, _shared(route))
+        item[route.method.lower()] = _operation(route, schemas.get(route.gives))
+
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "onebucket", "version": onebucket.__version__, "description": _DESCRIPTION},
+        "servers": [{"url": base_url}],
+        "security": [{"basic": []}, {"bearer": []}],
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {
+                "basic": {"type": "http", "scheme": "basic"},
+                "bearer": {"type": "http", "scheme": "bearer"},
+            },
+        },
+    }
+
+
+def _shared(route: Route) -> dict[str, Any]:
+    names = re.findall(r"{(\w+)}", route.path)
+    if not names:
+        return {}
+    return {
+        "parameters": [
+            {"name": name, "in": "path", "required": True, "description": _WORDS[name], "schema": {"type": "string"}}
+            for name in names
+        ]
+    }
+
+
+def _operation(route: Route, schema: Mapping[str, Any] | None) -> dict[str, Any]:
+    query = [_parameter(parameter) for parameter in route.query]
+    operation: dict[str, Any] = {
+        "operationId": route.name,
+        "summary": route.summary,
+        "description": f"An app password needs the scope `{route.scope}`.",
+        "parameters": [*query, _FORMAT, *([] if route.changes else [_CALLBACK])],
+        "responses": _responses(route, schema),
+    }
+    if route.takes:
+        operation["requestBody"] = _body(route.takes)
+    return operation
+
+
+def _parameter(parameter: Parameter) -> dict[str, Any]:
+    return {"name": parameter.name, "in": "query", "description": parameter.about, "schema": dict(parameter.schema)}
+
+
+def _body(takes: Sequence[Parameter]) -> dict[str, Any]:
+    schema = {
+        "type": "object",
+        "properties": {each.name: {**each.schema, "description": each.about} for each in takes},
+        "required": [each.name for each in takes if each.required],
+    }
+    kinds = ("application/json", "application/x-www-form-urlencoded")
+    return {"required": any(each.required for each in takes), "content": {kind: {"schema": schema} for kind in kinds}}
+
+
+def _responses(route: Route, schema: Mapping[str, Any] | None) -> dict[str, Any]:
+    refusals = {
+        str(status): {"description": _MEANINGS[status], "content": _refusal(status)}
+        for status in sorted({*_EVERYWHERE, *route.refuses})
+    }
+    if schema is None:
+        return {"204": {"description": "Done"}, **refusals}
+
+    kinds = [*formats.CONTENT_TYPES.values(), *([] if route.changes else [formats.JSONP_CONTENT_TYPE])]
+    names = [kind.partition(";")[0] for kind in kinds]
+    content = {name: {"schema": schema if name == "application/json" else {"type": "string"}} for name in names}
+    done = {"200": {"description": "Done", "content": content}}
+    unchanged = {} if route.changes else {"304": {"description": "Unchanged since the ETag in If-None-Match"}}
+    return {**done, **unchanged, **refusals}
+
+
+def _refusal(status: int) -> dict[str, Any]:
+    kinds = (errors.PLAIN, errors.JSON) if status == 403 else (errors.PLAIN,)
+    return {
+        kind.partition(";")[0]: {"schema": {"type": "object" if kind == errors.JSON else "string"}} for kind in kinds
+    }

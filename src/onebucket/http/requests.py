@@ -1,0 +1,120 @@
+"""Requests as they come in over ASGI: their address, their headers, their body."""
+
+import re
+import secrets
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+from onebucket.domain.accounts import Actor
+from onebucket.surfaces.routing import Route
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+LARGEST_BODY = 1 << 20
+# What is read and thrown away of a body that is too long, so that its sender gets to hear so.
+LARGEST_DRAINED = 16 << 20
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+
+
+@dataclass(slots=True)
+class Request:
+    """One request under way: as it came, and what has been found out about it so far.
+
+    `is_malformed`: the address is not UTF-8 or holds control characters; `is_too_large`: the body is, and was not kept.
+    """
+
+    scope: Scope
+    id: str
+    method: str
+    segments: list[str]
+    headers: dict[bytes, bytes]
+    at: datetime
+    is_malformed: bool = False
+    is_too_large: bool = False
+    body: bytes = b""
+    actor: Actor | None = None
+    route: Route | None = None
+
+    @property
+    def reads(self) -> bool:
+        """Whether it asks for something to be told, not done."""
+        return self.method in ("GET", "HEAD")
+
+    @property
+    def address(self) -> str | None:
+        """The network address that it came from."""
+        client = self.scope.get("client")
+        return client[0] if client else None
+
+    @property
+    def content_type(self) -> str | None:
+        """What the body is said to be."""
+        value = self.headers.get(b"content-type")
+        return value.decode("latin-1") if value is not None else None
+
+    @property
+    def path(self) -> str:
+        """The address for people to read, cut."""
+        return quote_from_bytes("/".join(("", *self.segments)).encode(errors="replace"), safe="/{}@:+!")[:300]
+
+
+def segments(scope: Scope) -> tuple[list[str], bool]:
+    """The parts of the address, each percent-decoded once (spec 1.2); and whether one couldn't be.
+
+    >>> segments({"raw_path": b"/1.0/groups/%7Babc%7D/a%2Fb"})
+    (['1.0', 'groups', '{abc}', 'a/b'], False)
+    """
+    raw: bytes = scope.get("raw_path") or quote_from_bytes(scope["path"].encode()).encode()
+    if b"%" not in raw and raw.isascii():
+        return raw.decode("ascii").split("/")[1:], False
+
+    decoded = [unquote_to_bytes(part).decode(errors="surrogateescape") for part in raw.split(b"/")[1:]]
+    malformed = any(ord(character) < 32 or 127 <= ord(character) < 160 or "\ud800" <= character <= "\udfff"
+                    for part in decoded for character in part)  # fmt: skip
+    return decoded, malformed
+
+
+def request_id(headers: dict[bytes, bytes]) -> str:
+    """The caller's own X-Request-Id where it is a sane one, otherwise a new one."""
+    given = headers.get(b"x-request-id")
+    if given is not None and _REQUEST_ID.fullmatch(given):
+        return given.decode("ascii")
+    return secrets.token_hex(8)
+
+
+class Disconnected(Exception):
+    """The caller has gone before the request was whole."""
+
+
+async def read_body(request: Request, receive: Receive) -> None:
+    """Read the whole body, unless it is longer than 1 MiB. Raises Disconnected."""
+    length = request.headers.get(b"content-length", b"")
+    if length == b"0":
+        return
+    if length.isdigit() and int(length) > LARGEST_DRAINED:
+        request.is_too_large = True
+        return
+
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size <= LARGEST_BODY:
+            chunks.append(chunk)
+        else:
+            request.is_too_large = True
+            chunks.clear()
+        if not message.get("more_body") or size > LARGEST_DRAINED:
+            break
+    request.body = b"".join(chunks)

@@ -1,0 +1,173 @@
+"""The server: its parts put together, and run until it is told to stop."""
+
+import asyncio
+import logging
+import signal
+import socket
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from starlette.applications import Starlette
+
+from onebucket.actions.work import Work
+from onebucket.domain.accounts import OPERATOR
+from onebucket.http import openapi
+from onebucket.http.answers import Ways
+from onebucket.http.app import App
+from onebucket.http.authn import Authentication
+from onebucket.http.health import Health
+from onebucket.http.metrics import Metrics
+from onebucket.http.writer import Writer
+from onebucket.store.database import Database, Transaction
+from onebucket.surfaces.routing import Surface
+from onebucket.surfaces.v1 import routes as v1
+from onebucket.surfaces.web.pages import Pages
+
+_Result = TypeVar("_Result")
+
+SURFACES: Sequence[Surface] = (v1.SURFACE,)
+
+
+def now() -> datetime:
+    """The clock."""
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """Where ids come from."""
+    return str(uuid.uuid4())
+
+
+class CannotListen(Exception):
+    """The address is in use, or not this machine's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Everything that serves one database; `app` is an ASGI application."""
+
+    app: App
+    database: Database
+    authentication: Authentication
+    writer: Writer
+    metrics: Metrics
+
+    def close(self) -> None:
+        """Finish what is under way, then let go of everything."""
+        self.writer.stop()
+        self.authentication.close()
+        self.database.close()
+
+
+def build(database: Database, ways: Ways, *, metrics_token: str = "") -> Server:
+    """Put a server together. The database must be up to date already."""
+    writer = Writer(database)
+    authentication = Authentication(database, time.monotonic)
+    metrics = Metrics()
+    metrics.watch("onebucket_commits", "Transactions committed", lambda: writer.batches)
+    metrics.watch("onebucket_changes", "Requests whose changes were committed", lambda: writer.changes)
+    described = openapi.document(SURFACES, base_url=ways.base_url)
+    health = Health(
+        database=database,
+        metrics=metrics,
+        authentication=authentication,
+        openapi=described,
+        metrics_token=metrics_token,
+        clock=now,
+    )
+    pages = Pages(openapi=described, operate=_operator(writer))
+    app = App(
+        database=database,
+        surfaces=SURFACES,
+        others=Starlette(routes=[*health.routes(), *pages.routes()]),
+        ways=ways,
+        authentication=authentication,
+        writer=writer,
+        metrics=metrics,
+        clock=now,
+        new_id=new_id,
+    )
+    return Server(app, database, authentication, writer, metrics)
+
+
+def _operator(writer: Writer) -> Callable[[Callable[[Work], _Result]], Awaitable[_Result]]:
+    def operate(action: Callable[[Work], _Result]) -> Awaitable[_Result]:
+        def change(tx: Transaction) -> _Result:
+            return action(Work(OPERATOR, tx, now(), uuid.uuid4().hex[:16], new_id))
+
+        return writer.change(change)
+
+    return operate
+
+
+def run(
+    server: Server, *, host: str, port: int, tls_cert: Path | None, tls_key: Path | None, ready: Callable[[], None]
+) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what is under way. Raises CannotListen."""
+    from granian.constants import Interfaces
+    from granian.server.embed import Server as Granian
+
+    logging.getLogger("_granian").setLevel(logging.ERROR)
+
+    async def serve() -> None:
+        granian = Granian(
+            server.app,
+            address=host,
+            port=port,
+            interface=Interfaces.ASGINL,
+            websockets=False,
+            log_enabled=False,
+            ssl_cert=tls_cert,
+            ssl_key=tls_key,
+        )
+        loop = asyncio.get_running_loop()
+        for each in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(each, granian.stop)
+        serving = loop.create_task(granian.serve())
+        await _answering(serving, host, port)
+        ready()
+        await serving
+
+    _must_be_free(host, port)
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(serve())
+    finally:
+        server.close()
+
+
+def _must_be_free(host: str, port: int) -> None:
+    """Two servers could share a port without either noticing: the kernel would deal out the requests."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise CannotListen(f"can't listen on {host} port {port}: {error.strerror}") from None
+
+
+async def _answering(serving: "asyncio.Task[None]", host: str, port: int) -> None:
+    """Wait until connections are taken, or the server has given up."""
+    local = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - where it listens, not where we bind
+    while not serving.done():
+        try:
+            _, writer = await asyncio.open_connection(local, port)
+        except OSError:
+            await asyncio.sleep(0.005)
+            continue
+        writer.close()
+        return
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

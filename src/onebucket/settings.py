@@ -1,0 +1,175 @@
+"""The one frozen Settings: where each value comes from, what it may be, and what it is when nobody says."""
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+PREFIX = "ONEBUCKET_"
+FILE = "onebucket.toml"
+
+
+class Misconfigured(Exception):
+    """A setting can't be what it is; the sentence names it and where it stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting as it is in force; `sources` says for each where it came from."""
+
+    data: Path
+    database: str
+    base_url: str
+    realm: str
+    jsonp: str
+    jsonp_origins: frozenset[str]
+    metrics_token: str
+    log_format: str
+    log_level: str
+    sources: Mapping[str, str]
+    unknown: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How one setting is read: `read` turns text into its value and raises ValueError with what it should be."""
+
+    name: str
+    about: str
+    default: str
+    read: Callable[[str], Any]
+    secret: bool = False
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if value not in words:
+            raise ValueError(f"must be {', '.join(words[:-1])} or {words[-1]}")
+        return value
+
+    return read
+
+
+def _line(value: str) -> str:
+    if not value.isprintable() or '"' in value or "\\" in value:
+        raise ValueError("must be one line without quotes")
+    return value
+
+
+def _url(value: str) -> str:
+    parts = urlsplit(value)
+    if value and (parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment):
+        raise ValueError("must be an http:// or https:// address")
+    return value.rstrip("/")
+
+
+def _origins(value: str) -> frozenset[str]:
+    origins = frozenset(each.lower().rstrip("/") for each in value.replace(",", " ").split())
+    for origin in origins:
+        parts = urlsplit(origin)
+        if parts.scheme not in ("http", "https") or not parts.netloc or parts.path:
+            raise ValueError("must be origins such as https://wiki.example.com, separated by blanks")
+    return origins
+
+
+SETTINGS = (
+    Setting("data", "the folder for everything that is kept", "", lambda value: Path(value).expanduser()),
+    Setting("database", "`sqlite:///PATH`; empty: `onebucket.db` in the data folder", "", str),
+    Setting("base_url", "where people reach this server; empty: the address it listens on", "", _url),
+    Setting("realm", "what a 401 answer asks a password for", "Bitbucket.org HTTP", _line),
+    Setting(
+        "jsonp", "`guarded`: not for pages of other sites; `open`; `off`", "guarded", _one_of("guarded", "open", "off")
+    ),
+    Setting("jsonp_origins", "sites whose pages may read JSONP although it is guarded", "", _origins),
+    Setting("metrics_token", "a Bearer token for `/metrics`; site administrators may always", "", _line, secret=True),
+    Setting("log_format", "`console` for people, `json` for machines", "console", _one_of("console", "json")),
+    Setting(
+        "log_level", "`debug` tells every request, `info` changes and refusals", "info",
+        _one_of("debug", "info", "warning", "error"),
+    ),
+)  # fmt: skip
+_NOT_SETTINGS = {"ADMIN_PASSWORD"}
+
+
+def load(
+    *, environment: Mapping[str, str] = os.environ, folder: Path | None = None, given: Mapping[str, str] | None = None
+) -> Settings:
+    """Gather the settings: `given` (the command line) over the environment over `onebucket.toml` over the defaults.
+
+    The file is looked for in `folder` (where the command was started), then in the data folder. Raises Misconfigured.
+    """
+    given = {name: value for name, value in (given or {}).items() if value}
+    named = {f"{PREFIX}{setting.name.upper()}": setting.name for setting in SETTINGS}
+    from_environment = {named[name]: value for name, value in environment.items() if name in named}
+    data = given.get("data") or from_environment.get("data") or str(_default_data())
+    file, from_file = _file(folder or Path.cwd(), Path(data).expanduser())
+
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for setting in SETTINGS:
+        text, source = setting.default, "default"
+        for origin, where in ((from_file, str(file)), (from_environment, "environment"), (given, "command line")):
+            if setting.name in origin:
+                text, source = origin[setting.name], where
+        if setting.name == "data" and not text:
+            text = data
+        values[setting.name], sources[setting.name] = _read(setting, text, source), source
+    values["database"] = values["database"] or f"sqlite:///{values['data'] / 'onebucket.db'}"
+
+    known = set(named) | {PREFIX + name for name in _NOT_SETTINGS}
+    unknown = [f"{name} in the environment" for name in environment if name.startswith(PREFIX) and name not in known]
+    unknown += [f"{name} in {file}" for name in from_file if name not in named.values()]
+    return Settings(**values, sources=sources, unknown=tuple(sorted(unknown)))
+
+
+def shown(settings: Settings) -> list[tuple[str, str, str]]:
+    """Name, value and source of every setting; secrets are not shown."""
+    rows = []
+    for setting in SETTINGS:
+        value = getattr(settings, setting.name)
+        text = " ".join(sorted(value)) if isinstance(value, frozenset) else str(value)
+        rows.append((setting.name, "(set)" if setting.secret and text else text, settings.sources[setting.name]))
+    return rows
+
+
+def _read(setting: Setting, text: str, source: str) -> Any:
+    try:
+        return setting.read(text)
+    except ValueError as error:
+        raise Misconfigured(f"{setting.name} {error} (it is {text!r}, from the {source})") from None
+
+
+def _file(*folders: Path) -> tuple[Path, dict[str, str]]:
+    for folder in folders:
+        path = folder / FILE
+        try:
+            with path.open("rb") as file:
+                found = tomllib.load(file)
+        except FileNotFoundError:
+            continue
+        except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise Misconfigured(f"can't read {path}: {error}") from None
+        return path, {name: _as_text(name, value, path) for name, value in found.items()}
+    return Path(FILE), {}
+
+
+def _as_text(name: str, value: object, path: Path) -> str:
+    if isinstance(value, list):
+        return " ".join(str(each) for each in value)
+    if isinstance(value, dict):
+        raise Misconfigured(f"{path}: [{name}] is a table; settings stand at the top")
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _default_data() -> Path:
+    """`onebucket-data` in the checkout when run from one, the platform's folder for such things otherwise."""
+    checkout = Path(__file__).parents[2]
+    if (checkout / "pyproject.toml").exists() and (checkout / "dev").exists():
+        return checkout / "onebucket-data"
+
+    from platformdirs import user_data_path
+
+    return user_data_path("onebucket", appauthor=False)

@@ -1,0 +1,330 @@
+"""Accounts, their e-mail addresses and their credentials: rows and back."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, bindparam, delete, exists, insert, select, update
+
+from onebucket.domain import accounts as domain
+from onebucket.domain.accounts import Account
+from onebucket.domain.refusals import Conflict, Refusal
+from onebucket.store import moments
+from onebucket.store.database import Row, Statement, Transaction
+from onebucket.store.tables import accounts, emails, tokens
+
+COLUMNS = (
+    accounts.c.id,
+    accounts.c.username,
+    accounts.c.display_name,
+    accounts.c.aaid,
+    accounts.c.nickname,
+    accounts.c.is_team,
+    accounts.c.is_active,
+    accounts.c.site_admin,
+)
+
+
+def account(row: Row) -> Account:
+    """The account in the first eight columns of a row."""
+    return Account(row[0], row[1], row[2], row[3], row[4], bool(row[5]), bool(row[6]), bool(row[7]))
+
+
+_BY_ID = Statement(select(*COLUMNS).where(accounts.c.id == bindparam("id")))
+_BY_USERNAME = Statement(select(*COLUMNS).where(accounts.c.username_key == bindparam("key")))
+_BY_AAID = Statement(select(*COLUMNS).where(accounts.c.aaid == bindparam("aaid")))
+_BY_EMAIL = Statement(
+    select(*COLUMNS)
+    .join(emails, emails.c.account_id == accounts.c.id)
+    .where(emails.c.email_key == bindparam("key"), emails.c.validated_at.is_not(None))
+)
+_BY_ANY_EMAIL = Statement(
+    select(*COLUMNS).join(emails, emails.c.account_id == accounts.c.id).where(emails.c.email_key == bindparam("key"))
+)
+
+
+def _found(row: Row | None) -> Account | None:
+    return account(row) if row else None
+
+
+def by_id(tx: Transaction, id: str) -> Account | None:
+    """The account with that id."""
+    return _found(tx.row(_BY_ID, id=id))
+
+
+def by_username(tx: Transaction, name: str) -> Account | None:
+    """The account of that username; its case doesn't count."""
+    return _found(tx.row(_BY_USERNAME, key=domain.username_key(name)))
+
+
+def by_email(tx: Transaction, address: str, *, validated: bool = True) -> Account | None:
+    """The person with that address, a validated one unless told otherwise."""
+    try:
+        key = domain.email_key(address)
+    except Refusal:
+        return None
+    return _found(tx.row(_BY_EMAIL if validated else _BY_ANY_EMAIL, key=key))
+
+
+def named(tx: Transaction, word: str) -> Account | None:
+    """The account meant by `word`: a UUID with or without braces, an account_id, an e-mail address or a username.
+
+    Tried in that order (spec 1.2).
+    """
+    if word[:1] == "{" and word[-1:] == "}":
+        word = word[1:-1]
+        return by_id(tx, word.lower()) if domain.UUID.fullmatch(word) else None
+    if domain.UUID.fullmatch(word):
+        return by_id(tx, word.lower())
+    if domain.AAID.fullmatch(word):
+        return _found(tx.row(_BY_AAID, aaid=word.lower()))
+    if "@" in word:
+        return by_email(tx, word)
+    return by_username(tx, word)
+
+
+_ALL = Statement(select(*COLUMNS).order_by(accounts.c.username_key))
+_COUNT = Statement(select(accounts.c.id).limit(1))
+
+
+def everyone(tx: Transaction) -> list[Account]:
+    """Every account, by username."""
+    return [account(row) for row in tx.rows(_ALL)]
+
+
+def none_yet(tx: Transaction) -> bool:
+    """Whether the database has no account at all."""
+    return tx.row(_COUNT) is None
+
+
+_ADD = Statement(insert(accounts))
+_UPDATE = Statement(
+    update(accounts)
+    .where(accounts.c.id == bindparam("id"))
+    .values({column.name: bindparam(f"new_{column.name}") for column in (*COLUMNS[1:], accounts.c.username_key)})
+)
+_DELETE = Statement(delete(accounts).where(accounts.c.id == bindparam("id")))
+
+
+def add(tx: Transaction, account: Account, *, at: datetime) -> None:
+    """Store a new account. Raises Conflict when its username, id or account_id is taken."""
+    if tx.row(_BY_USERNAME, key=domain.username_key(account.username)):
+        raise Conflict(f"there is an account {account.username!r} already")
+    if tx.row(_BY_ID, id=account.id) or (account.aaid and tx.row(_BY_AAID, aaid=account.aaid)):
+        raise Conflict(f"another account has the uuid or the account_id given for {account.username!r}")
+    tx.run(
+        _ADD,
+        **_columns(account),
+        username_key=domain.username_key(account.username),
+        password_hash=None,
+        created_at=moments.number(at),
+        revision=0,
+        journal_length=0,
+    )
+
+
+def change(tx: Transaction, account: Account) -> None:
+    """Store what is now known of an account. Raises Conflict when its new username is taken."""
+    taken = by_username(tx, account.username)
+    if taken and taken.id != account.id:
+        raise Conflict(f"there is an account {account.username!r} already")
+    columns = _columns(account) | {"username_key": domain.username_key(account.username)}
+    tx.run(_UPDATE, **{"id" if name == "id" else f"new_{name}": value for name, value in columns.items()})
+
+
+def delete_account(tx: Transaction, account_id: str) -> None:
+    """Forget an account that has nothing any more."""
+    tx.run(_DELETE, id=account_id)
+
+
+def _columns(account: Account) -> dict[str, Any]:
+    return {column.name: getattr(account, column.name) for column in COLUMNS}
+
+
+@dataclass(frozen=True, slots=True)
+class Email:
+    """An address of a person; `key` is its normal form, `address` how it was given."""
+
+    address: str
+    key: str
+    is_primary: bool
+    validated: bool
+
+
+_EMAILS = Statement(
+    select(emails.c.email, emails.c.email_key, emails.c.is_primary, emails.c.validated_at)
+    .where(emails.c.account_id == bindparam("account_id"))
+    .order_by(emails.c.is_primary.desc(), emails.c.email_key)
+)
+_PRIMARY_EMAILS = Statement(select(emails.c.account_id, emails.c.email).where(emails.c.is_primary.is_(True)))
+_EMAIL_HOLDER = Statement(select(emails.c.account_id).where(emails.c.email_key == bindparam("key")))
+_ADD_EMAIL = Statement(insert(emails))
+_REMOVE_EMAIL = Statement(
+    delete(emails).where(emails.c.account_id == bindparam("account_id"), emails.c.email_key == bindparam("key"))
+)
+
+
+def emails_of(tx: Transaction, account_id: str) -> list[Email]:
+    """A person's addresses, the primary one first."""
+    return [Email(row[0], row[1], bool(row[2]), row[3] is not None) for row in tx.rows(_EMAILS, account_id=account_id)]
+
+
+def primary_emails(tx: Transaction) -> dict[str, str]:
+    """Everybody's primary address by account id."""
+    return {row[0]: row[1] for row in tx.rows(_PRIMARY_EMAILS)}
+
+
+def add_email(tx: Transaction, account_id: str, address: str, *, is_primary: bool, at: datetime) -> None:
+    """Give a person a validated address. Raises Conflict when somebody has it, Invalid when it isn't one."""
+    key = domain.email_key(address)
+    if tx.row(_EMAIL_HOLDER, key=key):
+        raise Conflict(f"the e-mail address {address} belongs to an account already")
+    tx.run(
+        _ADD_EMAIL,
+        account_id=account_id,
+        email_key=key,
+        email=address,
+        is_primary=is_primary,
+        validated_at=moments.number(at),
+    )
+
+
+def remove_email(tx: Transaction, account_id: str, key: str) -> None:
+    """Take an address from a person."""
+    tx.run(_REMOVE_EMAIL, account_id=account_id, key=key)
+
+
+_PASSWORD_HASH = Statement(select(accounts.c.password_hash).where(accounts.c.id == bindparam("id")))
+_SET_PASSWORD = Statement(
+    update(accounts).where(accounts.c.id == bindparam("id")).values(password_hash=bindparam("hash"))
+)
+
+
+def password_hash(tx: Transaction, account_id: str) -> str | None:
+    """The hash of a person's password, if he has one."""
+    row = tx.row(_PASSWORD_HASH, id=account_id)
+    return row[0] if row else None
+
+
+def set_password(tx: Transaction, account_id: str, hash: str) -> None:
+    """Replace a person's password by its hash."""
+    tx.run(_SET_PASSWORD, id=account_id, hash=hash)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An app password: a random secret, kept as its hash, that speaks for a person within its scopes."""
+
+    account_id: str
+    id: str
+    label: str
+    scopes: frozenset[str]
+    created_at: datetime
+    expires_at: datetime | None
+    secret_hash: str
+
+
+_TOKEN = (
+    tokens.c.account_id,
+    tokens.c.id,
+    tokens.c.label,
+    tokens.c.scopes,
+    tokens.c.created_at,
+    tokens.c.expires_at,
+    tokens.c.secret_hash,
+)
+_TOKENS = Statement(
+    select(*_TOKEN).where(tokens.c.account_id == bindparam("account_id")).order_by(tokens.c.created_at, tokens.c.id)
+)
+_TOKEN_BY_HASH = Statement(select(*_TOKEN).where(tokens.c.secret_hash == bindparam("hash")))
+_ADD_TOKEN = Statement(insert(tokens))
+_REVOKE = Statement(
+    delete(tokens).where(tokens.c.account_id == bindparam("account_id"), tokens.c.id == bindparam("id"))
+)
+_BY_TOKEN = Statement(
+    select(*COLUMNS, tokens.c.scopes, tokens.c.expires_at)
+    .join(tokens, tokens.c.account_id == accounts.c.id)
+    .where(tokens.c.account_id == bindparam("account_id"), tokens.c.id == bindparam("id"))
+)
+_BY_PASSWORD = Statement(select(*COLUMNS, accounts.c.password_hash).where(accounts.c.id == bindparam("id")))
+_HAS_EMAIL = Statement(
+    select(
+        exists().where(
+            and_(
+                emails.c.account_id == bindparam("account_id"),
+                emails.c.email_key == bindparam("key"),
+                emails.c.validated_at.is_not(None),
+            )
+        )
+    )
+)
+
+
+def _token(row: Row) -> Token:
+    expires = moments.moment(row[5]) if row[5] is not None else None
+    return Token(row[0], row[1], row[2], frozenset(row[3].split()), moments.moment(row[4]), expires, row[6])
+
+
+def tokens_of(tx: Transaction, account_id: str) -> list[Token]:
+    """A person's app passwords, oldest first."""
+    return [_token(row) for row in tx.rows(_TOKENS, account_id=account_id)]
+
+
+_TOKENS_BEGINNING = Statement(select(*_TOKEN).where(tokens.c.id.startswith(bindparam("beginning"))).limit(2))
+
+
+def token_beginning(tx: Transaction, beginning: str) -> Token | None:
+    """The one app password whose id begins so; None when there is none, or more than one."""
+    if len(beginning) < 8 or not set(beginning) <= set("0123456789abcdef-"):
+        return None
+    rows = tx.rows(_TOKENS_BEGINNING, beginning=beginning)
+    return _token(rows[0]) if len(rows) == 1 else None
+
+
+def token_by_hash(tx: Transaction, hash: str) -> Token | None:
+    """The app password whose secret has that hash."""
+    row = tx.row(_TOKEN_BY_HASH, hash=hash)
+    return _token(row) if row else None
+
+
+def add_token(tx: Transaction, token: Token) -> None:
+    """Store an app password. Raises Conflict when that secret is in use."""
+    if tx.row(_TOKEN_BY_HASH, hash=token.secret_hash):
+        raise Conflict("that secret is in use already")
+    tx.run(
+        _ADD_TOKEN,
+        account_id=token.account_id,
+        id=token.id,
+        label=token.label,
+        secret_hash=token.secret_hash,
+        scopes=" ".join(sorted(token.scopes)),
+        created_at=moments.number(token.created_at),
+        expires_at=moments.number(token.expires_at) if token.expires_at else None,
+    )
+
+
+def revoke_token(tx: Transaction, account_id: str, id: str) -> bool:
+    """Forget an app password; whether there was one."""
+    return tx.run(_REVOKE, account_id=account_id, id=id) == 1
+
+
+def holder_of_token(
+    tx: Transaction, account_id: str, id: str
+) -> tuple[Account, frozenset[str], datetime | None] | None:
+    """Whom an app password speaks for, its scopes, and until when."""
+    row = tx.row(_BY_TOKEN, account_id=account_id, id=id)
+    if row is None:
+        return None
+    return account(row), frozenset(row[8].split()), moments.moment(row[9]) if row[9] is not None else None
+
+
+def holder_of_password(tx: Transaction, account_id: str) -> tuple[Account, str | None] | None:
+    """The person, and the hash of the password he has now."""
+    row = tx.row(_BY_PASSWORD, id=account_id)
+    return (account(row), row[8]) if row else None
+
+
+def has_email(tx: Transaction, account_id: str, key: str) -> bool:
+    """Whether a person has that validated address now."""
+    row = tx.row(_HAS_EMAIL, account_id=account_id, key=key)
+    return bool(row and row[0])

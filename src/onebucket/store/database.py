@@ -1,0 +1,217 @@
+"""The database: opening it, reading and writing transactions, statements compiled once and run on the driver itself."""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import ClauseElement
+from sqlalchemy.dialects import sqlite
+
+Row = tuple[Any, ...]
+
+_DIALECT = sqlite.dialect(paramstyle="named")
+
+# How long a change waits for one made by another process before it gives up.
+BUSY_SECONDS = 10
+
+
+class Unusable(Exception):
+    """The database can't be opened, or isn't one of ours; the sentence says how to mend it."""
+
+
+class Unavailable(Exception):
+    """The database can't do this now: it is busy, or the disk is full. Nothing was changed; it may be tried again."""
+
+    retry_after = 5
+
+
+class Statement:
+    """A SQLAlchemy Core statement, compiled at its first use and then run as text on the driver.
+
+    Every value is bound by name. Measured: SQLAlchemy's own execution costs several times what SQLite needs for one of
+    our short queries.
+    """
+
+    __slots__ = ("_clause", "_constants", "_text")
+
+    def __init__(self, clause: ClauseElement) -> None:
+        self._clause = clause
+        self._text = ""
+        self._constants: dict[str, Any] = {}
+
+    def text(self, values: dict[str, Any]) -> str:
+        """The SQL text; adds to `values` the constants that were written into the statement."""
+        if not self._text:
+            compiled = self._clause.compile(dialect=_DIALECT)
+            self._constants = {name: value for name, value in compiled.params.items() if value is not None}
+            self._text = compiled.string
+        if self._constants:
+            values.update(self._constants)
+        return self._text
+
+
+class Transaction:
+    """A transaction under way on one connection."""
+
+    __slots__ = ("_execute", "connection")
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self._execute = connection.execute
+
+    def rows(self, statement: Statement, **values: Any) -> list[Row]:
+        """All rows that `statement` finds."""
+        return self._execute(statement.text(values), values).fetchall()
+
+    def row(self, statement: Statement, **values: Any) -> Row | None:
+        """The first row that `statement` finds, or None."""
+        row: Row | None = self._execute(statement.text(values), values).fetchone()
+        return row
+
+    def run(self, statement: Statement, **values: Any) -> int:
+        """Run a change; the number of rows it changed."""
+        return self._execute(statement.text(values), values).rowcount
+
+    def run_many(self, statement: Statement, rows: Sequence[dict[str, Any]]) -> None:
+        """Run a change once for each of `rows`."""
+        if rows:
+            first = dict(rows[0])
+            sql = statement.text(first)
+            constants = {name: value for name, value in first.items() if name not in rows[0]}
+            self.connection.executemany(sql, [row | constants for row in rows])
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Undo what is done inside, and only that, when it raises."""
+        self._execute("SAVEPOINT attempt")
+        try:
+            yield
+        except BaseException:
+            self._execute("ROLLBACK TO attempt")
+            raise
+        finally:
+            self._execute("RELEASE attempt")
+
+
+class Database:
+    """One SQLite file, in WAL mode; a change is acknowledged when it is on disk.
+
+    A connection for each thread that reads, one for all that write. Reading never waits for writing.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self._of_thread = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+        self._writing = threading.Lock()
+        self._writer: sqlite3.Connection | None = None
+
+    @property
+    def url(self) -> str:
+        """The database as `--database` spells it."""
+        return f"sqlite:///{self.path}"
+
+    def connect(self) -> sqlite3.Connection:
+        """Open another connection, set up as all of ours are. Raises Unusable."""
+        try:
+            connection = sqlite3.connect(
+                self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=512
+            )
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+        except sqlite3.DatabaseError as error:
+            raise Unusable(f"can't open the database {self.path}: {error}") from None
+        self._opened.append(connection)
+        return connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        """A transaction that sees one state of the database, and changes nothing."""
+        connection = getattr(self._of_thread, "connection", None)
+        if connection is None:
+            connection = self._of_thread.connection = self.connect()
+        connection.execute("BEGIN")
+        try:
+            yield Transaction(connection)
+        finally:
+            connection.execute("COMMIT")
+
+    @contextmanager
+    def writing(self) -> Iterator[Transaction]:
+        """A transaction that changes things: on disk when it ends, undone when it raises."""
+        with self._writing:
+            if self._writer is None:
+                self._writer = self.connect()
+            connection = self._writer
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                yield Transaction(connection)
+                connection.execute("COMMIT")
+            except sqlite3.OperationalError as error:
+                raise Unavailable(f"the database can't take changes now ({error})") from error
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+
+    def check(self) -> str:
+        """What is broken in the file, in SQLite's words; empty when nothing is."""
+        with self.reading() as tx:
+            found = [str(row[0]) for row in tx.connection.execute("PRAGMA quick_check(5)")]
+        return "" if found == ["ok"] else "; ".join(found)
+
+    def copy_to(self, file: Path, progress: Callable[[int, int], None]) -> None:
+        """Write one consistent state into a new file, while others read and write. Raises Unusable."""
+        unfinished = file.with_name(file.name + ".unfinished")
+        try:
+            unfinished.touch(mode=0o600)
+            with closing(sqlite3.connect(unfinished)) as target:
+                _copy(self.connect(), target, progress)
+                target.execute("PRAGMA journal_mode = DELETE")
+            with unfinished.open("rb+") as written:
+                os.fsync(written.fileno())
+            unfinished.replace(file)
+        except (OSError, sqlite3.Error) as error:
+            unfinished.unlink(missing_ok=True)
+            raise Unusable(f"can't write {file}: {error}") from None
+
+    def restore_from(self, source: "Database", progress: Callable[[int, int], None]) -> None:
+        """Become what `source` is, in one step for everybody who reads or writes. Raises Unusable."""
+        try:
+            _copy(source.connect(), self.connect(), progress)
+        except sqlite3.Error as error:
+            raise Unusable(f"can't restore {source.path}: {error}") from None
+
+    def close(self) -> None:
+        """Close every connection; the file is left tidy, without its -wal."""
+        for connection in self._opened:
+            connection.close()
+        self._opened.clear()
+        self._writer = None
+        self._of_thread = threading.local()
+
+
+def _copy(source: sqlite3.Connection, target: sqlite3.Connection, progress: Callable[[int, int], None]) -> None:
+    # In one step: a copy in several would start again whenever somebody writes in between.
+    source.backup(target, pages=-1, progress=lambda status, remaining, total: progress(total - remaining, total))
+
+
+def at(url: str, *, make: bool = True) -> Database:
+    """The database that `url` (`sqlite:///PATH`) names; its folder is made where `make` allows. Raises Unusable."""
+    if not url.startswith("sqlite:///"):
+        raise Unusable(f"{url.partition(':')[0]!r} databases can't be used: give sqlite:///PATH")
+
+    path = Path(url.removeprefix("sqlite:///")).expanduser()
+    if make:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise Unusable(f"can't make the folder {path.parent}: {error.strerror}") from None
+    elif not path.exists():
+        raise Unusable(f"there is no database at {path}")
+
+    return Database(path)

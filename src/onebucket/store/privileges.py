@@ -1,0 +1,177 @@
+"""What is set on repositories, for groups and for people: rows and back."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import and_, bindparam, delete, select
+from sqlalchemy.dialects.sqlite import insert
+
+from onebucket.domain.privileges import Level
+from onebucket.domain.repositories import Grants
+from onebucket.store import moments
+from onebucket.store.database import Statement, Transaction
+from onebucket.store.tables import accounts, group_privileges, groups, privileges, repositories
+
+_GROUPS = Statement(
+    select(repositories.c.slug, groups.c.slug, group_privileges.c.level)
+    .select_from(group_privileges)
+    .join(
+        repositories,
+        and_(
+            repositories.c.account_id == group_privileges.c.account_id,
+            repositories.c.id == group_privileges.c.repository_id,
+        ),
+    )
+    .join(
+        groups,
+        and_(groups.c.account_id == group_privileges.c.account_id, groups.c.id == group_privileges.c.group_id),
+    )
+    .where(group_privileges.c.account_id == bindparam("account_id"))
+    .order_by(repositories.c.slug, groups.c.slug)
+)
+_PEOPLE = Statement(
+    select(repositories.c.slug, accounts.c.username, privileges.c.level)
+    .select_from(privileges)
+    .join(
+        repositories,
+        and_(repositories.c.account_id == privileges.c.account_id, repositories.c.id == privileges.c.repository_id),
+    )
+    .join(accounts, accounts.c.id == privileges.c.person_id)
+    .where(privileges.c.account_id == bindparam("account_id"))
+    .order_by(repositories.c.slug, accounts.c.username_key)
+)
+
+
+def grants(tx: Transaction, account_id: str) -> Mapping[str, Grants]:
+    """What is set on each repository of an account, by the repository's slug."""
+    found: dict[str, Grants] = {}
+    for repository, group, level in tx.rows(_GROUPS, account_id=account_id):
+        found.setdefault(repository, Grants()).groups[group] = Level(level)
+    for repository, person, level in tx.rows(_PEOPLE, account_id=account_id):
+        found.setdefault(repository, Grants()).people[person] = Level(level)
+    return found
+
+
+_set_group = insert(group_privileges)
+_SET_GROUP = Statement(
+    _set_group.on_conflict_do_update(
+        index_elements=["account_id", "repository_id", "group_id"],
+        set_={name: _set_group.excluded[name] for name in ("level", "granted_at", "granted_by")},
+    )
+)
+_set_person = insert(privileges)
+_SET_PERSON = Statement(
+    _set_person.on_conflict_do_update(
+        index_elements=["account_id", "repository_id", "person_id"],
+        set_={name: _set_person.excluded[name] for name in ("level", "granted_at", "granted_by")},
+    )
+)
+
+
+def set_for_group(
+    tx: Transaction, account_id: str, repository_id: str, group_id: str, level: Level, *, by: str | None, at: datetime
+) -> None:
+    """Set what a group may do on a repository; `NONE` overrides the group's default (spec 1.14)."""
+    tx.run(
+        _SET_GROUP,
+        account_id=account_id,
+        repository_id=repository_id,
+        group_id=group_id,
+        level=int(level),
+        granted_at=moments.number(at),
+        granted_by=by,
+    )
+
+
+def set_for_person(
+    tx: Transaction, account_id: str, repository_id: str, person_id: str, level: Level, *, by: str | None, at: datetime
+) -> None:
+    """Set what a person may do on a repository by himself."""
+    tx.run(
+        _SET_PERSON,
+        account_id=account_id,
+        repository_id=repository_id,
+        person_id=person_id,
+        level=int(level),
+        granted_at=moments.number(at),
+        granted_by=by,
+    )
+
+
+_of_group = and_(
+    group_privileges.c.account_id == bindparam("account_id"), group_privileges.c.group_id == bindparam("group_id")
+)
+_on_repository = (
+    group_privileges.c.account_id == bindparam("account_id"),
+    group_privileges.c.repository_id == bindparam("repository_id"),
+)
+_OF_GROUP = Statement(
+    select(repositories.c.slug, group_privileges.c.level)
+    .join(
+        group_privileges,
+        and_(
+            repositories.c.account_id == group_privileges.c.account_id,
+            repositories.c.id == group_privileges.c.repository_id,
+        ),
+    )
+    .where(_of_group)
+    .order_by(repositories.c.slug)
+)
+_REMOVE_OF_GROUP = Statement(delete(group_privileges).where(_of_group))
+_REMOVE_ON_REPOSITORY = Statement(delete(group_privileges).where(*_on_repository))
+_REMOVE_GROUP = Statement(
+    delete(group_privileges).where(*_on_repository, group_privileges.c.group_id == bindparam("group_id"))
+)
+_REMOVE_PEOPLE = Statement(
+    delete(privileges).where(
+        privileges.c.account_id == bindparam("account_id"), privileges.c.repository_id == bindparam("repository_id")
+    )
+)
+_REMOVE_PERSON = Statement(
+    delete(privileges).where(
+        privileges.c.account_id == bindparam("account_id"),
+        privileges.c.repository_id == bindparam("repository_id"),
+        privileges.c.person_id == bindparam("person_id"),
+    )
+)
+
+
+def of_group(tx: Transaction, account_id: str, group_id: str) -> dict[str, Level]:
+    """What is set for a group, by the repository's slug."""
+    return {slug: Level(level) for slug, level in tx.rows(_OF_GROUP, account_id=account_id, group_id=group_id)}
+
+
+_OF_PERSON = Statement(
+    select(privileges.c.level).where(
+        privileges.c.account_id == bindparam("account_id"),
+        privileges.c.repository_id == bindparam("repository_id"),
+        privileges.c.person_id == bindparam("person_id"),
+    )
+)
+
+
+def of_person(tx: Transaction, account_id: str, repository_id: str, person_id: str) -> Level | None:
+    """What a person has on a repository by himself."""
+    row = tx.row(_OF_PERSON, account_id=account_id, repository_id=repository_id, person_id=person_id)
+    return Level(row[0]) if row else None
+
+
+def remove_of_group(tx: Transaction, account_id: str, group_id: str) -> None:
+    """Forget everything that was set for a group."""
+    tx.run(_REMOVE_OF_GROUP, account_id=account_id, group_id=group_id)
+
+
+def remove_for_group(tx: Transaction, account_id: str, repository_id: str, group_id: str) -> bool:
+    """Forget what was set for a group on a repository, so that its default holds again; False when nothing was."""
+    return tx.run(_REMOVE_GROUP, account_id=account_id, repository_id=repository_id, group_id=group_id) == 1
+
+
+def remove_for_person(tx: Transaction, account_id: str, repository_id: str, person_id: str) -> bool:
+    """Take what a person had on a repository by himself; False when there was nothing."""
+    return tx.run(_REMOVE_PERSON, account_id=account_id, repository_id=repository_id, person_id=person_id) == 1
+
+
+def remove_on_repository(tx: Transaction, account_id: str, repository_id: str) -> None:
+    """Forget everything that was set on a repository."""
+    tx.run(_REMOVE_ON_REPOSITORY, account_id=account_id, repository_id=repository_id)
+    tx.run(_REMOVE_PEOPLE, account_id=account_id, repository_id=repository_id)

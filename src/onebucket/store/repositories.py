@@ -1,0 +1,86 @@
+"""Repositories: rows and back."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, delete, insert, select, update
+
+from onebucket.domain.refusals import Conflict
+from onebucket.domain.repositories import Repository
+from onebucket.store import moments
+from onebucket.store.database import Row, Statement, Transaction
+from onebucket.store.tables import repositories
+
+COLUMNS = (
+    repositories.c.account_id,
+    repositories.c.id,
+    repositories.c.slug,
+    repositories.c.name,
+    repositories.c.is_private,
+    repositories.c.description,
+)
+_OF_ACCOUNT = repositories.c.account_id == bindparam("account_id")
+_BY_SLUG = Statement(select(*COLUMNS).where(_OF_ACCOUNT, repositories.c.slug == bindparam("slug")))
+_ALL = Statement(select(*COLUMNS).where(_OF_ACCOUNT).order_by(repositories.c.slug))
+_ADD = Statement(insert(repositories))
+_CHANGE = Statement(
+    update(repositories)
+    .where(_OF_ACCOUNT, repositories.c.id == bindparam("repository_id"))
+    .values({name: bindparam(f"new_{name}") for name in ("slug", "name", "is_private", "description", "updated_at")})
+)
+_DELETE = Statement(delete(repositories).where(_OF_ACCOUNT, repositories.c.id == bindparam("repository_id")))
+
+
+def _repository(row: Row) -> Repository:
+    return Repository(row[0], row[1], row[2], row[3], bool(row[4]), row[5])
+
+
+def find(tx: Transaction, account_id: str, slug: str) -> Repository | None:
+    """The account's repository of that slug; case counts."""
+    row = tx.row(_BY_SLUG, account_id=account_id, slug=slug)
+    return _repository(row) if row else None
+
+
+def of_account(tx: Transaction, account_id: str) -> list[Repository]:
+    """All repositories of an account, by slug."""
+    return [_repository(row) for row in tx.rows(_ALL, account_id=account_id)]
+
+
+def _columns(repository: Repository) -> dict[str, Any]:
+    return {
+        "slug": repository.slug,
+        "name": repository.name,
+        "is_private": repository.is_private,
+        "description": repository.description,
+    }
+
+
+def add(tx: Transaction, repository: Repository, *, at: datetime) -> None:
+    """Store a new repository. Raises Conflict when the account has one of that slug."""
+    if find(tx, repository.account_id, repository.slug):
+        raise Conflict(f"the account has a repository {repository.slug!r} already")
+    tx.run(
+        _ADD,
+        account_id=repository.account_id,
+        id=repository.id,
+        created_at=moments.number(at),
+        updated_at=moments.number(at),
+        **_columns(repository),
+    )
+
+
+def change(tx: Transaction, repository: Repository, *, at: datetime) -> None:
+    """Store what is now known of a repository."""
+    columns = {f"new_{name}": value for name, value in _columns(repository).items()}
+    tx.run(
+        _CHANGE,
+        account_id=repository.account_id,
+        repository_id=repository.id,
+        new_updated_at=moments.number(at),
+        **columns,
+    )
+
+
+def delete_repository(tx: Transaction, repository: Repository) -> None:
+    """Forget a repository; what names it must be gone already."""
+    tx.run(_DELETE, account_id=repository.account_id, repository_id=repository.id)

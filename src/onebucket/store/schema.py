@@ -1,0 +1,50 @@
+"""The schema's version: what it is, what it should be, and getting there."""
+
+from pathlib import Path
+
+from onebucket.store.database import Database, Unusable
+
+# The newest step under migrations/versions.
+HEAD = "0001"
+
+
+def version(database: Database) -> str | None:
+    """The step the database is at; None when it is empty. Raises Unusable for a database that isn't ours."""
+    with database.reading() as tx:
+        tables = {row[0] for row in tx.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if "alembic_version" in tables:
+            row = tx.connection.execute("SELECT version_num FROM alembic_version").fetchone()
+            return str(row[0]) if row else None
+    if tables:
+        raise Unusable(f"{database.path} is a database, but not one of onebucket's")
+    return None
+
+
+def bring_up_to_date(database: Database) -> bool:
+    """Run the steps that are missing, under a lock and in one transaction; whether there were any.
+
+    Raises Unusable when the database was made by a newer onebucket.
+    """
+    if version(database) == HEAD:
+        return False
+
+    # Alembic and the engine are loaded only here: on every other start they would cost more than all the rest.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+    from sqlalchemy import create_engine, event, pool
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    engine = create_engine("sqlite://", creator=database.connect, poolclass=pool.StaticPool)
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    with engine.begin() as connection:
+        now = version(database)
+        known = {step.revision for step in ScriptDirectory.from_config(config).walk_revisions()}
+        if now is not None and now not in known:
+            raise Unusable(f"{database.path} was made by a newer onebucket (schema {now}): update this one")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    engine.dispose()
+
+    return True

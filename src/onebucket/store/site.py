@@ -1,0 +1,28 @@
+"""What the server remembers about itself."""
+
+from sqlalchemy import bindparam, delete, select
+from sqlalchemy.dialects.sqlite import insert
+
+from onebucket.store.database import Statement, Transaction
+from onebucket.store.tables import site
+
+_FIND = Statement(select(site.c.value).where(site.c.name == bindparam("name")))
+_insert = insert(site)
+_SET = Statement(_insert.on_conflict_do_update(index_elements=["name"], set_={"value": _insert.excluded.value}))
+_REMOVE = Statement(delete(site).where(site.c.name == bindparam("name"), site.c.value == bindparam("value")))
+
+
+def value(tx: Transaction, name: str) -> str | None:
+    """What is remembered under that name."""
+    row = tx.row(_FIND, name=name)
+    return row[0] if row else None
+
+
+def remember(tx: Transaction, name: str, value: str) -> None:
+    """Remember a value under a name."""
+    tx.run(_SET, name=name, value=value)
+
+
+def spend(tx: Transaction, name: str, value: str) -> bool:
+    """Forget a value if it is the one remembered; whether it was."""
+    return tx.run(_REMOVE, name=name, value=value) == 1

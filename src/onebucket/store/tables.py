@@ -1,0 +1,226 @@
+"""The schema. Tables of an account carry its id first in their key, so that accounts can be spread over machines.
+
+Moments are whole microseconds since 1970 in UTC, levels small numbers (0 none, 1 read, 2 write, 3 admin), ids UUIDs in
+lower case with hyphens: what both databases hand back as it was put in, without conversion on the way.
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import UUID
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+Id = Text().with_variant(UUID(as_uuid=False), "postgresql")
+Moment = BigInteger
+
+
+def _of_account() -> Column[Any]:
+    return Column("account_id", Id, ForeignKey("accounts.id"), primary_key=True)
+
+
+def _part_of(table: str, column: str) -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(["account_id", column], [f"{table}.account_id", f"{table}.id"])
+
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("username", Text, nullable=False),
+    Column("username_key", Text, nullable=False, unique=True),
+    Column("display_name", Text, nullable=False),
+    Column("aaid", Text, unique=True),
+    Column("nickname", Text),
+    Column("is_team", Boolean, nullable=False),
+    Column("is_active", Boolean, nullable=False),
+    Column("site_admin", Boolean, nullable=False),
+    Column("password_hash", Text),
+    Column("created_at", Moment, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("journal_length", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+emails = Table(
+    "emails",
+    metadata,
+    _of_account(),
+    Column("email_key", Text, primary_key=True),
+    Column("email", Text, nullable=False),
+    Column("is_primary", Boolean, nullable=False),
+    Column("validated_at", Moment),
+    UniqueConstraint("email_key"),
+    sqlite_with_rowid=False,
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    _of_account(),
+    Column("id", Id, primary_key=True),
+    Column("label", Text, nullable=False),
+    Column("secret_hash", Text, nullable=False, unique=True),
+    Column("scopes", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment),
+    sqlite_with_rowid=False,
+)
+
+groups = Table(
+    "groups",
+    metadata,
+    _of_account(),
+    Column("id", Id, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("slug", Text, nullable=False),
+    Column("permission", SmallInteger),
+    Column("auto_add", Boolean, nullable=False),
+    Column("email_forwarding_disabled", Boolean, nullable=False),
+    Column("account_privilege", Text),
+    Column("created_at", Moment, nullable=False),
+    UniqueConstraint("account_id", "slug"),
+    Index(
+        "ix_groups_account_privilege",
+        "account_id",
+        "account_privilege",
+        sqlite_where=text("account_privilege IS NOT NULL"),
+        postgresql_where=text("account_privilege IS NOT NULL"),
+    ),
+    sqlite_with_rowid=False,
+)
+
+memberships = Table(
+    "memberships",
+    metadata,
+    _of_account(),
+    Column("group_id", Id, primary_key=True),
+    Column("person_id", Id, ForeignKey("accounts.id"), primary_key=True),
+    Column("added_at", Moment, nullable=False),
+    Column("added_by", Id),
+    _part_of("groups", "group_id"),
+    Index("ix_memberships_person", "person_id", "account_id", "group_id"),
+    sqlite_with_rowid=False,
+)
+
+repositories = Table(
+    "repositories",
+    metadata,
+    _of_account(),
+    Column("id", Id, primary_key=True),
+    Column("slug", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("is_private", Boolean, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    UniqueConstraint("account_id", "slug"),
+    sqlite_with_rowid=False,
+)
+
+group_privileges = Table(
+    "group_privileges",
+    metadata,
+    _of_account(),
+    Column("repository_id", Id, primary_key=True),
+    Column("group_id", Id, primary_key=True),
+    Column("level", SmallInteger, nullable=False),
+    Column("granted_at", Moment, nullable=False),
+    Column("granted_by", Id),
+    _part_of("repositories", "repository_id"),
+    _part_of("groups", "group_id"),
+    Index("ix_group_privileges_group", "account_id", "group_id", "repository_id"),
+    sqlite_with_rowid=False,
+)
+
+privileges = Table(
+    "privileges",
+    metadata,
+    _of_account(),
+    Column("repository_id", Id, primary_key=True),
+    Column("person_id", Id, ForeignKey("accounts.id"), primary_key=True),
+    Column("level", SmallInteger, nullable=False),
+    Column("granted_at", Moment, nullable=False),
+    Column("granted_by", Id),
+    _part_of("repositories", "repository_id"),
+    Index("ix_privileges_person", "person_id", "account_id", "repository_id"),
+    sqlite_with_rowid=False,
+)
+
+invitations = Table(
+    "invitations",
+    metadata,
+    _of_account(),
+    Column("id", Id, primary_key=True),
+    Column("email", Text, nullable=False),
+    Column("email_key", Text, nullable=False),
+    Column("repository_id", Id),
+    Column("permission", SmallInteger),
+    Column("invited_by", Id, ForeignKey("accounts.id"), nullable=False),
+    Column("sent_at", Moment, nullable=False),
+    _part_of("repositories", "repository_id"),
+    Index("ix_invitations_address", "account_id", "email_key"),
+    sqlite_with_rowid=False,
+)
+
+invitation_groups = Table(
+    "invitation_groups",
+    metadata,
+    _of_account(),
+    Column("invitation_id", Id, primary_key=True),
+    Column("group_id", Id, primary_key=True),
+    _part_of("invitations", "invitation_id"),
+    _part_of("groups", "group_id"),
+    Index("ix_invitation_groups_group", "account_id", "group_id"),
+    sqlite_with_rowid=False,
+)
+
+# The journal outlives what it tells of: no foreign keys.
+journal = Table(
+    "journal",
+    metadata,
+    Column("account_id", Id, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("actor_id", Id),
+    Column("actor", Text, nullable=False),
+    Column("credential", Text, nullable=False),
+    Column("address", Text),
+    Column("event", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("before", Text),
+    Column("after", Text),
+    Column("request_id", Text, nullable=False),
+    Index("ix_journal_at", "at"),
+    sqlite_with_rowid=False,
+)
+
+# What the server remembers about itself: a secret it made, the hash of a one-time link.
+site = Table(
+    "site",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    sqlite_with_rowid=False,
+)

@@ -1,0 +1,1 @@
+"""Version 1.0 of the API: every address, and what each thing looks like."""

@@ -1,0 +1,167 @@
+"""Every address of 1.0 in one list, and the handlers behind them."""
+
+from onebucket.actions import groups
+from onebucket.actions.work import Work
+from onebucket.domain import privileges
+from onebucket.domain.privileges import Level
+from onebucket.domain.refusals import GroupExists
+from onebucket.surfaces.routing import Ask, Parameter, Removed, Route, Surface
+from onebucket.surfaces.v1 import shapes
+from onebucket.wire.bodies import Fields
+
+BASES = ("/1.0", "/api/1.0", "/!api/1.0")
+
+
+def list_my_groups(work: Work, ask: Ask) -> list[shapes.Group]:
+    """G1: without a filter all groups of the caller, with `group=account/slug` those of them."""
+    # Some clients send several filters as one value, percent-encoded (spec G1).
+    named = [name for value in ask.query.get("group", ()) for name in value.split("&group=")]
+    if not named:
+        return shapes.groups(groups.everywhere(work, members=_with_members(ask)), ask.base_url)
+
+    pairs = [(account, slug) for account, _, slug in (name.partition("/") for name in named)]
+    return shapes.groups(groups.among(work, pairs, members=_with_members(ask)), ask.base_url)
+
+
+def list_groups(work: Work, ask: Ask) -> list[shapes.Group]:
+    """G2."""
+    found = groups.of_account(work, ask.words["accountname"], members=_with_members(ask))
+    return shapes.groups(found, ask.base_url)
+
+
+def create_group(work: Work, ask: Ask) -> shapes.Group:
+    """G3."""
+    fields = ask.fields()
+    roster = groups.create(
+        work,
+        ask.words["accountname"],
+        name=fields.text("name") or "",
+        permission=_permission(fields) or Level.NONE,
+        auto_add=fields.flag("auto_add") or False,
+        email_forwarding_disabled=fields.flag("email_forwarding_disabled") or False,
+    )
+    return shapes.group(roster, ask.base_url)
+
+
+def read_group(work: Work, ask: Ask) -> shapes.Group:
+    """G4."""
+    roster = groups.read(work, ask.words["accountname"], ask.words["group_slug"], members=_with_members(ask))
+    return shapes.group(roster, ask.base_url)
+
+
+def change_group(work: Work, ask: Ask) -> shapes.Group:
+    """G5: what is omitted is kept, but for the two flags, which are then false."""
+    fields = ask.fields()
+    roster = groups.change(
+        work,
+        ask.words["accountname"],
+        ask.words["group_slug"],
+        name=fields.text("name"),
+        permission=_permission(fields),
+        auto_add=fields.flag("auto_add") or False,
+        email_forwarding_disabled=fields.flag("email_forwarding_disabled") or False,
+    )
+    return shapes.group(roster, ask.base_url)
+
+
+def delete_group(work: Work, ask: Ask) -> None:
+    """G6."""
+    groups.delete(work, ask.words["accountname"], ask.words["group_slug"])
+
+
+def list_members(work: Work, ask: Ask) -> list[shapes.User]:
+    """G7."""
+    return shapes.users(groups.members(work, ask.words["accountname"], ask.words["group_slug"]), ask.base_url)
+
+
+def read_member(work: Work, ask: Ask) -> shapes.User:
+    """G8."""
+    found = groups.member(work, ask.words["accountname"], ask.words["group_slug"], ask.words["member"])
+    return shapes.user(found, ask.base_url)
+
+
+def add_member(work: Work, ask: Ask) -> shapes.User:
+    """G9: the body is not read."""
+    added = groups.add_member(work, ask.words["accountname"], ask.words["group_slug"], ask.words["member"])
+    return shapes.user(added, ask.base_url)
+
+
+def remove_member(work: Work, ask: Ask) -> None:
+    """G10."""
+    groups.remove_member(work, ask.words["accountname"], ask.words["group_slug"], ask.words["member"])
+
+
+def _with_members(ask: Ask) -> bool:
+    return not ask.switched_on("exclude_members", "exclude-members")
+
+
+def _permission(fields: Fields) -> Level | None:
+    """None when the field was left out; `NONE` when it is null, empty or `none` (spec G5)."""
+    if not fields.has("permission"):
+        return None
+    return privileges.named(fields.text("permission") or "none", none=True)
+
+
+_BOOLEAN = {"type": "boolean", "default": False}
+_EXCLUDE = Parameter("exclude_members", "`true` leaves `members` out of every group", _BOOLEAN)
+_FILTER = Parameter(
+    "group", "an account's name and a group's slug, `account/slug`; may be repeated", {"type": "array", "items": {}}
+)
+_NAME = Parameter("name", "1 to 255 characters; the slug follows from it")
+_PERMISSION = Parameter(
+    "permission",
+    "the group's level on every repository where nothing else was set for it; empty, null or `none`: nothing",
+    {"type": ["string", "null"], "enum": ["read", "write", "admin", "none", "", None]},
+)
+_AUTO_ADD = Parameter("auto_add", "stored and echoed", _BOOLEAN)
+_NO_FORWARDING = Parameter("email_forwarding_disabled", "stored and echoed", _BOOLEAN)
+_NEW = (Parameter(_NAME.name, _NAME.about, required=True), _PERMISSION, _AUTO_ADD, _NO_FORWARDING)
+_CHANGED = (_NAME, _PERMISSION, _AUTO_ADD, _NO_FORWARDING)
+
+_GROUPS = "/groups"
+_ACCOUNT = f"{_GROUPS}/{{accountname}}"
+_GROUP = f"{_ACCOUNT}/{{group_slug}}"
+_MEMBERS = f"{_GROUP}/members"
+_MEMBER = f"{_MEMBERS}/{{member}}"
+_READ, _WRITE = "account", "account:write"
+
+ROUTES = (
+    Route("GET", _GROUPS, list_my_groups, _READ, "listMyGroups", "The groups you administer or are in",
+          list[shapes.Group], query=(_FILTER, _EXCLUDE)),
+    Route("GET", _ACCOUNT, list_groups, _READ, "listGroups", "An account's groups: all for its administrators, "
+          "your own for you", list[shapes.Group], query=(_EXCLUDE,), refuses=(403, 404)),
+    Route("POST", _ACCOUNT, create_group, _WRITE, "createGroup", "Make a group, without members",
+          shapes.Group, takes=_NEW, refuses=(400, 403, 404, 413)),
+    Route("GET", _GROUP, read_group, _READ, "readGroup", "One group", shapes.Group, query=(_EXCLUDE,),
+          refuses=(403, 404)),
+    Route("PUT", _GROUP, change_group, _WRITE, "changeGroup", "Change a group: what is left out stays, but the two "
+          "flags, which are then false", shapes.Group, takes=_CHANGED, refuses=(400, 403, 404, 413)),
+    Route("POST", _GROUP, change_group, _WRITE, "changeGroupByPost", "The same as PUT", shapes.Group, takes=_CHANGED,
+          refuses=(400, 403, 404, 413)),
+    Route("DELETE", _GROUP, delete_group, _WRITE, "deleteGroup", "Delete a group with its memberships and privileges",
+          refuses=(400, 403, 404, 413)),
+    Route("GET", _MEMBERS, list_members, _READ, "listMembers", "A group's members, in the order they were added",
+          list[shapes.User], refuses=(403, 404)),
+    Route("GET", _MEMBER, read_member, _READ, "readMember", "One member of a group", shapes.User, refuses=(403, 404)),
+    Route("PUT", _MEMBER, add_member, _WRITE, "addMember", "Put a person into a group; the body is not read",
+          shapes.User, refuses=(400, 403, 404, 409, 413)),
+    Route("DELETE", _MEMBER, remove_member, _WRITE, "removeMember", "Take a person, or yourself, out of a group",
+          refuses=(400, 403, 404, 413)),
+)  # fmt: skip
+
+_SEE_GROUPS = "use /1.0/groups: this server keeps groups, privileges and invitations, and nothing else of 1.0"
+_SEE_PRIVILEGES = "use /1.0/group-privileges for what groups may do"
+_SEE_ACCOUNT = "accounts are kept by this server's operator; a group's answer shows its owner and its members"
+
+REMOVED = (
+    Removed("/privileges/**", _SEE_PRIVILEGES),
+    Removed("/user/**", _SEE_ACCOUNT),
+    Removed("/users/**", _SEE_ACCOUNT),
+    Removed("/newuser/**", _SEE_ACCOUNT),
+    Removed("/emails/**", _SEE_ACCOUNT),
+    Removed("/repositories/**", _SEE_GROUPS),
+    Removed("/oauth/**", _SEE_GROUPS),
+)
+
+# A second name with the same slug is a bad request in 1.0, not a conflict (spec G3).
+SURFACE = Surface("1.0", BASES, ROUTES, REMOVED, exceptions={GroupExists: 400})

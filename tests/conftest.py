@@ -1,0 +1,44 @@
+"""What tests are given: databases of their own, and a server with the fixed cast."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import cast
+from onebucket.store import database, schema
+from onebucket.store.database import Database
+
+
+@pytest.fixture(scope="session")
+def empty_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with the schema and nothing in it."""
+    path = tmp_path_factory.mktemp("template") / "empty.db"
+    db = database.at(f"sqlite:///{path}")
+    schema.bring_up_to_date(db)
+    db.close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def cast_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with the cast on stage."""
+    path = tmp_path_factory.mktemp("template") / "cast.db"
+    cast.make(path)
+    return path
+
+
+@pytest.fixture
+def db(empty_template: Path, tmp_path: Path) -> Iterator[Database]:
+    """An empty database, up to date."""
+    opened = cast.copy(empty_template, tmp_path)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def api(cast_template: Path, tmp_path: Path) -> Iterator[cast.Api]:
+    """A server with the cast on stage."""
+    served = cast.Api(cast.copy(cast_template, tmp_path))
+    yield served
+    served.close()
