@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from onebucket.domain.refusals import Invalid
 from onebucket.domain.text import cleaned
@@ -42,12 +43,13 @@ class Actor:
     """Whoever asks: a person, or the operator at the command line of the server's own machine.
 
     `scopes` limits what a credential may be used for; None means it is as good as the person. `credential` names it
-    for the journal: `password`, `token:<id>` or `operator`.
+    for the journal: `password`, `token:<id>` or `operator`; at `expires_at` it ends by itself.
     """
 
     account: Account | None
     credential: str
     scopes: frozenset[str] | None = None
+    expires_at: datetime | None = None
 
     @property
     def id(self) -> str | None:

@@ -42,7 +42,7 @@ class Manner:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back."""
+    """What goes back, but for the header that names the request."""
 
     status: int
     body: bytes
@@ -125,8 +125,7 @@ class Answers:
 
     def _made(self, request: Request, status: int, body: bytes, headers: Headers) -> Answer:
         length: Headers = () if status in (204, 304) else ((b"content-length", b"%d" % len(body)),)
-        named = (b"x-request-id", request.id.encode())
-        return Answer(status, body, (*headers, *length, *self._always, named, *_scopes(request)))
+        return Answer(status, body, (*headers, *length, *self._always, *_scopes(request)))
 
 
 _PLAIN_JSON = Manner(Format.JSON)

@@ -1,5 +1,6 @@
 """From request to answer, the same for every surface: who asks, what is there, in which format, then the work."""
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -13,6 +14,7 @@ from onebucket.http import errors, requests
 from onebucket.http.answers import Answer, Answers, Ways
 from onebucket.http.authn import Authentication, Proof
 from onebucket.http.errors import MethodNotAllowed, TooLarge
+from onebucket.http.memory import Memory
 from onebucket.http.metrics import Metrics
 from onebucket.http.requests import Application, Disconnected, Receive, Request, Scope, Send
 from onebucket.http.writer import Writer
@@ -33,6 +35,7 @@ class App:
         ways: Ways,
         authentication: Authentication,
         writer: Writer,
+        memory: Memory,
         metrics: Metrics,
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
@@ -47,7 +50,9 @@ class App:
         self._metrics = metrics
         self._clock = clock
         self._new_id = new_id
+        self._memory = memory
         self._log = structlog.get_logger("onebucket.http").bind()
+        self._tells_all = self._log.is_enabled_for(logging.DEBUG)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -76,7 +81,8 @@ class App:
             return
         self._tell(request, answer, time.perf_counter() - started)
 
-        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+        named = (*answer.headers, (b"x-request-id", request.id.encode()))
+        await send({"type": "http.response.start", "status": answer.status, "headers": named})
         await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else answer.body})
 
     async def _answer(self, request: Request, base: tuple[str, ...], receive: Receive) -> Answer:
@@ -85,8 +91,7 @@ class App:
         try:
             proof = await self._authentication.prove(request.headers.get(b"authorization"))
             if route is None or not route.changes:
-                with self._database.reading() as tx:
-                    return self._perform(tx, request, proof, found)
+                return self._look(request, proof, found)
             await requests.read_body(request, receive)
             return await self._writer.change(lambda tx: self._perform(tx, request, proof, found))
         except Disconnected:
@@ -96,6 +101,19 @@ class App:
             if said is None or said.status == 503:
                 self._log.exception("unforeseen", request_id=request.id, method=request.method, path=request.path)
             return self._answers.refusal(request, said or errors.internal())
+
+    def _look(self, request: Request, proof: Proof, found: Found) -> Answer:
+        """Answer what changes nothing: from memory, or from the database."""
+        remembered = self._memory.recall(request, proof, request.at)
+        if remembered is not None:
+            request.actor = remembered.actor
+            return remembered.answer
+
+        with self._database.reading() as tx:
+            answer = self._perform(tx, request, proof, found)
+        if request.route is not None and request.actor is not None:
+            self._memory.keep(request, proof, answer, request.actor)
+        return answer
 
     def _perform(self, tx: Transaction, request: Request, proof: Proof, found: Found) -> Answer:
         """Everything in the order of refusals: 401, the address, the format, the body, the rules (spec 1.9)."""
@@ -131,8 +149,11 @@ class App:
     def _tell(self, request: Request, answer: Answer, seconds: float) -> None:
         name = request.route.name if request.route else ""
         self._metrics.count(name, request.method, answer.status, seconds)
-        tell = self._log.debug if request.reads and answer.status < 400 else self._log.info
-        tell(
+        told_quietly = request.reads and answer.status < 400
+        if told_quietly and not self._tells_all:
+            return
+        self._log.log(
+            logging.DEBUG if told_quietly else logging.INFO,
             "request",
             request_id=request.id,
             method=request.method,

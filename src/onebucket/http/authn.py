@@ -18,7 +18,7 @@ from hashlib import blake2b
 
 from onebucket import hashing
 from onebucket.domain import accounts as domain
-from onebucket.domain.accounts import Account, Actor
+from onebucket.domain.accounts import Actor
 from onebucket.domain.refusals import Overloaded, Refusal, Unauthenticated
 from onebucket.store import accounts
 from onebucket.store.database import Database, Transaction
@@ -34,9 +34,11 @@ HASHING_WAITING = 32
 _NOBODYS_HASH = "$argon2id$v=19$m=65536,t=3,p=4$b25lYnVja2V0b25lYnVja2V0$wC0JuGdyMcC0KbC+IyvrGhVHZ1bRLTXJ7v0Q1Gv0c9s"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Proof:
     """A credential that was proved: whose, under which name, and what must still be so for it to count.
+
+    Each is equal only to itself, so that what is remembered for one is never found for another.
 
     `token_id` is None for a password, which counts as long as its hash is `password_hash`.
     """
@@ -84,12 +86,16 @@ class Authentication:
 
         Raises Unauthenticated.
         """
-        account, scopes = _holder(tx, proof, at)
-        if account is None or not account.is_active or not _goes_by(tx, account, proof.login):
-            raise Unauthenticated(bearer=proof.bearer)
+        if proof.token_id is None:
+            held = accounts.holder_of_password(tx, proof.account_id)
+            actor = Actor(held[0], "password") if held and held[1] == proof.password_hash else None
+        else:
+            token = accounts.holder_of_token(tx, proof.account_id, proof.token_id)
+            actor = Actor(token[0], f"token:{proof.token_id}", token[1], token[2]) if token else None
 
-        credential = "password" if proof.token_id is None else f"token:{proof.token_id}"
-        return Actor(account, credential, scopes)
+        if actor is None or not _counts(tx, actor, proof.login, at):
+            raise Unauthenticated(bearer=proof.bearer)
+        return actor
 
     def close(self) -> None:
         """Stop hashing."""
@@ -152,19 +158,12 @@ def _credentials(authorization: bytes) -> tuple[str | None, str]:
     return login, secret
 
 
-def _holder(tx: Transaction, proof: Proof, at: datetime) -> tuple[Account | None, frozenset[str] | None]:
-    if proof.token_id is None:
-        holder = accounts.holder_of_password(tx, proof.account_id)
-        return (holder[0], None) if holder and holder[1] == proof.password_hash else (None, None)
-
-    held = accounts.holder_of_token(tx, proof.account_id, proof.token_id)
-    if held is None or (held[2] is not None and held[2] <= at):
-        return None, None
-    return held[0], held[1]
-
-
-def _goes_by(tx: Transaction, account: Account, login: str | None) -> bool:
-    """Whether the account is known under the name that was given: its username or a validated address of its own."""
+def _counts(tx: Transaction, actor: Actor, login: str | None, at: datetime) -> bool:
+    """Whether the credential has not expired, and its holder is active and goes by the name that was given."""
+    account = actor.account
+    assert account is not None
+    if not account.is_active or (actor.expires_at is not None and actor.expires_at <= at):
+        return False
     if login is None:
         return True
     if "@" not in login:

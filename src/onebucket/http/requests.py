@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from typing import Any
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
@@ -21,6 +22,10 @@ LARGEST_BODY = 1 << 20
 LARGEST_DRAINED = 16 << 20
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+
+# Asking the system for randomness for every request would be the dearest part of a short one.
+_PROCESS = secrets.token_hex(6)
+_serial = count(1)
 
 
 @dataclass(slots=True)
@@ -82,11 +87,11 @@ def segments(scope: Scope) -> tuple[list[str], bool]:
 
 
 def request_id(headers: dict[bytes, bytes]) -> str:
-    """The caller's own X-Request-Id where it is a sane one, otherwise a new one."""
+    """The caller's own X-Request-Id where it is a sane one, otherwise one that no other request has."""
     given = headers.get(b"x-request-id")
     if given is not None and _REQUEST_ID.fullmatch(given):
         return given.decode("ascii")
-    return secrets.token_hex(8)
+    return f"{_PROCESS}-{next(_serial):x}"
 
 
 class Disconnected(Exception):

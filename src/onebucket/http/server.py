@@ -21,6 +21,7 @@ from onebucket.http.answers import Ways
 from onebucket.http.app import App
 from onebucket.http.authn import Authentication
 from onebucket.http.health import Health
+from onebucket.http.memory import Memory
 from onebucket.http.metrics import Metrics
 from onebucket.http.writer import Writer
 from onebucket.store.database import Database, Transaction
@@ -68,9 +69,13 @@ def build(database: Database, ways: Ways, *, metrics_token: str = "") -> Server:
     """Put a server together. The database must be up to date already."""
     writer = Writer(database)
     authentication = Authentication(database, time.monotonic)
+    memory = Memory(database)
     metrics = Metrics()
     metrics.watch("onebucket_commits", "Transactions committed", lambda: writer.batches)
     metrics.watch("onebucket_changes", "Requests whose changes were committed", lambda: writer.changes)
+    metrics.watch("onebucket_answers_remembered_bytes", "Size of the answers remembered", lambda: memory.size)
+    metrics.watch("onebucket_answers_recalled", "Requests answered from memory", lambda: memory.hits)
+    metrics.watch("onebucket_answers_worked_out", "Requests to read that were not", lambda: memory.misses)
     described = openapi.document(SURFACES, base_url=ways.base_url)
     health = Health(
         database=database,
@@ -88,6 +93,7 @@ def build(database: Database, ways: Ways, *, metrics_token: str = "") -> Server:
         ways=ways,
         authentication=authentication,
         writer=writer,
+        memory=memory,
         metrics=metrics,
         clock=now,
         new_id=new_id,

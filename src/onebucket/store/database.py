@@ -129,17 +129,29 @@ class Database:
         self._opened.append(connection)
         return connection
 
+    def _reader(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._of_thread, "connection", None)
+        if connection is None:
+            connection = self._of_thread.connection = self.connect()
+        return connection
+
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
         """A transaction that sees one state of the database, and changes nothing."""
-        connection = getattr(self._of_thread, "connection", None)
-        if connection is None:
-            connection = self._of_thread.connection = self.connect()
+        connection = self._reader()
         connection.execute("BEGIN")
         try:
             yield Transaction(connection)
         finally:
             connection.execute("COMMIT")
+
+    def version(self) -> int:
+        """A number that is another one whenever anybody has committed anything, in this process or elsewhere.
+
+        To be compared only with what it was before in the same thread.
+        """
+        row = self._reader().execute("PRAGMA data_version").fetchone()
+        return int(row[0])
 
     @contextmanager
     def writing(self) -> Iterator[Transaction]:

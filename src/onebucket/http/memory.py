@@ -1,0 +1,82 @@
+"""Answers that were given and would be given again: the same question by the same credential, and nothing changed.
+
+An answer to a GET follows from the database, the request and the credential alone. SQLite says for next to nothing
+whether anybody has committed anything since, in this process or another; as long as nobody has, what was answered
+before is the answer. After any change all is forgotten.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime
+
+from onebucket.domain.accounts import Actor
+from onebucket.http.answers import Answer
+from onebucket.http.authn import Proof
+from onebucket.http.requests import Request
+from onebucket.store.database import Database
+
+LARGEST = 32 << 20
+
+_OVERHEAD = 1000
+
+Key = tuple[Proof, str, bytes, bytes, bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """An answer, and on whose behalf it was given."""
+
+    answer: Answer
+    actor: Actor
+
+
+class Memory:
+    """Remembers answers, `limit` bytes of them at most; `hits` and `misses` count the questions."""
+
+    def __init__(self, database: Database, limit: int = LARGEST) -> None:
+        self._database = database
+        self._limit = limit
+        self._version = -1
+        self._answers: OrderedDict[Key, Remembered] = OrderedDict()
+        self.size = 0
+        self.hits = 0
+        self.misses = 0
+
+    def recall(self, request: Request, proof: Proof, at: datetime) -> Remembered | None:
+        """The answer to that question, if it was given and holds still."""
+        version = self._database.version()
+        if version != self._version:
+            self._answers.clear()
+            self._version, self.size = version, 0
+
+        found = self._answers.get(_key(request, proof))
+        if found is None or (found.actor.expires_at is not None and found.actor.expires_at <= at):
+            self.misses += 1
+            return None
+        self.hits += 1
+        return found
+
+    def keep(self, request: Request, proof: Proof, answer: Answer, actor: Actor) -> None:
+        """Remember an answer that was worked out after `recall` found none.
+
+        Should somebody have committed in between, the next `recall` notices, and forgets this one too.
+        """
+        # Who may read JSONP depends on more headers than the key holds (formats C4).
+        size = len(answer.body) + _OVERHEAD
+        if answer.status not in (200, 304) or size > self._limit or b"callback" in request.scope["query_string"]:
+            return
+        key = _key(request, proof)
+        if key in self._answers:
+            return
+
+        self._answers[key] = Remembered(answer, actor)
+        self.size += size
+        while self.size > self._limit:
+            _, oldest = self._answers.popitem(last=False)
+            self.size -= len(oldest.answer.body) + _OVERHEAD
+
+
+def _key(request: Request, proof: Proof) -> Key:
+    scope = request.scope
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    return proof, request.method, raw, scope["query_string"], request.headers.get(b"if-none-match")
