@@ -4,8 +4,6 @@ from typing import Annotated
 
 import typer
 
-from onebucket import hashing
-from onebucket.actions import accounts, repositories
 from onebucket.cli import common
 from onebucket.cli.common import DatabaseOption, DataOption, JsonOption, Mistake, PasswordOption
 from onebucket.domain.accounts import SCOPES
@@ -31,6 +29,9 @@ def add_user(
     data: DataOption = "",
 ) -> None:
     """Add a person. Asks for a password at a terminal; without one the person can't sign in yet."""
+    from onebucket import hashing
+    from onebucket.actions import accounts
+
     password = common.new_password(password_stdin, needed=password_stdin)
     with common.changing(database, data) as work:
         added = accounts.add_user(
@@ -47,6 +48,8 @@ def add_user(
 @user.command("disable")
 def disable_user(name: Name, database: DatabaseOption = "", data: DataOption = "") -> None:
     """Let a person do nothing any more, from the next request on; memberships stay for when he is enabled again."""
+    from onebucket.actions import accounts
+
     with common.changing(database, data) as work:
         person, orphaned = accounts.set_active(work, name, False)
     common.show(f"disabled {person.username}")
@@ -57,6 +60,8 @@ def disable_user(name: Name, database: DatabaseOption = "", data: DataOption = "
 @user.command("enable")
 def enable_user(name: Name, database: DatabaseOption = "", data: DataOption = "") -> None:
     """Let a disabled person in again."""
+    from onebucket.actions import accounts
+
     with common.changing(database, data) as work:
         person, _ = accounts.set_active(work, name, True)
     common.show(f"enabled {person.username}")
@@ -67,6 +72,9 @@ def set_password(
     name: Name, password_stdin: PasswordOption = False, database: DatabaseOption = "", data: DataOption = ""
 ) -> None:
     """Set a person's password; the old one ends at once."""
+    from onebucket import hashing
+    from onebucket.actions import accounts
+
     hash = hashing.password_hash(common.new_password(password_stdin, needed=True) or "")
     with common.changing(database, data) as work:
         person = accounts.set_password(work, name, hash)
@@ -76,6 +84,8 @@ def set_password(
 @user.command("list")
 def list_users(json: JsonOption = False, database: DatabaseOption = "", data: DataOption = "") -> None:
     """List people."""
+    from onebucket.actions import accounts
+
     with common.looking(database, data) as work:
         people = accounts.people(work)
     rows = [
@@ -122,6 +132,8 @@ def add_team(
     data: DataOption = "",
 ) -> None:
     """Add a team with the groups `administrators` and `developers`."""
+    from onebucket.actions import accounts
+
     with common.changing(database, data) as work:
         added = accounts.add_team(work, name, display_name=display_name or None, administrator=admin)
     common.show(f"added the team {added.username}")
@@ -135,6 +147,8 @@ def rename_team(
     data: DataOption = "",
 ) -> None:
     """Give a team another username; the old one stops resolving."""
+    from onebucket.actions import accounts
+
     with common.changing(database, data) as work:
         renamed = accounts.change_team(work, name, username=new_name)
     common.show(f"renamed {name} to {renamed.username}")
@@ -143,6 +157,8 @@ def rename_team(
 @team.command("delete")
 def delete_team(name: Name, yes: Yes = False, database: DatabaseOption = "", data: DataOption = "") -> None:
     """Delete a team with its groups, repositories, privileges and invitations; its journal stays."""
+    from onebucket.actions import accounts
+
     if not common.confirmed(f"Delete the team {name} and everything in it?", yes=yes):
         raise Mistake("nothing was deleted")
     with common.changing(database, data) as work:
@@ -153,6 +169,8 @@ def delete_team(name: Name, yes: Yes = False, database: DatabaseOption = "", dat
 @team.command("list")
 def list_teams(json: JsonOption = False, database: DatabaseOption = "", data: DataOption = "") -> None:
     """List teams."""
+    from onebucket.actions import accounts
+
     with common.looking(database, data) as work:
         teams = accounts.teams(work)
     if json:
@@ -175,6 +193,8 @@ def add_repository(
     data: DataOption = "",
 ) -> None:
     """Add a repository, private unless told otherwise."""
+    from onebucket.actions import repositories
+
     account, slug = _parts(path)
     with common.changing(database, data) as work:
         added = repositories.add(work, account, slug, name=name or None, is_private=not public)
@@ -184,6 +204,8 @@ def add_repository(
 @repo.command("delete")
 def delete_repository(path: Path, yes: Yes = False, database: DatabaseOption = "", data: DataOption = "") -> None:
     """Delete a repository, with everything that was set on it."""
+    from onebucket.actions import repositories
+
     account, slug = _parts(path)
     if not common.confirmed(f"Delete the repository {path}?", yes=yes):
         raise Mistake("nothing was deleted")
@@ -200,6 +222,8 @@ def list_repositories(
     data: DataOption = "",
 ) -> None:
     """List repositories."""
+    from onebucket.actions import accounts, repositories
+
     with common.looking(database, data) as work:
         names = [account] if account else accounts.owners(work)
         found = [(name, repository) for name in names for repository in repositories.of_account(work, name)]
@@ -234,6 +258,9 @@ def add_token(
     data: DataOption = "",
 ) -> None:
     """Make an app password: used in place of the password, or as a Bearer token. It is printed once."""
+    from onebucket import hashing
+    from onebucket.actions import accounts
+
     secret = hashing.new_secret()
     with common.changing(database, data) as work:
         made = accounts.add_token(
@@ -263,6 +290,8 @@ def list_tokens(
     data: DataOption = "",
 ) -> None:
     """List a person's app passwords, without the secrets, which nobody has."""
+    from onebucket.actions import accounts
+
     with common.looking(database, data) as work:
         found = accounts.tokens(work, person)
     rows = [
@@ -292,6 +321,8 @@ def revoke_token(
     data: DataOption = "",
 ) -> None:
     """End an app password; the next request with it is refused."""
+    from onebucket.actions import accounts
+
     with common.changing(database, data) as work:
         revoked = accounts.revoke_token(work, id)
     common.show(f"revoked {revoked.id[:8]} {revoked.label}".rstrip())

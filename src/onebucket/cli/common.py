@@ -6,17 +6,18 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from onebucket import settings as settings_module
-from onebucket.actions.work import Work
-from onebucket.domain.accounts import OPERATOR
 from onebucket.domain.refusals import Refusal
 from onebucket.settings import Misconfigured, Settings
-from onebucket.store import database, schema
-from onebucket.store.database import Database, Unavailable, Unusable
+
+# SQLAlchemy takes longer to load than most commands to run, and `--help` doesn't need it: see the functions.
+if TYPE_CHECKING:
+    from onebucket.actions.work import Work
+    from onebucket.store.database import Database, Transaction
 
 DatabaseOption = Annotated[
     str, typer.Option("--database", metavar="URL", help="sqlite:///PATH", show_default=False, rich_help_panel="Where")
@@ -34,8 +35,10 @@ class Mistake(Exception):
 
 def mistakes() -> tuple[type[Exception], ...]:
     """What is told in one sentence, without a traceback."""
-    kinds: list[type[Exception]] = [Refusal, Mistake, Misconfigured, Unusable, Unavailable]
+    kinds: list[type[Exception]] = [Refusal, Mistake, Misconfigured]
     for module, name in (
+        ("onebucket.store.database", "Unusable"),
+        ("onebucket.store.database", "Unavailable"),
         ("onebucket.transfer.document", "Unreadable"),
         ("onebucket.transfer.peribolos", "Unreadable"),
         ("onebucket.http.server", "CannotListen"),
@@ -53,8 +56,10 @@ def settings(database: str, data: str, **given: str) -> Settings:
 
 
 @contextmanager
-def opened(chosen: Settings) -> Iterator[Database]:
+def opened(chosen: Settings) -> "Iterator[Database]":
     """The database, up to date."""
+    from onebucket.store import database, schema
+
     opened = database.at(chosen.database)
     try:
         schema.bring_up_to_date(opened)
@@ -64,21 +69,24 @@ def opened(chosen: Settings) -> Iterator[Database]:
 
 
 @contextmanager
-def changing(database: str, data: str) -> Iterator[Work]:
+def changing(database: str, data: str) -> "Iterator[Work]":
     """The operator's work, committed at the end; a refusal undoes all of it."""
     with opened(settings(database, data)) as store, store.writing() as tx:
         yield work(tx)
 
 
 @contextmanager
-def looking(database: str, data: str) -> Iterator[Work]:
+def looking(database: str, data: str) -> "Iterator[Work]":
     """The operator's work, where nothing is changed."""
     with opened(settings(database, data)) as store, store.reading() as tx:
         yield work(tx)
 
 
-def work(tx: database.Transaction) -> Work:
+def work(tx: "Transaction") -> "Work":
     """The operator's work in a transaction."""
+    from onebucket.actions.work import Work
+    from onebucket.domain.accounts import OPERATOR
+
     return Work(OPERATOR, tx, datetime.now(UTC), f"cli-{uuid.uuid4().hex[:12]}", lambda: str(uuid.uuid4()))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,8 +16,9 @@ from onebucket import settings as settings_module
 from onebucket.cli import common
 from onebucket.cli.common import DatabaseOption, DataOption, JsonOption, Mistake
 from onebucket.settings import Settings
-from onebucket.store import schema
-from onebucket.store.database import Database, at
+
+if TYPE_CHECKING:
+    from onebucket.store.database import Database
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8080
 
@@ -75,7 +76,7 @@ def _address(host: str, port: int, *, secure: bool) -> str:
     return f"{'https' if secure else 'http'}://{bracketed}:{port}"
 
 
-def _first_administrator(opened: Database, base_url: str) -> list[str]:
+def _first_administrator(opened: "Database", base_url: str) -> list[str]:
     """On a server without accounts: make the administrator whose password is given, or offer a link (operations)."""
     from onebucket import hashing
     from onebucket.actions import setup
@@ -140,14 +141,16 @@ def restore(
 
 
 @contextmanager
-def _readable_copy(file: Path) -> Iterator[Database]:
+def _readable_copy(file: Path) -> "Iterator[Database]":
     """A copy of a backup, whole and up to date: the backup itself stays as it is. Raises Unusable."""
+    from onebucket.store import database, schema
+
     with TemporaryDirectory(prefix="onebucket-restore-") as folder:
         try:
             shutil.copyfile(file, Path(folder) / file.name)
         except OSError as error:
             raise Mistake(f"can't read {file}: {error.strerror}") from None
-        copy = at(f"sqlite:///{folder}/{file.name}", make=False)
+        copy = database.at(f"sqlite:///{folder}/{file.name}", make=False)
         try:
             if schema.version(copy) is None:
                 raise Mistake(f"{file} is empty, not a backup")

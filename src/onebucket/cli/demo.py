@@ -1,0 +1,57 @@
+"""The made-up company that `serve --demo` shows: a throw-away database, its people and some lines to paste."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+
+from onebucket.cli import common
+from onebucket.store import schema
+from onebucket.store.database import Database
+from onebucket.transfer import apply, document
+
+PASSWORDS = {"alice": "wonderland", "bob": "builder", "dave": "lister", "mallory": "malice"}
+
+
+@contextmanager
+def throw_away() -> Iterator[Path]:
+    """Where the database may be; gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="onebucket-demo-") as folder:
+        yield Path(folder) / "demo.db"
+
+
+def fill(opened: Database) -> None:
+    """Make the company."""
+    schema.bring_up_to_date(opened)
+    text = files("onebucket.cli").joinpath("demo.yaml").read_bytes()
+    with opened.writing() as tx:
+        apply.apply(common.work(tx), [document.read(text, source="demo.yaml")], prune=False)
+
+
+def lines(base_url: str) -> list[str]:
+    """What to tell the person who started it."""
+    return [
+        "A made-up company, gone when this stops:",
+        *(f"  {name:<8} password {password:<11} {_ABOUT[name]}" for name, password in PASSWORDS.items()),
+        "Paste any of these:",
+        *(f"  {line}" for line in commands(base_url)),
+    ]
+
+
+def commands(base_url: str) -> list[str]:
+    """Command lines that work as they stand."""
+    return [
+        f"curl -u alice:wonderland '{base_url}/1.0/groups/acme?format=yaml'",
+        f"curl -u alice:wonderland -X POST -d name='Night Crew' {base_url}/1.0/groups/acme/",
+        f"curl -u alice:wonderland -X PUT {base_url}/1.0/groups/acme/night-crew/members/bob",
+        f"curl -u bob:builder '{base_url}/1.0/groups?exclude_members=true'",
+    ]
+
+
+_ABOUT = {
+    "alice": "administers acme",
+    "bob": "is a designer and a developer",
+    "dave": "is a developer",
+    "mallory": "is in nothing",
+}

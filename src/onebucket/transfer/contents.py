@@ -1,0 +1,192 @@
+"""What an account owns, made to be as a document says: groups, members, repositories, privileges, invitations."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from msgspec import UNSET
+
+from onebucket.actions import groups, invitations, privileges, repositories
+from onebucket.actions.work import Work
+from onebucket.domain import groups as domain
+from onebucket.domain.accounts import email_key
+from onebucket.domain.groups import AccountPrivilege
+from onebucket.domain.privileges import Level
+from onebucket.domain.refusals import Invalid
+from onebucket.domain.repositories import Grants
+from onebucket.transfer.job import Job, Subject, about
+from onebucket.transfer.parts import Group, Invitation, Repository, given
+
+
+def groups_of(subject: Subject) -> Iterator[tuple[str, str, Group]]:
+    """The groups that the documents name: where they stand, their slugs, and what is said of them."""
+    for group in given(subject.wanted.groups) or ():
+        with about(f"{subject.where} groups"):
+            slug = domain.slug_of(domain.name_of(group.name))
+        yield f"{subject.where} groups/{slug}", slug, group
+
+
+def repositories_of(subject: Subject) -> Iterator[tuple[str, Repository]]:
+    """The repositories that the documents name, and where they stand."""
+    for repository in given(subject.wanted.repositories) or ():
+        yield f"{subject.where} repositories/{repository.slug}", repository
+
+
+def invitations_of(subject: Subject) -> Iterator[tuple[str, tuple[str, str | None], Invitation]]:
+    """The invitations that the documents name: where they stand, what tells them apart, and what is said of them."""
+    for invitation in given(subject.wanted.invitations) or ():
+        where = f"{subject.where} invitations/{invitation.email}"
+        with about(where):
+            key = email_key(invitation.email), given(invitation.repository)
+        yield where, key, invitation
+
+
+def _groups(task: Job, subject: Subject) -> None:
+    rosters = subject.rosters
+    for where, slug, group in groups_of(subject):
+        with about(where):
+            privilege = None
+            if slug in rosters:
+                privilege = rosters[slug].group.account_privilege
+                _change_group(task.work, subject.name, rosters[slug].group, group)
+            else:
+                _add_group(task.work, subject.name, group)
+            if group.account_privilege is AccountPrivilege.ADMIN and privilege is not AccountPrivilege.ADMIN:
+                groups.set_account_privilege(task.work, subject.name, slug, AccountPrivilege.ADMIN)
+        task.progress.step()
+
+
+def _add_group(work: Work, account: str, group: Group) -> None:
+    groups.create(
+        work,
+        account,
+        name=group.name,
+        permission=given(group.permission) or Level.NONE,
+        auto_add=given(group.auto_add) or False,
+        email_forwarding_disabled=given(group.email_forwarding_disabled) or False,
+    )
+
+
+def _change_group(work: Work, account: str, before: domain.Group, group: Group) -> None:
+    wanted = (
+        domain.name_of(group.name),
+        given(group.permission),
+        given(group.auto_add),
+        given(group.email_forwarding_disabled),
+    )
+    has = (before.name, before.permission or Level.NONE, before.auto_add, before.email_forwarding_disabled)
+    if all(new is None or new == old for new, old in zip(wanted, has, strict=True)):
+        return
+
+    name, permission, auto_add, forwarding_disabled = wanted
+    groups.change(
+        work,
+        account,
+        before.slug,
+        name=name,
+        permission=permission,
+        auto_add=auto_add,
+        email_forwarding_disabled=forwarding_disabled,
+    )
+
+
+def _members(task: Job, subject: Subject) -> None:
+    rosters = subject.rosters
+    for where, slug, group in groups_of(subject):
+        present = {member.id for member in rosters[slug].members or ()} if slug in rosters else set()
+        for name in given(group.members) or ():
+            with about(f"{where} members/{name}"):
+                person = task.person(name)
+                if person.id not in present:
+                    present.add(person.id)
+                    groups.add_member(task.work, subject.name, slug, person.username)
+            task.progress.step()
+
+
+def _repositories(task: Job, subject: Subject) -> None:
+    present = {repository.slug for repository in subject.had.repositories}
+    for where, repository in repositories_of(subject):
+        name, is_private = given(repository.name), given(repository.is_private)
+        description = given(repository.description)
+        with about(where):
+            if repository.slug in present:
+                repositories.change(
+                    task.work,
+                    subject.name,
+                    repository.slug,
+                    name=name,
+                    is_private=is_private,
+                    description=description,
+                )
+            else:
+                repositories.add(
+                    task.work,
+                    subject.name,
+                    repository.slug,
+                    name=name,
+                    is_private=is_private is not False,
+                    description=description or "",
+                )
+        task.progress.step()
+
+
+def _privileges(task: Job, subject: Subject) -> None:
+    for where, repository in repositories_of(subject):
+        grants = subject.had.grants.get(repository.slug, Grants())
+        for slug, level in (given(repository.privileges) or {}).items():
+            with about(f"{where} privileges/{slug}"):
+                if grants.groups.get(slug) is not level:
+                    privileges.set_for_group(task.work, subject.name, repository.slug, slug, level)
+            task.progress.step()
+        for name, level in (given(repository.users) or {}).items():
+            with about(f"{where} users/{name}"):
+                person = task.person(name)
+                if grants.people.get(person.username) is not level:
+                    privileges.set_for_person(task.work, subject.name, repository.slug, person.username, level)
+            task.progress.step()
+
+
+def _invitations(task: Job, subject: Subject) -> None:
+    had = {(email_key(each.email), each.repository): each for each in subject.had.invitations}
+    for where, key, invitation in invitations_of(subject):
+        with about(where):
+            inviter = task.person(invitation.invited_by).username
+            slugs = tuple(sorted(set(given(invitation.groups) or ())))
+            permission = given(invitation.permission)
+            before = had.get(key)
+            facts = (invitation.email, inviter, slugs, permission)
+            if before and facts == (before.email, before.invited_by, before.groups, before.permission):
+                pass
+            elif slugs:
+                invitations.invite_to_groups(task.work, subject.name, invitation.email, slugs, inviter=inviter)
+            else:
+                _invite_to_repository(task.work, subject.name, invitation, inviter)
+        task.progress.step()
+
+
+def _invite_to_repository(work: Work, account: str, invitation: Invitation, inviter: str) -> None:
+    slug, permission = given(invitation.repository), given(invitation.permission)
+    if slug is None or permission is None:
+        raise Invalid("an invitation is either to groups, or to a repository with a permission")
+    invitations.invite_to_repository(work, account, invitation.email, slug, permission, inviter=inviter)
+
+
+def _demotions(task: Job, subject: Subject) -> None:
+    """Take account privileges away only when every administrator-to-be is in place."""
+    rosters = subject.rosters
+    for where, slug, group in groups_of(subject):
+        wanted = group.account_privilege
+        has = rosters[slug].group.account_privilege if slug in rosters else None
+        if wanted is UNSET or wanted is AccountPrivilege.ADMIN or wanted is has:
+            continue
+        with about(where):
+            groups.set_account_privilege(task.work, subject.name, slug, given(wanted))
+
+
+# What is done for every account before the next is begun.
+IN_ORDER: Sequence[Callable[[Job, Subject], None]] = (
+    _groups,
+    _members,
+    _repositories,
+    _privileges,
+    _invitations,
+    _demotions,
+)

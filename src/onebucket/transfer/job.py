@@ -1,0 +1,108 @@
+"""What an apply carries along: who is who, what each account has, how far it has got, and where it is."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from onebucket.actions import accounts as actions
+from onebucket.actions import whole
+from onebucket.actions.whole import Whole
+from onebucket.actions.work import Work
+from onebucket.domain.accounts import Account, username_key
+from onebucket.domain.groups import Roster
+from onebucket.domain.refusals import NoSuchGroup, Refusal
+from onebucket.transfer.parts import Document, Team, User, given
+
+Report = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """An account that the documents name: what they say of it, and what it had before."""
+
+    where: str
+    wanted: User | Team
+    had: Whole
+
+    @property
+    def name(self) -> str:
+        """The account's username, as it is stored."""
+        return self.had.account.username
+
+    @property
+    def rosters(self) -> dict[str, Roster]:
+        """The groups it had, by slug."""
+        return {roster.group.slug: roster for roster in self.had.rosters}
+
+
+@dataclass(slots=True)
+class Progress:
+    """How many of the things that the documents name are done; `report` hears of each."""
+
+    total: int
+    report: Report | None
+    done: int = 0
+
+    def step(self) -> None:
+        """One more thing is done."""
+        self.done += 1
+        if self.report:
+            self.report(self.done, self.total)
+
+
+@dataclass(slots=True)
+class Job:
+    """One apply: its work, the accounts by the form in which usernames are the same, its progress."""
+
+    work: Work
+    known: dict[str, Account]
+    progress: Progress
+
+    def account(self, username: str) -> Account | None:
+        """The account of that username, if there is one by now."""
+        return self.known.get(username_key(username))
+
+    def person(self, name: str) -> Account:
+        """The person meant by a username, or by anything else a person can be named by. Raises what access does."""
+        found = self.account(name)
+        return found if found and not found.is_team else actions.dossier(self.work, name).account
+
+    def add(self, account: Account) -> Account:
+        """Remember an account that was made just now."""
+        self.known[username_key(account.username)] = account
+        return account
+
+
+def begun(work: Work, document: Document, report: Report | None) -> Job:
+    """The job of applying a document."""
+    known = {username_key(account.username): account for account in whole.everyone(work)}
+    return Job(work, known, Progress(_steps(document), report))
+
+
+def _steps(document: Document) -> int:
+    steps = 0
+    accounts: list[User | Team] = [*document.users, *document.teams]
+    for account in accounts:
+        steps += 1 + len(given(account.invitations) or ())
+        for group in given(account.groups) or ():
+            steps += 1 + len(given(group.members) or ())
+        for repository in given(account.repositories) or ():
+            steps += 1 + len(given(repository.privileges) or ()) + len(given(repository.users) or ())
+    return steps
+
+
+@contextmanager
+def about(where: str) -> Iterator[None]:
+    """Let every refusal inside say what it is about."""
+    try:
+        yield
+    except Refusal as refusal:
+        what = "there is no such group" if isinstance(refusal, NoSuchGroup) else refusal.sentence
+        refusal.sentence = f"{where}: {what}"
+        refusal.args = (refusal.sentence,)
+        raise
+
+
+def new(account: Account) -> Whole:
+    """What an account has that was made just now, with nothing."""
+    return Whole(account, (), None, [], [], {}, [])
