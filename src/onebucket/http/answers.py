@@ -18,6 +18,9 @@ Headers = tuple[tuple[bytes, bytes], ...]
 
 _CORP = b"cross-origin-resource-policy"
 
+# What an answer says that nobody may keep, neither a browser nor we (formats C3).
+NOT_STORED = (b"cache-control", b"private, no-store")
+
 
 @dataclass(frozen=True, slots=True)
 class Ways:
@@ -111,7 +114,7 @@ class Answers:
 
     def _script(self, request: Request, body: bytes) -> Answer:
         kind = (b"content-type", formats.JSONP_CONTENT_TYPE.encode())
-        answer = self._made(request, 200, body, (kind, (b"cache-control", b"private, no-store")))
+        answer = self._made(request, 200, body, (kind, NOT_STORED))
         if not self._is_allowed(request):
             return answer
         opened = tuple((name, b"cross-origin" if name == _CORP else value) for name, value in answer.headers)

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from onebucket.domain.accounts import Actor
-from onebucket.http.answers import Answer
+from onebucket.http.answers import NOT_STORED, Answer
 from onebucket.http.authn import Proof
 from onebucket.http.requests import Request
 from onebucket.store.database import Database
 
-LARGEST = 32 << 20
+LARGEST = 8 << 20
 
 _OVERHEAD = 1000
 
@@ -61,9 +61,10 @@ class Memory:
 
         Should somebody have committed in between, the next `recall` notices, and forgets this one too.
         """
-        # Who may read JSONP depends on more headers than the key holds (formats C4).
+        # Who may read JSONP depends on more headers than the key holds (formats C4); it says of itself that it is not
+        # to be stored, however its query was spelled.
         size = len(answer.body) + _OVERHEAD
-        if answer.status not in (200, 304) or size > self._limit or b"callback" in request.scope["query_string"]:
+        if answer.status not in (200, 304) or size > self._limit or NOT_STORED in answer.headers:
             return
         key = _key(request, proof)
         if key in self._answers:

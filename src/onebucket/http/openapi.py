@@ -26,6 +26,8 @@ _WORDS = {
     "group_slug": "the group's slug; case counts",
     "member": "a person, named in any of the ways an account can be",
 }
+# A segment of an address: never empty, and without control characters.
+_WORD = {"type": "string", "minLength": 1, "pattern": r"^[^/\u0000-\u001f\u007f-\u009f]+$"}
 _FORMAT = {
     "name": "format",
     "in": "query",
@@ -36,7 +38,7 @@ _CALLBACK = {
     "name": "callback",
     "in": "query",
     "description": "answer JSONP: a call of this JavaScript function",
-    "schema": {"type": "string", "maxLength": 128, "pattern": r"^[A-Za-z_$][A-Za-z0-9_$]*$"},
+    "schema": {"type": "string", "maxLength": formats.CALLBACK_LIMIT, "pattern": f"^{formats.CALLBACK.pattern}$"},
 }
 
 # What each status means wherever it occurs.
@@ -87,7 +89,7 @@ def _shared(route: Route) -> dict[str, Any]:
         return {}
     return {
         "parameters": [
-            {"name": name, "in": "path", "required": True, "description": _WORDS[name], "schema": {"type": "string"}}
+            {"name": name, "in": "path", "required": True, "description": _WORDS[name], "schema": _WORD}
             for name in names
         ]
     }
@@ -112,13 +114,24 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
 
 
 def _body(takes: Sequence[Parameter]) -> dict[str, Any]:
-    schema = {
-        "type": "object",
-        "properties": {each.name: {**each.schema, "description": each.about} for each in takes},
-        "required": [each.name for each in takes if each.required],
+    required = [each.name for each in takes if each.required]
+    fields = {each.name: {**each.schema, "description": each.about} for each in takes}
+    kinds = {
+        "application/json": fields,
+        "application/x-www-form-urlencoded": {name: _without_null(field) for name, field in fields.items()},
     }
-    kinds = ("application/json", "application/x-www-form-urlencoded")
-    return {"required": any(each.required for each in takes), "content": {kind: {"schema": schema} for kind in kinds}}
+    content = {
+        kind: {"schema": {"type": "object", "properties": properties, "required": required}}
+        for kind, properties in kinds.items()
+    }
+    return {"required": bool(required), "content": content}
+
+
+def _without_null(field: Mapping[str, Any]) -> dict[str, Any]:
+    """A field as a form can hold it: there is no null in forms, an empty value is what comes closest."""
+    kinds = field["type"] if isinstance(field["type"], list) else [field["type"]]
+    told = {**field, "type": [kind for kind in kinds if kind != "null"]}
+    return {**told, "enum": [value for value in field["enum"] if value is not None]} if "enum" in field else told
 
 
 def _responses(route: Route, schema: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -131,7 +144,9 @@ def _responses(route: Route, schema: Mapping[str, Any] | None) -> dict[str, Any]
 
     kinds = [*formats.CONTENT_TYPES.values(), *([] if route.changes else [formats.JSONP_CONTENT_TYPE])]
     names = [kind.partition(";")[0] for kind in kinds]
-    content = {name: {"schema": schema if name == "application/json" else {"type": "string"}} for name in names}
+    # YAML says the same as JSON, word for word (formats Y2).
+    values = ("application/json", "application/x-yaml")
+    content = {name: {"schema": schema if name in values else {"type": "string"}} for name in names}
     done = {"200": {"description": "Done", "content": content}}
     unchanged = {} if route.changes else {"304": {"description": "Unchanged since the ETag in If-None-Match"}}
     return {**done, **unchanged, **refusals}

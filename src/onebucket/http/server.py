@@ -33,6 +33,9 @@ _Result = TypeVar("_Result")
 
 SURFACES: Sequence[Surface] = (v1.SURFACE,)
 
+# Requests under way have so long when the server is told to stop. Docker kills after ten seconds, systemd after ninety.
+GRACE_SECONDS = 8.0
+
 
 def now() -> datetime:
     """The clock."""
@@ -114,7 +117,7 @@ def _operator(writer: Writer) -> Callable[[Callable[[Work], _Result]], Awaitable
 def run(
     server: Server, *, host: str, port: int, tls_cert: Path | None, tls_key: Path | None, ready: Callable[[], None]
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then finish what is under way. Raises CannotListen."""
+    """Serve until SIGTERM or SIGINT, then finish what is under way, for `GRACE_SECONDS` at most. Raises CannotListen."""
     from granian.constants import Interfaces
     from granian.server.embed import Server as Granian
 
@@ -132,12 +135,20 @@ def run(
             ssl_key=tls_key,
         )
         loop = asyncio.get_running_loop()
+        told: asyncio.Queue[None] = asyncio.Queue()
         for each in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(each, granian.stop)
+            loop.add_signal_handler(each, told.put_nowait, None)
         serving = loop.create_task(granian.serve())
         await _answering(serving, host, port)
         ready()
-        await serving
+        await _first(serving, told.get())
+
+        # It takes no more connections and ends when what is under way is answered. Whoever stalls is cut off in the
+        # end, or as soon as it is told again.
+        granian.stop()
+        await _first(serving, told.get(), seconds=GRACE_SECONDS)
+        if serving.done():
+            serving.result()
 
     _must_be_free(host, port)
     try:
@@ -156,6 +167,12 @@ def _must_be_free(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise CannotListen(f"can't listen on {host} port {port}: {error.strerror}") from None
+
+
+async def _first(*waiting: Awaitable[None], seconds: float | None = None) -> None:
+    """Wait until one of several things has happened, or for so long."""
+    tasks = [asyncio.ensure_future(each) for each in waiting]
+    await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
 
 
 async def _answering(serving: "asyncio.Task[None]", host: str, port: int) -> None:

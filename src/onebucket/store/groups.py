@@ -152,7 +152,7 @@ def _groups_from(source: FromClause, *condition: ColumnElement[bool]) -> Stateme
         .select_from(source)
         .join(accounts, accounts.c.id == groups.c.account_id)
         .where(*condition)
-        .order_by(accounts.c.username_key, groups.c.slug)
+        .order_by(groups.c.slug, accounts.c.username_key)
     )
 
 
@@ -184,7 +184,7 @@ def rosters(
 ) -> list[Roster]:
     """The groups of an account, of a person in an account, that a person administers or is in, or all there are.
 
-    By username of the owner, then slug. Without `members`, nobody's membership is read.
+    By slug, then username of the owner (spec 1.6). Without `members`, nobody's membership is read.
     """
     selection = ", ".join(name for name, id in (("account", account_id), ("person", person_id)) if id) or "all"
     which = {name: id for name, id in (("account_id", account_id), ("person_id", person_id)) if id}

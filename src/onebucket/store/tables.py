@@ -18,9 +18,9 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import UUID
 
 metadata = MetaData(
     naming_convention={
@@ -31,7 +31,7 @@ metadata = MetaData(
     }
 )
 
-Id = Text().with_variant(UUID(as_uuid=False), "postgresql")
+Id = Uuid(as_uuid=False).with_variant(Text(), "sqlite")
 Moment = BigInteger
 
 

@@ -2,12 +2,11 @@
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects.postgresql import UUID
 
 revision = "0001"
 down_revision = None
 
-Id = sa.Text().with_variant(UUID(as_uuid=False), "postgresql")
+Id = sa.Uuid(as_uuid=False).with_variant(sa.Text(), "sqlite")
 
 
 def upgrade() -> None:
