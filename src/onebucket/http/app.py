@@ -56,16 +56,15 @@ class App:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._others(scope, receive, send)
             return
         segments, is_malformed = requests.segments(scope)
         base = self._table.base(segments)
         if base is None:
-            await self._others(scope, receive, send)
+            await self._pass_on(scope, receive, send)
             return
 
         started = time.perf_counter()
-        headers = dict(scope["headers"])
+        headers = requests.headers(scope)
         request = Request(
             scope=scope,
             id=requests.request_id(headers),
@@ -84,6 +83,13 @@ class App:
         named = (*answer.headers, (b"x-request-id", request.id.encode()))
         await send({"type": "http.response.start", "status": answer.status, "headers": named})
         await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else answer.body})
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._others(scope, receive, send)
+        except Exception:
+            # Starlette has told the caller already, and lets the error through to be told here.
+            self._log.exception("unforeseen", method=scope["method"], path=scope["path"][:300])
 
     async def _answer(self, request: Request, base: tuple[str, ...], receive: Receive) -> Answer:
         found = self._table.find(base, request.segments[len(base) :])

@@ -1,10 +1,12 @@
 """The pages: a front door, the API's documentation, making the first administrator, and faces."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -50,6 +52,8 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._templates.filters["marked"] = _marked
+        self._templates.globals["base_url"] = openapi["servers"][0]["url"]
 
     def routes(self) -> list[BaseRoute]:
         """Every page's address."""
@@ -110,6 +114,11 @@ class Pages:
     def _page(self, template: str, *, status: int = 200, **words: Any) -> Response:
         html = self._templates.get_template(template).render(words)
         return Response(html, status_code=status, media_type="text/html", headers=HEADERS)
+
+
+def _marked(text: str) -> Markup:
+    """Text whose `words` in backquotes are code."""
+    return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped just now
 
 
 async def _body(request: Request) -> bytes:
