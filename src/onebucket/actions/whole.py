@@ -33,15 +33,15 @@ def everyone(work: Work) -> list[Account]:
     return accounts.everyone(work.tx)
 
 
-def of(work: Work, name: str) -> Whole:
-    """All there is of one account."""
+def of(work: Work, name: str, *, owned: bool = True) -> Whole:
+    """All there is of one account; where it doesn't matter what is `owned` by it, only the account itself."""
     account = access.account(work, name, to=To.RUN_SITE)
     return Whole(
         account=account,
         emails=tuple(accounts.emails_of(work.tx, account.id)),
         password_hash=accounts.password_hash(work.tx, account.id),
-        rosters=groups.rosters(work.tx, account_id=account.id),
-        repositories=repositories.of_account(work.tx, account.id),
-        grants=privileges.grants(work.tx, account.id),
-        invitations=invitations.of_account(work.tx, account.id),
+        rosters=groups.rosters(work.tx, account_id=account.id) if owned else [],
+        repositories=repositories.of_account(work.tx, account.id) if owned else [],
+        grants=privileges.grants(work.tx, account.id) if owned else {},
+        invitations=invitations.of_account(work.tx, account.id) if owned else [],
     )

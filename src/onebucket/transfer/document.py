@@ -119,9 +119,9 @@ _REPOSITORY = struct(
     "a repository",
     {
         "slug": checked(repositories.checked_slug),
-        "name": text,
+        "name": checked(repositories.name_of),
         "is_private": flag,
-        "description": text,
+        "description": checked(repositories.description_of),
         "privileges": mapped(level_or_none),
         "users": mapped(level),
     },
@@ -150,7 +150,7 @@ _USER = struct(
         "uuid": text,
         "account_id": text,
         "email": checked(accounts.email_key),
-        "display_name": text,
+        "display_name": checked(accounts.display_name),
         "nickname": text,
         "password": text,
         "password_hash": checked(_hash),
@@ -160,7 +160,9 @@ _USER = struct(
         **_OWNED,
     },
 )
-_TEAM = struct(Team, "a team", {"username": _USERNAME, "uuid": text, "display_name": text, **_OWNED})
+_TEAM = struct(
+    Team, "a team", {"username": _USERNAME, "uuid": text, "display_name": checked(accounts.display_name), **_OWNED}
+)
 _DOCUMENT = struct(
     Document,
     "the document",

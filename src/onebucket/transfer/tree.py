@@ -207,8 +207,9 @@ def _grow(growing: _Growing, event: yaml.Event) -> None:
 def _syntax_error(text: str, error: yaml.MarkedYAMLError) -> Unreadable:
     last = max(1, len(text.splitlines()))
     line = min(error.problem_mark.line + 1, last) if error.problem_mark else last
-    where = f" ({error.context} that begins on line {error.context_mark.line + 1})" if error.context_mark else ""
-    return Unreadable(f"this is not YAML: {error.problem}{where}", line=line)
+    begun = error.context_mark.line + 1 if error.context_mark else line
+    context = f" ({error.context} that begins on line {begun})" if begun < line else ""
+    return Unreadable(f"this is not YAML: {error.problem}{context}", line=line)
 
 
 # -- JSON ------------------------------------------------------------------------------------------
