@@ -3,10 +3,14 @@
 import asyncio
 import shutil
 import sqlite3
+from base64 import b64encode
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from urllib.parse import unquote
 from uuid import uuid4
 
 import httpx
@@ -19,7 +23,10 @@ from onebucket.domain.accounts import OPERATOR
 from onebucket.http import server
 from onebucket.http.answers import Ways
 from onebucket.store import database, schema
+from onebucket.store.accounts import Token
 from onebucket.store.database import Database, Transaction
+
+_Result = TypeVar("_Result")
 
 # Cheap on purpose: what argon2id costs is not what these tests are about.
 _CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -27,6 +34,9 @@ _CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 PEOPLE = ("alice", "bob", "dora", "mallory", "gina", "root", "ghost")
 ALL_SCOPES = frozenset({"account:write", "team:write", "repository:admin"})
 BASE = "http://onebucket.test"
+
+# What an address may begin with so that `/1.0` isn't put before it.
+_ADDRESSES = ("/1.0", "/api", "/!api", "/%21api", "/metrics", "/healthz", "/readyz")
 
 
 def operator(tx: Transaction) -> Work:
@@ -48,6 +58,11 @@ def password(name: str) -> str:
 def token(name: str, kind: str = "all") -> str:
     """Everybody's app passwords: `all` scopes, `read` (account), `expired`."""
     return f"app-password-{kind}-of-{name}"
+
+
+def basic(login: str, secret: str) -> str:
+    """The Authorization header of a login and a password or an app password."""
+    return "Basic " + b64encode(f"{login}:{secret}".encode()).decode()
 
 
 def fill(db: Database) -> None:
@@ -98,8 +113,7 @@ def copy(template: Path, folder: Path) -> Database:
     """A database of one's own, as it was in `template`."""
     path = folder / "onebucket.db"
     shutil.copyfile(template, path)
-    db = database.at(f"sqlite:///{path}")
-    return db
+    return database.at(f"sqlite:///{path}")
 
 
 class Api:
@@ -117,21 +131,86 @@ class Api:
     def __call__(self, who: str | tuple[str, str] | None, method: str, path: str, **how: Any) -> httpx.Response:
         """Ask as `who`: a name of the cast, a (login, secret) pair, or None for nobody. `path` may leave out `/1.0`."""
         auth = (who, token(who)) if isinstance(who, str) else who
-        address = (
-            path if path.startswith(("/1.0", "/api", "/!api", "/metrics", "/healthz", "/readyz")) else f"/1.0{path}"
-        )
+        address = path if path.startswith(_ADDRESSES) else f"/1.0{path}"
         return self._runner.run(self._client.request(method, address, auth=auth, **how))
 
-    def at_once(self, who: str, *asks: tuple[str, str]) -> list[httpx.Response]:
+    def at_once(self, who: str | tuple[str, str], *asks: tuple[str, str]) -> list[httpx.Response]:
         """Ask several things at the same time."""
+        return self.everybody_at_once(*((who, method, path) for method, path in asks))
+
+    def everybody_at_once(self, *asks: tuple[str | tuple[str, str], str, str]) -> list[httpx.Response]:
+        """Several people ask at the same time."""
 
         async def all_of_them() -> list[httpx.Response]:
-            auth = (who, token(who))
-            return list(
-                await asyncio.gather(*(self._client.request(method, f"/1.0{path}", auth=auth) for method, path in asks))
-            )
+            under_way = []
+            for who, method, path in asks:
+                auth = (who, token(who)) if isinstance(who, str) else who
+                under_way.append(self._client.request(method, f"/1.0{path}", auth=auth))
+            return list(await asyncio.gather(*under_way))
 
         return self._runner.run(all_of_them())
+
+    def raw(
+        self,
+        method: str,
+        address: bytes,
+        *headers: tuple[str, bytes],
+        who: str | None = None,
+        body: Iterable[bytes] = (),
+    ) -> httpx.Response:
+        """Ask with exactly these bytes, the body chunk by chunk: httpx would mend them before it sends them."""
+        path, _, query = address.partition(b"?")
+        named = [(name.lower().encode(), value) for name, value in headers]
+        if who is not None:
+            named.append((b"authorization", basic(who, token(who)).encode()))
+        scope = {
+            "type": "http",
+            "http_version": "1.1",
+            "method": method,
+            "scheme": "http",
+            "path": unquote(path.decode("latin-1")),
+            "raw_path": path,
+            "query_string": query,
+            "headers": named,
+            "client": ("127.0.0.1", 1),
+            "server": ("onebucket.test", 80),
+        }
+        chunks = [*body]
+        sent: list[Any] = []
+
+        async def receive() -> dict[str, Any]:
+            chunk = chunks.pop(0) if chunks else b""
+            return {"type": "http.request", "body": chunk, "more_body": bool(chunks)}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        self._runner.run(self.server.app(scope, receive, send))
+        content = b"".join(message.get("body", b"") for message in sent[1:])
+        return httpx.Response(sent[0]["status"], headers=list(sent[0]["headers"]), content=content)
+
+    def operate(self, action: Callable[[Work], _Result], *, elsewhere: bool = False) -> _Result:
+        """Do something as the operator; `elsewhere` as another process would: over connections of its own."""
+        db = database.at(self.db.url) if elsewhere else self.db
+        try:
+            with db.writing() as tx:
+                return action(operator(tx))
+        finally:
+            if elsewhere:
+                db.close()
+
+    def add_token(self, name: str, kind: str, scopes: Iterable[str]) -> Token:
+        """Give somebody another app password: `token(name, kind)`."""
+        hash = hashing.secret_hash(token(name, kind))
+        return self.operate(
+            lambda work: accounts.add_token(work, name, secret_hash=hash, scopes=frozenset(scopes), label=kind)
+        )
+
+    def restore(self, template: Path) -> None:
+        """Let everything be again as it was in `template`."""
+        source = database.at(f"sqlite:///{template}")
+        self.db.restore_from(source, lambda done, total: None)
+        source.close()
 
     def members(self, group: str, account: str = "acme") -> list[str]:
         """The usernames in a group, as root sees them."""
@@ -139,15 +218,17 @@ class Api:
 
     def journal(self) -> list[tuple[str, str, str, str]]:
         """(actor, event, account, subject) of every entry that has come since the cast was put on stage."""
-        with sqlite3.connect(self.db.path) as connection:
+        with closing(sqlite3.connect(self.db.path)) as connection:
             return connection.execute(
                 "SELECT actor, event, account, subject FROM journal WHERE request_id <> 'test' ORDER BY at"
             ).fetchall()
 
     def everything(self) -> str:
         """The whole database as text: to show that nothing was changed."""
-        with sqlite3.connect(self.db.path) as connection:
-            return "\n".join(connection.iterdump())
+        with closing(sqlite3.connect(self.db.path)) as connection:
+            tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            rows = [(name, row) for name in sorted(tables) for row in connection.execute(f'SELECT * FROM "{name}"')]
+        return "\n".join(f"{name} {row}" for name, row in rows)
 
     def close(self) -> None:
         """Stop the server."""

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 import cast
+import commands
+import live
 from onebucket.store import database, schema
 from onebucket.store.database import Database
 
@@ -42,3 +44,19 @@ def api(cast_template: Path, tmp_path: Path) -> Iterator[cast.Api]:
     served = cast.Api(cast.copy(cast_template, tmp_path))
     yield served
     served.close()
+
+
+@pytest.fixture(scope="module")
+def served(cast_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[live.Live]:
+    """A real server in its own process with the cast on stage; its tests leave it as they found it."""
+    with live.with_the_cast(cast_template, tmp_path_factory.mktemp("served")) as running:
+        yield running
+
+
+@pytest.fixture
+def command(
+    cast_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> commands.Command:
+    """Runs commands in this process, in a folder that keeps a database with the cast on stage."""
+    cast.copy(cast_template, tmp_path).close()
+    return commands.runner(tmp_path, monkeypatch, capsys)

@@ -35,7 +35,7 @@ def among(work: Work, names: Iterable[tuple[str, str]], *, members: bool) -> lis
             continue
         if group.id not in found:
             found[group.id] = _roster(work, owner, group, members=members)
-    return sorted(found.values(), key=lambda roster: (roster.owner.username.lower(), roster.group.slug))
+    return sorted(found.values(), key=lambda roster: (roster.group.slug, roster.owner.username.lower()))
 
 
 def of_account(work: Work, account_name: str, *, members: bool) -> list[Roster]:

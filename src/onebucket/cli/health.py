@@ -50,7 +50,9 @@ def _settings(chosen: Settings) -> Iterator[Finding]:
 def _database(opened: Database) -> Iterator[Finding]:
     version = schema.version(opened)
     if version != schema.HEAD:
-        yield Finding(False, f"the database is at schema {version}, not {schema.HEAD}", "Any other command updates it.")
+        older = version is None or version < schema.HEAD
+        mend = "Any other command updates it." if older else "A newer onebucket has updated it: update this one."
+        yield Finding(False, f"the database is at schema {version}, not {schema.HEAD}", mend)
         return
     yield Finding(True, f"{opened.path} is at schema {version}")
 

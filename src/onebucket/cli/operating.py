@@ -143,7 +143,7 @@ def restore(
 @contextmanager
 def _readable_copy(file: Path) -> "Iterator[Database]":
     """A copy of a backup, whole and up to date: the backup itself stays as it is. Raises Unusable."""
-    from onebucket.store import database, schema
+    from onebucket.store import database
 
     with TemporaryDirectory(prefix="onebucket-restore-") as folder:
         try:
@@ -152,15 +152,26 @@ def _readable_copy(file: Path) -> "Iterator[Database]":
             raise Mistake(f"can't read {file}: {error.strerror}") from None
         copy = database.at(f"sqlite:///{folder}/{file.name}", make=False)
         try:
-            if schema.version(copy) is None:
-                raise Mistake(f"{file} is empty, not a backup")
-            trouble = copy.check()
-            if trouble:
-                raise Mistake(f"{file} is damaged: {trouble}")
-            schema.bring_up_to_date(copy)
+            _make_usable(copy, file)
             yield copy
         finally:
             copy.close()
+
+
+def _make_usable(copy: "Database", file: Path) -> None:
+    from onebucket.store import schema
+    from onebucket.store.database import Unusable
+
+    try:
+        if schema.version(copy) is None:
+            raise Mistake(f"{file} is empty, not a backup")
+        trouble = copy.check()
+        if trouble:
+            raise Mistake(f"{file} is damaged: {trouble}")
+        schema.bring_up_to_date(copy)
+    except Unusable as error:
+        # What is wrong is wrong with the file that was given, not with its copy.
+        raise Mistake(str(error).replace(str(copy.path), str(file))) from None
 
 
 def doctor(json: JsonOption = False, database: DatabaseOption = "", data: DataOption = "") -> None:

@@ -136,8 +136,7 @@ _DOMAIN = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0
 def email_key(address: str) -> str:
     """The normal form in which two e-mail addresses are the same address. Raises Invalid.
 
-    NFKC, lower case, the domain in its ASCII form (security.md: addresses that look alike). A domain whose ASCII form
-    does not read back as the same domain is refused: IDNA of 2003 folds letters that registries tell apart.
+    NFKC, lower case, nothing invisible, the domain in its ASCII form (security.md: addresses that look alike).
 
     >>> email_key("Mina.Okafor@Example.ORG")
     'mina.okafor@example.org'
@@ -145,16 +144,30 @@ def email_key(address: str) -> str:
     if len(address) > 254:
         raise Invalid("the e-mail address is longer than 254 characters")
 
-    local, at, domain = unicodedata.normalize("NFKC", address).lower().rpartition("@")
-    if not at or not _LOCAL.fullmatch(local) or local.startswith(".") or local.endswith(".") or ".." in local:
+    # Lower case can bring letters together with accents that NFKC then makes one.
+    lower = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", address).lower())
+    local, at, domain = lower.rpartition("@")
+    if not at or not _LOCAL.fullmatch(local) or not local.isprintable() or "" in local.split("."):
         raise Invalid("that is not an e-mail address")
 
-    try:
-        spelled = domain.encode("idna").decode("ascii")
-        faithful = spelled.encode("ascii").decode("idna") == domain or spelled == domain
-    except UnicodeError:
-        raise Invalid("the domain of that e-mail address can't be written in ASCII") from None
-    if not faithful or not _DOMAIN.fullmatch(spelled):
+    spelled = domain if domain.isascii() else _in_ascii(domain)
+    if not _DOMAIN.fullmatch(spelled):
         raise Invalid("the domain of that e-mail address is not a domain name")
 
     return f"{local}@{spelled}"
+
+
+def _in_ascii(domain: str) -> str:
+    """A domain in its ASCII form, if that reads back as the same domain.
+
+    IDNA of 2003 folds letters that registries tell apart: whoever has such a domain gives its ASCII form himself.
+    """
+    try:
+        spelled = domain.encode("idna").decode("ascii")
+        faithful = spelled.encode("ascii").decode("idna") == domain
+    except UnicodeError:
+        faithful = False
+    if not faithful:
+        raise Invalid("the domain of that e-mail address can be read in more than one way: give its ASCII form")
+
+    return spelled

@@ -4,12 +4,13 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from urllib.parse import quote
 
 import structlog
 
 from onebucket.actions.work import Work
 from onebucket.domain import accounts as domain
-from onebucket.domain.refusals import Gone, Invalid, LacksScope, NotFound
+from onebucket.domain.refusals import Gone, Invalid, LacksScope, NotFound, Unauthenticated
 from onebucket.http import errors, requests
 from onebucket.http.answers import Answer, Answers, Ways
 from onebucket.http.authn import Authentication, Proof
@@ -89,17 +90,25 @@ class App:
             await self._others(scope, receive, send)
         except Exception:
             # Starlette has told the caller already, and lets the error through to be told here.
-            self._log.exception("unforeseen", method=scope["method"], path=scope["path"][:300])
+            # Of the address only its beginning: what follows may be a token.
+            self._log.exception("unforeseen", method=scope["method"], path=quote(scope["path"].split("/")[1][:64]))
 
     async def _answer(self, request: Request, base: tuple[str, ...], receive: Receive) -> Answer:
         found = self._table.find(base, request.segments[len(base) :])
         route = request.route = found.methods.get("GET" if request.method == "HEAD" else request.method)
         try:
-            proof = await self._authentication.prove(request.headers.get(b"authorization"))
-            if route is None or not route.changes:
-                return self._look(request, proof, found)
-            await requests.read_body(request, receive)
-            return await self._writer.change(lambda tx: self._perform(tx, request, proof, found))
+            credential = request.headers.get(b"authorization")
+            proof, is_new = await self._authentication.prove(credential)
+            if route is not None and route.changes:
+                await requests.read_body(request, receive)
+            try:
+                return await self._act(request, proof, found)
+            except Unauthenticated:
+                if is_new:
+                    raise
+            # What the proof rested on has changed, perhaps to something that the credential is good for again.
+            proof, _ = await self._authentication.prove(credential, refused=proof)
+            return await self._act(request, proof, found)
         except Disconnected:
             raise
         except Exception as error:
@@ -107,6 +116,11 @@ class App:
             if said is None or said.status == 503:
                 self._log.exception("unforeseen", request_id=request.id, method=request.method, path=request.path)
             return self._answers.refusal(request, said or errors.internal())
+
+    async def _act(self, request: Request, proof: Proof, found: Found) -> Answer:
+        if request.route is None or not request.route.changes:
+            return self._look(request, proof, found)
+        return await self._writer.change(lambda tx: self._perform(tx, request, proof, found))
 
     def _look(self, request: Request, proof: Proof, found: Found) -> Answer:
         """Answer what changes nothing: from memory, or from the database."""

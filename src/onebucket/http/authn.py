@@ -51,7 +51,10 @@ class Proof:
 
 
 class Authentication:
-    """Proves credentials against one database. `now` is in seconds, from a clock that never goes back."""
+    """Proves credentials against one database. `now` is in seconds, from a clock that never goes back.
+
+    `passwords_checked` counts how often a password was compared with a hash, which is what costs.
+    """
 
     def __init__(self, database: Database, now: Callable[[], float]) -> None:
         self._database = database
@@ -61,15 +64,19 @@ class Authentication:
         self._under_way: dict[bytes, asyncio.Future[Proof]] = {}
         self._hashing = ThreadPoolExecutor(HASHING_AT_ONCE, thread_name_prefix="argon2")
         self._hashing_asked = 0
+        self.passwords_checked = 0
 
-    async def prove(self, authorization: bytes | None) -> Proof:
-        """Prove the credential of an Authorization header. Raises Unauthenticated, Overloaded."""
+    async def prove(self, authorization: bytes | None, *, refused: Proof | None = None) -> tuple[Proof, bool]:
+        """Prove the credential of an Authorization header; and whether it was done now, not remembered.
+
+        `refused` is an earlier proof of it that does not count any more. Raises Unauthenticated, Overloaded.
+        """
         if authorization is None:
             raise Unauthenticated
         mac = blake2b(authorization, key=self._key, digest_size=16).digest()
         remembered = self._proved.get(mac)
-        if remembered and self._now() < remembered[0]:
-            return remembered[1]
+        if remembered and remembered[1] is not refused and self._now() < remembered[0]:
+            return remembered[1], False
 
         # One client's many connections send the same header: it is proved once, and they all wait for that.
         under_way = self._under_way.get(mac)
@@ -79,7 +86,7 @@ class Authentication:
         proof = await asyncio.shield(under_way)
 
         self._remember(mac, proof)
-        return proof
+        return proof, True
 
     def actor(self, tx: Transaction, proof: Proof, at: datetime) -> Actor:
         """Who that is now, in the request's own transaction: nobody, if anything that counts has changed.
@@ -129,6 +136,7 @@ class Authentication:
             raise Overloaded("too many passwords are being checked", retry_after=1)
 
         self._hashing_asked += 1
+        self.passwords_checked += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._hashing, hashing.matches, hash, password)
         finally:

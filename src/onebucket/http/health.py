@@ -84,7 +84,7 @@ class Health:
         if self._token and secrets.compare_digest(header, b"Bearer " + self._token):
             return True
         try:
-            proof = await self._authentication.prove(header or None)
+            proof, _ = await self._authentication.prove(header or None)
             with self._database.reading() as tx:
                 actor = self._authentication.actor(tx, proof, self._clock())
         except (Unauthenticated, Overloaded):

@@ -86,6 +86,20 @@ def segments(scope: Scope) -> tuple[list[str], bool]:
     return decoded, malformed
 
 
+def headers(scope: Scope) -> dict[bytes, bytes]:
+    """The headers by name; one that comes in several lines is one list (RFC 9110, 5.3).
+
+    So two lines with credentials are no credentials, whichever of them a proxy has looked at.
+    """
+    lines = scope["headers"]
+    found: dict[bytes, bytes] = dict(lines)
+    if len(found) < len(lines):
+        found.clear()
+        for name, value in lines:
+            found[name] = found[name] + b", " + value if name in found else value
+    return found
+
+
 def request_id(headers: dict[bytes, bytes]) -> str:
     """The caller's own X-Request-Id where it is a sane one, otherwise one that no other request has."""
     given = headers.get(b"x-request-id")

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import socket
+import ssl
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
@@ -48,7 +49,7 @@ def new_id() -> str:
 
 
 class CannotListen(Exception):
-    """The address is in use, or not this machine's."""
+    """The address is in use or not this machine's, or the certificate and its key can't be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ def build(database: Database, ways: Ways, *, metrics_token: str = "") -> Server:
     metrics = Metrics()
     metrics.watch("onebucket_commits", "Transactions committed", lambda: writer.batches)
     metrics.watch("onebucket_changes", "Requests whose changes were committed", lambda: writer.changes)
+    metrics.watch("onebucket_passwords_checked", "Passwords compared", lambda: authentication.passwords_checked)
     metrics.watch("onebucket_answers_remembered_bytes", "Size of the answers remembered", lambda: memory.size)
     metrics.watch("onebucket_answers_recalled", "Requests answered from memory", lambda: memory.hits)
     metrics.watch("onebucket_answers_worked_out", "Requests to read that were not", lambda: memory.misses)
@@ -117,8 +119,8 @@ def _operator(writer: Writer) -> Callable[[Callable[[Work], _Result]], Awaitable
 def run(
     server: Server, *, host: str, port: int, tls_cert: Path | None, tls_key: Path | None, ready: Callable[[], None]
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then finish what is under way, for `GRACE_SECONDS` at most. Raises CannotListen."""
-    from granian.constants import Interfaces
+    """Serve until SIGTERM or SIGINT, then for `GRACE_SECONDS` finish what is under way. Raises CannotListen."""
+    from granian.constants import Interfaces, SSLProtocols
     from granian.server.embed import Server as Granian
 
     logging.getLogger("_granian").setLevel(logging.ERROR)
@@ -133,6 +135,8 @@ def run(
             log_enabled=False,
             ssl_cert=tls_cert,
             ssl_key=tls_key,
+            # Granian would ask for 1.3, which older clients don't speak.
+            ssl_protocol_min=SSLProtocols.tls12,
         )
         loop = asyncio.get_running_loop()
         told: asyncio.Queue[None] = asyncio.Queue()
@@ -145,12 +149,17 @@ def run(
 
         # It takes no more connections and ends when what is under way is answered. Whoever stalls is cut off in the
         # end, or as soon as it is told again.
-        granian.stop()
+        granian.stop()  # type: ignore[no-untyped-call]
         await _first(serving, told.get(), seconds=GRACE_SECONDS)
         if serving.done():
             serving.result()
+        else:
+            # What is cut off complains about it.
+            loop.set_exception_handler(lambda loop, context: None)
 
     _must_be_free(host, port)
+    if tls_cert is not None and tls_key is not None:
+        _must_fit(tls_cert, tls_key)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(serve())
@@ -167,6 +176,16 @@ def _must_be_free(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise CannotListen(f"can't listen on {host} port {port}: {error.strerror}") from None
+
+
+def _must_fit(certificate: Path, key: Path) -> None:
+    """What is wrong with a certificate or its key is found out where it can be said, and no passphrase is asked for."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
+    except ssl.SSLError:
+        raise CannotListen(f"{certificate} and {key} must be PEM, belong together and need no passphrase") from None
+    except OSError as error:
+        raise CannotListen(f"can't read {certificate} or {key}: {error.strerror}") from None
 
 
 async def _first(*waiting: Awaitable[None], seconds: float | None = None) -> None:

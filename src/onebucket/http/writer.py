@@ -8,6 +8,7 @@ neighbours.
 import asyncio
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
@@ -49,7 +50,9 @@ class Writer:
     def _run(self) -> None:
         while (first := self._jobs.get()) is not None:
             outcomes, ending = self._commit(first)
-            first[1].get_loop().call_soon_threadsafe(_tell, outcomes)
+            # A loop that is closed was stopped without waiting: nobody is there to be told.
+            with suppress(RuntimeError):
+                first[1].get_loop().call_soon_threadsafe(_tell, outcomes)
             if ending:
                 return
 
@@ -79,6 +82,8 @@ class Writer:
 
 def _attempt(job: _Job, tx: Transaction) -> tuple["asyncio.Future[Any]", Any, bool]:
     change, future = job
+    if future.cancelled():
+        return future, None, False
     try:
         with tx.savepoint():
             return future, change(tx), True

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, exists, insert, select, update
+from sqlalchemy import Text, and_, bindparam, cast, delete, exists, insert, select, update
 
 from onebucket.domain import accounts as domain
 from onebucket.domain.accounts import Account
@@ -270,7 +270,8 @@ def tokens_of(tx: Transaction, account_id: str) -> list[Token]:
     return [_token(row) for row in tx.rows(_TOKENS, account_id=account_id)]
 
 
-_TOKENS_BEGINNING = Statement(select(*_TOKEN).where(tokens.c.id.startswith(bindparam("beginning"))).limit(2))
+_id_as_text = cast(tokens.c.id, Text)
+_TOKENS_BEGINNING = Statement(select(*_TOKEN).where(_id_as_text.startswith(bindparam("beginning"))).limit(2))
 
 
 def token_beginning(tx: Transaction, beginning: str) -> Token | None:

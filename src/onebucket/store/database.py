@@ -137,13 +137,16 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
-        """A transaction that sees one state of the database, and changes nothing."""
+        """A transaction that sees one state of the database, and changes nothing. Raises Unavailable, Unusable."""
         connection = self._reader()
-        connection.execute("BEGIN")
         try:
+            connection.execute("BEGIN")
             yield Transaction(connection)
+        except sqlite3.DatabaseError as error:
+            raise self._trouble(error, "be read") from error
         finally:
-            connection.execute("COMMIT")
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
 
     def version(self) -> int:
         """A number that is another one whenever anybody has committed anything, in this process or elsewhere.
@@ -155,7 +158,10 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
-        """A transaction that changes things: on disk when it ends, undone when it raises."""
+        """A transaction that changes things: on disk when it ends, undone when it raises.
+
+        Raises Unavailable, Unusable.
+        """
         with self._writing:
             if self._writer is None:
                 self._writer = self.connect()
@@ -164,32 +170,46 @@ class Database:
                 connection.execute("BEGIN IMMEDIATE")
                 yield Transaction(connection)
                 connection.execute("COMMIT")
-            except sqlite3.OperationalError as error:
-                raise Unavailable(f"the database can't take changes now ({error})") from error
+            except sqlite3.DatabaseError as error:
+                raise self._trouble(error, "take changes") from error
             finally:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
 
+    def _trouble(self, error: sqlite3.DatabaseError, deed: str) -> Exception:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            return Unusable(f"{self.path} is damaged: {error}")
+        # What is no trouble of the machine's is a mistake of ours.
+        if isinstance(error, sqlite3.OperationalError) and code != sqlite3.SQLITE_ERROR:
+            return Unavailable(f"the database can't {deed} now ({error})")
+        return error
+
     def check(self) -> str:
         """What is broken in the file, in SQLite's words; empty when nothing is."""
         with self.reading() as tx:
-            found = [str(row[0]) for row in tx.connection.execute("PRAGMA quick_check(5)")]
-        return "" if found == ["ok"] else "; ".join(found)
+            return _broken(tx.connection)
 
     def copy_to(self, file: Path, progress: Callable[[int, int], None]) -> None:
-        """Write one consistent state into a new file, while others read and write. Raises Unusable."""
+        """Write one consistent state into a new file, while others read and write.
+
+        Raises Unusable, also for a state that `restore_from` would not be given.
+        """
         unfinished = file.with_name(file.name + ".unfinished")
         try:
             unfinished.touch(mode=0o600)
             with closing(sqlite3.connect(unfinished)) as target:
                 _copy(self.connect(), target, progress)
                 target.execute("PRAGMA journal_mode = DELETE")
+                if broken := _broken(target):
+                    raise sqlite3.DatabaseError(f"{self.path} is damaged: {broken}")
             with unfinished.open("rb+") as written:
                 os.fsync(written.fileno())
             unfinished.replace(file)
         except (OSError, sqlite3.Error) as error:
             unfinished.unlink(missing_ok=True)
-            raise Unusable(f"can't write {file}: {error}") from None
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise Unusable(f"can't write {file}: {reason}") from None
 
     def restore_from(self, source: "Database", progress: Callable[[int, int], None]) -> None:
         """Become what `source` is, in one step for everybody who reads or writes. Raises Unusable."""
@@ -210,6 +230,11 @@ class Database:
 def _copy(source: sqlite3.Connection, target: sqlite3.Connection, progress: Callable[[int, int], None]) -> None:
     # In one step: a copy in several would start again whenever somebody writes in between.
     source.backup(target, pages=-1, progress=lambda status, remaining, total: progress(total - remaining, total))
+
+
+def _broken(connection: sqlite3.Connection) -> str:
+    found = [" ".join(str(row[0]).split()) for row in connection.execute("PRAGMA quick_check(3)")]
+    return "" if found == ["ok"] else "; ".join(found)
 
 
 def at(url: str, *, make: bool = True) -> Database:

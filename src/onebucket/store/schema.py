@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from onebucket.store.database import Database, Unusable
+from onebucket.store.database import Database, Unavailable, Unusable
 
 # The newest step under migrations/versions.
 HEAD = "0001"
@@ -23,7 +23,7 @@ def version(database: Database) -> str | None:
 def bring_up_to_date(database: Database) -> bool:
     """Run the steps that are missing, under a lock and in one transaction; whether there were any.
 
-    Raises Unusable when the database was made by a newer onebucket.
+    Raises Unusable when the database was made by a newer onebucket, Unavailable when it can't be changed now.
     """
     if version(database) == HEAD:
         return False
@@ -32,19 +32,23 @@ def bring_up_to_date(database: Database) -> bool:
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
-    from sqlalchemy import create_engine, event, pool
+    from sqlalchemy import create_engine, event, exc, pool
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     engine = create_engine("sqlite://", creator=database.connect, poolclass=pool.StaticPool)
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
-    with engine.begin() as connection:
-        now = version(database)
-        known = {step.revision for step in ScriptDirectory.from_config(config).walk_revisions()}
-        if now is not None and now not in known:
-            raise Unusable(f"{database.path} was made by a newer onebucket (schema {now}): update this one")
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-    engine.dispose()
+    try:
+        with engine.begin() as connection:
+            now = version(database)
+            known = {step.revision for step in ScriptDirectory.from_config(config).walk_revisions()}
+            if now is not None and now not in known:
+                raise Unusable(f"{database.path} was made by a newer onebucket (schema {now}): update this one")
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except exc.DBAPIError as error:
+        raise Unavailable(f"the database can't be brought up to date now ({error.orig})") from error
+    finally:
+        engine.dispose()
 
     return True

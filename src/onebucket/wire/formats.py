@@ -256,8 +256,8 @@ _WRITERS: Mapping[Format, Callable[[Document], bytes]] = MappingProxyType(
 # --- JSONP
 
 _IDENTIFIER = r"[A-Za-z_$][A-Za-z0-9_$]*"
-_CALLBACK = re.compile(rf"{_IDENTIFIER}(?:\[[0-9]+\])?(?:\.{_IDENTIFIER}(?:\[[0-9]+\])?)*")
-_CALLBACK_LIMIT = 128
+CALLBACK = re.compile(rf"{_IDENTIFIER}(?:\[[0-9]+\])?(?:\.{_IDENTIFIER}(?:\[[0-9]+\])?)*")
+CALLBACK_LIMIT = 128
 _RESERVED = re.compile(
     "await|break|case|catch|class|const|continue|debugger|default|delete|do|else|enum|export|extends|false|finally|for|"
     "function|if|implements|import|in|instanceof|interface|let|new|null|package|private|protected|public|return|static|"
@@ -274,7 +274,7 @@ def callback(values: Sequence[str]) -> str | None:
         return None
 
     name = values[-1]
-    if len(name) > _CALLBACK_LIMIT or not _CALLBACK.fullmatch(name):
+    if len(name) > CALLBACK_LIMIT or not CALLBACK.fullmatch(name):
         raise BadCallback
     if any(_RESERVED.fullmatch(part) for part in re.split(r"[.\[]", name)):
         raise BadCallback

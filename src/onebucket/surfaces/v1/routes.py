@@ -1,8 +1,11 @@
 """Every address of 1.0 in one list, and the handlers behind them."""
 
+from dataclasses import replace
+
 from onebucket.actions import groups
 from onebucket.actions.work import Work
 from onebucket.domain import privileges
+from onebucket.domain.groups import Roster
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import GroupExists
 from onebucket.surfaces.routing import Ask, Parameter, Removed, Route, Surface
@@ -40,7 +43,7 @@ def create_group(work: Work, ask: Ask) -> shapes.Group:
         auto_add=fields.flag("auto_add") or False,
         email_forwarding_disabled=fields.flag("email_forwarding_disabled") or False,
     )
-    return shapes.group(roster, ask.base_url)
+    return _told(ask, roster)
 
 
 def read_group(work: Work, ask: Ask) -> shapes.Group:
@@ -61,7 +64,7 @@ def change_group(work: Work, ask: Ask) -> shapes.Group:
         auto_add=fields.flag("auto_add") or False,
         email_forwarding_disabled=fields.flag("email_forwarding_disabled") or False,
     )
-    return shapes.group(roster, ask.base_url)
+    return _told(ask, roster)
 
 
 def delete_group(work: Work, ask: Ask) -> None:
@@ -91,6 +94,11 @@ def remove_member(work: Work, ask: Ask) -> None:
     groups.remove_member(work, ask.words["accountname"], ask.words["group_slug"], ask.words["member"])
 
 
+def _told(ask: Ask, roster: Roster) -> shapes.Group:
+    """A group that was changed, less its members where they are to be left out of every answer (spec 1.5)."""
+    return shapes.group(roster if _with_members(ask) else replace(roster, members=None), ask.base_url)
+
+
 def _with_members(ask: Ask) -> bool:
     return not ask.switched_on("exclude_members", "exclude-members")
 
@@ -105,9 +113,15 @@ def _permission(fields: Fields) -> Level | None:
 _BOOLEAN = {"type": "boolean", "default": False}
 _EXCLUDE = Parameter("exclude_members", "`true` leaves `members` out of every group", _BOOLEAN)
 _FILTER = Parameter(
-    "group", "an account's name and a group's slug, `account/slug`; may be repeated", {"type": "array", "items": {}}
+    "group",
+    "an account's name and a group's slug, `account/slug`; may be repeated",
+    {"type": "array", "items": {"type": "string"}},
 )
-_NAME = Parameter("name", "1 to 255 characters; the slug follows from it")
+_NAME = Parameter(
+    "name",
+    "1 to 255 characters, of which at least one goes into the slug",
+    {"type": "string", "minLength": 1, "maxLength": 255},
+)
 _PERMISSION = Parameter(
     "permission",
     "the group's level on every repository where nothing else was set for it; empty, null or `none`: nothing",
@@ -115,8 +129,8 @@ _PERMISSION = Parameter(
 )
 _AUTO_ADD = Parameter("auto_add", "stored and echoed", _BOOLEAN)
 _NO_FORWARDING = Parameter("email_forwarding_disabled", "stored and echoed", _BOOLEAN)
-_NEW = (Parameter(_NAME.name, _NAME.about, required=True), _PERMISSION, _AUTO_ADD, _NO_FORWARDING)
-_CHANGED = (_NAME, _PERMISSION, _AUTO_ADD, _NO_FORWARDING)
+_NEW = (replace(_NAME, required=True), _PERMISSION, _AUTO_ADD, _NO_FORWARDING)
+_CHANGED = (replace(_NAME, schema={**_NAME.schema, "type": ["string", "null"]}), _PERMISSION, _AUTO_ADD, _NO_FORWARDING)
 
 _GROUPS = "/groups"
 _ACCOUNT = f"{_GROUPS}/{{accountname}}"
@@ -131,13 +145,13 @@ ROUTES = (
     Route("GET", _ACCOUNT, list_groups, _READ, "listGroups", "An account's groups: all for its administrators, "
           "your own for you", list[shapes.Group], query=(_EXCLUDE,), refuses=(403, 404)),
     Route("POST", _ACCOUNT, create_group, _WRITE, "createGroup", "Make a group, without members",
-          shapes.Group, takes=_NEW, refuses=(400, 403, 404, 413)),
+          shapes.Group, query=(_EXCLUDE,), takes=_NEW, refuses=(400, 403, 404, 413)),
     Route("GET", _GROUP, read_group, _READ, "readGroup", "One group", shapes.Group, query=(_EXCLUDE,),
           refuses=(403, 404)),
     Route("PUT", _GROUP, change_group, _WRITE, "changeGroup", "Change a group: what is left out stays, but the two "
-          "flags, which are then false", shapes.Group, takes=_CHANGED, refuses=(400, 403, 404, 413)),
-    Route("POST", _GROUP, change_group, _WRITE, "changeGroupByPost", "The same as PUT", shapes.Group, takes=_CHANGED,
-          refuses=(400, 403, 404, 413)),
+          "flags, which are then false", shapes.Group, query=(_EXCLUDE,), takes=_CHANGED, refuses=(400, 403, 404, 413)),
+    Route("POST", _GROUP, change_group, _WRITE, "changeGroupByPost", "The same as PUT", shapes.Group,
+          query=(_EXCLUDE,), takes=_CHANGED, refuses=(400, 403, 404, 413)),
     Route("DELETE", _GROUP, delete_group, _WRITE, "deleteGroup", "Delete a group with its memberships and privileges",
           refuses=(400, 403, 404, 413)),
     Route("GET", _MEMBERS, list_members, _READ, "listMembers", "A group's members, in the order they were added",

@@ -25,7 +25,7 @@ class User(Struct, frozen=True):
     resource_uri: str
 
 
-class Group(Struct, frozen=True):
+class Group(Struct, frozen=True, kw_only=True):
     """A group; `members` is left out where `exclude_members` asked for that."""
 
     name: str
@@ -33,7 +33,7 @@ class Group(Struct, frozen=True):
     permission: str | None
     auto_add: bool
     email_forwarding_disabled: bool
-    members: list[User] | UnsetType
+    members: list[User] | UnsetType = UNSET
     owner: User
 
 

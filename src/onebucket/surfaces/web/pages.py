@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -62,7 +63,7 @@ class Pages:
             Route("/docs", self.docs, methods=["GET"]),
             Route("/setup/{token}", self.setup, methods=["GET"]),
             Route("/setup/{token}", self.set_up, methods=["POST"]),
-            Route("/avatars/{name}/{size:int}", self.avatar, methods=["GET"]),
+            Route("/avatars/{name}/{size}", self.avatar, methods=["GET"]),
             Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
         ]
 
@@ -86,13 +87,13 @@ class Pages:
         """Make the first site administrator."""
         hash = hashing.secret_hash(request.path_params["token"])
         username, email, password = "", "", ""
+        if not await self._operate(lambda work: setup.is_offered(work, hash)):
+            return self._page("spent.html", status=404)
         try:
             fields = bodies.fields(await _body(request), request.headers.get("content-type"))
             username, email, password = (fields.text(name) or "" for name in ("username", "email", "password"))
             if len(password) < SHORTEST_PASSWORD:
                 raise Invalid(f"the password must have {SHORTEST_PASSWORD} characters or more")
-            if not await self._operate(lambda work: setup.is_offered(work, hash)):
-                return self._page("spent.html", status=404)
             kept = hashing.password_hash(password)
             made = await self._operate(
                 lambda work: setup.take(work, hash, username=username, email=email or None, password_hash=kept)
@@ -107,7 +108,10 @@ class Pages:
 
     async def avatar(self, request: Request) -> Response:
         """A face for a name: its first letter on a colour. Nobody's existence is told by it."""
-        image = faces.svg(request.path_params["name"], min(max(request.path_params["size"], 8), 512))
+        size = request.path_params["size"]
+        if not re.fullmatch("[0-9]{1,9}", size):
+            raise HTTPException(404)
+        image = faces.svg(request.path_params["name"], min(max(int(size), 8), 512))
         headers = {**HEADERS, "Content-Security-Policy": "default-src 'none'", "Cache-Control": "public, max-age=86400"}
         return Response(image, media_type="image/svg+xml", headers=headers)
 

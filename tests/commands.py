@@ -1,0 +1,58 @@
+"""Commands as `onebucket` runs them, in this process: what they print, and how they end."""
+
+import io
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from onebucket import cli
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of a command."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Command = Callable[..., Done]
+
+
+def done(out: str, err: str = "") -> Done:
+    return Done(0, out, err)
+
+
+def refused(sentence: str) -> Done:
+    return Done(1, "", f"onebucket: {sentence}\n")
+
+
+def runner(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """What runs commands in `folder`, on the database that is kept there."""
+    for name in [name for name in os.environ if name.startswith("ONEBUCKET_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("ONEBUCKET_DATA", str(folder))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.chdir(folder)
+
+    def run(*arguments: object, given: str = "") -> Done:
+        monkeypatch.setattr(sys, "argv", ["onebucket", *map(str, arguments)])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given.encode())))
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        told = capsys.readouterr()
+        return Done(int(ended.value.code or 0), told.out, told.err)
+
+    return run

@@ -1,0 +1,158 @@
+"""Many at once: passwords to be checked, changes to be written, and neighbours that must not notice each other."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from argon2 import PasswordHasher
+
+import cast
+from cast import Api, basic, password
+from onebucket.actions import accounts
+from onebucket.domain.refusals import Invalid, Overloaded, Refusal, Unauthenticated
+from onebucket.http import authn
+from onebucket.http.authn import Authentication
+from onebucket.http.writer import Writer
+from onebucket.store import site
+from onebucket.store.database import Database, Transaction
+
+# --- passwords
+
+
+@pytest.fixture
+def authentication(cast_template: Path, tmp_path: Path) -> Iterator[Authentication]:
+    db = cast.copy(cast_template, tmp_path)
+    made = Authentication(db, lambda: 0.0)
+    yield made
+    made.close()
+    db.close()
+
+
+def test_one_clients_many_connections_prove_its_password_once(api: Api) -> None:
+    counted = api.server.authentication
+
+    right = api.at_once(("alice", password("alice")), *[("GET", "/groups/acme")] * 30)
+    after_right = counted.passwords_checked
+    wrong = api.at_once(("alice", "wrong"), *[("GET", "/groups/acme")] * 30)
+
+    assert ({each.status_code for each in right}, after_right) == ({200}, 1)
+    assert ({each.status_code for each in wrong}, counted.passwords_checked) == ({401}, 2)
+
+
+def dear(db: Database, name: str) -> None:
+    """Let somebody's password take some twenty milliseconds to check."""
+    with db.writing() as tx:
+        hash = PasswordHasher(time_cost=40, memory_cost=1024, parallelism=1).hash(password(name))
+        accounts.set_password(cast.operator(tx), name, hash)
+
+
+def test_no_more_passwords_wait_to_be_checked_than_there_is_room_for(authentication: Authentication) -> None:
+    dear(authentication._database, "dora")
+    room = authn.HASHING_AT_ONCE + authn.HASHING_WAITING
+
+    async def guess() -> list[object]:
+        guesses = (authentication.prove(basic("dora", f"guess {n}").encode()) for n in range(room + 6))
+        return list(await asyncio.gather(*guesses, return_exceptions=True))
+
+    came = [type(each) for each in asyncio.run(guess())]
+
+    assert came == [Unauthenticated] * room + [Overloaded] * 6
+    assert authentication.passwords_checked == room
+
+
+def test_when_there_is_no_room_callers_are_told_when_to_come_again_and_others_notice_nothing(api: Api) -> None:
+    dear(api.db, "dora")
+    bob = ("bob", password("bob"))
+    assert api(bob, "GET", "/groups").status_code == 200
+    flood = [(("dora", f"guess {n}"), "GET", "/groups") for n in range(80)]
+    others = [
+        ("alice", "GET", "/groups/acme"),
+        (("bob", password("bob")), "GET", "/groups"),
+        ("gina", "POST", "/nothing"),
+    ]
+
+    came = api.everybody_at_once(*flood, *others)
+
+    refused = [answer for answer in came[:80] if answer.status_code == 429]
+    assert {answer.status_code for answer in came[:80]} == {401, 429}
+    assert {(answer.text, answer.headers["retry-after"]) for answer in refused} == {
+        ("Rate limit for this resource has been exceeded", "1")
+    }
+    assert [answer.status_code for answer in came[80:]] == [200, 200, 404]
+    assert api(("dora", password("dora")), "GET", "/groups").status_code == 200
+
+
+# --- changes
+
+Job = Callable[[Transaction], object]
+
+
+@pytest.fixture
+def writer(db: Database) -> Iterator[Writer]:
+    made = Writer(db)
+    yield made
+    made.stop()
+
+
+def together(writer: Writer, *jobs: Job) -> list[object]:
+    """Have all of them done in one commit; what came of each."""
+    everybody_is_here = threading.Event()
+
+    async def ask() -> list[object]:
+        asked = [asyncio.ensure_future(writer.change(job)) for job in (lambda tx: everybody_is_here.wait(10), *jobs)]
+        await asyncio.sleep(0)
+        everybody_is_here.set()
+        return (await asyncio.gather(*asked, return_exceptions=True))[1:]
+
+    return asyncio.run(ask())
+
+
+def remember(name: str) -> Job:
+    return lambda tx: site.remember(tx, name, "kept")
+
+
+def remember_and_refuse(name: str) -> Job:
+    def job(tx: Transaction) -> None:
+        site.remember(tx, name, "refused")
+        raise Invalid("no")
+
+    return job
+
+
+def give_up(tx: Transaction) -> None:
+    tx.connection.execute("ROLLBACK")
+
+
+def kept(db: Database, *names: str) -> list[str]:
+    with db.reading() as tx:
+        return [name for name in names if site.value(tx, name) is not None]
+
+
+def test_what_is_refused_is_undone_and_nothing_else_of_its_commit(db: Database, writer: Writer) -> None:
+    came = together(writer, remember("a"), remember_and_refuse("b"), remember("c"), remember_and_refuse("a"))
+
+    assert [isinstance(each, Refusal) for each in came] == [False, True, False, True]
+    assert (kept(db, "a", "b", "c"), writer.batches) == (["a", "c"], 1)
+    with db.reading() as tx:
+        assert site.value(tx, "a") == "kept"
+
+
+def test_when_a_commit_fails_everybody_in_it_hears_so_and_the_next_one_works(db: Database, writer: Writer) -> None:
+    came = together(writer, remember("a"), give_up, remember("c"))
+
+    assert [isinstance(each, Exception) for each in came] == [True, True, False]
+    assert kept(db, "a", "c") == ["c"]
+
+
+def test_what_was_asked_for_is_done_before_it_stops(db: Database, writer: Writer) -> None:
+    async def ask_and_stop() -> None:
+        under_way = [asyncio.ensure_future(writer.change(remember(name))) for name in "abcdef"]
+        await asyncio.sleep(0)
+        writer.stop()
+        await asyncio.gather(*under_way)
+
+    asyncio.run(ask_and_stop())
+
+    assert kept(db, *"abcdef") == list("abcdef")

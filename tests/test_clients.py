@@ -1,0 +1,216 @@
+"""Two clients from PyPI, as they are there, against a real server: libsaas 0.4 and pybitbucket 0.12.0."""
+
+import json
+import warnings
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import cast
+from live import Live
+
+# Both were written for Python 2: compiling and importing them warns, on a fresh environment only.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::SyntaxWarning")
+
+
+# -- libsaas: everything that it offers of groups --------------------------------------------------
+
+
+@pytest.fixture
+def alice(served: Live) -> Iterator[Any]:
+    """libsaas's Bitbucket service as alice, redirected by its `apiroot`, with acme as its user."""
+    from libsaas.executors import base, requests_executor
+    from libsaas.services import bitbucket
+
+    # Its other executor, urllib2, can't send fields under Python 3.
+    before = base.current_executor()
+    requests_executor.use()
+    service = bitbucket.BitBucket("alice", cast.password("alice"))
+    service.apiroot = f"{served.base}/1.0"
+    yield service.user("acme")
+    base.use_executor(before)
+
+
+@pytest.fixture
+def crew(alice: Any) -> Iterator[Any]:
+    """A new group, gone afterwards."""
+    alice.groups().create({"name": "Night Crew"})
+    yield alice.group("night-crew")
+    if any(group["slug"] == "night-crew" for group in alice.groups().get()):
+        alice.group("night-crew").delete()
+
+
+def code(error: "pytest.ExceptionInfo[Any]") -> tuple[int, bytes]:
+    return error.value.code, error.value.body
+
+
+def test_libsaas_lists_groups(alice: Any) -> None:
+    groups = alice.groups().get()
+
+    assert [group["slug"] for group in groups] == ["administrators", "designers", "developers"]
+    assert [member["username"] for member in groups[2]["members"]] == ["alice", "bob", "dora"]
+
+
+def test_libsaas_creates_reads_and_deletes_a_group(alice: Any) -> None:
+    made = alice.groups().create({"name": "Day Crew", "permission": "write"})
+
+    assert (made["slug"], made["permission"], made["members"]) == ("day-crew", "write", [])
+    assert alice.group("day-crew").get() == made
+
+    assert alice.group("day-crew").delete() is None
+    assert "day-crew" not in [group["slug"] for group in alice.groups().get()]
+
+
+@pytest.mark.parametrize("body", ["name=Raw Crew", json.dumps({"name": "Raw Crew"})], ids=["form", "json"])
+def test_libsaas_creates_a_group_from_a_body_written_by_hand(alice: Any, body: str) -> None:
+    made = alice.groups().create(body)
+    alice.group(made["slug"]).delete()
+
+    assert made["name"] == "Raw Crew"
+
+
+def test_libsaas_updates_a_group_with_what_it_read_of_it(alice: Any, crew: Any) -> None:
+    read = crew.get()
+    read["permission"] = "admin"
+    read["auto_add"] = True
+
+    updated = crew.update(read)
+
+    # Members and owner go along as the text of Python values: unknown fields are ignored, never applied.
+    assert updated == read == crew.get()
+
+
+def test_libsaas_renames_a_group(alice: Any, crew: Any) -> None:
+    from libsaas.http import HTTPError
+
+    renamed = crew.update({"name": "Early Birds"})
+    with pytest.raises(HTTPError) as missing:
+        crew.get()
+    alice.group("early-birds").update({"name": "Night Crew"})
+
+    assert (renamed["name"], renamed["slug"]) == ("Early Birds", "early-birds")
+    assert code(missing) == (404, b"No Group matches the given query.")
+
+
+def test_libsaas_adds_lists_and_removes_members(crew: Any) -> None:
+    added = [crew.members().create(name) for name in ("dora", "bob", "mallory")]
+    assert [member["username"] for member in added] == ["dora", "bob", "mallory"]
+    assert crew.members().get() == added
+
+    assert crew.member("bob").get() == added[1]
+    assert crew.member("bob").delete() is None
+    assert crew.members().get() == [added[0], added[2]]
+
+
+def test_libsaas_hears_why_not(alice: Any, crew: Any) -> None:
+    from libsaas.http import HTTPError
+
+    crew.members().create("bob")
+    with pytest.raises(HTTPError) as again:
+        crew.members().create("bob")
+    with pytest.raises(HTTPError) as duplicate:
+        alice.groups().create({"name": "night crew"})
+    with pytest.raises(HTTPError) as absent:
+        crew.member("dora").delete()
+    with pytest.raises(HTTPError) as removed:
+        alice.followers()
+
+    assert code(again) == (409, b"Conflict/Duplicate")
+    assert code(duplicate)[0] == 400
+    assert code(absent)[0] == 404
+    assert code(removed)[0] == 410
+
+
+# -- pybitbucket: its root resource knows four addresses of groups; its base class posts ------------
+
+
+@pytest.fixture
+def library(served: Live, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """pybitbucket with its addresses redirected, and with its one quarrel with newer Pythons settled."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from pybitbucket import bitbucket
+
+    # Its addresses are absolute, in one text; `server_base_uri` reaches only some of them.
+    moved = bitbucket.entrypoints_json.replace("https://api.bitbucket.org", served.base)
+    monkeypatch.setattr(bitbucket, "entrypoints_json", moved)
+    # PATCH FOR PYTHON 3.8 TO 3.11: it asks `"self" in BitbucketSpecialAction`. An enum answered that with False for
+    # any text up to 3.7, and raises TypeError since; an empty set answers as the enum did.
+    monkeypatch.setattr(bitbucket, "BitbucketSpecialAction", frozenset())
+    return bitbucket
+
+
+def client(library: ModuleType, served: Live, name: str) -> Any:
+    from pybitbucket.auth import BasicAuthenticator
+
+    signed_in = BasicAuthenticator(name, cast.password(name), f"{name}@example.com", server_base_uri=served.base)
+    return library.Client(signed_in)
+
+
+def test_pybitbucket_lists_an_accounts_groups(library: ModuleType, served: Live) -> None:
+    root = library.Bitbucket(client=client(library, served, "bob"))
+
+    assert [group["slug"] for group in root.groupsForOwner(owner="acme")] == ["designers", "developers"]
+
+
+def test_pybitbucket_lists_groups_by_filter(library: ModuleType, served: Live) -> None:
+    root = library.Bitbucket(client=client(library, served, "alice"))
+
+    # Its template explodes `filter`, so that the API's `group` parameters are keys of it.
+    found = list(root.groupsForFilter(filter={"group": "acme/designers"}))
+    everywhere = list(root.groupsForFilter())
+
+    assert [group["slug"] for group in found] == ["designers"]
+    assert [group["slug"] for group in everywhere] == ["administrators", "designers", "developers"]
+
+
+def test_pybitbucket_reads_a_group_and_its_members(library: ModuleType, served: Live) -> None:
+    root = library.Bitbucket(client=client(library, served, "alice"))
+
+    group = next(root.groupForOwnerAndGroupId(owner="acme", group_id="developers"))
+    members = list(root.groupMembers(owner="acme", group_id="developers"))
+
+    assert (group["name"], group["permission"]) == ("Developers", "write")
+    assert members == group["members"]
+    assert [member["username"] for member in members] == ["alice", "bob", "dora"]
+
+
+@pytest.mark.parametrize("how", ["json", "data"])
+def test_pybitbucket_posts_a_group(library: ModuleType, served: Live, how: str) -> None:
+    signed_in = client(library, served, "alice")
+
+    made = library.BitbucketBase.post(
+        f"{served.base}/1.0/groups/acme", **{how: {"name": f"By {how}"}}, client=signed_in
+    )
+    served("alice", "DELETE", f"/1.0/groups/acme/by-{how}")
+
+    assert (made["name"], made["slug"], made["members"]) == (f"By {how}", f"by-{how}", [])
+
+
+def test_pybitbucket_tells_a_bad_request_in_the_servers_words(library: ModuleType, served: Live) -> None:
+    with pytest.raises(library.BadRequestError) as bad:
+        library.BitbucketBase.post(
+            f"{served.base}/1.0/groups/acme", data={"name": "Designers"}, client=client(library, served, "alice")
+        )
+
+    assert bad.value.code == 400
+    assert bad.value.text == "Bad Request: the account has a group with the slug 'designers' already."
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ("privilegesForOwner", {"owner": "acme"}),
+        ("privilegesForRepository", {"owner": "acme", "repository_name": "rocket"}),
+        ("privilegesForRepositoryAndUsername", {"owner": "acme", "repository_name": "rocket", "username": "bob"}),
+    ],
+)
+def test_pybitbucket_hears_that_an_address_is_gone(
+    library: ModuleType, served: Live, entry: str, words: dict[str, str]
+) -> None:
+    root = library.Bitbucket(client=client(library, served, "alice"))
+
+    with pytest.raises(Exception, match="410 Client Error: Gone"):
+        next(getattr(root, entry)(**words))

@@ -1,0 +1,296 @@
+"""The rules themselves: slugs, names, e-mail addresses, scopes, levels, and who may do what."""
+
+import doctest
+import importlib
+import itertools
+import pkgutil
+import re
+from dataclasses import fields
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import onebucket.domain
+from onebucket.domain import accounts, consequences, groups, policy, privileges, repositories, text
+from onebucket.domain.accounts import OPERATOR, SCOPES, Account, Actor, email_key
+from onebucket.domain.policy import Standing, To
+from onebucket.domain.privileges import Level
+from onebucket.domain.refusals import Invalid, LastAdministrator
+
+# --- slugs
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [
+        ("Night Crew", "night-crew"), ("  Night \t  Crew\n", "night-crew"), ("NIGHT_CREW-7", "night_crew-7"),
+        ("--a - - b--", "a-b"), ("a-_-b", "a-_-b"), ("___", "___"), ("-_-", "_"), ("a.b/c:d", "abcd"), ("R&D", "rd"),
+        ("Équipe 7 (été)", "equipe-7-ete"), ("Straße", "strae"), ("İstanbul", "istanbul"), ("\u212aelvin", "kelvin"),
+        ("ﬁne", "fine"), ("Ａ１", "a1"), ("①½²", "1122"), ("a日b", "ab"), ("ǅ", "dz"), ("a\u0301\u0323", "a"),
+        ("a\u00a0b\u3000c", "a-b-c"), ("a\u200bb", "ab"), ("a ! b", "a-b"),
+        ("x" * 80, "x" * 62), ("x" * 61 + " y", "x" * 61), ("x" * 61 + "-" * 9 + "y", "x" * 61),
+        ("x" * 61 + "_y", "x" * 61 + "_"),
+    ],
+)  # fmt: skip
+def test_a_slug_keeps_what_ascii_can_say_of_a_name(name: str, slug: str) -> None:
+    assert groups.slug_of(name) == slug
+
+
+@pytest.mark.parametrize("name", ["", " ", "---", "日本", "ß", "…", "😀", "\u0301", "¨"])
+def test_a_name_that_leaves_no_slug_is_refused(name: str) -> None:
+    with pytest.raises(Invalid, match="no letter or digit"):
+        groups.slug_of(name)
+
+
+SLUG = re.compile(r"(?!-)[a-z0-9_-]{1,62}(?<!-)")
+NAMES = st.text(st.characters(), max_size=99) | st.text("aZ9_- .\u0130\u00c4\u00a0", max_size=99)
+
+
+@given(NAMES)
+@settings(deadline=None)
+def test_a_slug_is_its_own_slug_and_nothing_but_what_an_address_can_hold(name: str) -> None:
+    try:
+        slug = groups.slug_of(name)
+    except Invalid:
+        return
+
+    assert SLUG.fullmatch(slug) and "--" not in slug
+    assert groups.slug_of(slug) == groups.slug_of(name.upper().lower() if name.isascii() else name) == slug
+
+
+# --- names
+
+
+@pytest.mark.parametrize(
+    ("given_name", "kept"),
+    [
+        (" x ", "x"),
+        ("x\n", "x"),
+        ("a\u00a0b", "a\u00a0b"),
+        ("é" * 255, "é" * 255),
+        ("日本 😀", "日本 😀"),
+        ("ab\u200dc", "ab\u200dc"),
+    ],
+)
+def test_a_name_is_trimmed_and_otherwise_kept(given_name: str, kept: str) -> None:
+    assert groups.name_of(given_name) == kept
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [("", "name is missing"), (" \t\n", "name is missing"), ("x" * 256, "name is longer than 255 characters")]
+    + [(f"x{each}y", "name contains a control character")
+       for each in "\x00\x01\t\n\r\x1f\x7f\x80\x85\u2028\u2029\ud800\udfff\u202a\u202e\u2066\u2069"],
+)  # fmt: skip
+def test_a_name_that_hides_what_it_says_is_refused(name: str, sentence: str) -> None:
+    with pytest.raises(Invalid) as refusal:
+        groups.name_of(name)
+
+    assert refusal.value.sentence == sentence
+
+
+@given(st.text(st.characters(), max_size=300))
+@settings(deadline=None)
+def test_what_is_kept_of_a_name_can_be_written_and_is_kept_again(name: str) -> None:
+    try:
+        kept = text.cleaned(name, what="name")
+    except Invalid:
+        return
+
+    assert kept == kept.strip() == text.cleaned(kept, what="name")
+    assert kept.encode() and "\n" not in kept and "\x00" not in kept
+
+
+@pytest.mark.parametrize("name", ["a", "_a", "7", "a.b-c_d", "A" * 62, "nobody", "0b6f1c1e6d0e4a559d3a3a5f1f2b7c10"])
+def test_a_username_is_taken(name: str) -> None:
+    assert accounts.checked_username(name) == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", " ", "a b", "-a", ".a", "..", "a@b", "a:b", "a/b", "é", "\u212aelvin", "a\n", "a\x00", "{a}", "A" * 63,
+     "a%20b", "0b6f1c1e-6d0e-4a55-9d3a-3a5f1f2b7c10", "0B6F1C1E-6D0E-4A55-9D3A-3A5F1F2B7C10"],
+)  # fmt: skip
+def test_a_username_that_could_mean_something_else_is_refused(name: str) -> None:
+    with pytest.raises(Invalid, match="can't be a username"):
+        accounts.checked_username(name)
+
+
+@pytest.mark.parametrize("slug", ["a.b_C-1", "-", "...", "x" * 100])
+def test_a_repository_slug_is_taken(slug: str) -> None:
+    assert repositories.checked_slug(slug) == slug
+
+
+@pytest.mark.parametrize("slug", [".", "..", "", "a/b", "a b", "a\n", "é", "x" * 101])
+def test_a_repository_slug_that_no_address_could_hold_is_refused(slug: str) -> None:
+    with pytest.raises(Invalid, match="can't be a repository slug"):
+        repositories.checked_slug(slug)
+
+
+# --- e-mail addresses
+
+
+@pytest.mark.parametrize(
+    ("address", "key"),
+    [
+        ("Mina.Okafor@Example.ORG", "mina.okafor@example.org"),
+        ("m+tag/o='x@example.org", "m+tag/o='x@example.org"),
+        ("mi\u212aa@example.org", "mika@example.org"),
+        ("mina@\u212aelvin.org", "mina@kelvin.org"),
+        ("ｍina＠ｅxample．org", "mina@example.org"),
+        ("ﬁ@ﬁ.org", "fi@fi.org"),
+        ("\u017f@example.org", "s@example.org"),
+        ("J\u030c@example.org", "\u01f0@example.org"),
+        ("e\u0301@example.org", "é@example.org"),
+        ("ẞ@example.org", "ß@example.org"),
+        ("mina@BÜCHER.example", "mina@xn--bcher-kva.example"),
+        ("mina@xn--bcher-kva.example", "mina@xn--bcher-kva.example"),
+        ("mina@xn--strae-oqa.de", "mina@xn--strae-oqa.de"),
+        ("x" * 64 + "@example.org", "x" * 64 + "@example.org"),
+        ("m@" + ".".join(["a" * 63] * 3) + ".org", "m@" + ".".join(["a" * 63] * 3) + ".org"),
+    ],
+)
+def test_spellings_of_one_address_have_one_key(address: str, key: str) -> None:
+    assert email_key(address) == key
+
+
+LOOK_ALIKES = ["mina@example.org", "m\u0456na@example.org", "m\u0131na@example.org", "mina@ex\u0430mple.org",
+               "mina@examp1e.org", "mina@example.orq", "mína@example.org", "mina_@example.org"]  # fmt: skip
+
+
+def test_addresses_that_only_look_alike_have_keys_of_their_own_with_a_domain_in_ascii() -> None:
+    keys = [email_key(address) for address in LOOK_ALIKES]
+
+    assert len(set(keys)) == len(LOOK_ALIKES)
+    assert all(key.rpartition("@")[2].isascii() for key in keys)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "mina", "@", "@example.org", "mina@", "a@b@example.org", '"a@b"@example.org', "mina@example.org\n",
+     "mina@example.org ", " mina@example.org", "mi na@example.org", "mina\x00@example.org", "mina\x80@example.org",
+     "mina@example.org\x00", "mi\u200bna@example.org", "mi\u00adna@example.org", "mina\u202e@example.org",
+     "mina\ud800@example.org", "mina@exa\u200bmple.org", "mina@ex\u00adample.org", "mina@example\u3002org",
+     "mina@stra\u00dfe.de", "mina@\u03c2.org", ".m@example.org", "m.@example.org", "m..m@example.org",
+     "m,n@example.org", "<m@example.org>", "m@[127.0.0.1]", "m@localhost", "m@example.org.", "m@.org",
+     "m@example..org", "m@-a.org", "m@a-.org", "m@a_b.org", "m@ex/ample.org", "x" * 65 + "@example.org",
+     "m@" + "a" * 64 + ".org", "m@" + "a." * 125 + "org", "m@" + "\ufdfa" * 200 + ".org"],
+)  # fmt: skip
+def test_what_is_no_address_or_could_be_read_as_another_is_refused(address: str) -> None:
+    with pytest.raises(Invalid, match="e-mail address"):
+        email_key(address)
+
+
+PIECES = st.sampled_from(["@", ".", "-", "xn--", "a", "ß", "İ", "\u212a", "\u030c", "J", "日", "\u200d", "ﬁ"])
+
+
+@given(st.text(st.characters(), max_size=40) | st.lists(PIECES, max_size=12).map("".join) | st.emails())
+@settings(max_examples=300, deadline=None)
+def test_a_key_is_its_own_key(address: str) -> None:
+    try:
+        key = email_key(address)
+    except Invalid:
+        return
+
+    assert email_key(key) == key == email_key(address.upper() if address.isascii() else address)
+
+
+# --- scopes and levels
+
+
+@pytest.mark.parametrize(
+    ("scope", "good_for"),
+    [
+        ("account", {"account"}),
+        ("account:write", {"account", "account:write"}),
+        ("team", {"team", "account"}),
+        ("team:write", {"team:write", "account", "account:write"}),
+        ("repository", {"repository"}),
+        ("repository:write", {"repository:write", "repository"}),
+        ("repository:admin", {"repository:admin", "repository:write", "repository"}),
+    ],
+)
+def test_a_scope_reaches_what_the_contract_says_and_no_more(scope: str, good_for: set[str]) -> None:
+    assert accounts.reach(frozenset({scope})) == good_for
+    assert accounts.scope_named(scope) == scope
+
+
+def test_scopes_add_up_and_none_is_nothing() -> None:
+    assert accounts.reach(frozenset()) == frozenset()
+    for some in itertools.combinations(SCOPES, 2):
+        assert accounts.reach(frozenset(some)) == accounts.reach(frozenset(some[:1])) | accounts.reach(
+            frozenset(some[1:])
+        )
+
+
+@pytest.mark.parametrize("word", ["", "Account", "account:admin", "account ", "x" * 99])
+def test_an_unknown_scope_is_refused(word: str) -> None:
+    with pytest.raises(Invalid, match=r"there is no scope '.{0,64}'; the scopes are account, account:write"):
+        accounts.scope_named(word)
+
+
+def test_levels_are_ordered_and_named() -> None:
+    assert Level.NONE < Level.READ < Level.WRITE < Level.ADMIN
+    assert [privileges.named(level.word, none=True) for level in Level] == list(Level)
+
+
+@pytest.mark.parametrize("word", ["", "Read", "none", "READ", " read", "owner", "3"])
+def test_a_word_that_is_no_level_is_refused(word: str) -> None:
+    with pytest.raises(Invalid, match=r"must be read, write or admin$"):
+        privileges.named(word)
+
+
+# --- who may do what
+
+MAY = {
+    To.LIST_GROUPS: {"administers", "in_account"},
+    To.SEE_GROUP: {"administers", "in_group"},
+    To.REMOVE_MEMBER: {"administers", "is_himself"},
+    To.RUN_SITE: {"runs_site"},
+}
+STANDINGS = [Standing(*each) for each in itertools.product([False, True], repeat=len(fields(Standing)))]
+
+
+@pytest.mark.parametrize("to", To)
+def test_who_may_is_decided_by_standing_alone(to: To) -> None:
+    enough = MAY.get(to, {"administers"})
+
+    allowed = [standing for standing in STANDINGS if policy.may(standing, to)]
+
+    assert allowed == [standing for standing in STANDINGS if any(getattr(standing, each) for each in enough)]
+
+
+def test_nobody_may_do_anything_without_standing() -> None:
+    assert [to for to in To if policy.may(Standing(), to)] == []
+
+
+@pytest.mark.parametrize(("account", "runs_site"), [(None, True), (True, True), (False, False)])
+def test_the_operator_and_site_administrators_run_the_site(account: bool | None, runs_site: bool) -> None:
+    person = None if account is None else Account("id", "mina", "Mina", None, None, False, True, account)
+
+    assert Actor(person, "password").runs_site is runs_site
+    assert (OPERATOR.id, OPERATOR.name) == (None, "operator")
+
+
+@pytest.mark.parametrize(("others", "refused"), [(0, True), (1, False), (9, False)])
+def test_a_team_keeps_an_administrator(others: int, refused: bool) -> None:
+    if refused:
+        with pytest.raises(LastAdministrator, match="can't leave: the team would be left without an administrator"):
+            consequences.keep_administrator(others=others, deed="leave")
+    else:
+        consequences.keep_administrator(others=others, deed="leave")
+
+
+@pytest.mark.parametrize(
+    ("display_name", "first", "last"), [("Mina Okafor", "Mina", "Okafor"), ("Mina", "Mina", ""), ("A B C", "A", "B C")]
+)
+def test_a_display_name_is_split_at_its_first_blank(display_name: str, first: str, last: str) -> None:
+    person = Account("id", "mina", display_name, None, None, False, True, False)
+
+    assert (person.first_name, person.last_name) == (first, last)
+
+
+@pytest.mark.parametrize("module", [each.name for each in pkgutil.iter_modules(onebucket.domain.__path__)])
+def test_the_examples_in_the_domain_are_true(module: str) -> None:
+    assert doctest.testmod(importlib.import_module(f"onebucket.domain.{module}")).failed == 0

@@ -1,0 +1,255 @@
+"""The rules of the house that no linter can hold; each is also shown to notice what it forbids."""
+
+import ast
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+import onebucket
+from onebucket.domain import policy, refusals
+from onebucket.domain.events import Event
+from onebucket.domain.policy import To
+from onebucket.domain.refusals import Refusal
+from onebucket.http import errors
+
+ROOMS = Path(onebucket.__file__).parent
+TOP = Path(__file__).parents[1]
+
+# Files of more than 300 lines and functions of more than 40 are a question to answer; these are the answers.
+LONG_FILES = {
+    "actions/accounts.py": "people, teams and app passwords: one noun, and only the operator's commands use it",
+    "cli/accounts.py": "one short command after the other; to find one, look for its name",
+    "store/accounts.py": "statements of one line or two, and their functions, for three tables that belong together",
+}
+LONG_FUNCTIONS = {
+    "cli/operating.py: serve": "the options with their help texts are most of it",
+    "http/server.py: run": "a server's life from its first connection to its last, told in its order",
+    "store/migrations/versions/0001_first.py: upgrade": "a schema, table after table",
+}
+# Actions that don't begin at the door.
+NOT_THROUGH_THE_DOOR = {
+    "setup.is_needed": "tells only whether there is any account",
+    "setup.is_offered": "whoever holds the secret may know whether it is still good",
+}
+
+
+def tree(source: str) -> ast.Module:
+    return ast.parse(source)
+
+
+def modules(*rooms: str) -> Iterator[tuple[str, ast.Module]]:
+    """Every module of these rooms, or of all, by its path within the package."""
+    for path in sorted(ROOMS.rglob("*.py")):
+        name = path.relative_to(ROOMS).as_posix()
+        if not rooms or name.split("/")[0] in rooms:
+            yield name, tree(path.read_text())
+
+
+def named(module: ast.AST, owner: str) -> set[str]:
+    """The attributes of `owner` that are used: for `To`, `{"SEE_GROUP", …}`."""
+    return {
+        node.attr
+        for node in ast.walk(module)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == owner
+    }
+
+
+def imported(module: ast.AST) -> set[str]:
+    """The modules that are imported, in full."""
+    found = {alias.name for node in ast.walk(module) if isinstance(node, ast.Import) for alias in node.names}
+    return found | {node.module or "" for node in ast.walk(module) if isinstance(node, ast.ImportFrom)}
+
+
+# --- the domain is pure, and nothing below http and cli reads the clock, the environment or randomness
+
+
+def impure_imports(module: ast.AST) -> set[str]:
+    ours = {name for name in imported(module) if name.split(".")[:2] == ["onebucket", "domain"]}
+    return {name for name in imported(module) - ours if name.split(".")[0] not in sys.stdlib_module_names}
+
+
+RANDOMNESS = {"random", "secrets", "uuid", "time"}
+READINGS = {("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("date", "today"), ("os", "environ"),
+            ("os", "getenv"), ("os", "urandom"), ("time", "time"), ("time", "monotonic")}  # fmt: skip
+
+
+def readings(module: ast.AST) -> set[str]:
+    """What a module takes from the world that should have been handed to it."""
+    taken = {f"{owner}.{name}" for owner, name in READINGS if name in named(module, owner)}
+    return taken | {name for name in imported(module) if name.split(".")[0] in RANDOMNESS}
+
+
+def test_the_domain_imports_the_standard_library_and_itself() -> None:
+    assert {name: found for name, module in modules("domain") if (found := impure_imports(module))} == {}
+
+
+def test_clock_environment_and_randomness_are_handed_down() -> None:
+    below = modules("domain", "store", "actions", "wire", "surfaces")
+
+    assert {name: found for name, module in below if (found := readings(module))} == {}
+
+
+# --- every verb has a rule, every refusal a status, every event a use
+
+
+def unused(words: Iterable[str], owner: str, *rooms: str) -> set[str]:
+    return set(words) - set[str]().union(*(named(module, owner) for _, module in modules(*rooms)))
+
+
+def test_every_verb_has_a_rule_and_is_used() -> None:
+    assert set(policy.RULES) == set(To)
+    assert unused((verb.name for verb in To), "To", "actions") == set()
+
+
+def test_every_rule_is_the_rule_of_a_verb() -> None:
+    module = dict(modules("domain"))["domain/policy.py"]
+    rules = {node.name for node in module.body if isinstance(node, ast.FunctionDef) and node.name != "may"}
+
+    assert {rule.__name__ for rule in policy.RULES.values()} == rules
+
+
+def kinds_below(kind: type[Refusal]) -> Iterator[type[Refusal]]:
+    for each in kind.__subclasses__():
+        yield each
+        yield from kinds_below(each)
+
+
+def without_status(kinds: Iterable[type[Exception]], statuses: Mapping[type[Exception], int]) -> list[str]:
+    return [kind.__name__ for kind in kinds if not any(each in statuses for each in kind.__mro__)]
+
+
+def test_every_refusal_has_a_status() -> None:
+    ours = [kind for kind in kinds_below(Refusal) if kind.__module__.startswith("onebucket.")]
+
+    assert without_status(ours, errors.STATUSES) == []
+    assert {kind for kind in errors.EXACT if not issubclass(kind, Refusal)} == set()
+    assert refusals.Invalid in ours and len(ours) > 10
+
+
+def test_every_event_is_told_by_an_action() -> None:
+    assert unused((event.name for event in Event), "Event", "actions") == set()
+
+
+# --- every action begins at the door
+
+
+def calls(function: ast.AST, module: str) -> set[str]:
+    """What a function calls or hands on, as `module.name`; what is of its own module included."""
+    dotted = {f"{node.value.id}.{node.attr}" for node in ast.walk(function)
+              if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)}  # fmt: skip
+    return dotted | {f"{module}.{node.id}" for node in ast.walk(function) if isinstance(node, ast.Name)}
+
+
+def past_the_door(sources: Mapping[str, ast.Module]) -> set[str]:
+    """The public functions, as `module.name`, that reach nothing of `access`, neither themselves nor through others."""
+    graph = {f"{name}.{node.name}": calls(node, name) for name, module in sources.items() for node in module.body
+             if isinstance(node, ast.FunctionDef)}  # fmt: skip
+    reaching = {name for name, called in graph.items() if any(each.startswith("access.") for each in called)}
+    while more := {name for name, called in graph.items() if called & reaching} - reaching:
+        reaching |= more
+    return {name for name in graph if not name.split(".")[1].startswith("_")} - reaching
+
+
+def test_every_action_begins_at_the_door() -> None:
+    sources = {Path(name).stem: module for name, module in modules("actions")}
+    for other in ("access", "work", "__init__"):
+        del sources[other]
+
+    assert past_the_door(sources) == set(NOT_THROUGH_THE_DOOR)
+
+
+def test_only_the_door_asks_whether_somebody_may() -> None:
+    assert [name for name, module in modules("actions", "surfaces", "http", "cli", "transfer")
+            if named(module, "policy") & {"may", "RULES"}] == ["actions/access.py"]  # fmt: skip
+
+
+# --- everything public says what it is
+
+
+def undescribed(name: str, module: ast.Module) -> list[str]:
+    """Public modules, classes, functions and methods without a docstring."""
+    missing = [] if ast.get_docstring(module) or not module.body else [name]
+    for node in module.body:
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) or node.name.startswith("_"):
+            continue
+        members = node.body if isinstance(node, ast.ClassDef) else []
+        for each in (node, *(each for each in members if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef))):
+            is_overload = any(isinstance(mark, ast.Name) and mark.id == "overload" for mark in each.decorator_list)
+            if not each.name.startswith("_") and not is_overload and not ast.get_docstring(each):
+                missing.append(f"{name}: {each.name}")
+    return missing
+
+
+def test_everything_public_has_a_docstring() -> None:
+    # A step of the schema has the two functions that Alembic wants; what it does, its module says.
+    described = [(name, module) for name, module in modules() if "/versions/" not in name]
+
+    assert [each for name, module in described for each in undescribed(name, module)] == []
+
+
+# --- small
+
+
+def long_functions(name: str, module: ast.Module) -> list[str]:
+    functions = [node for node in ast.walk(module) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return [f"{name}: {each.name}" for each in functions if (each.end_lineno or 0) - each.lineno >= 40]
+
+
+def test_long_files_and_functions_have_a_reason_and_short_ones_need_none() -> None:
+    files = [name for name, _ in modules() if (ROOMS / name).read_text().count("\n") > 300]
+    functions = [each for name, module in modules() for each in long_functions(name, module)]
+
+    assert (sorted(files), sorted(functions)) == (sorted(LONG_FILES), sorted(LONG_FUNCTIONS))
+
+
+# --- nothing is left for later
+
+LATER = re.compile(r"\b(TODO|FIXME|X{3})\b")
+TEXTS = {".py", ".md", ".toml", ".yaml", ".yml", ".html", ".css", ".js", ".sh", ".txt", ""}
+
+
+def texts() -> Iterator[Path]:
+    """Every text of the checkout that could hold a note."""
+    for start in ("src", "tests", "docs", "bench", ".ci", ".github"):
+        yield from (path for path in (TOP / start).rglob("*") if path.suffix in TEXTS and path.is_file())
+    yield from (path for path in TOP.iterdir() if path.suffix in TEXTS and path.is_file())
+
+
+def test_no_note_says_that_something_is_to_be_done_later() -> None:
+    found = [path.name for path in texts() if path != Path(__file__) and LATER.search(path.read_text())]
+
+    assert found == []
+
+
+# --- and each of these rules would notice
+
+
+@pytest.mark.parametrize(
+    ("rule", "source"),
+    [
+        (impure_imports, "import sqlalchemy"),
+        (impure_imports, "from onebucket.store import groups"),
+        (impure_imports, "def f():\n    from argon2 import low_level"),
+        (readings, "from datetime import datetime\nat = datetime.now()"),
+        (readings, "import os\nos.environ['X']"),
+        (readings, "from uuid import uuid4"),
+        (readings, "def f():\n    import random"),
+        (lambda module: undescribed("x.py", module), "x = 1"),
+        (lambda module: undescribed("x.py", module), '"""X."""\n\n\ndef f():\n    return 1'),
+        (lambda module: undescribed("x.py", module), '"""X."""\n\n\nclass A:\n    """A."""\n\n    def f(self): ...'),
+        (lambda module: long_functions("x.py", module), "def f():\n" + "    pass\n" * 40),
+        (lambda module: past_the_door({"x": module}), "def f(work):\n    return groups.find(work.tx)"),
+        (lambda module: past_the_door({"x": module}), "def f(work):\n    _g()\n\n\ndef _g():\n    rows.g()"),
+        (lambda module: {"SEE"} - named(module, "To"), "policy.may(To.LOOK)"),
+    ],
+)  # fmt: skip
+def test_a_rule_notices_what_it_forbids(rule: Callable[[ast.Module], object], source: str) -> None:
+    assert rule(tree(source))
+
+
+def test_a_refusal_without_a_status_and_a_note_are_noticed() -> None:
+    assert without_status([Refusal], errors.STATUSES) == ["Refusal"]
+    assert LATER.search("# TO" + "DO: later")

@@ -1,0 +1,137 @@
+"""The server's log: what it tells of each request, and that no secret is ever in it."""
+
+import base64
+import json
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+import cast
+import live
+from live import Live
+
+PASSWORD = "a password that nobody else has"
+
+
+@pytest.fixture(scope="module")
+def telling(cast_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """A server that logs everything, as JSON."""
+    folder = tmp_path_factory.mktemp("telling")
+    settings = {"log_format": "json", "log_level": "debug", "metrics_token": "figures of mine"}
+    with live.with_the_cast(cast_template, folder, **settings) as running:
+        yield running
+
+
+def entries(running: Live) -> list[dict[str, object]]:
+    """The log so far; every line of it is a JSON object."""
+    return [json.loads(line) for line in running.log().splitlines()]
+
+
+def test_a_request_is_told_with_its_id_and_who_asked(telling: Live) -> None:
+    answer = telling("alice", "PUT", "/1.0/groups/acme/designers/members/mallory")
+    refused = telling("mallory", "DELETE", "/1.0/groups/acme/designers")
+
+    told = {entry["request_id"]: entry for entry in entries(telling)}
+    done, no = (told[each.headers["x-request-id"]] for each in (answer, refused))
+    assert {key: done[key] for key in ("event", "level", "method", "path", "status", "actor", "address")} == {
+        "event": "request",
+        "level": "info",
+        "method": "PUT",
+        "path": "/1.0/groups/acme/designers/members/mallory",
+        "status": 200,
+        "actor": "alice",
+        "address": "127.0.0.1",
+    }
+    assert (no["actor"], no["status"]) == ("mallory", 403)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", str(done["timestamp"]))
+    assert telling.rows("SELECT actor, event FROM journal WHERE request_id = ?", done["request_id"]) == [
+        ("alice", "member.added")
+    ]
+
+
+def test_a_request_may_bring_its_own_id(telling: Live) -> None:
+    answer = telling("alice", "GET", "/1.0/groups/acme", headers={"X-Request-Id": "from-my-proxy-0001"})
+    odd = telling("alice", "GET", "/1.0/groups/acme", headers={"X-Request-Id": 'x" forged="yes'})
+
+    assert answer.headers["x-request-id"] == "from-my-proxy-0001"
+    assert "from-my-proxy-0001" in [entry["request_id"] for entry in entries(telling)]
+    assert odd.headers["x-request-id"] in [entry["request_id"] for entry in entries(telling)]
+    assert "forged" not in telling.log()
+
+
+def test_whatever_is_in_an_address_stays_one_line_of_the_log(telling: Live) -> None:
+    hostile = '\r\n\x1b[2J{"event": "forged"}\u2028\''
+    before = len(entries(telling))
+
+    telling("alice", "GET", f"/1.0/groups/{quote(hostile, safe='')}")
+    telling("alice", "GET", f"/1.0/groups/{'x' * 5000}")
+
+    told = entries(telling)[before:]
+    assert [entry["event"] for entry in told] == ["request", "request"]
+    assert "\x1b" not in telling.log()
+    assert max(len(str(entry["path"])) for entry in told) <= 300
+
+
+def test_no_secret_is_ever_in_the_log(telling: Live) -> None:
+    made = telling.run("token", "add", "alice", "--scope", "account:write", "--json")
+    app_password = json.loads(made.stdout)["secret"]
+    telling.run("user", "password", "bob", "--password-stdin", given=f"{PASSWORD}\n")
+    secrets = [cast.password("alice"), cast.token("alice"), app_password, PASSWORD, "wrong-guess-1", "figures of mine"]
+
+    for login in ("alice", "bob@example.com", "nobody"):
+        for secret in secrets:
+            telling((login, secret), "GET", "/1.0/groups/acme")
+    for secret in secrets:
+        telling(("alice", secret), "PUT", "/1.0/groups/acme/designers/members/dora")
+        telling(("alice", secret), "DELETE", "/1.0/groups/acme/designers/members/dora")
+        for scheme in ("Bearer", "bearer", "Basic", "Token", "OAuth"):
+            telling(None, "GET", "/1.0/groups", headers={"Authorization": f"{scheme} {secret}"})
+            telling(None, "GET", "/metrics", headers={"Authorization": f"{scheme} {secret}"})
+        telling(None, "GET", "/1.0/groups", params={"access_token": secret})
+        telling("alice", "POST", "/1.0/groups/acme", data={"name": "", "password": secret})
+        telling("alice", "POST", "/1.0/groups/acme", json={"name": [secret]})
+        telling(None, "POST", f"/setup/{app_password}", data={"username": "x", "password": secret})
+    with telling.client(None) as client:
+        client.get(f"http://alice:{quote(app_password)}@127.0.0.1:{telling.port}/1.0/groups/acme")
+
+    log = telling.log() + telling.output()
+    assert len(entries(telling)) > 50
+    for secret in secrets:
+        assert secret not in log
+        assert quote(secret) not in log
+        for login in ("alice", "bob@example.com", "nobody"):
+            assert base64.b64encode(f"{login}:{secret}".encode()).decode() not in log
+    assert "authorization" not in log.lower()
+
+
+def test_what_nobody_foresaw_is_logged_and_the_caller_told_nothing(cast_template: Path, tmp_path: Path) -> None:
+    running = live.with_the_cast(cast_template, tmp_path, log_format="json")
+    assert running("alice", "GET", "/1.0/groups/acme").status_code == 200
+    with closing(sqlite3.connect(running.database)) as connection:
+        connection.execute("DROP TABLE memberships")
+
+    answer = running("alice", "GET", "/1.0/groups/acme")
+    running.stop()
+
+    told = next(entry for entry in entries(running) if entry["request_id"] == answer.headers["x-request-id"])
+    assert (answer.status_code, answer.text) == (500, "Internal Error")
+    assert "no such table: memberships" in str(told["exception"])
+    assert cast.token("alice") not in running.log()
+
+
+def test_for_people_the_log_is_a_line_a_request(cast_template: Path, tmp_path: Path) -> None:
+    with live.with_the_cast(cast_template, tmp_path) as running:
+        running("alice", "GET", "/1.0/groups/acme")
+        running("alice", "POST", "/1.0/groups/acme", data={"name": "Night Crew"})
+
+        lines = running.log().splitlines()
+
+    assert len(lines) == 1, "what only looks is told from the level debug on"
+    assert "[info     ] request" in lines[0]
+    assert "path=/1.0/groups/acme" in lines[0]
+    assert "status=200" in lines[0]

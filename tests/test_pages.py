@@ -1,0 +1,279 @@
+"""The pages: the first administrator's one-time link, and what every page keeps to."""
+
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from html.parser import HTMLParser
+from http.client import HTTPConnection
+from pathlib import Path
+from urllib.parse import quote, urljoin
+from xml.dom import minidom
+
+import httpx
+import pytest
+
+from live import Live
+
+FORM = {"username": "ada", "email": "ada@example.com", "password": "countess of l"}
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[Live]:
+    """A server where nobody lives yet."""
+    with Live(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def unsettled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """A server where nobody lives yet, nor will when a test has been there."""
+    with Live(tmp_path_factory.mktemp("unsettled")) as running:
+        yield running
+
+
+def link(running: Live) -> str:
+    """The one-time link it printed, less the server's own address."""
+    found = re.findall(rf"once: {running.base}(/setup/\S+)$", running.output(), re.MULTILINE)
+    assert len(found) == 1, running.output()
+    return str(found[0])
+
+
+# -- the first administrator ------------------------------------------------------------------------
+
+
+def test_the_link_makes_the_site_administrator_once(empty: Live) -> None:
+    assert "Nobody lives here yet" in empty(None, "GET", "/").text
+    for _ in range(3):
+        assert empty(None, "GET", link(empty)).status_code == 200, "opening it spends nothing"
+
+    made = empty(None, "POST", link(empty), data=FORM)
+    again = empty(None, "POST", link(empty), data=FORM | {"username": "eve", "email": "eve@example.com"})
+    opened = empty(None, "GET", link(empty))
+
+    assert (made.status_code, "Welcome, ada" in made.text) == (200, True)
+    for spent in (again, opened):
+        assert spent.status_code == 404
+        assert "start the server again" in spent.text
+        assert "onebucket user password NAME" in spent.text
+    assert empty.rows("SELECT username, site_admin FROM accounts") == [("ada", 1)]
+    for login in ("ada", "ADA", "ada@example.com"):
+        assert empty((login, FORM["password"]), "GET", "/1.0/groups").json() == []
+    assert "Nobody lives here yet" not in empty(None, "GET", "/").text
+    assert empty.rows("SELECT event, subject, actor FROM journal") == [("user.added", "ada", "operator")]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"password": "short"}, "the password must have 8 characters or more"),
+        ({"username": ""}, "'' can't be a username"),
+        ({"username": '"><script>alert(1)</script>'}, "can't be a username: 1 to 62 letters, digits"),
+        ({"email": "not an address"}, "e-mail address"),
+        ({"email": '"<b>"@example.com'}, "e-mail address"),
+    ],
+    ids=["password", "no name", "hostile name", "no address", "hostile address"],
+)
+def test_a_form_that_will_not_do_says_why_and_keeps_what_was_typed(
+    unsettled: Live, wrong: dict[str, str], sentence: str
+) -> None:
+    refused = unsettled(None, "POST", link(unsettled), data=FORM | wrong)
+
+    page = Page(refused)
+    assert refused.status_code == 400
+    assert sentence in page.text
+    assert page.inputs["username"].get("value", "") == (FORM | wrong)["username"]
+    assert page.inputs["email"].get("value", "") == (FORM | wrong)["email"]
+    assert "value" not in page.inputs["password"]
+    assert (FORM | wrong)["password"] not in refused.text
+    assert unsettled.rows("SELECT count(*) FROM accounts") == [(0,)]
+
+
+def test_two_who_send_the_form_at_once_make_one_administrator(empty: Live) -> None:
+    answers: list[int] = []
+
+    def send(name: str) -> None:
+        form = FORM | {"username": name, "email": f"{name}@example.com"}
+        answers.append(empty(None, "POST", link(empty), data=form).status_code)
+
+    threads = [threading.Thread(target=send, args=(f"ada-{number}",)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(answers) == [200] + [404] * 5
+    assert empty.rows("SELECT count(*) FROM accounts") == [(1,)]
+
+
+def test_starting_again_makes_a_new_link_and_ends_the_old_one(empty: Live) -> None:
+    old = link(empty)
+    empty.stop()
+    empty.start()
+
+    assert link(empty) != old
+    assert empty(None, "GET", old).status_code == 404
+    assert empty(None, "POST", old, data=FORM).status_code == 404
+    assert empty(None, "POST", link(empty), data=FORM).status_code == 200
+
+
+def test_adding_a_person_by_command_ends_the_link(empty: Live) -> None:
+    empty.run("user", "add", "bob", "--email", "bob@example.com")
+
+    assert empty(None, "GET", link(empty)).status_code == 404
+    assert empty(None, "POST", link(empty), data=FORM).status_code == 404
+
+
+def test_what_is_no_form_is_refused(unsettled: Live) -> None:
+    address = link(unsettled)
+
+    for sent in ({"data": FORM | {"more": "x" * 100_000}}, {"content": b"\xff"}, {"json": [FORM]}, {}):
+        answer = unsettled(None, "POST", address, **sent)
+        assert (answer.status_code, Page(answer).inputs.keys()) == (400, FORM.keys())
+
+
+def test_a_password_in_the_environment_makes_admin(tmp_path: Path) -> None:
+    with Live(tmp_path, admin_password="from the environment") as running:
+        assert "Made the site administrator admin, with the password from ONEBUCKET_ADMIN_PASSWORD" in running.output()
+        assert "/setup/" not in running.output()
+        assert running(("admin", "from the environment"), "GET", "/1.0/groups").status_code == 200
+        assert running.rows("SELECT username, site_admin FROM accounts") == [("admin", 1)]
+
+        running.stop()
+        running.start()
+
+        assert len(running.output().splitlines()) == 2
+        assert "from the environment" not in running.output() + running.log()
+
+
+# -- every page -------------------------------------------------------------------------------------
+
+
+class Page(HTMLParser):
+    """A page's text, its fields, and what it refers to."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        super().__init__()
+        self.text = ""
+        self.inputs: dict[str, dict[str, str | None]] = {}
+        self.loaded: list[str] = []
+        self.linked: list[str] = []
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.feed(answer.text)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        given = dict(attributes)
+        self.tags.add(tag)
+        self.attributes |= set(given)
+        if tag == "input":
+            self.inputs[given["name"] or ""] = given
+        for name in ("src", "href", "action", "formaction", "data", "srcset", "poster"):
+            if given.get(name) is not None:
+                (self.linked if tag == "a" else self.loaded).append(given[name] or "")
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/setup/no-such-token", "the link"])
+def test_every_page_forbids_all_that_is_not_its_own_and_needs_nothing_else(unsettled: Live, path: str) -> None:
+    address = link(unsettled) if path == "the link" else path
+
+    answer = unsettled(None, "GET", address)
+
+    page = Page(answer)
+    policy = answer.headers["content-security-policy"]
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert policy.startswith("default-src 'none'; ")
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert "script-src" not in policy
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert "set-cookie" not in answer.headers
+    assert not page.tags & {"script", "iframe", "object", "embed", "base", "style"}
+    assert not {name for name in page.attributes if name == "style" or name.startswith("on")}
+    for loaded in page.loaded:
+        assert urljoin(unsettled.base + address, loaded).startswith(f"{unsettled.base}/"), (
+            "nothing is loaded from elsewhere"
+        )
+        kind = unsettled(None, "GET", loaded).headers["content-type"].partition(";")[0]
+        assert kind in ("text/css", "image/svg+xml")
+    for linked in page.linked:
+        if linked.startswith("#"):
+            assert f'id="{linked[1:]}"' in answer.text
+        else:
+            assert unsettled(None, "GET", linked).status_code == 200
+
+
+def test_the_style_sheet_loads_nothing(served: Live) -> None:
+    assert not re.search(r"@import|url\(", served(None, "GET", "/static/style.css").text)
+
+
+def test_documentation_tells_of_every_address(served: Live) -> None:
+    text = Page(served(None, "GET", "/docs")).text
+
+    for path, item in served(None, "GET", "/openapi.json").json()["paths"].items():
+        for method in item.keys() - {"parameters"}:
+            assert f"{method.upper()} {path}" in text
+
+
+@pytest.mark.parametrize(
+    "path", ["/nowhere", "/static/../pyproject.toml", "/static/%2e%2e/pages.py", "/setup", "/setup/", "/static/"]
+)
+def test_elsewhere_there_is_nothing(served: Live, path: str) -> None:
+    with closing(HTTPConnection("127.0.0.1", served.port, timeout=30)) as connection:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+
+        assert (answer.status, answer.read()) == (404, b"Not Found")
+
+
+# -- faces ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["x", "<script>alert(1)", "\"'&<>", "\x00\x07", "🦊", "א", "𝔄", "a" * 5000, "\u202e", "\ufffe", "ß"],
+    ids=ascii,
+)
+def test_a_face_is_an_image_whatever_the_name(served: Live, name: str) -> None:
+    answer = httpx.get(httpx.URL(served.base).copy_with(raw_path=f"/avatars/{quote(name, safe='')}/32".encode()))
+
+    image = minidom.parseString(answer.content).documentElement
+    assert image is not None
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "image/svg+xml"
+    assert answer.headers["content-security-policy"] == "default-src 'none'"
+    assert (image.tagName, image.getAttribute("width"), image.getAttribute("height")) == ("svg", "32", "32")
+    assert [child.tagName for child in image.childNodes] == ["rect", "text"]
+
+
+@pytest.mark.parametrize("raw", [b"/avatars/%FF%ED%A0%80/32", b"/avatars/%/32", b"/avatars/%zz/32"])
+def test_a_face_survives_names_that_are_no_text(served: Live, raw: bytes) -> None:
+    answer = httpx.get(httpx.URL(served.base).copy_with(raw_path=raw))
+
+    assert answer.status_code == 200
+    minidom.parseString(answer.content)
+
+
+@pytest.mark.parametrize(
+    ("size", "width"),
+    [("0", "8"), ("16", "16"), ("99999", "512"), ("9" * 5000, ""), ("-1", ""), ("3.5", ""), ("big", ""), ("٣", "")],
+    ids=lambda each: each[:8],
+)
+def test_a_face_has_a_sensible_size_or_is_not_there(served: Live, size: str, width: str) -> None:
+    answer = served(None, "GET", f"/avatars/mina/{size}")
+
+    if not width:
+        assert answer.status_code == 404
+        return
+    image = minidom.parseString(answer.content).documentElement
+    assert image is not None
+    assert image.getAttribute("width") == width
+
+
+def test_the_faces_of_accounts_and_of_nobody_are_alike(served: Live) -> None:
+    assert served(None, "GET", "/avatars/alice/32").text == served(None, "GET", "/avatars/ALICE/32").text
+    assert served(None, "GET", "/avatars/nobody/32").status_code == 200

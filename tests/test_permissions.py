@@ -1,0 +1,267 @@
+"""The route matrix: every address, asked by everybody, with every kind of credential, about his own and other accounts.
+
+A route that the table has no row for fails the tests.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import cast
+from cast import Api, basic, password, token
+from onebucket import hashing
+from onebucket.actions import accounts, groups
+from onebucket.actions.work import Work
+from onebucket.domain.accounts import SCOPES
+from onebucket.http import server
+from onebucket.store import database
+from onebucket.surfaces.routing import Route, Table
+
+# mallory is in nothing; dora is in acme's developers, and owns her personal account, where bob is in the group friends;
+# bob is in acme's designers, too; alice administers acme, gina administers globex, root the whole site.
+PEOPLE = ("mallory", "dora", "bob", "alice", "gina", "root")
+ACCOUNTS = ("acme", "globex", "dora")
+
+MATRIX = """
+                                                 mallory  dora  bob  alice  gina  root
+GET    /groups                                     200    200   200   200   200   200
+
+GET    /groups/acme                                403    200   200   200   403   200
+POST   /groups/acme                                403    403   403   200   403   200
+GET    /groups/acme/designers                      403    403   200   200   403   200
+PUT    /groups/acme/designers                      403    403   403   200   403   200
+POST   /groups/acme/designers                      403    403   403   200   403   200
+DELETE /groups/acme/designers                      403    403   403   204   403   204
+GET    /groups/acme/designers/members              403    403   200   200   403   200
+GET    /groups/acme/designers/members/bob          403    403   200   200   403   200
+GET    /groups/acme/designers/members/alice        403    403   404   404   403   404
+PUT    /groups/acme/designers/members/gina         403    403   403   200   403   200
+PUT    /groups/acme/designers/members/mallory      403    403   403   200   403   200
+DELETE /groups/acme/designers/members/bob          403    403   204   204   403   204
+DELETE /groups/acme/designers/members/dora         403    404   403   404   403   404
+DELETE /groups/acme/developers/members/dora        403    204   403   204   403   204
+GET    /groups/acme/administrators                 403    403   403   200   403   200
+PUT    /groups/acme/administrators/members/mallory 403    403   403   200   403   200
+PUT    /groups/acme/administrators/members/bob     403    403   403   200   403   200
+DELETE /groups/acme/administrators/members/alice   403    403   403   400   403   400
+DELETE /groups/acme/administrators                 403    403   403   400   403   400
+
+GET    /groups/globex                              403    403   403   403   200   200
+POST   /groups/globex                              403    403   403   403   200   200
+GET    /groups/globex/developers                   403    403   403   403   200   200
+PUT    /groups/globex/developers                   403    403   403   403   200   200
+POST   /groups/globex/developers                   403    403   403   403   200   200
+DELETE /groups/globex/developers                   403    403   403   403   204   204
+GET    /groups/globex/developers/members           403    403   403   403   200   200
+GET    /groups/globex/developers/members/gina      403    403   403   403   200   200
+PUT    /groups/globex/developers/members/bob       403    403   403   403   200   200
+DELETE /groups/globex/developers/members/gina      403    403   403   403   204   204
+
+GET    /groups/dora                                403    200   200   403   403   200
+POST   /groups/dora                                403    200   403   403   403   200
+GET    /groups/dora/friends                        403    200   200   403   403   200
+PUT    /groups/dora/friends                        403    200   403   403   403   200
+POST   /groups/dora/friends                        403    200   403   403   403   200
+DELETE /groups/dora/friends                        403    204   403   403   403   204
+GET    /groups/dora/friends/members                403    200   200   403   403   200
+GET    /groups/dora/friends/members/bob            403    200   200   403   403   200
+PUT    /groups/dora/friends/members/alice          403    200   403   403   403   200
+DELETE /groups/dora/friends/members/bob            403    204   204   403   403   204
+
+GET    /groups/acme/nothing                        404    404   404   404   404   404
+PUT    /groups/acme/nothing/members/bob            404    404   404   404   404   404
+GET    /groups/nobody                              404    404   404   404   404   404
+POST   /groups/nobody                              404    404   404   404   404   404
+DELETE /groups/globex/designers                    404    404   404   404   404   404
+PATCH  /groups/acme                                405    405   405   405   405   405
+GET    /group                                      404    404   404   404   404   404
+GET    /repositories/acme                          410    410   410   410   410   410
+DELETE /user                                       410    410   410   410   410   410
+"""
+
+_TABLE = Table(server.SURFACES)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the matrix: who gets which status for that method of that address."""
+
+    method: str
+    address: str
+    statuses: dict[str, int]
+
+    @property
+    def route(self) -> Route | None:
+        segments = f"/1.0{self.address}".split("/")[1:]
+        base = _TABLE.base(segments)
+        assert base is not None
+        return _TABLE.find(base, segments[len(base) :]).methods.get(self.method)
+
+    @property
+    def account(self) -> str:
+        return self.address.split("/")[2] if self.address.count("/") > 1 else ""
+
+
+def _rows() -> Iterator[Row]:
+    heading, *lines = (line.split() for line in MATRIX.splitlines() if line)
+    assert tuple(heading) == PEOPLE
+    for method, address, *statuses in filter(None, lines):
+        yield Row(method, address, dict(zip(PEOPLE, map(int, statuses), strict=True)))
+
+
+ROWS = tuple(_rows())
+
+
+def test_every_route_has_a_row_for_every_kind_of_account() -> None:
+    served = [route for surface in server.SURFACES for route in surface.routes]
+
+    shown = {f"{row.route.method} {row.route.path} of {row.account}" for row in ROWS if row.route}
+
+    wanted = [
+        f"{route.method} {route.path} of {account}"
+        for route in served
+        for account in (ACCOUNTS if "{accountname}" in route.path else ("",))
+    ]
+    missing = [each for each in wanted if each not in shown]
+    assert not missing, f"MATRIX in {Path(__file__).name} has no row for {'; '.join(missing)}"
+
+
+@pytest.fixture(scope="module")
+def stage(cast_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cast, with groups in a personal account and in another team, and tokens for one scope or revoked."""
+    folder = tmp_path_factory.mktemp("stage")
+    db = cast.copy(cast_template, folder)
+    with db.writing() as tx:
+        _set(cast.operator(tx))
+    db.close()
+    return folder / "onebucket.db"
+
+
+def _set(work: Work) -> None:
+    groups.create(work, "dora", name="Friends")
+    groups.add_member(work, "dora", "friends", "bob")
+    groups.add_member(work, "globex", "developers", "gina")
+    for name in PEOPLE:
+        for scopes in [frozenset[str](), *(frozenset({scope}) for scope in SCOPES)]:
+            hash = hashing.secret_hash(token(name, "".join(scopes) or "nothing"))
+            accounts.add_token(work, name, secret_hash=hash, scopes=scopes, label="for one thing")
+        hash = hashing.secret_hash(token(name, "revoked"))
+        ended = accounts.add_token(work, name, secret_hash=hash, scopes=cast.ALL_SCOPES, label="revoked")
+        accounts.revoke_token(work, ended.id)
+
+
+@pytest.fixture
+def api(stage: Path, tmp_path: Path) -> Iterator[Api]:
+    served = Api(cast.copy(stage, tmp_path))
+    yield served
+    served.close()
+
+
+def outcomes(api: Api, stage: Path, authorization: str | None) -> dict[str, int | str]:
+    """What comes of every row; where a refusal changed something, or a change was not told, that is what comes.
+
+    What a GET would have changed, which is nothing, shows at the next row that is no GET.
+    """
+    before = api.everything()
+    came: dict[str, int | str] = {}
+    for row in ROWS:
+        headers = {"Authorization": authorization} if authorization else {}
+        body = b"" if row.method == "GET" else b"name=Crew"
+        status = api(None, row.method, row.address, headers=headers, content=body).status_code
+        came[f"{row.method} {row.address}"] = status
+        if row.method == "GET":
+            continue
+        changes = status < 300
+        if (api.everything() != before) != changes or bool(api.journal()) != changes:
+            came[f"{row.method} {row.address}"] = f"{status}, and the database tells otherwise"
+        if changes:
+            api.restore(stage)
+    return came
+
+
+def expected(who: str, *, reads: bool = True, writes: bool = True) -> dict[str, int | str]:
+    """What the matrix says of somebody, with a credential that is good for reading or for writing."""
+
+    def status(row: Row) -> int:
+        good_for = {None: True, "account": reads, "account:write": writes}[row.route.scope if row.route else None]
+        return row.statuses[who] if good_for else 403
+
+    return {f"{row.method} {row.address}": status(row) for row in ROWS}
+
+
+CREDENTIALS = {
+    "password by username": lambda who: basic(who, password(who)),
+    "password by e-mail": lambda who: basic(f"{who}@example.com", password(who)),
+    "app password by username": lambda who: basic(who, token(who)),
+    "app password by e-mail": lambda who: basic(f"{who}@example.com", token(who)),
+    "app password as Bearer": lambda who: f"Bearer {token(who)}",
+}
+
+
+@pytest.mark.parametrize("credential", CREDENTIALS)
+@pytest.mark.parametrize("who", PEOPLE)
+def test_everybody_may_do_what_the_matrix_says_whatever_he_signs_in_with(
+    api: Api, stage: Path, who: str, credential: str
+) -> None:
+    came = outcomes(api, stage, CREDENTIALS[credential](who))
+
+    assert came == expected(who)
+
+
+FORMS = {
+    "Basic by username": lambda who, secret: basic(who, secret),
+    "Basic by e-mail": lambda who, secret: basic(f"{who}@example.com", secret),
+    "Bearer": lambda who, secret: f"Bearer {secret}",
+}
+READING = ("account", "account:write", "team", "team:write")
+WRITING = ("account:write", "team:write")
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    ("who", "scope"), [("bob", "account:write"), ("root", "nothing"), *(("root", each) for each in SCOPES)]
+)
+def test_a_token_is_good_for_its_scope_only_and_gives_no_right_of_its_own(
+    api: Api, stage: Path, who: str, scope: str, form: str
+) -> None:
+    came = outcomes(api, stage, FORMS[form](who, token(who, scope)))
+
+    assert came == expected(who, reads=scope in READING, writes=scope in WRITING)
+
+
+NOBODY = {
+    "nobody": None,
+    "a wrong password": basic("root", "wrong"),
+    "a wrong password by e-mail": basic("root@example.com", "wrong"),
+    "another's password": basic("root", password("mallory")),
+    "another's app password": basic("root", token("mallory")),
+    "an app password under another's name": basic("mallory", token("root")),
+    "a password as Bearer": f"Bearer {password('root')}",
+    "no password": basic("root", ""),
+    **{f"a revoked app password, {form}": of("root", token("root", "revoked")) for form, of in FORMS.items()},
+    **{f"an expired app password, {form}": of("root", token("root", "expired")) for form, of in FORMS.items()},
+    **{f"somebody disabled, {form}": of("ghost", token("ghost")) for form, of in FORMS.items()},
+    "somebody disabled, password": basic("ghost", password("ghost")),
+    "somebody disabled, password by e-mail": basic("ghost@example.com", password("ghost")),
+}
+
+
+@pytest.mark.parametrize("credential", NOBODY)
+def test_whoever_proves_nothing_gets_401_everywhere(api: Api, stage: Path, credential: str) -> None:
+    came = outcomes(api, stage, NOBODY[credential])
+
+    assert came == dict.fromkeys(expected("root"), 401)
+
+
+def test_the_credentials_that_are_refused_would_be_good_if_they_were_not_ended(api: Api, stage: Path) -> None:
+    with database.at(api.db.url).writing() as tx:
+        tx.connection.execute("UPDATE tokens SET expires_at = NULL")
+        tx.connection.execute("UPDATE accounts SET is_active = TRUE")
+
+    ended = [name for name, header in NOBODY.items() if header and ("expired" in name or "disabled" in name)]
+
+    answers = [api(None, "GET", "/groups", headers={"Authorization": str(NOBODY[name])}) for name in ended]
+
+    assert [answer.status_code for answer in answers] == [200] * 8

@@ -1,0 +1,227 @@
+"""The server as a process: how it starts, what it tells those who watch it, how it stops."""
+
+import re
+import shutil
+import socket
+import sqlite3
+import ssl
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+
+import cast
+import live
+import onebucket
+from live import Live, basic
+from onebucket.store import database
+
+# -- starting ---------------------------------------------------------------------------------------
+
+
+def test_it_says_where_it_answers_and_where_everything_is_kept(served: Live) -> None:
+    assert served.output().splitlines() == [
+        f"onebucket {onebucket.__version__} answers at {served.base}  (API: {served.base}/docs)",
+        f"Everything is kept in {served.database}",
+    ]
+    assert served(None, "GET", "/docs").status_code == 200
+
+
+def test_the_base_address_can_be_another_than_the_one_it_listens_on(cast_template: Path, tmp_path: Path) -> None:
+    with live.with_the_cast(cast_template, tmp_path, base_url="https://git.example/onebucket/") as behind_a_proxy:
+        group = behind_a_proxy("alice", "GET", "/1.0/groups/acme/designers").json()
+
+        assert group["owner"]["avatar"] == "https://git.example/onebucket/avatars/acme/32"
+        assert "answers at https://git.example/onebucket  " in behind_a_proxy.output()
+
+
+def test_a_port_in_use_is_told_in_one_sentence(served: Live, tmp_path: Path) -> None:
+    refused = live.run("serve", "--port", served.port, "--data", "other", folder=tmp_path)
+
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == f"onebucket: can't listen on 127.0.0.1 port {served.port}: Address already in use\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["--workers", "2"], 1, "onebucket: SQLite is served by one process: start it without --workers\n"),
+        (["--host", "192.0.2.1"], 1, "onebucket: can't listen on 192.0.2.1 port 8080: Cannot assign requested address"),
+        (["--host", "no.such.host.invalid"], 1, "onebucket: can't listen on no.such.host.invalid port 8080: "),
+        (["--tls-cert", "none.pem", "--tls-key", "none.pem"], 1, "onebucket: there is no file none.pem\n"),
+        (["--tls-cert", __file__], 1, "onebucket: --tls-cert and --tls-key go together\n"),
+        (["--port", "0"], 2, ""),
+        (["--port", "http"], 2, ""),
+        (["--database", "mysql://here/there"], 1, "onebucket: 'mysql' databases can't be used: give sqlite:///PATH\n"),
+    ],
+    ids=lambda each: " ".join(each) if isinstance(each, list) else "",
+)
+def test_what_it_can_not_do_is_told_in_one_sentence(
+    tmp_path: Path, arguments: list[str], code: int, sentence: str
+) -> None:
+    refused = live.run("serve", "--data", "data", *arguments, folder=tmp_path)
+
+    assert (refused.returncode, refused.stdout) == (code, "")
+    assert refused.stderr.startswith(sentence)
+    assert code == 2 or refused.stderr.count("\n") == 1
+
+
+def test_a_setting_that_is_none_is_told_at_the_start(cast_template: Path, tmp_path: Path) -> None:
+    with live.with_the_cast(cast_template, tmp_path, jsonpp="off") as running:
+        assert "warning: ONEBUCKET_JSONPP in the environment is not a setting" in running.output()
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="this Python has no IPv6")
+def test_it_answers_over_ipv6(cast_template: Path, tmp_path: Path) -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+
+    with live.with_the_cast(cast_template, tmp_path, "--host", "::1") as running:
+        assert f"answers at http://[::1]:{running.port}  " in running.output()
+        assert httpx.get(f"http://[::1]:{running.port}/healthz").text == "OK"
+
+
+# -- TLS --------------------------------------------------------------------------------------------
+
+needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+
+
+def certificate(folder: Path, name: str) -> tuple[str, str]:
+    """A certificate for 127.0.0.1 and its key, signed by itself."""
+    files = str(folder / f"{name}.crt"), str(folder / f"{name}.key")
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    told = ["-out", files[0], "-keyout", files[1], "-subj", "/CN=onebucket", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run([*command, *told], check=True, capture_output=True)
+    return files
+
+
+@needs_openssl
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_it_speaks_tls(cast_template: Path, tmp_path: Path, version: ssl.TLSVersion) -> None:
+    crt, key = certificate(tmp_path, "own")
+    trusting = ssl.create_default_context(cafile=crt)
+    trusting.maximum_version = version
+
+    with live.with_the_cast(cast_template, tmp_path, "--tls-cert", crt, "--tls-key", key, secure=True) as running:
+        answer = running("alice", "GET", "/1.0/groups/acme/designers", verify=trusting)
+        with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+            running(None, "GET", "/healthz")
+
+    assert answer.json()["owner"]["avatar"] == f"{running.base}/avatars/acme/32"
+
+
+@needs_openssl
+def test_a_certificate_without_its_key_is_told_in_one_sentence(tmp_path: Path) -> None:
+    crt, _ = certificate(tmp_path, "own")
+    _, other = certificate(tmp_path, "other")
+
+    for wrong in (other, crt):
+        refused = live.run("serve", "--data", "d", "--tls-cert", crt, "--tls-key", wrong, folder=tmp_path)
+        assert refused.returncode == 1
+        assert refused.stderr == f"onebucket: {crt} and {wrong} must be PEM, belong together and need no passphrase\n"
+
+
+# -- watching ---------------------------------------------------------------------------------------
+
+
+def test_health_and_readiness_need_no_credentials(served: Live) -> None:
+    for path in ("/healthz", "/readyz"):
+        answer = served(None, "GET", path)
+        assert (answer.status_code, answer.text) == (200, "OK")
+        assert answer.headers["cache-control"] == "no-store"
+
+
+def test_it_is_not_ready_before_the_schema_is_there(tmp_path: Path) -> None:
+    with closing(cast.Api(database.at(f"sqlite:///{tmp_path}/new.db"))) as unready:
+        answer = unready(None, "GET", "/readyz")
+        alive = unready(None, "GET", "/healthz")
+
+    assert (answer.status_code, answer.text) == (
+        503,
+        "Service Unavailable: the database is at schema None, not 0001.",
+    )
+    assert alive.status_code == 200
+
+
+def test_it_is_not_ready_with_a_newer_schema(api: cast.Api) -> None:
+    with sqlite3.connect(api.db.path) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+
+    answer = api(None, "GET", "/readyz")
+
+    assert (answer.status_code, answer.text) == (
+        503,
+        "Service Unavailable: the database is at schema 9999, not 0001.",
+    )
+
+
+@pytest.fixture(scope="module")
+def measured(cast_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """A server that gives its figures to whoever has the token, and logs everything as JSON."""
+    folder = tmp_path_factory.mktemp("measured")
+    settings = {"metrics_token": "figures of mine", "log_format": "json", "log_level": "debug"}
+    with live.with_the_cast(cast_template, folder, **settings) as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Authorization": "Bearer figures of mine"}, 200),
+        ({"Authorization": cast.basic("root", cast.password("root"))}, 200),
+        ({"Authorization": cast.basic("root@example.com", cast.password("root"))}, 200),
+        ({"Authorization": cast.basic("root", "wrong")}, 401),
+        (basic("root"), 401),  # an app password, whatever its holder may, is for the API
+        ({"Authorization": cast.basic("alice", cast.password("alice"))}, 401),
+        ({"Authorization": "Bearer figures of others"}, 401),
+        ({"Authorization": "Bearer"}, 401),
+        ({"Authorization": "Basic figures of mine"}, 401),
+        ({}, 401),
+    ],
+)
+def test_figures_are_for_the_token_and_for_site_administrators(
+    measured: Live, headers: dict[str, str], status: int
+) -> None:
+    answer = measured(None, "GET", "/metrics", headers=headers)
+
+    assert answer.status_code == status
+    assert ("onebucket_requests_total" in answer.text) == (status == 200)
+    assert ("www-authenticate" in answer.headers) == (status == 401)
+
+
+def test_without_a_token_nobody_has_it(served: Live) -> None:
+    for header in ("Bearer", "Bearer None", "Basic Og=="):
+        assert served(None, "GET", "/metrics", headers={"Authorization": header}).status_code == 401
+
+
+def test_figures_count_by_route_and_never_by_name(measured: Live) -> None:
+    def figures() -> dict[str, float]:
+        page = measured(None, "GET", "/metrics", headers={"Authorization": "Bearer figures of mine"}).text
+        return {name: float(value) for name, value in re.findall(r"^(onebucket_\S+(?: \S+=\S+)*) (\S+)$", page, re.M)}
+
+    def counted(route: str, method: str, status: int) -> str:
+        return f'onebucket_requests_total{{method="{method}",route="{route}",status="{status}"}}'
+
+    before = figures()
+    for _ in range(3):
+        measured("alice", "GET", "/1.0/groups/acme/designers")
+    measured("alice", "PUT", "/1.0/groups/acme/designers/members/dora")
+    measured("alice", "DELETE", "/1.0/groups/acme/designers/members/dora")
+    measured("alice", "GET", "/1.0/groups/secret-name")
+    measured("alice", "BREW", "/1.0/groups/acme")
+    after = figures()
+
+    def risen(name: str) -> float:
+        return after.get(name, 0) - before.get(name, 0)
+
+    assert risen(counted("readGroup", "GET", 200)) == 3
+    assert risen(counted("addMember", "PUT", 200)) == 1
+    assert risen(counted("listGroups", "GET", 404)) == 1
+    assert risen(counted("", "other", 405)) == 1
+    assert risen("onebucket_changes") == 2
+    assert not [name for name in after if "acme" in name or "secret" in name or "BREW" in name]
