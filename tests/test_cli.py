@@ -11,7 +11,6 @@ import cast
 import onebucket
 from commands import Command, done, refused
 
-
 # -- people -----------------------------------------------------------------------------------------
 
 

@@ -135,3 +135,12 @@ def test_for_people_the_log_is_a_line_a_request(cast_template: Path, tmp_path: P
     assert "[info     ] request" in lines[0]
     assert "path=/1.0/groups/acme" in lines[0]
     assert "status=200" in lines[0]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_log_that_can_not_be_written_harms_no_request(cast_template: Path, tmp_path: Path) -> None:
+    unheard = ("sh", "-c", 'exec "$0" "$@" 2>/dev/full', *live.COMMAND)
+    with live.with_the_cast(cast_template, tmp_path, wrapped=unheard) as running:
+        for number in range(20):
+            assert running("alice", "POST", "/1.0/groups/acme", data={"name": f"Quiet {number}"}).status_code == 200
+        assert running("bob", "POST", "/1.0/groups/acme", data={"name": "Not his"}).status_code == 403

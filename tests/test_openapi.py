@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import schemathesis
 from hypothesis import HealthCheck, settings
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
@@ -74,7 +75,7 @@ def test_every_reference_leads_somewhere_and_everything_is_used() -> None:
 # real server as root, a site administrator. All of its checks are on, but for the quirks below. It knows a few names
 # of the cast, so that not everything it asks is 404. ONEBUCKET_EXAMPLES asks for more examples of each operation.
 
-EXAMPLES = int(os.environ.get("ONEBUCKET_EXAMPLES", "20"))
+EXAMPLES = int(os.environ.get("ONEBUCKET_EXAMPLES", "12"))
 KNOWN = {
     "accountname": ["acme", "alice", "globex", "gina@example.com"],
     "group_slug": ["designers", "developers"],
@@ -108,6 +109,11 @@ QUIRKS = (
         lambda case, text: text.startswith("Bad Request: callback must be"),
     ),
     Quirk(
+        "a callback means nothing, and is not looked at, under XML and YAML (formats C1)",
+        AcceptedNegativeData,
+        lambda case, text: "callback" in (case.query or {}) and (case.query or {}).get("format") in ("xml", "yaml"),
+    ),
+    Quirk(
         "`exclude_members` with a value that is neither yes nor no leaves nothing out (spec 1.5)",
         AcceptedNegativeData,
         lambda case, text: "exclude_members" in (case.query or {}),
@@ -123,15 +129,18 @@ def _with_known_names() -> dict[str, Any]:
 
 
 @pytest.fixture
-def stage(served: Live) -> Iterator[Live]:
-    """The server, with the groups and members that an earlier operation may have deleted."""
+def stage(served: Live) -> Iterator[dict[str, Any]]:
+    """How to ask the server, with the groups and members that an earlier operation may have deleted."""
     for slug in KNOWN["group_slug"]:
         served("root", "POST", "/1.0/groups/acme", data={"name": slug})
         served("root", "PUT", f"/1.0/groups/acme/{slug}/members/bob")
-    yield served
+    with requests.Session() as session:
+        yield {"base_url": served.base, "auth": ("root", cast.token("root")), "session": session}
 
 
 API = schemathesis.openapi.from_dict(_with_known_names())
+# A wrong password costs the server argon2id, on purpose: some hundred tell as much as some thousand.
+API.config.phases.coverage.checks.ignored_auth.enabled = False
 
 
 @API.hook  # type: ignore[untyped-decorator]
@@ -147,5 +156,5 @@ def filter_failure(context: Any, failure: Failure, case: schemathesis.Case, resp
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],  # the stage is set once for all examples
 )
-def test_answers_keep_to_it(case: schemathesis.Case, stage: Live) -> None:
-    case.call_and_validate(base_url=stage.base, auth=("root", cast.token("root")))
+def test_answers_keep_to_it(case: schemathesis.Case, stage: dict[str, Any]) -> None:
+    case.call_and_validate(**stage)

@@ -148,9 +148,11 @@ def _file(*folders: Path) -> tuple[Path, dict[str, str]]:
         try:
             with path.open("rb") as file:
                 found = tomllib.load(file)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             continue
-        except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except OSError as error:
+            raise Misconfigured(f"can't read {path}: {error.strerror}") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise Misconfigured(f"can't read {path}: {error}") from None
         return path, {name: _as_text(name, value, path) for name, value in found.items()}
     return Path(FILE), {}

@@ -116,7 +116,8 @@ class Database:
         return f"sqlite:///{self.path}"
 
     def connect(self) -> sqlite3.Connection:
-        """Open another connection, set up as all of ours are. Raises Unusable."""
+        """Open another connection, set up as all of ours are. Raises Unusable, Unavailable."""
+        connection = None
         try:
             connection = sqlite3.connect(
                 self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=512
@@ -125,7 +126,10 @@ class Database:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
         except sqlite3.DatabaseError as error:
-            raise Unusable(f"can't open the database {self.path}: {error}") from None
+            if connection is not None:
+                connection.close()
+            kind = Unavailable if _code(error) in _PASSING else Unusable
+            raise kind(f"can't open the database {self.path}: {error}") from None
         self._opened.append(connection)
         return connection
 
@@ -177,13 +181,11 @@ class Database:
                     connection.execute("ROLLBACK")
 
     def _trouble(self, error: sqlite3.DatabaseError, deed: str) -> Exception:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        code = _code(error)
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             return Unusable(f"{self.path} is damaged: {error}")
         # What is no trouble of the machine's is a mistake of ours.
-        if isinstance(error, sqlite3.OperationalError) and code != sqlite3.SQLITE_ERROR:
-            return Unavailable(f"the database can't {deed} now ({error})")
-        return error
+        return Unavailable(f"the database can't {deed} now ({error})") if code in _PASSING else error
 
     def check(self) -> str:
         """What is broken in the file, in SQLite's words; empty when nothing is."""
@@ -230,6 +232,25 @@ class Database:
 def _copy(source: sqlite3.Connection, target: sqlite3.Connection, progress: Callable[[int, int], None]) -> None:
     # In one step: a copy in several would start again whenever somebody writes in between.
     source.backup(target, pages=-1, progress=lambda status, remaining, total: progress(total - remaining, total))
+
+
+# Troubles of the machine's, that may be over when the same is tried again.
+_PASSING = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_READONLY,
+    }
+)
+
+
+def _code(error: sqlite3.Error) -> int:
+    # The lower byte is the kind of error; what the module raises without asking SQLite has none.
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
 
 
 def _broken(connection: sqlite3.Connection) -> str:
