@@ -8,17 +8,15 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench import running
-from bench.running import Missing, ask, basic, per_second
+from bench import privileges, running
+from bench.running import ALICE, ROUNDS, SECRET, Missing, ask, paired, row
 from onebucket import hashing
 from onebucket.actions import accounts, groups
 from onebucket.actions.work import Work
 from onebucket.cli import common
 from onebucket.store import database, schema
 
-ROUNDS = 5
 ORGANISATIONS = Path(__file__).parents[2] / "shared" / "data" / "kubernetes-org"
-ALICE = basic("alice", "a-token-for-measuring")
 
 
 def make(folder: Path) -> str:
@@ -37,7 +35,7 @@ def make(folder: Path) -> str:
         accounts.add_token(
             work,
             "alice",
-            secret_hash=hashing.secret_hash("a-token-for-measuring"),
+            secret_hash=hashing.secret_hash(SECRET),
             scopes=frozenset({"account:write"}),
         )
         accounts.change_user(work, "alice", site_admin=True)
@@ -63,24 +61,6 @@ def _make_up_kubernetes(work: Work) -> None:
         groups.create(work, "kubernetes", name=f"team {number}")
     for number in range(1690):
         groups.add_member(work, "kubernetes", f"team-{number % 284}", f"person-{number * 7 % 1276}")
-
-
-def paired(ours: tuple[int, str, dict[str, str]], ceiling: int, *, varying: bool = False) -> tuple[float, float, float]:
-    """Requests per second of ours and of the ceiling, and the ratio: medians of runs in turn."""
-    pairs = []
-    for _ in range(ROUNDS):
-        mine = per_second(*ours, varying=varying)
-        pairs.append((mine, per_second(ceiling, "/", {})))
-    return (
-        statistics.median(mine for mine, _ in pairs),
-        statistics.median(bare for _, bare in pairs),
-        statistics.median(mine / bare for mine, bare in pairs),
-    )
-
-
-def row(what: str, figure: str, target: str) -> None:
-    """Print one line of the table."""
-    print(f"| {what} | {figure} | {target} |", flush=True)
 
 
 def reads(path: str, at: int, folder: Path) -> None:
@@ -145,6 +125,7 @@ def main() -> None:
     try:
         with tempfile.TemporaryDirectory(prefix="onebucket-bench-") as folder:
             measure(Path(folder))
+            privileges.measure(Path(folder))
     except Missing as missing:
         sys.exit(f"bench: {missing}")
 

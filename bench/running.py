@@ -9,19 +9,24 @@ import sys
 import tempfile
 import time
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 SECONDS = 2
 CONNECTIONS = 32
+ROUNDS = 5
+
+# The secret of alice's app password.
+SECRET = "a-token-for-measuring"
 
 # Another query each time: what the server remembers of one request doesn't serve the next.
 _VARYING = """
 local n = 0
+local mark = string.find(wrk.path, "?", 1, true) and "&" or "?"
 request = function()
   n = n + 1
-  return wrk.format(nil, wrk.path .. "?limit=" .. n)
+  return wrk.format(nil, wrk.path .. mark .. "limit=" .. n)
 end
 """
 
@@ -62,6 +67,9 @@ def basic(login: str, secret: str) -> dict[str, str]:
     return {"Authorization": "Basic " + b64encode(f"{login}:{secret}".encode()).decode()}
 
 
+ALICE = basic("alice", SECRET)
+
+
 def ask(at: int, method: str, path: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
     """One request on a connection of its own; its status and body."""
     connection = http.client.HTTPConnection("127.0.0.1", at, timeout=30)
@@ -94,21 +102,50 @@ def per_second(at: int, path: str, headers: Mapping[str, str], *, varying: bool 
     return float(next(line for line in told.splitlines() if "Requests/sec" in line).split()[1])
 
 
-def milliseconds(at: int, asks: list[tuple[str, str]], headers: Mapping[str, str], times: int) -> list[float]:
-    """The median time of each of several requests, asked in turn on one connection."""
+def paired(ours: tuple[int, str, dict[str, str]], ceiling: int, *, varying: bool = False) -> tuple[float, float, float]:
+    """Requests per second of ours and of the ceiling, and the ratio: medians of runs in turn."""
+    pairs = []
+    for _ in range(ROUNDS):
+        mine = per_second(*ours, varying=varying)
+        pairs.append((mine, per_second(ceiling, "/", {})))
+    return (
+        statistics.median(mine for mine, _ in pairs),
+        statistics.median(bare for _, bare in pairs),
+        statistics.median(mine / bare for mine, bare in pairs),
+    )
+
+
+def row(what: str, figure: str, target: str) -> None:
+    """Print one line of the table."""
+    print(f"| {what} | {figure} | {target} |", flush=True)
+
+
+def milliseconds(
+    at: int, asks: Sequence[tuple[str, str] | tuple[str, str, bytes]], headers: Mapping[str, str], times: int
+) -> list[float]:
+    """The median time of each of several requests (method, path, body), asked in turn on one connection."""
     connection = http.client.HTTPConnection("127.0.0.1", at, timeout=30)
     taken: list[list[float]] = [[] for _ in asks]
     for _ in range(times):
-        for slot, (method, path) in zip(taken, asks, strict=True):
+        for slot, (method, path, *body) in zip(taken, asks, strict=True):
             begun = time.perf_counter()
-            connection.request(method, path, headers=dict(headers))
-            connection.getresponse().read()
+            connection.request(method, path, *body, headers=dict(headers))
+            answer = connection.getresponse()
+            answer.read()
+            if answer.status >= 300:
+                raise Missing(f"{method} {path} was answered {answer.status}")
             slot.append((time.perf_counter() - begun) * 1000)
     connection.close()
     return [statistics.median(slot) for slot in taken]
 
 
-def resident_mib(process: "subprocess.Popen[bytes]") -> float:
-    """The memory a process holds now, in MiB."""
+def resident_mib(process: "subprocess.Popen[bytes]", *, most: bool = False) -> float:
+    """The memory a process holds now, in MiB; or the `most` it has held since `forget_most`."""
     status = Path(f"/proc/{process.pid}/status").read_text()
-    return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
+    named = "VmHWM" if most else "VmRSS"
+    return int(next(line for line in status.splitlines() if line.startswith(named)).split()[1]) / 1024
+
+
+def forget_most(process: "subprocess.Popen[bytes]") -> None:
+    """Begin anew with the most memory that a process has held."""
+    Path(f"/proc/{process.pid}/clear_refs").write_text("5")

@@ -17,9 +17,10 @@ import httpx
 from argon2 import PasswordHasher
 
 from onebucket import hashing
-from onebucket.actions import accounts, groups, invitations
+from onebucket.actions import accounts, groups, invitations, privileges, repositories
 from onebucket.actions.work import Work
 from onebucket.domain.accounts import OPERATOR
+from onebucket.domain.privileges import Level
 from onebucket.http import server
 from onebucket.http.answers import Ways
 from onebucket.store import database, schema
@@ -68,8 +69,10 @@ def basic(login: str, secret: str) -> str:
 def fill(db: Database) -> None:
     """Put the cast on stage.
 
-    acme: administrators (alice), developers (alice, bob, dora), designers (bob), and carol invited to designers.
-    globex: administrators (gina). root is a site administrator, ghost is disabled, mallory is in nothing.
+    acme: administrators (alice), developers (alice, bob, dora), designers (bob), and carol invited to designers; the
+    repositories rocket (private: designers write, developers none) and website (public, dora admin directly).
+    globex: administrators (gina); the private repository satellite. root is a site administrator, ghost is disabled,
+    mallory is in nothing.
     """
     with db.writing() as tx:
         work = operator(tx)
@@ -95,6 +98,11 @@ def fill(db: Database) -> None:
             ("designers", "bob"),
         ):
             groups.add_member(work, "acme", group, name)
+        for account, slug in (("acme", "rocket"), ("acme", "website"), ("globex", "satellite")):
+            repositories.add(work, account, slug, name=slug.title(), is_private=slug != "website")
+        privileges.set_for_group(work, "acme", "rocket", "designers", Level.WRITE)
+        privileges.set_for_group(work, "acme", "rocket", "developers", Level.NONE)
+        privileges.give(work, "acme", "website", "dora", Level.ADMIN)
         invitations.invite_to_groups(work, "acme", "carol@example.net", ["designers"], inviter="alice")
         accounts.set_active(work, "ghost", False)
         expired = int((datetime.now(UTC) - timedelta(days=1)).timestamp() * 1e6)

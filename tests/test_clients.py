@@ -203,14 +203,15 @@ def test_pybitbucket_tells_a_bad_request_in_the_servers_words(library: ModuleTyp
     ("entry", "words"),
     [
         ("privilegesForOwner", {"owner": "acme"}),
-        ("privilegesForRepository", {"owner": "acme", "repository_name": "rocket"}),
-        ("privilegesForRepositoryAndUsername", {"owner": "acme", "repository_name": "rocket", "username": "bob"}),
+        ("privilegesForRepository", {"owner": "acme", "repository_name": "website"}),
+        ("privilegesForRepositoryAndUsername", {"owner": "acme", "repository_name": "website", "username": "dora"}),
     ],
 )
-def test_pybitbucket_hears_that_an_address_is_gone(
+def test_pybitbucket_reads_what_was_given_to_people(
     library: ModuleType, served: Live, entry: str, words: dict[str, str]
 ) -> None:
     root = library.Bitbucket(client=client(library, served, "alice"))
 
-    with pytest.raises(Exception, match="410 Client Error: Gone"):
-        next(getattr(root, entry)(**words))
+    found = [(each["repo"], each["privilege"], each["user"]["username"]) for each in getattr(root, entry)(**words)]
+
+    assert found == [("acme/website", "admin", "dora")]

@@ -248,8 +248,14 @@ MAY = {
     To.SEE_GROUP: {"administers", "in_group"},
     To.REMOVE_MEMBER: {"administers", "is_himself"},
     To.RUN_SITE: {"runs_site"},
+    To.GRANT_PRIVILEGE: {"administers", "level"},
+    To.ASK_ABOUT_PERSON: {"administers", "level", "is_himself"},
 }
-STANDINGS = [Standing(*each) for each in itertools.product([False, True], repeat=len(fields(Standing)))]
+# Of the levels on a repository only admin is enough for anything.
+VALUES = {"level": [Level.WRITE, Level.ADMIN]}
+STANDINGS = [
+    Standing(*each) for each in itertools.product(*(VALUES.get(part.name, [False, True]) for part in fields(Standing)))
+]
 
 
 @pytest.mark.parametrize("to", To)
@@ -258,7 +264,9 @@ def test_who_may_is_decided_by_standing_alone(to: To) -> None:
 
     allowed = [standing for standing in STANDINGS if policy.may(standing, to)]
 
-    assert allowed == [standing for standing in STANDINGS if any(getattr(standing, each) for each in enough)]
+    assert allowed == [
+        standing for standing in STANDINGS if any(getattr(standing, each) in (True, Level.ADMIN) for each in enough)
+    ]
 
 
 def test_nobody_may_do_anything_without_standing() -> None:

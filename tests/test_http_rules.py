@@ -97,7 +97,29 @@ ALLOWED = {
     "/groups/acme/designers": "DELETE, GET, HEAD, OPTIONS, POST, PUT",
     "/groups/acme/designers/members": "GET, HEAD, OPTIONS",
     "/groups/acme/designers/members/bob": "DELETE, GET, HEAD, OPTIONS, PUT",
+    "/group-privileges/acme": "GET, HEAD, OPTIONS",
+    "/group-privileges/acme/rocket": "GET, HEAD, OPTIONS",
+    "/group-privileges/acme/acme/designers": "DELETE, GET, HEAD, OPTIONS",
+    "/group-privileges/acme/rocket/acme/designers": "DELETE, GET, HEAD, OPTIONS, PUT",
+    "/privileges/acme": "DELETE, GET, HEAD, OPTIONS",
+    "/privileges/acme/website": "DELETE, GET, HEAD, OPTIONS",
+    "/privileges/acme/website/dora": "DELETE, GET, HEAD, OPTIONS, PUT",
+    "/users/acme/privileges": "GET, HEAD, OPTIONS",
+    "/users/acme/privileges/acme/administrators": "DELETE, GET, HEAD, OPTIONS, PUT",
+    "/api/access": "OPTIONS, POST",
+    "/api/access/acme/website": "GET, HEAD, OPTIONS",
+    "/api/access/acme/groups/designers/impact": "GET, HEAD, OPTIONS",
+    "/api/access/acme/groups/designers/members/bob/impact": "GET, HEAD, OPTIONS",
+    "/api/access/verify": "GET, HEAD, OPTIONS",
 }
+
+
+# verify answers only about what a proxy holds.
+READABLE = [address for address, allowed in ALLOWED.items() if "GET" in allowed and address != "/api/access/verify"]
+
+
+def _whole(address: str) -> str:
+    return address if address.startswith("/api/") else f"/1.0{address}"
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
@@ -108,7 +130,7 @@ def test_options_and_405_say_which_methods_an_address_has_and_do_nothing(api: Ap
                if each not in ALLOWED[address].split(", ")]  # fmt: skip
 
     options = api("alice", "OPTIONS", address + slash)
-    refused = [api.raw(method, f"/1.0{address}{slash}".encode(), who="alice") for method in missing]
+    refused = [api.raw(method, f"{_whole(address)}{slash}".encode(), who="alice") for method in missing]
 
     assert (options.status_code, options.content, options.headers["allow"]) == (204, b"", ALLOWED[address])
     assert {(answer.status_code, answer.headers["allow"]) for answer in refused} == {(405, ALLOWED[address])}
@@ -143,8 +165,8 @@ def test_head_answers_as_get_without_a_body(api: Api, address: str, query: str) 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH"])
 @pytest.mark.parametrize(
     "address",
-    ["/privileges", "/privileges/", "/privileges/acme", "/privileges/acme/rocket/bob", "/user", "/user/repositories/x",
-     "/users", "/users/", "/users/bob/followers", "/users/bob/ssh-keys/7", "/newuser", "/emails", "/emails/a@b.c",
+    ["/privileges", "/privileges/", "/user", "/user/repositories/x", "/users", "/users/", "/users/acme",
+     "/users/bob/followers", "/users/bob/ssh-keys/7", "/newuser", "/emails", "/emails/a@b.c",
      "/repositories", "/repositories/acme/rocket", "/repositories/acme/rocket/issues/1/comments/2/", "/repositories//x",
      "/oauth", "/oauth/request_token", "/oauth/authenticate/"],
 )  # fmt: skip
@@ -223,7 +245,7 @@ def test_a_token_without_the_scope_hears_which_it_needs(
 
 @pytest.mark.parametrize("query", ["", "?format=xml", "?format=yaml", "?callback=f"])
 def test_success_never_says_error(api: Api, query: str) -> None:
-    answers = [api("root", "GET", path + query) for path in ALLOWED]
+    answers = [api("root", "GET", path + query) for path in READABLE]
 
     assert {answer.status_code for answer in answers} == {200}
     assert [answer.text for answer in answers if "error" in answer.text.lower()] == []
@@ -292,7 +314,7 @@ def test_no_cookie_is_ever_read(api: Api) -> None:
 
 @pytest.mark.parametrize("query", ["", "?format=xml", "?format=yaml", "?callback=f"])
 def test_no_answer_about_groups_holds_an_email_address(api: Api, query: str) -> None:
-    answers = [api("root", "GET", path + query) for path in ALLOWED]
+    answers = [api("root", "GET", path + query) for path in READABLE]
     answers.append(api("root", "PUT", f"{GROUP}/members/dora@example.com{query}"))
 
     assert {answer.status_code for answer in answers} == {200}

@@ -80,6 +80,9 @@ KNOWN = {
     "accountname": ["acme", "alice", "globex", "gina@example.com"],
     "group_slug": ["designers", "developers"],
     "member": ["bob", "dora@example.com", "mallory"],
+    "repo_slug": ["rocket", "website"],
+    "group_owner": ["acme"],
+    "user": ["dora", "bob@example.com", "mallory"],
 }
 
 
@@ -89,7 +92,7 @@ class Quirk:
 
     reason: str
     failure: type[Exception]
-    is_it: Callable[[schemathesis.Case, str], bool]
+    is_it: Callable[[schemathesis.Case, str], object]
 
 
 QUIRKS = (
@@ -114,9 +117,9 @@ QUIRKS = (
         lambda case, text: "callback" in (case.query or {}) and (case.query or {}).get("format") in ("xml", "yaml"),
     ),
     Quirk(
-        "`exclude_members` with a value that is neither yes nor no leaves nothing out (spec 1.5)",
+        "`exclude_members` and `private` with a value that is neither yes nor no leave nothing out (spec 1.5)",
         AcceptedNegativeData,
-        lambda case, text: "exclude_members" in (case.query or {}),
+        lambda case, text: {"exclude_members", "private"} & set(case.query or {}),
     ),
 )
 

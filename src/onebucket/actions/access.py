@@ -1,14 +1,18 @@
 """The only door to stored things: you say which one and what you want it for, and hold it only if you may."""
 
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+
 from onebucket.actions.work import Work
 from onebucket.domain import policy
 from onebucket.domain.accounts import Account
 from onebucket.domain.groups import Group
 from onebucket.domain.policy import Standing, To
-from onebucket.domain.refusals import Forbidden, Invalid, NoSuchGroup, NotFound, UnknownEmail
+from onebucket.domain.privileges import Level, strongest, why
+from onebucket.domain.refusals import Forbidden, Invalid, NoSuchGroup, NotFound, Refusal, UnknownEmail
 from onebucket.domain.repositories import Repository
 from onebucket.domain.text import shown
-from onebucket.store import accounts, groups, repositories
+from onebucket.store import accounts, cases, groups, repositories
 
 
 def account(work: Work, name: str, *, to: To) -> Account:
@@ -37,28 +41,71 @@ def group(work: Work, account_name: str, slug: str, *, to: To, member: str | Non
 
 
 def repository(work: Work, account_name: str, slug: str, *, to: To) -> tuple[Account, Repository]:
-    """The account's repository of that slug, and the account. Raises NotFound, Forbidden."""
+    """The account's repository of that slug, and the account. Raises NotFound, Forbidden.
+
+    A private repository that the actor can't see is not found (spec 1.10).
+    """
     owner = _account(work, account_name)
     found = repositories.find(work.tx, owner.id, slug)
+    standing = _standing(work, owner)
+    levels = _levels(work, owner, standing, [found] if found else [])
+
+    return owner, _held(owner, slug, found, standing, levels, to)
+
+
+def each_repository(
+    work: Work, account_name: str, wanted: Iterable[tuple[str, Account]], *, to: To
+) -> tuple[Account, list[Repository | Refusal]]:
+    """What `repository` gives or raises for each of several slugs; and the account. Raises NotFound.
+
+    With each slug comes the person in question, where `to` is something one may ask about oneself.
+    """
+    owner = _account(work, account_name)
+    asked = [(slug, person.id == work.actor.id) for slug, person in wanted]
+    found = repositories.among(work.tx, owner.id, {slug for slug, _ in asked})
+    standing = _standing(work, owner)
+    levels = _levels(work, owner, standing, found.values())
+
+    standings = {is_himself: replace(standing, is_himself=is_himself) for is_himself in (False, True)}
+    given: dict[tuple[str, bool], Repository | Refusal] = {}
+    for slug, is_himself in set(asked):
+        try:
+            given[slug, is_himself] = _held(owner, slug, found.get(slug), standings[is_himself], levels, to)
+        except (NotFound, Forbidden) as refusal:
+            given[slug, is_himself] = refusal
+    return owner, [given[each] for each in asked]
+
+
+def group_of(work: Work, owner: Account, owner_name: str, slug: str) -> Group:
+    """The group that is named by account and slug, of an account that is held already. Raises NotFound, NoSuchGroup.
+
+    A group of another account is not found (spec 1.3).
+    """
+    if _account(work, owner_name).id != owner.id:
+        raise NotFound(f"the group is not one of {owner.username}")
+    found = groups.find(work.tx, owner.id, slug)
     if found is None:
-        raise NotFound(f"{owner.username} has no repository {shown(slug)}")
-
-    _permit(_standing(work, owner), to)
-
-    return owner, found
+        raise NoSuchGroup
+    return found
 
 
 def person(work: Work, name: str) -> Account:
     """The person called `name`; anybody may be named. Raises UnknownEmail, NotFound, Invalid for a team."""
-    found = accounts.named(work.tx, name)
-    if found is None and "@" in name:
-        raise UnknownEmail
-    if found is None:
-        raise NotFound(f"there is no user {shown(name)}")
-    if found.is_team:
-        raise Invalid(f"{found.username} is a team, not a person")
+    return _person(name, accounts.named(work.tx, name))
 
-    return found
+
+def each_person(work: Work, names: Iterable[str]) -> dict[str, Account | Refusal]:
+    """What `person` gives or raises for each of several names, by the name."""
+    wanted = set(names)
+    found = accounts.each_named(work.tx, wanted)
+
+    given: dict[str, Account | Refusal] = {}
+    for name in wanted:
+        try:
+            given[name] = _person(name, found.get(name))
+        except (NotFound, Invalid) as refusal:
+            given[name] = refusal
+    return given
 
 
 def administers(work: Work, owner: Account) -> bool:
@@ -75,6 +122,36 @@ def _account(work: Work, name: str) -> Account:
     found = accounts.named(work.tx, name)
     if found is None:
         raise NotFound(f"there is no account {shown(name)}")
+    return found
+
+
+def _person(name: str, found: Account | None) -> Account:
+    if found is None and "@" in name:
+        raise UnknownEmail
+    if found is None:
+        raise NotFound(f"there is no user {shown(name)}")
+    if found.is_team:
+        raise Invalid(f"{found.username} is a team, not a person")
+    return found
+
+
+def _levels(
+    work: Work, owner: Account, standing: Standing, found: Collection[Repository]
+) -> Mapping[str, Level] | None:
+    """What the actor may do on these repositories, by their ids; None when he administers them all."""
+    actor = work.actor.account
+    if actor is None or standing.administers:
+        return None
+    known = cases.gather(work.tx, owner, found, [actor])
+    return {repository.id: strongest(why(known.of(actor, repository))) for repository in found}
+
+
+def _held(
+    owner: Account, slug: str, found: Repository | None, standing: Standing, levels: Mapping[str, Level] | None, to: To
+) -> Repository:
+    if found is None or (levels is not None and levels[found.id] is Level.NONE):
+        raise NotFound(f"{owner.username} has no repository {shown(slug)}")
+    _permit(replace(standing, level=levels[found.id]) if levels is not None else standing, to)
     return found
 
 

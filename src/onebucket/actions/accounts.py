@@ -13,7 +13,7 @@ from onebucket.domain.policy import To
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Invalid, NotFound
 from onebucket.domain.text import cleaned, shown
-from onebucket.store import accounts, groups, invitations, privileges, repositories
+from onebucket.store import accounts, groups, invitations, privileges, repositories, rosters
 from onebucket.store.accounts import Email, Token
 from onebucket.store.journal import Facts
 
@@ -245,7 +245,7 @@ def delete_team(work: Work, name: str) -> Account:
     lost = _facts(team) | {
         "groups": {
             roster.group.slug: [member.username for member in roster.members or ()]
-            for roster in groups.rosters(work.tx, account_id=team.id)
+            for roster in rosters.gather(work.tx, account_id=team.id)
         },
         "repositories": [repository.slug for repository in repositories.of_account(work.tx, team.id)],
         "invitations": [invitation.email for invitation in invitations.of_account(work.tx, team.id)],

@@ -14,15 +14,15 @@ from onebucket.domain.policy import To
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import AlreadyMember, Forbidden, NotFound
 from onebucket.domain.text import shown
-from onebucket.store import accounts, groups, invitations, privileges
+from onebucket.store import accounts, groups, invitations, privileges, rosters
 from onebucket.store.journal import Facts
 
 
 def everywhere(work: Work, *, members: bool) -> list[Roster]:
     """Every group that the actor administers or is in (spec G1)."""
     if work.actor.runs_site:
-        return groups.rosters(work.tx, members=members)
-    return groups.rosters(work.tx, person_id=work.actor.id, members=members)
+        return rosters.gather(work.tx, members=members)
+    return rosters.gather(work.tx, person_id=work.actor.id, members=members)
 
 
 def among(work: Work, names: Iterable[tuple[str, str]], *, members: bool) -> list[Roster]:
@@ -42,7 +42,7 @@ def of_account(work: Work, account_name: str, *, members: bool) -> list[Roster]:
     """The account's groups: all for an administrator, those he is in for a member (spec G2)."""
     owner = access.account(work, account_name, to=To.LIST_GROUPS)
     person_id = None if access.administers(work, owner) else work.actor.id
-    return groups.rosters(work.tx, account_id=owner.id, person_id=person_id, members=members)
+    return rosters.gather(work.tx, account_id=owner.id, person_id=person_id, members=members)
 
 
 def read(work: Work, account_name: str, slug: str, *, members: bool) -> Roster:
@@ -52,7 +52,7 @@ def read(work: Work, account_name: str, slug: str, *, members: bool) -> Roster:
 
 
 def _roster(work: Work, owner: Account, group: Group, *, members: bool) -> Roster:
-    return Roster(group, owner, groups.members(work.tx, group) if members else None)
+    return Roster(group, owner, rosters.members(work.tx, group) if members else None)
 
 
 def create(
@@ -123,6 +123,31 @@ def set_account_privilege(work: Work, account_name: str, slug: str, privilege: A
     _store(work, owner, before, replace(before, account_privilege=privilege))
 
 
+def account_privileges(work: Work, account_name: str) -> tuple[Account, dict[str, AccountPrivilege]]:
+    """What groups may do with the account that owns them, by slug; and the account."""
+    owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
+    found = groups.of_account(work.tx, owner.id)
+    return owner, {group.slug: group.account_privilege for group in found if group.account_privilege}
+
+
+def account_privilege(work: Work, account_name: str, group_owner: str, slug: str) -> AccountPrivilege:
+    """What one group may do with the account. Raises NotFound when that is nothing."""
+    owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
+    group = access.group_of(work, owner, group_owner, slug)
+    if group.account_privilege is None:
+        raise NotFound(f"{group.slug} has no privilege on the account")
+    return group.account_privilege
+
+
+def set_account_privilege_of(
+    work: Work, account_name: str, group_owner: str, slug: str, privilege: AccountPrivilege | None
+) -> None:
+    """Say what a group, named with its owner, may do with the account. Raises LastAdministrator."""
+    owner = access.account(work, account_name, to=To.SET_ACCOUNT_PRIVILEGE)
+    access.group_of(work, owner, group_owner, slug)
+    set_account_privilege(work, owner.id, slug, privilege)
+
+
 def _store(work: Work, owner: Account, before: Group, after: Group) -> None:
     if after == before:
         return
@@ -138,7 +163,7 @@ def delete(work: Work, account_name: str, slug: str) -> None:
     _keep_administrator(work, owner, group, deed=f"delete {group.slug}")
 
     lost = _facts(group) | {
-        "members": [member.username for member in groups.members(work.tx, group)],
+        "members": [member.username for member in rosters.members(work.tx, group)],
         "privileges": {
             repository: level.word for repository, level in privileges.of_group(work.tx, owner.id, group.id).items()
         },
@@ -158,7 +183,7 @@ def delete(work: Work, account_name: str, slug: str) -> None:
 def members(work: Work, account_name: str, slug: str) -> tuple[Account, ...]:
     """A group's members, in the order they were added (spec G7)."""
     _, group = access.group(work, account_name, slug, to=To.SEE_GROUP)
-    return groups.members(work.tx, group)
+    return rosters.members(work.tx, group)
 
 
 def member(work: Work, account_name: str, slug: str, name: str) -> Account:

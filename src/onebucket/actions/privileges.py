@@ -1,25 +1,173 @@
-"""Privileges: setting what groups and people may do on repositories."""
+"""Privileges: who may do what on which repository; seeing it, setting it, ending it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from onebucket.actions import access
 from onebucket.actions.work import Work
+from onebucket.domain import privileges as domain
+from onebucket.domain.accounts import Account
 from onebucket.domain.events import Event
+from onebucket.domain.groups import Group, Roster
 from onebucket.domain.policy import To
 from onebucket.domain.privileges import Level
-from onebucket.domain.refusals import Invalid, NoSuchGroup
-from onebucket.store import groups, privileges
+from onebucket.domain.refusals import Invalid, NotFound
+from onebucket.domain.repositories import Repository
+from onebucket.store import privileges, repositories, rosters
 
 
-def set_for_group(work: Work, account_name: str, repository_slug: str, group_slug: str, level: Level) -> None:
-    """Set what a group may do on a repository; `NONE` overrides the group's permission (spec 1.14)."""
-    owner, repository = access.repository(work, account_name, repository_slug, to=To.GRANT_PRIVILEGE)
-    group = groups.find(work.tx, owner.id, group_slug)
-    if group is None:
-        raise NoSuchGroup
-    before = privileges.of_group(work.tx, owner.id, group.id).get(repository.slug)
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """What a group has on a repository."""
+
+    repository: Repository
+    roster: Roster
+    level: Level
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What groups of an account have on its repositories; gathered, and worked out while it is gone through.
+
+    `set_there` is what was set, by the ids of repository and group; entries below `least` are left out, and with
+    `private` those of public repositories (spec 4). By repository, then group.
+    """
+
+    owner: Account
+    repositories: list[Repository]
+    rosters: list[Roster]
+    set_there: Mapping[tuple[str, str], Level]
+    least: Level = Level.READ
+    private: bool = False
+
+    def __iter__(self) -> Iterator[Granted]:
+        for repository in self.repositories:
+            if self.private and not repository.is_private:
+                continue
+            for roster in self.rosters:
+                set_there = self.set_there.get((repository.id, roster.group.id))
+                level = domain.of_group(set_there=set_there, permission=roster.group.permission)
+                if level and level >= self.least:
+                    yield Granted(repository, roster, level)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which entries of a listing are asked for."""
+
+    least: Level = Level.READ
+    private: bool = False
+    members: bool = True
+
+
+def of_account(work: Work, account_name: str, wanted: Wanted) -> Listing:
+    """Every repository and group of an account where the group has something (spec P1)."""
+    owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
+    everywhere = repositories.of_account(work.tx, owner.id)
+    found = rosters.gather(work.tx, account_id=owner.id, members=wanted.members)
+    return Listing(owner, everywhere, found, privileges.levels(work.tx, owner.id), wanted.least, wanted.private)
+
+
+def of_repository(work: Work, account_name: str, slug: str, wanted: Wanted) -> Listing:
+    """The groups that have something on a repository (spec P2)."""
+    owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
+    found = rosters.gather(work.tx, account_id=owner.id, repository_id=repository.id, members=wanted.members)
+    set_there = privileges.on_repository(work.tx, owner.id, repository.id)
+    return Listing(owner, [repository], found, set_there, wanted.least, wanted.private)
+
+
+def of_group(work: Work, account_name: str, group_owner: str, group_slug: str, wanted: Wanted) -> Listing:
+    """The repositories on which a group has something (spec P4)."""
+    owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
+    group = access.group_of(work, owner, group_owner, group_slug)
+    return Listing(
+        owner,
+        repositories.of_account(work.tx, owner.id),
+        [_roster(work, owner, group, members=wanted.members)],
+        privileges.for_group(work.tx, owner.id, group.id),
+        wanted.least,
+        wanted.private,
+    )
+
+
+def one(work: Work, account_name: str, slug: str, group_owner: str, group_slug: str, wanted: Wanted) -> Listing:
+    """What one group has on one repository: an entry, or none (spec P3)."""
+    owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
+    group = access.group_of(work, owner, group_owner, group_slug)
+    return _one(work, owner, repository, group, wanted)
+
+
+def _one(work: Work, owner: Account, repository: Repository, group: Group, wanted: Wanted) -> Listing:
+    level = privileges.level(work.tx, owner.id, repository.id, group.id)
+    set_there = {} if level is None else {(repository.id, group.id): level}
+    roster = _roster(work, owner, group, members=wanted.members)
+    return Listing(owner, [repository], [roster], set_there, wanted.least, wanted.private)
+
+
+def _roster(work: Work, owner: Account, group: Group, *, members: bool) -> Roster:
+    return Roster(group, owner, rosters.members(work.tx, group) if members else None)
+
+
+# -- for groups ------------------------------------------------------------------------------------
+
+
+def grant(
+    work: Work, account_name: str, slug: str, group_owner: str, group_slug: str, level: Level, wanted: Wanted
+) -> Listing:
+    """Set what a group has on a repository (spec P5), and give the new state. Idempotent."""
+    owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
+    group = access.group_of(work, owner, group_owner, group_slug)
+
+    _set(work, owner, repository, group, level)
+
+    return _one(work, owner, repository, group, wanted)
+
+
+def revoke(work: Work, account_name: str, slug: str, group_owner: str, group_slug: str) -> None:
+    """End what a group has on a repository, also by default (spec P6, 1.14). Raises NotFound when it has nothing."""
+    owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
+    group = access.group_of(work, owner, group_owner, group_slug)
+    set_there = privileges.level(work.tx, owner.id, repository.id, group.id)
+    if not domain.of_group(set_there=set_there, permission=group.permission):
+        raise NotFound(f"{group.slug} has no privilege on {repository.slug}")
+
+    _set(work, owner, repository, group, Level.NONE)
+
+
+def revoke_everywhere(work: Work, account_name: str, group_owner: str, group_slug: str) -> None:
+    """End what a group has on every repository there is now (spec P7)."""
+    owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
+    group = access.group_of(work, owner, group_owner, group_slug)
+    set_there = privileges.for_group(work.tx, owner.id, group.id)
+
+    for repository in repositories.of_account(work.tx, owner.id):
+        if domain.of_group(set_there=set_there.get((repository.id, group.id)), permission=group.permission):
+            _set(work, owner, repository, group, Level.NONE)
+
+
+def set_for_group(work: Work, account_name: str, slug: str, group_slug: str, level: Level) -> None:
+    """Set what a group of the same account has on a repository; `NONE` overrides its permission (spec 1.14)."""
+    owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
+    _set(work, owner, repository, access.group_of(work, owner, owner.id, group_slug), level)
+
+
+def unset_for_group(work: Work, account_name: str, slug: str, group_slug: str) -> None:
+    """Forget what was set for a group on a repository, so that the group's permission holds there again."""
+    owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
+    group = access.group_of(work, owner, owner.id, group_slug)
+    before = privileges.level(work.tx, owner.id, repository.id, group.id)
+
+    if before is not None and privileges.remove_for_group(work.tx, owner.id, repository.id, group.id):
+        facts = {"group": group.slug, "privilege": before.word}
+        work.tell(Event.GROUP_PRIVILEGE_REMOVED, owner, repository.slug, before=facts)
+
+
+def _set(work: Work, owner: Account, repository: Repository, group: Group, level: Level) -> None:
+    before = privileges.level(work.tx, owner.id, repository.id, group.id)
     if before is level:
         return
 
-    privileges.set_for_group(work.tx, owner.id, repository.id, group.id, level, by=work.actor.id, at=work.at)
+    privileges.set_for_group(work.tx, owner.id, repository.id, group.id, level, by=work.actor.id, at=work.instant())
 
     work.tell(
         Event.GROUP_PRIVILEGE_SET,
@@ -30,46 +178,89 @@ def set_for_group(work: Work, account_name: str, repository_slug: str, group_slu
     )
 
 
-def unset_for_group(work: Work, account_name: str, repository_slug: str, group_slug: str) -> None:
-    """Forget what was set for a group on a repository, so that the group's permission holds there again."""
-    owner, repository = access.repository(work, account_name, repository_slug, to=To.GRANT_PRIVILEGE)
-    group = groups.find(work.tx, owner.id, group_slug)
-    if group is None:
-        raise NoSuchGroup
-    before = privileges.of_group(work.tx, owner.id, group.id).get(repository.slug)
-
-    if before is not None and privileges.remove_for_group(work.tx, owner.id, repository.id, group.id):
-        facts = {"group": group.slug, "privilege": before.word}
-        work.tell(Event.GROUP_PRIVILEGE_REMOVED, owner, repository.slug, before=facts)
+# -- for people ------------------------------------------------------------------------------------
 
 
-def set_for_person(work: Work, account_name: str, repository_slug: str, name: str, level: Level) -> None:
-    """Set what a person may do on a repository by himself. Raises Invalid for `NONE`: that is taking it away."""
-    owner, repository = access.repository(work, account_name, repository_slug, to=To.GRANT_PRIVILEGE)
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What was given to a person directly on a repository."""
+
+    owner: Account
+    repository: Repository
+    person: Account
+    level: Level
+
+
+def direct(
+    work: Work,
+    account_name: str,
+    slug: str | None = None,
+    name: str | None = None,
+    wanted: Wanted = Wanted(),
+) -> list[Given]:
+    """What was given to people directly: in an account, on a repository, to one person there."""
+    if slug is None:
+        owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
+        repository = None
+    else:
+        owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
+    person = access.person(work, name) if name is not None else None
+
+    found = privileges.given(work.tx, owner.id)
+    return [
+        Given(owner, where, who, level)
+        for where, who, level in found
+        if (repository is None or where.id == repository.id)
+        and (person is None or who.id == person.id)
+        and level >= wanted.least
+        and not (wanted.private and not where.is_private)
+    ]
+
+
+def give(work: Work, account_name: str, slug: str, name: str, level: Level) -> Given:
+    """Give a person something on a repository directly. Idempotent. Raises Invalid for `NONE`: that is taking it."""
+    owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
     person = access.person(work, name)
     if level is Level.NONE:
         raise Invalid("the permission must be read, write or admin")
     before = privileges.of_person(work.tx, owner.id, repository.id, person.id)
-    if before is level:
-        return
 
-    privileges.set_for_person(work.tx, owner.id, repository.id, person.id, level, by=work.actor.id, at=work.at)
+    if before is not level:
+        privileges.set_for_person(
+            work.tx, owner.id, repository.id, person.id, level, by=work.actor.id, at=work.instant()
+        )
+        work.tell(
+            Event.PRIVILEGE_SET,
+            owner,
+            repository.slug,
+            before={"user": person.username, "privilege": before.word} if before is not None else None,
+            after={"user": person.username, "privilege": level.word},
+        )
 
-    work.tell(
-        Event.PRIVILEGE_SET,
-        owner,
-        repository.slug,
-        before={"user": person.username, "privilege": before.word} if before is not None else None,
-        after={"user": person.username, "privilege": level.word},
-    )
+    return Given(owner, repository, person, level)
 
 
-def unset_for_person(work: Work, account_name: str, repository_slug: str, name: str) -> None:
-    """Take what a person had on a repository by himself."""
-    owner, repository = access.repository(work, account_name, repository_slug, to=To.GRANT_PRIVILEGE)
-    person = access.person(work, name)
-    before = privileges.of_person(work.tx, owner.id, repository.id, person.id)
+def take(work: Work, account_name: str, slug: str | None = None, name: str | None = None) -> None:
+    """Take what was given directly: in a whole account, on a repository, or from one person there.
 
-    if before is not None and privileges.remove_for_person(work.tx, owner.id, repository.id, person.id):
-        facts = {"user": person.username, "privilege": before.word}
-        work.tell(Event.PRIVILEGE_REMOVED, owner, repository.slug, before=facts)
+    Raises NotFound when one person is named who has nothing there.
+    """
+    ended = direct(work, account_name, slug, name)
+    if name is not None and not ended:
+        raise NotFound(f"nothing was given to {name[:64]} on that repository directly")
+
+    for each in ended:
+        privileges.remove_for_person(work.tx, each.owner.id, each.repository.id, each.person.id)
+        facts = {"user": each.person.username, "privilege": each.level.word}
+        work.tell(Event.PRIVILEGE_REMOVED, each.owner, each.repository.slug, before=facts)
+
+
+def set_for_person(work: Work, account_name: str, slug: str, name: str, level: Level) -> None:
+    """Give a person something on a repository directly."""
+    give(work, account_name, slug, name, level)
+
+
+def unset_for_person(work: Work, account_name: str, slug: str, name: str) -> None:
+    """Take what a person had on a repository directly; nothing happens when he had nothing."""
+    if direct(work, account_name, slug, name):
+        take(work, account_name, slug, name)

@@ -10,7 +10,7 @@ from onebucket.domain.groups import Roster
 from onebucket.domain.invitations import Invitation
 from onebucket.domain.policy import To
 from onebucket.domain.repositories import Grants, Repository
-from onebucket.store import accounts, groups, invitations, privileges, repositories
+from onebucket.store import accounts, invitations, privileges, repositories, rosters
 from onebucket.store.accounts import Email
 
 
@@ -40,7 +40,7 @@ def of(work: Work, name: str, *, owned: bool = True) -> Whole:
         account=account,
         emails=tuple(accounts.emails_of(work.tx, account.id)),
         password_hash=accounts.password_hash(work.tx, account.id),
-        rosters=groups.rosters(work.tx, account_id=account.id) if owned else [],
+        rosters=rosters.gather(work.tx, account_id=account.id) if owned else [],
         repositories=repositories.of_account(work.tx, account.id) if owned else [],
         grants=privileges.grants(work.tx, account.id) if owned else {},
         invitations=invitations.of_account(work.tx, account.id) if owned else [],

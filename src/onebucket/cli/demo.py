@@ -29,13 +29,14 @@ def fill(opened: Database) -> None:
         apply.apply(common.work(tx), [document.read(text, source="demo.yaml")], prune=False)
 
 
-def lines(base_url: str) -> list[str]:
+def lines(base_url: str, database: str) -> list[str]:
     """What to tell the person who started it."""
     return [
         "A made-up company, gone when this stops:",
         *(f"  {name:<8} password {password:<11} {_ABOUT[name]}" for name, password in PASSWORDS.items()),
         "Paste any of these:",
         *(f"  {line}" for line in commands(base_url)),
+        f"  ./dev onebucket check bob acme/rocket write --explain --database {database}",
     ]
 
 
@@ -45,6 +46,8 @@ def commands(base_url: str) -> list[str]:
         f"curl -u alice:wonderland '{base_url}/1.0/groups/acme?format=yaml'",
         f"curl -u alice:wonderland -X POST -d name='Night Crew' {base_url}/1.0/groups/acme/",
         f"curl -u alice:wonderland -X PUT {base_url}/1.0/groups/acme/night-crew/members/bob",
+        f"curl -u alice:wonderland -X PUT -d write {base_url}/1.0/group-privileges/acme/rocket/acme/developers",
+        f"curl -u alice:wonderland '{base_url}/api/access/acme/rocket?user=bob&level=write'",
         f"curl -u bob:builder '{base_url}/1.0/groups?exclude_members=true'",
     ]
 

@@ -42,13 +42,14 @@ def serve(
     if (tls_cert is None) != (tls_key is None):
         raise Mistake("--tls-cert and --tls-key go together")
 
-    from onebucket.cli import demo as company
     from onebucket.cli import logs
     from onebucket.http import server
     from onebucket.http.answers import Ways
 
     with ExitStack() as stack:
         if demo:
+            from onebucket.cli import demo as company
+
             database = f"sqlite:///{stack.enter_context(company.throw_away())}"
         chosen = common.settings(database, data)
         logs.configure(chosen.log_format, chosen.log_level)
@@ -56,7 +57,7 @@ def serve(
         opened = stack.enter_context(common.opened(chosen))
         if demo:
             company.fill(opened)
-            lines = company.lines(base_url)
+            lines = company.lines(base_url, opened.url)
         else:
             lines = [f"Everything is kept in {opened.path}", *_first_administrator(opened, base_url)]
         ways = Ways(base_url, chosen.realm, chosen.jsonp, chosen.jsonp_origins)
@@ -109,6 +110,39 @@ def journal(
         earliest = common.moment(since, now=work.at, ahead=False) if since else None
         for entry in actions.entries(work, account or None, since=earliest):
             common.show(telling.as_json(entry) if json else telling.as_line(entry))
+
+
+def check(
+    user: Annotated[str, typer.Argument(metavar="USER", help="Whom the question is about")],
+    repository: Annotated[str, typer.Argument(metavar="ACCOUNT/REPO", help="Where")],
+    level: Annotated[str, typer.Argument(metavar="LEVEL", help="read, write or admin")],
+    explain: Annotated[bool, typer.Option("--explain", help="Say through what.")] = False,
+    json: JsonOption = False,
+    database: DatabaseOption = "",
+    data: DataOption = "",
+) -> None:
+    """Ask whether a person may do something on a repository. Exit code 0: yes, 1: no."""
+    from onebucket.actions import asking
+    from onebucket.cli import telling
+    from onebucket.domain import privileges
+
+    if level not in _LEVELS:
+        raise typer.BadParameter(f"the level is {', '.join(_LEVELS[:-1])} or {_LEVELS[-1]}", param_hint="LEVEL")
+    account, _, slug = repository.partition("/")
+    with common.looking(database, data) as work:
+        verdict = asking.ask(work, asking.Question(user, account, slug))
+    allowed = verdict.allows(privileges.named(level))
+    if json:
+        common.show_json(telling.verdict_as_json(verdict, allowed=allowed))
+    else:
+        common.show("yes" if allowed else "no")
+        for line in telling.verdict_as_lines(verdict) if explain else ():
+            common.show(line)
+    if not allowed:
+        raise typer.Exit(1)
+
+
+_LEVELS = ("read", "write", "admin")
 
 
 def backup(

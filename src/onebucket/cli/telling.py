@@ -1,7 +1,11 @@
-"""Journal entries, for people and for programs."""
+"""Journal entries and verdicts, for people and for programs."""
 
 import json
+from collections.abc import Iterator
+from typing import Any
 
+from onebucket.actions.asking import Verdict
+from onebucket.domain.privileges import Reason, Through
 from onebucket.store.journal import Entry, Facts
 
 
@@ -52,3 +56,49 @@ def _word(value: object) -> str:
     if isinstance(value, list | dict):
         return f"[{', '.join(str(each) for each in value)}]"
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def verdict_as_lines(verdict: Verdict) -> Iterator[str]:
+    """Why a person may do what he may, a way a line, the one that decides first."""
+    name, repository = verdict.person.username, f"{verdict.owner.username}/{verdict.repository.slug}"
+    if not verdict.person.is_active:
+        yield f"{name} is disabled"
+    elif not verdict.ways:
+        yield f"{name} has nothing on {repository}"
+    for place, way in enumerate(verdict.ways):
+        yield f"{'decides' if place == 0 else 'also'}: {way.level.word}, {_through(way)}"
+
+
+def verdict_as_json(verdict: Verdict, *, allowed: bool) -> dict[str, Any]:
+    """A verdict as `/api/access` tells it."""
+    return {
+        "user": verdict.person.username,
+        "repository": f"{verdict.owner.username}/{verdict.repository.slug}",
+        "level": verdict.level.word if verdict.level else None,
+        "allowed": allowed,
+        "because": [
+            {
+                "level": way.level.word,
+                "through": way.through.value,
+                "group": way.group,
+                "since": way.since.isoformat(timespec="seconds") if way.since else None,
+                "granted_by": way.granted_by,
+            }
+            for way in verdict.ways
+        ],
+        "revision": verdict.revision,
+    }
+
+
+def _through(way: Reason) -> str:
+    said = {
+        Through.OWNER: "because the account is his own",
+        Through.ACCOUNT: f"because members of {way.group} administer the account"
+        if way.group
+        else "because site administrators administer every account",
+        Through.DIRECT: "given to him directly",
+        Through.GROUP: f"through the group {way.group}",
+        Through.PUBLIC: "because the repository is public",
+    }[way.through]
+    by = f" by {way.granted_by}" if way.granted_by else ""
+    return said + (f", since {way.since:%Y-%m-%d %H:%M} UTC{by}" if way.since else "")

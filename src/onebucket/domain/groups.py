@@ -18,6 +18,14 @@ class AccountPrivilege(Enum):
     COLLABORATOR = "collaborator"
 
 
+def account_privilege_named(word: str) -> AccountPrivilege:
+    """Read what a group may do with its account: `admin` or `collaborator`. Raises Invalid."""
+    try:
+        return AccountPrivilege(word)
+    except ValueError:
+        raise Invalid("privileges must be admin or collaborator") from None
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """A named set of people of one account; `permission` is its default level on the account's repositories."""

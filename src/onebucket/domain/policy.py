@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from onebucket.domain.privileges import Level
+
 
 class To(Enum):
     """What somebody wants a thing for."""
@@ -20,6 +22,8 @@ class To(Enum):
     CHANGE_REPOSITORY = "change the repository"
     DELETE_REPOSITORY = "delete the repository"
     GRANT_PRIVILEGE = "say who may do what on the repository"
+    SEE_PRIVILEGES = "see who may do what in the account"
+    ASK_ABOUT_PERSON = "ask what this person may do on the repository"
     INVITE = "invite people to the account"
     READ_JOURNAL = "read the account's journal"
     RUN_SITE = "manage the accounts of this server"
@@ -27,10 +31,10 @@ class To(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the asker is to an account, and to the group and the member of it that are meant.
+    """What the asker is to an account, and to the group, the member or the repository of it that are meant.
 
     `administers` holds for the owner of a personal account, for members of a group whose account privilege is `admin`,
-    and for whoever runs the site (spec 1.12).
+    and for whoever runs the site (spec 1.12); `level` is what he may do on the repository.
     """
 
     runs_site: bool = False
@@ -38,6 +42,7 @@ class Standing:
     in_account: bool = False
     in_group: bool = False
     is_himself: bool = False
+    level: Level = Level.NONE
 
 
 Rule = Callable[[Standing], bool]
@@ -59,6 +64,15 @@ def _administrators_and_himself(standing: Standing) -> bool:
     return standing.administers or standing.is_himself
 
 
+def _administrators_of_account_or_repository(standing: Standing) -> bool:
+    # Both have admin on the repository, the highest level there is: so nobody grants more than he has (spec 4).
+    return standing.administers or standing.level is Level.ADMIN
+
+
+def _administrators_of_account_or_repository_and_himself(standing: Standing) -> bool:
+    return _administrators_of_account_or_repository(standing) or standing.is_himself
+
+
 def _whoever_runs_the_site(standing: Standing) -> bool:
     return standing.runs_site
 
@@ -75,7 +89,9 @@ RULES: Mapping[To, Rule] = {
     To.ADD_REPOSITORY: _administrators,
     To.CHANGE_REPOSITORY: _administrators,
     To.DELETE_REPOSITORY: _administrators,
-    To.GRANT_PRIVILEGE: _administrators,
+    To.GRANT_PRIVILEGE: _administrators_of_account_or_repository,
+    To.SEE_PRIVILEGES: _administrators,
+    To.ASK_ABOUT_PERSON: _administrators_of_account_or_repository_and_himself,
     To.INVITE: _administrators,
     To.READ_JOURNAL: _administrators,
     To.RUN_SITE: _whoever_runs_the_site,

@@ -1,8 +1,12 @@
-"""Levels: what somebody may do on a repository, from nothing to admin."""
+"""Levels: what somebody may do on a repository, from nothing to admin, and why."""
 
-from enum import IntEnum
+from collections.abc import Iterable
+from datetime import datetime
+from enum import Enum, IntEnum
+from typing import NamedTuple
 
-from onebucket.domain.refusals import Invalid
+from onebucket.domain.refusals import Invalid, NotAPrivilege
+from onebucket.domain.text import shown
 
 
 class Level(IntEnum):
@@ -39,3 +43,123 @@ def named(word: str, *, none: bool = False) -> Level:
         raise Invalid(f"the permission must be {allowed}")
 
     return level
+
+
+def granted(word: str) -> Level:
+    """Read the word with which a privilege is granted, blanks around it trimmed. Raises NotAPrivilege (spec P5)."""
+    level = _BY_WORD.get(word.strip())
+    if not level:
+        raise NotAPrivilege(f"{shown(word)[1:-1]} is not a valid privilege")
+    return level
+
+
+def of_group(*, set_there: Level | None, permission: Level | None) -> Level:
+    """What a group has on a repository: what was set for it there, also nothing, otherwise its default (spec 1.14).
+
+    >>> of_group(set_there=None, permission=Level.WRITE)
+    <Level.WRITE: 2>
+    >>> of_group(set_there=Level.NONE, permission=Level.WRITE)
+    <Level.NONE: 0>
+    """
+    return set_there if set_there is not None else permission or Level.NONE
+
+
+class Through(Enum):
+    """The ways in which a person can have a level on a repository (spec 1.13)."""
+
+    OWNER = "owner"
+    ACCOUNT = "account"
+    DIRECT = "direct"
+    GROUP = "group"
+    PUBLIC = "public"
+
+
+# Tuples with names, not dataclasses: a thousand questions make some thousands of each, and a frozen dataclass takes
+# two to three times as long to make.
+
+
+class Reason(NamedTuple):
+    """One way in which a person has a level; `group` is `account/slug` where it is through a group.
+
+    `since` and `granted_by` (a username) say from when and by whom that way is open, where somebody opened it.
+    """
+
+    level: Level
+    through: Through
+    group: str | None = None
+    since: datetime | None = None
+    granted_by: str | None = None
+
+
+# When something was done, and by whom (a username), where that is known.
+Deed = tuple[datetime | None, str | None]
+_UNKNOWN: Deed = (None, None)
+
+
+class InGroup(NamedTuple):
+    """A group that a person is in, as it bears on one repository; `group` is `account/slug`.
+
+    `joined` is the person's coming into the group, `settled` the setting of its level there.
+    """
+
+    group: str
+    permission: Level | None
+    set_there: Level | None
+    administers: bool
+    joined: Deed = _UNKNOWN
+    settled: Deed = _UNKNOWN
+
+
+class Case(NamedTuple):
+    """All that decides what one person may do on one repository; `direct` is None where nothing was given to him."""
+
+    is_active: bool = True
+    runs_site: bool = False
+    is_owner: bool = False
+    direct: Reason | None = None
+    groups: tuple[InGroup, ...] = ()
+    is_public: bool = False
+
+
+def why(case: Case) -> tuple[Reason, ...]:
+    """Every way in which the person has a level, the one that decides first (spec 1.13); none for a disabled person.
+
+    >>> [reason.level.word for reason in why(Case(is_owner=True, is_public=True))]
+    ['admin', 'read']
+    """
+    if not case.is_active:
+        return ()
+
+    ways: list[Reason] = []
+    if case.is_owner:
+        ways.append(Reason(Level.ADMIN, Through.OWNER))
+    if case.runs_site:
+        ways.append(Reason(Level.ADMIN, Through.ACCOUNT))
+    for each in case.groups:
+        if each.administers:
+            ways.append(Reason(Level.ADMIN, Through.ACCOUNT, each.group, *each.joined))
+        level = of_group(set_there=each.set_there, permission=each.permission)
+        if level:
+            ways.append(Reason(level, Through.GROUP, each.group, *_later(each.joined, each.settled)))
+    if case.direct:
+        ways.append(case.direct)
+    if case.is_public:
+        ways.append(Reason(Level.READ, Through.PUBLIC))
+    return tuple(sorted(ways, key=_place)) if len(ways) > 1 else tuple(ways)
+
+
+def _later(joined: Deed, settled: Deed) -> Deed:
+    """The deed since which a group is a way: both have to be done."""
+    return settled if settled[0] and (joined[0] is None or settled[0] > joined[0]) else joined
+
+
+def _place(way: Reason) -> tuple[int, int, str]:
+    return -way.level, _ORDER[way.through], way.group or ""
+
+
+_ORDER = {through: place for place, through in enumerate(Through)}
+
+
+def strongest(ways: Iterable[Reason]) -> Level:
+    """The level that several ways give together."""
+    return max((way.level for way in ways), default=Level.NONE)

@@ -66,6 +66,10 @@ class UnknownEmail(Invalid):
         super().__init__("No user with validated email address")
 
 
+class NotAPrivilege(Invalid):
+    """The word is none with which a privilege could be granted (spec P5); the sentence is the whole answer."""
+
+
 class LastAdministrator(Invalid):
     """A team would be left with nobody to administer it (spec 1.12)."""
 

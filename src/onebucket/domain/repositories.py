@@ -31,9 +31,14 @@ class Grants:
 
 
 def checked_slug(slug: str) -> str:
-    """Check a repository's slug: 1 to 100 ASCII letters, digits, `_`, `.` and `-`; case counts. Raises Invalid."""
+    """Check a repository's slug: 1 to 100 ASCII letters, digits, `_`, `.` and `-`; case counts. Raises Invalid.
+
+    None ends in `.git`: git takes `rocket` and `rocket.git` for the same repository.
+    """
     if not _SLUG.fullmatch(slug) or slug in (".", ".."):
         raise Invalid(f"{slug[:64]!r} can't be a repository slug: 1 to 100 letters, digits, '_', '.' and '-'")
+    if slug.lower().endswith(".git"):
+        raise Invalid(f"{slug!r} can't be a repository slug: git takes it for the same with and without '.git'")
     return slug
 
 

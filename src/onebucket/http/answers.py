@@ -1,7 +1,9 @@
 """Answers: what came of a request, in the format that was asked for, with the headers that every answer has."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -10,13 +12,18 @@ from onebucket.domain.refusals import Forbidden
 from onebucket.http import errors
 from onebucket.http.errors import Said
 from onebucket.http.requests import Request
-from onebucket.surfaces.routing import Text
-from onebucket.wire import formats
+from onebucket.surfaces.routing import Stream, Text
+from onebucket.wire import formats, streams
 from onebucket.wire.formats import Format
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
+# A longer list is sent as it is made, without an ETag, and is not remembered.
+LARGEST_WHOLE = 1 << 20
+
 _CORP = b"cross-origin-resource-policy"
+
+_PRIVATE = (b"cache-control", b"private, no-cache")
 
 # What an answer says that nobody may keep, neither a browser nor we (formats C3).
 NOT_STORED = (b"cache-control", b"private, no-store")
@@ -45,10 +52,10 @@ class Manner:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back, but for the header that names the request."""
+    """What goes back, but for the header that names the request; a long list as pieces that are still to be made."""
 
     status: int
-    body: bytes
+    body: bytes | Iterator[bytes]
     headers: Headers
 
 
@@ -81,8 +88,14 @@ class Answers:
         """The answer to a request that was granted: what a handler gave, written out."""
         if outcome is None:
             return self.empty(request)
+        if isinstance(outcome, Stream):
+            return self._list(request, outcome, manner)
         if isinstance(outcome, Text):
-            return self._whole(request, outcome.body.encode(), errors.PLAIN.encode())
+            own = tuple((name.encode(), value.encode()) for name, value in outcome.headers)
+            body, kind = outcome.body.encode(), errors.PLAIN.encode()
+            if outcome.always_whole:
+                return self._made(request, 200, body, ((b"content-type", kind), *own, _PRIVATE))
+            return self._whole(request, body, kind, *own)
         if manner.format is not Format.JSON:
             body = formats.encode(msgspec.to_builtins(outcome), manner.format)
             return self._whole(request, body, _CONTENT_TYPES[manner.format])
@@ -91,28 +104,51 @@ class Answers:
             return self._script(request, formats.jsonp(manner.callback, body))
         return self._whole(request, body, _CONTENT_TYPES[Format.JSON])
 
+    def _list(self, request: Request, stream: Stream, manner: Manner) -> Answer:
+        """A list: in one piece with its ETag when it is short, otherwise as it is made."""
+        pieces = streams.written(stream.items, manner.format)
+        first: list[bytes] = []
+        size = 0
+        for piece in pieces:
+            first.append(piece)
+            size += len(piece)
+            if size > LARGEST_WHOLE:
+                break
+        else:
+            body = b"".join(first)
+            if manner.callback is not None:
+                return self._script(request, formats.jsonp(manner.callback, body))
+            return self._whole(request, body, _CONTENT_TYPES[manner.format])
+
+        following = chain(first, pieces)
+        if manner.callback is None:
+            kind = (b"content-type", _CONTENT_TYPES[manner.format])
+            caching: Headers = (_PRIVATE,) if request.reads else ()
+            return self._made(request, 200, following, (kind, *caching))
+        return self._script(request, formats.jsonp_pieces(manner.callback, following))
+
     def empty(self, request: Request, *headers: tuple[bytes, bytes]) -> Answer:
         """204: done, and nothing to say (formats F4)."""
         return self._made(request, 204, b"", ((b"content-type", b"text/plain"), *headers))
 
     def refusal(self, request: Request, said: Said) -> Answer:
         """The answer to a request that was refused."""
-        caching: Headers = ((b"cache-control", b"private, no-cache"),) if request.reads else ()
+        caching: Headers = (_PRIVATE,) if request.reads else ()
         kind = (b"content-type", said.content_type.encode())
         return self._made(request, said.status, said.body, (kind, *said.headers, *caching))
 
-    def _whole(self, request: Request, body: bytes, content_type: bytes) -> Answer:
+    def _whole(self, request: Request, body: bytes, content_type: bytes, *own: tuple[bytes, bytes]) -> Answer:
         kind = (b"content-type", content_type)
         if not request.reads:
-            return self._made(request, 200, body, (kind,))
+            return self._made(request, 200, body, (kind, *own))
 
         etag = b'"%b"' % blake2b(body, digest_size=16).hexdigest().encode()
-        caching = ((b"cache-control", b"private, no-cache"), (b"etag", etag))
+        caching = (_PRIVATE, (b"etag", etag))
         if _names(request.headers.get(b"if-none-match"), etag):
             return self._made(request, 304, b"", caching)
-        return self._made(request, 200, body, (kind, *caching))
+        return self._made(request, 200, body, (kind, *own, *caching))
 
-    def _script(self, request: Request, body: bytes) -> Answer:
+    def _script(self, request: Request, body: bytes | Iterator[bytes]) -> Answer:
         kind = (b"content-type", formats.JSONP_CONTENT_TYPE.encode())
         answer = self._made(request, 200, body, (kind, NOT_STORED))
         if not self._is_allowed(request):
@@ -126,8 +162,10 @@ class Answers:
         page = request.headers.get(b"origin") or request.headers.get(b"referer") or b""
         return b"/".join(page.split(b"/")[:3]).decode("latin-1").lower() in self._ways.jsonp_origins
 
-    def _made(self, request: Request, status: int, body: bytes, headers: Headers) -> Answer:
-        length: Headers = () if status in (204, 304) else ((b"content-length", b"%d" % len(body)),)
+    def _made(self, request: Request, status: int, body: bytes | Iterator[bytes], headers: Headers) -> Answer:
+        length: Headers = ()
+        if isinstance(body, bytes) and status not in (204, 304):
+            length = ((b"content-length", b"%d" % len(body)),)
         return Answer(status, body, (*headers, *length, *self._always, *_scopes(request)))
 
 

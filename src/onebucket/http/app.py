@@ -1,8 +1,9 @@
 """From request to answer, the same for every surface: who asks, what is there, in which format, then the work."""
 
+import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from urllib.parse import quote
 
@@ -83,7 +84,11 @@ class App:
 
         named = (*answer.headers, (b"x-request-id", request.id.encode()))
         await send({"type": "http.response.start", "status": answer.status, "headers": named})
-        await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else answer.body})
+        if isinstance(answer.body, bytes) or request.method == "HEAD":
+            body = answer.body if isinstance(answer.body, bytes) and request.method != "HEAD" else b""
+            await send({"type": "http.response.body", "body": body})
+        else:
+            await _send_pieces(answer.body, receive, send)
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -99,7 +104,7 @@ class App:
         try:
             credential = request.headers.get(b"authorization")
             proof, is_new = await self._authentication.prove(credential)
-            if route is not None and route.changes:
+            if route is not None and not request.reads:
                 await requests.read_body(request, receive)
             try:
                 return await self._act(request, proof, found)
@@ -124,14 +129,14 @@ class App:
 
     def _look(self, request: Request, proof: Proof, found: Found) -> Answer:
         """Answer what changes nothing: from memory, or from the database."""
-        remembered = self._memory.recall(request, proof, request.at)
+        remembered = self._memory.recall(request, proof, request.at) if request.reads else None
         if remembered is not None:
             request.actor = remembered.actor
             return remembered.answer
 
         with self._database.reading() as tx:
             answer = self._perform(tx, request, proof, found)
-        if request.route is not None and request.actor is not None:
+        if request.reads and request.route is not None and request.actor is not None:
             self._memory.keep(request, proof, answer, request.actor)
         return answer
 
@@ -152,7 +157,8 @@ class App:
             raise TooLarge
 
         work = Work(actor, tx, request.at, request.id, self._new_id, request.address)
-        ask = Ask(found.words, query, request.body, request.content_type, self._ways.base_url)
+        heeded = request.heeded
+        ask = Ask(found.words, query, request.body, request.content_type, self._ways.base_url, heeded)
         return self._answers.entity(request, route.handler(work, ask), manner)
 
     def _without_route(self, request: Request, found: Found) -> Answer:
@@ -183,3 +189,26 @@ class App:
             address=request.address,
             ms=round(seconds * 1000, 2),
         )
+
+
+async def _send_pieces(pieces: Iterator[bytes], receive: Receive, send: Send) -> None:
+    """Send a long list as it is made, until it ends or the caller has gone."""
+    # The server makes `send` wait for a slow reader, but says nothing here of one who has hung up.
+    gone = asyncio.ensure_future(_hung_up(receive))
+    try:
+        for piece in pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+            # A long answer must not keep the others waiting.
+            await asyncio.sleep(0)
+            if gone.done() and gone.result():
+                return
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        gone.cancel()
+
+
+async def _hung_up(receive: Receive) -> bool:
+    message = await receive()
+    if message["type"] == "http.request":
+        message = await receive()
+    return bool(message["type"] == "http.disconnect")

@@ -112,7 +112,7 @@ def _plain(error: Exception, status: int) -> bytes:
     for kind in type(error).__mro__:
         if kind in EXACT:
             return (EXACT[kind] or STANDARD[status]).encode()
-    if isinstance(error, UnknownFormat):
+    if isinstance(error, UnknownFormat | refusals.NotAPrivilege):
         return str(error).encode()
     return _text(status, error.sentence if isinstance(error, Refusal) else str(error))
 

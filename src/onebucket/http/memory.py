@@ -19,7 +19,7 @@ LARGEST = 8 << 20
 
 _OVERHEAD = 1000
 
-Key = tuple[Proof, str, bytes, bytes, bytes | None]
+Key = tuple[Proof, str, bytes, bytes, bytes | None, tuple[tuple[str, str], ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class Remembered:
 
     answer: Answer
     actor: Actor
+    size: int
 
 
 class Memory:
@@ -63,21 +64,22 @@ class Memory:
         """
         # Who may read JSONP depends on more headers than the key holds (formats C4); it says of itself that it is not
         # to be stored, however its query was spelled.
-        size = len(answer.body) + _OVERHEAD
+        size = len(answer.body) + _OVERHEAD if isinstance(answer.body, bytes) else self._limit + 1
         if answer.status not in (200, 304) or size > self._limit or NOT_STORED in answer.headers:
             return
         key = _key(request, proof)
         if key in self._answers:
             return
 
-        self._answers[key] = Remembered(answer, actor)
+        self._answers[key] = Remembered(answer, actor, size)
         self.size += size
         while self.size > self._limit:
             _, oldest = self._answers.popitem(last=False)
-            self.size -= len(oldest.answer.body) + _OVERHEAD
+            self.size -= oldest.size
 
 
 def _key(request: Request, proof: Proof) -> Key:
     scope = request.scope
     raw: bytes = scope.get("raw_path") or scope["path"].encode()
-    return proof, request.method, raw, scope["query_string"], request.headers.get(b"if-none-match")
+    heeded = tuple(request.heeded.items())
+    return proof, request.method, raw, scope["query_string"], request.headers.get(b"if-none-match"), heeded

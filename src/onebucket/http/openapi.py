@@ -8,12 +8,12 @@ import msgspec
 
 import onebucket
 from onebucket.http import errors
-from onebucket.surfaces.routing import Parameter, Route, Surface
+from onebucket.surfaces.routing import Parameter, Route, Surface, Text
 from onebucket.wire import formats
 
 _DESCRIPTION = """\
-Groups and their members at the addresses of Bitbucket Cloud's REST API 1.0. Every address answers with and without a \
-slash at its end, also under /api/1.0 and /!api/1.0, and to HEAD and OPTIONS.
+Groups, their members and their privileges at the addresses of Bitbucket Cloud's REST API 1.0. Every address answers \
+with and without a slash at its end, also under /api/1.0 and /!api/1.0, and to HEAD and OPTIONS.
 
 Say who you are with HTTP Basic: a username or e-mail address, and a password or an app password. An app password \
 works as a Bearer token too.
@@ -24,6 +24,9 @@ Refusals are plain text: the standard phrase, then a sentence that says what to 
 _WORDS = {
     "accountname": "a person or a team: username, UUID with or without braces, account_id, or validated e-mail address",
     "group_slug": "the group's slug; case counts",
+    "repo_slug": "the repository's slug; case counts",
+    "group_owner": "the account that owns the group: the same account",
+    "user": "a person, named in any of the ways an account can be",
     "member": "a person, named in any of the ways an account can be",
 }
 # A segment of an address: never empty, and without control characters.
@@ -58,14 +61,15 @@ _EVERYWHERE = (400, 401, 403, 429, 503)
 def document(surfaces: Sequence[Surface], *, base_url: str) -> dict[str, Any]:
     """The whole document, ready to be encoded as JSON."""
     routes = [(surface.bases[0], route) for surface in surfaces for route in surface.routes]
-    types = list(dict.fromkeys(route.gives for _, route in routes if route.gives is not None))
+    told = [kind for _, route in routes for kind in (route.gives, route.json) if kind is not None and kind is not Text]
+    types = list(dict.fromkeys(told))
     shapes, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     schemas = dict(zip(types, shapes, strict=True))
 
     paths: dict[str, dict[str, Any]] = {}
     for base, route in routes:
         item = paths.setdefault(base + route.path, _shared(route))
-        item[route.method.lower()] = _operation(route, schemas.get(route.gives))
+        item[route.method.lower()] = _operation(route, schemas)
 
     return {
         "openapi": "3.1.0",
@@ -95,17 +99,26 @@ def _shared(route: Route) -> dict[str, Any]:
     }
 
 
-def _operation(route: Route, schema: Mapping[str, Any] | None) -> dict[str, Any]:
+def _operation(route: Route, schemas: Mapping[Any, Mapping[str, Any]]) -> dict[str, Any]:
+    schema = {"type": "string"} if route.gives is Text else schemas.get(route.gives)
     query = [_parameter(parameter) for parameter in route.query]
     operation: dict[str, Any] = {
         "operationId": route.name,
         "summary": route.summary,
         "description": f"An app password needs the scope `{route.scope}`.",
-        "parameters": [*query, _FORMAT, *([] if route.changes else [_CALLBACK])],
+        "parameters": [*query, _FORMAT, *([_CALLBACK] if route.method == "GET" else [])],
         "responses": _responses(route, schema),
     }
     if route.takes:
         operation["requestBody"] = _body(route.takes)
+    if route.json is not None:
+        operation["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": schemas[route.json]}},
+        }
+    if route.word:
+        content = {"text/plain": {"schema": {"type": "string", "enum": ["read", "write", "admin"]}}}
+        operation["requestBody"] = {"required": True, "description": route.word, "content": content}
     return operation
 
 
@@ -142,13 +155,13 @@ def _responses(route: Route, schema: Mapping[str, Any] | None) -> dict[str, Any]
     if schema is None:
         return {"204": {"description": "Done"}, **refusals}
 
-    kinds = [*formats.CONTENT_TYPES.values(), *([] if route.changes else [formats.JSONP_CONTENT_TYPE])]
+    kinds = [*formats.CONTENT_TYPES.values(), *([formats.JSONP_CONTENT_TYPE] if route.method == "GET" else [])]
     names = [kind.partition(";")[0] for kind in kinds]
     # YAML says the same as JSON, word for word (formats Y2).
     values = ("application/json", "application/x-yaml")
     content = {name: {"schema": schema if name in values else {"type": "string"}} for name in names}
     done = {"200": {"description": "Done", "content": content}}
-    unchanged = {} if route.changes else {"304": {"description": "Unchanged since the ETag in If-None-Match"}}
+    unchanged = {} if route.method != "GET" else {"304": {"description": "Unchanged since the ETag in If-None-Match"}}
     return {**done, **unchanged, **refusals}
 
 

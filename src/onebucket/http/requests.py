@@ -65,6 +65,13 @@ class Request:
         return value.decode("latin-1") if value is not None else None
 
     @property
+    def heeded(self) -> dict[str, str]:
+        """The headers that the route heeds, by name in lower case."""
+        names = self.route.heeds if self.route else ()
+        given = {name: self.headers.get(name.encode()) for name in names}
+        return {name: value.decode("latin-1") for name, value in given.items() if value is not None}
+
+    @property
     def path(self) -> str:
         """The address for people to read, cut."""
         return quote_from_bytes("/".join(("", *self.segments)).encode(errors="replace"), safe="/{}@:+!")[:300]

@@ -26,13 +26,15 @@ from onebucket.http.memory import Memory
 from onebucket.http.metrics import Metrics
 from onebucket.http.writer import Writer
 from onebucket.store.database import Database, Transaction
+from onebucket.surfaces.own import git
+from onebucket.surfaces.own import routes as own
 from onebucket.surfaces.routing import Surface
 from onebucket.surfaces.v1 import routes as v1
 from onebucket.surfaces.web.pages import Pages
 
 _Result = TypeVar("_Result")
 
-SURFACES: Sequence[Surface] = (v1.SURFACE,)
+SURFACES: Sequence[Surface] = (v1.SURFACE, own.SURFACE, git.SURFACE)
 
 # Requests under way have so long when the server is told to stop. Docker kills after ten seconds, systemd after ninety.
 GRACE_SECONDS = 8.0

@@ -1,5 +1,7 @@
 """Accounts, their e-mail addresses and their credentials: rows and back."""
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +12,7 @@ from onebucket.domain import accounts as domain
 from onebucket.domain.accounts import Account
 from onebucket.domain.refusals import Conflict, Refusal
 from onebucket.store import moments
-from onebucket.store.database import Row, Statement, Transaction
+from onebucket.store.database import Row, Statement, Transaction, each_of
 from onebucket.store.tables import accounts, emails, tokens
 
 COLUMNS = (
@@ -30,14 +32,21 @@ def account(row: Row) -> Account:
     return Account(row[0], row[1], row[2], row[3], row[4], bool(row[5]), bool(row[6]), bool(row[7]))
 
 
-_BY_ID = Statement(select(*COLUMNS).where(accounts.c.id == bindparam("id")))
-_BY_USERNAME = Statement(select(*COLUMNS).where(accounts.c.username_key == bindparam("key")))
-_BY_AAID = Statement(select(*COLUMNS).where(accounts.c.aaid == bindparam("aaid")))
-_BY_EMAIL = Statement(
-    select(*COLUMNS)
-    .join(emails, emails.c.account_id == accounts.c.id)
-    .where(emails.c.email_key == bindparam("key"), emails.c.validated_at.is_not(None))
+_validated = (
+    select(*COLUMNS).join(emails, emails.c.account_id == accounts.c.id).where(emails.c.validated_at.is_not(None))
 )
+# By what an account can be named: the column, and where to look.
+_COLUMNS_OF_NAMES = {
+    "id": (accounts.c.id, select(*COLUMNS)),
+    "aaid": (accounts.c.aaid, select(*COLUMNS)),
+    "email": (emails.c.email_key, _validated),
+    "username": (accounts.c.username_key, select(*COLUMNS)),
+}
+_BY = {kind: Statement(found.where(column == bindparam("key"))) for kind, (column, found) in _COLUMNS_OF_NAMES.items()}
+_EACH_BY = {
+    kind: Statement(found.add_columns(column).where(column.in_(each_of("keys"))))
+    for kind, (column, found) in _COLUMNS_OF_NAMES.items()
+}
 _BY_ANY_EMAIL = Statement(
     select(*COLUMNS).join(emails, emails.c.account_id == accounts.c.id).where(emails.c.email_key == bindparam("key"))
 )
@@ -49,12 +58,12 @@ def _found(row: Row | None) -> Account | None:
 
 def by_id(tx: Transaction, id: str) -> Account | None:
     """The account with that id."""
-    return _found(tx.row(_BY_ID, id=id))
+    return _found(tx.row(_BY["id"], key=id))
 
 
 def by_username(tx: Transaction, name: str) -> Account | None:
     """The account of that username; its case doesn't count."""
-    return _found(tx.row(_BY_USERNAME, key=domain.username_key(name)))
+    return _found(tx.row(_BY["username"], key=domain.username_key(name)))
 
 
 def by_email(tx: Transaction, address: str, *, validated: bool = True) -> Account | None:
@@ -63,7 +72,7 @@ def by_email(tx: Transaction, address: str, *, validated: bool = True) -> Accoun
         key = domain.email_key(address)
     except Refusal:
         return None
-    return _found(tx.row(_BY_EMAIL if validated else _BY_ANY_EMAIL, key=key))
+    return _found(tx.row(_BY["email"] if validated else _BY_ANY_EMAIL, key=key))
 
 
 def named(tx: Transaction, word: str) -> Account | None:
@@ -71,16 +80,50 @@ def named(tx: Transaction, word: str) -> Account | None:
 
     Tried in that order (spec 1.2).
     """
-    if word[:1] == "{" and word[-1:] == "}":
-        word = word[1:-1]
-        return by_id(tx, word.lower()) if domain.UUID.fullmatch(word) else None
-    if domain.UUID.fullmatch(word):
-        return by_id(tx, word.lower())
+    meant = _meant(word)
+    return _found(tx.row(_BY[meant[0]], key=meant[1])) if meant else None
+
+
+def each_named(tx: Transaction, words: Iterable[str]) -> dict[str, Account]:
+    """The accounts meant by several words, by the word; a word that means none is left out."""
+    meant = [(word, _meant(word)) for word in words]
+    keys: dict[str, list[str]] = {}
+    for _, pair in meant:
+        if pair:
+            keys.setdefault(pair[0], []).append(pair[1])
+
+    found = {
+        (kind, row[8]): account(row)
+        for kind, wanted in keys.items()
+        for row in tx.rows(_EACH_BY[kind], keys=json.dumps(wanted))
+    }
+    return {word: found[pair] for word, pair in meant if pair in found}
+
+
+def _meant(word: str) -> tuple[str, str] | None:
+    """By what an account is named, and the form in which that is stored; None when nothing can be meant."""
+    bare = word[1:-1] if word[:1] == "{" and word[-1:] == "}" else word
+    if domain.UUID.fullmatch(bare):
+        return "id", bare.lower()
+    if bare != word:
+        return None
     if domain.AAID.fullmatch(word):
-        return _found(tx.row(_BY_AAID, aaid=word.lower()))
-    if "@" in word:
-        return by_email(tx, word)
-    return by_username(tx, word)
+        return "aaid", word.lower()
+    if "@" not in word:
+        return "username", domain.username_key(word)
+    try:
+        return "email", domain.email_key(word)
+    except Refusal:
+        return None
+
+
+_REVISION = Statement(select(accounts.c.revision).where(accounts.c.id == bindparam("id")))
+
+
+def revision(tx: Transaction, account_id: str) -> int:
+    """A number that grows with every change of an account."""
+    row = tx.row(_REVISION, id=account_id)
+    return int(row[0]) if row else 0
 
 
 _ALL = Statement(select(*COLUMNS).order_by(accounts.c.username_key))
@@ -108,9 +151,9 @@ _DELETE = Statement(delete(accounts).where(accounts.c.id == bindparam("id")))
 
 def add(tx: Transaction, account: Account, *, at: datetime) -> None:
     """Store a new account. Raises Conflict when its username, id or account_id is taken."""
-    if tx.row(_BY_USERNAME, key=domain.username_key(account.username)):
+    if tx.row(_BY["username"], key=domain.username_key(account.username)):
         raise Conflict(f"there is an account {account.username!r} already")
-    if tx.row(_BY_ID, id=account.id) or (account.aaid and tx.row(_BY_AAID, aaid=account.aaid)):
+    if tx.row(_BY["id"], key=account.id) or (account.aaid and tx.row(_BY["aaid"], key=account.aaid)):
         raise Conflict(f"another account has the uuid or the account_id given for {account.username!r}")
     tx.run(
         _ADD,

@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ClauseElement
+from sqlalchemy import ClauseElement, Select, Text, bindparam, func, select
 from sqlalchemy.dialects import sqlite
 
 Row = tuple[Any, ...]
@@ -52,6 +52,11 @@ class Statement:
         if self._constants:
             values.update(self._constants)
         return self._text
+
+
+def each_of(name: str) -> Select[tuple[str]]:
+    """The texts of a JSON list that is bound by that name, for `IN`: however many, it is one statement."""
+    return select(func.json_each(bindparam(name)).table_valued("value", name=f"each_of_{name}").c.value.cast(Text))
 
 
 class Transaction:

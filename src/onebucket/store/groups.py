@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, and_, bindparam, delete, func, insert, or_, select, union, update
+from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from onebucket.domain.accounts import Account
-from onebucket.domain.groups import AccountPrivilege, Group, Roster
+from onebucket.domain.groups import AccountPrivilege, Group
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import GroupExists
 from onebucket.store import accounts as account_rows
@@ -123,94 +123,6 @@ _WITHOUT_ADMINISTRATOR = Statement(
 def teams_without_administrator(tx: Transaction) -> list[Account]:
     """Teams that no active person administers."""
     return [account_rows.account(row) for row in tx.rows(_WITHOUT_ADMINISTRATOR)]
-
-
-# -- groups with their members ---------------------------------------------------------------------
-
-_theirs = memberships.c.person_id == bindparam("person_id")
-_administering = groups.alias("administering")
-_administered = (
-    select(_administering.c.account_id)
-    .join(
-        memberships,
-        and_(memberships.c.account_id == _administering.c.account_id, memberships.c.group_id == _administering.c.id),
-    )
-    .where(_theirs, _administering.c.account_privilege == AccountPrivilege.ADMIN.value)
-)
-_within = groups.alias("within")
-_reached = union(
-    select(_within.c.account_id, _within.c.id).where(_within.c.account_id == bindparam("person_id")),
-    select(_within.c.account_id, _within.c.id).where(_within.c.account_id.in_(_administered)),
-    select(memberships.c.account_id, memberships.c.group_id).where(_theirs),
-).subquery("reached")
-_REACHED = _reached.join(groups, and_(groups.c.account_id == _reached.c.account_id, groups.c.id == _reached.c.id))
-
-
-def _groups_from(source: FromClause, *condition: ColumnElement[bool]) -> Statement:
-    return Statement(
-        select(*COLUMNS, *account_rows.COLUMNS)
-        .select_from(source)
-        .join(accounts, accounts.c.id == groups.c.account_id)
-        .where(*condition)
-        .order_by(groups.c.slug, accounts.c.username_key)
-    )
-
-
-def _members_from(source: FromClause, *condition: ColumnElement[bool]) -> Statement:
-    return Statement(
-        select(memberships.c.group_id, *account_rows.COLUMNS)
-        .select_from(source)
-        .join(memberships, and_(memberships.c.account_id == groups.c.account_id, memberships.c.group_id == groups.c.id))
-        .join(accounts, accounts.c.id == memberships.c.person_id)
-        .where(*condition)
-        .order_by(memberships.c.added_at, memberships.c.person_id)
-    )
-
-
-# Which groups, as the pair of statements that reads them and their members: never a query for each group.
-_SELECTIONS: dict[str, tuple[Any, ...]] = {
-    "account": (groups, _OF_ACCOUNT),
-    "account, person": (groups, _OF_ACCOUNT, groups.c.id.in_(_my_groups)),
-    "person": (_REACHED,),
-    "all": (groups,),
-}
-_GROUPS = {name: _groups_from(*selection) for name, selection in _SELECTIONS.items()}
-_MEMBERS = {name: _members_from(*selection) for name, selection in _SELECTIONS.items()}
-_MEMBERS_OF_ONE = _members_from(groups, _OF_ACCOUNT, groups.c.id == bindparam("group_id"))
-
-
-def rosters(
-    tx: Transaction, *, account_id: str | None = None, person_id: str | None = None, members: bool = True
-) -> list[Roster]:
-    """The groups of an account, of a person in an account, that a person administers or is in, or all there are.
-
-    By slug, then username of the owner (spec 1.6). Without `members`, nobody's membership is read.
-    """
-    selection = ", ".join(name for name, id in (("account", account_id), ("person", person_id)) if id) or "all"
-    which = {name: id for name, id in (("account_id", account_id), ("person_id", person_id)) if id}
-
-    gathered: dict[str, list[Account]] | None = None
-    if members:
-        gathered = {}
-        met: dict[str, Account] = {}
-        for row in tx.rows(_MEMBERS[selection], **which):
-            person = met.get(row[1])
-            if person is None:
-                person = met[row[1]] = account_rows.account(row[1:])
-            gathered.setdefault(row[0], []).append(person)
-
-    owners: dict[str, Account] = {}
-    found = []
-    for row in tx.rows(_GROUPS[selection], **which):
-        owner = owners.get(row[0]) or owners.setdefault(row[0], account_rows.account(row[8:]))
-        found.append(Roster(group(row), owner, tuple(gathered.get(row[1], ())) if gathered is not None else None))
-    return found
-
-
-def members(tx: Transaction, group: Group) -> tuple[Account, ...]:
-    """The members of one group, in the order they were added."""
-    rows = tx.rows(_MEMBERS_OF_ONE, account_id=group.account_id, group_id=group.id)
-    return tuple(account_rows.account(row[1:]) for row in rows)
 
 
 _IS_MEMBER = Statement(

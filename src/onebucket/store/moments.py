@@ -13,4 +13,4 @@ def number(moment: datetime) -> int:
 
 def moment(number: int) -> datetime:
     """The moment that a table's number stands for."""
-    return _EPOCH + timedelta(microseconds=number)
+    return _EPOCH + timedelta(0, 0, number)

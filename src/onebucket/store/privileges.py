@@ -6,10 +6,13 @@ from datetime import datetime
 from sqlalchemy import and_, bindparam, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
+from onebucket.domain.accounts import Account
 from onebucket.domain.privileges import Level
-from onebucket.domain.repositories import Grants
+from onebucket.domain.repositories import Grants, Repository
+from onebucket.store import accounts as account_rows
 from onebucket.store import moments
-from onebucket.store.database import Statement, Transaction
+from onebucket.store import repositories as repository_rows
+from onebucket.store.database import Row, Statement, Transaction
 from onebucket.store.tables import accounts, group_privileges, groups, privileges, repositories
 
 _GROUPS = Statement(
@@ -50,6 +53,67 @@ def grants(tx: Transaction, account_id: str) -> Mapping[str, Grants]:
     for repository, person, level in tx.rows(_PEOPLE, account_id=account_id):
         found.setdefault(repository, Grants()).people[person] = Level(level)
     return found
+
+
+_levels = select(group_privileges.c.repository_id, group_privileges.c.group_id, group_privileges.c.level).where(
+    group_privileges.c.account_id == bindparam("account_id")
+)
+_LEVELS = Statement(_levels)
+_LEVELS_THERE = Statement(_levels.where(group_privileges.c.repository_id == bindparam("repository_id")))
+_LEVELS_OF_GROUP = Statement(_levels.where(group_privileges.c.group_id == bindparam("group_id")))
+_LEVEL = Statement(
+    select(group_privileges.c.level).where(
+        group_privileges.c.account_id == bindparam("account_id"),
+        group_privileges.c.repository_id == bindparam("repository_id"),
+        group_privileges.c.group_id == bindparam("group_id"),
+    )
+)
+
+
+def levels(tx: Transaction, account_id: str) -> dict[tuple[str, str], Level]:
+    """What is set for groups on an account's repositories, by the ids of repository and group."""
+    return _by_ids(tx.rows(_LEVELS, account_id=account_id))
+
+
+def on_repository(tx: Transaction, account_id: str, repository_id: str) -> dict[tuple[str, str], Level]:
+    """What is set for groups on one repository, by the ids of repository and group."""
+    return _by_ids(tx.rows(_LEVELS_THERE, account_id=account_id, repository_id=repository_id))
+
+
+def for_group(tx: Transaction, account_id: str, group_id: str) -> dict[tuple[str, str], Level]:
+    """What is set for one group, by the ids of repository and group."""
+    return _by_ids(tx.rows(_LEVELS_OF_GROUP, account_id=account_id, group_id=group_id))
+
+
+def _by_ids(rows: list[Row]) -> dict[tuple[str, str], Level]:
+    return {(row[0], row[1]): Level(row[2]) for row in rows}
+
+
+def level(tx: Transaction, account_id: str, repository_id: str, group_id: str) -> Level | None:
+    """What is set for a group on a repository; None when nothing is."""
+    row = tx.row(_LEVEL, account_id=account_id, repository_id=repository_id, group_id=group_id)
+    return Level(row[0]) if row else None
+
+
+_GIVEN = Statement(
+    select(*repository_rows.COLUMNS, *account_rows.COLUMNS, privileges.c.level)
+    .select_from(privileges)
+    .join(
+        repositories,
+        and_(repositories.c.account_id == privileges.c.account_id, repositories.c.id == privileges.c.repository_id),
+    )
+    .join(accounts, accounts.c.id == privileges.c.person_id)
+    .where(privileges.c.account_id == bindparam("account_id"))
+    .order_by(repositories.c.slug, accounts.c.username_key)
+)
+
+
+def given(tx: Transaction, account_id: str) -> list[tuple[Repository, Account, Level]]:
+    """What was given to people directly on an account's repositories, by repository, then person."""
+    return [
+        (repository_rows.repository(row), account_rows.account(row[6:]), Level(row[14]))
+        for row in tx.rows(_GIVEN, account_id=account_id)
+    ]
 
 
 _set_group = insert(group_privileges)

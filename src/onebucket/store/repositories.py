@@ -1,5 +1,7 @@
 """Repositories: rows and back."""
 
+import json
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +10,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from onebucket.domain.refusals import Conflict
 from onebucket.domain.repositories import Repository
 from onebucket.store import moments
-from onebucket.store.database import Row, Statement, Transaction
+from onebucket.store.database import Row, Statement, Transaction, each_of
 from onebucket.store.tables import repositories
 
 COLUMNS = (
@@ -21,6 +23,7 @@ COLUMNS = (
 )
 _OF_ACCOUNT = repositories.c.account_id == bindparam("account_id")
 _BY_SLUG = Statement(select(*COLUMNS).where(_OF_ACCOUNT, repositories.c.slug == bindparam("slug")))
+_AMONG = Statement(select(*COLUMNS).where(_OF_ACCOUNT, repositories.c.slug.in_(each_of("slugs"))))
 _ALL = Statement(select(*COLUMNS).where(_OF_ACCOUNT).order_by(repositories.c.slug))
 _ADD = Statement(insert(repositories))
 _CHANGE = Statement(
@@ -31,19 +34,26 @@ _CHANGE = Statement(
 _DELETE = Statement(delete(repositories).where(_OF_ACCOUNT, repositories.c.id == bindparam("repository_id")))
 
 
-def _repository(row: Row) -> Repository:
+def repository(row: Row) -> Repository:
+    """The repository in the first six columns of a row."""
     return Repository(row[0], row[1], row[2], row[3], bool(row[4]), row[5])
 
 
 def find(tx: Transaction, account_id: str, slug: str) -> Repository | None:
     """The account's repository of that slug; case counts."""
     row = tx.row(_BY_SLUG, account_id=account_id, slug=slug)
-    return _repository(row) if row else None
+    return repository(row) if row else None
+
+
+def among(tx: Transaction, account_id: str, slugs: Iterable[str]) -> dict[str, Repository]:
+    """The account's repositories of several slugs, by the slug; what there isn't is left out."""
+    rows = tx.rows(_AMONG, account_id=account_id, slugs=json.dumps(list(slugs)))
+    return {row[2]: repository(row) for row in rows}
 
 
 def of_account(tx: Transaction, account_id: str) -> list[Repository]:
     """All repositories of an account, by slug."""
-    return [_repository(row) for row in tx.rows(_ALL, account_id=account_id)]
+    return [repository(row) for row in tx.rows(_ALL, account_id=account_id)]
 
 
 def _columns(repository: Repository) -> dict[str, Any]:

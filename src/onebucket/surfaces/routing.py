@@ -11,16 +11,29 @@ from onebucket.wire.bodies import Fields
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """An answer that is plain text under every format."""
+    """An answer that is plain text under every format, with headers of its own (names in lower case).
+
+    `always_whole`: whoever asks understands no 304.
+    """
 
     body: str
+    headers: tuple[tuple[str, str], ...] = ()
+    always_whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """An answer that is a list, however long: it is written as its items come."""
+
+    items: Iterator[Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
     """A request as a handler sees it: the variable parts of its address, its query and its body.
 
-    `base_url` is where this server is reached, without a slash at its end.
+    `base_url` is where this server is reached, without a slash at its end; `headers` are those that the route heeds,
+    by their names in lower case.
     """
 
     words: Mapping[str, str]
@@ -28,10 +41,15 @@ class Ask:
     body: bytes
     content_type: str | None
     base_url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def fields(self) -> Fields:
         """The fields of the body. Raises bodies.Unreadable."""
         return bodies.fields(self.body, self.content_type)
+
+    def word(self) -> str:
+        """The body as a bare word. Raises bodies.Unreadable."""
+        return bodies.word(self.body)
 
     def switched_on(self, *names: str) -> bool:
         """Whether the query has one of these parameters, with a value that means yes."""
@@ -58,7 +76,9 @@ class Parameter:
 class Route:
     """One method of one address: who answers, which scope a token needs, and all that is published about it.
 
-    `gives` is the type of the answer (None: 204), `refuses` the statuses besides those that every address has.
+    `gives` is the type of the answer (None: 204), `word` says what a bare-word body is,
+    `json` is the type of a body that must be JSON, `heeds` names request headers that the answer depends on, `refuses`
+    the statuses besides those that every address has. `only_reads` is for a POST that changes nothing.
     """
 
     method: str
@@ -70,12 +90,16 @@ class Route:
     gives: Any = None
     query: tuple[Parameter, ...] = ()
     takes: tuple[Parameter, ...] = ()
+    word: str = ""
+    json: Any = None
+    heeds: tuple[str, ...] = ()
     refuses: tuple[int, ...] = ()
+    only_reads: bool = False
 
     @property
     def changes(self) -> bool:
         """Whether answering may change anything."""
-        return self.method != "GET"
+        return self.method != "GET" and not self.only_reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +136,14 @@ class Found:
 
 
 class _Node:
-    __slots__ = ("below", "methods", "removed", "removed_below", "variable")
+    __slots__ = ("below", "methods", "names", "removed", "removed_below", "variable")
 
     def __init__(self) -> None:
         self.below: dict[str, _Node] = {}
         self.variable: _Node | None = None
         self.methods: dict[str, Route] = {}
+        # Of the variable parts on the way here.
+        self.names: tuple[str, ...] = ()
         self.removed: Removed | None = None
         self.removed_below: Removed | None = None
 
@@ -126,11 +152,14 @@ class Table:
     """Finds what is at an address, in time that does not depend on how many addresses there are."""
 
     def __init__(self, surfaces: Sequence[Surface]) -> None:
+        # The longest first: an address lies under the base that says most about it.
         self._roots: dict[tuple[str, ...], tuple[_Node, Surface]] = {}
         for surface in surfaces:
             root = _Node()
             for route in surface.routes:
-                _leaf(root, route.path).methods[route.method] = route
+                leaf = _leaf(root, route.path)
+                leaf.methods[route.method] = route
+                leaf.names = tuple(part[1:-1] for part in route.path.split("/") if part[:1] == "{")
             for removed in surface.removed:
                 path, everything_below = removed.path.removesuffix("/**"), removed.path.endswith("/**")
                 leaf = _leaf(root, path)
@@ -139,6 +168,8 @@ class Table:
                     leaf.removed_below = removed
             for base in surface.bases:
                 self._roots[tuple(base.strip("/").split("/"))] = (root, surface)
+
+        self._roots = dict(sorted(self._roots.items(), key=lambda item: -len(item[0])))
 
     def base(self, segments: Sequence[str]) -> tuple[str, ...] | None:
         """The base path that an address lies under, if it is one of ours; both as decoded segments."""
@@ -149,27 +180,31 @@ class Table:
 
     def find(self, base: tuple[str, ...], segments: Sequence[str]) -> Found:
         """What is at the address of these decoded segments below `base`; one empty last segment is a slash."""
-        node, surface = self._roots[base]
-        removed = None
-        names: list[str] = []
+        root, surface = self._roots[base]
+        parts = segments[:-1] if segments and segments[-1] == "" else segments
 
-        for segment in segments[:-1] if segments and segments[-1] == "" else segments:
-            removed = node.removed_below or removed
-            below = node.below.get(segment)
-            if below is None and segment:
-                below = node.variable
-                names.append(segment)
-            if below is None:
-                return Found(surface, {}, {}, removed)
-            node = below
-
-        words = dict(zip(_names(node), names, strict=True)) if node.methods else {}
-        return Found(surface, words, node.methods, node.removed or removed)
+        found = _walk(root, surface, parts, literally=True)
+        if not found.methods and found.removed is None:
+            # A name of somebody's choosing may be spelled like a part of another address.
+            return _walk(root, surface, parts, literally=False)
+        return found
 
 
-def _names(node: _Node) -> Iterator[str]:
-    path = next(iter(node.methods.values())).path
-    return (part[1:-1] for part in path.split("/") if part[:1] == "{")
+def _walk(node: _Node, surface: Surface, segments: Sequence[str], *, literally: bool) -> Found:
+    removed = None
+    names: list[str] = []
+    for segment in segments:
+        removed = node.removed_below or removed
+        below = node.below.get(segment)
+        if segment and node.variable is not None and (below is None or not literally):
+            below = node.variable
+            names.append(segment)
+        if below is None:
+            return Found(surface, {}, {}, removed)
+        node = below
+
+    words = dict(zip(node.names, names, strict=True)) if node.methods else {}
+    return Found(surface, words, node.methods, node.removed or (None if node.methods else removed))
 
 
 def _leaf(node: _Node, path: str) -> _Node:

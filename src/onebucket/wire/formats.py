@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
@@ -76,7 +76,7 @@ def encode(document: Document, format: Format) -> bytes:
     """Write one document as UTF-8.
 
     Raises ValueError for what the format cannot say: NaN and infinities in all of them, a lone surrogate in JSON and
-    YAML, a key that is no element name in XML; TypeError for what is no JSON value. Source: formats J1, X1-X3, Y1, Y2.
+    YAML; TypeError for what is no JSON value. Source: formats J1, X1-X3, Y1, Y2.
     """
     return _WRITERS[format](document)
 
@@ -122,6 +122,7 @@ def _finite(number: float) -> float:
 # --- XML
 
 _ELEMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")  # every XML processor takes these, whatever edition it follows
+_NOT_IN_NAMES = re.compile(r"^[^A-Za-z_]|[^A-Za-z0-9_.-]")  # what of a key can't stand in a name there
 _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # all that XML 1.0 leaves out
 
 
@@ -161,8 +162,9 @@ def _write_element(name: str, value: Document, put: Callable[[str], None]) -> No
 
 @lru_cache(maxsize=1024)
 def _tags(name: str) -> tuple[str, str]:
+    # A key that is data, such as `acme/designers`, is written as SQL/XML does it (ISO 9075-14): acme_x002F_designers.
     if not _ELEMENT.fullmatch(name):
-        raise ValueError(f"not an element name: {name!r}")
+        name = _NOT_IN_NAMES.sub(lambda found: f"_x{ord(found[0]):04X}_", name) or "_"
 
     return f"<{name}>", f"</{name}>"
 
@@ -282,11 +284,14 @@ def callback(values: Sequence[str]) -> str | None:
 
 
 def jsonp(callback: str, json_body: bytes) -> bytes:
-    """Wrap a JSON body into a call of a callback that has been checked (formats C3).
+    """Wrap a JSON body into a call of a callback that has been checked: `/**/done([]);` (formats C3)."""
+    return b"".join(jsonp_pieces(callback, [json_body]))
 
-    >>> jsonp("done", b"[]")
-    b'/**/done([]);'
-    """
-    # Scripts older than ES2019 end a line at these two, even inside a string.
-    safe = json_body.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
-    return b"/**/" + callback.encode("ascii") + b"(" + safe + b");"
+
+def jsonp_pieces(callback: str, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The same for a body that comes in pieces, none of which ends inside a character."""
+    yield b"/**/" + callback.encode("ascii") + b"("
+    for piece in pieces:
+        # Scripts older than ES2019 end a line at these two, even inside a string.
+        yield piece.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
+    yield b");"

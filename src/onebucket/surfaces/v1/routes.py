@@ -9,6 +9,7 @@ from onebucket.domain.groups import Roster
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import GroupExists
 from onebucket.surfaces.routing import Ask, Parameter, Removed, Route, Surface
+from onebucket.surfaces.v1 import privileges as granting
 from onebucket.surfaces.v1 import shapes
 from onebucket.wire.bodies import Fields
 
@@ -139,7 +140,7 @@ _MEMBERS = f"{_GROUP}/members"
 _MEMBER = f"{_MEMBERS}/{{member}}"
 _READ, _WRITE = "account", "account:write"
 
-ROUTES = (
+GROUPS = (
     Route("GET", _GROUPS, list_my_groups, _READ, "listMyGroups", "The groups you administer or are in",
           list[shapes.Group], query=(_FILTER, _EXCLUDE)),
     Route("GET", _ACCOUNT, list_groups, _READ, "listGroups", "An account's groups: all for its administrators, "
@@ -163,12 +164,90 @@ ROUTES = (
           refuses=(400, 403, 404, 413)),
 )  # fmt: skip
 
+_LEVEL_FILTER = Parameter("filter", "only entries of at least this level", {"enum": ["read", "write", "admin"]})
+_PRIVATE = Parameter("private", "`true`: only private repositories", _BOOLEAN)
+_WANTED = (_LEVEL_FILTER, _PRIVATE, _EXCLUDE)
+_ON_ACCOUNT = "/group-privileges/{accountname}"
+_ON_REPOSITORY = f"{_ON_ACCOUNT}/{{repo_slug}}"
+_OF_GROUP = f"{_ON_ACCOUNT}/{{group_owner}}/{{group_slug}}"
+_OF_GROUP_ON_REPOSITORY = f"{_ON_REPOSITORY}/{{group_owner}}/{{group_slug}}"
+_ADMIN = "repository:admin"
+_WORD = "the bare word `read`, `write` or `admin`, under any Content-Type"
+
+GROUP_PRIVILEGES = (
+    Route("GET", _ON_ACCOUNT, granting.list_of_account, _ADMIN, "listGroupPrivileges",
+          "Every group and repository of an account where the group has something", list[shapes.GroupPrivilege],
+          query=_WANTED, refuses=(403, 404)),
+    Route("GET", _ON_REPOSITORY, granting.list_of_repository, _ADMIN, "listGroupPrivilegesOnRepository",
+          "The groups that have something on a repository", list[shapes.GroupPrivilege], query=_WANTED,
+          refuses=(403, 404)),
+    Route("GET", _OF_GROUP, granting.list_of_group, _ADMIN, "listPrivilegesOfGroup",
+          "The repositories on which a group has something", list[shapes.GroupPrivilege], query=_WANTED,
+          refuses=(403, 404)),
+    Route("GET", _OF_GROUP_ON_REPOSITORY, granting.read_one, _ADMIN, "readGroupPrivilege",
+          "What one group has on one repository: a list of one, or an empty one", list[shapes.GroupPrivilege],
+          query=_WANTED, refuses=(403, 404)),
+    Route("PUT", _OF_GROUP_ON_REPOSITORY, granting.grant, _ADMIN, "grantGroupPrivilege",
+          "Set what a group has on a repository", list[shapes.GroupPrivilege], query=(_EXCLUDE,), word=_WORD,
+          refuses=(400, 403, 404, 413)),
+    Route("DELETE", _OF_GROUP_ON_REPOSITORY, granting.revoke, _ADMIN, "revokeGroupPrivilege",
+          "End what a group has on a repository, also by default", refuses=(403, 404, 413)),
+    Route("DELETE", _OF_GROUP, granting.revoke_everywhere, _ADMIN, "revokeGroupPrivileges",
+          "End what a group has on every repository there is now", refuses=(403, 404, 413)),
+)  # fmt: skip
+
+_DIRECT = "/privileges/{accountname}"
+_DIRECT_THERE = f"{_DIRECT}/{{repo_slug}}"
+_DIRECT_ONE = f"{_DIRECT_THERE}/{{user}}"
+_FILTERS = (_LEVEL_FILTER, _PRIVATE)
+
+DIRECT_PRIVILEGES = (
+    *(
+        Route("GET", path, granting.list_direct, _ADMIN, name, about, list[shapes.DirectPrivilege], query=_FILTERS,
+              refuses=(403, 404))
+        for path, name, about in (
+            (_DIRECT, "listPrivileges", "What was given to people directly on an account's repositories"),
+            (_DIRECT_THERE, "listPrivilegesOnRepository", "What was given to people directly on a repository"),
+            (_DIRECT_ONE, "readPrivilege", "What was given to one person there: a list of one, or an empty one"),
+        )
+    ),
+    Route("PUT", _DIRECT_ONE, granting.give, _ADMIN, "givePrivilege", "Give a person something directly",
+          list[shapes.DirectPrivilege], word=_WORD, refuses=(400, 403, 404, 413)),
+    *(
+        Route("DELETE", path, granting.take, _ADMIN, name, about, refuses=(400, 403, 404, 413))
+        for path, name, about in (
+            (_DIRECT, "takePrivileges", "Take everything that was given to people directly in an account"),
+            (_DIRECT_THERE, "takePrivilegesOnRepository", "Take everything that was given directly on a repository"),
+            (_DIRECT_ONE, "takePrivilege", "Take what was given to one person there"),
+        )
+    ),
+)  # fmt: skip
+
+_WITH_ACCOUNT = "/users/{accountname}/privileges"
+_GROUP_WITH_ACCOUNT = f"{_WITH_ACCOUNT}/{{group_owner}}/{{group_slug}}"
+_PRIVILEGES = Parameter(
+    "privileges", "`admin`: its members administer the account; `collaborator`",
+    {"type": "string", "enum": ["admin", "collaborator"]}, required=True,
+)  # fmt: skip
+
+ACCOUNT_PRIVILEGES = (
+    Route("GET", _WITH_ACCOUNT, granting.list_account_privileges, _READ, "listAccountPrivileges",
+          "What groups may do with the account itself, by `account/slug`", dict[str, str], refuses=(403, 404)),
+    Route("GET", _GROUP_WITH_ACCOUNT, granting.read_account_privilege, _READ, "readAccountPrivilege",
+          "What one group may do with the account itself", shapes.AccountPrivilege, refuses=(403, 404)),
+    Route("PUT", _GROUP_WITH_ACCOUNT, granting.set_account_privilege, _WRITE, "setAccountPrivilege",
+          "Say what one group may do with the account itself", shapes.AccountPrivilege, takes=(_PRIVILEGES,),
+          refuses=(400, 403, 404, 413)),
+    Route("DELETE", _GROUP_WITH_ACCOUNT, granting.end_account_privilege, _WRITE, "endAccountPrivilege",
+          "Let one group do nothing with the account itself any more", refuses=(400, 403, 404, 413)),
+)  # fmt: skip
+
 _SEE_GROUPS = "use /1.0/groups: this server keeps groups, privileges and invitations, and nothing else of 1.0"
 _SEE_PRIVILEGES = "use /1.0/group-privileges for what groups may do"
 _SEE_ACCOUNT = "accounts are kept by this server's operator; a group's answer shows its owner and its members"
 
 REMOVED = (
-    Removed("/privileges/**", _SEE_PRIVILEGES),
+    Removed("/privileges", _SEE_PRIVILEGES),
     Removed("/user/**", _SEE_ACCOUNT),
     Removed("/users/**", _SEE_ACCOUNT),
     Removed("/newuser/**", _SEE_ACCOUNT),
@@ -178,4 +257,6 @@ REMOVED = (
 )
 
 # A second name with the same slug is a bad request in 1.0, not a conflict (spec G3).
+ROUTES = (*GROUPS, *GROUP_PRIVILEGES, *DIRECT_PRIVILEGES, *ACCOUNT_PRIVILEGES)
+
 SURFACE = Surface("1.0", BASES, ROUTES, REMOVED, exceptions={GroupExists: 400})

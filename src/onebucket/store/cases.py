@@ -1,0 +1,137 @@
+"""What decides who may do what: gathered for any number of people and repositories of an account in three queries."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Text, and_, bindparam, cast, select
+
+from onebucket.domain.accounts import Account
+from onebucket.domain.groups import AccountPrivilege
+from onebucket.domain.privileges import Case, InGroup, Level, Reason, Through
+from onebucket.domain.repositories import Repository
+from onebucket.store import moments
+from onebucket.store.database import Row, Statement, Transaction, each_of
+from onebucket.store.tables import accounts, group_privileges, groups, memberships, privileges
+
+_people, _repositories = each_of("people"), each_of("repositories")
+_by = accounts.alias("by")
+
+# A cast keeps SQLite from looking through the whole account: there are fewer rows of these people than of it.
+_theirs = and_(memberships.c.person_id.in_(_people), cast(memberships.c.account_id, Text) == bindparam("account_id"))
+_given_to_them = and_(
+    privileges.c.person_id.in_(_people), cast(privileges.c.account_id, Text) == bindparam("account_id")
+)
+
+_MEMBERSHIPS = Statement(
+    select(
+        memberships.c.person_id,
+        groups.c.id,
+        groups.c.slug,
+        groups.c.permission,
+        groups.c.account_privilege,
+        memberships.c.added_at,
+        _by.c.username,
+    )
+    .select_from(memberships)
+    .join(groups, and_(groups.c.account_id == memberships.c.account_id, groups.c.id == memberships.c.group_id))
+    .outerjoin(_by, _by.c.id == memberships.c.added_by)
+    .where(_theirs)
+)
+_SET_THERE = Statement(
+    select(
+        group_privileges.c.repository_id,
+        group_privileges.c.group_id,
+        group_privileges.c.level,
+        group_privileges.c.granted_at,
+        _by.c.username,
+    )
+    .outerjoin(_by, _by.c.id == group_privileges.c.granted_by)
+    .where(
+        group_privileges.c.account_id == bindparam("account_id"), group_privileges.c.repository_id.in_(_repositories)
+    )
+)
+_given = select(
+    privileges.c.repository_id,
+    privileges.c.person_id,
+    privileges.c.level,
+    privileges.c.granted_at,
+    _by.c.username,
+).outerjoin(_by, _by.c.id == privileges.c.granted_by)
+_DIRECT = Statement(_given.where(_given_to_them))
+_DIRECT_THERE = Statement(
+    _given.where(
+        privileges.c.account_id == bindparam("account_id"),
+        privileges.c.repository_id == bindparam("repository_id"),
+        privileges.c.person_id.in_(_people),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cases:
+    """The case of each of some people on each of some repositories of one account.
+
+    Rows, which become a case when it is asked for: `memberships` by person, `set_there` by the ids of repository and
+    group, `direct` by those of repository and person.
+    """
+
+    owner: Account
+    memberships: Mapping[str, Sequence[Row]]
+    set_there: Mapping[tuple[str, str], Row]
+    direct: Mapping[tuple[str, str], Row]
+
+    def of(self, person: Account, repository: Repository, *, without: str | None = None) -> Case:
+        """All that decides what that person may do there; `without` is the id of a group to leave out."""
+        where = repository.id
+        groups = []
+        for row in self.memberships.get(person.id, ()):
+            there = self.set_there.get((where, row[1]))
+            # Of most groups nothing is to be said here: nothing was set, and they have nothing anywhere.
+            if (there or row[3] or row[4]) and row[1] != without:
+                groups.append(self._in_group(row, there))
+        given = self.direct.get((where, person.id))
+        return Case(
+            person.is_active,
+            person.site_admin,
+            person.id == self.owner.id,
+            Reason(Level(given[2]), Through.DIRECT, None, moments.moment(given[3]), given[4]) if given else None,
+            tuple(groups),
+            not repository.is_private,
+        )
+
+    def _in_group(self, row: Row, there: Row | None) -> InGroup:
+        _, _, slug, permission, account_privilege, added_at, added_by = row
+        return InGroup(
+            f"{self.owner.username}/{slug}",
+            _LEVELS[permission],
+            Level(there[2]) if there else None,
+            account_privilege == _ADMINISTERS,
+            (moments.moment(added_at), added_by),
+            (moments.moment(there[3]), there[4]) if there else (None, None),
+        )
+
+
+_LEVELS = {None: None} | {int(level): level for level in Level}
+_ADMINISTERS = AccountPrivilege.ADMIN.value
+
+
+def gather(tx: Transaction, owner: Account, repositories: Iterable[Repository], people: Iterable[Account]) -> Cases:
+    """What decides for these people on these repositories of an account."""
+    where = [repository.id for repository in repositories]
+    account_id, theirs = owner.id, json.dumps([person.id for person in people])
+
+    memberships: dict[str, list[Row]] = {}
+    for row in tx.rows(_MEMBERSHIPS, account_id=account_id, people=theirs):
+        memberships.setdefault(row[0], []).append(row)
+    set_there = tx.rows(_SET_THERE, account_id=account_id, repositories=json.dumps(where))
+    if len(where) == 1:
+        direct = tx.rows(_DIRECT_THERE, account_id=account_id, repository_id=where[0], people=theirs)
+    else:
+        direct = tx.rows(_DIRECT, account_id=account_id, people=theirs)
+    return Cases(
+        owner,
+        memberships,
+        {(row[0], row[1]): row for row in set_there},
+        {(row[0], row[1]): row for row in direct},
+    )

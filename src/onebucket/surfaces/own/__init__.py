@@ -1,0 +1,1 @@
+"""What the original never had, under `/api`: questions about access, for programs."""

@@ -1,0 +1,103 @@
+"""What answers to questions about access look like."""
+
+from datetime import datetime
+
+from msgspec import UNSET, Struct, UnsetType
+
+from onebucket.actions.asking import Loss, Question, Verdict
+from onebucket.domain.privileges import Level, Reason, Through
+from onebucket.domain.refusals import Refusal
+
+
+class Way(Struct, frozen=True, omit_defaults=True):
+    """One way in which a person has a level: as owner, with the account, directly, through a group, or publicly.
+
+    `group` is `account/slug`; `since` (UTC) and `granted_by` say when and by whom that way was opened.
+    """
+
+    level: str
+    through: str
+    group: str | None = None
+    since: str | None = None
+    granted_by: str | None = None
+
+
+class Access(Struct, frozen=True):
+    """What a person may do on a repository: the level, whether that is enough for what was asked, and why.
+
+    Among several, a question that got no answer has `refused` in place of `revision`: why not.
+    """
+
+    user: str
+    repository: str
+    level: str | None
+    allowed: bool
+    because: list[Way]
+    revision: int | UnsetType = UNSET
+    refused: str | UnsetType = UNSET
+
+
+class LostLevel(Struct, frozen=True):
+    """What one person would have less on one repository."""
+
+    user: str
+    repository: str
+    before: str
+    after: str | None
+
+
+class Impact(Struct, frozen=True):
+    """Who would lose what."""
+
+    group: str
+    losses: list[LostLevel]
+
+
+def access(verdict: Verdict, asked: Level) -> Access:
+    """The answer to a question; `asked` is the level that was asked for, `NONE` for any."""
+    level = verdict.level
+    return Access(
+        user=verdict.person.username,
+        repository=f"{verdict.owner.username}/{verdict.repository.slug}",
+        level=_WORDS[level] if level else None,
+        allowed=verdict.allows(asked),
+        because=[_way(reason) for reason in verdict.ways],
+        revision=verdict.revision,
+    )
+
+
+def refused(question: Question, refusal: Refusal) -> Access:
+    """A question that got no answer."""
+    repository = f"{question.account}/{question.repository}"
+    return Access(question.user, repository, None, False, [], refused=refusal.sentence)
+
+
+def impact(group: str, losses: list[Loss]) -> Impact:
+    """Who would lose what."""
+    account = group.partition("/")[0]
+    return Impact(
+        group=group,
+        losses=[
+            LostLevel(
+                user=loss.person.username,
+                repository=f"{account}/{loss.repository.slug}",
+                before=loss.before.word,
+                after=loss.after.word if loss.after else None,
+            )
+            for loss in losses
+        ],
+    )
+
+
+def _way(reason: Reason) -> Way:
+    level, through, group, since, granted_by = reason
+    return Way(_WORDS[level], _THROUGH[through], group, _instant(since) if since else None, granted_by)
+
+
+# Looked up, because a thousand answers need some thousands of them.
+_WORDS = {level: level.word for level in Level}
+_THROUGH = {through: through.value for through in Through}
+
+
+def _instant(moment: datetime) -> str:
+    return moment.isoformat()[:19] + "Z"

@@ -1,0 +1,357 @@
+"""A machine that does whatever anybody could do, in any order; what comes of each step is watched."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+from hypothesis.stateful import rule
+
+import slow
+from onebucket.actions import accounts, groups, privileges, repositories
+from onebucket.actions.privileges import Wanted
+from onebucket.domain.groups import AccountPrivilege
+from onebucket.domain.privileges import named
+from watch import ACCOUNTS, GROUPS, NAMES, PEOPLE, REPOSITORIES, TEAMS, Watch, first_groups
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Who does what, in which account, and to what; a deed takes of it what it needs."""
+
+    deed: str
+    who: str
+    where: str
+    slug: str
+    group: str
+    person: str
+    name: str
+    level: str
+    yes: bool
+
+
+@st.composite
+def _scenes(draw: st.DrawFn) -> Scene:
+    """Mostly what there is, and somebody who may; but also everybody else, and what there isn't."""
+    machine: Machine = draw(st.runner())
+
+    def one_of(*names: str) -> str:
+        return names[draw(st.integers(0, len(names) - 1))]
+
+    def among(there: Iterable[str], everything: Iterable[str], *, added_by: str = "") -> str:
+        missing = [each for each in everything if each not in there]
+        return one_of(*(missing if deed == added_by else sorted(there)) * 3, *everything)
+
+    deed = one_of(*DEEDS)
+    where = among(machine.world.accounts, ACCOUNTS, added_by="add_team")
+    repositories = machine.repositories(where)
+    given = {slug: repository.people for slug, repository in repositories.items() if repository.people}
+    slug = among(given if deed == "take" else repositories, REPOSITORIES, added_by="create_repository")
+    group = among(machine.groups(where), GROUPS)
+    members = machine.groups(where)[group].members if group in machine.groups(where) else set()
+    person = among(given.get(slug, {}) if deed == "take" else members, PEOPLE, added_by="add_member")
+    if deed in _OF_THE_SITE:
+        may = [each for each in PEOPLE if machine.runs_site(each)] * 8
+    else:
+        may = [each for each in PEOPLE if machine.administers(each, where)] * 3
+        may += [each for each in PEOPLE if machine.grants(each, where, slug)] * 3
+    who = one_of(*["operator"] * 3, *may, *sorted(members) * 2, *PEOPLE)
+    return Scene(deed, who, where, slug, group, person, one_of(*NAMES), one_of(*slow.LEVELS), draw(st.booleans()))
+
+
+_OF_THE_SITE = ("disable_or_enable", "let_run_the_site", "add_team", "delete_team", "rename_team")
+
+# By the name that the failing scene shows.
+DEEDS: dict[str, Callable[["Machine", Scene], None]] = {}
+
+
+def _deed(does: Callable[["Machine", Scene], None]) -> Callable[["Machine", Scene], None]:
+    DEEDS[does.__name__] = does
+    return does
+
+
+class Machine(Watch):
+    """Each deed: whether it may be done, what it is in the server, and what it is in the world.
+
+    They are not rules of their own: Hypothesis would leave out most of them in most runs.
+    """
+
+    @rule(at=_scenes())
+    def act(self, at: Scene) -> None:
+        """Let happen what the scene says."""
+        DEEDS[at.deed](self, at)
+
+    def manages(self, at: Scene) -> bool:
+        return self.administers(at.who, at.where) and at.group in self.groups(at.where)
+
+    def grants_to_group(self, at: Scene) -> bool:
+        return self.grants(at.who, at.where, at.slug) and at.group in self.groups(at.where)
+
+    def group(self, at: Scene) -> slow.Group:
+        return self.groups(at.where)[at.group]
+
+    def repository(self, at: Scene) -> slow.Repository:
+        return self.repositories(at.where)[at.slug]
+
+    # -- repositories ------------------------------------------------------------------------------
+
+    @_deed
+    def change_visibility(self, at: Scene) -> None:
+        there = self.repositories(at.where)
+        public = at.slug in there and not there[at.slug].public
+        self.step(
+            at.who,
+            self.administers(at.who, at.where) and at.slug in there,
+            lambda work: repositories.change(work, at.where, at.slug, is_private=not public),
+            lambda: setattr(there[at.slug], "public", public),
+            where=at.where,
+        )
+
+    @_deed
+    def create_repository(self, at: Scene) -> None:
+        there = self.repositories(at.where)
+        self.step(
+            at.who,
+            self.administers(at.who, at.where) and at.slug not in there,
+            lambda work: repositories.add(work, at.where, at.slug, is_private=not at.yes),
+            lambda: there.update({at.slug: slow.Repository(public=at.yes)}),
+            where=at.where,
+        )
+
+    @_deed
+    def delete_repository(self, at: Scene) -> None:
+        there = self.repositories(at.where)
+        self.step(
+            at.who,
+            self.administers(at.who, at.where) and at.slug in there,
+            lambda work: repositories.delete(work, at.where, at.slug),
+            lambda: there.pop(at.slug),
+            where=at.where,
+        )
+
+    # -- groups ------------------------------------------------------------------------------------
+
+    @_deed
+    def create_group(self, at: Scene) -> None:
+        slug, there = NAMES[at.name], self.groups(at.where)
+        self.step(
+            at.who,
+            self.administers(at.who, at.where) and slug not in there,
+            lambda work: groups.create(work, at.where, name=at.name, permission=named(at.level, none=True)),
+            lambda: there.update({slug: slow.Group(at.level)}),
+            where=at.where,
+        )
+
+    @_deed
+    def rename_group(self, at: Scene) -> None:
+        slug, there = NAMES[at.name], self.groups(at.where)
+
+        def rename() -> None:
+            for each in (there, *(repository.groups for repository in self.repositories(at.where).values())):
+                if at.group in each:
+                    each[slug] = each.pop(at.group)
+
+        self.step(
+            at.who,
+            self.manages(at) and (slug == at.group or slug not in there),
+            lambda work: groups.change(work, at.where, at.group, name=at.name),
+            rename,
+            where=at.where,
+        )
+
+    @_deed
+    def set_permission(self, at: Scene) -> None:
+        self.step(
+            at.who,
+            self.manages(at),
+            lambda work: groups.change(work, at.where, at.group, permission=named(at.level, none=True)),
+            lambda: setattr(self.group(at), "permission", at.level),
+            where=at.where,
+        )
+
+    @_deed
+    def set_account_privilege(self, at: Scene) -> None:
+        administers = at.level in ("write", "admin")
+        privilege = AccountPrivilege.ADMIN if administers else AccountPrivilege.COLLABORATOR if at.yes else None
+        self.step(
+            at.who,
+            self.manages(at) and (administers or self.may_end(at.where, at.group)),
+            lambda work: groups.set_account_privilege(work, at.where, at.group, privilege),
+            lambda: setattr(self.group(at), "administers", administers),
+            where=at.where,
+        )
+
+    @_deed
+    def delete_group(self, at: Scene) -> None:
+        self.end(
+            at.who,
+            self.manages(at),
+            lambda work: groups.delete(work, at.where, at.group),
+            where=at.where,
+            group=at.group,
+        )
+
+    @_deed
+    def add_member(self, at: Scene) -> None:
+        self.step(
+            at.who,
+            self.manages(at) and at.person not in self.group(at).members,
+            lambda work: groups.add_member(work, at.where, at.group, self.spelled(at.person)),
+            lambda: self.group(at).members.add(at.person),
+            where=at.where,
+        )
+
+    @_deed
+    def remove_member(self, at: Scene) -> None:
+        who = at.person if at.yes else at.who
+        self.end(
+            who,
+            self.administers(who, at.where) or who == at.person,
+            lambda work: groups.remove_member(work, at.where, at.group, self.spelled(at.person)),
+            where=at.where,
+            group=at.group,
+            member=at.person,
+        )
+
+    # -- what groups have there --------------------------------------------------------------------
+
+    @_deed
+    def grant(self, at: Scene) -> None:
+        owner = at.where if at.level != "none" else TEAMS[len(at.slug) % len(TEAMS)]
+        level = "read" if at.level == "none" else at.level
+        self.step(
+            at.who,
+            self.grants_to_group(at) and owner == at.where,
+            lambda work: privileges.grant(work, at.where, at.slug, owner, at.group, named(level), Wanted()),
+            lambda: self.repository(at).groups.update({at.group: level}),
+            where=at.where,
+        )
+
+    @_deed
+    def revoke(self, at: Scene) -> None:
+        self.step(
+            at.who,
+            self.grants_to_group(at) and slow.has(self.world, at.where, at.group, at.slug) != "none",
+            lambda work: privileges.revoke(work, at.where, at.slug, at.where, at.group),
+            lambda: self.repository(at).groups.update({at.group: "none"}),
+            where=at.where,
+        )
+
+    @_deed
+    def revoke_everywhere(self, at: Scene) -> None:
+        def revoke() -> None:
+            for slug, repository in self.repositories(at.where).items():
+                if slow.has(self.world, at.where, at.group, slug) != "none":
+                    repository.groups[at.group] = "none"
+
+        self.step(
+            at.who,
+            self.manages(at),
+            lambda work: privileges.revoke_everywhere(work, at.where, at.where, at.group),
+            revoke,
+            where=at.where,
+        )
+
+    @_deed
+    def set_for_group(self, at: Scene) -> None:
+        self.step(
+            at.who,
+            self.grants_to_group(at),
+            lambda work: privileges.set_for_group(work, at.where, at.slug, at.group, named(at.level, none=True)),
+            lambda: self.repository(at).groups.update({at.group: at.level}),
+            where=at.where,
+        )
+
+    @_deed
+    def unset_for_group(self, at: Scene) -> None:
+        self.step(
+            at.who,
+            self.grants_to_group(at),
+            lambda work: privileges.unset_for_group(work, at.where, at.slug, at.group),
+            lambda: self.repository(at).groups.pop(at.group, None),
+            where=at.where,
+        )
+
+    # -- what people have there --------------------------------------------------------------------
+
+    @_deed
+    def give(self, at: Scene) -> None:
+        self.step(
+            at.who,
+            self.grants(at.who, at.where, at.slug) and at.level != "none",
+            lambda work: privileges.give(work, at.where, at.slug, self.spelled(at.person), named(at.level, none=True)),
+            lambda: self.repository(at).people.update({at.person: at.level}),
+            where=at.where,
+        )
+
+    @_deed
+    def take(self, at: Scene) -> None:
+        self.step(
+            at.who,
+            self.grants(at.who, at.where, at.slug) and at.person in self.repository(at).people,
+            lambda work: privileges.take(work, at.where, at.slug, self.spelled(at.person)),
+            lambda: self.repository(at).people.pop(at.person),
+            where=at.where,
+        )
+
+    @_deed
+    def take_from_everybody(self, at: Scene) -> None:
+        there = self.repositories(at.where)
+        slugs = list(there) if at.yes else [at.slug]
+        self.step(
+            at.who,
+            self.administers(at.who, at.where) if at.yes else self.grants(at.who, at.where, at.slug),
+            lambda work: privileges.take(work, at.where, None if at.yes else at.slug),
+            lambda: [there[slug].people.clear() for slug in slugs],
+            where=at.where,
+        )
+
+    # -- what only those may do who run the site ---------------------------------------------------
+
+    @_deed
+    def disable_or_enable(self, at: Scene) -> None:
+        self.step(
+            at.who,
+            self.runs_site(at.who),
+            lambda work: accounts.set_active(work, self.spelled(at.person), at.yes),
+            lambda: setattr(self.world.people[at.person], "active", at.yes),
+            may_orphan=True,
+        )
+
+    @_deed
+    def let_run_the_site(self, at: Scene) -> None:
+        self.step(
+            at.who,
+            self.runs_site(at.who),
+            lambda work: accounts.change_user(work, self.spelled(at.person), site_admin=at.yes),
+            lambda: setattr(self.world.people[at.person], "runs_site", at.yes),
+        )
+
+    @_deed
+    def add_team(self, at: Scene) -> None:
+        first = [at.person] if at.yes else []
+        self.step(
+            at.who,
+            self.runs_site(at.who) and at.where not in self.world.accounts,
+            lambda work: accounts.add_team(work, at.where, administrator=at.person if at.yes else None),
+            lambda: self.world.accounts.update({at.where: slow.Account(groups=first_groups(administrators=first))}),
+        )
+
+    @_deed
+    def delete_team(self, at: Scene) -> None:
+        self.step(
+            at.who,
+            self.runs_site(at.who) and at.where in self.teams(),
+            lambda work: accounts.delete_team(work, at.where),
+            lambda: self.world.accounts.pop(at.where),
+        )
+
+    @_deed
+    def rename_team(self, at: Scene) -> None:
+        free = [each for each in TEAMS if each not in self.teams()]
+        name = free[0] if free and at.level != "none" else at.person
+        self.step(
+            at.who,
+            self.runs_site(at.who) and at.where in self.teams() and name in free,
+            lambda work: accounts.change_team(work, at.where, username=name),
+            lambda: self.world.accounts.update({name: self.world.accounts.pop(at.where)}),
+        )

@@ -1,0 +1,357 @@
+"""Who may do what: the rules as tables, and the server beside a slow evaluator, step by step, whatever is done.
+
+`ONEBUCKET_STEPS` says how many steps of the machine are taken, all in all; security.md wants 50,000 in CI.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+import cast
+import watch
+from machine import DEEDS, Machine, Scene
+from onebucket.actions import access, asking, groups, privileges, repositories
+from onebucket.actions.asking import Question, Verdict
+from onebucket.actions.work import Work
+from onebucket.domain import consequences, policy
+from onebucket.domain import privileges as domain
+from onebucket.domain.accounts import Actor
+from onebucket.domain.policy import To
+from onebucket.domain.privileges import Case, InGroup, Level, Reason, Through
+from onebucket.domain.refusals import AlreadyMember
+from onebucket.store.cases import Cases
+from onebucket.store.database import Transaction
+from watch import Stage, Tally
+
+NONE, READ, WRITE, ADMIN = Level
+
+# -- the rule of defaults and overrides (spec 1.14) ------------------------------------------------
+
+# What a group has by its permission, where nothing was set for it, and where none, read, write or admin was set.
+OF_GROUP = {
+    None: (NONE, NONE, READ, WRITE, ADMIN),
+    NONE: (NONE, NONE, READ, WRITE, ADMIN),
+    READ: (READ, NONE, READ, WRITE, ADMIN),
+    WRITE: (WRITE, NONE, READ, WRITE, ADMIN),
+    ADMIN: (ADMIN, NONE, READ, WRITE, ADMIN),
+}
+
+
+@pytest.mark.parametrize("permission", OF_GROUP)
+def test_what_was_set_there_wins_also_none_and_otherwise_the_permission_holds(permission: Level | None) -> None:
+    found = tuple(domain.of_group(set_there=level, permission=permission) for level in (None, *Level))
+
+    assert found == OF_GROUP[permission]
+
+
+# -- every way, the one that decides first (spec 1.13) ---------------------------------------------
+
+
+def direct(level: Level) -> Reason:
+    return Reason(level, Through.DIRECT)
+
+
+def group(
+    slug: str, permission: Level | None = None, set_there: Level | None = None, *, administers: bool = False
+) -> InGroup:
+    return InGroup(f"acme/{slug}", permission, set_there, administers)
+
+
+WHY: dict[str, tuple[Case, list[str]]] = {
+    "a stranger": (Case(), []),
+    "the owner": (Case(is_owner=True), ["admin owner"]),
+    "who runs the site": (Case(runs_site=True), ["admin account"]),
+    "a group that administers": (Case(groups=(group("a", administers=True),)), ["admin account acme/a"]),
+    "given directly": (Case(direct=direct(WRITE)), ["write direct"]),
+    "a group by default": (Case(groups=(group("a", READ),)), ["read group acme/a"]),
+    "a group by what was set": (Case(groups=(group("a", READ, ADMIN),)), ["admin group acme/a"]),
+    "a group lowered there": (Case(groups=(group("a", ADMIN, READ),)), ["read group acme/a"]),
+    "a group with none there": (Case(groups=(group("a", ADMIN, NONE),)), []),
+    "a group with nothing": (Case(groups=(group("a"),)), []),
+    "a group that administers, with none there": (
+        Case(groups=(group("a", WRITE, NONE, administers=True),)), ["admin account acme/a"]
+    ),
+    "a group that administers and has something there": (
+        Case(groups=(group("a", WRITE, administers=True),)), ["admin account acme/a", "write group acme/a"]
+    ),
+    "anybody, where it is public": (Case(is_public=True), ["read public"]),
+    "the strongest decides": (
+        Case(direct=direct(READ), groups=(group("a", WRITE), group("b", ADMIN)), is_public=True),
+        ["admin group acme/b", "write group acme/a", "read direct", "read public"],
+    ),
+    "none of one group takes nothing from another": (
+        Case(groups=(group("a", ADMIN, NONE), group("b", READ))), ["read group acme/b"]
+    ),
+    "all ways to the same level": (
+        Case(
+            runs_site=True,
+            is_owner=True,
+            direct=direct(ADMIN),
+            groups=(group("b", ADMIN, administers=True), group("a", ADMIN, administers=True)),
+        ),
+        ["admin owner", "admin account", "admin account acme/a", "admin account acme/b", "admin direct",
+         "admin group acme/a", "admin group acme/b"],
+    ),
+    "all ways to read": (
+        Case(direct=direct(READ), groups=(group("b", READ), group("a", NONE, READ)), is_public=True),
+        ["read direct", "read group acme/a", "read group acme/b", "read public"],
+    ),
+    "a disabled person, whatever he is": (
+        Case(
+            is_active=False,
+            runs_site=True,
+            is_owner=True,
+            direct=direct(ADMIN),
+            groups=(group("a", ADMIN, administers=True),),
+            is_public=True,
+        ),
+        [],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("who", WHY)
+def test_every_way_is_named_and_the_one_that_decides_comes_first(who: str) -> None:
+    case, expected = WHY[who]
+
+    ways = domain.why(case)
+
+    assert [" ".join(filter(None, (way.level.word, way.through.value, way.group))) for way in ways] == expected
+    assert domain.strongest(ways) is (ways[0].level if ways else NONE)
+
+
+EARLY, LATE = (datetime(2026, 3, day, tzinfo=UTC) for day in (4, 5))
+# When a person joined, when the group's level there was set, and since when and through whom the group is a way.
+SINCE = {
+    "set before he joined": ((LATE, "bob"), (EARLY, "alice"), (LATE, "bob")),
+    "set after he joined": ((EARLY, "bob"), (LATE, "alice"), (LATE, "alice")),
+    "set as he joined": ((EARLY, "bob"), (EARLY, "alice"), (EARLY, "bob")),
+    "never set": ((EARLY, "bob"), (None, None), (EARLY, "bob")),
+    "set by the operator": ((EARLY, "bob"), (LATE, None), (LATE, None)),
+}
+
+
+@pytest.mark.parametrize("when", SINCE)
+def test_a_group_is_a_way_since_the_later_of_two_deeds_and_administers_since_he_joined(when: str) -> None:
+    joined, settled, expected = SINCE[when]
+
+    ways = domain.why(Case(groups=(InGroup("acme/a", READ, WRITE, administers=True, joined=joined, settled=settled),)))
+
+    assert [(way.through, (way.since, way.granted_by)) for way in ways] == [
+        (Through.ACCOUNT, joined),
+        (Through.GROUP, expected),
+    ]
+
+
+def test_ways_name_when_and_by_whom_they_were_opened(cast_template: Path, tmp_path: Path) -> None:
+    db = cast.copy(cast_template, tmp_path)
+    with db.writing() as tx:
+        work = cast.operator(tx)
+        repositories.add(work, "acme", "engine")
+        alice = Work(Actor(access.person(work, "alice"), "password"), tx, work.at + timedelta(days=1), "", work.new_id)
+        privileges.set_for_group(alice, "acme", "engine", "administrators", READ)
+        set_at = alice.at
+        privileges.give(alice, "acme", "engine", "bob", ADMIN)
+
+        hers, his = (asking.ask(work, Question(name, "acme", "engine")).ways for name in ("alice", "bob"))
+    db.close()
+
+    assert [(way.through, way.granted_by, way.since and way.since > work.at) for way in (*hers, *his)] == [
+        (Through.ACCOUNT, None, False),
+        (Through.GROUP, None, False),
+        (Through.GROUP, "alice", True),
+        (Through.DIRECT, "alice", True),
+        (Through.GROUP, None, False),
+    ]
+    assert hers[2].since is not None and hers[2].since < set_at
+
+
+# -- many questions at once ------------------------------------------------------------------------
+
+
+def test_a_thousand_questions_take_as_many_queries_as_one(stage: Stage) -> None:
+    asked = [Question(person, "acme", slug) for slug in ("rocket", "engine") for person in watch.PEOPLE]
+    machine = Machine(stage, Tally())
+    asker = machine.work("alice")
+
+    one = _queries(stage.tx, lambda: asking.ask_many(asker, asked[:1]))
+    thousand = _queries(stage.tx, lambda: asking.ask_many(asker, (asked * 72)[:1000]))
+    machine.undo()
+
+    assert thousand == one <= 8
+
+
+def _queries(tx: Transaction, ask: Callable[[], Any]) -> int:
+    told: list[str] = []
+    tx.connection.set_trace_callback(told.append)
+    ask()
+    tx.connection.set_trace_callback(None)
+    return len(told)
+
+
+def test_a_question_that_is_refused_does_not_hurt_the_others(stage: Stage) -> None:
+    machine = Machine(stage, Tally())
+    asked = [("bob", "acme", "rocket"), ("nobody", "acme", "rocket"), ("bob", "nowhere", "rocket"),
+             ("acme", "acme", "rocket"), ("bob", "globex", "rocket"), ("bob", "acme", "none"),
+             ("alice", "acme", "engine"), ("alice", "globex", "rocket"), ("x@example.com", "acme", "rocket"),
+             ("bob", "acme", "rocket")]  # fmt: skip
+
+    answers = asking.ask_many(machine.work("alice"), [Question(*each) for each in asked])
+    machine.undo()
+
+    assert [
+        f"{answer.person.username}: {answer.level.word}" if isinstance(answer, Verdict) else answer.sentence
+        for answer in answers
+    ] == [
+        "bob: write",
+        "there is no user 'nobody'",
+        "there is no account 'nowhere'",
+        "acme is a team, not a person",
+        "you may not ask what this person may do on the repository",
+        "acme has no repository 'none'",
+        "alice: admin",
+        "alice: write",
+        "No user with validated email address",
+        "bob: write",
+    ]
+
+
+# -- beside the slow evaluator, step by step -------------------------------------------------------
+
+STEPS = int(os.environ.get("ONEBUCKET_STEPS", "50000"))
+PARTS = 8
+STEPS_EACH = 50
+
+
+@pytest.fixture(scope="module")
+def stage(empty_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """The cast on stage, in a transaction that every machine returns to its beginning: nothing waits for a disk."""
+    db = cast.copy(empty_template, tmp_path_factory.mktemp("stage"))
+    with db.writing() as tx:
+        yield watch.set_up(db, tx)
+    db.close()
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_the_server_and_the_slow_evaluator_say_the_same_whatever_is_done(stage: Stage, part: int) -> None:
+    wanted = ceil(STEPS / PARTS)
+    tally = Tally()
+
+    while tally.steps < wanted:
+        run_state_machine_as_test(
+            lambda: Machine(stage, tally),
+            settings=settings(
+                max_examples=ceil((wanted - tally.steps) / STEPS_EACH),
+                stateful_step_count=STEPS_EACH,
+                derandomize=False,
+                deadline=None,
+                print_blob=True,
+                # Half of the time goes into comparing, which is what it is for.
+                suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+            ),
+        )
+
+    print(f"part {part}: {tally}")
+    assert tally.steps >= wanted
+    assert tally.compared > 5 * tally.steps
+    if wanted >= 5000:
+        assert set(tally.done) == set(tally.refused) == set(DEEDS)
+
+
+# -- the comparison notices ------------------------------------------------------------------------
+
+_SCENE = Scene("", "operator", "acme", "rocket", "developers", "mallory", "Ops", "none", False)
+
+Break = Callable[[pytest.MonkeyPatch], None]
+
+
+def _of_group_without_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*, set_there: Level | None, permission: Level | None) -> Level:
+        return set_there or permission or NONE
+
+    monkeypatch.setattr(domain, "of_group", broken)
+
+
+def _disabled_people_keep_what_they_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (asking, access):
+        monkeypatch.setattr(module, "why", lambda case: domain.why(case._replace(is_active=True)))
+
+
+def _whoever_writes_may_grant(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(policy.RULES, To.GRANT_PRIVILEGE, lambda standing: standing.level >= WRITE)
+
+
+def _the_last_administrator_may_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consequences, "keep_administrator", lambda **_: None)
+
+
+def _what_would_be_lost_is_not_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
+    of = Cases.of
+    monkeypatch.setattr(Cases, "of", lambda cases, person, repository, *, without=None: of(cases, person, repository))
+
+
+def _what_is_refused_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(work: Work, account_name: str, slug: str, name: str) -> None:
+        groups.change(work, account_name, slug, permission=NONE)
+        raise AlreadyMember
+
+    monkeypatch.setattr(groups, "add_member", broken)
+
+
+def _nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Work, "tell", lambda *_, **__: None)
+
+
+# What is broken, and in which scene that shows.
+BROKEN: dict[str, tuple[Break, Scene]] = {
+    "none set there is taken for nothing set": (_of_group_without_none, replace(_SCENE, deed="revoke")),
+    "disabled people keep what they have": (
+        _disabled_people_keep_what_they_have,
+        replace(_SCENE, deed="disable_or_enable", person="bob"),
+    ),
+    "whoever writes may grant": (
+        _whoever_writes_may_grant,
+        replace(_SCENE, deed="give", who="alice", where="globex", level="read"),
+    ),
+    "the last administrator may go": (
+        _the_last_administrator_may_go,
+        replace(_SCENE, deed="remove_member", group="administrators", person="alice"),
+    ),
+    "what would be lost is not foretold": (
+        _what_would_be_lost_is_not_foretold,
+        replace(_SCENE, deed="remove_member", person="bob"),
+    ),
+    "what is refused is begun": (_what_is_refused_is_begun, replace(_SCENE, deed="add_member", person="bob")),
+    "nothing is told": (_nothing_is_told, replace(_SCENE, deed="set_permission")),
+}
+
+
+def _play(stage: Stage, scene: Scene) -> Tally:
+    machine = Machine(stage, Tally())
+    try:
+        DEEDS[scene.deed](machine, scene)
+    finally:
+        machine.undo()
+    return machine.tally
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_a_scene_in_which_nothing_is_broken_passes(stage: Stage, what: str) -> None:
+    assert _play(stage, BROKEN[what][1]).steps == 1
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_it_is_noticed_when(stage: Stage, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    break_it, scene = BROKEN[what]
+    break_it(monkeypatch)
+
+    with pytest.raises(AssertionError):
+        _play(stage, scene)

@@ -1,0 +1,432 @@
+"""Watching the server at every step: the cast on stage, twice, and every way in which both must be the same.
+
+A step goes through the real actions into a real database, on behalf of somebody who signs in, and is mirrored in a
+world of dicts and sets. Of each it is known beforehand, from that world, whether it will be done or refused.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count, product
+from typing import Any
+
+from hypothesis.stateful import RuleBasedStateMachine
+
+import slow
+from onebucket.actions import accounts, asking, groups, privileges, repositories
+from onebucket.actions.asking import Question, Verdict
+from onebucket.actions.privileges import Listing, Wanted
+from onebucket.actions.work import Work
+from onebucket.domain.accounts import OPERATOR
+from onebucket.domain.groups import AccountPrivilege
+from onebucket.domain.privileges import Level
+from onebucket.domain.refusals import Refusal
+from onebucket.http.authn import Authentication, Proof
+from onebucket.store.database import Database, Transaction
+from slow import World
+
+PEOPLE = ("alice", "bob", "dora", "gina", "mallory", "Pia", "root")
+TEAMS = ("acme", "globex", "nova")
+ACCOUNTS = (*TEAMS, "Pia")
+# What a group may be called, and the slug that follows; two names have one slug.
+NAMES = {
+    "Administrators": "administrators",
+    "Developers": "developers",
+    "Designers": "designers",
+    "DESIGNERS!": "designers",
+    "Night  Crew": "night-crew",
+}
+GROUPS = tuple(sorted(set(NAMES.values())))
+REPOSITORIES = ("Rocket", "engine", "rocket")
+
+_START = datetime(2026, 3, 4, 9, 15, tzinfo=UTC)
+_FILTERS = [Wanted(Level[least], private) for least, private in product(("READ", "WRITE", "ADMIN"), (False, True))]
+
+Deed = Callable[[Work], Any]
+# Why each person may do what on each repository of an account.
+Ways = dict[tuple[str, str], list[slow.Way]]
+
+
+@dataclass
+class Tally:
+    """How many steps there were, how many answers were compared, and how often each kind was done and refused."""
+
+    steps: int = 0
+    compared: int = 0
+    done: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+
+
+# -- where it begins -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A database with the cast on stage, in a transaction that is never committed; and the same as a world."""
+
+    tx: Transaction
+    world: World
+    authentication: Authentication
+    proofs: Mapping[str, Proof]
+    spellings: Mapping[str, Sequence[str]]
+    new_id: Callable[[], str]
+
+
+def set_up(database: Database, tx: Transaction) -> Stage:
+    """Put the cast on stage: alice administers acme, gina globex, Pia her own account, and root runs the site."""
+    serial = count(1)
+
+    def new_id() -> str:
+        return f"00000000-0000-4000-8000-{next(serial):012x}"
+
+    work = Work(OPERATOR, tx, _START, "test", new_id)
+    proofs, spellings = {}, {}
+    for each in PEOPLE:
+        added = accounts.add_user(work, each, email=f"{each}@example.com", site_admin=each == "root")
+        token = accounts.add_token(work, each, secret_hash=f"of {each}", scopes=frozenset())
+        proofs[each] = Proof(added.id, each, token.id, None, bearer=False)
+        spellings[each] = (each, each.upper(), f"{{{added.id}}}", added.id, added.aaid or "", f"{each}@Example.COM")
+    accounts.add_team(work, "acme", administrator="alice")
+    accounts.add_team(work, "globex", administrator="gina")
+    groups.create(work, "acme", name="Designers")
+    groups.create(work, "globex", name="Night Crew")
+    groups.set_account_privilege(work, "globex", "night-crew", AccountPrivilege.ADMIN)
+    groups.create(work, "Pia", name="Developers", permission=Level.READ)
+    for where, group, member in (
+        ("acme", "developers", "bob"),
+        ("acme", "developers", "dora"),
+        ("acme", "designers", "dora"),
+        ("globex", "developers", "alice"),
+        ("globex", "night-crew", "gina"),
+        ("Pia", "developers", "bob"),
+    ):
+        groups.add_member(work, where, group, member)
+    for where in ("acme", "globex", "Pia"):
+        repositories.add(work, where, "rocket")
+    repositories.add(work, "acme", "engine", is_private=False)
+    privileges.grant(work, "acme", "rocket", "acme", "designers", Level.ADMIN, Wanted())
+    privileges.give(work, "acme", "rocket", "bob", Level.READ)
+    privileges.give(work, "globex", "rocket", "dora", Level.ADMIN)
+    privileges.give(work, "Pia", "rocket", "mallory", Level.WRITE)
+    return Stage(tx, _world(), Authentication(database, lambda: 0.0), proofs, spellings, new_id)
+
+
+def _world() -> World:
+    return World(
+        people={each: slow.Person(runs_site=each == "root") for each in PEOPLE},
+        accounts={
+            "acme": slow.Account(
+                groups=first_groups(["alice"], ["bob", "dora"]) | {"designers": slow.Group(members={"dora"})},
+                repositories={
+                    "rocket": slow.Repository(groups={"designers": "admin"}, people={"bob": "read"}),
+                    "engine": slow.Repository(public=True),
+                },
+            ),
+            "globex": slow.Account(
+                groups=first_groups(["gina"], ["alice"])
+                | {"night-crew": slow.Group(administers=True, members={"gina"})},
+                repositories={"rocket": slow.Repository(people={"dora": "admin"})},
+            ),
+            "Pia": slow.Account(
+                owner="Pia",
+                groups={"developers": slow.Group("read", members={"bob"})},
+                repositories={"rocket": slow.Repository(people={"mallory": "write"})},
+            ),
+        },
+    )
+
+
+def first_groups(administrators: Iterable[str] = (), developers: Iterable[str] = ()) -> dict[str, slow.Group]:
+    """What every team begins with (1.12)."""
+    return {
+        "administrators": slow.Group("admin", administers=True, members=set(administrators)),
+        "developers": slow.Group("write", members=set(developers)),
+    }
+
+
+def _nothing() -> None:
+    """What a step changes in the world when there is nothing to change."""
+
+
+# -- the machine -----------------------------------------------------------------------------------
+
+
+class Watch(RuleBasedStateMachine):
+    """What there is to do at each step, whatever the step is; `tally` counts over all machines that have the same."""
+
+    def __init__(self, stage: Stage, tally: Tally) -> None:
+        super().__init__()
+        self.stage = stage
+        self.tally = tally
+        self.tx = stage.tx
+        self.tx.connection.execute("SAVEPOINT machine")
+        self.world = deepcopy(stage.world)
+        self.at = _START + timedelta(days=1)
+        self.turn = 0
+        self.ways = {where: self.compared(where) for where in self.world.accounts}
+
+    def teardown(self) -> None:
+        """Compare everything once more, also what no step has touched."""
+        try:
+            assert {where: self.compared(where) for where in self.world.accounts} == self.ways
+        finally:
+            self.undo()
+
+    def undo(self) -> None:
+        """Let nothing have happened."""
+        self.tx.connection.execute("ROLLBACK TO machine")
+        self.tx.connection.execute("RELEASE machine")
+
+    def work(self, actor: str = "operator") -> Work:
+        """The work of somebody who signs in now. Raises Unauthenticated for a disabled person."""
+        self.at += timedelta(seconds=1)
+        if actor == "operator":
+            return Work(OPERATOR, self.tx, self.at, "test", self.stage.new_id)
+        signed_in = self.stage.authentication.actor(self.tx, self.stage.proofs[actor], self.at)
+        return Work(signed_in, self.tx, self.at, "test", self.stage.new_id)
+
+    def step(
+        self,
+        actor: str,
+        may: bool,
+        deed: Deed,
+        then: Callable[[], Any] = _nothing,
+        *,
+        where: str | None = None,
+        may_orphan: bool = False,
+    ) -> bool:
+        """Let somebody do something that will be done or refused as `may` says, then look around; whether it was done.
+
+        `then` does it in the world. `where` is the account that it is about, None for possibly all; only what
+        `may_orphan` leaves a team without an administrator.
+        """
+        may = may and self.is_here(actor)
+        administered, revisions = self.administered(), self.revisions()
+        rows = self.tx.connection.total_changes
+
+        try:
+            with self.tx.savepoint():
+                deed(self.work(actor))
+            done = True
+        except Refusal as refusal:
+            done = False
+            assert not may, f"{actor} may, and was refused: {refusal.sentence}"
+            assert self.tx.connection.total_changes == rows, f"refused, and yet changed: {refusal.sentence}"
+        assert done == may, f"{actor} may not, and did"
+
+        kind = deed.__qualname__.split(".")[1]
+        self.tally.steps += 1
+        (self.tally.done if done else self.tally.refused)[kind] += 1
+        if done:
+            then()
+            self.compare(actor, where, revisions)
+            assert may_orphan or administered & self.teams() <= self.administered()
+        self.look_around()
+        return done
+
+    def revisions(self) -> dict[str, int]:
+        """Every account's revision."""
+        return dict(self.tx.connection.execute("SELECT username, revision FROM accounts"))
+
+    def compare(self, actor: str, where: str | None, revisions: Mapping[str, int]) -> None:
+        """Compare what was touched with the world; whatever became different, somebody might do, and is noticed."""
+        accounts, before = self.world.accounts, self.ways
+        touched = {where} if where in accounts else set(accounts)
+        self.ways = {each: self.compared(each) if each in touched else before[each] for each in accounts}
+        now = self.revisions()
+
+        for each in touched:
+            had = before.get(each, {})
+            for (person, repository), ways in self.ways[each].items():
+                if ways == had.get((person, repository), ways):
+                    continue
+                # Whoever remembers answers forgets this one (asking.Verdict).
+                assert any(now[name] != revisions[name] for name in (each, person))
+            for (person, repository), ways in self.ways[each].items() if actor != "operator" else ():
+                was, has = level(had.get((person, repository), [])), level(ways)
+                # On a repository that is new, what he has on it now.
+                his = level(had.get((actor, repository), self.ways[each][actor, repository]))
+                assert was == has or (slow.at_least(his, was) and slow.at_least(his, has)), (
+                    f"{actor}, who had {his} on {each}/{repository}, changed what {person} has from {was} to {has}"
+                )
+
+    def compared(self, where: str) -> Ways:
+        """Why everybody may do what on every repository of an account: the same as in the world."""
+        found = self.world.accounts[where]
+        pairs = [(person, repository) for repository in sorted(found.repositories) for person in PEOPLE]
+        answers = asking.ask_many(self.work(), [Question(person, where, repository) for person, repository in pairs])
+        ways = {
+            (person, repository): self.same(answer, person, where, repository)
+            for (person, repository), answer in zip(pairs, answers, strict=True)
+        }
+
+        self.same_listing(privileges.of_account(self.work(), where, Wanted()), where)
+        given = privileges.direct(self.work(), where)
+        assert {(each.repository.slug, each.person.username): each.level.word for each in given} == {
+            (slug, person): level
+            for slug, repository in found.repositories.items()
+            for person, level in repository.people.items()
+        }
+        _, kept = groups.account_privileges(self.work(), where)
+        assert {slug for slug, privilege in kept.items() if privilege is AccountPrivilege.ADMIN} == {
+            slug for slug, group in found.groups.items() if group.administers
+        }
+        return ways
+
+    def same(self, answer: Verdict | Refusal, person: str, where: str, repository: str) -> list[slow.Way]:
+        """An answer to a question is what the world says."""
+        assert isinstance(answer, Verdict), f"{person} on {where}/{repository}: {answer.sentence}"
+        ways = [(way.level.word, way.through.value, way.group) for way in answer.ways]
+        assert ways == slow.ways(self.world, person, where, repository), f"{person} on {where}/{repository}"
+        assert answer.level.word == slow.level(self.world, person, where, repository)
+        assert (answer.person.username, answer.owner.username, answer.repository.slug) == (person, where, repository)
+        self.tally.compared += 1
+        return ways
+
+    def same_listing(
+        self, found: Listing, where: str, *, repository: str | None = None, group: str | None = None
+    ) -> None:
+        """A list of what groups have, of a whole account or a part of it, is what the world says."""
+        entries = list(found)
+        assert [(each.repository.slug, each.roster.group.slug, each.level.word) for each in entries] == slow.listing(
+            self.world, where, repository=repository, group=group, least=found.least.word, private=found.private
+        )
+        for each in entries:
+            members = self.world.accounts[where].groups[each.roster.group.slug].members
+            assert {member.username for member in each.roster.members or ()} == members
+        self.tally.compared += 1
+
+    # -- looking around ----------------------------------------------------------------------------
+
+    def look_around(self) -> None:
+        """Compare a little of everything, something else at each step."""
+        self.turn += 1
+        where = self.next(sorted(self.world.accounts))
+        self.ask_one(where)
+        self.ask_several_as(self.next(PEOPLE), where)
+        self.list_one(where)
+        assert {team.username for team in accounts.teams_without_administrator(self.work())} == {
+            team for team in self.teams() if team not in self.administered()
+        }
+
+    def next(self, sequence: Sequence[Any], every: int = 1) -> Any:
+        """Another one of them at each turn, or every so many turns."""
+        return sequence[self.turn // every % len(sequence)]
+
+    def ask_one(self, where: str) -> None:
+        person = self.next(PEOPLE, 3)
+        for repository in sorted(self.world.accounts[where].repositories):
+            self.same(asking.ask(self.work(), Question(person, where, repository)), person, where, repository)
+
+    def ask_several_as(self, asker: str, where: str) -> None:
+        """Ask about oneself, about somebody, and about what there isn't: each is answered as if it were alone."""
+        if not self.is_here(asker):
+            return
+        other, elsewhere = self.next(PEOPLE, 2), self.next(sorted(self.world.accounts), 5)
+        repository = self.next(REPOSITORIES)
+        asked = [(asker, where, repository), (other, where, repository), (other, elsewhere, repository),
+                 (asker, elsewhere, self.next(REPOSITORIES, 2)), ("nobody", where, repository),
+                 ("acme", where, repository), (other, "nowhere", repository)]  # fmt: skip
+        questions = [Question(self.spelled(person), self.spelled(account), slug) for person, account, slug in asked]
+
+        answers = asking.ask_many(self.work(asker), questions)
+        for (person, account, slug), answer in zip(asked, answers, strict=True):
+            if self.may_ask(asker, person, account, slug):
+                self.same(answer, person, account, slug)
+            else:
+                assert isinstance(answer, Refusal), f"{asker} may not ask about {person} on {account}/{slug}"
+        assert same_answer(self.next(answers), self.alone(asker, self.next(questions)))
+
+    def alone(self, asker: str, question: Question) -> Verdict | Refusal:
+        try:
+            return asking.ask(self.work(asker), question)
+        except Refusal as refusal:
+            return refusal
+
+    def spelled(self, name: str) -> str:
+        return self.next(self.stage.spellings.get(name, (name, name.upper())))
+
+    def list_one(self, where: str) -> None:
+        """One of the four lists of 1.0, with one of the filters."""
+        found, wanted, work = self.world.accounts[where], self.next(_FILTERS), self.work()
+        repository = self.next(sorted(found.repositories), 2) if found.repositories else None
+        group = self.next(sorted(found.groups), 3) if found.groups else None
+        kind = self.turn % 4
+        if kind == 0:
+            self.same_listing(privileges.of_account(work, where, wanted), where)
+        if kind == 1 and repository:
+            self.same_listing(privileges.of_repository(work, where, repository, wanted), where, repository=repository)
+        if kind == 2 and group:
+            self.same_listing(privileges.of_group(work, where, where, group, wanted), where, group=group)
+        if kind == 3 and repository and group:
+            one = privileges.one(work, where, repository, where, group, wanted)
+            self.same_listing(one, where, repository=repository, group=group)
+
+    def end(self, who: str, may: bool, deed: Deed, *, where: str, group: str, member: str | None = None) -> None:
+        """Let a group end, or a membership in it: what is lost is what the server foretold, and what the world says."""
+        if group not in self.groups(where) or (member and member not in self.groups(where)[group].members):
+            self.step(who, False, deed)
+            return
+        after = slow.without(self.world, where, group, member)
+        _, losses = asking.impact(self.work(), where, group, member)
+        foretold = [(each.person.username, each.repository.slug, each.before.word, each.after.word) for each in losses]
+        assert foretold == slow.losses(self.world, after, where)
+        self.tally.compared += 1
+
+        before, may = self.ways[where], may and self.may_end(where, group, member)
+        if self.step(who, may, deed, lambda: setattr(self, "world", after), where=where):
+            changed = [(*key, level(before[key]), level(now)) for key, now in self.ways[where].items()]
+            assert sorted(foretold) == sorted(each for each in changed if each[2] != each[3])
+
+    # -- the world's answers -----------------------------------------------------------------------
+
+    def teams(self) -> set[str]:
+        return {each for each, account in self.world.accounts.items() if account.owner is None}
+
+    def administered(self) -> set[str]:
+        return {team for team in self.teams() if slow.administrators(self.world, team)}
+
+    def groups(self, where: str) -> dict[str, slow.Group]:
+        return self.world.accounts[where].groups if where in self.world.accounts else {}
+
+    def repositories(self, where: str) -> dict[str, slow.Repository]:
+        return self.world.accounts[where].repositories if where in self.world.accounts else {}
+
+    def is_here(self, actor: str) -> bool:
+        return actor == "operator" or self.world.people[actor].active
+
+    def runs_site(self, actor: str) -> bool:
+        return actor == "operator" or self.world.people[actor].runs_site
+
+    def administers(self, actor: str, where: str) -> bool:
+        return where in self.world.accounts and (actor == "operator" or slow.administers(self.world, actor, where))
+
+    def grants(self, actor: str, where: str, repository: str) -> bool:
+        if repository not in self.repositories(where):
+            return False
+        return self.administers(actor, where) or slow.level(self.world, actor, where, repository) == "admin"
+
+    def may_ask(self, asker: str, person: str, where: str, repository: str) -> bool:
+        if person not in PEOPLE or repository not in self.repositories(where):
+            return False
+        is_himself = asker == person and slow.level(self.world, asker, where, repository) != "none"
+        return is_himself or self.grants(asker, where, repository)
+
+    def may_end(self, where: str, group: str, member: str | None = None) -> bool:
+        """Whether somebody administers the team without it, or it has nothing to do with that (1.12)."""
+        if where not in self.teams() or not self.groups(where)[group].administers:
+            return True
+        return bool(slow.administrators(slow.without(self.world, where, group, member), where))
+
+
+def level(ways: Sequence[slow.Way]) -> str:
+    """What several ways give together, the one that decides being first."""
+    return ways[0][0] if ways else "none"
+
+
+def same_answer(one: Verdict | Refusal, other: Verdict | Refusal) -> bool:
+    if isinstance(one, Refusal) and isinstance(other, Refusal):
+        return (type(one), one.sentence) == (type(other), other.sentence)
+    return one == other
