@@ -28,7 +28,7 @@ PAIRS = 1000
 class Size:
     """How much is in an account: groups and repositories, members of each group, privileges on each repository.
 
-    Spread so that whatever is asked about, ten groups have to do with it, in an account of any size.
+    Spread so that, in an account of any size, whoever is asked about is in two groups that have something there.
     """
 
     name: str
@@ -39,8 +39,8 @@ class Size:
 
     @property
     def people(self) -> int:
-        """As many as it takes for each to be in ten groups."""
-        return max(self.members, self.groups * self.members // 10)
+        """As many as it takes for each to be in two groups."""
+        return self.groups * self.members // 2
 
 
 LIST = Size("list", groups=20, members=20, repositories=1000, privileges=20)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 import cast
 import commands
@@ -56,7 +57,8 @@ def served(cast_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 @pytest.fixture
 def command(
     cast_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> commands.Command:
+) -> Iterator[commands.Command]:
     """Runs commands in this process, in a folder that keeps a database with the cast on stage."""
     cast.copy(cast_template, tmp_path).close()
-    return commands.runner(tmp_path, monkeypatch, capsys)
+    yield commands.runner(tmp_path, monkeypatch, capsys)
+    structlog.reset_defaults()  # `serve` sets up the log before it finds that it can't

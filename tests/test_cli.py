@@ -79,6 +79,9 @@ def test_team_add_rename_list_delete(command: Command) -> None:
 
 
 def test_repo_add_list_delete(command: Command) -> None:
+    for slug in ("rocket", "website"):
+        command("repo", "delete", f"acme/{slug}", "--yes")
+    command("repo", "delete", "globex/satellite", "--yes")
     assert command("repo", "add", "acme/rocket", "--name", "Rocket") == done(
         "added the private repository acme/rocket\n"
     )

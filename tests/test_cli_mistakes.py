@@ -50,7 +50,7 @@ DATES = "is neither a date like 2026-03-04, nor a span like 90d or 12h"
         ("repo add rocket", "'rocket' is not TEAM/SLUG"),
         ("repo add acme/", "'acme/' is not TEAM/SLUG"),
         ("repo add nobody/rocket", "there is no account 'nobody'"),
-        ("repo delete acme/rocket --yes", "acme has no repository 'rocket'"),
+        ("repo delete acme/engine --yes", "acme has no repository 'engine'"),
         ("repo list nobody", "there is no account 'nobody'"),
         ("token add nobody", NOBODY),
         ("token add alice --scope all", f"there is no scope 'all'; the scopes are {SCOPES}"),

@@ -15,7 +15,7 @@ from live import Live
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::SyntaxWarning")
 
 
-# -- libsaas: everything that it offers of groups --------------------------------------------------
+# -- libsaas: everything that it offers of groups and privileges -----------------------------------
 
 
 @pytest.fixture
@@ -104,6 +104,55 @@ def test_libsaas_adds_lists_and_removes_members(crew: Any) -> None:
     assert crew.members().get() == [added[0], added[2]]
 
 
+def told(privileges: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
+    """Group privileges in short: repository, group, level."""
+    return [(each["repo"], each["group"]["slug"], each["privilege"]) for each in privileges]
+
+
+def test_libsaas_lists_group_privileges(alice: Any) -> None:
+    privileges = alice.group_privileges()
+
+    everything = [
+        ("acme/rocket", "administrators", "admin"),
+        ("acme/rocket", "designers", "write"),
+        ("acme/website", "administrators", "admin"),
+        ("acme/website", "developers", "write"),
+    ]
+    assert told(privileges.get()) == everything
+    assert told(privileges.get(filter="admin")) == everything[::2]
+    assert told(privileges.get(private=True)) == everything[:2]
+    assert told(privileges.get(filter="admin", private=True)) == everything[:1]
+
+
+def test_libsaas_grants_and_revokes_a_group_privilege(alice: Any, crew: Any) -> None:
+    def of_crew() -> list[tuple[str, str, str]]:
+        return [each for each in told(alice.group_privileges().get()) if each[1] == "night-crew"]
+
+    seen = []
+    for level in ("read", "admin", "write"):
+        assert alice.group_privileges().grant("night-crew", "rocket", level) is None
+        seen += of_crew()
+    assert alice.group_privileges().revoke("night-crew", "rocket") is None
+
+    assert seen == [("acme/rocket", "night-crew", level) for level in ("read", "admin", "write")]
+    assert of_crew() == []
+
+
+def test_libsaas_gives_and_takes_a_privilege_of_one_person(alice: Any) -> None:
+    everybodys, bobs = (alice.parent.repo("acme", "rocket").privileges(name) for name in (None, "bob"))
+
+    assert bobs.grant("write") is None
+    given = bobs.get()
+    assert [(each["repo"], each["user"]["username"], each["privilege"]) for each in given] == [
+        ("acme/rocket", "bob", "write")
+    ]
+    assert everybodys.get() == given == everybodys.get(filter="read")
+    assert everybodys.get(filter="admin") == []
+
+    assert bobs.revoke() is None
+    assert everybodys.get() == []
+
+
 def test_libsaas_hears_why_not(alice: Any, crew: Any) -> None:
     from libsaas.http import HTTPError
 
@@ -116,14 +165,20 @@ def test_libsaas_hears_why_not(alice: Any, crew: Any) -> None:
         crew.member("dora").delete()
     with pytest.raises(HTTPError) as removed:
         alice.followers()
+    with pytest.raises(HTTPError) as no_level:
+        alice.group_privileges().grant("night-crew", "rocket", "owner")
+    with pytest.raises(HTTPError) as nothing_there:
+        alice.group_privileges().revoke("night-crew", "rocket")
 
     assert code(again) == (409, b"Conflict/Duplicate")
     assert code(duplicate)[0] == 400
     assert code(absent)[0] == 404
     assert code(removed)[0] == 410
+    assert code(no_level) == (400, b"owner is not a valid privilege")
+    assert code(nothing_there)[0] == 404
 
 
-# -- pybitbucket: its root resource knows four addresses of groups; its base class posts ------------
+# -- pybitbucket: its root resource knows the addresses of groups and privileges; its base class posts ----
 
 
 @pytest.fixture
@@ -175,6 +230,43 @@ def test_pybitbucket_reads_a_group_and_its_members(library: ModuleType, served: 
     assert (group["name"], group["permission"]) == ("Developers", "write")
     assert members == group["members"]
     assert [member["username"] for member in members] == ["alice", "bob", "dora"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "words", "shown"),
+    [
+        ("groupPrivilegesForRepositoryOwner", {}, ["administrators", "designers", "administrators", "developers"]),
+        ("groupPrivilegesForRepository", {"repository_id": "rocket"}, ["administrators", "designers"]),
+        (
+            "groupPrivilegesForRepositoryPrivilegesGroup",
+            {"group_owner": "acme", "group_id": "designers"},
+            ["designers"],
+        ),
+        (
+            "groupForRepositoryAndGroup",
+            {"repository_id": "rocket", "group_owner": "acme", "group_id": "designers"},
+            ["designers"],
+        ),
+    ],
+)
+def test_pybitbucket_reads_group_privileges(
+    library: ModuleType, served: Live, entry: str, words: dict[str, str], shown: list[str]
+) -> None:
+    root = library.Bitbucket(client=client(library, served, "alice"))
+
+    found = list(getattr(root, entry)(repository_owner="acme", **words))
+
+    assert [each["group"]["slug"] for each in found] == shown
+    assert {each["repo"] for each in found} <= {"acme/rocket", "acme/website"}
+
+
+def test_pybitbucket_reads_what_groups_may_do_with_an_account(library: ModuleType, served: Live) -> None:
+    from pybitbucket.user import UserV1
+
+    acme = UserV1({"user": {"username": "acme"}}, client=client(library, served, "alice"))
+
+    # One of the relationships of its 1.0 users; unlike the root's addresses these follow `server_base_uri`.
+    assert list(acme.privileges()) == [{"acme/administrators": "admin"}]
 
 
 @pytest.mark.parametrize("how", ["json", "data"])

@@ -35,12 +35,11 @@ def head(method: str, path: str, *lines: str, version: str = "1.1") -> bytes:
 
 
 def said(served: Live, *parts: bytes, pause: float = 0.05) -> bytes:
-    """Everything that is answered to these bytes, sent with pauses, until the server closes."""
+    """Everything that is answered to these bytes, sent with pauses, until the server closes as it was asked to."""
     with socket.create_connection(("127.0.0.1", served.port), timeout=30) as connection:
         for part in parts:
             connection.sendall(part)
             time.sleep(pause)
-        connection.shutdown(socket.SHUT_WR)
         return everything(connection)
 
 

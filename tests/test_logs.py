@@ -12,6 +12,7 @@ from urllib.parse import quote
 import pytest
 
 import cast
+import commands
 import live
 from live import Live
 
@@ -77,10 +78,12 @@ def test_whatever_is_in_an_address_stays_one_line_of_the_log(telling: Live) -> N
     assert max(len(str(entry["path"])) for entry in told) <= 300
 
 
-def test_no_secret_is_ever_in_the_log(telling: Live) -> None:
-    made = telling.run("token", "add", "alice", "--scope", "account:write", "--json")
-    app_password = json.loads(made.stdout)["secret"]
-    telling.run("user", "password", "bob", "--password-stdin", given=f"{PASSWORD}\n")
+def test_no_secret_is_ever_in_the_log(
+    telling: Live, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = commands.runner(telling.folder, monkeypatch, capsys)
+    app_password = command("token", "add", "alice", "--scope", "account:write", "--json").json["secret"]
+    command("user", "password", "bob", "--password-stdin", given=f"{PASSWORD}\n")
     secrets = [cast.password("alice"), cast.token("alice"), app_password, PASSWORD, "wrong-guess-1", "figures of mine"]
 
     for login in ("alice", "bob@example.com", "nobody"):
@@ -122,19 +125,6 @@ def test_what_nobody_foresaw_is_logged_and_the_caller_told_nothing(cast_template
     assert (answer.status_code, answer.text) == (500, "Internal Error")
     assert "no such table: memberships" in str(told["exception"])
     assert cast.token("alice") not in running.log()
-
-
-def test_for_people_the_log_is_a_line_a_request(cast_template: Path, tmp_path: Path) -> None:
-    with live.with_the_cast(cast_template, tmp_path) as running:
-        running("alice", "GET", "/1.0/groups/acme")
-        running("alice", "POST", "/1.0/groups/acme", data={"name": "Night Crew"})
-
-        lines = running.log().splitlines()
-
-    assert len(lines) == 1, "what only looks is told from the level debug on"
-    assert "[info     ] request" in lines[0]
-    assert "path=/1.0/groups/acme" in lines[0]
-    assert "status=200" in lines[0]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")

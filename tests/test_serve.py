@@ -16,6 +16,7 @@ import pytest
 import cast
 import live
 import onebucket
+from commands import Command, refused
 from live import Live, basic
 from onebucket.store import database
 
@@ -30,19 +31,21 @@ def test_it_says_where_it_answers_and_where_everything_is_kept(served: Live) -> 
     assert served(None, "GET", "/docs").status_code == 200
 
 
-def test_the_base_address_can_be_another_than_the_one_it_listens_on(cast_template: Path, tmp_path: Path) -> None:
-    with live.with_the_cast(cast_template, tmp_path, base_url="https://git.example/onebucket/") as behind_a_proxy:
+def test_it_goes_by_its_base_address_and_warns_of_settings_that_are_none(cast_template: Path, tmp_path: Path) -> None:
+    given = {"base_url": "https://git.example/onebucket/", "jsonpp": "off"}
+    with live.with_the_cast(cast_template, tmp_path, **given) as behind_a_proxy:
         group = behind_a_proxy("alice", "GET", "/1.0/groups/acme/designers").json()
 
         assert group["owner"]["avatar"] == "https://git.example/onebucket/avatars/acme/32"
         assert "answers at https://git.example/onebucket  " in behind_a_proxy.output()
+        assert "warning: ONEBUCKET_JSONPP in the environment is not a setting" in behind_a_proxy.output()
 
 
 def test_a_port_in_use_is_told_in_one_sentence(served: Live, tmp_path: Path) -> None:
-    refused = live.run("serve", "--port", served.port, "--data", "other", folder=tmp_path)
+    second = live.run("serve", "--port", served.port, "--data", "other", folder=tmp_path)
 
-    assert (refused.returncode, refused.stdout) == (1, "")
-    assert refused.stderr == f"onebucket: can't listen on 127.0.0.1 port {served.port}: Address already in use\n"
+    assert (second.returncode, second.stdout) == (1, "")
+    assert second.stderr == f"onebucket: can't listen on 127.0.0.1 port {served.port}: Address already in use\n"
 
 
 @pytest.mark.parametrize(
@@ -60,18 +63,13 @@ def test_a_port_in_use_is_told_in_one_sentence(served: Live, tmp_path: Path) -> 
     ids=lambda each: " ".join(each) if isinstance(each, list) else "",
 )
 def test_what_it_can_not_do_is_told_in_one_sentence(
-    tmp_path: Path, arguments: list[str], code: int, sentence: str
+    command: Command, arguments: list[str], code: int, sentence: str
 ) -> None:
-    refused = live.run("serve", "--data", "data", *arguments, folder=tmp_path)
+    told = command("serve", *arguments)
 
-    assert (refused.returncode, refused.stdout) == (code, "")
-    assert refused.stderr.startswith(sentence)
-    assert code == 2 or refused.stderr.count("\n") == 1
-
-
-def test_a_setting_that_is_none_is_told_at_the_start(cast_template: Path, tmp_path: Path) -> None:
-    with live.with_the_cast(cast_template, tmp_path, jsonpp="off") as running:
-        assert "warning: ONEBUCKET_JSONPP in the environment is not a setting" in running.output()
+    assert (told.code, told.out) == (code, "")
+    assert told.err.startswith(sentence)
+    assert code == 2 or told.err.count("\n") == 1
 
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="this Python has no IPv6")
@@ -84,6 +82,19 @@ def test_it_answers_over_ipv6(cast_template: Path, tmp_path: Path) -> None:
     with live.with_the_cast(cast_template, tmp_path, "--host", "::1") as running:
         assert f"answers at http://[::1]:{running.port}  " in running.output()
         assert httpx.get(f"http://[::1]:{running.port}/healthz").text == "OK"
+
+
+def test_its_log_is_a_line_for_each_request_that_changes_something_or_is_refused(served: Live) -> None:
+    before = len(served.log().splitlines())
+    served("alice", "GET", "/1.0/groups/acme")
+    served("alice", "PUT", "/1.0/groups/acme/designers", data={"name": "Designers"})
+    served("bob", "DELETE", "/1.0/groups/acme/designers")
+
+    lines = served.log().splitlines()[before:]
+
+    assert len(lines) == 2
+    assert all("[info     ] request" in line and "path=/1.0/groups/acme/designers" in line for line in lines)
+    assert ["status=200" in lines[0], "status=403" in lines[1], "actor=bob" in lines[1]] == [True] * 3
 
 
 # -- TLS --------------------------------------------------------------------------------------------
@@ -101,29 +112,28 @@ def certificate(folder: Path, name: str) -> tuple[str, str]:
 
 
 @needs_openssl
-@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_it_speaks_tls(cast_template: Path, tmp_path: Path, version: ssl.TLSVersion) -> None:
+def test_it_speaks_tls(cast_template: Path, tmp_path: Path) -> None:
     crt, key = certificate(tmp_path, "own")
-    trusting = ssl.create_default_context(cafile=crt)
-    trusting.maximum_version = version
 
     with live.with_the_cast(cast_template, tmp_path, "--tls-cert", crt, "--tls-key", key, secure=True) as running:
-        answer = running("alice", "GET", "/1.0/groups/acme/designers", verify=trusting)
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            trusting = ssl.create_default_context(cafile=crt)
+            trusting.minimum_version = trusting.maximum_version = version
+            answer = running("alice", "GET", "/1.0/groups/acme/designers", verify=trusting)
+            assert answer.json()["owner"]["avatar"] == f"{running.base}/avatars/acme/32"
+
         with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
             running(None, "GET", "/healthz")
 
-    assert answer.json()["owner"]["avatar"] == f"{running.base}/avatars/acme/32"
-
 
 @needs_openssl
-def test_a_certificate_without_its_key_is_told_in_one_sentence(tmp_path: Path) -> None:
+def test_a_certificate_without_its_key_is_told_in_one_sentence(command: Command, tmp_path: Path) -> None:
     crt, _ = certificate(tmp_path, "own")
     _, other = certificate(tmp_path, "other")
 
     for wrong in (other, crt):
-        refused = live.run("serve", "--data", "d", "--tls-cert", crt, "--tls-key", wrong, folder=tmp_path)
-        assert refused.returncode == 1
-        assert refused.stderr == f"onebucket: {crt} and {wrong} must be PEM, belong together and need no passphrase\n"
+        told = command("serve", "--port", str(live.free_port()), "--tls-cert", crt, "--tls-key", wrong)
+        assert told == refused(f"{crt} and {wrong} must be PEM, belong together and need no passphrase")
 
 
 # -- watching ---------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ import pytest
 
 import live
 from live import Live, basic
+from onebucket.http.server import GRACE_SECONDS
 
 KILLS = int(os.environ.get("ONEBUCKET_KILLS", "10"))
 
@@ -38,63 +39,61 @@ def held_up(running: Live) -> Iterator[None]:
         other.execute("COMMIT")
 
 
-class Asking(threading.Thread):
-    """A request of alice's, made beside the test; `answer` is what came of it."""
-
-    def __init__(self, running: Live, method: str, path: str, **how: object) -> None:
-        super().__init__()
-        self.answer: httpx.Response | httpx.HTTPError | None = None
-        self._asked = (running, method, path, how)
-        self.start()
-
-    def run(self) -> None:
-        running, method, path, how = self._asked
-        try:
-            self.answer = running("alice", method, path, **how)
-        except httpx.HTTPError as error:
-            self.answer = error
-
-    def status(self) -> int:
-        self.join(20)
-        assert isinstance(self.answer, httpx.Response), self.answer
-        return self.answer.status_code
-
-
-def half_a_request(running: Live) -> socket.socket:
-    """A connection on which a request has begun whose body is not all there yet."""
-    connection = socket.create_connection(("127.0.0.1", running.port), timeout=20)
+def asking(running: Live, path: str, body: str, *, all_of_it: bool = True) -> socket.socket:
+    """A connection of alice's on which a POST has arrived, or its beginning."""
+    sent = body if all_of_it else body[:4]
     authorization = f"Authorization: {basic('alice')['Authorization']}"
-    heads = ["POST /1.0/groups/acme HTTP/1.1", "Host: x", "Content-Length: 9", authorization]
-    connection.sendall("\r\n".join([*heads, "", "name"]).encode())
-    time.sleep(0.1)
+    heads = [f"POST {path} HTTP/1.1", "Host: x", f"Content-Length: {len(body)}", authorization]
+    connection = socket.create_connection(("127.0.0.1", running.port), timeout=30)
+    connection.sendall("\r\n".join([*heads, "", sent]).encode())
     return connection
+
+
+def let_it_arrive(running: Live) -> None:
+    """Wait until what was sent has been taken up: whoever comes later has been answered, again and again."""
+    for _ in range(5):
+        running(None, "GET", "/healthz")
+        time.sleep(0.05)
+
+
+def status(connection: socket.socket) -> int:
+    """The status of what is answered; the connection is then closed."""
+    with connection:
+        return int(connection.recv(1 << 16)[9:12] or b"0")
 
 
 @pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
 def test_a_change_under_way_is_finished_first(cast_template: Path, tmp_path: Path, told: signal.Signals) -> None:
     with live.with_the_cast(cast_template, tmp_path) as running:
         with held_up(running):
-            changes = [Asking(running, "POST", "/1.0/groups/acme", data={"name": f"Late {n}"}) for n in range(5)]
-            time.sleep(0.3)
+            changes = [asking(running, "/1.0/groups/acme", f"name=Late+{number}") for number in range(5)]
+            let_it_arrive(running)
             running.process.send_signal(told)
-            time.sleep(0.3)
-            with pytest.raises(httpx.ConnectError):
-                running(None, "GET", "/healthz")
+            wait_until_it_listens_no_more(running)
             assert running.process.poll() is None
 
-        assert [change.status() for change in changes] == [200] * 5
+        assert [status(change) for change in changes] == [200] * 5
         assert running.stop() == 0
+        assert not list(tmp_path.glob("*-wal"))
         assert running.rows("SELECT count(*) FROM groups WHERE slug LIKE 'late-%'") == [(5,)]
-        assert not running.database.with_name("onebucket.db-wal").exists()
+
+
+def wait_until_it_listens_no_more(running: Live) -> None:
+    with pytest.raises(httpx.ConnectError):
+        for _ in range(200):
+            running(None, "GET", "/healthz")
+            time.sleep(0.02)
 
 
 def test_a_request_that_is_still_coming_in_is_answered(cast_template: Path, tmp_path: Path) -> None:
-    with live.with_the_cast(cast_template, tmp_path) as running, half_a_request(running) as connection:
+    with live.with_the_cast(cast_template, tmp_path) as running:
+        change = asking(running, "/1.0/groups/acme", "name=Late", all_of_it=False)
+        let_it_arrive(running)
         running.process.send_signal(signal.SIGTERM)
-        time.sleep(0.3)
-        connection.sendall(b"=Late")
+        wait_until_it_listens_no_more(running)
+        change.sendall(b"=Late")
 
-        assert connection.recv(100).startswith(b"HTTP/1.1 200 OK\r\n")
+        assert status(change) == 200
         assert running.stop() == 0
 
 
@@ -104,21 +103,18 @@ def test_connections_that_idle_do_not_hold_it_up(cast_template: Path, tmp_path: 
 
         before = time.monotonic()
         assert running.stop() == 0
-        assert time.monotonic() - before < 2
+        assert time.monotonic() - before < GRACE_SECONDS / 2
 
 
 def test_whoever_stalls_is_cut_off_in_the_end(cast_template: Path, tmp_path: Path) -> None:
-    with (
-        live.with_the_cast(cast_template, tmp_path, wrapped=IMPATIENT) as running,
-        half_a_request(running),
-        held_up(running),
-    ):
-        change = Asking(running, "POST", "/1.0/groups/acme", data={"name": "Too Late"})
-        time.sleep(0.2)
+    with live.with_the_cast(cast_template, tmp_path, wrapped=IMPATIENT) as running, held_up(running):
+        stalling = asking(running, "/1.0/groups/acme", "name=Never", all_of_it=False)
+        change = asking(running, "/1.0/groups/acme", "name=Too+Late")
+        let_it_arrive(running)
         running.process.send_signal(signal.SIGTERM)
 
         # Nobody is told of success any more, so nothing is done when the database is free again.
-        assert change.status() == 500
+        assert (status(stalling), status(change)) == (500, 500)
 
     assert running.process.returncode == 0
     assert running.log() == ""
@@ -126,13 +122,16 @@ def test_whoever_stalls_is_cut_off_in_the_end(cast_template: Path, tmp_path: Pat
 
 
 def test_a_second_signal_stops_it_at_once(cast_template: Path, tmp_path: Path) -> None:
-    with live.with_the_cast(cast_template, tmp_path) as running, half_a_request(running):
+    with live.with_the_cast(cast_template, tmp_path) as running:
+        stalling = asking(running, "/1.0/groups/acme", "name=Never", all_of_it=False)
+        let_it_arrive(running)
         running.process.send_signal(signal.SIGINT)
-        time.sleep(0.2)
+        wait_until_it_listens_no_more(running)
 
         before = time.monotonic()
         assert running.stop(signal.SIGINT) == 0
-        assert time.monotonic() - before < 2
+        assert time.monotonic() - before < GRACE_SECONDS / 2
+        stalling.close()
 
 
 # -- SIGKILL under load -----------------------------------------------------------------------------

@@ -38,7 +38,7 @@ _MEMBERSHIPS = Statement(
     .outerjoin(_by, _by.c.id == memberships.c.added_by)
     .where(_theirs)
 )
-_SET_THERE = Statement(
+_set = (
     select(
         group_privileges.c.repository_id,
         group_privileges.c.group_id,
@@ -47,8 +47,13 @@ _SET_THERE = Statement(
         _by.c.username,
     )
     .outerjoin(_by, _by.c.id == group_privileges.c.granted_by)
-    .where(
-        group_privileges.c.account_id == bindparam("account_id"), group_privileges.c.repository_id.in_(_repositories)
+    .where(group_privileges.c.account_id == bindparam("account_id"))
+)
+_SET = Statement(_set.where(group_privileges.c.repository_id.in_(_repositories)))
+_SET_THERE = Statement(
+    _set.where(
+        group_privileges.c.repository_id == bindparam("repository_id"),
+        group_privileges.c.group_id.in_(each_of("groups")),
     )
 )
 _given = select(
@@ -124,10 +129,13 @@ def gather(tx: Transaction, owner: Account, repositories: Iterable[Repository], 
     memberships: dict[str, list[Row]] = {}
     for row in tx.rows(_MEMBERSHIPS, account_id=account_id, people=theirs):
         memberships.setdefault(row[0], []).append(row)
-    set_there = tx.rows(_SET_THERE, account_id=account_id, repositories=json.dumps(where))
     if len(where) == 1:
+        # Any number of other groups may have something there.
+        their_groups = json.dumps([row[1] for rows in memberships.values() for row in rows])
+        set_there = tx.rows(_SET_THERE, account_id=account_id, repository_id=where[0], groups=their_groups)
         direct = tx.rows(_DIRECT_THERE, account_id=account_id, repository_id=where[0], people=theirs)
     else:
+        set_there = tx.rows(_SET, account_id=account_id, repositories=json.dumps(where))
         direct = tx.rows(_DIRECT, account_id=account_id, people=theirs)
     return Cases(
         owner,

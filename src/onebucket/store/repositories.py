@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import Text, bindparam, delete, insert, select, tuple_, update
 
 from onebucket.domain.refusals import Conflict
 from onebucket.domain.repositories import Repository
@@ -23,7 +23,9 @@ COLUMNS = (
 )
 _OF_ACCOUNT = repositories.c.account_id == bindparam("account_id")
 _BY_SLUG = Statement(select(*COLUMNS).where(_OF_ACCOUNT, repositories.c.slug == bindparam("slug")))
-_AMONG = Statement(select(*COLUMNS).where(_OF_ACCOUNT, repositories.c.slug.in_(each_of("slugs"))))
+# As one tuple: otherwise SQLite goes through the whole account.
+_each = each_of("slugs").add_columns(bindparam("account_id", type_=Text))
+_AMONG = Statement(select(*COLUMNS).where(tuple_(repositories.c.slug, repositories.c.account_id).in_(_each)))
 _ALL = Statement(select(*COLUMNS).where(_OF_ACCOUNT).order_by(repositories.c.slug))
 _ADD = Statement(insert(repositories))
 _CHANGE = Statement(
