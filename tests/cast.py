@@ -103,7 +103,7 @@ def fill(db: Database) -> None:
         privileges.set_for_group(work, "acme", "rocket", "designers", Level.WRITE)
         privileges.set_for_group(work, "acme", "rocket", "developers", Level.NONE)
         privileges.give(work, "acme", "website", "dora", Level.ADMIN)
-        invitations.invite_to_groups(work, "acme", "carol@example.net", ["designers"], inviter="alice")
+        invitations.set_groups(work, "acme", "carol@example.net", ["designers"], inviter="alice")
         accounts.set_active(work, "ghost", False)
         expired = int((datetime.now(UTC) - timedelta(days=1)).timestamp() * 1e6)
         tx.connection.execute("UPDATE tokens SET expires_at = ? WHERE label = 'expired'", [expired])

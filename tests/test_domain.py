@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import onebucket.domain
 from onebucket.domain import accounts, consequences, groups, policy, privileges, repositories, text
-from onebucket.domain.accounts import OPERATOR, SCOPES, Account, Actor, email_key
+from onebucket.domain.accounts import NOBODY, OPERATOR, SCOPES, Account, Actor, email_key
 from onebucket.domain.policy import Standing, To
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Invalid, LastAdministrator
@@ -249,6 +249,7 @@ MAY = {
     To.REMOVE_MEMBER: {"administers", "is_himself"},
     To.RUN_SITE: {"runs_site"},
     To.GRANT_PRIVILEGE: {"administers", "level"},
+    To.INVITE_TO_REPOSITORY: {"administers", "level"},
     To.ASK_ABOUT_PERSON: {"administers", "level", "is_himself"},
 }
 # Of the levels on a repository only admin is enough for anything.
@@ -273,12 +274,18 @@ def test_nobody_may_do_anything_without_standing() -> None:
     assert [to for to in To if policy.may(Standing(), to)] == []
 
 
-@pytest.mark.parametrize(("account", "runs_site"), [(None, True), (True, True), (False, False)])
-def test_the_operator_and_site_administrators_run_the_site(account: bool | None, runs_site: bool) -> None:
-    person = None if account is None else Account("id", "mina", "Mina", None, None, False, True, account)
+@pytest.mark.parametrize(("account", "runs_site"), [(True, True), (False, False)])
+def test_site_administrators_run_the_site(account: bool, runs_site: bool) -> None:
+    person = Account("id", "mina", "Mina", None, None, False, True, account)
 
     assert Actor(person, "password").runs_site is runs_site
-    assert (OPERATOR.id, OPERATOR.name) == (None, "operator")
+
+
+def test_the_operator_runs_the_site_and_nobody_in_particular_does_not() -> None:
+    assert [(actor.id, actor.name, actor.runs_site) for actor in (OPERATOR, NOBODY)] == [
+        (None, "operator", True),
+        (None, "nobody", False),
+    ]
 
 
 @pytest.mark.parametrize(("others", "refused"), [(0, True), (1, False), (9, False)])

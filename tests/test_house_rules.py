@@ -22,6 +22,7 @@ TOP = Path(__file__).parents[1]
 LONG_FILES = {
     "actions/accounts.py": "people, teams and app passwords: one noun, and only the operator's commands use it",
     "cli/accounts.py": "one short command after the other; to find one, look for its name",
+    "store/tables.py": "a schema, table after table",
     "store/accounts.py": "statements of one line or two, and their functions, for three tables that belong together",
 }
 LONG_FUNCTIONS = {
@@ -31,6 +32,8 @@ LONG_FUNCTIONS = {
 }
 # Actions that don't begin at the door.
 NOT_THROUGH_THE_DOOR = {
+    "passwords.forgotten": "whoever has forgotten his password can't sign in; nothing tells whether there is one",
+    "passwords.whose": "whoever holds the secret may know whose password it sets",
     "setup.is_needed": "tells only whether there is any account",
     "setup.is_offered": "whoever holds the secret may know whether it is still good",
 }

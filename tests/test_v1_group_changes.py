@@ -194,7 +194,7 @@ def test_a_deleted_group_takes_its_members_and_privileges_with_it(api: Api) -> N
 
 def test_invitations_lose_a_deleted_group_and_vanish_with_the_last(api: Api) -> None:
     both = ["designers", "developers"]
-    api.operate(lambda work: invitations.invite_to_groups(work, "acme", "dan@example.net", both, inviter="alice"))
+    api.operate(lambda work: invitations.set_groups(work, "acme", "dan@example.net", both, inviter="alice"))
 
     api("alice", "DELETE", "/groups/acme/designers")
 

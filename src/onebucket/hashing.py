@@ -1,6 +1,7 @@
 """Secrets and what is kept of them: argon2id for passwords, one fast hash for random ones."""
 
 import secrets
+from base64 import urlsafe_b64encode
 from hashlib import blake2b
 
 from argon2 import PasswordHasher
@@ -37,6 +38,15 @@ def is_password_hash(hash: str) -> bool:
 def new_secret() -> str:
     """A random secret of 190 bits, safe in headers, addresses and shells."""
     return PREFIX + secrets.token_urlsafe(24)
+
+
+def link_secret(key: bytes, link_id: str) -> str:
+    """The secret at the end of a link in a letter: 192 bits, the same again for the same link and key.
+
+    So it is kept nowhere, and a letter that has to be sent twice holds the same link.
+    """
+    keyed = blake2b(link_id.encode(), key=key[:64], digest_size=24, person=b"onebucket link")
+    return urlsafe_b64encode(keyed.digest()).decode()
 
 
 def secret_hash(secret: str) -> str:

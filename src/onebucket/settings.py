@@ -4,6 +4,7 @@ import os
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,6 +27,16 @@ class Settings:
     realm: str
     jsonp: str
     jsonp_origins: frozenset[str]
+    amsterdam_times: str
+    email_in_path: str
+    sign_up: str
+    invitation_days: int
+    letters_per_account: int
+    letters_per_address: int
+    smtp_url: str
+    mail_from: str
+    letter_templates: str
+    secret_key: str
     metrics_token: str
     log_format: str
     log_level: str
@@ -66,6 +77,39 @@ def _url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _number(least: int, most: int) -> Callable[[str], int]:
+    def read(value: str) -> int:
+        if not (value.isascii() and value.isdigit() and least <= int(value) <= most):
+            raise ValueError(f"must be a number from {least} to {most}")
+        return int(value)
+
+    return read
+
+
+def _smtp_url(value: str) -> str:
+    parts = urlsplit(value)
+    try:
+        parts.port  # noqa: B018 - raises for one that is none
+    except ValueError:
+        raise ValueError("must have a number for its port") from None
+    if value and (parts.scheme not in ("smtp", "smtps") or not parts.hostname or parts.path.strip("/")):
+        raise ValueError("must be smtp://user:password@host:587, or smtps:// for TLS from the start")
+    return value
+
+
+def _sender(value: str) -> str:
+    _, address = parseaddr(value)
+    if value and (not value.isprintable() or "@" not in address):
+        raise ValueError("must be an e-mail address, perhaps with a name: Acme <git@example.com>")
+    return value
+
+
+def _key(value: str) -> str:
+    if value and len(value) < 32:
+        raise ValueError("must have 32 characters or more")
+    return value
+
+
 def _origins(value: str) -> frozenset[str]:
     origins = frozenset(each.lower().rstrip("/") for each in value.replace(",", " ").split())
     for origin in origins:
@@ -84,6 +128,29 @@ SETTINGS = (
         "jsonp", "`guarded`: not for pages of other sites; `open`; `off`", "guarded", _one_of("guarded", "open", "off")
     ),
     Setting("jsonp_origins", "sites whose pages may read JSONP although it is guarded", "", _origins),
+    Setting(
+        "amsterdam_times", "how times without `utc` in their name look: `plain`, or `iso` with a T and milliseconds",
+        "plain", _one_of("plain", "iso"),
+    ),
+    Setting(
+        "email_in_path", "`reject`: the addresses from before 2019 that hold an e-mail address answer 400", "accept",
+        _one_of("accept", "reject"),
+    ),
+    Setting(
+        "sign_up", "who may make an account: people who are `invited`, anybody (`open`), or nobody (`off`)", "invited",
+        _one_of("invited", "open", "off"),
+    ),
+    Setting("invitation_days", "how long the link of an invitation is good for", "7", _number(1, 365)),
+    Setting("letters_per_account", "letters a day in the name of one account", "2000", _number(1, 1_000_000)),
+    Setting("letters_per_address", "letters a day to one address", "50", _number(1, 1_000_000)),
+    Setting(
+        "smtp_url", "the mail server, such as `smtp://user:password@host:587`; empty: letters are written as files", "",
+        _smtp_url, secret=True,
+    ),
+    Setting("mail_from", "the sender of letters; empty: `onebucket@` and the host of `base_url`", "", _sender),
+    Setting("letter_templates", "a folder with templates of your own for letters", "", str),
+    Setting("secret_key", "what links in letters are made from; empty: made once, and kept in the data folder", "",
+            _key, secret=True),
     Setting("metrics_token", "a Bearer token for `/metrics`; site administrators may always", "", _line, secret=True),
     Setting("log_format", "`console` for people, `json` for machines", "console", _one_of("console", "json")),
     Setting(

@@ -165,7 +165,8 @@ def _standing(work: Work, owner: Account, group: Group | None = None, *, is_hims
     if actor.runs_site or actor.id == owner.id:
         return Standing(runs_site=actor.runs_site, administers=True, is_himself=is_himself)
 
-    assert actor.id is not None
+    if actor.id is None:
+        return Standing(is_himself=is_himself)
     administers, in_account, in_group = groups.standing(work.tx, owner.id, actor.id, group.id if group else None)
     return Standing(administers=administers, in_account=in_account, in_group=in_group, is_himself=is_himself)
 

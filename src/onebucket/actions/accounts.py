@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from onebucket.actions import access
+from onebucket.actions import access, passwords
 from onebucket.actions.work import Work
 from onebucket.domain import accounts as domain
 from onebucket.domain.accounts import Account
@@ -13,7 +13,7 @@ from onebucket.domain.policy import To
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Invalid, NotFound
 from onebucket.domain.text import cleaned, shown
-from onebucket.store import accounts, groups, invitations, privileges, repositories, rosters
+from onebucket.store import accounts, groups, invitations, letters, privileges, repositories, rosters
 from onebucket.store.accounts import Email, Token
 from onebucket.store.journal import Facts
 
@@ -118,26 +118,22 @@ def set_active(work: Work, name: str, active: bool) -> tuple[Account, list[str]]
 
 def set_password(work: Work, name: str, hash: str) -> Account:
     """Replace a person's password by the one with that hash; the old one ends at once."""
-    account = _person(work, name)
-
-    accounts.set_password(work.tx, account.id, hash)
-
-    work.tell(Event.PASSWORD_SET, account, account.username)
-    return account
+    return passwords.change(work, _person(work, name).id, hash)
 
 
 def set_email(work: Work, name: str, address: str) -> Account:
-    """Make `address` a person's one validated e-mail address. Raises Invalid, Conflict."""
+    """Put `address`, validated, in the place of a person's primary one; others stay. Raises Invalid, Conflict."""
     account = _person(work, name)
     key = domain.email_key(address)
-    now = accounts.emails_of(work.tx, account.id)
-    if [(email.address, email.validated) for email in now] == [(address, True)]:
+    now = {email.key: email for email in accounts.emails_of(work.tx, account.id)}
+    if key in now and (now[key].address, now[key].is_primary, now[key].validated) == (address, True, True):
         return account
 
-    for email in now:
-        accounts.remove_email(work.tx, account.id, email.key)
-        if email.key != key:
-            work.tell(Event.EMAIL_REMOVED, account, account.username, before={"email": email.address})
+    for email in now.values():
+        if email.is_primary or email.key == key:
+            accounts.remove_email(work.tx, account.id, email.key)
+            if email.key != key:
+                work.tell(Event.EMAIL_REMOVED, account, account.username, before={"email": email.address})
     accounts.add_email(work.tx, account.id, address, is_primary=True, at=work.at)
 
     work.tell(Event.EMAIL_ADDED, account, account.username, after={"email": address})
@@ -259,6 +255,7 @@ def delete_team(work: Work, name: str) -> Account:
         repositories.delete_repository(work.tx, repository)
     for group in groups.of_account(work.tx, team.id):
         groups.delete_group(work.tx, group)
+    letters.forget_account(work.tx, team.id)
     accounts.delete_account(work.tx, team.id)
 
     return team

@@ -1,22 +1,100 @@
-"""Pending invitations: making and withdrawing them."""
+"""Pending invitations: making, listing, sending again and withdrawing them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from onebucket.actions import access
 from onebucket.actions.work import Work
-from onebucket.domain.accounts import email_key
+from onebucket.domain.accounts import Account, email_key
 from onebucket.domain.events import Event
+from onebucket.domain.groups import Group
 from onebucket.domain.invitations import Invitation
+from onebucket.domain.letters import Kind
 from onebucket.domain.policy import To
-from onebucket.domain.privileges import Level
-from onebucket.domain.refusals import Invalid, NoSuchGroup
-from onebucket.store import groups, invitations
-from onebucket.store.journal import Facts
+from onebucket.domain.privileges import Level, strongest, why
+from onebucket.domain.refusals import (
+    AlreadyInvited,
+    AlreadyMember,
+    Forbidden,
+    Invalid,
+    NoSuchGroup,
+    NotFound,
+    NotInvited,
+)
+from onebucket.domain.repositories import Repository
+from onebucket.store import accounts, cases, groups, invitations
+
+# -- to groups (spec 6) ----------------------------------------------------------------------------
 
 
-def invite_to_groups(work: Work, account_name: str, email: str, slugs: Iterable[str], *, inviter: str) -> Invitation:
-    """Invite an address to groups of an account, in the name of `inviter`; an earlier such invitation is replaced."""
+def to_groups(work: Work, account_name: str) -> tuple[Account, list[Invitation]]:
+    """The account, and who is invited to groups of it, the newest first (spec U1)."""
+    owner = access.account(work, account_name, to=To.INVITE)
+    return owner, [each for each in reversed(invitations.of_account(work.tx, owner.id)) if each.repository is None]
+
+
+def to_groups_of(work: Work, account_name: str, email: str) -> tuple[Account, Invitation]:
+    """The account, and what one address is invited to there (spec U2). Raises NotInvited, Invalid."""
+    owner = access.account(work, account_name, to=To.INVITE)
+    return owner, _pending(work, owner, email)
+
+
+def check_invited(work: Work, account_name: str, email: str, group_owner: str, slug: str) -> None:
+    """Nothing, if an address is invited to that group (spec U3). Raises NotInvited otherwise."""
+    owner, invitation = to_groups_of(work, account_name, email)
+    if access.group_of(work, owner, group_owner, slug).slug not in invitation.groups:
+        raise NotInvited
+
+
+def invite_to_group(
+    work: Work, account_name: str, email: str, group_owner: str | None, slug: str
+) -> tuple[Account, Invitation]:
+    """Invite an address to a group; a letter goes out (spec U4). Raises AlreadyMember, NoSuchGroup, Invalid.
+
+    A second group joins the pending invitation, and the link of the first letter stays good. For the same group again
+    the invitation is sent again, with another link.
+    """
+    owner = access.account(work, account_name, to=To.INVITE)
+    group = access.group_of(work, owner, group_owner or owner.id, slug)
+    before = invitations.pending(work.tx, owner.id, email, repository_id=None)
+    holder = accounts.by_email(work.tx, email)
+    if holder and groups.is_member(work.tx, group, holder.id):
+        raise AlreadyMember
+
+    if before is None:
+        named = Invitation(**_fresh(work, owner, email), groups=(group.slug,))
+        return owner, _add(work, owner, named, [group], letter=True)
+    joined = replace(before, groups=tuple(sorted({*before.groups, group.slug})))
+    invitations.add_groups(work.tx, joined, [group.id])
+    return owner, _send_again(work, owner, before, joined, keep_link=group.slug not in before.groups)
+
+
+def withdraw_from_groups(work: Work, account_name: str, email: str, group: tuple[str | None, str] | None) -> None:
+    """Withdraw what an address is invited to in an account: all groups, or one by (owner, slug) (spec U6 to U8).
+
+    Raises NotInvited, NoSuchGroup, Invalid.
+    """
+    owner = access.account(work, account_name, to=To.INVITE)
+    invitation = _pending(work, owner, email)
+    if group is None:
+        _withdraw(work, owner, invitation)
+        return
+
+    left_out = access.group_of(work, owner, group[0] or owner.id, group[1])
+    if not invitations.remove_group(work.tx, invitation, left_out.id):
+        raise NotInvited
+    after = replace(invitation, groups=tuple(slug for slug in invitation.groups if slug != left_out.slug))
+    if after.groups:
+        work.tell(Event.INVITATION_CHANGED, owner, after.email, before=invitation.facts, after=after.facts)
+    else:
+        _withdraw(work, owner, invitation)
+
+
+def set_groups(
+    work: Work, account_name: str, email: str, slugs: Iterable[str], *, inviter: str, letter: bool = False
+) -> Invitation:
+    """Let an address be invited to exactly these groups, in the name of `inviter`, with a letter or without."""
     owner = access.account(work, account_name, to=To.INVITE)
     invited_by = access.person(work, inviter)
     chosen = [groups.find(work.tx, owner.id, slug) for slug in dict.fromkeys(slugs)]
@@ -25,76 +103,198 @@ def invite_to_groups(work: Work, account_name: str, email: str, slugs: Iterable[
         raise NoSuchGroup
     if not found:
         raise Invalid("an invitation needs a group or a repository")
-    before = _pending(work, owner.id, email, repository=None)
-    after = Invitation(
-        account_id=owner.id,
-        id=work.new_id(),
-        email=email,
-        invited_by=invited_by.username,
-        sent_at=work.at,
-        groups=tuple(sorted(group.slug for group in found)),
-    )
-    if before and _facts(before) == _facts(after):
-        return before
+    before = invitations.pending(work.tx, owner.id, email, repository_id=None)
+    named = tuple(sorted(group.slug for group in found))
+    after = Invitation(**_fresh(work, owner, email, invited_by), groups=named)
+    return _set(work, owner, before, after, found, letter=letter)
 
-    if before:
-        invitations.remove(work.tx, before)
-    ids = [group.id for group in found]
-    invitations.add(work.tx, after, inviter_id=invited_by.id, group_ids=ids, repository_id=None)
 
-    event = Event.INVITATION_CHANGED if before else Event.INVITATION_ADDED
-    work.tell(event, owner, email, before=_facts(before) if before else None, after=_facts(after))
-    return after
+# -- to a repository (spec 5) ----------------------------------------------------------------------
+
+
+def to_repository(work: Work, account_name: str, slug: str) -> tuple[Account, list[Invitation]]:
+    """The account, and who is invited to one repository of it, the newest first (spec I3)."""
+    owner, repository = access.repository(work, account_name, slug, to=To.INVITE_TO_REPOSITORY)
+    found = invitations.of_account(work.tx, owner.id)
+    return owner, [each for each in reversed(found) if each.repository and each.repository.id == repository.id]
 
 
 def invite_to_repository(
-    work: Work, account_name: str, email: str, slug: str, permission: Level, *, inviter: str
-) -> Invitation:
-    """Invite an address to a repository, in the name of `inviter`; an earlier such invitation is replaced."""
-    owner, repository = access.repository(work, account_name, slug, to=To.INVITE)
-    invited_by = access.person(work, inviter)
-    before = _pending(work, owner.id, email, repository=slug)
-    after = Invitation(
-        account_id=owner.id,
-        id=work.new_id(),
-        email=email,
-        invited_by=invited_by.username,
-        sent_at=work.at,
-        repository=slug,
-        permission=permission,
-    )
-    if before and _facts(before) == _facts(after):
-        return before
+    work: Work, account_name: str, slug: str, email: str, permission: Level
+) -> tuple[Account, Invitation]:
+    """Invite an address to a repository; a letter goes out (spec I1). Raises AlreadyInvited, Invalid.
 
+    An invitation whose link is not good any more is no reason to refuse: it is sent again, with this permission.
+    """
+    owner, repository = access.repository(work, account_name, slug, to=To.INVITE_TO_REPOSITORY)
+    if permission is Level.READ and not repository.is_private:
+        raise Invalid("everybody may read a public repository; invite to write or admin")
+    before = invitations.pending(work.tx, owner.id, email, repository_id=repository.id)
+    if (before and before.expires_at > work.at) or _has(work, owner, repository, email, permission):
+        raise AlreadyInvited
+
+    if before is None:
+        named = Invitation(**_fresh(work, owner, email), repository=repository, permission=permission)
+        _add(work, owner, named, [], letter=True)
+    else:
+        _send_again(work, owner, before, replace(before, permission=permission), keep_link=False)
+    return owner, _pending(work, owner, email, repository.id)
+
+
+def withdraw_from_repository(work: Work, account_name: str, slug: str, email: str) -> None:
+    """Withdraw what an address is invited to on a repository (spec I4). Raises NotInvited, Invalid."""
+    owner, repository = access.repository(work, account_name, slug, to=To.INVITE_TO_REPOSITORY)
+    _withdraw(work, owner, _pending(work, owner, email, repository.id))
+
+
+def set_repository(
+    work: Work, account_name: str, email: str, slug: str, permission: Level, *, inviter: str, letter: bool = False
+) -> Invitation:
+    """Let an address be invited to a repository with exactly this permission, in the name of `inviter`."""
+    owner, repository = access.repository(work, account_name, slug, to=To.INVITE_TO_REPOSITORY)
+    invited_by = access.person(work, inviter)
+    before = invitations.pending(work.tx, owner.id, email, repository_id=repository.id)
+    after = Invitation(**_fresh(work, owner, email, invited_by), repository=repository, permission=permission)
+    return _set(work, owner, before, after, [], letter=letter)
+
+
+# -- all of them -----------------------------------------------------------------------------------
+
+
+def found(work: Work, *, account_name: str | None = None, email: str | None = None) -> list[tuple[Account, Invitation]]:
+    """Pending invitations with their accounts, the newest first: of one account, or of all for whoever runs the site.
+
+    With `email`, only those of that address.
+    """
+    if account_name is not None:
+        owner = access.account(work, account_name, to=To.INVITE)
+        pending = invitations.of_account(work.tx, owner.id)
+        owners = {owner.id: owner}
+    else:
+        access.site(work)
+        owners = {owner.id: owner for owner in accounts.everyone(work.tx)}
+        pending = invitations.to_address(work.tx, email) if email else invitations.everywhere(work.tx)
+    key = email_key(email) if email else None
+    chosen = [each for each in pending if key is None or email_key(each.email) == key]
+    return [(owners[each.account_id], each) for each in reversed(chosen)]
+
+
+def resend(work: Work, id: str) -> tuple[Account, Invitation]:
+    """Send an invitation again: a new letter with a new link, good from now on. Raises NotInvited."""
+    owner, invitation = _held(work, id)
+    return owner, _send_again(work, owner, invitation, invitation, keep_link=False)
+
+
+def withdraw(work: Work, id: str) -> tuple[Account, Invitation]:
+    """End a pending invitation. Raises NotInvited."""
+    owner, invitation = _held(work, id)
+    _withdraw(work, owner, invitation)
+    return owner, invitation
+
+
+# -- parts -----------------------------------------------------------------------------------------
+
+
+def _pending(work: Work, owner: Account, email: str, repository_id: str | None = None) -> Invitation:
+    invitation = invitations.pending(work.tx, owner.id, email, repository_id=repository_id)
+    if invitation is None:
+        raise NotInvited
+    return invitation
+
+
+def _held(work: Work, id: str) -> tuple[Account, Invitation]:
+    """An invitation by its id alone: whoever may not manage it learns nothing of it."""
+    found = invitations.by_id(work.tx, id)
+    if found is None:
+        raise NotInvited
+    try:
+        if found.repository:
+            owner, _ = access.repository(work, found.account_id, found.repository.slug, to=To.INVITE_TO_REPOSITORY)
+        else:
+            owner = access.account(work, found.account_id, to=To.INVITE)
+    except (Forbidden, NotFound):
+        raise NotInvited from None
+    return owner, found
+
+
+def _has(work: Work, owner: Account, repository: Repository, email: str, permission: Level) -> bool:
+    """Whether the person with that address may do that much there already."""
+    holder = accounts.by_email(work.tx, email)
+    if holder is None:
+        return False
+    known = cases.gather(work.tx, owner, [repository], [holder])
+    return strongest(why(known.of(holder, repository))) >= permission
+
+
+def _fresh(work: Work, owner: Account, email: str, inviter: Account | None = None) -> dict[str, Any]:
+    """What every new invitation begins with. Raises Invalid."""
+    email_key(email)
+    invited_by = inviter or work.actor.account
+    if invited_by is None:
+        raise Invalid("an invitation is made in somebody's name")
+    return {
+        "account_id": owner.id,
+        "id": work.new_id(),
+        "email": email,
+        "invited_by": invited_by,
+        "sent_at": work.instant(),
+        "expires_at": work.terms.invitation_until(work.at),
+    }
+
+
+def _set(
+    work: Work, owner: Account, before: Invitation | None, after: Invitation, found: Sequence[Group], *, letter: bool
+) -> Invitation:
+    if before and before.facts == after.facts:
+        return before
     if before:
         invitations.remove(work.tx, before)
-    invitations.add(work.tx, after, inviter_id=invited_by.id, group_ids=[], repository_id=repository.id)
+    return _add(work, owner, after, found, letter=letter, before=before)
+
+
+def _add(
+    work: Work,
+    owner: Account,
+    invitation: Invitation,
+    found: Sequence[Group],
+    *,
+    letter: bool,
+    before: Invitation | None = None,
+) -> Invitation:
+    after = _with_letter(work, owner, invitation, work.new_id()) if letter else invitation
+
+    invitations.add(work.tx, after, group_ids=[group.id for group in found])
 
     event = Event.INVITATION_CHANGED if before else Event.INVITATION_ADDED
-    work.tell(event, owner, email, before=_facts(before) if before else None, after=_facts(after))
+    work.tell(event, owner, after.email, before=before.facts if before else None, after=after.facts)
     return after
 
 
-def withdraw(work: Work, account_name: str, invitation: Invitation) -> None:
-    """End a pending invitation."""
-    owner = access.account(work, account_name, to=To.INVITE)
+def _send_again(work: Work, owner: Account, before: Invitation, wanted: Invitation, *, keep_link: bool) -> Invitation:
+    """Send what is wanted of an invitation now, with the same link if it may be kept and is good still."""
+    is_good = before.link_id is not None and before.expires_at > work.at
+    link_id = before.link_id if keep_link and is_good and before.link_id else work.new_id()
+    renewed = replace(
+        wanted,
+        invited_by=work.actor.account or before.invited_by,
+        sent_at=work.instant(),
+        expires_at=work.terms.invitation_until(work.at),
+    )
+    after = _with_letter(work, owner, renewed, link_id)
 
-    invitations.remove(work.tx, replace(invitation, account_id=owner.id))
+    invitations.change(work.tx, after)
 
-    work.tell(Event.INVITATION_WITHDRAWN, owner, invitation.email, before=_facts(invitation))
-
-
-def _pending(work: Work, account_id: str, email: str, *, repository: str | None) -> Invitation | None:
-    key = email_key(email)
-    for invitation in invitations.of_account(work.tx, account_id):
-        if email_key(invitation.email) == key and invitation.repository == repository:
-            return invitation
-    return None
+    event = Event.INVITATION_SENT if before.facts == after.facts else Event.INVITATION_CHANGED
+    work.tell(event, owner, after.email, before=before.facts, after=after.facts)
+    return after
 
 
-def _facts(invitation: Invitation) -> Facts:
-    facts: Facts = {"email": invitation.email, "invited_by": invitation.invited_by}
-    if invitation.repository is None:
-        return facts | {"groups": list(invitation.groups)}
-    permission = invitation.permission.word if invitation.permission else None
-    return facts | {"repository": invitation.repository, "permission": permission}
+def _with_letter(work: Work, owner: Account, invitation: Invitation, link_id: str) -> Invitation:
+    letter = work.post(Kind.INVITATION, owner, about=invitation.id, link_id=link_id, email=invitation.email)
+    return replace(invitation, link_id=link_id, letter=letter)
+
+
+def _withdraw(work: Work, owner: Account, invitation: Invitation) -> None:
+    invitations.remove(work.tx, invitation)
+
+    work.tell(Event.INVITATION_WITHDRAWN, owner, invitation.email, before=invitation.facts)

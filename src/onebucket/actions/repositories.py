@@ -75,7 +75,7 @@ def delete(work: Work, account_name: str, slug: str) -> None:
     }
 
     for invitation in invitations.of_account(work.tx, owner.id):
-        if invitation.repository == repository.slug:
+        if invitation.repository_slug == repository.slug:
             invitations.remove(work.tx, invitation)
             work.tell(Event.INVITATION_WITHDRAWN, owner, invitation.email, before={"repository": repository.slug})
     privileges.remove_on_repository(work.tx, owner.id, repository.id)

@@ -1,24 +1,31 @@
-"""Work: one actor, one transaction, one moment; and the telling of what was done."""
+"""Work: one actor, one transaction, one moment; the telling of what was done, and the letters about it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from onebucket.domain import terms as house
 from onebucket.domain.accounts import Account, Actor
 from onebucket.domain.events import Event
-from onebucket.store import journal
+from onebucket.domain.letters import Kind, Letter
+from onebucket.domain.refusals import Overloaded
+from onebucket.domain.terms import Terms
+from onebucket.store import journal, letters
 from onebucket.store.database import Transaction
 from onebucket.store.journal import Entry
 
 _MICROSECOND = timedelta(microseconds=1)
+_DAY = timedelta(days=1)
 
 
 @dataclass(slots=True)
 class Work:
     """Everything an action is handed: who asks, in which transaction, when, and where new ids come from.
 
-    `address` is the caller's network address, None at the command line; `told` the journal entries written so far.
+    `address` is the caller's network address, None at the command line; `terms` are those of the house; `told` the
+    journal entries written so far.
     """
 
     actor: Actor
@@ -27,6 +34,7 @@ class Work:
     request_id: str
     new_id: Callable[[], str]
     address: str | None = None
+    terms: Terms = house.DEFAULT
     told: list[Entry] = field(default_factory=list)
 
     def instant(self) -> datetime:
@@ -61,3 +69,31 @@ class Work:
         )
         journal.add(self.tx, entry)
         self.told.append(entry)
+
+    def post(self, kind: Kind, account: Account, *, about: str, link_id: str, email: str) -> Letter:
+        """Put a letter into the outbox, in this transaction; it is sent after the commit.
+
+        Raises Overloaded when more letters were asked for in a day than the terms allow; not for the operator.
+        """
+        since = self.at - _DAY
+        budgets = (
+            (self.terms.letters_per_account, letters.asked_for(self.tx, account.id, since=since)),
+            (self.terms.letters_per_address, letters.addressed(self.tx, email, since=since)),
+        )
+        for limit, (count, first) in budgets if self.actor.account or not self.actor.operates else ():
+            if count >= limit and first is not None:
+                wait = max(int((first - since).total_seconds()), 60)
+                raise Overloaded("so many letters have been sent today", retry_after=wait)
+        letter = Letter(account.id, self.new_id(), kind, about, link_id, email, created_at=self.at, due_at=self.at)
+
+        letters.add(self.tx, letter)
+        return letter
+
+    @contextmanager
+    def on_behalf(self, actor: Actor) -> Iterator[None]:
+        """Let somebody else be the actor for a while: what he may not do is refused, what he does is his."""
+        before, self.actor = self.actor, actor
+        try:
+            yield
+        finally:
+            self.actor = before

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from onebucket import settings as settings_module
+from onebucket.domain import terms as house
 from onebucket.domain.refusals import Refusal
+from onebucket.domain.terms import Terms
 from onebucket.settings import Misconfigured, Settings
 
 # SQLAlchemy takes longer to load than most commands to run, and `--help` doesn't need it: see the functions.
@@ -71,8 +73,9 @@ def opened(chosen: Settings) -> "Iterator[Database]":
 @contextmanager
 def changing(database: str, data: str) -> "Iterator[Work]":
     """The operator's work, committed at the end; a refusal undoes all of it."""
-    with opened(settings(database, data)) as store, store.writing() as tx:
-        yield work(tx)
+    chosen = settings(database, data)
+    with opened(chosen) as store, store.writing() as tx:
+        yield work(tx, terms(chosen))
 
 
 @contextmanager
@@ -82,12 +85,23 @@ def looking(database: str, data: str) -> "Iterator[Work]":
         yield work(tx)
 
 
-def work(tx: "Transaction") -> "Work":
+def work(tx: "Transaction", terms: Terms = house.DEFAULT) -> "Work":
     """The operator's work in a transaction."""
     from onebucket.actions.work import Work
     from onebucket.domain.accounts import OPERATOR
 
-    return Work(OPERATOR, tx, datetime.now(UTC), f"cli-{uuid.uuid4().hex[:12]}", lambda: str(uuid.uuid4()))
+    request_id = f"cli-{uuid.uuid4().hex[:12]}"
+    return Work(OPERATOR, tx, datetime.now(UTC), request_id, lambda: str(uuid.uuid4()), terms=terms)
+
+
+def terms(chosen: Settings) -> Terms:
+    """The terms of the house, as the settings have them."""
+    return Terms(
+        invitation_days=chosen.invitation_days,
+        letters_per_account=chosen.letters_per_account,
+        letters_per_address=chosen.letters_per_address,
+        sign_up=chosen.sign_up,
+    )
 
 
 def new_password(from_stdin: bool, *, needed: bool) -> str | None:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +10,8 @@ import typer
 
 from onebucket.cli import common
 from onebucket.cli.common import DatabaseOption, DataOption, Mistake
+from onebucket.domain import terms as house
+from onebucket.domain.terms import Terms
 
 if TYPE_CHECKING:
     from onebucket.store.database import Database
@@ -25,31 +28,43 @@ class _Undo(Exception):
     pass
 
 
+@dataclass(frozen=True)
+class _How:
+    """How documents are applied."""
+
+    prune: bool = False
+    send_letters: bool = False
+    terms: Terms = house.DEFAULT
+
+
 def apply(
     file: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Account documents, YAML or JSON; - is stdin")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would change.")] = False,
     prune: Annotated[
         bool, typer.Option("--prune", help="Also remove what a named account has and its document hasn't.")
     ] = False,
+    send_letters: Annotated[bool, typer.Option("--send-letters", help="Write to those who are invited.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
     database: DatabaseOption = "",
     data: DataOption = "",
 ) -> None:
-    """Make the accounts what the documents say; prints the difference, does all of it or nothing. Sends no letters."""
+    """Make the accounts what the documents say; prints the difference, does all of it or nothing."""
     from onebucket.transfer import document
 
     documents = [document.read(_read(path), source=str(path)) for path in file]
-    with common.opened(common.settings(database, data)) as opened:
+    chosen = common.settings(database, data)
+    how = _How(prune, send_letters, common.terms(chosen))
+    with common.opened(chosen) as opened:
         if dry_run or _asks(yes):
-            told = _attempt(opened, documents, prune=prune)
+            told = _attempt(opened, documents, how)
             _show_difference(told, everything=dry_run)
             if dry_run or not told:
                 return
             if not common.confirmed("Do this?", yes=yes):
                 raise Mistake("nothing was changed")
-            _commit(opened, documents, prune=prune)
+            _commit(opened, documents, how)
         else:
-            _show_difference(_commit(opened, documents, prune=prune), everything=False)
+            _show_difference(_commit(opened, documents, how), everything=False)
 
 
 def export(
@@ -81,7 +96,7 @@ def import_peribolos(
 
     organisation = peribolos.read(folder)
     with common.opened(common.settings(database, data)) as opened:
-        told = _commit(opened, [peribolos.to_document(organisation)], prune=False)
+        told = _commit(opened, [peribolos.to_document(organisation)], _How())
     common.show(f"imported {organisation.summary()}")
     common.show(difference.summary(told))
 
@@ -99,24 +114,24 @@ def _asks(yes: bool) -> bool:
     return not yes and sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def _commit(opened: "Database", documents: "Sequence[Document]", *, prune: bool) -> "list[Entry]":
+def _commit(opened: "Database", documents: "Sequence[Document]", how: _How) -> "list[Entry]":
     from onebucket.transfer import apply as applying
 
     with opened.writing() as tx, common.progress("applying") as told:
-        work = common.work(tx)
-        applying.apply(work, documents, prune=prune, progress=told)
+        work = common.work(tx, how.terms)
+        applying.apply(work, documents, prune=how.prune, send_letters=how.send_letters, progress=told)
         return work.told
 
 
-def _attempt(opened: "Database", documents: "Sequence[Document]", *, prune: bool) -> "list[Entry]":
+def _attempt(opened: "Database", documents: "Sequence[Document]", how: _How) -> "list[Entry]":
     """What would be told if the documents were applied; nothing is."""
     from onebucket.transfer import apply as applying
 
     told: list[Entry] = []
     try:
         with opened.writing() as tx, common.progress("looking") as shown:
-            work = common.work(tx)
-            applying.apply(work, documents, prune=prune, progress=shown)
+            work = common.work(tx, how.terms)
+            applying.apply(work, documents, prune=how.prune, send_letters=how.send_letters, progress=shown)
             told = work.told
             raise _Undo
     except _Undo:

@@ -60,8 +60,15 @@ def serve(
             lines = company.lines(base_url, opened.url)
         else:
             lines = [f"Everything is kept in {opened.path}", *_first_administrator(opened, base_url)]
-        ways = Ways(base_url, chosen.realm, chosen.jsonp, chosen.jsonp_origins)
-        built = server.build(opened, ways, metrics_token=chosen.metrics_token)
+        ways = Ways(
+            base_url,
+            chosen.realm,
+            chosen.jsonp,
+            chosen.jsonp_origins,
+            chosen.amsterdam_times,
+            emails_in_paths=chosen.email_in_path == "accept",
+        )
+        built = server.build(opened, ways, terms=common.terms(chosen), metrics_token=chosen.metrics_token)
 
         def ready() -> None:
             common.show(f"onebucket {onebucket.__version__} answers at {base_url}  (API: {base_url}/docs)")

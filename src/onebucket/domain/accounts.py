@@ -40,34 +40,39 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Whoever asks: a person, or the operator at the command line of the server's own machine.
+    """Whoever asks: a person, the operator at the command line of the server's own machine, or nobody in particular.
 
     `scopes` limits what a credential may be used for; None means it is as good as the person. `credential` names it
-    for the journal: `password`, `token:<id>` or `operator`; at `expires_at` it ends by itself.
+    for the journal: `password`, `token:<id>`, `operator` and so on; at `expires_at` it ends by itself. `operates`: it
+    is not a person who asks, but somebody may do what whoever runs the site may.
     """
 
     account: Account | None
     credential: str
     scopes: frozenset[str] | None = None
     expires_at: datetime | None = None
+    operates: bool = False
 
     @property
     def id(self) -> str | None:
-        """The asking person's account id; None for the operator."""
+        """The asking person's account id; None for others."""
         return self.account.id if self.account else None
 
     @property
     def name(self) -> str:
-        """The asker as the journal names him."""
-        return self.account.username if self.account else "operator"
+        """The asker as the journal names him: by his username or, where there is none, by what let him in."""
+        return self.account.username if self.account else self.credential.partition(":")[0]
 
     @property
     def runs_site(self) -> bool:
         """Whether the asker may do what an administrator of any account may (spec 1.12)."""
-        return self.account is None or self.account.site_admin
+        return self.account.site_admin if self.account else self.operates
 
 
-OPERATOR = Actor(account=None, credential="operator")
+OPERATOR = Actor(account=None, credential="operator", operates=True)
+
+# Whoever looks at a page without having signed in: he may do what a link lets him do, and nothing else.
+NOBODY = Actor(account=None, credential="nobody")
 
 # What each scope may be used for besides itself: writing holds reading, `team` is a synonym of `account` (spec 1.11).
 SCOPES: Mapping[str, frozenset[str]] = {

@@ -11,8 +11,11 @@ class Event(Enum):
     USER_DISABLED = "user.disabled"
     USER_ENABLED = "user.enabled"
     PASSWORD_SET = "password.set"  # noqa: S105
+    PASSWORD_RESET_ASKED = "password.reset-asked"  # noqa: S105
+    EMAIL_ASKED = "email.asked"
     EMAIL_ADDED = "email.added"
     EMAIL_REMOVED = "email.removed"
+    EMAIL_PRIMARY = "email.primary"
     TOKEN_ADDED = "token.added"  # noqa: S105
     TOKEN_REVOKED = "token.revoked"  # noqa: S105
     TEAM_ADDED = "team.added"
@@ -32,4 +35,7 @@ class Event(Enum):
     PRIVILEGE_REMOVED = "privilege.removed"
     INVITATION_ADDED = "invitation.added"
     INVITATION_CHANGED = "invitation.changed"
+    INVITATION_SENT = "invitation.sent"
     INVITATION_WITHDRAWN = "invitation.withdrawn"
+    INVITATION_ACCEPTED = "invitation.accepted"
+    INVITATION_DECLINED = "invitation.declined"

@@ -1,20 +1,61 @@
-"""Invitations that wait for an answer: to groups of an account, or to one repository."""
+"""Invitations that wait for an answer: to groups of an account, or to one repository; and who may accept them."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
+from onebucket.domain.accounts import Account, email_key
+from onebucket.domain.letters import Letter
 from onebucket.domain.privileges import Level
+from onebucket.domain.refusals import LinkIsDead, NotYours
+from onebucket.domain.repositories import Repository
 
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """A pending invitation of an address: to `groups` (slugs), or to `repository` (slug) with `permission`."""
+    """A pending invitation of an address: to `groups` (slugs), or to `repository` with `permission`.
+
+    It waits until it is accepted, declined or withdrawn; its link is good until `expires_at`, and there is none
+    (`link_id` is None) before a letter was asked for. `letter` is the latest one, `opened_at` when somebody opened its
+    link; `repository_times` are when the repository was made and last changed.
+    """
 
     account_id: str
     id: str
     email: str
-    invited_by: str
+    invited_by: Account
     sent_at: datetime
+    expires_at: datetime
     groups: tuple[str, ...] = ()
-    repository: str | None = None
+    repository: Repository | None = None
     permission: Level | None = None
+    link_id: str | None = None
+    opened_at: datetime | None = None
+    letter: Letter | None = None
+    repository_times: tuple[datetime, datetime] | None = None
+
+    @property
+    def repository_slug(self) -> str | None:
+        """The slug of the repository it is to, if it is to one."""
+        return self.repository.slug if self.repository else None
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """What the journal keeps of it."""
+        facts: dict[str, object] = {"email": self.email, "invited_by": self.invited_by.username}
+        if self.repository is None:
+            return facts | {"groups": list(self.groups)}
+        permission = self.permission.word if self.permission else None
+        return facts | {"repository": self.repository.slug, "permission": permission}
+
+
+def check_link(invitation: Invitation, at: datetime) -> None:
+    """Refuse a link whose time is over. Raises LinkIsDead."""
+    if invitation.expires_at <= at:
+        raise LinkIsDead
+
+
+def check_invitee(invitation: Invitation, addresses: Collection[str]) -> None:
+    """Refuse a person whose validated `addresses` (normal forms) don't hold the invited one. Raises NotYours."""
+    if email_key(invitation.email) not in addresses:
+        raise NotYours

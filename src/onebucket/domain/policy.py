@@ -25,6 +25,8 @@ class To(Enum):
     SEE_PRIVILEGES = "see who may do what in the account"
     ASK_ABOUT_PERSON = "ask what this person may do on the repository"
     INVITE = "invite people to the account"
+    INVITE_TO_REPOSITORY = "invite people to the repository"
+    CHANGE_PERSON = "change this person's addresses and password"
     READ_JOURNAL = "read the account's journal"
     RUN_SITE = "manage the accounts of this server"
 
@@ -93,6 +95,8 @@ RULES: Mapping[To, Rule] = {
     To.SEE_PRIVILEGES: _administrators,
     To.ASK_ABOUT_PERSON: _administrators_of_account_or_repository_and_himself,
     To.INVITE: _administrators,
+    To.INVITE_TO_REPOSITORY: _administrators_of_account_or_repository,
+    To.CHANGE_PERSON: _administrators,
     To.READ_JOURNAL: _administrators,
     To.RUN_SITE: _whoever_runs_the_site,
 }

@@ -31,6 +31,13 @@ class Forbidden(Refusal):
     """The asker is known, and this is not his to do."""
 
 
+class NotYours(Forbidden):
+    """An invitation to another address than any of the person's (security.md)."""
+
+    def __init__(self) -> None:
+        super().__init__("the invitation is for an address that is not one of yours")
+
+
 class LacksScope(Forbidden):
     """The credential in use was made for less than this (formats E3)."""
 
@@ -51,6 +58,20 @@ class NoSuchGroup(NotFound):
         super().__init__("No Group matches the given query.")
 
 
+class NotInvited(NotFound):
+    """That address has no pending invitation there (spec 6)."""
+
+    def __init__(self) -> None:
+        super().__init__("that address has no pending invitation there")
+
+
+class LinkIsDead(NotFound):
+    """A link that was used, withdrawn, renewed or altered, or whose time is over: whoever has it learns no more."""
+
+    def __init__(self) -> None:
+        super().__init__("this link is not good any more: it was used, withdrawn or replaced, or its time is over")
+
+
 class Gone(Refusal):
     """There was such a thing, and it will not come back."""
 
@@ -64,6 +85,13 @@ class UnknownEmail(Invalid):
 
     def __init__(self) -> None:
         super().__init__("No user with validated email address")
+
+
+class EmailInPath(Invalid):
+    """The operator has settled that e-mail addresses may not stand in paths (spec I2)."""
+
+    def __init__(self) -> None:
+        super().__init__("Email cannot be in path")
 
 
 class NotAPrivilege(Invalid):
@@ -83,6 +111,13 @@ class AlreadyMember(Conflict):
 
     def __init__(self) -> None:
         super().__init__("the person is a member of that group already")
+
+
+class AlreadyInvited(Conflict):
+    """The address is invited already, or its owner has that right (spec I1, 6)."""
+
+    def __init__(self) -> None:
+        super().__init__("that address is invited already, or has that right")
 
 
 class GroupExists(Conflict):

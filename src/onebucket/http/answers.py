@@ -34,12 +34,15 @@ class Ways:
     """How this server presents itself; what the settings say of it.
 
     `jsonp` is `guarded`, `open` or `off`; pages of `jsonp_origins` may read JSONP although it is guarded (formats C4).
+    `amsterdam_times` is their style (formats T2); `emails_in_paths` whether addresses may hold one (spec I2).
     """
 
     base_url: str
     realm: str
     jsonp: str
     jsonp_origins: frozenset[str]
+    amsterdam_times: str = "plain"
+    emails_in_paths: bool = True
 
 
 @dataclass(frozen=True, slots=True)

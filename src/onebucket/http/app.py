@@ -12,6 +12,7 @@ import structlog
 from onebucket.actions.work import Work
 from onebucket.domain import accounts as domain
 from onebucket.domain.refusals import Gone, Invalid, LacksScope, NotFound, Unauthenticated
+from onebucket.domain.terms import Terms
 from onebucket.http import errors, requests
 from onebucket.http.answers import Answer, Answers, Ways
 from onebucket.http.authn import Authentication, Proof
@@ -35,6 +36,7 @@ class App:
         surfaces: Sequence[Surface],
         others: Application,
         ways: Ways,
+        terms: Terms,
         authentication: Authentication,
         writer: Writer,
         memory: Memory,
@@ -46,6 +48,7 @@ class App:
         self._table = Table(surfaces)
         self._others = others
         self._ways = ways
+        self._terms = terms
         self._answers = Answers(ways)
         self._authentication = authentication
         self._writer = writer
@@ -156,9 +159,17 @@ class App:
         if request.is_too_large:
             raise TooLarge
 
-        work = Work(actor, tx, request.at, request.id, self._new_id, request.address)
-        heeded = request.heeded
-        ask = Ask(found.words, query, request.body, request.content_type, self._ways.base_url, heeded)
+        work = Work(actor, tx, request.at, request.id, self._new_id, request.address, self._terms)
+        ask = Ask(
+            found.words,
+            query,
+            request.body,
+            request.content_type,
+            self._ways.base_url,
+            request.heeded,
+            self._ways.amsterdam_times,
+            self._ways.emails_in_paths,
+        )
         return self._answers.entity(request, route.handler(work, ask), manner)
 
     def _without_route(self, request: Request, found: Found) -> Answer:

@@ -45,7 +45,10 @@ EXACT: Mapping[type[Exception], str | None] = {
     refusals.Unauthenticated: None,
     refusals.Overloaded: None,
     refusals.NoSuchGroup: "No Group matches the given query.",
+    refusals.NotInvited: None,
     refusals.AlreadyMember: None,
+    refusals.AlreadyInvited: None,
+    refusals.EmailInPath: "Email cannot be in path",
     refusals.UnknownEmail: "No user with validated email address",
 }
 

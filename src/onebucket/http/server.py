@@ -16,7 +16,9 @@ from typing import TypeVar
 from starlette.applications import Starlette
 
 from onebucket.actions.work import Work
+from onebucket.domain import terms as house
 from onebucket.domain.accounts import OPERATOR
+from onebucket.domain.terms import Terms
 from onebucket.http import openapi
 from onebucket.http.answers import Ways
 from onebucket.http.app import App
@@ -71,7 +73,7 @@ class Server:
         self.database.close()
 
 
-def build(database: Database, ways: Ways, *, metrics_token: str = "") -> Server:
+def build(database: Database, ways: Ways, *, terms: Terms = house.DEFAULT, metrics_token: str = "") -> Server:
     """Put a server together. The database must be up to date already."""
     writer = Writer(database)
     authentication = Authentication(database, time.monotonic)
@@ -92,12 +94,13 @@ def build(database: Database, ways: Ways, *, metrics_token: str = "") -> Server:
         metrics_token=metrics_token,
         clock=now,
     )
-    pages = Pages(openapi=described, operate=_operator(writer))
+    pages = Pages(openapi=described, operate=_operator(writer, terms))
     app = App(
         database=database,
         surfaces=SURFACES,
         others=Starlette(routes=[*health.routes(), *pages.routes()]),
         ways=ways,
+        terms=terms,
         authentication=authentication,
         writer=writer,
         memory=memory,
@@ -108,10 +111,10 @@ def build(database: Database, ways: Ways, *, metrics_token: str = "") -> Server:
     return Server(app, database, authentication, writer, metrics)
 
 
-def _operator(writer: Writer) -> Callable[[Callable[[Work], _Result]], Awaitable[_Result]]:
+def _operator(writer: Writer, terms: Terms) -> Callable[[Callable[[Work], _Result]], Awaitable[_Result]]:
     def operate(action: Callable[[Work], _Result]) -> Awaitable[_Result]:
         def change(tx: Transaction) -> _Result:
-            return action(Work(OPERATOR, tx, now(), uuid.uuid4().hex[:16], new_id))
+            return action(Work(OPERATOR, tx, now(), uuid.uuid4().hex[:16], new_id, terms=terms))
 
         return writer.change(change)
 

@@ -202,6 +202,11 @@ _EMAILS = Statement(
 _PRIMARY_EMAILS = Statement(select(emails.c.account_id, emails.c.email).where(emails.c.is_primary.is_(True)))
 _EMAIL_HOLDER = Statement(select(emails.c.account_id).where(emails.c.email_key == bindparam("key")))
 _ADD_EMAIL = Statement(insert(emails))
+_SET_PRIMARY = Statement(
+    update(emails)
+    .where(emails.c.account_id == bindparam("account_id"))
+    .values(is_primary=emails.c.email_key == bindparam("key"))
+)
 _REMOVE_EMAIL = Statement(
     delete(emails).where(emails.c.account_id == bindparam("account_id"), emails.c.email_key == bindparam("key"))
 )
@@ -230,6 +235,11 @@ def add_email(tx: Transaction, account_id: str, address: str, *, is_primary: boo
         is_primary=is_primary,
         validated_at=moments.number(at),
     )
+
+
+def set_primary_email(tx: Transaction, account_id: str, key: str) -> None:
+    """Let one of a person's addresses be the primary one, and no other."""
+    tx.run(_SET_PRIMARY, account_id=account_id, key=key)
 
 
 def remove_email(tx: Transaction, account_id: str, key: str) -> None:

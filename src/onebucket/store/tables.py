@@ -167,6 +167,8 @@ privileges = Table(
     sqlite_with_rowid=False,
 )
 
+# `link_id` is what the link in the letter is derived from, `secret_hash` what is kept of the link itself: it is set
+# when the letter goes out, and taken by whoever accepts first.
 invitations = Table(
     "invitations",
     metadata,
@@ -178,8 +180,32 @@ invitations = Table(
     Column("permission", SmallInteger),
     Column("invited_by", Id, ForeignKey("accounts.id"), nullable=False),
     Column("sent_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("link_id", Id),
+    Column("secret_hash", Text),
+    Column("letter_id", Id),
+    Column("opened_at", Moment),
     _part_of("repositories", "repository_id"),
-    Index("ix_invitations_address", "account_id", "email_key"),
+    Index(
+        "uq_invitations_to_groups",
+        "account_id",
+        "email_key",
+        unique=True,
+        sqlite_where=text("repository_id IS NULL"),
+        postgresql_where=text("repository_id IS NULL"),
+    ),
+    Index(
+        "uq_invitations_to_repository",
+        "account_id",
+        "email_key",
+        "repository_id",
+        unique=True,
+        sqlite_where=text("repository_id IS NOT NULL"),
+        postgresql_where=text("repository_id IS NOT NULL"),
+    ),
+    Index("ix_invitations_email", "email_key"),
+    Index("ix_invitations_id", "id", unique=True),
+    Index("uq_invitations_secret_hash", "secret_hash", unique=True),
     sqlite_with_rowid=False,
 )
 
@@ -192,6 +218,64 @@ invitation_groups = Table(
     _part_of("invitations", "invitation_id"),
     _part_of("groups", "group_id"),
     Index("ix_invitation_groups_group", "account_id", "group_id"),
+    sqlite_with_rowid=False,
+)
+
+# Letters on their way: `about` is the id of the invitation or the link they carry, `due_at` when to try next. A letter
+# that is finished has none: it was sent (`sent_at`), or given up, or was overtaken by what it is about.
+letters = Table(
+    "letters",
+    metadata,
+    _of_account(),
+    Column("id", Id, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("about", Id, nullable=False),
+    Column("link_id", Id, nullable=False),
+    Column("email", Text, nullable=False),
+    Column("email_key", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("due_at", Moment),
+    Column("attempts", SmallInteger, nullable=False),
+    Column("sent_at", Moment),
+    Column("trouble", Text),
+    Index(
+        "ix_letters_due",
+        "due_at",
+        sqlite_where=text("due_at IS NOT NULL"),
+        postgresql_where=text("due_at IS NOT NULL"),
+    ),
+    Index("ix_letters_of_account", "account_id", "created_at"),
+    Index("ix_letters_to_address", "email_key", "created_at"),
+    sqlite_with_rowid=False,
+)
+
+# One-time links of a person: to confirm an address (`email`), or to set a new password (`password`).
+links = Table(
+    "links",
+    metadata,
+    _of_account(),
+    Column("id", Id, primary_key=True),
+    Column("purpose", Text, nullable=False),
+    Column("email", Text, nullable=False),
+    Column("email_key", Text, nullable=False),
+    Column("secret_hash", Text, unique=True),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    UniqueConstraint("account_id", "purpose", "email_key"),
+    sqlite_with_rowid=False,
+)
+
+# Browsers that people have signed in with.
+sessions = Table(
+    "sessions",
+    metadata,
+    _of_account(),
+    Column("id", Id, primary_key=True),
+    Column("secret_hash", Text, nullable=False, unique=True),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("address", Text),
+    Column("agent", Text, nullable=False),
     sqlite_with_rowid=False,
 )
 

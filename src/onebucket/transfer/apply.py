@@ -19,7 +19,14 @@ from onebucket.transfer.job import Job, Report, Subject, about
 from onebucket.transfer.parts import NOWHERE, Document, Team, User, given, together
 
 
-def apply(work: Work, documents: Sequence[Document], *, prune: bool, progress: Report | None = None) -> None:
+def apply(
+    work: Work,
+    documents: Sequence[Document],
+    *,
+    prune: bool,
+    send_letters: bool = False,
+    progress: Report | None = None,
+) -> None:
     """Make and change what the documents name; whoever calls opened the transaction, and undoes it on a refusal.
 
     A key that a document doesn't have leaves that attribute as it is, or at its default on a new thing; a new team
@@ -30,10 +37,13 @@ def apply(work: Work, documents: Sequence[Document], *, prune: bool, progress: R
     never accounts or repositories. It looks only at keys that are there: without `members`, nobody leaves that group;
     with `repositories`, what is set on a repository that isn't listed goes too.
 
+    Whoever is invited gets no letter, unless `send_letters` is given.
+
     `progress` is told how many things are done, and of how many. Raises Refusal, with a sentence that says where.
     """
     document = together(documents)
     task = job.begun(work, document, progress)
+    task.sends_letters = send_letters
 
     subjects = [_user(task, user) for user in document.users] + [_team(task, team) for team in document.teams]
     for settle in contents.IN_ORDER:

@@ -145,7 +145,7 @@ def _privileges(task: Job, subject: Subject) -> None:
 
 
 def _invitations(task: Job, subject: Subject) -> None:
-    had = {(email_key(each.email), each.repository): each for each in subject.had.invitations}
+    had = {(email_key(each.email), each.repository_slug): each for each in subject.had.invitations}
     for where, key, invitation in invitations_of(subject):
         with about(where):
             inviter = task.person(invitation.invited_by).username
@@ -153,20 +153,24 @@ def _invitations(task: Job, subject: Subject) -> None:
             permission = given(invitation.permission)
             before = had.get(key)
             facts = (invitation.email, inviter, slugs, permission)
-            if before and facts == (before.email, before.invited_by, before.groups, before.permission):
+            if before and facts == (before.email, before.invited_by.username, before.groups, before.permission):
                 pass
             elif slugs:
-                invitations.invite_to_groups(task.work, subject.name, invitation.email, slugs, inviter=inviter)
+                invitations.set_groups(
+                    task.work, subject.name, invitation.email, slugs, inviter=inviter, letter=task.sends_letters
+                )
             else:
-                _invite_to_repository(task.work, subject.name, invitation, inviter)
+                _invite_to_repository(task, subject.name, invitation, inviter)
         task.progress.step()
 
 
-def _invite_to_repository(work: Work, account: str, invitation: Invitation, inviter: str) -> None:
+def _invite_to_repository(task: Job, account: str, invitation: Invitation, inviter: str) -> None:
     slug, permission = given(invitation.repository), given(invitation.permission)
     if slug is None or permission is None:
         raise Invalid("an invitation is either to groups, or to a repository with a permission")
-    invitations.invite_to_repository(work, account, invitation.email, slug, permission, inviter=inviter)
+    invitations.set_repository(
+        task.work, account, invitation.email, slug, permission, inviter=inviter, letter=task.sends_letters
+    )
 
 
 def _demotions(task: Job, subject: Subject) -> None:

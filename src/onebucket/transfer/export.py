@@ -42,7 +42,7 @@ def _mentioned(had: Whole) -> Iterator[str]:
     for grants in had.grants.values():
         yield from grants.people
     for invitation in had.invitations:
-        yield invitation.invited_by
+        yield invitation.invited_by.username
 
 
 def _user(had: Whole, *, is_named: bool, with_secrets: bool) -> User:
@@ -119,7 +119,7 @@ def _invitation(invitation: invitations.Invitation) -> Invitation:
     return Invitation(
         email=invitation.email,
         groups=list(invitation.groups) or UNSET,
-        repository=invitation.repository or UNSET,
+        repository=invitation.repository_slug or UNSET,
         permission=invitation.permission or UNSET,
-        invited_by=invitation.invited_by,
+        invited_by=invitation.invited_by.username,
     )

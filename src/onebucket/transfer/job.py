@@ -52,11 +52,15 @@ class Progress:
 
 @dataclass(slots=True)
 class Job:
-    """One apply: its work, the accounts by the form in which usernames are the same, its progress."""
+    """One apply: its work, the accounts by the form in which usernames are the same, its progress.
+
+    `sends_letters`: whoever is invited anew, or to something else, gets a letter.
+    """
 
     work: Work
     known: dict[str, Account]
     progress: Progress
+    sends_letters: bool = False
 
     def account(self, username: str) -> Account | None:
         """The account of that username, if there is one by now."""

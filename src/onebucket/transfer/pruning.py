@@ -20,9 +20,9 @@ def _invitations(task: Job, subject: Subject) -> None:
         return
     kept = {key for _, key, _ in invitations_of(subject)}
     for invitation in subject.had.invitations:
-        if (email_key(invitation.email), invitation.repository) not in kept:
+        if (email_key(invitation.email), invitation.repository_slug) not in kept:
             with about(f"{subject.where} invitations/{invitation.email}"):
-                invitations.withdraw(task.work, subject.name, invitation)
+                invitations.withdraw(task.work, invitation.id)
 
 
 def _groups(task: Job, subject: Subject) -> None:

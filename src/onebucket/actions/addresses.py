@@ -1,0 +1,120 @@
+"""A person's e-mail addresses: asking for one more, confirming it, choosing the primary one, ending one."""
+
+from dataclasses import dataclass
+
+from onebucket.actions import access
+from onebucket.actions.work import Work
+from onebucket.domain import terms
+from onebucket.domain.accounts import Account, email_key
+from onebucket.domain.events import Event
+from onebucket.domain.letters import Kind
+from onebucket.domain.policy import To
+from onebucket.domain.refusals import Invalid, LinkIsDead, NotFound, NotYours
+from onebucket.store import accounts, links
+from onebucket.store.accounts import Email
+from onebucket.store.links import Link, Purpose
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """A person's validated addresses, the primary one first, and those that wait to be confirmed."""
+
+    confirmed: list[Email]
+    waiting: list[Link]
+
+
+def of_person(work: Work, name: str) -> Addresses:
+    """The addresses of a person."""
+    person = _person(work, name)
+    waiting = [each for each in links.of_person(work.tx, person.id, Purpose.EMAIL) if each.expires_at > work.at]
+    return Addresses(accounts.emails_of(work.tx, person.id), waiting)
+
+
+def ask_for(work: Work, name: str, address: str) -> None:
+    """Ask that an address be a person's: a letter to it holds the link that confirms it.
+
+    Whether it is somebody else's is told to nobody but whoever reads its letters. Raises Invalid, Overloaded.
+    """
+    person = _person(work, name)
+    key = email_key(address)
+    if any(email.key == key for email in accounts.emails_of(work.tx, person.id)):
+        raise Invalid("that address is one of yours already")
+    link = Link(person.id, work.new_id(), Purpose.EMAIL, address, work.at, work.at + terms.CONFIRMING)
+
+    work.post(Kind.CONFIRM_EMAIL, person, about=link.id, link_id=link.id, email=address)
+    links.put(work.tx, link)
+
+    work.tell(Event.EMAIL_ASKED, person, person.username, after={"email": address})
+
+
+def asked(work: Work, secret_hash: str) -> tuple[Account, Link]:
+    """Whose address the link with that hash confirms; nothing is spent by looking. Raises LinkIsDead, NotYours.
+
+    Only the person who asked may confirm: otherwise anybody could have his address confirmed for another.
+    """
+    link = links.by_hash(work.tx, secret_hash)
+    if link is None or link.purpose is not Purpose.EMAIL or link.expires_at <= work.at:
+        raise LinkIsDead
+    if link.account_id != work.actor.id:
+        raise NotYours
+    return _person(work, link.account_id), link
+
+
+def confirm(work: Work, secret_hash: str) -> str:
+    """Let the address be one of the person's, once; it is given back. Raises LinkIsDead, NotYours, Conflict."""
+    person, link = asked(work, secret_hash)
+    is_first = not accounts.emails_of(work.tx, person.id)
+    if not links.spend(work.tx, link, secret_hash, work.at):
+        raise LinkIsDead
+
+    accounts.add_email(work.tx, person.id, link.email, is_primary=is_first, at=work.at)
+
+    work.tell(Event.EMAIL_ADDED, person, person.username, after={"email": link.email})
+    return link.email
+
+
+def make_primary(work: Work, name: str, address: str) -> None:
+    """Let one of a person's addresses be the one that letters go to. Raises NotFound."""
+    person = _person(work, name)
+    before, after = _primary_and(work, person, address)
+    if before == after:
+        return
+
+    accounts.set_primary_email(work.tx, person.id, after.key)
+
+    work.tell(
+        Event.EMAIL_PRIMARY,
+        person,
+        person.username,
+        before={"email": before.address} if before else None,
+        after={"email": after.address},
+    )
+
+
+def end(work: Work, name: str, address: str) -> None:
+    """Take an address from a person, or stop waiting for it. Raises NotFound, Invalid for the primary one."""
+    person = _person(work, name)
+    if links.remove(work.tx, person.id, Purpose.EMAIL, address):
+        return
+    primary, ended = _primary_and(work, person, address)
+    if ended == primary:
+        raise Invalid("letters go to that address: make another one the primary address first")
+
+    accounts.remove_email(work.tx, person.id, ended.key)
+
+    work.tell(Event.EMAIL_REMOVED, person, person.username, before={"email": ended.address})
+
+
+def _person(work: Work, name: str) -> Account:
+    person = access.account(work, name, to=To.CHANGE_PERSON)
+    if person.is_team:
+        raise Invalid(f"{person.username} is a team, not a person")
+    return person
+
+
+def _primary_and(work: Work, person: Account, address: str) -> tuple[Email | None, Email]:
+    emails = {email.key: email for email in accounts.emails_of(work.tx, person.id)}
+    meant = emails.get(email_key(address))
+    if meant is None:
+        raise NotFound(f"that is not an address of {person.username}")
+    return next((email for email in emails.values() if email.is_primary), None), meant

@@ -1,0 +1,165 @@
+"""What comes of an invitation: looking at it with its link, accepting it, declining it, making an account for it.
+
+The link is all that somebody without an account has; of it, only the hash arrives here.
+"""
+
+from dataclasses import dataclass
+
+from onebucket.actions import access, accounts
+from onebucket.actions.work import Work
+from onebucket.domain import invitations as domain
+from onebucket.domain.accounts import Account, Actor
+from onebucket.domain.events import Event
+from onebucket.domain.invitations import Invitation
+from onebucket.domain.policy import To
+from onebucket.domain.privileges import Level
+from onebucket.domain.refusals import Forbidden, LinkIsDead, NotFound
+from onebucket.store import accounts as account_rows
+from onebucket.store import groups, invitations, privileges
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An invitation as whoever holds its link may see it.
+
+    `has_account`: the invited address belongs to somebody already; `is_yours`: to the person who looks; `may_sign_up`:
+    an account can be made with it.
+    """
+
+    owner: Account
+    invitation: Invitation
+    group_names: tuple[str, ...]
+    has_account: bool
+    is_yours: bool
+    may_sign_up: bool
+
+
+def look(work: Work, secret_hash: str) -> Offer:
+    """What the link with that hash offers; nothing is spent by looking. Raises LinkIsDead."""
+    owner, invitation = _alive(work, secret_hash)
+    holder = account_rows.by_email(work.tx, invitation.email)
+    found = {group.slug: group.name for group in groups.of_account(work.tx, owner.id)} if invitation.groups else {}
+    return Offer(
+        owner=owner,
+        invitation=invitation,
+        group_names=tuple(found[slug] for slug in invitation.groups),
+        has_account=holder is not None,
+        is_yours=holder is not None and holder.id == work.actor.id,
+        may_sign_up=holder is None and work.terms.sign_up != "off",
+    )
+
+
+def opened(work: Work, secret_hash: str) -> None:
+    """Keep that the link was opened, for those who wait for an answer. Raises LinkIsDead."""
+    _, invitation = _alive(work, secret_hash)
+    if invitation.opened_at is None:
+        invitations.opened(work.tx, invitation, work.at)
+
+
+def accept(work: Work, secret_hash: str, *, name: str | None = None) -> tuple[Account, Invitation]:
+    """Accept an invitation, as the person who asks or, for the operator, as the person called `name`; once.
+
+    Gives the account that was joined. Raises LinkIsDead, NotYours, Forbidden.
+    """
+    person = _person(work, name)
+    owner, invitation = _alive(work, secret_hash)
+    emails = account_rows.emails_of(work.tx, person.id)
+    domain.check_invitee(invitation, {email.key for email in emails if email.validated})
+    if not invitations.close(work.tx, invitation, secret_hash, work.at):
+        raise LinkIsDead
+
+    _let_in(work, owner, invitation, person)
+    invitations.remove(work.tx, invitation)
+
+    work.tell(
+        Event.INVITATION_ACCEPTED, owner, invitation.email, before=invitation.facts, after={"user": person.username}
+    )
+    return owner, invitation
+
+
+def decline(work: Work, secret_hash: str) -> None:
+    """Decline an invitation: whoever has the link may. Raises LinkIsDead."""
+    owner, invitation = _alive(work, secret_hash)
+    if not invitations.close(work.tx, invitation, secret_hash, work.at):
+        raise LinkIsDead
+
+    invitations.remove(work.tx, invitation)
+
+    work.tell(Event.INVITATION_DECLINED, owner, invitation.email, before=invitation.facts)
+
+
+def sign_up(work: Work, secret_hash: str, *, username: str, display_name: str, password_hash: str) -> Account:
+    """Make an account for the invited address, which counts as validated, and accept as its owner.
+
+    Raises LinkIsDead, Forbidden when accounts can't be made so or the address has one, Invalid, Conflict.
+    """
+    offer = look(work, secret_hash)
+    if not offer.may_sign_up:
+        raise Forbidden("no account can be made with this invitation")
+
+    credential = f"invitation:{offer.invitation.id}"
+    with work.on_behalf(Actor(None, credential, operates=True)):
+        made = accounts.add_user(
+            work,
+            username,
+            email=offer.invitation.email,
+            display_name=display_name or None,
+            password_hash=password_hash,
+        )
+    with work.on_behalf(Actor(made, credential)):
+        accept(work, secret_hash)
+    return made
+
+
+def _person(work: Work, name: str | None) -> Account:
+    if name is not None:
+        access.site(work)
+        person = access.person(work, name)
+    elif work.actor.account is not None:
+        person = work.actor.account
+    else:
+        raise Forbidden("sign in to accept an invitation")
+    if not person.is_active:
+        raise Forbidden(f"{person.username} is disabled")
+    return person
+
+
+def _alive(work: Work, secret_hash: str) -> tuple[Account, Invitation]:
+    """The invitation behind a link that is good, whose inviter may invite to it still. Raises LinkIsDead."""
+    invitation = invitations.by_hash(work.tx, secret_hash)
+    if invitation is None or not invitation.invited_by.is_active:
+        raise LinkIsDead
+    domain.check_link(invitation, work.at)
+    try:
+        with work.on_behalf(Actor(invitation.invited_by, f"invitation:{invitation.id}")):
+            if invitation.repository:
+                slug = invitation.repository.slug
+                owner, _ = access.repository(work, invitation.account_id, slug, to=To.INVITE_TO_REPOSITORY)
+            else:
+                owner = access.account(work, invitation.account_id, to=To.INVITE)
+    except (Forbidden, NotFound):
+        raise LinkIsDead from None
+    return owner, invitation
+
+
+def _let_in(work: Work, owner: Account, invitation: Invitation, person: Account) -> None:
+    """Into the groups or, on the repository, up to the permission: never down (spec 5)."""
+    by = invitation.invited_by.id
+    for slug in invitation.groups:
+        group = groups.find(work.tx, owner.id, slug)
+        if group and groups.add_member(work.tx, group, person.id, by=by, at=work.instant()):
+            work.tell(Event.MEMBER_ADDED, owner, slug, after={"member": person.username, "id": person.id})
+
+    repository, permission = invitation.repository, invitation.permission or Level.NONE
+    if repository is None:
+        return
+    before = privileges.of_person(work.tx, owner.id, repository.id, person.id)
+    if permission > (before or Level.NONE):
+        privileges.set_for_person(work.tx, owner.id, repository.id, person.id, permission, by=by, at=work.instant())
+        work.tell(
+            Event.PRIVILEGE_SET,
+            owner,
+            repository.slug,
+            before={"user": person.username, "privilege": before.word} if before is not None else None,
+            after={"user": person.username, "privilege": permission.word},
+        )

@@ -1,0 +1,70 @@
+"""A person's password: changing it, and setting a new one by letter when it was forgotten."""
+
+from onebucket.actions import access
+from onebucket.actions.work import Work
+from onebucket.domain import terms
+from onebucket.domain.accounts import Account, Actor
+from onebucket.domain.events import Event
+from onebucket.domain.letters import Kind
+from onebucket.domain.policy import To
+from onebucket.domain.refusals import Invalid, LinkIsDead
+from onebucket.store import accounts, links, sessions
+from onebucket.store.links import Link, Purpose
+
+
+def change(work: Work, name: str, hash: str) -> Account:
+    """Replace a person's password by the one with that hash; the old one, and every session, ends at once."""
+    person = access.account(work, name, to=To.CHANGE_PERSON)
+    if person.is_team:
+        raise Invalid(f"{person.username} is a team, not a person")
+
+    accounts.set_password(work.tx, person.id, hash)
+    sessions.end_all(work.tx, person.id)
+    links.remove_all(work.tx, person.id, Purpose.PASSWORD)
+
+    work.tell(Event.PASSWORD_SET, person, person.username)
+    return person
+
+
+def forgotten(work: Work, login: str) -> None:
+    """Send a letter with a link to the person of that username or address, if there is one who may have it.
+
+    Nothing tells whether there is. Raises Overloaded.
+    """
+    person = accounts.named(work.tx, login)
+    emails = [email for email in accounts.emails_of(work.tx, person.id) if email.validated] if person else []
+    if person is None or person.is_team or not person.is_active or not emails:
+        return
+    link = Link(person.id, work.new_id(), Purpose.PASSWORD, emails[0].address, work.at, work.at + terms.RESETTING)
+
+    work.post(Kind.RESET_PASSWORD, person, about=link.id, link_id=link.id, email=link.email)
+    links.put(work.tx, link)
+
+    work.tell(Event.PASSWORD_RESET_ASKED, person, person.username)
+
+
+def whose(work: Work, secret_hash: str) -> tuple[Account, Link]:
+    """Whose password the link with that hash sets; nothing is spent by looking. Raises LinkIsDead."""
+    link = links.by_hash(work.tx, secret_hash)
+    person = accounts.by_id(work.tx, link.account_id) if link else None
+    if link is None or person is None or link.purpose is not Purpose.PASSWORD:
+        raise LinkIsDead
+    emails = accounts.emails_of(work.tx, person.id)
+    still_his = any(email.validated and email.address == link.email for email in emails)
+    if link.expires_at <= work.at or not person.is_active or not still_his:
+        raise LinkIsDead
+    return person, link
+
+
+def reset(work: Work, secret_hash: str, hash: str) -> Account:
+    """Set a new password with a link, once; every session ends. Raises LinkIsDead."""
+    person, link = whose(work, secret_hash)
+    if not links.spend(work.tx, link, secret_hash, work.at):
+        raise LinkIsDead
+
+    with work.on_behalf(_by_letter(person)):
+        return change(work, person.id, hash)
+
+
+def _by_letter(person: Account) -> Actor:
+    return Actor(person, "letter")

@@ -1,0 +1,158 @@
+"""Letters on their way: rows and back."""
+
+from datetime import datetime
+
+from sqlalchemy import bindparam, delete, func, insert, select, update
+
+from onebucket.domain.accounts import email_key
+from onebucket.domain.letters import Kind, Letter
+from onebucket.store import moments
+from onebucket.store.database import Row, Statement, Transaction
+from onebucket.store.tables import letters
+
+COLUMNS = (
+    letters.c.account_id,
+    letters.c.id,
+    letters.c.kind,
+    letters.c.about,
+    letters.c.link_id,
+    letters.c.email,
+    letters.c.created_at,
+    letters.c.due_at,
+    letters.c.attempts,
+    letters.c.sent_at,
+    letters.c.trouble,
+)
+
+_one = (letters.c.account_id == bindparam("account_id"), letters.c.id == bindparam("letter_id"))
+_ADD = Statement(insert(letters))
+_DUE = Statement(
+    select(*COLUMNS).where(letters.c.due_at <= bindparam("at")).order_by(letters.c.due_at).limit(bindparam("most"))
+)
+_ONE = Statement(select(*COLUMNS).where(*_one))
+_SETTLE = Statement(
+    update(letters)
+    .where(*_one)
+    .values(
+        due_at=bindparam("new_due_at"),
+        attempts=bindparam("new_attempts"),
+        sent_at=bindparam("new_sent_at"),
+        trouble=bindparam("new_trouble"),
+    )
+)
+_TROUBLED = Statement(
+    select(*COLUMNS)
+    .where(letters.c.sent_at.is_(None), letters.c.trouble.is_not(None))
+    .order_by(letters.c.created_at.desc())
+)
+_WAITING = Statement(select(func.count(), func.min(letters.c.created_at)).where(letters.c.due_at.is_not(None)))
+_NEWEST = Statement(select(*COLUMNS).order_by(letters.c.created_at.desc()).limit(bindparam("most")))
+_lately = letters.c.created_at > bindparam("since")
+_IN_ACCOUNT = Statement(
+    select(func.count(), func.min(letters.c.created_at)).where(letters.c.account_id == bindparam("account_id"), _lately)
+)
+_TO_ADDRESS = Statement(
+    select(func.count(), func.min(letters.c.created_at)).where(letters.c.email_key == bindparam("key"), _lately)
+)
+_FORGET = Statement(delete(letters).where(letters.c.due_at.is_(None), letters.c.created_at < bindparam("before")))
+_FORGET_ACCOUNT = Statement(delete(letters).where(letters.c.account_id == bindparam("account_id")))
+
+
+def letter(row: Row) -> Letter:
+    """The letter in the first eleven columns of a row."""
+    return Letter(
+        account_id=row[0],
+        id=row[1],
+        kind=Kind(row[2]),
+        about=row[3],
+        link_id=row[4],
+        email=row[5],
+        created_at=moments.moment(row[6]),
+        due_at=moments.moment(row[7]) if row[7] is not None else None,
+        attempts=row[8],
+        sent_at=moments.moment(row[9]) if row[9] is not None else None,
+        trouble=row[10],
+    )
+
+
+def add(tx: Transaction, letter: Letter) -> None:
+    """Put a letter into the outbox."""
+    tx.run(
+        _ADD,
+        account_id=letter.account_id,
+        id=letter.id,
+        kind=letter.kind.value,
+        about=letter.about,
+        link_id=letter.link_id,
+        email=letter.email,
+        email_key=email_key(letter.email),
+        created_at=moments.number(letter.created_at),
+        due_at=moments.number(letter.due_at) if letter.due_at else None,
+        attempts=0,
+        sent_at=None,
+        trouble=None,
+    )
+
+
+def due(tx: Transaction, at: datetime, *, most: int) -> list[Letter]:
+    """Letters of all accounts that are to be tried now, the longest waiting first."""
+    return [letter(row) for row in tx.rows(_DUE, at=moments.number(at), most=most)]
+
+
+def one(tx: Transaction, account_id: str, id: str) -> Letter | None:
+    """The letter of that id."""
+    row = tx.row(_ONE, account_id=account_id, letter_id=id)
+    return letter(row) if row else None
+
+
+def settle(tx: Transaction, letter: Letter) -> None:
+    """Store what has become of a letter."""
+    tx.run(
+        _SETTLE,
+        account_id=letter.account_id,
+        letter_id=letter.id,
+        new_due_at=moments.number(letter.due_at) if letter.due_at else None,
+        new_attempts=letter.attempts,
+        new_sent_at=moments.number(letter.sent_at) if letter.sent_at else None,
+        new_trouble=letter.trouble,
+    )
+
+
+def troubled(tx: Transaction) -> list[Letter]:
+    """Letters of all accounts that failed and were not sent since, the newest first."""
+    return [letter(row) for row in tx.rows(_TROUBLED)]
+
+
+def newest(tx: Transaction, *, most: int) -> list[Letter]:
+    """The latest letters of all accounts, the newest first."""
+    return [letter(row) for row in tx.rows(_NEWEST, most=most)]
+
+
+def waiting(tx: Transaction) -> tuple[int, datetime | None]:
+    """How many letters of all accounts are still to be sent, and since when the oldest of them waits."""
+    return _counted(tx.row(_WAITING))
+
+
+def asked_for(tx: Transaction, account_id: str, *, since: datetime) -> tuple[int, datetime | None]:
+    """How many letters were asked for in an account's name since then, and when the first of them was."""
+    return _counted(tx.row(_IN_ACCOUNT, account_id=account_id, since=moments.number(since)))
+
+
+def addressed(tx: Transaction, address: str, *, since: datetime) -> tuple[int, datetime | None]:
+    """How many letters of all accounts were asked for to that address since then, and when the first of them was."""
+    return _counted(tx.row(_TO_ADDRESS, key=email_key(address), since=moments.number(since)))
+
+
+def forget(tx: Transaction, *, before: datetime) -> int:
+    """Forget letters that are finished and older than that; how many."""
+    return tx.run(_FORGET, before=moments.number(before))
+
+
+def forget_account(tx: Transaction, account_id: str) -> None:
+    """Forget every letter of an account that is being deleted."""
+    tx.run(_FORGET_ACCOUNT, account_id=account_id)
+
+
+def _counted(row: Row | None) -> tuple[int, datetime | None]:
+    count, first = row or (0, None)
+    return count, moments.moment(first) if first is not None else None
