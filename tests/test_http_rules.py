@@ -106,6 +106,15 @@ ALLOWED = {
     "/privileges/acme/website/dora": "DELETE, GET, HEAD, OPTIONS, PUT",
     "/users/acme/privileges": "GET, HEAD, OPTIONS",
     "/users/acme/privileges/acme/administrators": "DELETE, GET, HEAD, OPTIONS, PUT",
+    "/invitations/acme/rocket": "DELETE, GET, HEAD, OPTIONS, POST",
+    "/invitations/acme/rocket/carol@example.net": "DELETE, OPTIONS, POST",
+    "/users/acme": "GET, HEAD, OPTIONS",
+    "/users/acme/invitations": "DELETE, GET, HEAD, OPTIONS, POST, PUT",
+    "/users/acme/invitations/carol@example.net": "DELETE, GET, HEAD, OPTIONS",
+    "/users/acme/invitations/carol@example.net/acme/designers": "DELETE, GET, HEAD, OPTIONS, PUT",
+    "/api/invitations": "GET, HEAD, OPTIONS",
+    "/api/invitations/b0b00000-0000-4000-8000-000000000002": "DELETE, OPTIONS",
+    "/api/invitations/b0b00000-0000-4000-8000-000000000002/resend": "OPTIONS, POST",
     "/api/access": "OPTIONS, POST",
     "/api/access/acme/website": "GET, HEAD, OPTIONS",
     "/api/access/acme/groups/designers/impact": "GET, HEAD, OPTIONS",
@@ -133,8 +142,11 @@ def test_options_and_405_say_which_methods_an_address_has_and_do_nothing(api: Ap
     refused = [api.raw(method, f"{_whole(address)}{slash}".encode(), who="alice") for method in missing]
 
     assert (options.status_code, options.content, options.headers["allow"]) == (204, b"", ALLOWED[address])
-    assert {(answer.status_code, answer.headers["allow"]) for answer in refused} == {(405, ALLOWED[address])}
-    assert {answer.text for answer in refused} == {"Method Not Allowed: this address does not answer that method."}
+    if address == "/users/acme":  # whose other methods are among what was removed in 2019
+        assert {answer.status_code for answer in refused} == {410}
+    else:
+        assert {(answer.status_code, answer.headers["allow"]) for answer in refused} == {(405, ALLOWED[address])}
+        assert {answer.text for answer in refused} == {"Method Not Allowed: this address does not answer that method."}
     assert api.everything() == before
 
 
@@ -165,7 +177,7 @@ def test_head_answers_as_get_without_a_body(api: Api, address: str, query: str) 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH"])
 @pytest.mark.parametrize(
     "address",
-    ["/privileges", "/privileges/", "/user", "/user/repositories/x", "/users", "/users/", "/users/acme",
+    ["/privileges", "/privileges/", "/user", "/user/repositories/x", "/users", "/users/",
      "/users/bob/followers", "/users/bob/ssh-keys/7", "/newuser", "/emails", "/emails/a@b.c",
      "/repositories", "/repositories/acme/rocket", "/repositories/acme/rocket/issues/1/comments/2/", "/repositories//x",
      "/oauth", "/oauth/request_token", "/oauth/authenticate/"],
@@ -314,7 +326,8 @@ def test_no_cookie_is_ever_read(api: Api) -> None:
 
 @pytest.mark.parametrize("query", ["", "?format=xml", "?format=yaml", "?callback=f"])
 def test_no_answer_about_groups_holds_an_email_address(api: Api, query: str) -> None:
-    answers = [api("root", "GET", path + query) for path in READABLE]
+    about_groups = [path for path in READABLE if "invitations" not in path and path != "/users/acme"]
+    answers = [api("root", "GET", path + query) for path in about_groups]
     answers.append(api("root", "PUT", f"{GROUP}/members/dora@example.com{query}"))
 
     assert {answer.status_code for answer in answers} == {200}

@@ -12,7 +12,7 @@ import pytest
 import cast
 from cast import Api, basic, password, token
 from onebucket import hashing
-from onebucket.actions import accounts, groups, privileges, repositories
+from onebucket.actions import accounts, groups, invitations, privileges, repositories
 from onebucket.actions.work import Work
 from onebucket.domain.accounts import SCOPES
 from onebucket.domain.privileges import Level
@@ -25,6 +25,8 @@ from onebucket.surfaces.routing import Found, Route, Table
 # bob is in acme's designers, too; alice administers acme, gina administers globex, root the whole site.
 PEOPLE = ("mallory", "dora", "bob", "alice", "gina", "root")
 ACCOUNTS = ("acme", "globex", "dora")
+# A group of each, to invite to.
+GROUPS = {"acme": "designers", "globex": "developers", "dora": "friends"}
 
 MATRIX = """
                                                  mallory  dora  bob  alice  gina  root
@@ -99,6 +101,28 @@ GET    /api/access/acme/website?user=bob           403    200   200   200   403 
 GET    /api/access/acme/groups/designers/impact    403    403   403   200   403   200
 GET    /api/access/acme/groups/designers/members/bob/impact  403 403 403  200 403 200
 
+GET    /invitations/acme/rocket                    404    404   403   200   404   200
+POST   /invitations/acme/rocket                    404    404   403   200   404   200
+POST   /invitations/acme/website                   403    200   403   200   403   200
+DELETE /invitations/acme/rocket                    404    404   403   404   404   404
+POST   /invitations/acme/rocket/eve@example.net    404    404   403   200   404   200
+POST   /invitations/acme/website/eve@example.net   403    200   403   200   403   200
+DELETE /invitations/acme/rocket/eve@example.net    404    404   403   404   404   404
+GET    /users/acme                                 403    403   403   200   403   200
+GET    /users/acme/invitations                     403    403   403   200   403   200
+PUT    /users/acme/invitations                     403    403   403   200   403   200
+POST   /users/acme/invitations                     403    403   403   200   403   200
+DELETE /users/acme/invitations                     403    403   403   404   403   404
+GET    /users/acme/invitations/carol@example.net   403    403   403   200   403   200
+DELETE /users/acme/invitations/carol@example.net   403    403   403   204   403   204
+GET    /users/acme/invitations/carol@example.net/acme/designers  403 403 403 200 403 200
+PUT    /users/acme/invitations/eve@example.net/acme/designers    403 403 403 200 403 200
+DELETE /users/acme/invitations/carol@example.net/acme/designers  403 403 403 204 403 204
+GET    /api/invitations?account=acme               403    403   403   200   403   200
+GET    /api/invitations                            403    403   403   403   403   200
+POST   /api/invitations/{carols}/resend            404    404   404   200   404   200
+DELETE /api/invitations/{carols}                   404    404   404   204   404   204
+
 GET    /group-privileges/globex                    403    403   403   403   200   200
 GET    /group-privileges/globex/satellite          404    404   404   404   200   200
 GET    /group-privileges/globex/globex/developers  403    403   403   403   200   200
@@ -121,6 +145,23 @@ GET    /api/access/globex/satellite?user=bob       404    404   404   404   200 
 GET    /api/access/globex/groups/developers/impact 403    403   403   403   200   200
 GET    /api/access/globex/groups/administrators/members/gina/impact 403 403 403 403 200 200
 
+GET    /invitations/globex/satellite               404    404   404   404   200   200
+POST   /invitations/globex/satellite               404    404   404   404   200   200
+DELETE /invitations/globex/satellite               404    404   404   404   404   404
+POST   /invitations/globex/satellite/eve@example.net    404 404 404   404   200   200
+DELETE /invitations/globex/satellite/eve@example.net    404 404 404   404   404   404
+GET    /users/globex                               403    403   403   403   200   200
+GET    /users/globex/invitations                   403    403   403   403   200   200
+PUT    /users/globex/invitations                   403    403   403   403   200   200
+POST   /users/globex/invitations                   403    403   403   403   200   200
+DELETE /users/globex/invitations                   403    403   403   403   404   404
+GET    /users/globex/invitations/carol@example.net 403    403   403   403   404   404
+DELETE /users/globex/invitations/carol@example.net 403    403   403   403   404   404
+GET    /users/globex/invitations/eve@example.net/globex/developers     403 403 403 403 404 404
+PUT    /users/globex/invitations/eve@example.net/globex/administrators 403 403 403 403 200 200
+DELETE /users/globex/invitations/eve@example.net/globex/developers     403 403 403 403 404 404
+GET    /api/invitations?account=globex             403    403   403   403   200   200
+
 GET    /group-privileges/dora                      403    200   403   403   403   200
 GET    /group-privileges/dora/notes                404    200   403   404   404   200
 GET    /group-privileges/dora/dora/friends         403    200   403   403   403   200
@@ -142,6 +183,23 @@ DELETE /users/dora/privileges/dora/friends         403    404   403   403   403 
 GET    /api/access/dora/notes?user=bob             404    200   200   404   404   200
 GET    /api/access/dora/groups/friends/impact      403    200   403   403   403   200
 GET    /api/access/dora/groups/friends/members/bob/impact 403 200 403 403 403 200
+
+GET    /invitations/dora/notes                     404    200   403   404   404   200
+POST   /invitations/dora/notes                     404    200   403   404   404   200
+DELETE /invitations/dora/notes                     404    404   403   404   404   404
+POST   /invitations/dora/notes/eve@example.net     404    200   403   404   404   200
+DELETE /invitations/dora/notes/eve@example.net     404    404   403   404   404   404
+GET    /users/dora                                 403    200   403   403   403   200
+GET    /users/dora/invitations                     403    200   403   403   403   200
+PUT    /users/dora/invitations                     403    200   403   403   403   200
+POST   /users/dora/invitations                     403    200   403   403   403   200
+DELETE /users/dora/invitations                     403    404   403   403   403   404
+GET    /users/dora/invitations/carol@example.net   403    404   403   403   403   404
+DELETE /users/dora/invitations/carol@example.net   403    404   403   403   403   404
+GET    /users/dora/invitations/eve@example.net/dora/friends   403 404 403 403 403 404
+PUT    /users/dora/invitations/eve@example.net/dora/friends   403 200 403 403 403 200
+DELETE /users/dora/invitations/eve@example.net/dora/friends   403 404 403 403 403 404
+GET    /api/invitations?account=dora               403    200   403   403   403   200
 
 POST   /api/access                                 200    200   200   200   200   200
 GET    /api/access/verify                          403    403   403   403   403   403
@@ -195,7 +253,13 @@ class Row:
             return b""
         if self.route.word:
             return b"read"
-        return b"[]" if self.route.json is not None else b"name=Crew&privileges=admin"
+        return (
+            b"[]"
+            if self.route.json is not None
+            else (
+                f"name=Crew&privileges=admin&email=eve@example.net&permission=write&group_slug={GROUPS.get(self.account)}"
+            ).encode()
+        )
 
 
 def _rows() -> Iterator[Row]:
@@ -263,10 +327,12 @@ def outcomes(api: Api, stage: Path, authorization: str | None) -> dict[str, int 
     What a GET would have changed, which is nothing, shows at the next row that is no GET.
     """
     before = api.everything()
+    [carols] = [each.id for _, each in api.operate(lambda work: invitations.found(work, account_name="acme"))]
     came: dict[str, int | str] = {}
     for row in ROWS:
         headers = {"Authorization": authorization} if authorization else {}
-        status = api(None, row.method, row.address, headers=headers, content=row.body).status_code
+        address = row.address.replace("{carols}", carols)
+        status = api(None, row.method, address, headers=headers, content=row.body).status_code
         came[f"{row.method} {row.address}"] = status
         if row.method == "GET":
             continue

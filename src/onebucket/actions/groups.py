@@ -10,6 +10,7 @@ from onebucket.domain import groups as domain
 from onebucket.domain.accounts import Account
 from onebucket.domain.events import Event
 from onebucket.domain.groups import AccountPrivilege, Group, Roster
+from onebucket.domain.invitations import Invitation
 from onebucket.domain.policy import To
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import AlreadyMember, Forbidden, NotFound
@@ -49,6 +50,22 @@ def read(work: Work, account_name: str, slug: str, *, members: bool) -> Roster:
     """One group (spec G4)."""
     owner, group = access.group(work, account_name, slug, to=To.SEE_GROUP)
     return _roster(work, owner, group, members=members)
+
+
+def invited(work: Work, rosters: Iterable[Roster]) -> dict[str, list[Invitation]]:
+    """Who is invited to each of these groups, by the group's id, oldest first; groups that the actor doesn't
+    administer are left out.
+    """
+    found: dict[str, list[Invitation]] = {}
+    by_owner: dict[str, list[Roster]] = {}
+    for roster in rosters:
+        by_owner.setdefault(roster.owner.id, []).append(roster)
+    for theirs in by_owner.values():
+        if access.administers(work, theirs[0].owner):
+            pending = invitations.of_account(work.tx, theirs[0].owner.id)
+            for roster in theirs:
+                found[roster.group.id] = [each for each in pending if roster.group.slug in each.groups]
+    return found
 
 
 def _roster(work: Work, owner: Account, group: Group, *, members: bool) -> Roster:

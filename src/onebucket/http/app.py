@@ -173,7 +173,7 @@ class App:
         return self._answers.entity(request, route.handler(work, ask), manner)
 
     def _without_route(self, request: Request, found: Found) -> Answer:
-        if found.removed is not None:
+        if found.removed is not None and not (found.methods and request.method == "OPTIONS"):
             raise Gone(found.removed.detail)
         if not found.methods:
             raise NotFound("there is nothing at this address; /openapi.json lists what there is")

@@ -27,6 +27,8 @@ _WORDS = {
     "repo_slug": "the repository's slug; case counts",
     "group_owner": "the account that owns the group: the same account",
     "user": "a person, named in any of the ways an account can be",
+    "email": "the invited e-mail address",
+    "id": "the invitation's id",
     "member": "a person, named in any of the ways an account can be",
 }
 # A segment of an address: never empty, and without control characters.
@@ -156,7 +158,7 @@ def _responses(route: Route, schema: Mapping[str, Any] | None) -> dict[str, Any]
         return {"204": {"description": "Done"}, **refusals}
 
     kinds = [*formats.CONTENT_TYPES.values(), *([formats.JSONP_CONTENT_TYPE] if route.method == "GET" else [])]
-    names = [kind.partition(";")[0] for kind in kinds]
+    names = ["text/plain"] if route.gives is Text else [kind.partition(";")[0] for kind in kinds]
     # YAML says the same as JSON, word for word (formats Y2).
     values = ("application/json", "application/x-yaml")
     content = {name: {"schema": schema if name in values else {"type": "string"}} for name in names}

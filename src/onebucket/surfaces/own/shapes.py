@@ -91,7 +91,7 @@ def impact(group: str, losses: list[Loss]) -> Impact:
 
 def _way(reason: Reason) -> Way:
     level, through, group, since, granted_by = reason
-    return Way(_WORDS[level], _THROUGH[through], group, _instant(since) if since else None, granted_by)
+    return Way(_WORDS[level], _THROUGH[through], group, instant(since) if since else None, granted_by)
 
 
 # Looked up, because a thousand answers need some thousands of them.
@@ -99,5 +99,6 @@ _WORDS = {level: level.word for level in Level}
 _THROUGH = {through: through.value for through in Through}
 
 
-def _instant(moment: datetime) -> str:
+def instant(moment: datetime) -> str:
+    """A moment as ISO 8601 in UTC, its fraction cut off."""
     return moment.isoformat()[:19] + "Z"

@@ -1,13 +1,16 @@
 """What each thing looks like in 1.0, field by field and in the documented order (spec 2)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 from msgspec import UNSET, Struct, UnsetType
 
 from onebucket.actions.privileges import Given, Listing
 from onebucket.domain.accounts import Account
 from onebucket.domain.groups import Roster
+from onebucket.domain.invitations import Invitation
 from onebucket.surfaces.routing import Stream
+from onebucket.wire import times
 
 
 class User(Struct, frozen=True):
@@ -27,8 +30,19 @@ class User(Struct, frozen=True):
     resource_uri: str
 
 
+class Invited(Struct, frozen=True):
+    """An address that is invited to a group."""
+
+    email: str
+    invited_by: User
+    utc_sent_on: str
+
+
 class Group(Struct, frozen=True, kw_only=True):
-    """A group; `members` is left out where `exclude_members` asked for that."""
+    """A group; `members` is left out where `exclude_members` asked for that.
+
+    `pending`, who is invited to it, is there for administrators who ask with `include=pending`.
+    """
 
     name: str
     slug: str
@@ -36,6 +50,7 @@ class Group(Struct, frozen=True, kw_only=True):
     auto_add: bool
     email_forwarding_disabled: bool
     members: list[User] | UnsetType = UNSET
+    pending: list[Invited] | UnsetType = UNSET
     owner: User
 
 
@@ -125,12 +140,17 @@ def group(roster: Roster, base_url: str) -> Group:
     return groups([roster], base_url)[0]
 
 
-def groups(rosters: Iterable[Roster], base_url: str) -> list[Group]:
-    """Several groups; whoever is in many of them is shaped once."""
+def groups(
+    rosters: Iterable[Roster], base_url: str, pending: Mapping[str, Iterable[Invitation]] = MappingProxyType({})
+) -> list[Group]:
+    """Several groups, with those invited to them by the group's id; whoever is in many of them is shaped once."""
     shaped: dict[str, User] = {}
 
     def face(account: Account) -> User:
         return shaped.get(account.id) or shaped.setdefault(account.id, user(account, base_url))
+
+    def invited(invitation: Invitation) -> Invited:
+        return Invited(invitation.email, face(invitation.invited_by), times.utc(invitation.sent_at))
 
     return [
         Group(
@@ -140,6 +160,7 @@ def groups(rosters: Iterable[Roster], base_url: str) -> list[Group]:
             auto_add=roster.group.auto_add,
             email_forwarding_disabled=roster.group.email_forwarding_disabled,
             members=UNSET if roster.members is None else [face(member) for member in roster.members],
+            pending=[invited(each) for each in pending[roster.group.id]] if roster.group.id in pending else UNSET,
             owner=face(roster.owner),
         )
         for roster in rosters

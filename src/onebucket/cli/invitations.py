@@ -1,0 +1,116 @@
+"""`invitation`."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from onebucket.cli import common
+from onebucket.cli.common import DatabaseOption, DataOption, JsonOption, Mistake
+
+if TYPE_CHECKING:
+    from onebucket.domain.accounts import Account
+    from onebucket.domain.invitations import Invitation
+
+invitation = typer.Typer(help="Invitations: list, resend, accept, withdraw.", no_args_is_help=True)
+
+AccountOption = Annotated[str, typer.Option("--account", metavar="A", help="Of this account", show_default=False)]
+Id = Annotated[str, typer.Argument(metavar="ID", help="As `invitation list` shows it with --json")]
+
+
+@invitation.command("list")
+def list_invitations(
+    account: AccountOption = "",
+    email: Annotated[str, typer.Option("--email", metavar="E", help="To this address", show_default=False)] = "",
+    json: JsonOption = False,
+    database: DatabaseOption = "",
+    data: DataOption = "",
+) -> None:
+    """List pending invitations, of one account or of all: what has become of the letter, and until when."""
+    from onebucket.actions import invitations
+
+    with common.looking(database, data) as work:
+        found = invitations.found(work, account_name=account or None, email=email or None)
+        at = work.at
+    if json:
+        from onebucket.surfaces.own.invitations import pending
+
+        common.show_json([msgspec.to_builtins(pending(owner, each)) for owner, each in found])
+        return
+    common.show_table(
+        ["E-MAIL", "TO", "INVITED BY", "SENT", "LETTER", "UNTIL"],
+        [
+            [
+                each.email,
+                _to(owner, each),
+                each.invited_by.username,
+                f"{each.sent_at:%Y-%m-%d %H:%M}",
+                _letter(each),
+                "expired" if each.expires_at <= at else f"{each.expires_at:%Y-%m-%d %H:%M}",
+            ]
+            for owner, each in found
+        ],
+    )
+
+
+@invitation.command("resend")
+def resend(id: Id, database: DatabaseOption = "", data: DataOption = "") -> None:
+    """Send an invitation again, with another link; the server that runs carries the letter."""
+    from onebucket.actions import invitations
+
+    with common.changing(database, data) as work:
+        _, sent = invitations.resend(work, id)
+    common.show(f"another letter to {sent.email} is on its way")
+
+
+@invitation.command("accept")
+def accept(
+    token: Annotated[str, typer.Argument(metavar="TOKEN", help="The link of the letter, or what it ends with")],
+    user: Annotated[str, typer.Option("--as", metavar="USER", help="Who accepts", show_default=False)],
+    database: DatabaseOption = "",
+    data: DataOption = "",
+) -> None:
+    """Accept an invitation for a person who has the invited address, as he would in his browser."""
+    from onebucket import hashing
+    from onebucket.actions import joining
+
+    secret = token.rstrip("/").rpartition("/")[2]
+    with common.changing(database, data) as work:
+        owner, accepted = joining.accept(work, hashing.secret_hash(secret), name=user)
+    common.show(f"{user} has accepted: {_to(owner, accepted)}")
+
+
+@invitation.command("withdraw")
+def withdraw(
+    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Who invited")],
+    email: Annotated[str, typer.Argument(metavar="EMAIL", help="The invited address")],
+    group: Annotated[str, typer.Option("--group", metavar="S", help="Only to this group", show_default=False)] = "",
+    repository: Annotated[
+        str, typer.Option("--repository", metavar="R", help="To this repository, not to groups", show_default=False)
+    ] = "",
+    database: DatabaseOption = "",
+    data: DataOption = "",
+) -> None:
+    """End what an address is invited to in an account: all groups, one group, or a repository."""
+    from onebucket.actions import invitations
+
+    if group and repository:
+        raise Mistake("--group and --repository exclude each other")
+    with common.changing(database, data) as work:
+        if repository:
+            invitations.withdraw_from_repository(work, account, repository, email)
+        else:
+            invitations.withdraw_from_groups(work, account, email, (None, group) if group else None)
+    common.show(f"withdrew the invitation of {email}")
+
+
+def _to(owner: "Account", invitation: "Invitation") -> str:
+    if invitation.repository is None:
+        return ", ".join(f"{owner.username}/{slug}" for slug in invitation.groups)
+    permission = invitation.permission.word if invitation.permission else ""
+    return f"{owner.username}/{invitation.repository.slug} ({permission})"
+
+
+def _letter(invitation: "Invitation") -> str:
+    state = invitation.letter.state.value if invitation.letter else "not sent"
+    return f"{state}, opened" if invitation.opened_at else state

@@ -1,0 +1,87 @@
+"""`/api/invitations`: pending invitations with all that is known of them, sending them again, withdrawing them."""
+
+from msgspec import Struct
+
+from onebucket.actions import invitations
+from onebucket.actions.work import Work
+from onebucket.domain.accounts import Account
+from onebucket.domain.invitations import Invitation
+from onebucket.surfaces.own.shapes import instant
+from onebucket.surfaces.routing import Ask, Parameter, Route
+
+_NOT_SENT = "not-sent"
+
+
+class Pending(Struct, frozen=True):
+    """A pending invitation: to `groups` (each `account/slug`), or to `repository` (`account/slug`) with `permission`.
+
+    `letter` is `not-sent`, `waiting`, `failing`, `sent` or `undeliverable`; `trouble` what the mail server said last.
+    The link is good until `expires_on`; `opened_on` is when somebody opened it first. Times are UTC.
+    """
+
+    id: str
+    account: str
+    email: str
+    groups: list[str]
+    repository: str | None
+    permission: str | None
+    invited_by: str
+    sent_on: str
+    expires_on: str
+    letter: str
+    trouble: str | None
+    opened_on: str | None
+
+
+def listed(work: Work, ask: Ask) -> list[Pending]:
+    """Of an account for its administrators; of every account for whoever runs the site."""
+    accounts, emails = ask.query.get("account", ()), ask.query.get("email", ())
+    found = invitations.found(
+        work, account_name=accounts[-1] if accounts else None, email=emails[-1] if emails else None
+    )
+    return [pending(owner, each) for owner, each in found]
+
+
+def resend(work: Work, ask: Ask) -> Pending:
+    """Another letter, with another link."""
+    return pending(*invitations.resend(work, ask.words["id"]))
+
+
+def withdraw(work: Work, ask: Ask) -> None:
+    """The same as withdrawing it by its address."""
+    invitations.withdraw(work, ask.words["id"])
+
+
+def pending(owner: Account, invitation: Invitation) -> Pending:
+    """A pending invitation of an account."""
+    letter, repository = invitation.letter, invitation.repository
+    return Pending(
+        id=invitation.id,
+        account=owner.username,
+        email=invitation.email,
+        groups=[f"{owner.username}/{slug}" for slug in invitation.groups],
+        repository=f"{owner.username}/{repository.slug}" if repository else None,
+        permission=invitation.permission.word if invitation.permission else None,
+        invited_by=invitation.invited_by.username,
+        sent_on=instant(invitation.sent_at),
+        expires_on=instant(invitation.expires_at),
+        letter=letter.state.value if letter else _NOT_SENT,
+        trouble=letter.trouble if letter else None,
+        opened_on=instant(invitation.opened_at) if invitation.opened_at else None,
+    )
+
+
+_READ, _WRITE = "account", "account:write"
+_INVITATIONS = "/invitations"
+_ONE = f"{_INVITATIONS}/{{id}}"
+_ACCOUNT = Parameter("account", "of this account; without it, of all, for whoever runs the site")
+_EMAIL = Parameter("email", "to this address only")
+
+ROUTES = (
+    Route("GET", _INVITATIONS, listed, _READ, "listPendingInvitations",
+          "Pending invitations, the newest first: sent or not, opened or not, until when", list[Pending],
+          query=(_ACCOUNT, _EMAIL), refuses=(400, 403, 404)),
+    Route("POST", f"{_ONE}/resend", resend, _WRITE, "resendInvitation", "Send an invitation again, with another link",
+          Pending, refuses=(404, 413)),
+    Route("DELETE", _ONE, withdraw, _WRITE, "withdrawInvitation", "Withdraw an invitation", refuses=(404, 413)),
+)  # fmt: skip
