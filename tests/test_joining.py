@@ -1,0 +1,369 @@
+"""What comes of an invitation: who may accept, once, and when a link is dead (security.md)."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+import cast
+from cast import Api
+from onebucket import hashing
+from onebucket.actions import access, accounts, groups, invitations, joining, outbox, privileges, repositories
+from onebucket.actions.work import Work
+from onebucket.domain.accounts import NOBODY, Actor
+from onebucket.domain.letters import State
+from onebucket.domain.privileges import Level
+from onebucket.domain.refusals import Conflict, Forbidden, Invalid, LinkIsDead, NotYours, Refusal
+from onebucket.domain.terms import Terms
+
+KEY = b"k" * 32
+
+
+def secret_for(link_id: str) -> str:
+    return hashing.link_secret(KEY, link_id)
+
+
+def carry(api: Api) -> dict[str, str]:
+    """Carry every letter that waits; the hashes of the links in them, by address, the latest letter's."""
+
+    def carry(work: Work) -> dict[str, str]:
+        found = {}
+        for parcel in outbox.take(work, secret_for, most=100):
+            outbox.carried(work, parcel.letter)
+            found[parcel.letter.email] = hashing.secret_hash(parcel.secret)
+        return found
+
+    return api.operate(carry)
+
+
+def by(who: str, work: Work) -> Work:
+    """The same work, done by somebody of the cast."""
+    return replace(work, actor=Actor(access.person(work, who), "session"), request_id="page")
+
+
+def visitor(work: Work, **terms: Any) -> Work:
+    """The same work, done by somebody who has not signed in."""
+    return replace(work, actor=NOBODY, request_id="page", terms=Terms(**terms))
+
+
+def accepting(api: Api, who: str, hash: str) -> None:
+    api.operate(lambda work: joining.accept(by(who, work), hash))
+
+
+def invite(api: Api, email: str, *slugs: str, who: str = "alice") -> str:
+    """Invite an address to groups of acme; the hash of the link."""
+    for slug in slugs:
+        answer = api(who, "PUT", "/users/acme/invitations", json={"email": email, "group_slug": slug})
+        assert answer.status_code == 200, answer.text
+    return carry(api)[email]
+
+
+def invite_to(api: Api, repository: str, email: str, permission: str, who: str = "alice") -> str:
+    """Invite an address to a repository of acme; the hash of the link."""
+    answer = api(who, "POST", f"/invitations/acme/{repository}", json={"email": email, "permission": permission})
+    assert answer.status_code == 200, answer.text
+    return carry(api)[email]
+
+
+MALLORY = "mallory@example.com"
+
+
+def test_accepting_puts_the_person_into_the_groups(api: Api) -> None:
+    hash = invite(api, MALLORY, "designers", "developers")
+
+    accepting(api, "mallory", hash)
+
+    assert api.members("designers")[-1] == api.members("developers")[-1] == "mallory"
+    assert [each["email"] for each in api("alice", "GET", "/users/acme").json()] == ["carol@example.net"]
+    assert api.journal()[-3:] == [
+        ("mallory", "member.added", "acme", "designers"),
+        ("mallory", "member.added", "acme", "developers"),
+        ("mallory", "invitation.accepted", "acme", MALLORY),
+    ]
+
+
+@pytest.mark.parametrize(("has", "gets", "has_then"), [(None, "write", "write"), ("read", "write", "write")])
+def test_accepting_raises_what_the_person_has_on_the_repository(
+    api: Api, has: str | None, gets: str, has_then: str
+) -> None:
+    if has:
+        api("alice", "PUT", "/privileges/acme/rocket/mallory", content=has)
+
+    accepting(api, "mallory", invite_to(api, "rocket", MALLORY, gets))
+
+    assert [each["privilege"] for each in api("alice", "GET", "/privileges/acme/rocket/mallory").json()] == [has_then]
+
+
+def test_accepting_never_lowers_what_the_person_has_by_now(api: Api) -> None:
+    hash = invite_to(api, "rocket", MALLORY, "read")
+    api("alice", "PUT", "/privileges/acme/rocket/mallory", content="admin")
+
+    accepting(api, "mallory", hash)
+
+    assert [each["privilege"] for each in api("alice", "GET", "/privileges/acme/rocket/mallory").json()] == ["admin"]
+
+
+def test_whoever_is_in_the_group_by_now_stays_in_it(api: Api) -> None:
+    hash = invite(api, MALLORY, "designers")
+    api("alice", "PUT", "/groups/acme/designers/members/mallory")
+
+    accepting(api, "mallory", hash)
+
+    assert api.members("designers") == ["bob", "mallory"]
+
+
+def test_only_the_invited_address_accepts(api: Api) -> None:
+    hash = invite(api, MALLORY, "designers")
+    before = api.everything()
+
+    for other in ("bob", "gina", "root"):
+        with pytest.raises(NotYours):
+            accepting(api, other, hash)
+
+    assert api.everything() == before
+
+
+def test_an_address_that_waits_to_be_confirmed_is_nobodys(api: Api) -> None:
+    hash = invite(api, MALLORY, "designers")
+    with api.db.writing() as tx:
+        tx.connection.execute("UPDATE emails SET validated_at = NULL WHERE email = ?", [MALLORY])
+
+    with pytest.raises(NotYours):
+        accepting(api, "mallory", hash)
+
+
+def test_somebody_disabled_accepts_nothing(api: Api) -> None:
+    hash = invite(api, "ghost@example.com", "designers")
+
+    with pytest.raises(Forbidden, match="ghost is disabled"):
+        accepting(api, "ghost", hash)
+
+
+def test_of_fifty_acceptances_at_once_one_counts(api: Api) -> None:
+    hash = invite(api, MALLORY, "designers")
+
+    def attempt(_: int) -> str:
+        try:
+            accepting(api, "mallory", hash)
+        except LinkIsDead:
+            return "dead"
+        return "accepted"
+
+    with ThreadPoolExecutor(10) as pool:
+        came = list(pool.map(attempt, range(50)))
+
+    assert sorted(came) == ["accepted"] + ["dead"] * 49
+    assert [event for _, event, _, _ in api.journal()].count("invitation.accepted") == 1
+
+
+DEATHS: dict[str, Callable[[Api, str], Any]] = {
+    "accepted": lambda api, hash: accepting(api, "mallory", hash),
+    "declined": lambda api, hash: api.operate(lambda work: joining.decline(visitor(work), hash)),
+    "withdrawn": lambda api, hash: api("alice", "DELETE", f"/users/acme/invitations/{MALLORY}"),
+    "sent again": lambda api, hash: invite(api, MALLORY, "designers"),
+    "its time is over": lambda api, hash: api.operate(
+        lambda work: work.tx.connection.execute(
+            "UPDATE invitations SET expires_at = ?", [int(work.at.timestamp() * 1e6)]
+        )
+    ),
+    "its group deleted": lambda api, hash: api("alice", "DELETE", "/groups/acme/designers"),
+    "its inviter disabled": lambda api, hash: api.operate(lambda work: accounts.set_active(work, "alice", False)),
+    "its inviter no administrator any more": lambda api, hash: api.operate(
+        lambda work: (
+            groups.add_member(work, "acme", "administrators", "dora"),
+            groups.remove_member(work, "acme", "administrators", "alice"),
+        )
+    ),
+    "its team deleted": lambda api, hash: api.operate(lambda work: accounts.delete_team(work, "acme")),
+}
+
+
+@pytest.mark.parametrize("death", DEATHS)
+def test_a_dead_link_answers_the_same_whatever_it_died_of(api: Api, death: str) -> None:
+    hash = invite(api, MALLORY, "designers")
+    DEATHS[death](api, hash)
+
+    def tried(attempt: Callable[[Work], Any]) -> str:
+        with pytest.raises(LinkIsDead) as refused:
+            api.operate(attempt)
+        return refused.value.sentence
+
+    sentences = {
+        tried(lambda work: joining.look(visitor(work), hash)),
+        tried(lambda work: joining.accept(by("mallory", work), hash)),
+        tried(lambda work: joining.decline(visitor(work), hash)),
+        tried(lambda work: joining.look(work, hashing.secret_hash("altered"))),
+    }
+    assert len(sentences) == 1
+
+
+@pytest.mark.parametrize(
+    "death",
+    [
+        lambda work: repositories.delete(work, "acme", "website"),
+        lambda work: privileges.take(work, "acme", "website", "dora"),
+        lambda work: accounts.set_active(work, "dora", False),
+    ],
+)
+def test_a_link_to_a_repository_dies_with_it_and_with_the_inviters_right(
+    api: Api, death: Callable[[Work], Any]
+) -> None:
+    hash = invite_to(api, "website", MALLORY, "write", who="dora")
+    api.operate(death)
+
+    with pytest.raises(LinkIsDead):
+        accepting(api, "mallory", hash)
+
+
+def test_a_link_lives_as_long_as_its_inviter_may_invite(api: Api) -> None:
+    hash = invite(api, MALLORY, "designers")
+    api.operate(lambda work: accounts.set_active(work, "alice", False))
+    api.operate(lambda work: accounts.set_active(work, "alice", True))
+
+    accepting(api, "mallory", hash)
+
+    assert "mallory" in api.members("designers")
+
+
+def test_looking_spends_nothing_and_declining_everything(api: Api) -> None:
+    hash = invite(api, MALLORY, "designers")
+
+    for _ in range(3):
+        offer = api.operate(lambda work: joining.look(visitor(work), hash))
+        api.operate(lambda work: joining.opened(visitor(work), hash))
+    [told, _] = api("alice", "GET", "/api/invitations?account=acme").json()
+    api.operate(lambda work: joining.decline(visitor(work), hash))
+
+    assert (offer.group_names, offer.has_account, offer.is_yours, offer.may_sign_up) == (
+        ("Designers",),
+        True,
+        False,
+        False,
+    )
+    assert (told["letter"], told["opened_on"] is not None) == ("sent", True)
+    assert "mallory" not in api.members("designers")
+    assert api.journal()[-1] == ("nobody", "invitation.declined", "acme", MALLORY)
+
+
+# --- making an account
+
+
+def sign_up(api: Api, hash: str, username: str = "eve", **terms: Any) -> None:
+    def attempt(work: Work) -> None:
+        hashed = cast.cheap_hash("eve is here")
+        joining.sign_up(visitor(work, **terms), hash, username=username, display_name="", password_hash=hashed)
+
+    api.operate(attempt)
+
+
+@pytest.mark.parametrize("terms", [{}, {"sign_up": "open"}])
+def test_an_invited_person_makes_an_account_and_is_in(api: Api, terms: dict[str, str]) -> None:
+    sign_up(api, invite(api, "eve@example.net", "designers"), **terms)
+
+    listed = api(("eve@example.net", "eve is here"), "GET", "/groups").json()
+    assert [each["slug"] for each in listed] == ["designers"]
+    told = [(actor, event) for actor, event, _, _ in api.journal()]
+    assert told[-3:] == [("invitation", "user.added"), ("eve", "member.added"), ("eve", "invitation.accepted")]
+
+
+@pytest.mark.parametrize(
+    ("email", "username", "terms", "refusal"),
+    [
+        ("eve@example.net", "eve", {"sign_up": "off"}, Forbidden),
+        (MALLORY, "eve", {}, Forbidden),
+        ("eve@example.net", "bob", {}, Conflict),
+        ("eve@example.net", "no blanks", {}, Invalid),
+    ],
+)
+def test_an_account_that_cannot_be_made_changes_nothing(
+    api: Api, email: str, username: str, terms: dict[str, str], refusal: type[Refusal]
+) -> None:
+    hash = invite(api, email, "designers")
+    before = api.everything()
+
+    with pytest.raises(refusal):
+        sign_up(api, hash, username, **terms)
+
+    assert api.everything() == before
+
+
+# --- the letters
+
+
+def test_a_joined_invitation_keeps_its_link(api: Api) -> None:
+    first = invite(api, MALLORY, "designers")
+    second = invite(api, MALLORY, "developers")
+
+    accepting(api, "mallory", first)
+
+    assert first == second
+    assert "mallory" in api.members("developers")
+
+
+def test_an_invitation_that_is_over_has_no_letter(api: Api) -> None:
+    api("alice", "PUT", "/users/acme/invitations", json={"email": MALLORY, "group_slug": "designers"})
+    api("alice", "DELETE", f"/users/acme/invitations/{MALLORY}")
+
+    assert carry(api) == {}
+    [(_, letter)] = api.operate(lambda work: outbox.newest(work))
+    assert letter.state is State.OVERTAKEN
+
+
+def test_the_database_holds_no_link(api: Api) -> None:
+    api("alice", "PUT", "/users/acme/invitations", json={"email": MALLORY, "group_slug": "designers"})
+    [parcel] = api.operate(lambda work: outbox.take(work, secret_for))
+
+    assert parcel.secret not in api.everything()
+    assert hashing.secret_hash(parcel.secret) in api.everything()
+
+
+def test_a_letter_that_fails_is_tried_again_for_a_day_and_then_given_up(api: Api) -> None:
+    api("alice", "PUT", "/users/acme/invitations", json={"email": MALLORY, "group_slug": "designers"})
+    tries: list[datetime] = []
+
+    def attempt(work: Work) -> list[outbox.Parcel]:
+        work.at = at
+        parcels = outbox.take(work, secret_for)
+        for parcel in parcels:
+            outbox.failed(work, parcel.letter, "450 later", for_good=False)
+        return parcels
+
+    at = datetime.now().astimezone()
+    for _ in range(36 * 60):
+        if api.operate(attempt):
+            tries.append(at)
+        at += timedelta(minutes=1)
+
+    [told, _] = api("alice", "GET", "/api/invitations?account=acme").json()
+    assert (len(tries), told["letter"], told["trouble"]) == (10, "undeliverable", "450 later")
+    assert timedelta(hours=20) < tries[-1] - tries[0] < timedelta(hours=28)
+
+
+def test_a_letter_is_given_to_one_carrier_at_a_time(api: Api) -> None:
+    api("alice", "PUT", "/users/acme/invitations", json={"email": MALLORY, "group_slug": "designers"})
+
+    taken = [api.operate(lambda work: outbox.take(work, secret_for)) for _ in range(3)]
+
+    assert [len(parcels) for parcels in taken] == [1, 0, 0]
+
+
+def test_what_the_operator_invites_is_not_counted(api: Api) -> None:
+    def many(work: Work) -> None:
+        work.terms = Terms(letters_per_account=1, letters_per_address=1)
+        for slug in ("designers", "developers"):
+            invitations.set_groups(work, "acme", MALLORY, [slug], inviter="alice", letter=True)
+
+    api.operate(many)
+
+    assert list(carry(api)) == [MALLORY]
+
+
+def test_levels_below_nothing_are_not_given(api: Api) -> None:
+    accepting(api, "mallory", invite_to(api, "rocket", MALLORY, "admin"))
+
+    verdict = api("mallory", "GET", "/api/access/acme/rocket").json()
+    assert verdict["level"] == Level.ADMIN.word
+    assert verdict["because"][0]["through"] == "direct"
