@@ -218,17 +218,38 @@ def _flat(what: str, sizes: Sequence[Size], at: int) -> None:
 
 
 def many_at_once(at: int) -> None:
-    """A thousand questions in one request, in times of one."""
+    """A thousand questions in one request, in times of one by the same address: unchanged, and worked out.
+
+    Each by itself: right after a thousand, one takes twice as long as after another one.
+    """
+    serial = count()
 
     def body(many: int) -> bytes:
         pairs = [_question(CHECKED[1], n) for n in range(many)]
         return msgspec.json.encode([{"user": user, "repository": there, "level": "read"} for user, there in pairs])
 
-    one, many = running.milliseconds(
-        at, [("POST", "/api/access", body(1)), ("POST", "/api/access", body(PAIRS))], ALICE, times=20
-    )
-    row(f"`POST /api/access`: {one:.2f} ms for one pair, {many:.1f} ms for {PAIRS:,}, in times of one",
-        f"{many / one:.1f}", "≤ 20")  # fmt: skip
+    def same(many: int, times: int) -> float:
+        return running.milliseconds(at, [("POST", "/api/access", body(many))], ALICE, times)[0]
+
+    def alone(many: int, times: int) -> float:
+        # Blanks that mean nothing make each a question of its own.
+        asks = [("POST", "/api/access", body(many) + b" " * next(serial)) for _ in range(times)]
+        return statistics.median(running.milliseconds(at, asks, ALICE, times=1))
+
+    def looked_at(first: int, times: int) -> float:
+        # Never asked before, so that nothing is remembered of it.
+        asks = [("GET", f"{_address(CHECKED[1])}&once={n}") for n in range(first, first + times)]
+        return statistics.median(running.milliseconds(at, asks, ALICE, times=1))
+
+    known = [(same(1, 40), same(PAIRS, 40)) for _ in range(ROUNDS)]
+    one, many = (statistics.median(each) for each in zip(*known, strict=True))
+    told = f"{one:.2f} ms for one pair, {many:.1f} ms for {PAIRS:,}"
+    row(f"`POST /api/access`, unchanged: {told}, in times of one", f"{many / one:.1f}", "≤ 20")
+
+    rounds = [(looked_at(40 * n, 40), alone(1, 40), alone(PAIRS, 10)) for n in range(ROUNDS)]
+    get, one, many = (statistics.median(each) for each in zip(*rounds, strict=True))
+    told = f"{one:.2f} ms for one pair (`GET`: {get:.2f}), {many:.1f} ms for {PAIRS:,}"
+    row(f"`POST /api/access`, worked out: {told}, in times of one", f"{many / one:.1f}", "≤ 20")
 
 
 def setting(at: int) -> None:

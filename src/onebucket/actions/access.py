@@ -142,7 +142,7 @@ def _levels(
     actor = work.actor.account
     if actor is None or standing.administers:
         return None
-    known = cases.gather(work.tx, owner, found, [actor])
+    known = cases.gather_pairs(work.tx, owner, [(actor, repository) for repository in found])
     return {repository.id: strongest(why(known.of(actor, repository))) for repository in found}
 
 

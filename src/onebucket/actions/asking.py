@@ -85,9 +85,8 @@ def _ask_account(work: Work, name: str, asked: Sequence[_Asked]) -> dict[int, Ve
     except NotFound as refusal:
         return {place: refusal for place, _, _ in asked}
 
-    held = {each.id: each for each in found if isinstance(each, Repository)}
-    people = {person.id: person for _, person in wanted}
-    known = cases.gather(work.tx, owner, held.values(), people.values())
+    held = [(person, each) for (_, person), each in zip(wanted, found, strict=True) if isinstance(each, Repository)]
+    known = cases.gather_pairs(work.tx, owner, held)
     revision = accounts.revision(work.tx, owner.id)
     return {
         place: Verdict(person, owner, each, why(known.of(person, each)), revision)

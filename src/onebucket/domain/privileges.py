@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from enum import Enum, IntEnum
+from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
 from onebucket.domain.refusals import Invalid, NotAPrivilege
@@ -64,7 +64,7 @@ def of_group(*, set_there: Level | None, permission: Level | None) -> Level:
     return set_there if set_there is not None else permission or Level.NONE
 
 
-class Through(Enum):
+class Through(StrEnum):
     """The ways in which a person can have a level on a repository (spec 1.13)."""
 
     OWNER = "owner"

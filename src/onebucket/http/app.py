@@ -132,14 +132,15 @@ class App:
 
     def _look(self, request: Request, proof: Proof, found: Found) -> Answer:
         """Answer what changes nothing: from memory, or from the database."""
-        remembered = self._memory.recall(request, proof, request.at) if request.reads else None
+        can_be_remembered = request.route is not None and (request.reads or request.route.only_reads)
+        remembered = self._memory.recall(request, proof, request.at) if can_be_remembered else None
         if remembered is not None:
             request.actor = remembered.actor
             return remembered.answer
 
         with self._database.reading() as tx:
             answer = self._perform(tx, request, proof, found)
-        if request.reads and request.route is not None and request.actor is not None:
+        if can_be_remembered and request.actor is not None:
             self._memory.keep(request, proof, answer, request.actor)
         return answer
 

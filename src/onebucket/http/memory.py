@@ -1,8 +1,8 @@
 """Answers that were given and would be given again: the same question by the same credential, and nothing changed.
 
-An answer to a GET follows from the database, the request and the credential alone. SQLite says for next to nothing
-whether anybody has committed anything since, in this process or another; as long as nobody has, what was answered
-before is the answer. After any change all is forgotten.
+An answer to a GET, or to a POST that only asks, follows from the database, the request and the credential alone. SQLite
+says for next to nothing whether anybody has committed anything since, in this process or another; as long as nobody
+has, what was answered before is the answer. After any change all is forgotten.
 """
 
 from collections import OrderedDict
@@ -19,7 +19,7 @@ LARGEST = 8 << 20
 
 _OVERHEAD = 1000
 
-Key = tuple[Proof, str, bytes, bytes, bytes | None, tuple[tuple[str, str], ...]]
+Key = tuple[Proof, str, bytes, bytes, bytes, str | None, bytes | None, tuple[tuple[str, str], ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,9 @@ class Memory:
         """
         # Who may read JSONP depends on more headers than the key holds (formats C4); it says of itself that it is not
         # to be stored, however its query was spelled.
-        size = len(answer.body) + _OVERHEAD if isinstance(answer.body, bytes) else self._limit + 1
+        size = self._limit + 1
+        if isinstance(answer.body, bytes):
+            size = len(answer.body) + len(request.body) + _OVERHEAD
         if answer.status not in (200, 304) or size > self._limit or NOT_STORED in answer.headers:
             return
         key = _key(request, proof)
@@ -82,4 +84,5 @@ def _key(request: Request, proof: Proof) -> Key:
     scope = request.scope
     raw: bytes = scope.get("raw_path") or scope["path"].encode()
     heeded = tuple(request.heeded.items())
-    return proof, request.method, raw, scope["query_string"], request.headers.get(b"if-none-match"), heeded
+    etag = request.headers.get(b"if-none-match")
+    return proof, request.method, raw, scope["query_string"], request.body, request.content_type, etag, heeded

@@ -1,17 +1,17 @@
 """What decides who may do what: gathered for any number of people and repositories of an account in three queries."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Text, and_, bindparam, cast, select
+from sqlalchemy import Text, and_, bindparam, cast, select, tuple_
 
 from onebucket.domain.accounts import Account
 from onebucket.domain.groups import AccountPrivilege
 from onebucket.domain.privileges import Case, InGroup, Level, Reason, Through
 from onebucket.domain.repositories import Repository
 from onebucket.store import moments
-from onebucket.store.database import Row, Statement, Transaction, each_of
+from onebucket.store.database import Row, Statement, Transaction, each_of, each_pair_of
 from onebucket.store.tables import accounts, group_privileges, groups, memberships, privileges
 
 _people, _repositories = each_of("people"), each_of("repositories")
@@ -51,10 +51,7 @@ _set = (
 )
 _SET = Statement(_set.where(group_privileges.c.repository_id.in_(_repositories)))
 _SET_THERE = Statement(
-    _set.where(
-        group_privileges.c.repository_id == bindparam("repository_id"),
-        group_privileges.c.group_id.in_(each_of("groups")),
-    )
+    _set.where(tuple_(group_privileges.c.repository_id, group_privileges.c.group_id).in_(each_pair_of("groups")))
 )
 _given = select(
     privileges.c.repository_id,
@@ -67,8 +64,7 @@ _DIRECT = Statement(_given.where(_given_to_them))
 _DIRECT_THERE = Statement(
     _given.where(
         privileges.c.account_id == bindparam("account_id"),
-        privileges.c.repository_id == bindparam("repository_id"),
-        privileges.c.person_id.in_(_people),
+        tuple_(privileges.c.repository_id, privileges.c.person_id).in_(each_pair_of("people")),
     )
 )
 
@@ -77,30 +73,30 @@ _DIRECT_THERE = Statement(
 class Cases:
     """The case of each of some people on each of some repositories of one account.
 
-    Rows, which become a case when it is asked for: `memberships` by person, `set_there` by the ids of repository and
-    group, `direct` by those of repository and person.
+    Rows, which become a case when it is asked for: `memberships` by person, `set_there` by repository, then group,
+    `direct` by repository and person; all by their ids.
     """
 
     owner: Account
     memberships: Mapping[str, Sequence[Row]]
-    set_there: Mapping[tuple[str, str], Row]
+    set_there: Mapping[str, Mapping[str, Row]]
     direct: Mapping[tuple[str, str], Row]
 
     def of(self, person: Account, repository: Repository, *, without: str | None = None) -> Case:
         """All that decides what that person may do there; `without` is the id of a group to leave out."""
-        where = repository.id
+        set_here = self.set_there.get(repository.id, _NOTHING)
         groups = []
         for row in self.memberships.get(person.id, ()):
-            there = self.set_there.get((where, row[1]))
+            there = set_here.get(row[1])
             # Of most groups nothing is to be said here: nothing was set, and they have nothing anywhere.
             if (there or row[3] or row[4]) and row[1] != without:
                 groups.append(self._in_group(row, there))
-        given = self.direct.get((where, person.id))
+        given = self.direct.get((repository.id, person.id)) if self.direct else None
         return Case(
             person.is_active,
             person.site_admin,
             person.id == self.owner.id,
-            Reason(Level(given[2]), Through.DIRECT, None, moments.moment(given[3]), given[4]) if given else None,
+            Reason(_LEVELS[given[2]], Through.DIRECT, None, moments.moment(given[3]), given[4]) if given else None,
             tuple(groups),
             not repository.is_private,
         )
@@ -109,37 +105,56 @@ class Cases:
         _, _, slug, permission, account_privilege, added_at, added_by = row
         return InGroup(
             f"{self.owner.username}/{slug}",
-            _LEVELS[permission],
-            Level(there[2]) if there else None,
+            None if permission is None else _LEVELS[permission],
+            _LEVELS[there[2]] if there else None,
             account_privilege == _ADMINISTERS,
             (moments.moment(added_at), added_by),
             (moments.moment(there[3]), there[4]) if there else (None, None),
         )
 
 
-_LEVELS = {None: None} | {int(level): level for level in Level}
+_NOTHING: Mapping[str, Row] = {}
+_LEVELS = {int(level): level for level in Level}
 _ADMINISTERS = AccountPrivilege.ADMIN.value
 
 
-def gather(tx: Transaction, owner: Account, repositories: Iterable[Repository], people: Iterable[Account]) -> Cases:
-    """What decides for these people on these repositories of an account."""
-    where = [repository.id for repository in repositories]
-    account_id, theirs = owner.id, json.dumps([person.id for person in people])
+def gather(tx: Transaction, owner: Account, repositories: Iterable[Repository], people: Collection[Account]) -> Cases:
+    """What decides for each of these people on each of these repositories of an account."""
+    memberships = _memberships(tx, owner, people)
+    where = json.dumps([repository.id for repository in repositories])
+    set_there = tx.rows(_SET, account_id=owner.id, repositories=where)
+    direct = tx.rows(_DIRECT, account_id=owner.id, people=json.dumps([person.id for person in people]))
+    return _cases(owner, memberships, set_there, direct)
 
-    memberships: dict[str, list[Row]] = {}
-    for row in tx.rows(_MEMBERSHIPS, account_id=account_id, people=theirs):
-        memberships.setdefault(row[0], []).append(row)
-    if len(where) == 1:
-        # Any number of other groups may have something there.
-        their_groups = json.dumps([row[1] for rows in memberships.values() for row in rows])
-        set_there = tx.rows(_SET_THERE, account_id=account_id, repository_id=where[0], groups=their_groups)
-        direct = tx.rows(_DIRECT_THERE, account_id=account_id, repository_id=where[0], people=theirs)
-    else:
-        set_there = tx.rows(_SET, account_id=account_id, repositories=json.dumps(where))
-        direct = tx.rows(_DIRECT, account_id=account_id, people=theirs)
-    return Cases(
-        owner,
-        memberships,
-        {(row[0], row[1]): row for row in set_there},
-        {(row[0], row[1]): row for row in direct},
-    )
+
+def gather_pairs(tx: Transaction, owner: Account, pairs: Collection[tuple[Account, Repository]]) -> Cases:
+    """What decides for each of these people on the repository that stands beside him.
+
+    Any number of other groups may have something there: of what is set, only what is theirs is read.
+    """
+    people = {person.id: person for person, _ in pairs}
+    memberships = _memberships(tx, owner, people.values())
+    their_groups: dict[str, list[str]] = {}
+    themselves: dict[str, list[str]] = {}
+    for person, repository in pairs:
+        their_groups.setdefault(repository.id, []).extend([row[1] for row in memberships.get(person.id, ())])
+        themselves.setdefault(repository.id, []).append(person.id)
+    set_there = tx.rows(_SET_THERE, account_id=owner.id, groups=json.dumps(their_groups))
+    direct = tx.rows(_DIRECT_THERE, account_id=owner.id, people=json.dumps(themselves))
+    return _cases(owner, memberships, set_there, direct)
+
+
+def _memberships(tx: Transaction, owner: Account, people: Collection[Account]) -> dict[str, list[Row]]:
+    theirs: dict[str, list[Row]] = {}
+    for row in tx.rows(_MEMBERSHIPS, account_id=owner.id, people=json.dumps([person.id for person in people])):
+        theirs.setdefault(row[0], []).append(row)
+    return theirs
+
+
+def _cases(
+    owner: Account, memberships: Mapping[str, Sequence[Row]], set_there: Iterable[Row], direct: Iterable[Row]
+) -> Cases:
+    by_repository: dict[str, dict[str, Row]] = {}
+    for row in set_there:
+        by_repository.setdefault(row[0], {})[row[1]] = row
+    return Cases(owner, memberships, by_repository, {(row[0], row[1]): row for row in direct})

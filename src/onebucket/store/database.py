@@ -59,6 +59,13 @@ def each_of(name: str) -> Select[tuple[str]]:
     return select(func.json_each(bindparam(name)).table_valued("value", name=f"each_of_{name}").c.value.cast(Text))
 
 
+def each_pair_of(name: str) -> Select[str, str]:
+    """The pairs of a JSON object of lists that is bound by that name, for `IN`: each key with each of its texts."""
+    keyed = func.json_each(bindparam(name)).table_valued("key", "value", name=f"keys_of_{name}")
+    each = func.json_each(keyed.c.value).table_valued("value", name=f"each_of_{name}")
+    return select(keyed.c.key.cast(Text), each.c.value.cast(Text))
+
+
 class Transaction:
     """A transaction under way on one connection."""
 

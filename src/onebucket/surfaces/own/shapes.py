@@ -5,7 +5,7 @@ from datetime import datetime
 from msgspec import UNSET, Struct, UnsetType
 
 from onebucket.actions.asking import Loss, Question, Verdict
-from onebucket.domain.privileges import Level, Reason, Through
+from onebucket.domain.privileges import Level, Reason
 from onebucket.domain.refusals import Refusal
 
 
@@ -18,7 +18,7 @@ class Way(Struct, frozen=True, omit_defaults=True):
     level: str
     through: str
     group: str | None = None
-    since: str | None = None
+    since: datetime | None = None
     granted_by: str | None = None
 
 
@@ -91,12 +91,11 @@ def impact(group: str, losses: list[Loss]) -> Impact:
 
 def _way(reason: Reason) -> Way:
     level, through, group, since, granted_by = reason
-    return Way(_WORDS[level], _THROUGH[through], group, instant(since) if since else None, granted_by)
+    return Way(_WORDS[level], through, group, since and since.replace(microsecond=0), granted_by)
 
 
 # Looked up, because a thousand answers need some thousands of them.
 _WORDS = {level: level.word for level in Level}
-_THROUGH = {through: through.value for through in Through}
 
 
 def instant(moment: datetime) -> str:
