@@ -106,7 +106,7 @@ def fill(db: Database) -> None:
         invitations.set_groups(work, "acme", "carol@example.net", ["designers"], inviter="alice")
         accounts.set_active(work, "ghost", False)
         expired = int((datetime.now(UTC) - timedelta(days=1)).timestamp() * 1e6)
-        tx.connection.execute("UPDATE tokens SET expires_at = ? WHERE label = 'expired'", [expired])
+        tx.connection.execute(f"UPDATE tokens SET expires_at = {expired} WHERE label = 'expired'")
 
 
 def make(path: Path) -> None:

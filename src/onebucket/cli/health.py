@@ -54,7 +54,7 @@ def _database(opened: Database) -> Iterator[Finding]:
         mend = "Any other command updates it." if older else "A newer onebucket has updated it: update this one."
         yield Finding(False, f"the database is at schema {version}, not {schema.HEAD}", mend)
         return
-    yield Finding(True, f"{opened.path} is at schema {version}")
+    yield Finding(True, f"{opened.name} is at schema {version}")
 
     trouble = opened.check()
     mend = "Stop the server and restore a backup: onebucket restore FILE" if trouble else ""

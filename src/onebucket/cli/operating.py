@@ -59,7 +59,7 @@ def serve(
             company.fill(opened)
             lines = company.lines(base_url, opened.url)
         else:
-            lines = [f"Everything is kept in {opened.path}", *_first_administrator(opened, base_url)]
+            lines = [f"Everything is kept in {opened.name}", *_first_administrator(opened, base_url)]
         ways = Ways(
             base_url,
             chosen.realm,
@@ -175,7 +175,7 @@ def restore(
     with ExitStack() as stack:
         copy = stack.enter_context(_readable_copy(file))
         opened = stack.enter_context(common.opened(common.settings(database, data)))
-        if not common.confirmed(f"Replace everything in {opened.path} by {file}?", yes=yes):
+        if not common.confirmed(f"Replace everything in {opened.name} by {file}?", yes=yes):
             raise Mistake("nothing was restored")
         opened.restore_from(copy, stack.enter_context(common.progress("restore")))
     common.show(f"restored {file}")
@@ -212,7 +212,7 @@ def _make_usable(copy: "Database", file: Path) -> None:
         schema.bring_up_to_date(copy)
     except Unusable as error:
         # What is wrong is wrong with the file that was given, not with its copy.
-        raise Mistake(str(error).replace(str(copy.path), str(file))) from None
+        raise Mistake(str(error).replace(str(copy.name), str(file))) from None
 
 
 def doctor(json: JsonOption = False, database: DatabaseOption = "", data: DataOption = "") -> None:

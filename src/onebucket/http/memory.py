@@ -37,7 +37,7 @@ class Memory:
     def __init__(self, database: Database, limit: int = LARGEST) -> None:
         self._database = database
         self._limit = limit
-        self._version = -1
+        self._version: int | str = -1
         self._answers: OrderedDict[Key, Remembered] = OrderedDict()
         self.size = 0
         self.hits = 0

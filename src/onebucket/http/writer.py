@@ -88,7 +88,7 @@ def _attempt(job: _Job, tx: Transaction) -> tuple["asyncio.Future[Any]", Any, bo
         with tx.savepoint():
             return future, change(tx), True
     except Exception as error:
-        if not tx.connection.in_transaction:
+        if not tx.survives(error):
             raise
         return future, error, False
 
