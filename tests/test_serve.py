@@ -58,7 +58,11 @@ def test_a_port_in_use_is_told_in_one_sentence(served: Live, tmp_path: Path) -> 
         (["--tls-cert", __file__], 1, "onebucket: --tls-cert and --tls-key go together\n"),
         (["--port", "0"], 2, ""),
         (["--port", "http"], 2, ""),
-        (["--database", "mysql://here/there"], 1, "onebucket: 'mysql' databases can't be used: give sqlite:///PATH\n"),
+        (
+            ["--database", "mysql://here/there"],
+            1,
+            "onebucket: 'mysql' databases can't be used: give sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME\n",
+        ),
     ],
     ids=lambda each: " ".join(each) if isinstance(each, list) else "",
 )

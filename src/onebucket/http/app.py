@@ -13,7 +13,7 @@ from onebucket.actions.work import Work
 from onebucket.domain import accounts as domain
 from onebucket.domain.refusals import Gone, Invalid, LacksScope, NotFound, Unauthenticated
 from onebucket.domain.terms import Terms
-from onebucket.http import errors, requests
+from onebucket.http import errors, reading, requests
 from onebucket.http.answers import Answer, Answers, Ways
 from onebucket.http.authn import Authentication, Proof
 from onebucket.http.errors import MethodNotAllowed, TooLarge
@@ -127,21 +127,24 @@ class App:
 
     async def _act(self, request: Request, proof: Proof, found: Found) -> Answer:
         if request.route is None or not request.route.changes:
-            return self._look(request, proof, found)
+            return await reading.read(self._database, lambda: self._look(request, proof, found))
         return await self._writer.change(lambda tx: self._perform(tx, request, proof, found))
 
     def _look(self, request: Request, proof: Proof, found: Found) -> Answer:
         """Answer what changes nothing: from memory, or from the database."""
         can_be_remembered = request.route is not None and (request.reads or request.route.only_reads)
-        remembered = self._memory.recall(request, proof, request.at) if can_be_remembered else None
+        if not can_be_remembered:
+            with self._database.reading() as tx:
+                return self._perform(tx, request, proof, found)
+
+        remembered, version = self._memory.recall(request, proof, request.at)
         if remembered is not None:
             request.actor = remembered.actor
             return remembered.answer
-
         with self._database.reading() as tx:
             answer = self._perform(tx, request, proof, found)
-        if can_be_remembered and request.actor is not None:
-            self._memory.keep(request, proof, answer, request.actor)
+        if request.actor is not None:
+            self._memory.keep(request, proof, answer, request.actor, version=version)
         return answer
 
     def _perform(self, tx: Transaction, request: Request, proof: Proof, found: Found) -> Answer:

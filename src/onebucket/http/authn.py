@@ -20,6 +20,7 @@ from onebucket import hashing
 from onebucket.domain import accounts as domain
 from onebucket.domain.accounts import Actor
 from onebucket.domain.refusals import Overloaded, Refusal, Unauthenticated
+from onebucket.http import reading
 from onebucket.store import accounts
 from onebucket.store.database import Database, Transaction
 
@@ -117,6 +118,16 @@ class Authentication:
     async def _prove(self, authorization: bytes) -> Proof:
         login, secret = _credentials(authorization)
 
+        found = await reading.read(self._database, lambda: self._found(login, secret))
+        if found.token_id is not None:
+            return found
+        matches = await self._matches(found.password_hash or _NOBODYS_HASH, secret)
+        if found.password_hash is None or not matches:
+            raise Unauthenticated
+        return found
+
+    def _found(self, login: str | None, secret: str) -> Proof:
+        """The proof of an app password; of a password what it will be when it matches, without a hash if it can't."""
         with self._database.reading() as tx:
             token = accounts.token_by_hash(tx, hashing.secret_hash(secret))
             if token is not None:
@@ -124,12 +135,9 @@ class Authentication:
             if login is None:
                 raise Unauthenticated(bearer=True)
             account = accounts.by_email(tx, login) if "@" in login else accounts.by_username(tx, login)
-            hash = accounts.password_hash(tx, account.id) if account else None
-
-        matches = await self._matches(hash or _NOBODYS_HASH, secret)
-        if account is None or hash is None or not matches:
-            raise Unauthenticated
-        return Proof(account.id, login, None, hash, bearer=False)
+            if account is None:
+                return Proof("", login, None, None, bearer=False)
+            return Proof(account.id, login, None, accounts.password_hash(tx, account.id), bearer=False)
 
     async def _matches(self, hash: str, password: str) -> bool:
         if self._hashing_asked >= HASHING_AT_ONCE + HASHING_WAITING:

@@ -10,8 +10,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from onebucket.domain.accounts import Actor
 from onebucket.domain.refusals import Overloaded, Unauthenticated
-from onebucket.http.authn import Authentication
+from onebucket.http import reading
+from onebucket.http.authn import Authentication, Proof
 from onebucket.http.metrics import Metrics
 from onebucket.store import schema
 from onebucket.store.database import Database, Unavailable, Unusable
@@ -59,7 +61,7 @@ class Health:
     async def ready(self, request: Request) -> Response:
         """Whether the database is there and has the schema that this version needs."""
         try:
-            version = schema.version(self._database)
+            version = await reading.read(self._database, lambda: schema.version(self._database))
         except (Unusable, Unavailable) as error:
             return PlainTextResponse(f"Service Unavailable: {error}.", 503, headers=_HEADERS)
         if version != schema.HEAD:
@@ -85,8 +87,11 @@ class Health:
             return True
         try:
             proof, _ = await self._authentication.prove(header or None)
-            with self._database.reading() as tx:
-                actor = self._authentication.actor(tx, proof, self._clock())
+            actor = await reading.read(self._database, lambda: self._actor(proof))
         except (Unauthenticated, Overloaded):
             return False
         return actor.runs_site and actor.scopes is None
+
+    def _actor(self, proof: Proof) -> Actor:
+        with self._database.reading() as tx:
+            return self._authentication.actor(tx, proof, self._clock())

@@ -12,13 +12,19 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-from onebucket.store.database import Database, Transaction
+from onebucket.store.database import Database, Interrupted, Transaction
 
 _Result = TypeVar("_Result")
 _Job = tuple[Callable[[Transaction], Any], "asyncio.Future[Any]"]
+# What came of it, and whether it was done; otherwise it is what was raised.
+_Outcome = tuple["asyncio.Future[Any]", Any, bool]
 
 # More in one commit would not be faster, and would make the first of them wait.
 LARGEST_BATCH = 256
+
+# The first is made beside those of other processes. From the second on nobody else writes meanwhile: only losing the
+# connection can then come between.
+ATTEMPTS = 3
 
 
 class Writer:
@@ -28,6 +34,7 @@ class Writer:
         self._database = database
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._ending = False
         self.batches = 0
         self.changes = 0
 
@@ -45,7 +52,7 @@ class Writer:
         if self._thread is not None:
             self._jobs.put(None)
             self._thread.join()
-            self._thread = None
+            self._thread, self._ending = None, False
 
     def _run(self) -> None:
         while (first := self._jobs.get()) is not None:
@@ -56,31 +63,37 @@ class Writer:
             if ending:
                 return
 
-    def _commit(self, first: _Job) -> tuple[list[tuple["asyncio.Future[Any]", Any, bool]], bool]:
-        outcomes: list[tuple[asyncio.Future[Any], Any, bool]] = []
-        job: _Job | None = first
-        ending = False
-        try:
-            with self._database.writing() as tx:
-                while job is not None:
-                    outcomes.append(_attempt(job, tx))
-                    if len(outcomes) == LARGEST_BATCH or self._jobs.empty():
-                        break
-                    job = self._jobs.get()
-                    ending = job is None
-        except Exception as error:
-            # Nothing of this batch is on disk: not what was done, and not what was about to be.
-            waiting = [future for future, _, _ in outcomes]
-            if job is not None and job[1] not in waiting:
-                waiting.append(job[1])
-            return [(future, error, False) for future in waiting], ending
+    def _commit(self, first: _Job) -> tuple[list[_Outcome], bool]:
+        batch = [first]
+        for attempt in range(ATTEMPTS):
+            try:
+                outcomes = self._together(batch, alone=attempt > 0)
+            except Interrupted as error:
+                # Nothing was done that could have been seen, so that it can be done again.
+                trouble: Exception = error
+            except Exception as error:
+                trouble = error
+                break
+            else:
+                self.batches += 1
+                self.changes += len(outcomes)
+                return outcomes, self._ending
+        return [(future, trouble, False) for _, future in batch], self._ending
 
-        self.batches += 1
-        self.changes += len(outcomes)
-        return outcomes, ending
+    def _together(self, batch: list[_Job], *, alone: bool) -> list[_Outcome]:
+        """Do it all in one transaction, with whatever else is asked for meanwhile, which is added to `batch`."""
+        outcomes: list[_Outcome] = []
+        with self._database.writing(alone=alone) as tx:
+            for job in batch:
+                outcomes.append(_attempt(job, tx))
+                if len(outcomes) == len(batch) < LARGEST_BATCH and not self._ending and not self._jobs.empty():
+                    another = self._jobs.get()
+                    self._ending = another is None
+                    batch.extend([another] if another else [])
+        return outcomes
 
 
-def _attempt(job: _Job, tx: Transaction) -> tuple["asyncio.Future[Any]", Any, bool]:
+def _attempt(job: _Job, tx: Transaction) -> _Outcome:
     change, future = job
     if future.cancelled():
         return future, None, False
@@ -93,7 +106,7 @@ def _attempt(job: _Job, tx: Transaction) -> tuple["asyncio.Future[Any]", Any, bo
         return future, error, False
 
 
-def _tell(outcomes: list[tuple["asyncio.Future[Any]", Any, bool]]) -> None:
+def _tell(outcomes: list[_Outcome]) -> None:
     for future, outcome, done in outcomes:
         if future.cancelled():
             continue

@@ -23,7 +23,7 @@ SERIALIZATION = ("40001", "40P01")
 INTEGRITY = "23"
 NOT_LET_IN = ("28", "3D")
 # Resources, locks, an operator's doing, a standby, the system: troubles that may be over when the same is tried again.
-_PASSING = ("08", "25006", "53", "55", "57", "58")
+PASSING = ("08", "25006", "53", "55", "57", "58")
 
 
 def address(url: str) -> Address:
@@ -53,7 +53,7 @@ def trouble(error: psycopg.Error, *, lost: bool, crossed: bool = False) -> Excep
         return Interrupted("the connection to the database was lost")
     if state in SERIALIZATION or (crossed and state.startswith(INTEGRITY)):
         return Interrupted("another change came in between")
-    return Unavailable(f"the database can't do this now ({sentence(error)})") if state.startswith(_PASSING) else error
+    return Unavailable(f"the database can't do this now ({sentence(error)})") if state.startswith(PASSING) else error
 
 
 def code(error: Exception) -> str:

@@ -96,7 +96,11 @@ class PostgresTransaction(Transaction):
         state = libpq.code(error)
         # What another transaction has put there meanwhile shows as a duplicate: alone, it is seen beforehand.
         crossed = state in libpq.SERIALIZATION or (not self._alone and state.startswith(libpq.INTEGRITY))
-        return not crossed and self.connection.pgconn.transaction_status == pq.TransactionStatus.INTRANS
+        return (
+            not crossed
+            and not state.startswith(libpq.PASSING)
+            and self.connection.pgconn.transaction_status == pq.TransactionStatus.INTRANS
+        )
 
 
 class PostgresDatabase(Database):
