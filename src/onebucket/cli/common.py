@@ -44,6 +44,7 @@ def mistakes() -> tuple[type[Exception], ...]:
         ("onebucket.transfer.document", "Unreadable"),
         ("onebucket.transfer.peribolos", "Unreadable"),
         ("onebucket.http.server", "CannotListen"),
+        ("onebucket.http.workers", "CannotStart"),
     ):
         # Only what has been loaded can have raised anything.
         kind = getattr(sys.modules.get(module), name, None)

@@ -34,8 +34,6 @@ def serve(
     data: DataOption = "",
 ) -> None:
     """Serve the API until SIGTERM or Ctrl-C, which finish what is under way."""
-    if workers > 1:
-        raise Mistake("SQLite is served by one process: start it without --workers")
     for file in (tls_cert, tls_key):
         if file is not None and not file.is_file():
             raise Mistake(f"there is no file {file}")
@@ -52,6 +50,8 @@ def serve(
 
             database = f"sqlite:///{stack.enter_context(company.throw_away())}"
         chosen = common.settings(database, data)
+        if workers > 1 and chosen.database.startswith("sqlite:"):
+            raise Mistake("SQLite is served by one process: start it without --workers")
         logs.configure(chosen.log_format, chosen.log_level)
         base_url = chosen.base_url or _address(host, port, secure=tls_cert is not None)
         opened = stack.enter_context(common.opened(chosen))
@@ -60,6 +60,7 @@ def serve(
             lines = company.lines(base_url, opened.url)
         else:
             lines = [f"Everything is kept in {opened.name}", *_first_administrator(opened, base_url)]
+        place = server.Place(host, port, tls_cert, tls_key)
         ways = Ways(
             base_url,
             chosen.realm,
@@ -68,14 +69,24 @@ def serve(
             chosen.amsterdam_times,
             emails_in_paths=chosen.email_in_path == "accept",
         )
-        built = server.build(opened, ways, terms=common.terms(chosen), metrics_token=chosen.metrics_token)
+
+        def build() -> server.Server:
+            return server.build(opened, ways, terms=common.terms(chosen), metrics_token=chosen.metrics_token)
 
         def ready() -> None:
             common.show(f"onebucket {onebucket.__version__} answers at {base_url}  (API: {base_url}/docs)")
             for line in [*lines, *(f"warning: {name} is not a setting" for name in chosen.unknown)]:
                 common.show(line)
 
-        server.run(built, host=host, port=port, tls_cert=tls_cert, tls_key=tls_key, ready=ready)
+        if workers == 1:
+            server.run(build(), place, ready=ready)
+        else:
+            from onebucket.http.workers import Workers
+
+            # Each opens connections of its own: nothing that is open may be shared with them.
+            opened.close()
+            place.check()
+            Workers(workers, lambda answers, heard: server.run(build(), place, ready=answers, heard=heard)).run(ready)
 
 
 def _address(host: str, port: int, *, secure: bool) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 import ssl
@@ -121,10 +122,27 @@ def _operator(writer: Writer, terms: Terms) -> Callable[[Callable[[Work], _Resul
     return operate
 
 
-def run(
-    server: Server, *, host: str, port: int, tls_cert: Path | None, tls_key: Path | None, ready: Callable[[], None]
-) -> None:
-    """Serve until SIGTERM or SIGINT, then for `GRACE_SECONDS` finish what is under way. Raises CannotListen."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where to listen, and the certificate with which to speak TLS there."""
+
+    host: str
+    port: int
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+
+    def check(self) -> None:
+        """Raises CannotListen."""
+        _must_be_free(self.host, self.port)
+        if self.tls_cert is not None and self.tls_key is not None:
+            _must_fit(self.tls_cert, self.tls_key)
+
+
+def run(server: Server, place: Place, *, ready: Callable[[], None], heard: int | None = None) -> None:
+    """Serve until SIGTERM or SIGINT, then for `GRACE_SECONDS` finish what is under way. Raises CannotListen.
+
+    A worker heeds its parent in place of signals: each byte that comes over `heard`, and its end.
+    """
     from granian.constants import Interfaces, SSLProtocols
     from granian.server.embed import Server as Granian
 
@@ -133,22 +151,21 @@ def run(
     async def serve() -> None:
         granian = Granian(
             server.app,
-            address=host,
-            port=port,
+            address=place.host,
+            port=place.port,
             interface=Interfaces.ASGINL,
             websockets=False,
             log_enabled=False,
-            ssl_cert=tls_cert,
-            ssl_key=tls_key,
+            ssl_cert=place.tls_cert,
+            ssl_key=place.tls_key,
             # Granian would ask for 1.3, which older clients don't speak.
             ssl_protocol_min=SSLProtocols.tls12,
         )
         loop = asyncio.get_running_loop()
         told: asyncio.Queue[None] = asyncio.Queue()
-        for each in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(each, told.put_nowait, None)
+        _heed(loop, told, heard)
         serving = loop.create_task(granian.serve())
-        await _answering(serving, host, port)
+        await _answering(serving, place.host, place.port)
         ready()
         await _first(serving, told.get())
 
@@ -162,14 +179,27 @@ def run(
             # What is cut off complains about it.
             loop.set_exception_handler(lambda loop, context: None)
 
-    _must_be_free(host, port)
-    if tls_cert is not None and tls_key is not None:
-        _must_fit(tls_cert, tls_key)
+    if heard is None:
+        place.check()
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(serve())
     finally:
         server.close()
+
+
+def _heed(loop: asyncio.AbstractEventLoop, told: "asyncio.Queue[None]", heard: int | None) -> None:
+    if heard is None:
+        for each in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(each, told.put_nowait, None)
+        return
+
+    def hear() -> None:
+        if not os.read(heard, 1):
+            loop.remove_reader(heard)
+        told.put_nowait(None)
+
+    loop.add_reader(heard, hear)
 
 
 def _must_be_free(host: str, port: int) -> None:
