@@ -1,6 +1,6 @@
 """One thread that writes: it commits many requests together, and each is answered after the commit that holds it.
 
-Committing durably costs a wait for the disk, and SQLite has one writer at a time. So whatever has been asked for while
+Committing durably costs a wait for the disk, and there is one writer at a time. So whatever has been asked for while
 the disk was busy goes into the next commit; each request has a savepoint, so that one that is refused doesn't hurt its
 neighbours.
 """
@@ -22,9 +22,8 @@ _Outcome = tuple["asyncio.Future[Any]", Any, bool]
 # More in one commit would not be faster, and would make the first of them wait.
 LARGEST_BATCH = 256
 
-# The first is made beside those of other processes. From the second on nobody else writes meanwhile: only losing the
-# connection can then come between.
-ATTEMPTS = 3
+# So often a change is made when the connection is lost before it is committed.
+ATTEMPTS = 2
 
 
 class Writer:
@@ -65,9 +64,9 @@ class Writer:
 
     def _commit(self, first: _Job) -> tuple[list[_Outcome], bool]:
         batch = [first]
-        for attempt in range(ATTEMPTS):
+        for _ in range(ATTEMPTS):
             try:
-                outcomes = self._together(batch, alone=attempt > 0)
+                outcomes = self._together(batch)
             except Interrupted as error:
                 # Nothing was done that could have been seen, so that it can be done again.
                 trouble: Exception = error
@@ -80,10 +79,10 @@ class Writer:
                 return outcomes, self._ending
         return [(future, trouble, False) for _, future in batch], self._ending
 
-    def _together(self, batch: list[_Job], *, alone: bool) -> list[_Outcome]:
+    def _together(self, batch: list[_Job]) -> list[_Outcome]:
         """Do it all in one transaction, with whatever else is asked for meanwhile, which is added to `batch`."""
         outcomes: list[_Outcome] = []
-        with self._database.writing(alone=alone) as tx:
+        with self._database.writing() as tx:
             for job in batch:
                 outcomes.append(_attempt(job, tx))
                 if len(outcomes) == len(batch) < LARGEST_BATCH and not self._ending and not self._jobs.empty():

@@ -35,7 +35,7 @@ class Unavailable(Exception):
 
 
 class Interrupted(Unavailable):
-    """The transaction was undone by what others did, or its connection was lost: trying again at once makes sense."""
+    """The connection was lost, or somebody came in between: nothing was done, and it may be tried again at once."""
 
     retry_after = 1
 
@@ -179,10 +179,11 @@ class Database(ABC):
         """A transaction that sees one state of the database, and changes nothing. Raises Unavailable, Unusable."""
 
     @abstractmethod
-    def writing(self, *, alone: bool = True) -> AbstractContextManager[Transaction]:
-        """A transaction that changes things: on disk when it ends, undone when it raises. Raises Unavailable, Unusable.
+    def writing(self) -> AbstractContextManager[Transaction]:
+        """A transaction that changes things: on disk when it ends, undone when it raises.
 
-        Unless it is `alone`, others may write at the same time; where both can't be, one of them is Interrupted.
+        There is one at a time, whichever process it is in: what was looked at is still so when it is changed. Raises
+        Unavailable, Unusable.
         """
 
     @abstractmethod

@@ -19,8 +19,8 @@ _OURS: Address = {
     "tcp_user_timeout": 20_000,
 }
 
-SERIALIZATION = ("40001", "40P01")
-INTEGRITY = "23"
+# Somebody who doesn't wait for our lock, with psql, has changed the same rows.
+CROSSED = ("40001", "40P01")
 NOT_LET_IN = ("28", "3D")
 # Resources, locks, an operator's doing, a standby, the system: troubles that may be over when the same is tried again.
 PASSING = ("08", "25006", "53", "55", "57", "58")
@@ -43,15 +43,15 @@ def without_password(there: Address) -> str:
     return f"postgresql://{before}{host}{behind}/{there.get('dbname') or ''}"
 
 
-def trouble(error: psycopg.Error, *, lost: bool, crossed: bool = False) -> Exception:
+def trouble(error: psycopg.Error, *, lost: bool) -> Exception:
     """An error as Unavailable, or Interrupted; what is no trouble of the machine's is a mistake of ours, and stays.
 
-    `lost` is whether the connection is, `crossed` whether a duplicate may be what another transaction has put there.
+    `lost` is whether the connection is.
     """
     state = code(error)
     if lost:
         return Interrupted("the connection to the database was lost")
-    if state in SERIALIZATION or (crossed and state.startswith(INTEGRITY)):
+    if state in CROSSED:
         return Interrupted("another change came in between")
     return Unavailable(f"the database can't do this now ({sentence(error)})") if state.startswith(PASSING) else error
 

@@ -1,7 +1,6 @@
 """The database on PostgreSQL 15 or newer: a connection for each thread that reads, one for all that write.
 
-Changes are serializable: what two of them, in whatever process, could not have done one after the other is undone and
-tried again alone (docs/decisions/0005).
+As on SQLite one transaction writes at a time, whichever process it is in (docs/decisions/0005).
 """
 
 import threading
@@ -43,9 +42,8 @@ SET jit = off;
 SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'
 """
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-# Locking a table takes no snapshot: what is seen is what was committed when the lock was had.
-_WRITE = "BEGIN ISOLATION LEVEL SERIALIZABLE; LOCK TABLE site IN ROW EXCLUSIVE MODE"
-_WRITE_ALONE = "BEGIN ISOLATION LEVEL SERIALIZABLE; LOCK TABLE site IN SHARE ROW EXCLUSIVE MODE"
+# To lock a table takes no snapshot, as an advisory lock would: what is seen is what was committed when it was had.
+_WRITE = "BEGIN ISOLATION LEVEL REPEATABLE READ; LOCK TABLE site IN SHARE ROW EXCLUSIVE MODE"
 _VERSION = "SELECT pg_current_snapshot()::text || ' ' || pg_postmaster_start_time()::text"
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
 
@@ -53,12 +51,11 @@ _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
 class PostgresTransaction(Transaction):
     """A transaction under way on one connection."""
 
-    __slots__ = ("_alone", "_execute", "connection")
+    __slots__ = ("_execute", "connection")
 
-    def __init__(self, connection: _Connection, *, alone: bool = True) -> None:
+    def __init__(self, connection: _Connection) -> None:
         self.connection = connection
         self._execute = connection.execute
-        self._alone = alone
 
     def rows(self, statement: Statement, **values: Any) -> list[Row]:
         """All rows that `statement` finds."""
@@ -93,14 +90,8 @@ class PostgresTransaction(Transaction):
 
     def survives(self, error: Exception) -> bool:
         """Whether what was done before that error, outside its savepoint, can still be committed."""
-        state = libpq.code(error)
-        # What another transaction has put there meanwhile shows as a duplicate: alone, it is seen beforehand.
-        crossed = state in libpq.SERIALIZATION or (not self._alone and state.startswith(libpq.INTEGRITY))
-        return (
-            not crossed
-            and not state.startswith(libpq.PASSING)
-            and self.connection.pgconn.transaction_status == pq.TransactionStatus.INTRANS
-        )
+        passing = libpq.code(error).startswith((*libpq.CROSSED, *libpq.PASSING))
+        return not passing and self.connection.pgconn.transaction_status == pq.TransactionStatus.INTRANS
 
 
 class PostgresDatabase(Database):
@@ -174,19 +165,18 @@ class PostgresDatabase(Database):
         return str(row[0])
 
     @contextmanager
-    def writing(self, *, alone: bool = True) -> Iterator[PostgresTransaction]:
-        """A transaction that changes things: on disk when it ends, undone when it raises. Raises Unavailable, Unusable.
+    def writing(self) -> Iterator[PostgresTransaction]:
+        """A transaction that changes things: on disk when it ends, undone when it raises.
 
-        Unless it is `alone`, others may write at the same time; where both can't be, one of them is Interrupted.
+        There is one at a time, whichever process it is in. Raises Unavailable, Unusable.
         """
         with self._writing:
-            connection = _first(self._writer_now, _WRITE_ALONE if alone else _WRITE)
-            tx = PostgresTransaction(connection, alone=alone)
+            connection = _first(self._writer_now, _WRITE)
             try:
-                yield tx
+                yield PostgresTransaction(connection)
                 _commit(connection)
             except psycopg.Error as error:
-                raise libpq.trouble(error, lost=connection.closed, crossed=not tx.survives(error)) from error
+                raise libpq.trouble(error, lost=connection.closed) from error
             finally:
                 _roll_back(connection)
 

@@ -122,8 +122,8 @@ class SqliteDatabase(Database):
         return int(row[0])
 
     @contextmanager
-    def writing(self, *, alone: bool = True) -> Iterator[SqliteTransaction]:
-        """A transaction that changes things: on disk when it ends, undone when it raises. It is always alone.
+    def writing(self) -> Iterator[SqliteTransaction]:
+        """A transaction that changes things: on disk when it ends, undone when it raises.
 
         Raises Unavailable, Unusable.
         """
