@@ -2,10 +2,8 @@
 
 import asyncio
 import shutil
-import sqlite3
 from base64 import b64encode
 from collections.abc import Callable, Iterable
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -66,7 +64,7 @@ def basic(login: str, secret: str) -> str:
     return "Basic " + b64encode(f"{login}:{secret}".encode()).decode()
 
 
-def fill(db: Database) -> None:
+def fill(db: Database, operator: Callable[[Transaction], Work] = operator) -> None:
     """Put the cast on stage.
 
     acme: administrators (alice), developers (alice, bob, dora), designers (bob), and carol invited to designers; the
@@ -105,7 +103,7 @@ def fill(db: Database) -> None:
         privileges.give(work, "acme", "website", "dora", Level.ADMIN)
         invitations.set_groups(work, "acme", "carol@example.net", ["designers"], inviter="alice")
         accounts.set_active(work, "ghost", False)
-        expired = int((datetime.now(UTC) - timedelta(days=1)).timestamp() * 1e6)
+        expired = int((work.at - timedelta(days=1)).timestamp() * 1e6)
         tx.connection.execute(f"UPDATE tokens SET expires_at = {expired} WHERE label = 'expired'")
 
 
@@ -226,16 +224,17 @@ class Api:
 
     def journal(self) -> list[tuple[str, str, str, str]]:
         """(actor, event, account, subject) of every entry that has come since the cast was put on stage."""
-        with closing(sqlite3.connect(self.db.path)) as connection:
-            return connection.execute(
+        with self.db.reading() as tx:
+            told: list[tuple[str, str, str, str]] = tx.connection.execute(
                 "SELECT actor, event, account, subject FROM journal WHERE request_id <> 'test' ORDER BY at"
             ).fetchall()
+            return told
 
     def everything(self) -> str:
         """The whole database as text: to show that nothing was changed."""
-        with closing(sqlite3.connect(self.db.path)) as connection:
-            tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-            rows = [(name, row) for name in sorted(tables) for row in connection.execute(f'SELECT * FROM "{name}"')]
+        tables = sorted(self.db.tables())
+        with self.db.reading() as tx:
+            rows = [(name, row) for name in tables for row in tx.connection.execute(f'SELECT * FROM "{name}"')]
         return "\n".join(f"{name} {row}" for name, row in rows)
 
     def close(self) -> None:

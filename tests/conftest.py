@@ -9,6 +9,7 @@ import structlog
 import cast
 import commands
 import live
+import pg
 from onebucket.store import database, schema
 from onebucket.store.database import Database
 
@@ -45,6 +46,14 @@ def api(cast_template: Path, tmp_path: Path) -> Iterator[cast.Api]:
     served = cast.Api(cast.copy(cast_template, tmp_path))
     yield served
     served.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[pg.Postgres]:
+    """A PostgreSQL server."""
+    server = pg.started()
+    yield server
+    server.close()
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,8 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from onebucket.store import database
+
 STARTING_SECONDS = 30
 
 
@@ -120,6 +122,31 @@ def rows(url: str, sql: str, *values: Any) -> list[tuple[Any, ...]]:
     with psycopg.connect(url, autocommit=True) as connection:
         found = connection.execute(sql, values or None)
         return found.fetchall() if found.description else []
+
+
+class Kept:
+    """What there is in a database now, to be had again; `database` is one that stays open when a server closes it."""
+
+    def __init__(self, url: str) -> None:
+        self._connection = psycopg.connect(url, autocommit=True)
+        found = self._connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        tables = [name for (name,) in found.fetchall()]
+        kept = [f"CREATE TABLE kept.{name} AS TABLE public.{name}" for name in tables]
+        self._connection.execute(";".join(["CREATE SCHEMA kept", *kept]))
+        renewed = [f"DELETE FROM {name}; INSERT INTO {name} SELECT * FROM kept.{name}" for name in tables]
+        # Foreign keys are triggers, and asleep for a replica.
+        self._renew = ";".join(["BEGIN", "SET LOCAL session_replication_role = replica", *renewed, "COMMIT"])
+        self.database = database.at(url)
+        self._close, self.database.close = self.database.close, lambda: None  # type: ignore[method-assign]
+
+    def restore(self) -> None:
+        """Let everything in it be again as it was."""
+        self._connection.execute(self._renew)
+
+    def close(self) -> None:
+        """Close it at last."""
+        self._close()
+        self._connection.close()
 
 
 def started() -> Postgres:

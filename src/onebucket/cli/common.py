@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     from onebucket.store.database import Database, Transaction
 
 DatabaseOption = Annotated[
-    str, typer.Option("--database", metavar="URL", help="sqlite:///PATH", show_default=False, rich_help_panel="Where")
+    str,
+    typer.Option(
+        "--database",
+        metavar="URL",
+        help="sqlite:///PATH or postgresql://…",
+        show_default=False,
+        rich_help_panel="Where",
+    ),
 ]
 DataOption = Annotated[
     str, typer.Option("--data", metavar="DIR", help="The data folder", show_default=False, rich_help_panel="Where")

@@ -26,7 +26,7 @@ DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8080
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen on")] = DEFAULT_HOST,
     port: Annotated[int, typer.Option(help="The port to listen on", min=1, max=65535)] = DEFAULT_PORT,
-    workers: Annotated[int, typer.Option(help="Processes; SQLite is served by one", min=1)] = 1,
+    workers: Annotated[int, typer.Option(help="Processes; on PostgreSQL only", min=1)] = 1,
     demo: Annotated[bool, typer.Option("--demo", help="Serve a made-up company from a throw-away database.")] = False,
     tls_cert: Annotated[Path | None, typer.Option(metavar="F", help="TLS certificate chain, PEM")] = None,
     tls_key: Annotated[Path | None, typer.Option(metavar="F", help="Its private key, PKCS #8 PEM")] = None,
@@ -168,10 +168,11 @@ def backup(
     database: DatabaseOption = "",
     data: DataOption = "",
 ) -> None:
-    """Write the whole database into one file, also while it is being served."""
+    """Write the whole database into one file, also while it is being served. SQLite only."""
+    chosen = _of_sqlite(common.settings(database, data))
     if file.exists():
         raise Mistake(f"{file} is there already")
-    with common.opened(common.settings(database, data)) as opened, common.progress("backup") as told:
+    with common.opened(chosen) as opened, common.progress("backup") as told:
         opened.copy_to(file, told)
     common.show(f"wrote {file} ({file.stat().st_size:,} bytes)")
 
@@ -182,14 +183,21 @@ def restore(
     database: DatabaseOption = "",
     data: DataOption = "",
 ) -> None:
-    """Put a backup in the place of everything there is, also while it is being served."""
+    """Put a backup in the place of everything there is, also while it is being served. SQLite only."""
+    chosen = _of_sqlite(common.settings(database, data))
     with ExitStack() as stack:
         copy = stack.enter_context(_readable_copy(file))
-        opened = stack.enter_context(common.opened(common.settings(database, data)))
+        opened = stack.enter_context(common.opened(chosen))
         if not common.confirmed(f"Replace everything in {opened.name} by {file}?", yes=yes):
             raise Mistake("nothing was restored")
         opened.restore_from(copy, stack.enter_context(common.progress("restore")))
     common.show(f"restored {file}")
+
+
+def _of_sqlite(chosen: Settings) -> Settings:
+    if not chosen.database.startswith("sqlite:"):
+        raise Mistake("a PostgreSQL database is backed up with pg_dump, and restored with pg_restore")
+    return chosen
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ClauseElement, Dialect, Select, Text, bindparam, select
+from sqlalchemy import ClauseElement, Dialect, Select, Text, Uuid, bindparam, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
@@ -72,22 +72,32 @@ class Statement:
 
     def __init__(self, clause: ClauseElement | Callable[[Any], ClauseElement]) -> None:
         self._clause = clause
-        self._forms: dict[str, tuple[str, dict[str, Any]]] = {}
+        self._forms: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {}
 
     def text(self, values: dict[str, Any], dialect: str) -> str:
         """The SQL text in a dialect; adds to `values` the constants that were written into the statement."""
         form = self._forms.get(dialect)
         if form is None:
             form = self._forms[dialect] = self._compiled(dialect)
-        text, constants = form
+        text, constants, _ = form
         if constants:
             values.update(constants)
         return text
 
-    def _compiled(self, dialect: str) -> tuple[str, dict[str, Any]]:
+    def ids(self, dialect: str) -> tuple[str, ...]:
+        """The names of the values that are ids."""
+        return self._forms[dialect][2]
+
+    def _compiled(self, dialect: str) -> tuple[str, dict[str, Any], tuple[str, ...]]:
         clause = self._clause if isinstance(self._clause, ClauseElement) else self._clause(_insert(dialect))
         compiled = clause.compile(dialect=_dialect(dialect))
-        return compiled.string, {name: value for name, value in compiled.params.items() if value is not None}
+        assert isinstance(compiled, SQLCompiler)
+        constants = {name: value for name, value in compiled.params.items() if value is not None}
+        return (
+            compiled.string,
+            constants,
+            tuple(name for name, of in compiled.binds.items() if isinstance(of.type, Uuid)),
+        )
 
 
 class _Texts(GenericFunction[Any]):
@@ -197,6 +207,10 @@ class Database(ABC):
     @abstractmethod
     def check(self) -> str:
         """What is broken, in the database's own words; empty when nothing is."""
+
+    def about(self) -> str:
+        """What else there is to say of it, after a comma; empty when there is nothing."""
+        return ""
 
     @abstractmethod
     def copy_to(self, file: Path, progress: Callable[[int, int], None]) -> None:

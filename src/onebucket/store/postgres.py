@@ -3,6 +3,7 @@
 As on SQLite one transaction writes at a time, whichever process it is in (docs/decisions/0005).
 """
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -44,6 +45,7 @@ SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('sync
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # To lock a table takes no snapshot, as an advisory lock would: what is seen is what was committed when it was had.
 _WRITE = "BEGIN ISOLATION LEVEL REPEATABLE READ; LOCK TABLE site IN SHARE ROW EXCLUSIVE MODE"
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _VERSION = "SELECT pg_current_snapshot()::text || ' ' || pg_postmaster_start_time()::text"
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
 
@@ -59,15 +61,15 @@ class PostgresTransaction(Transaction):
 
     def rows(self, statement: Statement, **values: Any) -> list[Row]:
         """All rows that `statement` finds."""
-        return self._execute(statement.text(values, "postgresql"), values).fetchall()
+        return self._execute(_bound(statement, values), values).fetchall()
 
     def row(self, statement: Statement, **values: Any) -> Row | None:
         """The first row that `statement` finds, or None."""
-        return self._execute(statement.text(values, "postgresql"), values).fetchone()
+        return self._execute(_bound(statement, values), values).fetchone()
 
     def run(self, statement: Statement, **values: Any) -> int:
         """Run a change; the number of rows it changed."""
-        return self._execute(statement.text(values, "postgresql"), values).rowcount
+        return self._execute(_bound(statement, values), values).rowcount
 
     def run_many(self, statement: Statement, rows: Sequence[dict[str, Any]]) -> None:
         """Run a change once for each of `rows`."""
@@ -190,6 +192,12 @@ class PostgresDatabase(Database):
         with self.reading() as tx:
             return "; ".join(row[0] for row in tx.connection.execute(_BROKEN))
 
+    def about(self) -> str:
+        """Which PostgreSQL it is, and how many are connected."""
+        with self.reading() as tx:
+            version, connected = tx.connection.execute(_ABOUT).fetchone()
+        return f", on PostgreSQL {version}, with {connected}"
+
     def copy_to(self, file: Path, progress: Callable[[int, int], None]) -> None:
         """Raises Unusable: PostgreSQL has tools for this."""
         raise Unusable(f"{self.name} is PostgreSQL: take a backup with pg_dump")
@@ -223,6 +231,18 @@ class Readers(ThreadPoolExecutor):
         future = super().submit(fn, *args, **kwargs)
         future.add_done_callback(lambda _: self._room.release())
         return future
+
+
+def _bound(statement: Statement, values: dict[str, Any]) -> str:
+    """The text of a statement; what can't be in this database is NULL in `values`, which equals nothing that is."""
+    text = statement.text(values, "postgresql")
+    for name, value in values.items():
+        if isinstance(value, str) and "\0" in value:
+            values[name] = None
+    for name in statement.ids("postgresql"):
+        if values[name] is not None and not _ID.fullmatch(values[name]):
+            values[name] = None
+    return text
 
 
 def at(url: str) -> PostgresDatabase:
@@ -262,6 +282,11 @@ def _roll_back(connection: _Connection) -> None:
             connection.execute("ROLLBACK")
 
 
+_ABOUT = """
+SELECT split_part(current_setting('server_version'), ' ', 1),
+       count(*) || ' of ' || current_setting('max_connections') || ' connections in use'
+  FROM pg_stat_activity WHERE backend_type = 'client backend'
+"""
 _BROKEN = """
 SELECT 'column ' || table_name || '.' || column_name || ' is sorted as ' || coalesce(collation_name, 'the server likes')
   FROM information_schema.columns
