@@ -56,6 +56,17 @@ def postgres() -> Iterator[pg.Postgres]:
     server.close()
 
 
+@pytest.fixture(scope="session")
+def cast_on_postgres(postgres: pg.Postgres) -> str:
+    """The name of a database of it with the cast on stage, to make others from."""
+    name = postgres.create()
+    db = database.at(postgres.url(name))
+    schema.bring_up_to_date(db)
+    cast.fill(db)
+    db.close()
+    return name
+
+
 @pytest.fixture(scope="module")
 def served(cast_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[live.Live]:
     """A real server in its own process with the cast on stage; its tests leave it as they found it."""

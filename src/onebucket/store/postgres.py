@@ -6,7 +6,6 @@ As on SQLite one transaction writes at a time, whichever process it is in (docs/
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -27,12 +26,9 @@ from onebucket.store.database import (
     Unavailable,
     Unusable,
 )
+from onebucket.store.readers import Readers
 
 OLDEST = 15
-
-# So many questions are asked of the database at once by one process, and so many more wait for their turn.
-READERS = 8
-WAITING = 1000
 
 _Connection = psycopg.Connection[Row]
 
@@ -215,22 +211,6 @@ class PostgresDatabase(Database):
         self._writer = None
         self._of_thread = threading.local()
         self.readers = self._readers = Readers()
-
-
-class Readers(ThreadPoolExecutor):
-    """The threads that read, each over its own connection; whoever would have to wait too long is told so."""
-
-    def __init__(self) -> None:
-        super().__init__(READERS, thread_name_prefix="reader")
-        self._room = threading.Semaphore(READERS + WAITING)
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
-        """Run something in one of them. Raises Unavailable when too many wait."""
-        if not self._room.acquire(blocking=False):
-            raise Unavailable("too many requests wait for the database")
-        future = super().submit(fn, *args, **kwargs)
-        future.add_done_callback(lambda _: self._room.release())
-        return future
 
 
 def _bound(statement: Statement, values: dict[str, Any]) -> str:
