@@ -21,7 +21,7 @@ from onebucket.http.memory import Memory
 from onebucket.http.metrics import Metrics
 from onebucket.http.requests import Application, Disconnected, Receive, Request, Scope, Send
 from onebucket.http.writer import Writer
-from onebucket.store.database import Database, Transaction
+from onebucket.store.database import Database, Transaction, Unavailable
 from onebucket.surfaces.routing import Ask, Found, Surface, Table
 from onebucket.wire import bodies
 
@@ -121,8 +121,11 @@ class App:
             raise
         except Exception as error:
             said = errors.said(error, realm=self._ways.realm, exceptions=found.surface.exceptions)
-            if said is None or said.status == 503:
-                self._log.exception("unforeseen", request_id=request.id, method=request.method, path=request.path)
+            about = {"request_id": request.id, "method": request.method, "path": request.path}
+            if isinstance(error, Unavailable):
+                self._log.error("unavailable", reason=str(error), **about)
+            elif said is None or said.status == 503:
+                self._log.exception("unforeseen", **about)
             return self._answers.refusal(request, said or errors.internal())
 
     async def _act(self, request: Request, proof: Proof, found: Found) -> Answer:

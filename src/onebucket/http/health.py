@@ -72,7 +72,11 @@ class Health:
 
     async def metrics(self, request: Request) -> Response:
         """What is counted."""
-        if not await self._may_see_metrics(request):
+        try:
+            may_see = await self._may_see_metrics(request)
+        except Unavailable as error:
+            return PlainTextResponse(f"Service Unavailable: {error}.", 503, headers=_HEADERS)
+        if not may_see:
             headers = {**_HEADERS, "WWW-Authenticate": 'Basic realm="onebucket metrics"'}
             return PlainTextResponse("Unauthorized", 401, headers=headers)
         return Response(self._metrics.page(), media_type="text/plain; version=0.0.4; charset=utf-8", headers=_HEADERS)

@@ -115,6 +115,7 @@ class PostgresDatabase(Database):
             connection = psycopg.connect(self._conninfo, autocommit=True, prepare_threshold=1)
             connection.execute(_SETTINGS)
         except psycopg.OperationalError as error:
+            self._readers.failures += 1
             kind = Unusable if libpq.code(error)[:2] in libpq.NOT_LET_IN else Unavailable
             raise kind(f"can't reach the database {self.name}: {libpq.sentence(error)}") from None
         connection.prepared_max = 1000
@@ -204,7 +205,7 @@ class PostgresDatabase(Database):
 
     def close(self) -> None:
         """Close every connection."""
-        self._readers.shutdown()
+        self._readers.shutdown(cancel_futures=True)
         for connection in self._opened:
             connection.close()
         self._opened.clear()
