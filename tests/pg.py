@@ -35,6 +35,7 @@ class Postgres:
     """A server in a folder of its own, reached over a socket in it; as root it runs as nobody, who must own it."""
 
     def __init__(self, programs: Path) -> None:
+        # Not where pytest has its folders: nobody may look into them, and a socket's path must be short.
         self._folder = Path(tempfile.mkdtemp(prefix="onebucket-pg-", dir="/tmp"))
         self._user: int | None = None
         if os.getuid() == 0:

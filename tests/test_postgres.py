@@ -22,8 +22,10 @@ from cast import Api
 from commands import Command, refused
 from live import Live
 from onebucket.http.writer import Writer
-from onebucket.store import database, schema, site
+from onebucket.store import database, readers, schema, site
+from onebucket.store import postgres as postgres_store
 from onebucket.store.database import Database, Interrupted, Transaction, Unavailable
+from onebucket.store.readers import Readers
 from pg import Postgres
 
 
@@ -150,6 +152,60 @@ def test_who_writes_waits_for_who_writes_elsewhere(db: Database, url: str) -> No
     elsewhere.close()
 
     assert seen == ["was here"]
+
+
+def test_who_waits_too_long_for_who_writes_elsewhere_is_told_when_to_come_again(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_store, "_SETTINGS", "SET lock_timeout = '200ms'")
+    elsewhere, api = database.at(url), Api(database.at(url))
+    path = "/groups/acme/designers/members/dora"
+
+    with elsewhere.writing():
+        refusal, told = api("alice", "PUT", path), api("alice", "GET", "/groups/acme")
+    made = api("alice", "PUT", path)
+    api.close()
+    elsewhere.close()
+
+    assert (refusal.status_code, refusal.headers["retry-after"]) == (503, "5")
+    assert (told.status_code, made.status_code) == (200, 200)
+
+
+@pytest.fixture
+def narrow(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Readers, threading.Event]]:
+    """One thread that reads, which is busy until the event is set, and room for one who waits."""
+    monkeypatch.setattr(readers, "READERS", 1)
+    monkeypatch.setattr(readers, "WAITING", 1)
+    made, free = Readers(), threading.Event()
+    made.submit(free.wait, 10)
+    yield made, free
+    free.set()
+    made.shutdown()
+
+
+def test_no_more_wait_to_read_than_there_is_room_for(narrow: tuple[Readers, threading.Event]) -> None:
+    made, free = narrow
+    waiting = made.submit(str, "read")
+
+    with pytest.raises(Unavailable):
+        made.submit(str)
+    free.set()
+
+    assert waiting.result() == "read"
+
+
+def test_who_waited_while_no_connection_was_to_be_had_does_not_try_again(
+    narrow: tuple[Readers, threading.Event],
+) -> None:
+    made, free = narrow
+    waiting = made.submit(str, "read")
+
+    made.failures += 1
+    free.set()
+
+    with pytest.raises(Unavailable):
+        waiting.result()
+    assert made.submit(str, "read").result() == "read"
 
 
 # -- what is remembered ------------------------------------------------------------------------------
@@ -304,6 +360,21 @@ def test_a_worker_that_is_killed_is_replaced_and_the_others_go_on(url: str, tmp_
         _nothing_acknowledged_is_lost(url, writers)
         assert "worker ended" in log
         assert running.stop() == 0
+
+
+def test_a_signal_that_reaches_every_process_counts_once(url: str, tmp_path: Path) -> None:
+    elsewhere = database.at(url)
+    with Live(tmp_path, "--workers", "2", url=url) as running, ThreadPoolExecutor(1) as aside:
+        with elsewhere.writing():
+            change = aside.submit(running, "alice", "PUT", "/1.0/groups/acme/designers/members/dora")
+            time.sleep(0.5)
+            for pid in (*_workers(running), running.process.pid):
+                os.kill(pid, signal.SIGTERM)
+            time.sleep(0.3)
+
+        assert change.result().status_code == 200
+        assert running.stop() == 0
+    elsewhere.close()
 
 
 def test_workers_finish_when_their_parent_is_gone(url: str, tmp_path: Path) -> None:

@@ -106,6 +106,7 @@ class PostgresDatabase(Database):
         self._conninfo = make_conninfo("", **conninfo)
         self._of_thread = threading.local()
         self._opened: list[_Connection] = []
+        self._opening = threading.Lock()
         self._writing = threading.Lock()
         self._writer: _Connection | None = None
 
@@ -120,7 +121,8 @@ class PostgresDatabase(Database):
             raise kind(f"can't reach the database {self.name}: {libpq.sentence(error)}") from None
         connection.prepared_max = 1000
         connection.adapters.register_loader("uuid", TextLoader)
-        self._opened = [each for each in self._opened if not each.closed] + [connection]
+        with self._opening:
+            self._opened = [each for each in self._opened if not each.closed] + [connection]
 
         if connection.info.server_version < OLDEST * 10_000:
             raise Unusable(f"{self.name} is PostgreSQL {connection.info.server_version // 10_000}: {OLDEST} is needed")
