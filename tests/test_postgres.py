@@ -95,6 +95,10 @@ def test_text_sorts_byte_by_byte_whatever_the_server_was_told(db: Database, url:
 def test_a_connection_that_was_cut_is_not_noticed(api: Api, url: str) -> None:
     asked = [("GET", "/groups/acme?x"), ("PUT", "/groups/acme/designers/members/dora"), ("GET", "/groups/acme")]
     before = api("alice", "GET", "/groups/acme").status_code
+    many = [("GET", f"/groups/acme?limit={number}") for number in range(30)]
+    api.at_once("alice", *many)
+    cut(url)
+    assert {answer.status_code for answer in api.at_once("alice", *many)} == {200}
     statuses = []
     for method, path in asked:
         cut(url)

@@ -144,7 +144,7 @@ class PostgresDatabase(Database):
     @contextmanager
     def reading(self) -> Iterator[PostgresTransaction]:
         """A transaction that sees one state of the database, and changes nothing. Raises Unavailable, Unusable."""
-        connection = _first(self._reader, _READ)
+        connection, _ = _first(self._reader, _READ)
         try:
             yield PostgresTransaction(connection)
         except psycopg.Error as error:
@@ -157,11 +157,8 @@ class PostgresDatabase(Database):
 
         Equal snapshots of one run of the server show the same; that is the server's own rule of who sees what.
         """
-        connection = self._reader()
-        try:
-            row = connection.execute(_VERSION).fetchone()
-        except psycopg.Error as error:
-            raise libpq.trouble(error, lost=connection.closed) from error
+        _, found = _first(self._reader, _VERSION)
+        row = found.fetchone()
         assert row is not None
         return str(row[0])
 
@@ -172,7 +169,7 @@ class PostgresDatabase(Database):
         There is one at a time, whichever process it is in. Raises Unavailable, Unusable.
         """
         with self._writing:
-            connection = _first(self._writer_now, _WRITE)
+            connection, _ = _first(self._writer_now, _WRITE)
             try:
                 yield PostgresTransaction(connection)
                 _commit(connection)
@@ -233,13 +230,12 @@ def at(url: str) -> PostgresDatabase:
     return PostgresDatabase(libpq.address(url), url)
 
 
-def _first(connection: Callable[[], _Connection], statement: str) -> _Connection:
+def _first(connection: Callable[[], _Connection], statement: str) -> tuple[_Connection, psycopg.Cursor[Row]]:
     """Begin on a connection; on another one when it turns out to have been lost since it was used last."""
     for attempt in (1, 2):
         found = connection()
         try:
-            found.execute(statement)
-            return found
+            return found, found.execute(statement)
         except psycopg.Error as error:
             lost = found.closed
             _roll_back(found)
