@@ -17,14 +17,14 @@ import httpx
 from argon2 import PasswordHasher
 
 from onebucket import hashing
-from onebucket.actions import accounts, groups, invitations, privileges, repositories
+from onebucket.actions import accounts, groups, invitations, privileges, repositories, tokens
 from onebucket.actions.work import Work
 from onebucket.domain.accounts import OPERATOR
 from onebucket.domain.privileges import Level
+from onebucket.domain.tokens import Token
 from onebucket.http import server
 from onebucket.http.answers import Ways
 from onebucket.store import database, schema
-from onebucket.store.accounts import Token
 from onebucket.store.database import Database, Transaction
 
 _Result = TypeVar("_Result")
@@ -87,7 +87,7 @@ def fill(db: Database) -> None:
             )
             for kind, scopes in (("all", ALL_SCOPES), ("read", frozenset({"account"})), ("expired", ALL_SCOPES)):
                 hash = hashing.secret_hash(token(name, kind))
-                accounts.add_token(work, name, secret_hash=hash, scopes=scopes, label=kind)
+                tokens.add(work, name, secret_hash=hash, scopes=scopes, label=kind)
         accounts.add_team(work, "acme", display_name="Acme", administrator="alice")
         accounts.add_team(work, "globex", display_name="Globex", administrator="gina")
         groups.create(work, "acme", name="Designers")
@@ -210,9 +210,7 @@ class Api:
     def add_token(self, name: str, kind: str, scopes: Iterable[str]) -> Token:
         """Give somebody another app password: `token(name, kind)`."""
         hash = hashing.secret_hash(token(name, kind))
-        return self.operate(
-            lambda work: accounts.add_token(work, name, secret_hash=hash, scopes=frozenset(scopes), label=kind)
-        )
+        return self.operate(lambda work: tokens.add(work, name, secret_hash=hash, scopes=frozenset(scopes), label=kind))
 
     def restore(self, template: Path) -> None:
         """Let everything be again as it was in `template`."""

@@ -12,7 +12,7 @@ import pytest
 import cast
 from cast import Api, basic, password, token
 from onebucket import hashing
-from onebucket.actions import accounts, groups, invitations, privileges, repositories
+from onebucket.actions import groups, invitations, privileges, repositories, tokens
 from onebucket.actions.work import Work
 from onebucket.domain.accounts import SCOPES
 from onebucket.domain.privileges import Level
@@ -308,10 +308,10 @@ def _set(work: Work) -> None:
     for name in PEOPLE:
         for scopes in [frozenset[str](), *(frozenset({scope}) for scope in SCOPES)]:
             hash = hashing.secret_hash(token(name, "".join(scopes) or "nothing"))
-            accounts.add_token(work, name, secret_hash=hash, scopes=scopes, label="for one thing")
+            tokens.add(work, name, secret_hash=hash, scopes=scopes, label="for one thing")
         hash = hashing.secret_hash(token(name, "revoked"))
-        ended = accounts.add_token(work, name, secret_hash=hash, scopes=cast.ALL_SCOPES, label="revoked")
-        accounts.revoke_token(work, ended.id)
+        ended = tokens.add(work, name, secret_hash=hash, scopes=cast.ALL_SCOPES, label="revoked")
+        tokens.revoke(work, ended.id)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from onebucket import hashing
 from onebucket.domain import accounts as domain
 from onebucket.domain.accounts import Actor
 from onebucket.domain.refusals import Overloaded, Refusal, Unauthenticated
-from onebucket.store import accounts
+from onebucket.store import accounts, tokens
 from onebucket.store.database import Database, Transaction
 
 REMEMBERED_SECONDS = 60
@@ -97,7 +97,7 @@ class Authentication:
             held = accounts.holder_of_password(tx, proof.account_id)
             actor = Actor(held[0], "password") if held and held[1] == proof.password_hash else None
         else:
-            token = accounts.holder_of_token(tx, proof.account_id, proof.token_id)
+            token = tokens.holder(tx, proof.account_id, proof.token_id)
             actor = Actor(token[0], f"token:{proof.token_id}", token[1], token[2]) if token else None
 
         if actor is None or not _counts(tx, actor, proof.login, at):
@@ -118,7 +118,7 @@ class Authentication:
         login, secret = _credentials(authorization)
 
         with self._database.reading() as tx:
-            token = accounts.token_by_hash(tx, hashing.secret_hash(secret))
+            token = tokens.by_hash(tx, hashing.secret_hash(secret))
             if token is not None:
                 return Proof(token.account_id, login, token.id, None, bearer=login is None)
             if login is None:
