@@ -1,5 +1,6 @@
 """`token`: the app passwords of people."""
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -65,8 +66,10 @@ def list_tokens(
             "id": each.id,
             "label": each.label,
             "scopes": sorted(each.scopes),
-            "created_at": each.created_at.isoformat(timespec="seconds"),
-            "expires_at": each.expires_at.isoformat(timespec="seconds") if each.expires_at else None,
+            "created_at": _moment(each.created_at),
+            "expires_at": _moment(each.expires_at),
+            "last_used_at": _moment(each.last_used_at),
+            "last_used_from": each.last_used_from,
         }
         for each in found
     ]
@@ -74,10 +77,15 @@ def list_tokens(
         common.show_json(rows)
         return
     common.show_table(
-        ["ID", "LABEL", "SCOPES", "EXPIRES"],
-        [[each.id[:8], each.label, " ".join(sorted(each.scopes)), str(row["expires_at"] or "never")]
+        ["ID", "LABEL", "SCOPES", "EXPIRES", "LAST USED", "FROM"],
+        [[each.id[:8], each.label, " ".join(sorted(each.scopes)), str(row["expires_at"] or "never"),
+          str(row["last_used_at"] or "never"), each.last_used_from or ""]
          for each, row in zip(found, rows, strict=True)],
     )  # fmt: skip
+
+
+def _moment(at: datetime | None) -> str | None:
+    return at.isoformat(timespec="seconds") if at else None
 
 
 @token.command("revoke")

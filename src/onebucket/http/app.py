@@ -20,6 +20,7 @@ from onebucket.http.errors import MethodNotAllowed, TooLarge
 from onebucket.http.memory import Memory
 from onebucket.http.metrics import Metrics
 from onebucket.http.requests import Application, Disconnected, Receive, Request, Scope, Send
+from onebucket.http.uses import Uses
 from onebucket.http.writer import Writer
 from onebucket.store.database import Database, Transaction
 from onebucket.surfaces.routing import Ask, Found, Surface, Table
@@ -40,6 +41,7 @@ class App:
         authentication: Authentication,
         writer: Writer,
         memory: Memory,
+        uses: Uses,
         metrics: Metrics,
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
@@ -56,6 +58,7 @@ class App:
         self._clock = clock
         self._new_id = new_id
         self._memory = memory
+        self._uses = uses
         self._log = structlog.get_logger("onebucket.http").bind()
         self._tells_all = self._log.is_enabled_for(logging.DEBUG)
 
@@ -84,6 +87,8 @@ class App:
         except Disconnected:
             return
         self._tell(request, answer, time.perf_counter() - started)
+        if request.actor is not None:
+            self._uses.note(request.actor, request.at, request.address)
 
         named = (*answer.headers, (b"x-request-id", request.id.encode()))
         await send({"type": "http.response.start", "status": answer.status, "headers": named})

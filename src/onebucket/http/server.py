@@ -26,6 +26,7 @@ from onebucket.http.authn import Authentication
 from onebucket.http.health import Health
 from onebucket.http.memory import Memory
 from onebucket.http.metrics import Metrics
+from onebucket.http.uses import Uses
 from onebucket.http.writer import Writer
 from onebucket.store.database import Database, Transaction
 from onebucket.surfaces.own import git
@@ -64,11 +65,13 @@ class Server:
     database: Database
     authentication: Authentication
     writer: Writer
+    uses: Uses
     metrics: Metrics
 
     def close(self) -> None:
         """Finish what is under way, then let go of everything."""
         self.writer.stop()
+        self.uses.close()
         self.authentication.close()
         self.database.close()
 
@@ -78,6 +81,7 @@ def build(database: Database, ways: Ways, *, terms: Terms = house.DEFAULT, metri
     writer = Writer(database)
     authentication = Authentication(database, time.monotonic)
     memory = Memory(database)
+    uses = Uses(database, writer)
     metrics = Metrics()
     metrics.watch("onebucket_commits", "Transactions committed", lambda: writer.batches)
     metrics.watch("onebucket_changes", "Requests whose changes were committed", lambda: writer.changes)
@@ -104,11 +108,12 @@ def build(database: Database, ways: Ways, *, terms: Terms = house.DEFAULT, metri
         authentication=authentication,
         writer=writer,
         memory=memory,
+        uses=uses,
         metrics=metrics,
         clock=now,
         new_id=new_id,
     )
-    return Server(app, database, authentication, writer, metrics)
+    return Server(app, database, authentication, writer, uses, metrics)
 
 
 def _operator(writer: Writer, terms: Terms) -> Callable[[Callable[[Work], _Result]], Awaitable[_Result]]:

@@ -1,12 +1,13 @@
 """App passwords: rows and back."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import Text, bindparam, cast, delete, insert, select
+from sqlalchemy import Text, bindparam, cast, delete, insert, or_, select, update
 
 from onebucket.domain.accounts import Account
 from onebucket.domain.refusals import Conflict
-from onebucket.domain.tokens import Token
+from onebucket.domain.tokens import Token, Use
 from onebucket.store import accounts as account_rows
 from onebucket.store import moments
 from onebucket.store.database import Row, Statement, Transaction
@@ -20,6 +21,8 @@ _COLUMNS = (
     tokens.c.created_at,
     tokens.c.expires_at,
     tokens.c.secret_hash,
+    tokens.c.last_used_at,
+    tokens.c.last_used_from,
 )
 _this_one = (tokens.c.account_id == bindparam("account_id"), tokens.c.id == bindparam("token_id"))
 _OF_PERSON = Statement(
@@ -31,6 +34,11 @@ _id_as_text = cast(tokens.c.id, Text)
 _BEGINNING = Statement(select(*_COLUMNS).where(_id_as_text.startswith(bindparam("beginning"))).limit(2))
 _ADD = Statement(insert(tokens))
 _REVOKE = Statement(delete(tokens).where(*_this_one))
+_USED = Statement(
+    update(tokens)
+    .where(*_this_one, or_(tokens.c.last_used_at.is_(None), tokens.c.last_used_at < bindparam("at")))
+    .values(last_used_at=bindparam("at"), last_used_from=bindparam("address"))
+)
 _HOLDER = Statement(
     select(*account_rows.COLUMNS, tokens.c.scopes, tokens.c.expires_at)
     .join(tokens, tokens.c.account_id == accounts.c.id)
@@ -39,8 +47,9 @@ _HOLDER = Statement(
 
 
 def _token(row: Row) -> Token:
-    expires = moments.moment(row[5]) if row[5] is not None else None
-    return Token(row[0], row[1], row[2], frozenset(row[3].split()), moments.moment(row[4]), expires, row[6])
+    expires, used = (moments.moment(each) if each is not None else None for each in (row[5], row[7]))
+    scopes = frozenset(row[3].split())
+    return Token(row[0], row[1], row[2], scopes, moments.moment(row[4]), expires, row[6], used, row[8])
 
 
 def of_person(tx: Transaction, account_id: str) -> list[Token]:
@@ -81,12 +90,30 @@ def add(tx: Transaction, token: Token) -> None:
         scopes=" ".join(sorted(token.scopes)),
         created_at=moments.number(token.created_at),
         expires_at=moments.number(token.expires_at) if token.expires_at else None,
+        last_used_at=None,
+        last_used_from=None,
     )
 
 
 def revoke(tx: Transaction, account_id: str, id: str) -> bool:
     """Forget an app password; whether there was one."""
     return tx.run(_REVOKE, account_id=account_id, token_id=id) == 1
+
+
+def used(tx: Transaction, uses: Iterable[Use]) -> None:
+    """Store when and from where app passwords were used last; what is known of a later use stays."""
+    tx.run_many(
+        _USED,
+        [
+            {
+                "account_id": use.account_id,
+                "token_id": use.token_id,
+                "at": moments.number(use.at),
+                "address": use.address,
+            }
+            for use in uses
+        ],
+    )
 
 
 def holder(tx: Transaction, account_id: str, id: str) -> tuple[Account, frozenset[str], datetime | None] | None:
