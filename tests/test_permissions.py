@@ -25,6 +25,8 @@ from onebucket.surfaces.routing import Found, Route, Table
 # bob is in acme's designers, too; alice administers acme, gina administers globex, root the whole site.
 PEOPLE = ("mallory", "dora", "bob", "alice", "gina", "root")
 ACCOUNTS = ("acme", "globex", "dora")
+# What is sent where a list or an object is wanted.
+BODIES = {"/api/access": b"[]", "/api/tokens": b'{"scopes": ["account"]}'}
 # A group of each, to invite to.
 GROUPS = {"acme": "designers", "globex": "developers", "dora": "friends"}
 
@@ -201,6 +203,9 @@ PUT    /users/dora/invitations/eve@example.net/dora/friends   403 200 403 403 40
 DELETE /users/dora/invitations/eve@example.net/dora/friends   403 404 403 403 403 404
 GET    /api/invitations?account=dora               403    200   403   403   403   200
 
+GET    /api/tokens                                 200    200   200   200   200   200
+POST   /api/tokens                                 200    200   200   200   200   200
+DELETE /api/tokens/{alices}                        404    404   404   204   404   404
 POST   /api/access                                 200    200   200   200   200   200
 GET    /api/access/verify                          403    403   403   403   403   403
 
@@ -254,7 +259,7 @@ class Row:
         if self.route.word:
             return b"read"
         return (
-            b"[]"
+            BODIES[self.address]
             if self.route.json is not None
             else (
                 f"name=Crew&privileges=admin&email=eve@example.net&permission=write&group_slug={GROUPS.get(self.account)}"
@@ -328,10 +333,11 @@ def outcomes(api: Api, stage: Path, authorization: str | None) -> dict[str, int 
     """
     before = api.everything()
     [carols] = [each.id for _, each in api.operate(lambda work: invitations.found(work, account_name="acme"))]
+    alices = api.operate(lambda work: tokens.of_person(work, "alice"))[-1].id
     came: dict[str, int | str] = {}
     for row in ROWS:
         headers = {"Authorization": authorization} if authorization else {}
-        address = row.address.replace("{carols}", carols)
+        address = row.address.replace("{carols}", carols).replace("{alices}", alices)
         status = api(None, row.method, address, headers=headers, content=row.body).status_code
         came[f"{row.method} {row.address}"] = status
         if row.method == "GET":

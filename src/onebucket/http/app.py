@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import structlog
 
+from onebucket import hashing
 from onebucket.actions.work import Work
 from onebucket.domain import accounts as domain
 from onebucket.domain.refusals import Gone, Invalid, LacksScope, NotFound, Unauthenticated
@@ -172,6 +173,7 @@ class App:
             request.body,
             request.content_type,
             self._ways.base_url,
+            hashing.new_secret,
             request.heeded,
             self._ways.amsterdam_times,
             self._ways.emails_in_paths,

@@ -32,9 +32,9 @@ class Stream:
 class Ask:
     """A request as a handler sees it: the variable parts of its address, its query and its body.
 
-    `base_url` is where this server is reached, without a slash at its end; `headers` are those that the route heeds,
-    by their names in lower case. `times` is the style of Amsterdam times (formats T2); without `emails_in_paths`
-    addresses that hold an e-mail address are refused (spec I2).
+    `base_url` is where this server is reached, without a slash at its end; `new_secret` makes a random one;
+    `headers` are those that the route heeds, by their names in lower case. `times` is the style of Amsterdam times
+    (formats T2); without `emails_in_paths` addresses that hold an e-mail address are refused (spec I2).
     """
 
     words: Mapping[str, str]
@@ -42,6 +42,7 @@ class Ask:
     body: bytes
     content_type: str | None
     base_url: str
+    new_secret: Callable[[], str]
     headers: Mapping[str, str] = field(default_factory=dict)
     times: str = "plain"
     emails_in_paths: bool = True
