@@ -167,8 +167,12 @@ class Api:
         *headers: tuple[str, bytes],
         who: str | None = None,
         body: Iterable[bytes] = (),
+        client: str = "127.0.0.1",
     ) -> httpx.Response:
-        """Ask with exactly these bytes, the body chunk by chunk: httpx would mend them before it sends them."""
+        """Ask with exactly these bytes, the body chunk by chunk: httpx would mend them before it sends them.
+
+        `client` is the address that the connection comes from.
+        """
         path, _, query = address.partition(b"?")
         named = [(name.lower().encode(), value) for name, value in headers]
         if who is not None:
@@ -182,7 +186,7 @@ class Api:
             "raw_path": path,
             "query_string": query,
             "headers": named,
-            "client": ("127.0.0.1", 1),
+            "client": (client, 1),
             "server": ("onebucket.test", 80),
         }
         chunks = [*body]

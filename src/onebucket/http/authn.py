@@ -7,7 +7,10 @@ transaction, whether the credential and its holder are still what they were.
 
 import asyncio
 import binascii
+import os
 import secrets
+import sys
+import threading
 from base64 import b64decode
 from collections import OrderedDict
 from collections.abc import Callable
@@ -20,6 +23,7 @@ from onebucket import hashing
 from onebucket.domain import accounts as domain
 from onebucket.domain.accounts import Actor
 from onebucket.domain.refusals import Overloaded, Refusal, Unauthenticated
+from onebucket.http.guesses import Guesses
 from onebucket.store import accounts, tokens
 from onebucket.store.database import Database, Transaction
 
@@ -56,20 +60,24 @@ class Authentication:
     `passwords_checked` counts how often a password was compared with a hash, which is what costs.
     """
 
-    def __init__(self, database: Database, now: Callable[[], float]) -> None:
+    def __init__(self, database: Database, now: Callable[[], float], guesses: Guesses | None = None) -> None:
         self._database = database
         self._now = now
+        self._guesses = guesses
         self._key = secrets.token_bytes(32)
         self._proved: OrderedDict[bytes, tuple[float, Proof]] = OrderedDict()
         self._under_way: dict[bytes, asyncio.Future[Proof]] = {}
-        self._hashing = ThreadPoolExecutor(HASHING_AT_ONCE, thread_name_prefix="argon2")
+        self._hashing = ThreadPoolExecutor(HASHING_AT_ONCE, "argon2", initializer=_step_back)
         self._hashing_asked = 0
         self.passwords_checked = 0
 
-    async def prove(self, authorization: bytes | None, *, refused: Proof | None = None) -> tuple[Proof, bool]:
+    async def prove(
+        self, authorization: bytes | None, *, address: str | None = None, refused: Proof | None = None
+    ) -> tuple[Proof, bool]:
         """Prove the credential of an Authorization header; and whether it was done now, not remembered.
 
-        `refused` is an earlier proof of it that does not count any more. Raises Unauthenticated, Overloaded.
+        `address` is where it comes from, `refused` an earlier proof of it that does not count any more.
+        Raises Unauthenticated, Overloaded.
         """
         if authorization is None:
             raise Unauthenticated
@@ -81,7 +89,7 @@ class Authentication:
         # One client's many connections send the same header: it is proved once, and they all wait for that.
         under_way = self._under_way.get(mac)
         if under_way is None:
-            under_way = self._under_way[mac] = asyncio.ensure_future(self._prove(authorization))
+            under_way = self._under_way[mac] = asyncio.ensure_future(self._prove(authorization, address))
             under_way.add_done_callback(lambda _: self._under_way.pop(mac, None))
         proof = await asyncio.shield(under_way)
 
@@ -114,21 +122,35 @@ class Authentication:
         while len(self._proved) > REMEMBERED_AT_MOST:
             self._proved.popitem(last=False)
 
-    async def _prove(self, authorization: bytes) -> Proof:
+    async def _prove(self, authorization: bytes, address: str | None) -> Proof:
         login, secret = _credentials(authorization)
 
         with self._database.reading() as tx:
             token = tokens.by_hash(tx, hashing.secret_hash(secret))
             if token is not None:
                 return Proof(token.account_id, login, token.id, None, bearer=login is None)
-            if login is None:
-                raise Unauthenticated(bearer=True)
+        if login is None:
+            if self._guesses is not None:
+                self._guesses.wrong_token(address)
+            raise Unauthenticated(bearer=True)
+        return await self._prove_password(login, secret, address)
+
+    async def _prove_password(self, login: str, password: str, address: str | None) -> Proof:
+        attempt = self._guesses.begin(login, address) if self._guesses is not None else None
+        with self._database.reading() as tx:
             account = accounts.by_email(tx, login) if "@" in login else accounts.by_username(tx, login)
             hash = accounts.password_hash(tx, account.id) if account else None
 
-        matches = await self._matches(hash or _NOBODYS_HASH, secret)
+        try:
+            matches = await self._matches(hash or _NOBODYS_HASH, password)
+        except Overloaded:
+            if self._guesses is not None and attempt is not None:
+                self._guesses.was_not_checked(attempt)
+            raise
         if account is None or hash is None or not matches:
             raise Unauthenticated
+        if self._guesses is not None and attempt is not None:
+            self._guesses.was_right(attempt)
         return Proof(account.id, login, None, hash, bearer=False)
 
     async def _matches(self, hash: str, password: str) -> bool:
@@ -141,6 +163,13 @@ class Authentication:
             return await asyncio.get_running_loop().run_in_executor(self._hashing, hashing.matches, hash, password)
         finally:
             self._hashing_asked -= 1
+
+
+def _step_back() -> None:
+    """Let whoever is served go before whoever is being checked: what hashes yields the processor to the rest."""
+    if sys.platform == "linux":
+        # Only there a thread has a priority of its own; those that argon2 starts have that of the one that hashes.
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
 
 
 def _credentials(authorization: bytes) -> tuple[str | None, str]:

@@ -23,7 +23,9 @@ from onebucket.http import openapi
 from onebucket.http.answers import Ways
 from onebucket.http.app import App
 from onebucket.http.authn import Authentication
+from onebucket.http.guesses import Guesses
 from onebucket.http.health import Health
+from onebucket.http.limits import Limits
 from onebucket.http.memory import Memory
 from onebucket.http.metrics import Metrics
 from onebucket.http.uses import Uses
@@ -79,16 +81,12 @@ class Server:
 def build(database: Database, ways: Ways, *, terms: Terms = house.DEFAULT, metrics_token: str = "") -> Server:
     """Put a server together. The database must be up to date already."""
     writer = Writer(database)
-    authentication = Authentication(database, time.monotonic)
+    guesses = Guesses(ways.failures_per_address, time.monotonic) if ways.failures_per_address else None
+    authentication = Authentication(database, time.monotonic, guesses)
+    limits = Limits(ways.rate_limit, time.monotonic) if ways.rate_limit else None
     memory = Memory(database)
     uses = Uses(database, writer)
-    metrics = Metrics()
-    metrics.watch("onebucket_commits", "Transactions committed", lambda: writer.batches)
-    metrics.watch("onebucket_changes", "Requests whose changes were committed", lambda: writer.changes)
-    metrics.watch("onebucket_passwords_checked", "Passwords compared", lambda: authentication.passwords_checked)
-    metrics.watch("onebucket_answers_remembered_bytes", "Size of the answers remembered", lambda: memory.size)
-    metrics.watch("onebucket_answers_recalled", "Requests answered from memory", lambda: memory.hits)
-    metrics.watch("onebucket_answers_worked_out", "Requests to read that were not", lambda: memory.misses)
+    metrics = _measured(writer, authentication, memory, limits, guesses)
     described = openapi.document(SURFACES, base_url=ways.base_url)
     health = Health(
         database=database,
@@ -109,11 +107,30 @@ def build(database: Database, ways: Ways, *, terms: Terms = house.DEFAULT, metri
         writer=writer,
         memory=memory,
         uses=uses,
+        limits=limits,
         metrics=metrics,
         clock=now,
         new_id=new_id,
     )
     return Server(app, database, authentication, writer, uses, metrics)
+
+
+def _measured(
+    writer: Writer, authentication: Authentication, memory: Memory, limits: Limits | None, guesses: Guesses | None
+) -> Metrics:
+    metrics = Metrics()
+    metrics.watch("onebucket_commits", "Transactions committed", lambda: writer.batches)
+    metrics.watch("onebucket_changes", "Requests whose changes were committed", lambda: writer.changes)
+    metrics.watch("onebucket_passwords_checked", "Passwords compared", lambda: authentication.passwords_checked)
+    metrics.watch("onebucket_answers_remembered_bytes", "Size of the answers remembered", lambda: memory.size)
+    metrics.watch("onebucket_answers_recalled", "Requests answered from memory", lambda: memory.hits)
+    metrics.watch("onebucket_answers_worked_out", "Requests to read that were not", lambda: memory.misses)
+    if limits is not None:
+        metrics.watch("onebucket_calls_refused", "Calls over somebody's limit", lambda: limits.refused)
+    if guesses is not None:
+        metrics.watch("onebucket_credentials_wrong", "Passwords and tokens that were wrong", lambda: guesses.wrong)
+        metrics.watch("onebucket_guesses_refused", "Passwords not looked at after many wrong", lambda: guesses.refused)
+    return metrics
 
 
 def _operator(writer: Writer, terms: Terms) -> Callable[[Callable[[Work], _Result]], Awaitable[_Result]]:

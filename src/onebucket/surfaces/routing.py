@@ -82,7 +82,8 @@ class Route:
 
     `gives` is the type of the answer (None: 204), `word` says what a bare-word body is,
     `json` is the type of a body that must be JSON, `heeds` names request headers that the answer depends on, `refuses`
-    the statuses besides those that every address has. `only_reads` is for a POST that changes nothing.
+    the statuses besides those that every address has. `only_reads` is for a POST that changes nothing; what is not a
+    call of the user's own doesn't `count` towards his limit.
     """
 
     method: str
@@ -99,6 +100,7 @@ class Route:
     heeds: tuple[str, ...] = ()
     refuses: tuple[int, ...] = ()
     only_reads: bool = False
+    counts: bool = True
 
     @property
     def changes(self) -> bool:
