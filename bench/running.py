@@ -149,6 +149,12 @@ def milliseconds(
     return [statistics.median(slot) for slot in taken]
 
 
+def processor_seconds(process: "subprocess.Popen[bytes]") -> float:
+    """The processor time that a process has taken so far, in all its threads."""
+    times = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def resident_mib(process: "subprocess.Popen[bytes]", *, most: bool = False) -> float:
     """The memory a process holds now, in MiB; or the `most` it has held since `forget_most`."""
     status = Path(f"/proc/{process.pid}/status").read_text()

@@ -30,6 +30,9 @@ from onebucket.store.database import Database, Transaction
 from onebucket.surfaces.routing import Ask, Found, Surface, Table
 from onebucket.wire import bodies
 
+# Callers are told that they come near their limit when less than one part of so many is left, in Bitbucket's words.
+NEAR = 5
+
 
 class App:
     """The server as an ASGI application: the surfaces' addresses itself, everything else by `others`."""
@@ -65,9 +68,10 @@ class App:
         self._memory = memory
         self._uses = uses
         self._limits = limits
-        limit = (b"x-ratelimit-limit", b"%d" % ways.rate_limit)
-        self._far: Headers = (limit, (b"x-ratelimit-nearlimit", b"false"))
-        self._near: Headers = (limit, (b"x-ratelimit-nearlimit", b"true"))
+        self._near: Headers = (
+            (b"x-ratelimit-limit", b"%d" % ways.rate_limit),
+            (b"x-ratelimit-nearlimit", b"true"),
+        )
         self._proxies = Proxies(ways.trusted_proxies)
         self._has_warned = False
         self._log = structlog.get_logger("onebucket.http").bind()
@@ -104,7 +108,9 @@ class App:
         if request.actor is not None:
             self._uses.note(request.actor, request.at, request.address)
 
-        named = (*answer.headers, (b"x-request-id", request.id.encode()), *self._limit_of(request))
+        named = (*answer.headers, (b"x-request-id", request.id.encode()))
+        if request.calls_left is not None and request.calls_left * NEAR < self._ways.rate_limit:
+            named = (*named, *self._near)
         await send({"type": "http.response.start", "status": answer.status, "headers": named})
         if isinstance(answer.body, bytes) or request.method == "HEAD":
             body = answer.body if isinstance(answer.body, bytes) and request.method != "HEAD" else b""
@@ -230,12 +236,6 @@ class App:
             return
         request.calls_left = 0
         request.calls_left = self._limits.take(actor.id)
-
-    def _limit_of(self, request: Request) -> Headers:
-        """What the caller is told of his limit, as Bitbucket tells it: near is when less than a fifth is left."""
-        if request.calls_left is None:
-            return ()
-        return self._near if request.calls_left * 5 < self._ways.rate_limit else self._far
 
     def _tell(self, request: Request, answer: Answer, seconds: float) -> None:
         name = request.route.name if request.route else ""

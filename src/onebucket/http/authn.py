@@ -15,6 +15,7 @@ from base64 import b64decode
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -169,7 +170,9 @@ def _step_back() -> None:
     """Let whoever is served go before whoever is being checked: what hashes yields the processor to the rest."""
     if sys.platform == "linux":
         # Only there a thread has a priority of its own; those that argon2 starts have that of the one that hashes.
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
+        thread = threading.get_native_id()
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, thread, min(os.getpriority(os.PRIO_PROCESS, thread) + 10, 19))
 
 
 def _credentials(authorization: bytes) -> tuple[str | None, str]:

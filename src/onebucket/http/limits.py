@@ -18,11 +18,12 @@ _MINUTES = 60
 
 
 class _Hour:
-    """What was counted in each minute of the last hour, the oldest first; and altogether."""
+    """What was counted in each minute of the last hour, the oldest first; and altogether, when it was `minute`."""
 
-    __slots__ = ("minutes", "total")
+    __slots__ = ("minute", "minutes", "total")
 
     def __init__(self) -> None:
+        self.minute = -1
         self.minutes: deque[list[int]] = deque()
         self.total = 0
 
@@ -43,34 +44,45 @@ class Rolling:
 
     def count(self, key: Hashable, at: float) -> int:
         """How much was counted in the last hour."""
-        hour = self._hours.get(key)
-        if hour is None:
-            return 0
-        minute = int(at / 60)
-        minutes = hour.minutes
-        while minutes and minutes[0][0] < minute - _MINUTES:
-            hour.total -= minutes.popleft()[1]
-        return hour.total
+        return self._now(key, int(at / 60)).total if key in self._hours else 0
 
     def add(self, key: Hashable, at: float, by: int = 1) -> None:
         """Count something; less than nothing takes back what was counted a moment ago."""
+        hour = self._now(key, int(at / 60))
+        hour.minutes[-1][1] += by
+        hour.total += by
+
+    def take(self, key: Hashable, at: float, most: int) -> int:
+        """Count one more if there are less than `most`; how many there were."""
+        hour = self._now(key, int(at / 60))
+        total = hour.total
+        if total < most:
+            hour.minutes[-1][1] += 1
+            hour.total = total + 1
+        return total
+
+    def until_less(self, key: Hashable, at: float) -> int:
+        """In how many seconds the oldest minute in which something was counted is forgotten."""
+        oldest = next((minute for minute, count in self._hours[key].minutes if count > 0), int(at / 60))
+        return ceil((oldest + _MINUTES + 1) * 60 - at)
+
+    def _now(self, key: Hashable, minute: int) -> _Hour:
+        """The hour of a key, up to this minute."""
         hour = self._hours.get(key)
+        # Most of what is counted comes in the same minute as what came before.
+        if hour is not None and hour.minute >= minute:
+            return hour
+
         if hour is None:
             hour = self._hours[key] = _Hour()
             if len(self._hours) > self._most:
                 self._hours.popitem(last=False)
-        else:
-            self._hours.move_to_end(key)
-        minute = int(at / 60)
-        if hour.minutes and hour.minutes[-1][0] == minute:
-            hour.minutes[-1][1] += by
-        else:
-            hour.minutes.append([minute, by])
-        hour.total += by
-
-    def until_less(self, key: Hashable, at: float) -> int:
-        """In how many seconds the oldest minute that counts is forgotten."""
-        return ceil((self._hours[key].minutes[0][0] + _MINUTES + 1) * 60 - at)
+        self._hours.move_to_end(key)
+        while hour.minutes and hour.minutes[0][0] < minute - _MINUTES:
+            hour.total -= hour.minutes.popleft()[1]
+        hour.minute = minute
+        hour.minutes.append([minute, 0])
+        return hour
 
 
 class Limits:
@@ -88,9 +100,8 @@ class Limits:
         """Count a call, and tell how many are left. Raises Overloaded, and counts nothing, when there are none."""
         at = self._now()
         with self._lock:
-            left = self.per_hour - self._calls.count(key, at)
-            if left <= 0:
-                self.refused += 1
-                raise Overloaded("so many calls in an hour", retry_after=self._calls.until_less(key, at))
-            self._calls.add(key, at)
-        return left - 1
+            taken = self._calls.take(key, at, self.per_hour)
+            if taken < self.per_hour:
+                return self.per_hour - taken - 1
+            self.refused += 1
+            raise Overloaded("so many calls in an hour", retry_after=self._calls.until_less(key, at))
