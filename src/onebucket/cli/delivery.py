@@ -76,10 +76,11 @@ def _templates(chosen: Settings, base_url: str) -> Iterator[Finding]:
 
 
 def _post(chosen: Settings, base_url: str) -> Iterator[Finding]:
-    where = post(chosen, base_url)
-    if not isinstance(where, Smtp):
-        yield Finding(True, f"letters are written into {where.where}, not sent")
+    if not chosen.smtp_url:
+        yield Finding(True, f"letters are written into {post(chosen, base_url).where}, not sent")
         return
+    named = words.host(base_url)
+    where = Smtp(chosen.smtp_url, named=named, to_connect=_PATIENCE, to_answer=_PATIENCE, to_finish=3 * _PATIENCE)
     if not chosen.base_url:
         yield Finding(
             False, "letters are sent, and the links in them lead to the address that `serve` listens on",

@@ -27,12 +27,21 @@ class Smtp:
     password to be lost, may the mail system that the machine came with have made its own.
     """
 
-    def __init__(self, url: str, *, named: str = "") -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        named: str = "",
+        to_connect: float = CONNECT_SECONDS,
+        to_answer: float = COMMAND_SECONDS,
+        to_finish: float = LETTER_SECONDS,
+    ) -> None:
         parts = urlsplit(url)
         self.host = parts.hostname or ""
         self.user, self._password = unquote(parts.username or ""), unquote(parts.password or "")
         self._from_the_start = parts.scheme == "smtps"
         self.port = parts.port or (465 if self._from_the_start else 587 if self.user else 25)
+        self._to_connect, self._to_answer, self.to_finish = to_connect, to_answer, to_finish
         self._is_here = _is_loopback(self.host)
         self._named = named if "." in named and not named.replace(".", "").isdigit() else "[127.0.0.1]"
 
@@ -45,31 +54,33 @@ class Smtp:
         """Begin. The server is reached with the first letter."""
         return Connection(self)
 
-    def check(self, seconds: float = CONNECT_SECONDS) -> None:
+    def check(self) -> None:
         """Reach the server, sign in and leave; nothing is sent. Raises Undelivered."""
         with self.told():
-            client = self.connect(seconds, seconds)
-            with _at_most(client, 3 * seconds):
+            client = self.connect()
+            with _at_most(client, self.to_finish):
                 client.noop()
             _leave(client)
 
-    def connect(self, to_connect: float = CONNECT_SECONDS, to_answer: float = COMMAND_SECONDS) -> smtplib.SMTP:
+    def connect(self) -> smtplib.SMTP:
         """A connection on which letters can be handed over. Raises Undelivered."""
         with self.told():
             context = self._context()
             if self._from_the_start:
-                client: smtplib.SMTP = smtplib.SMTP_SSL(local_hostname=self._named, timeout=to_connect, context=context)
+                client: smtplib.SMTP = smtplib.SMTP_SSL(
+                    local_hostname=self._named, timeout=self._to_connect, context=context
+                )
             else:
-                client = smtplib.SMTP(local_hostname=self._named, timeout=to_connect)
+                client = smtplib.SMTP(local_hostname=self._named, timeout=self._to_connect)
             # Certificates are compared with this name, which is otherwise known only to whoever connects at once.
             client._host = self.host  # type: ignore[attr-defined]
             try:
-                with _at_most(client, LETTER_SECONDS):
+                with _at_most(client, self.to_finish):
                     code, greeting = client.connect(self.host, self.port)
                     if code != 220:
                         raise smtplib.SMTPConnectError(code, greeting)
                     if client.sock is not None:
-                        client.sock.settimeout(to_answer)
+                        client.sock.settimeout(self._to_answer)
                     self._greet(client, context)
             except BaseException:
                 client.close()
@@ -113,6 +124,9 @@ class Smtp:
         except TimeoutError:
             raise self._unusable("it takes too long to answer") from None
         except (smtplib.SMTPException, OSError, UnicodeError, ValueError) as error:
+            # smtplib tells both of a connection that was closed and of an answer that did not come.
+            if isinstance(error.__context__, TimeoutError):
+                raise self._unusable("it takes too long to answer") from None
             text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise self._unusable(plain(text) or type(error).__name__) from None
 
@@ -138,7 +152,7 @@ class Connection:
         client = self._alive() or self._server.connect()
         self._client = None
         try:
-            with self._server.told(), _at_most(client, LETTER_SECONDS):
+            with self._server.told(), _at_most(client, self._server.to_finish):
                 _send(client, message)
         except Undelivered as error:
             if not error.everywhere:
