@@ -87,7 +87,7 @@ def _post(chosen: Settings, base_url: str) -> Iterator[Finding]:
             "Set base_url to the address that people use.",
         )  # fmt: skip
     try:
-        where.check(_PATIENCE)
+        where.check()
     except Undelivered as error:
         yield Finding(
             False, f"letters can't be sent: {error}", "Mend smtp_url or the mail server; letters wait for it."
