@@ -154,7 +154,7 @@ def test_it_is_not_ready_before_the_schema_is_there(tmp_path: Path) -> None:
 
     assert (answer.status_code, answer.text) == (
         503,
-        "Service Unavailable: the database is at schema None, not 0001.",
+        "Service Unavailable: the database is at schema None, not 0002.",
     )
     assert alive.status_code == 200
 
@@ -167,7 +167,7 @@ def test_it_is_not_ready_with_a_newer_schema(api: cast.Api) -> None:
 
     assert (answer.status_code, answer.text) == (
         503,
-        "Service Unavailable: the database is at schema 9999, not 0001.",
+        "Service Unavailable: the database is at schema 9999, not 0002.",
     )
 
 
