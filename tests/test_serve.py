@@ -27,6 +27,7 @@ def test_it_says_where_it_answers_and_where_everything_is_kept(served: Live) -> 
     assert served.output().splitlines() == [
         f"onebucket {onebucket.__version__} answers at {served.base}  (API: {served.base}/docs)",
         f"Everything is kept in {served.database}",
+        f"Letters are written into {served.folder / 'letters'} (set smtp_url to send them)",
     ]
     assert served(None, "GET", "/docs").status_code == 200
 
@@ -153,7 +154,7 @@ def test_it_is_not_ready_before_the_schema_is_there(tmp_path: Path) -> None:
 
     assert (answer.status_code, answer.text) == (
         503,
-        "Service Unavailable: the database is at schema None, not 0001.",
+        "Service Unavailable: the database is at schema None, not 0002.",
     )
     assert alive.status_code == 200
 
@@ -166,7 +167,7 @@ def test_it_is_not_ready_with_a_newer_schema(api: cast.Api) -> None:
 
     assert (answer.status_code, answer.text) == (
         503,
-        "Service Unavailable: the database is at schema 9999, not 0001.",
+        "Service Unavailable: the database is at schema 9999, not 0002.",
     )
 
 

@@ -42,7 +42,7 @@ def serve(
     if (tls_cert is None) != (tls_key is None):
         raise Mistake("--tls-cert and --tls-key go together")
 
-    from onebucket.cli import logs
+    from onebucket.cli import delivery, keys, logs
     from onebucket.http import server
     from onebucket.http.answers import Ways
 
@@ -50,11 +50,15 @@ def serve(
         if demo:
             from onebucket.cli import demo as company
 
-            database = f"sqlite:///{stack.enter_context(company.throw_away())}"
+            database_file = stack.enter_context(company.throw_away())
+            database = f"sqlite:///{database_file}"
         chosen = common.settings(database, data)
         logs.configure(chosen.log_format, chosen.log_level)
         base_url = chosen.base_url or _address(host, port, secure=tls_cert is not None)
+        post = delivery.post(chosen, base_url, throw_away=database_file.parent if demo else None)
+        desk = delivery.desk(chosen, base_url)
         opened = stack.enter_context(common.opened(chosen))
+        key = keys.throw_away() if demo else keys.secret_key(chosen)
         if demo:
             company.fill(opened)
             lines = company.lines(base_url, opened.url)
@@ -69,13 +73,20 @@ def serve(
             emails_in_paths=chosen.email_in_path == "accept",
         )
         built = server.build(opened, ways, terms=common.terms(chosen), metrics_token=chosen.metrics_token)
+        carrier = delivery.carrier(opened, post, desk, key)
+        built.metrics.watch("onebucket_letters_sent_total", "Letters sent since the start", lambda: carrier.sent)
 
         def ready() -> None:
             common.show(f"onebucket {onebucket.__version__} answers at {base_url}  (API: {base_url}/docs)")
-            for line in [*lines, *(f"warning: {name} is not a setting" for name in chosen.unknown)]:
+            for line in [
+                *lines,
+                delivery.line(post, desk),
+                *(f"warning: {name} is not a setting" for name in chosen.unknown),
+            ]:
                 common.show(line)
+            carrier.start()
 
-        server.run(built, host=host, port=port, tls_cert=tls_cert, tls_key=tls_key, ready=ready)
+        server.run(built, host=host, port=port, tls_cert=tls_cert, tls_key=tls_key, ready=ready, ended=carrier.stop)
 
 
 def _address(host: str, port: int, *, secure: bool) -> str:

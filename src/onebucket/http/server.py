@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import signal
 import socket
 import ssl
@@ -15,6 +16,7 @@ from typing import TypeVar
 
 from starlette.applications import Starlette
 
+from onebucket.actions import outbox
 from onebucket.actions.work import Work
 from onebucket.domain import terms as house
 from onebucket.domain.accounts import OPERATOR
@@ -27,7 +29,7 @@ from onebucket.http.health import Health
 from onebucket.http.memory import Memory
 from onebucket.http.metrics import Metrics
 from onebucket.http.writer import Writer
-from onebucket.store.database import Database, Transaction
+from onebucket.store.database import Database, Transaction, Unavailable, Unusable
 from onebucket.surfaces.own import git
 from onebucket.surfaces.own import routes as own
 from onebucket.surfaces.routing import Surface
@@ -84,6 +86,8 @@ def build(database: Database, ways: Ways, *, terms: Terms = house.DEFAULT, metri
     metrics.watch("onebucket_passwords_checked", "Passwords compared", lambda: authentication.passwords_checked)
     metrics.watch("onebucket_answers_remembered_bytes", "Size of the answers remembered", lambda: memory.size)
     metrics.watch("onebucket_answers_recalled", "Requests answered from memory", lambda: memory.hits)
+    for name in ("waiting", "failing", "undeliverable"):
+        metrics.watch(f"onebucket_letters_{name}", _LETTERS[name], _letters(database, name))
     metrics.watch("onebucket_answers_worked_out", "Requests to read that were not", lambda: memory.misses)
     described = openapi.document(SURFACES, base_url=ways.base_url)
     health = Health(
@@ -111,6 +115,25 @@ def build(database: Database, ways: Ways, *, terms: Terms = house.DEFAULT, metri
     return Server(app, database, authentication, writer, metrics)
 
 
+_LETTERS = {
+    "waiting": "Letters that are still to be sent",
+    "failing": "Those of them that could not be sent the last time",
+    "undeliverable": "Letters that were given up, about something that is open still",
+}
+
+
+def _letters(database: Database, name: str) -> Callable[[], float]:
+    def count() -> float:
+        try:
+            with database.reading() as tx:
+                counts = outbox.counts(Work(OPERATOR, tx, now(), "metrics", new_id))
+        except (Unavailable, Unusable):
+            return math.nan
+        return float(getattr(counts, name))
+
+    return count
+
+
 def _operator(writer: Writer, terms: Terms) -> Callable[[Callable[[Work], _Result]], Awaitable[_Result]]:
     def operate(action: Callable[[Work], _Result]) -> Awaitable[_Result]:
         def change(tx: Transaction) -> _Result:
@@ -122,9 +145,19 @@ def _operator(writer: Writer, terms: Terms) -> Callable[[Callable[[Work], _Resul
 
 
 def run(
-    server: Server, *, host: str, port: int, tls_cert: Path | None, tls_key: Path | None, ready: Callable[[], None]
+    server: Server,
+    *,
+    host: str,
+    port: int,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    ready: Callable[[], None],
+    ended: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then for `GRACE_SECONDS` finish what is under way. Raises CannotListen."""
+    """Serve until SIGTERM or SIGINT, then for `GRACE_SECONDS` finish what is under way. Raises CannotListen.
+
+    `ready` is called when it answers, `ended` when it does no more, before the database is closed.
+    """
     from granian.constants import Interfaces, SSLProtocols
     from granian.server.embed import Server as Granian
 
@@ -169,6 +202,7 @@ def run(
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(serve())
     finally:
+        ended()
         server.close()
 
 

@@ -244,6 +244,12 @@ letters = Table(
         sqlite_where=text("due_at IS NOT NULL"),
         postgresql_where=text("due_at IS NOT NULL"),
     ),
+    Index(
+        "ix_letters_troubled",
+        "created_at",
+        sqlite_where=text("sent_at IS NULL AND trouble IS NOT NULL"),
+        postgresql_where=text("sent_at IS NULL AND trouble IS NOT NULL"),
+    ),
     Index("ix_letters_of_account", "account_id", "created_at"),
     Index("ix_letters_to_address", "email_key", "created_at"),
     sqlite_with_rowid=False,
