@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import and_, bindparam, delete, insert, select, update
+from sqlalchemy import and_, bindparam, delete, insert, null, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from onebucket.domain.accounts import email_key
@@ -91,7 +91,7 @@ _CLOSE = Statement(
     .where(
         *_this, invitations.c.secret_hash == bindparam("its_secret_hash"), invitations.c.expires_at > bindparam("at")
     )
-    .values(secret_hash=None, link_id=None)
+    .values(secret_hash=null(), link_id=null())
 )
 _REMOVE_GROUPS = Statement(delete(invitation_groups).where(*_of_this))
 _REMOVE_GROUP = Statement(
