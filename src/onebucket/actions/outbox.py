@@ -10,7 +10,7 @@ from onebucket.actions.work import Work
 from onebucket.domain.accounts import Account
 from onebucket.domain.invitations import Invitation
 from onebucket.domain.letters import Kind, Letter, next_attempt
-from onebucket.store import accounts, groups, invitations, letters, links
+from onebucket.store import accounts, groups, invitations, letters, links, sessions
 
 # Whoever takes a letter has so long to say what became of it; then somebody else may take it.
 LEASE = timedelta(minutes=10)
@@ -97,10 +97,11 @@ def waiting(work: Work) -> tuple[int, datetime | None]:
 
 
 def tidy(work: Work) -> None:
-    """Forget letters that have been finished for long, and links whose time was over long ago."""
+    """Forget letters that have been finished for long, links whose time was over long ago, and ended sessions."""
     access.site(work)
     letters.forget(work.tx, before=work.at - KEPT)
     links.forget(work.tx, before=work.at - KEPT)
+    sessions.forget(work.tx, before=work.at)
 
 
 def _with_accounts(work: Work, found: list[Letter]) -> list[tuple[Account, Letter]]:

@@ -68,7 +68,13 @@ def serve(
             chosen.amsterdam_times,
             emails_in_paths=chosen.email_in_path == "accept",
         )
-        built = server.build(opened, ways, terms=common.terms(chosen), metrics_token=chosen.metrics_token)
+        built = server.build(
+            opened,
+            ways,
+            terms=common.terms(chosen),
+            metrics_token=chosen.metrics_token,
+            demo_letters=opened.path.parent / "letters" if demo else None,
+        )
 
         def ready() -> None:
             common.show(f"onebucket {onebucket.__version__} answers at {base_url}  (API: {base_url}/docs)")

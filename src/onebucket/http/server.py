@@ -11,30 +11,27 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
 
 from starlette.applications import Starlette
 
-from onebucket.actions.work import Work
 from onebucket.domain import terms as house
-from onebucket.domain.accounts import OPERATOR
 from onebucket.domain.terms import Terms
 from onebucket.http import openapi
 from onebucket.http.answers import Ways
 from onebucket.http.app import App
 from onebucket.http.authn import Authentication
+from onebucket.http.desk import Desk
 from onebucket.http.health import Health
 from onebucket.http.memory import Memory
 from onebucket.http.metrics import Metrics
 from onebucket.http.writer import Writer
-from onebucket.store.database import Database, Transaction
+from onebucket.store.database import Database
 from onebucket.surfaces.own import git
 from onebucket.surfaces.own import routes as own
 from onebucket.surfaces.routing import Surface
 from onebucket.surfaces.v1 import routes as v1
+from onebucket.surfaces.web.desk import House
 from onebucket.surfaces.web.pages import Pages
-
-_Result = TypeVar("_Result")
 
 SURFACES: Sequence[Surface] = (v1.SURFACE, own.SURFACE, git.SURFACE)
 
@@ -73,18 +70,20 @@ class Server:
         self.database.close()
 
 
-def build(database: Database, ways: Ways, *, terms: Terms = house.DEFAULT, metrics_token: str = "") -> Server:
-    """Put a server together. The database must be up to date already."""
+def build(
+    database: Database,
+    ways: Ways,
+    *,
+    terms: Terms = house.DEFAULT,
+    metrics_token: str = "",
+    demo_letters: Path | None = None,
+) -> Server:
+    """Put a server together. The database must be up to date already; `demo_letters` is what the demo's page shows."""
     writer = Writer(database)
     authentication = Authentication(database, time.monotonic)
     memory = Memory(database)
     metrics = Metrics()
-    metrics.watch("onebucket_commits", "Transactions committed", lambda: writer.batches)
-    metrics.watch("onebucket_changes", "Requests whose changes were committed", lambda: writer.changes)
-    metrics.watch("onebucket_passwords_checked", "Passwords compared", lambda: authentication.passwords_checked)
-    metrics.watch("onebucket_answers_remembered_bytes", "Size of the answers remembered", lambda: memory.size)
-    metrics.watch("onebucket_answers_recalled", "Requests answered from memory", lambda: memory.hits)
-    metrics.watch("onebucket_answers_worked_out", "Requests to read that were not", lambda: memory.misses)
+    _watch(metrics, writer, authentication, memory)
     described = openapi.document(SURFACES, base_url=ways.base_url)
     health = Health(
         database=database,
@@ -94,7 +93,12 @@ def build(database: Database, ways: Ways, *, terms: Terms = house.DEFAULT, metri
         metrics_token=metrics_token,
         clock=now,
     )
-    pages = Pages(openapi=described, operate=_operator(writer, terms))
+    pages = Pages(
+        desk=Desk(
+            database=database, writer=writer, authentication=authentication, terms=terms, clock=now, new_id=new_id
+        ),
+        house=House(ways.base_url, terms.sign_up, described, demo_letters),
+    )
     app = App(
         database=database,
         surfaces=SURFACES,
@@ -111,14 +115,13 @@ def build(database: Database, ways: Ways, *, terms: Terms = house.DEFAULT, metri
     return Server(app, database, authentication, writer, metrics)
 
 
-def _operator(writer: Writer, terms: Terms) -> Callable[[Callable[[Work], _Result]], Awaitable[_Result]]:
-    def operate(action: Callable[[Work], _Result]) -> Awaitable[_Result]:
-        def change(tx: Transaction) -> _Result:
-            return action(Work(OPERATOR, tx, now(), uuid.uuid4().hex[:16], new_id, terms=terms))
-
-        return writer.change(change)
-
-    return operate
+def _watch(metrics: Metrics, writer: Writer, authentication: Authentication, memory: Memory) -> None:
+    metrics.watch("onebucket_commits", "Transactions committed", lambda: writer.batches)
+    metrics.watch("onebucket_changes", "Requests whose changes were committed", lambda: writer.changes)
+    metrics.watch("onebucket_passwords_checked", "Passwords compared", lambda: authentication.passwords_checked)
+    metrics.watch("onebucket_answers_remembered_bytes", "Size of the answers remembered", lambda: memory.size)
+    metrics.watch("onebucket_answers_recalled", "Requests answered from memory", lambda: memory.hits)
+    metrics.watch("onebucket_answers_worked_out", "Requests to read that were not", lambda: memory.misses)
 
 
 def run(
