@@ -81,8 +81,7 @@ def build(
     """Put a server together. The database must be up to date already; `demo_letters` is what the demo's page shows."""
     writer = Writer(database)
     authentication = Authentication(database, time.monotonic)
-    memory = Memory(database)
-    metrics = Metrics()
+    memory, metrics = Memory(database), Metrics()
     _watch(metrics, writer, authentication, memory)
     described = openapi.document(SURFACES, base_url=ways.base_url)
     health = Health(
@@ -93,12 +92,10 @@ def build(
         metrics_token=metrics_token,
         clock=now,
     )
-    pages = Pages(
-        desk=Desk(
-            database=database, writer=writer, authentication=authentication, terms=terms, clock=now, new_id=new_id
-        ),
-        house=House(ways.base_url, terms.sign_up, described, demo_letters),
+    desk = Desk(
+        database=database, writer=writer, authentication=authentication, terms=terms, clock=now, new_id=new_id
     )
+    pages = Pages(desk=desk, house=House(ways.base_url, terms.sign_up, described, demo_letters))
     app = App(
         database=database,
         surfaces=SURFACES,
