@@ -92,9 +92,7 @@ def build(
         metrics_token=metrics_token,
         clock=now,
     )
-    desk = Desk(
-        database=database, writer=writer, authentication=authentication, terms=terms, clock=now, new_id=new_id
-    )
+    desk = Desk(database=database, writer=writer, authentication=authentication, terms=terms, clock=now, new_id=new_id)
     pages = Pages(desk=desk, house=House(ways.base_url, terms.sign_up, described, demo_letters))
     app = App(
         database=database,
