@@ -11,12 +11,13 @@ import httpx
 
 import cast
 from cast import Api
+from live import Live
 from onebucket import hashing
 from onebucket.actions import invitations, outbox
 from onebucket.actions.work import Work
 from onebucket.domain.accounts import Actor
 from onebucket.domain.privileges import Level
-from onebucket.store import accounts
+from onebucket.store import accounts, database
 
 KEY = b"what links in letters are made from"
 
@@ -171,7 +172,19 @@ def done_by(name: str, action: Callable[[Work], Any]) -> Callable[[Work], Any]:
     return act
 
 
-def invite(api: Api, email: str, *groups: str, by: str = "alice") -> str:
+class Beside:
+    """The database of a server that is running, for what happens before somebody opens her browser."""
+
+    def __init__(self, running: Live) -> None:
+        self.db = database.at(running.url)
+
+    def operate(self, action: Callable[[Work], Any]) -> Any:
+        """Do something as the operator."""
+        with self.db.writing() as tx:
+            return action(cast.operator(tx))
+
+
+def invite(api: Api | Beside, email: str, *groups: str, by: str = "alice") -> str:
     """Let an address be invited to groups of acme, the letter be carried, and give the path of its link."""
     for group in groups or ("designers",):
         api.operate(done_by(by, partial(_to_group, email=email, group=group)))
@@ -182,7 +195,7 @@ def _to_group(work: Work, email: str, group: str) -> None:
     invitations.invite_to_group(work, "acme", email, None, group)
 
 
-def invite_to_repository(api: Api, email: str, slug: str, level: Level, *, by: str = "alice") -> str:
+def invite_to_repository(api: Api | Beside, email: str, slug: str, level: Level, *, by: str = "alice") -> str:
     """The same to a repository of acme."""
     api.operate(done_by(by, lambda work: invitations.invite_to_repository(work, "acme", slug, email, level)))
     return deliver(api)[email]
@@ -191,7 +204,7 @@ def invite_to_repository(api: Api, email: str, slug: str, level: Level, *, by: s
 _PATHS = {"invitation": "/invitations/", "confirm-email": "/emails/", "reset-password": "/passwords/"}
 
 
-def deliver(api: Api) -> dict[str, str]:
+def deliver(api: Api | Beside) -> dict[str, str]:
     """Carry every letter that waits: by address, the path of the link in the latest."""
     parcels = api.operate(lambda work: outbox.take(work, partial(hashing.link_secret, KEY), most=1000))
     for parcel in parcels:

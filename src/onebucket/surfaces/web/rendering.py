@@ -18,6 +18,7 @@ def environment() -> Environment:
     )
     made.filters["marked"] = marked
     made.filters["moment"] = moment
+    made.filters["browser"] = browser
     return made
 
 
@@ -33,3 +34,21 @@ def moment(at: datetime) -> Markup:
     '<time datetime="2026-03-04T05:06Z">2026-03-04 05:06 UTC</time>'
     """
     return Markup('<time datetime="{}Z">{} UTC</time>').format(f"{at:%Y-%m-%dT%H:%M}", f"{at:%Y-%m-%d %H:%M}")
+
+
+# In this order: most browsers say that they are others, too.
+_BROWSERS = {"Edg": "Edge", "OPR/": "Opera", "Firefox/": "Firefox", "FxiOS": "Firefox", "Chrome/": "Chrome",
+             "CriOS": "Chrome", "Safari/": "Safari"}  # fmt: skip
+_SYSTEMS = {"Android": "Android", "iPhone": "an iPhone", "iPad": "an iPad", "Windows": "Windows", "Mac OS": "a Mac",
+            "Linux": "Linux"}  # fmt: skip
+
+
+def browser(agent: str) -> str:
+    """What a browser that says that it is `agent` is, for people.
+
+    >>> browser("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
+    'Firefox on Linux'
+    """
+    name = next((name for sign, name in _BROWSERS.items() if sign in agent), "A browser")
+    system = next((name for sign, name in _SYSTEMS.items() if sign in agent), "")
+    return f"{name} on {system}" if system else name
