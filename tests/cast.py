@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import sqlite3
 from base64 import b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -19,8 +19,10 @@ from argon2 import PasswordHasher
 from onebucket import hashing
 from onebucket.actions import accounts, groups, invitations, privileges, repositories
 from onebucket.actions.work import Work
+from onebucket.domain import terms as house
 from onebucket.domain.accounts import OPERATOR
 from onebucket.domain.privileges import Level
+from onebucket.domain.terms import Terms
 from onebucket.http import server
 from onebucket.http.answers import Ways
 from onebucket.store import database, schema
@@ -127,10 +129,14 @@ def copy(template: Path, folder: Path) -> Database:
 class Api:
     """A server in this process, asked over ASGI; `names` sign in with their app password unless told otherwise."""
 
-    def __init__(self, db: Database, **ways: Any) -> None:
+    def __init__(
+        self, db: Database, *, terms: Terms = house.DEFAULT, demo_letters: Path | None = None, **ways: Any
+    ) -> None:
         chosen = {"base_url": BASE, "realm": "Bitbucket.org HTTP", "jsonp": "guarded", "jsonp_origins": frozenset()}
         self.db = db
-        self.server = server.build(db, Ways(**(chosen | ways)), metrics_token="figures")
+        self.server = server.build(
+            db, Ways(**(chosen | ways)), terms=terms, metrics_token="figures", demo_letters=demo_letters
+        )
         self._runner = asyncio.Runner()
         self._client = httpx.AsyncClient(
             transport=httpx.ASGITransport(self.server.app, raise_app_exceptions=True), base_url=BASE
@@ -141,6 +147,10 @@ class Api:
         auth = (who, token(who)) if isinstance(who, str) else who
         address = path if path.startswith(_ADDRESSES) else f"/1.0{path}"
         return self._runner.run(self._client.request(method, address, auth=auth, **how))
+
+    def run(self, asking: Coroutine[Any, Any, _Result]) -> _Result:
+        """Run something asynchronous in the server's own loop."""
+        return self._runner.run(asking)
 
     def at_once(self, who: str | tuple[str, str], *asks: tuple[str, str]) -> list[httpx.Response]:
         """Ask several things at the same time."""

@@ -10,7 +10,7 @@ from onebucket.actions.work import Work
 from onebucket.domain.accounts import Account
 from onebucket.domain.invitations import Invitation
 from onebucket.domain.letters import Kind, Letter, next_attempt
-from onebucket.store import accounts, groups, invitations, letters, links
+from onebucket.store import accounts, groups, invitations, letters, links, sessions
 
 # Whoever takes a letter has so long to say what became of it; then somebody else may take it.
 LEASE = timedelta(minutes=10)
@@ -127,7 +127,7 @@ def counts(work: Work) -> Counts:
 
 
 def tidy(work: Work) -> None:
-    """Forget letters that have been finished for long, and links whose time was over long ago.
+    """Forget letters that have been finished for long, links whose time was over long ago, and ended sessions.
 
     A letter that was given up is no trouble any more when what it is about is over.
     """
@@ -137,6 +137,7 @@ def tidy(work: Work) -> None:
             letters.settle(work.tx, replace(letter, trouble=None))
     letters.forget(work.tx, before=work.at - KEPT)
     links.forget(work.tx, before=work.at - KEPT)
+    sessions.forget(work.tx, before=work.at)
 
 
 def _with_accounts(work: Work, found: list[Letter]) -> list[tuple[Account, Letter]]:

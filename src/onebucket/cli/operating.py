@@ -72,7 +72,13 @@ def serve(
             chosen.amsterdam_times,
             emails_in_paths=chosen.email_in_path == "accept",
         )
-        built = server.build(opened, ways, terms=common.terms(chosen), metrics_token=chosen.metrics_token)
+        built = server.build(
+            opened,
+            ways,
+            terms=common.terms(chosen),
+            metrics_token=chosen.metrics_token,
+            demo_letters=opened.path.parent / "letters" if demo else None,
+        )
         carrier = delivery.carrier(opened, post, desk, key)
         built.metrics.watch("onebucket_letters_sent_total", "Letters sent since the start", lambda: carrier.sent)
 

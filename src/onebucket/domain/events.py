@@ -10,6 +10,8 @@ class Event(Enum):
     USER_CHANGED = "user.changed"
     USER_DISABLED = "user.disabled"
     USER_ENABLED = "user.enabled"
+    SESSION_BEGAN = "session.began"
+    SESSION_ENDED = "session.ended"
     PASSWORD_SET = "password.set"  # noqa: S105
     PASSWORD_RESET_ASKED = "password.reset-asked"  # noqa: S105
     EMAIL_ASKED = "email.asked"

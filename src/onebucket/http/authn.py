@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
+from typing import TypeVar
 
 from onebucket import hashing
 from onebucket.domain import accounts as domain
@@ -22,6 +23,8 @@ from onebucket.domain.accounts import Actor
 from onebucket.domain.refusals import Overloaded, Refusal, Unauthenticated
 from onebucket.store import accounts
 from onebucket.store.database import Database, Transaction
+
+_Result = TypeVar("_Result")
 
 REMEMBERED_SECONDS = 60
 REMEMBERED_AT_MOST = 10_000
@@ -88,6 +91,20 @@ class Authentication:
         self._remember(mac, proof)
         return proof, True
 
+    async def prove_password(self, login: str, password: str) -> Proof:
+        """Prove a person's own password, which was typed: app passwords are for programs, and none here.
+
+        Raises Unauthenticated, Overloaded.
+        """
+        with self._database.reading() as tx:
+            account_id, hash = _held_by(tx, login)
+
+        return await self._compared(login, password, account_id, hash)
+
+    async def password_hash(self, password: str) -> str:
+        """Hash a new password, in turn with those that are checked. Raises Overloaded."""
+        return await self._in_turn(hashing.password_hash, password)
+
     def actor(self, tx: Transaction, proof: Proof, at: datetime) -> Actor:
         """Who that is now, in the request's own transaction: nobody, if anything that counts has changed.
 
@@ -123,22 +140,28 @@ class Authentication:
                 return Proof(token.account_id, login, token.id, None, bearer=login is None)
             if login is None:
                 raise Unauthenticated(bearer=True)
-            account = accounts.by_email(tx, login) if "@" in login else accounts.by_username(tx, login)
-            hash = accounts.password_hash(tx, account.id) if account else None
+            account_id, hash = _held_by(tx, login)
 
-        matches = await self._matches(hash or _NOBODYS_HASH, secret)
-        if account is None or hash is None or not matches:
+        return await self._compared(login, secret, account_id, hash)
+
+    async def _compared(self, login: str, password: str, account_id: str | None, hash: str | None) -> Proof:
+        matches = await self._matches(hash or _NOBODYS_HASH, password)
+        if account_id is None or hash is None or not matches:
             raise Unauthenticated
-        return Proof(account.id, login, None, hash, bearer=False)
+        return Proof(account_id, login, None, hash, bearer=False)
 
     async def _matches(self, hash: str, password: str) -> bool:
+        matches = await self._in_turn(hashing.matches, hash, password)
+        self.passwords_checked += 1
+        return matches
+
+    async def _in_turn(self, slow: Callable[..., _Result], *given: str) -> _Result:
         if self._hashing_asked >= HASHING_AT_ONCE + HASHING_WAITING:
             raise Overloaded("too many passwords are being checked", retry_after=1)
 
         self._hashing_asked += 1
-        self.passwords_checked += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._hashing, hashing.matches, hash, password)
+            return await asyncio.get_running_loop().run_in_executor(self._hashing, slow, *given)
         finally:
             self._hashing_asked -= 1
 
@@ -164,6 +187,12 @@ def _credentials(authorization: bytes) -> tuple[str | None, str]:
     if not colon or not login or not secret:
         raise Unauthenticated
     return login, secret
+
+
+def _held_by(tx: Transaction, login: str) -> tuple[str | None, str | None]:
+    """The id of the account with that username or address, and the hash of its password."""
+    account = accounts.by_email(tx, login) if "@" in login else accounts.by_username(tx, login)
+    return (account.id, accounts.password_hash(tx, account.id)) if account else (None, None)
 
 
 def _counts(tx: Transaction, actor: Actor, login: str | None, at: datetime) -> bool:

@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
 
 from starlette.applications import Starlette
 
@@ -25,18 +24,18 @@ from onebucket.http import openapi
 from onebucket.http.answers import Ways
 from onebucket.http.app import App
 from onebucket.http.authn import Authentication
+from onebucket.http.desk import Desk
 from onebucket.http.health import Health
 from onebucket.http.memory import Memory
 from onebucket.http.metrics import Metrics
 from onebucket.http.writer import Writer
-from onebucket.store.database import Database, Transaction, Unavailable, Unusable
+from onebucket.store.database import Database, Unavailable, Unusable
 from onebucket.surfaces.own import git
 from onebucket.surfaces.own import routes as own
 from onebucket.surfaces.routing import Surface
 from onebucket.surfaces.v1 import routes as v1
+from onebucket.surfaces.web.desk import House
 from onebucket.surfaces.web.pages import Pages
-
-_Result = TypeVar("_Result")
 
 SURFACES: Sequence[Surface] = (v1.SURFACE, own.SURFACE, git.SURFACE)
 
@@ -75,20 +74,21 @@ class Server:
         self.database.close()
 
 
-def build(database: Database, ways: Ways, *, terms: Terms = house.DEFAULT, metrics_token: str = "") -> Server:
-    """Put a server together. The database must be up to date already."""
+def build(
+    database: Database,
+    ways: Ways,
+    *,
+    terms: Terms = house.DEFAULT,
+    metrics_token: str = "",
+    demo_letters: Path | None = None,
+) -> Server:
+    """Put a server together. The database must be up to date already; `demo_letters` is what the demo's page shows."""
     writer = Writer(database)
     authentication = Authentication(database, time.monotonic)
-    memory = Memory(database)
-    metrics = Metrics()
-    metrics.watch("onebucket_commits", "Transactions committed", lambda: writer.batches)
-    metrics.watch("onebucket_changes", "Requests whose changes were committed", lambda: writer.changes)
-    metrics.watch("onebucket_passwords_checked", "Passwords compared", lambda: authentication.passwords_checked)
-    metrics.watch("onebucket_answers_remembered_bytes", "Size of the answers remembered", lambda: memory.size)
-    metrics.watch("onebucket_answers_recalled", "Requests answered from memory", lambda: memory.hits)
-    for name in ("waiting", "failing", "undeliverable"):
-        metrics.watch(f"onebucket_letters_{name}", _LETTERS[name], _letters(database, name))
-    metrics.watch("onebucket_answers_worked_out", "Requests to read that were not", lambda: memory.misses)
+    memory, metrics = Memory(database), Metrics()
+    _watch(metrics, writer, authentication, memory)
+    for name, about in _LETTERS.items():
+        metrics.watch(f"onebucket_letters_{name}", about, _letters(database, name))
     described = openapi.document(SURFACES, base_url=ways.base_url)
     health = Health(
         database=database,
@@ -98,7 +98,8 @@ def build(database: Database, ways: Ways, *, terms: Terms = house.DEFAULT, metri
         metrics_token=metrics_token,
         clock=now,
     )
-    pages = Pages(openapi=described, operate=_operator(writer, terms))
+    desk = Desk(database=database, writer=writer, authentication=authentication, terms=terms, clock=now, new_id=new_id)
+    pages = Pages(desk=desk, house=House(ways.base_url, terms.sign_up, described, demo_letters))
     app = App(
         database=database,
         surfaces=SURFACES,
@@ -134,14 +135,13 @@ def _letters(database: Database, name: str) -> Callable[[], float]:
     return count
 
 
-def _operator(writer: Writer, terms: Terms) -> Callable[[Callable[[Work], _Result]], Awaitable[_Result]]:
-    def operate(action: Callable[[Work], _Result]) -> Awaitable[_Result]:
-        def change(tx: Transaction) -> _Result:
-            return action(Work(OPERATOR, tx, now(), uuid.uuid4().hex[:16], new_id, terms=terms))
-
-        return writer.change(change)
-
-    return operate
+def _watch(metrics: Metrics, writer: Writer, authentication: Authentication, memory: Memory) -> None:
+    metrics.watch("onebucket_commits", "Transactions committed", lambda: writer.batches)
+    metrics.watch("onebucket_changes", "Requests whose changes were committed", lambda: writer.changes)
+    metrics.watch("onebucket_passwords_checked", "Passwords compared", lambda: authentication.passwords_checked)
+    metrics.watch("onebucket_answers_remembered_bytes", "Size of the answers remembered", lambda: memory.size)
+    metrics.watch("onebucket_answers_recalled", "Requests answered from memory", lambda: memory.hits)
+    metrics.watch("onebucket_answers_worked_out", "Requests to read that were not", lambda: memory.misses)
 
 
 def run(
