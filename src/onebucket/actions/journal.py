@@ -1,5 +1,6 @@
-"""Reading the journal."""
+"""Reading the journal, and showing that it is whole."""
 
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from onebucket.actions import access
@@ -7,27 +8,40 @@ from onebucket.actions.work import Work
 from onebucket.domain.policy import To
 from onebucket.domain.refusals import NotFound
 from onebucket.store import journal
+from onebucket.store.chain import Chain, Head
 from onebucket.store.journal import Entry
 
 
-def entries(work: Work, account_name: str | None = None, *, since: datetime | None = None) -> list[Entry]:
+def entries(work: Work, account_name: str | None = None, *, since: datetime | None = None) -> Iterator[Entry]:
     """What happened to an account, or to all of them, oldest first; deleted accounts can be named too."""
-    if account_name is None:
-        access.site(work)
-        return journal.entries(work.tx, account_id=None, since=since)
+    return journal.entries(work.tx, account_id=_chosen(work, account_name), since=since)
 
-    try:
-        account_id = access.account(work, account_name, to=To.READ_JOURNAL).id
-    except NotFound:
-        access.site(work)
-        deleted = journal.id_of_deleted(work.tx, account_name)
-        if deleted is None:
-            raise
-        account_id = deleted
-    return journal.entries(work.tx, account_id=account_id, since=since)
+
+def verify(
+    work: Work, account_name: str | None = None, *, expected: Mapping[str, Head] | None = None
+) -> Iterator[Chain]:
+    """Examine the journal of an account, or of all: what is wrong with each, and what it ends with.
+
+    `expected` are heads, by account id, that were so at an earlier time: a journal must still have those entries.
+    """
+    return journal.verify(work.tx, account_id=_chosen(work, account_name), expected=expected or {})
 
 
 def latest(work: Work) -> datetime | None:
     """When anything last happened."""
     access.site(work)
     return journal.latest(work.tx)
+
+
+def _chosen(work: Work, name: str | None) -> str | None:
+    """The id of the account whose journal may be read; None for all. Raises NotFound, Forbidden."""
+    if name is None:
+        access.site(work)
+        return None
+    try:
+        return access.account(work, name, to=To.READ_JOURNAL).id
+    except NotFound:
+        deleted = journal.id_of_deleted(work.tx, name) if work.actor.runs_site else None
+        if deleted is None:
+            raise
+        return deleted

@@ -7,7 +7,7 @@ from typing import Any
 
 from onebucket.domain.accounts import Account, Actor
 from onebucket.domain.events import Event
-from onebucket.store import journal
+from onebucket.store import accounts, journal
 from onebucket.store.database import Transaction
 from onebucket.store.journal import Entry
 
@@ -43,21 +43,18 @@ class Work:
         before: dict[str, Any] | None = None,
         after: dict[str, Any] | None = None,
     ) -> None:
-        """Write into the account's journal what was done to `subject`, in this transaction."""
-        entry = Entry(
-            account_id=account.id,
-            number=journal.next_number(self.tx, account.id),
-            account=account.username,
-            at=self.instant(),
-            actor_id=self.actor.id,
-            actor=self.actor.name,
-            credential=self.actor.credential,
-            address=self.address,
-            event=event,
-            subject=subject,
+        """Write into the account's journal what was done to `subject`, in this transaction; its revision grows."""
+        accounts.revise(self.tx, account.id)
+        entry = journal.add(
+            self.tx,
+            account,
+            self.actor,
+            event,
+            subject,
             before=before,
             after=after,
+            at=self.instant(),
+            address=self.address,
             request_id=self.request_id,
         )
-        journal.add(self.tx, entry)
         self.told.append(entry)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import onebucket
-from onebucket.cli import accounts, documents, operating
+from onebucket.cli import accounts, documents, journal, operating
 
 root = typer.Typer(
     name="onebucket",
@@ -40,7 +40,7 @@ root.add_typer(accounts.team, name="team")
 root.add_typer(accounts.repo, name="repo")
 root.add_typer(accounts.token, name="token")
 root.command("check")(operating.check)
-root.command("journal")(operating.journal)
+root.command("journal")(journal.journal)
 root.command("backup")(operating.backup)
 root.command("restore")(operating.restore)
 root.command("doctor")(operating.doctor)

@@ -33,6 +33,7 @@ def as_json(entry: Entry) -> str:
             "before": entry.before,
             "after": entry.after,
             "request_id": entry.request_id,
+            "hash": entry.hash,
         },
         ensure_ascii=False,
     )
