@@ -1,10 +1,12 @@
-"""Reading the journal, and showing that it is whole."""
+"""The journal: reading it, showing that it is whole, and what it is told of attempts that came to nothing."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from onebucket.actions import access
 from onebucket.actions.work import Work
+from onebucket.domain.accounts import Account
+from onebucket.domain.events import Event
 from onebucket.domain.policy import To
 from onebucket.domain.refusals import NotFound
 from onebucket.store import journal
@@ -31,6 +33,25 @@ def latest(work: Work) -> datetime | None:
     """When anything last happened."""
     access.site(work)
     return journal.latest(work.tx)
+
+
+def change_refused(work: Work, account_name: str | None, attempt: str, facts: journal.Facts) -> None:
+    """Tell the journal that the actor was refused a change: of the account so named, or else of his own.
+
+    It is for whoever reads the journal, and changes nothing that the actor could notice.
+    """
+    account = access.attempted(work, account_name)
+    if account is not None:
+        work.note(Event.CHANGE_REFUSED, account, attempt, after=facts)
+
+
+def sign_in_failed(work: Work, account: Account, facts: journal.Facts) -> None:
+    """Tell the journal that somebody gave this account's name and did not prove to be its holder.
+
+    `work` is nobody's. The caller holds the account because its name was given, and must not tell that there is one.
+    """
+    access.nobody(work)
+    work.note(Event.SIGN_IN_FAILED, account, account.username, after=facts)
 
 
 def _chosen(work: Work, name: str | None) -> str | None:

@@ -45,6 +45,18 @@ class Work:
     ) -> None:
         """Write into the account's journal what was done to `subject`, in this transaction; its revision grows."""
         accounts.revise(self.tx, account.id)
+        self.note(event, account, subject, before=before, after=after)
+
+    def note(
+        self,
+        event: Event,
+        account: Account,
+        subject: str,
+        *,
+        before: dict[str, Any] | None = None,
+        after: dict[str, Any] | None = None,
+    ) -> None:
+        """Write into the account's journal what was attempted in vain: nothing of the account is another for it."""
         entry = journal.add(
             self.tx,
             account,

@@ -40,10 +40,10 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Whoever asks: a person, or the operator at the command line of the server's own machine.
+    """Whoever asks: a person, the operator at the command line of the server's own machine, or nobody.
 
     `scopes` limits what a credential may be used for; None means it is as good as the person. `credential` names it
-    for the journal: `password`, `token:<id>` or `operator`; at `expires_at` it ends by itself.
+    for the journal: `password`, `token:<id>`, `operator` or `none`; at `expires_at` it ends by itself.
     """
 
     account: Account | None
@@ -53,21 +53,25 @@ class Actor:
 
     @property
     def id(self) -> str | None:
-        """The asking person's account id; None for the operator."""
+        """The asking person's account id; None for the operator and for nobody."""
         return self.account.id if self.account else None
 
     @property
     def name(self) -> str:
         """The asker as the journal names him."""
-        return self.account.username if self.account else "operator"
+        if self.account is not None:
+            return self.account.username
+        return "operator" if self == OPERATOR else "nobody"
 
     @property
     def runs_site(self) -> bool:
         """Whether the asker may do what an administrator of any account may (spec 1.12)."""
-        return self.account is None or self.account.site_admin
+        return self.account.site_admin if self.account is not None else self == OPERATOR
 
 
 OPERATOR = Actor(account=None, credential="operator")
+# Who has not proved to be anybody, and may do nothing.
+NOBODY = Actor(account=None, credential="none")
 
 # What each scope may be used for besides itself: writing holds reading, `team` is a synonym of `account` (spec 1.11).
 SCOPES: Mapping[str, frozenset[str]] = {

@@ -1,4 +1,4 @@
-"""The vocabulary of the journal: every change has one of these names."""
+"""The vocabulary of the journal: every change has one of these names, and so has what was attempted in vain."""
 
 from enum import Enum
 
@@ -33,3 +33,5 @@ class Event(Enum):
     INVITATION_ADDED = "invitation.added"
     INVITATION_CHANGED = "invitation.changed"
     INVITATION_WITHDRAWN = "invitation.withdrawn"
+    CHANGE_REFUSED = "change.refused"
+    SIGN_IN_FAILED = "sign-in.failed"

@@ -115,7 +115,7 @@ class Authentication:
             self._proved.popitem(last=False)
 
     async def _prove(self, authorization: bytes) -> Proof:
-        login, secret = _credentials(authorization)
+        login, secret = credentials(authorization)
 
         with self._database.reading() as tx:
             token = accounts.token_by_hash(tx, hashing.secret_hash(secret))
@@ -143,7 +143,7 @@ class Authentication:
             self._hashing_asked -= 1
 
 
-def _credentials(authorization: bytes) -> tuple[str | None, str]:
+def credentials(authorization: bytes) -> tuple[str | None, str]:
     """The name and the secret of a header; no name with Bearer. Raises Unauthenticated."""
     scheme, _, value = authorization.strip().partition(b" ")
 

@@ -82,7 +82,7 @@ def said(error: Exception, *, realm: str, exceptions: Mapping[type[Exception], i
     if isinstance(error, TooLarge):
         return Said(413, PLAIN, _text(413, "the body may be 1 MiB long at most"))
 
-    status = _status(error, exceptions)
+    status = status_of(error, exceptions)
     if status is None:
         return None
     if isinstance(error, refusals.LacksScope):
@@ -99,7 +99,8 @@ def internal() -> Said:
     return Said(500, PLAIN, STANDARD[500].encode())
 
 
-def _status(error: Exception, exceptions: Mapping[type[Exception], int]) -> int | None:
+def status_of(error: Exception, exceptions: Mapping[type[Exception], int]) -> int | None:
+    """The status that tells of an error; None for one that nobody foresaw."""
     for kind in type(error).__mro__:
         if kind in exceptions:
             return exceptions[kind]

@@ -20,6 +20,7 @@ from onebucket.domain.accounts import OPERATOR
 from onebucket.http import openapi
 from onebucket.http.answers import Ways
 from onebucket.http.app import App
+from onebucket.http.attempts import Attempts
 from onebucket.http.authn import Authentication
 from onebucket.http.health import Health
 from onebucket.http.memory import Memory
@@ -99,6 +100,7 @@ def build(database: Database, ways: Ways, *, metrics_token: str = "") -> Server:
         others=Starlette(routes=[*health.routes(), *pages.routes()]),
         ways=ways,
         authentication=authentication,
+        attempts=Attempts(new_id),
         writer=writer,
         memory=memory,
         metrics=metrics,
