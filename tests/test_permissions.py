@@ -143,6 +143,12 @@ GET    /api/access/dora/notes?user=bob             404    200   200   404   404 
 GET    /api/access/dora/groups/friends/impact      403    200   403   403   403   200
 GET    /api/access/dora/groups/friends/members/bob/impact 403 200 403 403 403 200
 
+GET    /api/journal                                403    403   403   403   403   200
+GET    /api/journal?account=acme                   403    403   403   200   403   200
+GET    /api/journal?account=globex                 403    403   403   403   200   200
+GET    /api/journal?account=dora                   403    200   403   403   403   200
+GET    /api/journal?account=nobody                 404    404   404   404   404   404
+
 POST   /api/access                                 200    200   200   200   200   200
 GET    /api/access/verify                          403    403   403   403   403   403
 

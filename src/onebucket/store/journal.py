@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, func, insert, select, union
+from sqlalchemy import bindparam, func, insert, select, tuple_, union
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from onebucket.domain.accounts import Account, Actor
@@ -147,6 +147,39 @@ def entries(tx: Transaction, *, account_id: str | None, since: datetime | None) 
     if account_id is None:
         return map(_entry, tx.each(_EVERYWHERE, since=earliest))
     return map(_entry, tx.each(_OF_ACCOUNT, account_id=account_id, since=earliest))
+
+
+Place = tuple[int, str, int]
+
+_END: Place = (1 << 62, "", 1 << 62)
+_places = tuple_(journal.c.at, journal.c.account_id, journal.c.number)
+_NEWEST = Statement(
+    _ENTRY.where(_since, _places < tuple_(bindparam("at"), bindparam("account_id"), bindparam("number"))).order_by(
+        journal.c.at.desc(), journal.c.account_id.desc(), journal.c.number.desc()
+    )
+)
+_NEWEST_OF_ACCOUNT = Statement(
+    _ENTRY.where(_of_account, journal.c.number < bindparam("number")).order_by(journal.c.number.desc())
+)
+
+
+def newest_first(
+    tx: Transaction, *, account_id: str | None, after: Place | None, since: datetime | None
+) -> Iterator[Entry]:
+    """The entries of an account in the reverse of their order, or of all by their moments; those `after` a place.
+
+    Those of an account don't end at `since`: they have no order of moments.
+    """
+    at, id, number = after or _END
+    if account_id is None:
+        earliest = moments.number(since) if since else 0
+        return map(_entry, tx.each(_NEWEST, at=at, account_id=id, number=number, since=earliest))
+    return map(_entry, tx.each(_NEWEST_OF_ACCOUNT, account_id=account_id, number=number))
+
+
+def place(entry: Entry) -> Place:
+    """Where an entry stands among all: its moment, its account and its number."""
+    return moments.number(entry.at), entry.account_id, entry.number
 
 
 _LATEST = Statement(select(func.max(journal.c.at)))
