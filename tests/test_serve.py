@@ -18,7 +18,7 @@ import live
 import onebucket
 from commands import Command, refused
 from live import Live, basic
-from onebucket.store import database
+from onebucket.store import database, schema
 
 # -- starting ---------------------------------------------------------------------------------------
 
@@ -154,7 +154,7 @@ def test_it_is_not_ready_before_the_schema_is_there(tmp_path: Path) -> None:
 
     assert (answer.status_code, answer.text) == (
         503,
-        "Service Unavailable: the database is at schema None, not 0002.",
+        f"Service Unavailable: the database is at schema None, not {schema.HEAD}.",
     )
     assert alive.status_code == 200
 
@@ -167,7 +167,7 @@ def test_it_is_not_ready_with_a_newer_schema(api: cast.Api) -> None:
 
     assert (answer.status_code, answer.text) == (
         503,
-        "Service Unavailable: the database is at schema 9999, not 0002.",
+        f"Service Unavailable: the database is at schema 9999, not {schema.HEAD}.",
     )
 
 

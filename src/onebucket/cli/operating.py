@@ -1,4 +1,4 @@
-"""`serve`, `journal`, `backup`, `restore`, `doctor` and `openapi`."""
+"""`serve`, `check`, `backup`, `restore`, `doctor` and `openapi`."""
 
 import os
 import shutil
@@ -117,23 +117,6 @@ def _first_administrator(opened: "Database", base_url: str) -> list[str]:
         token = hashing.new_secret()
         setup.offer(work, hashing.secret_hash(token))
     return [f"Nobody lives here yet. Make the first site administrator, once: {base_url}/setup/{token}"]
-
-
-def journal(
-    account: Annotated[str, typer.Option("--account", metavar="A", help="Of this account", show_default=False)] = "",
-    since: Annotated[str, typer.Option(metavar="T", help="A date, or a span such as 2d", show_default=False)] = "",
-    json: JsonOption = False,
-    database: DatabaseOption = "",
-    data: DataOption = "",
-) -> None:
-    """Print who changed what, oldest first. With --json, an object a line."""
-    from onebucket.actions import journal as actions
-    from onebucket.cli import telling
-
-    with common.looking(database, data) as work:
-        earliest = common.moment(since, now=work.at, ahead=False) if since else None
-        for entry in actions.entries(work, account or None, since=earliest):
-            common.show(telling.as_json(entry) if json else telling.as_line(entry))
 
 
 def check(

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import onebucket
-from onebucket.cli import accounts, documents, invitations, letters, operating
+from onebucket.cli import accounts, documents, invitations, journal, letters, operating
 
 root = typer.Typer(
     name="onebucket",
@@ -42,7 +42,7 @@ root.add_typer(accounts.token, name="token")
 root.add_typer(invitations.invitation, name="invitation")
 root.add_typer(letters.letter, name="letter")
 root.command("check")(operating.check)
-root.command("journal")(operating.journal)
+root.command("journal")(journal.journal)
 root.command("backup")(operating.backup)
 root.command("restore")(operating.restore)
 root.command("doctor")(operating.doctor)

@@ -1,4 +1,4 @@
-"""The vocabulary of the journal: every change has one of these names."""
+"""The vocabulary of the journal: every change has one of these names, and so has what was attempted in vain."""
 
 from enum import Enum
 
@@ -41,3 +41,5 @@ class Event(Enum):
     INVITATION_WITHDRAWN = "invitation.withdrawn"
     INVITATION_ACCEPTED = "invitation.accepted"
     INVITATION_DECLINED = "invitation.declined"
+    CHANGE_REFUSED = "change.refused"
+    SIGN_IN_FAILED = "sign-in.failed"

@@ -132,7 +132,7 @@ class Authentication:
             self._proved.popitem(last=False)
 
     async def _prove(self, authorization: bytes) -> Proof:
-        login, secret = _credentials(authorization)
+        login, secret = credentials(authorization)
 
         with self._database.reading() as tx:
             token = accounts.token_by_hash(tx, hashing.secret_hash(secret))
@@ -166,7 +166,7 @@ class Authentication:
             self._hashing_asked -= 1
 
 
-def _credentials(authorization: bytes) -> tuple[str | None, str]:
+def credentials(authorization: bytes) -> tuple[str | None, str]:
     """The name and the secret of a header; no name with Bearer. Raises Unauthenticated."""
     scheme, _, value = authorization.strip().partition(b" ")
 

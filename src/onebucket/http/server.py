@@ -23,6 +23,7 @@ from onebucket.domain.terms import Terms
 from onebucket.http import openapi
 from onebucket.http.answers import Ways
 from onebucket.http.app import App
+from onebucket.http.attempts import Attempts
 from onebucket.http.authn import Authentication
 from onebucket.http.desk import Desk
 from onebucket.http.health import Health
@@ -107,6 +108,7 @@ def build(
         ways=ways,
         terms=terms,
         authentication=authentication,
+        attempts=Attempts(new_id),
         writer=writer,
         memory=memory,
         metrics=metrics,

@@ -58,7 +58,6 @@ accounts = Table(
     Column("password_hash", Text),
     Column("created_at", Moment, nullable=False),
     Column("revision", BigInteger, nullable=False),
-    Column("journal_length", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -302,7 +301,18 @@ journal = Table(
     Column("before", Text),
     Column("after", Text),
     Column("request_id", Text, nullable=False),
+    Column("hash", Text, nullable=False),
     Index("ix_journal_at", "at"),
+    sqlite_with_rowid=False,
+)
+
+# The last entry of each account that ever was: its number and its hash, so that one missing at the end is noticed.
+journal_heads = Table(
+    "journal_heads",
+    metadata,
+    Column("account_id", Id, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("hash", Text, nullable=False),
     sqlite_with_rowid=False,
 )
 
