@@ -25,7 +25,8 @@ class OutOfOrder(Exception):
 class PostOffice:
     """What a mail server does: `rcpt` and `data` answer (recipient) or (letter); None means yes.
 
-    `letters` are those it took, `connections` how often somebody came; while `held` is set it answers no letter.
+    `letters` are those it took, `connections` how often somebody came; while `held` is set it answers no letter to
+    an address that holds `holds`.
     """
 
     rcpt: Callable[[str], str | None] = lambda address: None
@@ -38,6 +39,7 @@ class PostOffice:
     envelopes: list[tuple[str, list[str]]] = field(default_factory=list)
     in_tls: list[bool] = field(default_factory=list)
     connections: int = 0
+    holds: str = ""
 
     def __post_init__(self) -> None:
         self.held = threading.Event()
@@ -108,7 +110,7 @@ class PostOffice:
         return refusal or "250 OK"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
-        while self.held.is_set():
+        while self.held.is_set() and any(self.holds in address for address in envelope.rcpt_tos):
             await asyncio.sleep(0.02)
         assert isinstance(envelope.content, bytes)
         letter = email.message_from_bytes(envelope.content, policy=default)

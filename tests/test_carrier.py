@@ -197,6 +197,17 @@ def test_a_letter_that_breaks_the_connection_keeps_no_other(api: Api, clock: Clo
     assert states(api) == {"eve@example.net": State.FAILING, "dan@example.net": State.SENT}
 
 
+def test_a_letter_that_the_server_never_answers_keeps_no_other(api: Api, clock: Clock, office: PostOffice) -> None:
+    office.holds = "eve"
+    office.held.set()
+    invite(api, clock, "eve@example.net", "dan@example.net")
+
+    rounds(carrier(api.db, clock, Smtp(office.url(), to_answer=0.3)))
+
+    assert [str(letter["To"]) for letter in office.letters] == ["dan@example.net"]
+    assert states(api) == {"eve@example.net": State.FAILING, "dan@example.net": State.SENT}
+
+
 def test_what_was_withdrawn_before_it_went_out_is_not_sent(api: Api, clock: Clock, office: PostOffice) -> None:
     invite(api, clock, "eve@example.net", "dan@example.net")
     api.operate(lambda work: invitations.withdraw_from_groups(work, "acme", "eve@example.net", None))

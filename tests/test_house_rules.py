@@ -90,7 +90,7 @@ def test_the_domain_imports_the_standard_library_and_itself() -> None:
 
 
 def test_clock_environment_and_randomness_are_handed_down() -> None:
-    below = modules("domain", "store", "actions", "wire", "surfaces")
+    below = modules("domain", "store", "actions", "wire", "surfaces", "mail")
 
     assert {name: found for name, module in below if (found := readings(module))} == {}
 

@@ -140,7 +140,7 @@ def test_a_password_in_the_environment_makes_admin(tmp_path: Path) -> None:
         running.stop()
         running.start()
 
-        assert len(running.output().splitlines()) == 2
+        assert len(running.output().splitlines()) == 3
         assert "from the environment" not in running.output() + running.log()
 
 

@@ -117,6 +117,9 @@ class Carrier:
                 self._log.warning("letters wait for the database", trouble=str(error))
                 wait = TROUBLE_SECONDS
             except Exception:
+                if self._stopped:
+                    # The database was closed under a transaction that took too long.
+                    return
                 self._log.exception("unforeseen", thread="carrier")
                 wait = TROUBLE_SECONDS
 

@@ -172,7 +172,7 @@ class Connection:
     def _alive(self) -> smtplib.SMTP | None:
         """The connection, if the server holds it still: many allow only so many letters on one."""
         if self._client is not None:
-            with suppress(smtplib.SMTPException, OSError):
+            with suppress(smtplib.SMTPException, OSError), _at_most(self._client, self._server.to_finish):
                 if self._client.noop()[0] == 250:
                     return self._client
             self._client.close()
