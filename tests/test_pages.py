@@ -205,6 +205,13 @@ def test_elsewhere_there_is_nothing(served: Live, path: str) -> None:
         assert (answer.status, answer.read()) == (404, b"Not Found")
 
 
+@pytest.mark.parametrize("raw", [b"/invitations/%FF%ED%A0%80", b"/emails/%00", b"/passwords/%ED%A0%80", b"/setup/%C3"])
+def test_a_link_that_is_no_text_is_a_dead_link(served: Live, raw: bytes) -> None:
+    answer = httpx.get(httpx.URL(served.base).copy_with(raw_path=raw))
+
+    assert (answer.status_code, Page(answer).title) == (404, "Link not good any more · onebucket")
+
+
 # -- faces ------------------------------------------------------------------------------------------
 
 

@@ -58,6 +58,7 @@ async def password(visit: Visit) -> Response:
 async def reset(visit: Visit) -> Response:
     """Set the new password; whoever has it signs in with it."""
     link, new = visit.link_hash, visit.text("password")
+    visit.look(lambda work: passwords.whose(work, link))
     try:
         accounts.check_password(new)
     except Invalid as refusal:

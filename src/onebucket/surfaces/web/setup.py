@@ -19,6 +19,8 @@ async def show(visit: Visit) -> Response:
 async def make(visit: Visit) -> Response:
     """Make the first site administrator."""
     hash = visit.link_hash
+    if not visit.look(lambda work: setup.is_offered(work, hash)):
+        raise LinkIsDead
     new = people.typed(visit, email_needed=False)
 
     kept = await visit.desk.password_hash(new.password)

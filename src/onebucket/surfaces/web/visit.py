@@ -60,11 +60,18 @@ class Visit:
             address=request.client.host if request.client else None,
             agent="".join(each for each in request.headers.get("user-agent", "")[:200] if each.isprintable()),
         )
-        self.person: Account | None = self.look(lambda work: work.actor.account) if self.caller.secret else None
+        self.person: Account | None = None
         self._templates = templates
         self._fields = Fields({})
-        self._form_secret = self.caller.secret if self.person else request.cookies.get(self._name("form"))
+        self._form_secret = request.cookies.get(self._name("form"))
         self._cookies: dict[str, tuple[str, int]] = {}
+
+    def recognize(self) -> None:
+        """Find out who has signed in."""
+        if self.caller.secret:
+            self.person = self.look(lambda work: work.actor.account)
+        if self.person:
+            self._form_secret = self.caller.secret
 
     # -- what was asked
 
