@@ -1,36 +1,27 @@
 """What people do in a real browser without scripts: Chromium, with the pages of a real server."""
 
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
 import browsing
 import cast
 import live
 from browsing import Beside
+from chromium import NEEDED, WAIT, opened
 from live import Live
 from onebucket.actions import accounts, groups
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian: chromium)")
-
-WAIT = 20_000
+pytestmark = NEEDED
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """A browser with a fresh profile."""
-    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags, timeout=3 * WAIT)
-        yield browser
-        browser.close()
+    yield from opened()
 
 
 @pytest.fixture(scope="module")

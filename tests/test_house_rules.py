@@ -27,6 +27,7 @@ LONG_FILES = {
 }
 LONG_FUNCTIONS = {
     "cli/operating.py: serve": "the options with their help texts are most of it",
+    "http/server.py: build": "every part is put into its place, once",
     "http/server.py: run": "a server's life from its first connection to its last, told in its order",
     "store/migrations/versions/0001_first.py: upgrade": "a schema, table after table",
 }

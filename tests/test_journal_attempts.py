@@ -167,7 +167,7 @@ def test_a_failed_sign_in_is_told_to_the_account_that_was_named(api: Api, name: 
     assert (told["actor"], told["actor_id"], told["credential"], told["address"]) == (
         "nobody",
         None,
-        "none",
+        "nobody",
         "127.0.0.1",
     )
     assert told["request_id"] == answer.headers["x-request-id"]

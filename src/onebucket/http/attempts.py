@@ -80,15 +80,21 @@ class Attempts:
         except Refusal:
             return
         token = accounts.token_by_hash(tx, hashing.secret_hash(secret))
-        account = _meant(tx, login, token)
+        work = Work(NOBODY, tx, request.at, request.id, self._new_id, request.address)
+        self._fail(work, _meant(tx, login, token), token)
+
+    def password_refused(self, work: Work, login: str) -> None:
+        """A password that was typed on a page was no good; `work` is nobody's."""
+        self._fail(work, _meant(work.tx, login, None), None)
+
+    def _fail(self, work: Work, account: Account | None, token: Token | None) -> None:
         if account is None:
             return
-        told, further = self._failed.take(account.id, request.at)
+        told, further = self._failed.take(account.id, work.at)
         if not told:
             return
 
         facts = {"credential": f"token:{token.id}" if token else "password", "reason": _reason(account, token)}
-        work = Work(NOBODY, tx, request.at, request.id, self._new_id, request.address)
         journal.sign_in_failed(work, account, facts | _until(further))
 
 

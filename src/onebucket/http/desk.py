@@ -11,8 +11,10 @@ from onebucket import hashing
 from onebucket.actions import sessions
 from onebucket.actions.work import Work
 from onebucket.domain.accounts import NOBODY, OPERATOR, Actor
+from onebucket.domain.refusals import Unauthenticated
 from onebucket.domain.terms import Terms
 from onebucket.http import errors
+from onebucket.http.attempts import Attempts
 from onebucket.http.authn import Authentication, Proof
 from onebucket.http.requests import headers, request_id
 from onebucket.http.writer import Writer
@@ -32,6 +34,7 @@ class Desk:
         database: Database,
         writer: Writer,
         authentication: Authentication,
+        attempts: Attempts,
         terms: Terms,
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
@@ -39,6 +42,7 @@ class Desk:
         self._database = database
         self._writer = writer
         self._authentication = authentication
+        self._attempts = attempts
         self._terms = terms
         self._clock = clock
         self._new_id = new_id
@@ -57,9 +61,14 @@ class Desk:
         """Run an action as the operator: for whoever holds the link that makes the first administrator."""
         return self._writer.change(lambda tx: action(self._work(tx, caller, OPERATOR)))
 
-    async def prove(self, login: str, password: str) -> Proved:
+    async def prove(self, caller: Caller, login: str, password: str) -> Proved:
         """Check a person's own password. Raises Unauthenticated, Overloaded."""
-        proof = await self._authentication.prove_password(login, password)
+        try:
+            proof = await self._authentication.prove_password(login, password)
+        except Unauthenticated:
+            # Told without waiting for it: the time must not say whether there is such a person.
+            self._writer.post(lambda tx: self._attempts.password_refused(self._work(tx, caller, NOBODY), login))
+            raise
         return Proved(proof.account_id, login, proof.password_hash or "")
 
     async def begin(self, caller: Caller, proved: Proved) -> str:

@@ -87,9 +87,7 @@ def build(
     writer = Writer(database)
     authentication = Authentication(database, time.monotonic)
     memory, metrics = Memory(database), Metrics()
-    _watch(metrics, writer, authentication, memory)
-    for name, about in _LETTERS.items():
-        metrics.watch(f"onebucket_letters_{name}", about, _letters(database, name))
+    _watch(metrics, database, writer, authentication, memory)
     described = openapi.document(SURFACES, base_url=ways.base_url)
     health = Health(
         database=database,
@@ -99,7 +97,16 @@ def build(
         metrics_token=metrics_token,
         clock=now,
     )
-    desk = Desk(database=database, writer=writer, authentication=authentication, terms=terms, clock=now, new_id=new_id)
+    attempts = Attempts(new_id)
+    desk = Desk(
+        database=database,
+        writer=writer,
+        authentication=authentication,
+        attempts=attempts,
+        terms=terms,
+        clock=now,
+        new_id=new_id,
+    )
     pages = Pages(desk=desk, house=House(ways.base_url, terms.sign_up, described, demo_letters))
     app = App(
         database=database,
@@ -108,7 +115,7 @@ def build(
         ways=ways,
         terms=terms,
         authentication=authentication,
-        attempts=Attempts(new_id),
+        attempts=attempts,
         writer=writer,
         memory=memory,
         metrics=metrics,
@@ -137,7 +144,11 @@ def _letters(database: Database, name: str) -> Callable[[], float]:
     return count
 
 
-def _watch(metrics: Metrics, writer: Writer, authentication: Authentication, memory: Memory) -> None:
+def _watch(
+    metrics: Metrics, database: Database, writer: Writer, authentication: Authentication, memory: Memory
+) -> None:
+    for name, about in _LETTERS.items():
+        metrics.watch(f"onebucket_letters_{name}", about, _letters(database, name))
     metrics.watch("onebucket_commits", "Transactions committed", lambda: writer.batches)
     metrics.watch("onebucket_changes", "Requests whose changes were committed", lambda: writer.changes)
     metrics.watch("onebucket_passwords_checked", "Passwords compared", lambda: authentication.passwords_checked)

@@ -52,7 +52,7 @@ class Desk(Protocol):
     def operate(self, caller: Caller, action: Callable[[Work], _Result], /) -> Awaitable[_Result]:
         """Run an action as the operator: for whoever holds the link that makes the first administrator."""
 
-    async def prove(self, login: str, password: str) -> Proved:
+    async def prove(self, caller: Caller, login: str, password: str) -> Proved:
         """Check a person's own password. Raises Unauthenticated, Overloaded."""
 
     async def begin(self, caller: Caller, proved: Proved) -> str:

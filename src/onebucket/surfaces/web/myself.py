@@ -67,7 +67,7 @@ async def change_password(visit: Visit) -> Response:
     me, old, new = _me(visit), visit.text("old_password"), visit.text("password")
     try:
         accounts.check_password(new)
-        await visit.desk.prove(me.username, old)
+        await visit.desk.prove(visit.caller, me.username, old)
     except Invalid as refusal:
         raise Wrong(password=refusal.sentence) from None
     except Unauthenticated:

@@ -28,7 +28,7 @@ async def sign_in(visit: Visit) -> Response:
         raise Wrong(**missing)
 
     try:
-        await visit.begin(await visit.desk.prove(login, password))
+        await visit.begin(await visit.desk.prove(visit.caller, login, password))
     except Unauthenticated:
         raise Wrong(password="there is nobody with that name and that password") from None  # noqa: S106
     return visit.go(guard.local(visit.text("next")) or FRONT_DOOR)
