@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench import privileges, running
+from bench import letters, privileges, running
 from bench.running import ALICE, ROUNDS, SECRET, Missing, ask, paired, row
 from onebucket import hashing
 from onebucket.actions import accounts, groups
@@ -126,6 +126,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="onebucket-bench-") as folder:
             measure(Path(folder))
             privileges.measure(Path(folder))
+            letters.measure(Path(folder))
     except Missing as missing:
         sys.exit(f"bench: {missing}")
 

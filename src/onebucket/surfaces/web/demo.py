@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from onebucket.surfaces.web.visit import Page, Visit
 
-_LINK = re.compile(r"https?://[^\s<>\"']+")
+_LINK = re.compile(r"https?://[^\s<>\"']*[^\s<>\"'.,;:!?)]")
 
 
 class Written(NamedTuple):
