@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench import limits, privileges, running
+from bench import letters, limits, privileges, running
 from bench.running import ALICE, ROUNDS, SECRET, Missing, ask, paired, row
 from onebucket import hashing
 from onebucket.actions import accounts, groups, tokens
@@ -127,6 +127,7 @@ def main() -> None:
             measure(Path(folder))
             limits.measure(Path(folder) / "bench.db")
             privileges.measure(Path(folder))
+            letters.measure(Path(folder))
     except Missing as missing:
         sys.exit(f"bench: {missing}")
 

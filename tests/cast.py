@@ -4,8 +4,9 @@ import asyncio
 import shutil
 import sqlite3
 from base64 import b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import closing
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -17,10 +18,12 @@ import httpx
 from argon2 import PasswordHasher
 
 from onebucket import hashing
-from onebucket.actions import accounts, groups, invitations, privileges, repositories, tokens
+from onebucket.actions import accounts, groups, invitations, journal, privileges, repositories, tokens
 from onebucket.actions.work import Work
+from onebucket.domain import terms as house
 from onebucket.domain.accounts import OPERATOR
 from onebucket.domain.privileges import Level
+from onebucket.domain.terms import Terms
 from onebucket.domain.tokens import Token
 from onebucket.http import server
 from onebucket.http.answers import Ways
@@ -35,6 +38,9 @@ _CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 PEOPLE = ("alice", "bob", "dora", "mallory", "gina", "root", "ghost")
 ALL_SCOPES = frozenset({"account:write", "team:write", "repository:admin"})
 BASE = "http://onebucket.test"
+
+# The events that tell of no change.
+ATTEMPTS = ("change.refused", "sign-in.failed")
 
 # What an address may begin with so that `/1.0` isn't put before it.
 _ADDRESSES = ("/1.0", "/api", "/!api", "/%21api", "/metrics", "/healthz", "/readyz")
@@ -127,10 +133,14 @@ def copy(template: Path, folder: Path) -> Database:
 class Api:
     """A server in this process, asked over ASGI; `names` sign in with their app password unless told otherwise."""
 
-    def __init__(self, db: Database, **ways: Any) -> None:
+    def __init__(
+        self, db: Database, *, terms: Terms = house.DEFAULT, demo_letters: Path | None = None, **ways: Any
+    ) -> None:
         chosen = {"base_url": BASE, "realm": "Bitbucket.org HTTP", "jsonp": "guarded", "jsonp_origins": frozenset()}
         self.db = db
-        self.server = server.build(db, Ways(**(chosen | ways)), metrics_token="figures")
+        self.server = server.build(
+            db, Ways(**(chosen | ways)), terms=terms, metrics_token="figures", demo_letters=demo_letters
+        )
         # What app passwords were used for last is written a minute later: here only where a test asks for it.
         self.server.uses.every = 1e6
         self._runner = asyncio.Runner()
@@ -143,6 +153,10 @@ class Api:
         auth = (who, token(who)) if isinstance(who, str) else who
         address = path if path.startswith(_ADDRESSES) else f"/1.0{path}"
         return self._runner.run(self._client.request(method, address, auth=auth, **how))
+
+    def run(self, asking: Coroutine[Any, Any, _Result]) -> _Result:
+        """Run something asynchronous in the server's own loop."""
+        return self._runner.run(asking)
 
     def at_once(self, who: str | tuple[str, str], *asks: tuple[str, str]) -> list[httpx.Response]:
         """Ask several things at the same time."""
@@ -229,18 +243,37 @@ class Api:
         return [user["username"] for user in self("root", "GET", f"/groups/{account}/{group}/members").json()]
 
     def journal(self) -> list[tuple[str, str, str, str]]:
-        """(actor, event, account, subject) of every entry that has come since the cast was put on stage."""
+        """(actor, event, account, subject) of every change that has come since the cast was put on stage."""
         with closing(sqlite3.connect(self.db.path)) as connection:
             return connection.execute(
-                "SELECT actor, event, account, subject FROM journal WHERE request_id <> 'test' ORDER BY at"
+                "SELECT actor, event, account, subject FROM journal WHERE request_id <> 'test'"
+                f" AND event NOT IN {ATTEMPTS} ORDER BY at"
             ).fetchall()
 
+    def attempts(self) -> list[dict[str, Any]]:
+        """What the journal tells of attempts that came to nothing, in their order; all of it is written by now."""
+        self._runner.run(self.server.writer.change(lambda tx: None))
+        with self.db.reading() as tx:
+            told = journal.entries(operator(tx))
+            return [asdict(entry) | {"event": entry.event.value} for entry in told if entry.event.value in ATTEMPTS]
+
     def everything(self) -> str:
-        """The whole database as text: to show that nothing was changed."""
+        """The whole database as text, to show that nothing was changed: without what tells of attempts at it.
+
+        Those have their places in the chain, so that where the others stand in it is left out too.
+        """
         with closing(sqlite3.connect(self.db.path)) as connection:
             tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-            rows = [(name, row) for name in sorted(tables) for row in connection.execute(f'SELECT * FROM "{name}"')]
-        return "\n".join(f"{name} {row}" for name, row in rows)
+            rows = [
+                (name, row)
+                for name in sorted({*tables} - {"journal", "journal_heads"})
+                for row in connection.execute(f'SELECT * FROM "{name}"')
+            ]
+            changes = connection.execute(
+                'SELECT account_id, account, at, actor, event, subject, "before", "after", request_id FROM journal'
+                f" WHERE event NOT IN {ATTEMPTS} ORDER BY account_id, number"
+            ).fetchall()
+        return "\n".join(f"{name} {row}" for name, row in [*rows, *(("journal", row) for row in changes)])
 
     def close(self) -> None:
         """Stop the server."""

@@ -95,7 +95,11 @@ class Live:
         arguments = [*self._wrapped, "serve", "--port", str(self.port), "--database", self.url, *self._arguments]
         with (self.folder / "stdout").open("wb") as stdout, (self.folder / "stderr").open("ab") as stderr:
             self.process = subprocess.Popen(
-                arguments, cwd=self.folder, env=environment(**UNLIMITED | self._settings), stdout=stdout, stderr=stderr
+                arguments,
+                cwd=self.folder,
+                env=environment(**{"data": str(self.folder), **UNLIMITED, **self._settings}),
+                stdout=stdout,
+                stderr=stderr,
             )
 
     def _answers(self) -> bool:
@@ -120,7 +124,7 @@ class Live:
 
     def run(self, *arguments: object, **how: Any) -> "subprocess.CompletedProcess[str]":
         """Run another command on the database that is being served."""
-        return run(*arguments, "--database", self.url, folder=self.folder, **how)
+        return run(*arguments, "--database", self.url, folder=self.folder, **{"data": str(self.folder), **how})
 
     def output(self) -> str:
         """What it has printed since it was started last."""

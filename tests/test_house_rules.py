@@ -24,6 +24,8 @@ LONG_FILES = {
 }
 LONG_FUNCTIONS = {
     "cli/operating.py: serve": "the options with their help texts are most of it",
+    "http/app.py: __init__": "every part it is made of, by its name",
+    "http/server.py: build": "every part is put into its place, once",
     "http/server.py: run": "a server's life from its first connection to its last, told in its order",
     "store/migrations/versions/0001_first.py: upgrade": "a schema, table after table",
 }
@@ -87,7 +89,7 @@ def test_the_domain_imports_the_standard_library_and_itself() -> None:
 
 
 def test_clock_environment_and_randomness_are_handed_down() -> None:
-    below = modules("domain", "store", "actions", "wire", "surfaces")
+    below = modules("domain", "store", "actions", "wire", "surfaces", "mail")
 
     assert {name: found for name, module in below if (found := readings(module))} == {}
 

@@ -202,6 +202,11 @@ GET    /users/dora/invitations/eve@example.net/dora/friends   403 404 403 403 40
 PUT    /users/dora/invitations/eve@example.net/dora/friends   403 200 403 403 403 200
 DELETE /users/dora/invitations/eve@example.net/dora/friends   403 404 403 403 403 404
 GET    /api/invitations?account=dora               403    200   403   403   403   200
+GET    /api/journal                                403    403   403   403   403   200
+GET    /api/journal?account=acme                   403    403   403   200   403   200
+GET    /api/journal?account=globex                 403    403   403   403   200   200
+GET    /api/journal?account=dora                   403    200   403   403   403   200
+GET    /api/journal?account=nobody                 404    404   404   404   404   404
 
 GET    /api/tokens                                 200    200   200   200   200   200
 POST   /api/tokens                                 200    200   200   200   200   200

@@ -637,7 +637,7 @@ def test_an_empty_database_is_exported_as_an_empty_document(db: Database) -> Non
 
 def test_every_event_has_a_line(api: cast.Api) -> None:
     with api.db.reading() as tx:
-        entry = journal.entries(cast.operator(tx))[0]
+        entry = next(journal.entries(cast.operator(tx)))
     facts = {
         "email": "e@example.com",
         "label": "ci",

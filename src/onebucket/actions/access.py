@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from onebucket.actions.work import Work
 from onebucket.domain import policy
-from onebucket.domain.accounts import Account
+from onebucket.domain.accounts import NOBODY, Account
 from onebucket.domain.groups import Group
 from onebucket.domain.policy import Standing, To
 from onebucket.domain.privileges import Level, strongest, why
@@ -124,6 +124,21 @@ def administers(work: Work, owner: Account) -> bool:
 def site(work: Work) -> None:
     """Nothing but the permission to run the site. Raises Forbidden."""
     _permit(Standing(runs_site=work.actor.runs_site), To.RUN_SITE)
+
+
+def attempted(work: Work, name: str | None) -> Account | None:
+    """The account that a refused attempt was made on: the one so named, otherwise the actor's own.
+
+    For the journal alone: the actor may hear nothing of it.
+    """
+    found = accounts.named(work.tx, name) if name else None
+    return found or work.actor.account
+
+
+def nobody(work: Work) -> None:
+    """Nothing but that nobody is asking: what is done then is for the journal alone. Raises Forbidden."""
+    if work.actor != NOBODY:
+        raise Forbidden("somebody is signed in")
 
 
 def _account(work: Work, name: str) -> Account:

@@ -12,7 +12,7 @@ from onebucket.domain.policy import To
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Invalid
 from onebucket.domain.text import cleaned
-from onebucket.store import accounts, groups, invitations, letters, privileges, repositories, rosters
+from onebucket.store import accounts, groups, invitations, letters, privileges, repositories, rosters, sessions
 from onebucket.store.accounts import Email
 from onebucket.store.journal import Facts
 
@@ -102,7 +102,7 @@ def change_user(
 
 
 def set_active(work: Work, name: str, active: bool) -> tuple[Account, list[str]]:
-    """Disable or enable a person: a disabled one is nobody to the server, and keeps all memberships.
+    """Disable or enable a person: a disabled one is nobody to the server, and keeps all memberships but no session.
 
     Also gives the teams that no active person administers now: disabling is never refused, because it can be urgent.
     """
@@ -110,6 +110,8 @@ def set_active(work: Work, name: str, active: bool) -> tuple[Account, list[str]]
     after = replace(before, is_active=active)
 
     _store(work, before, after, Event.USER_ENABLED if active else Event.USER_DISABLED)
+    if not active:
+        sessions.end_all(work.tx, after.id)
 
     orphaned = [] if active else [team.username for team in teams_without_administrator(work)]
     return after, orphaned

@@ -7,7 +7,7 @@ from onebucket.domain.accounts import Account, Actor
 from onebucket.domain.events import Event
 from onebucket.domain.letters import Kind
 from onebucket.domain.policy import To
-from onebucket.domain.refusals import Invalid, LinkIsDead
+from onebucket.domain.refusals import Invalid, LinkIsDead, Overloaded
 from onebucket.store import accounts, links, sessions
 from onebucket.store.links import Link, Purpose
 
@@ -29,7 +29,7 @@ def change(work: Work, name: str, hash: str) -> Account:
 def forgotten(work: Work, login: str) -> None:
     """Send a letter with a link to the person of that username or address, if there is one who may have it.
 
-    Nothing tells whether there is. Raises Overloaded.
+    Nothing tells whether there is, nor that so many letters have gone there today that this one doesn't.
     """
     person = accounts.named(work.tx, login)
     emails = [email for email in accounts.emails_of(work.tx, person.id) if email.validated] if person else []
@@ -37,7 +37,10 @@ def forgotten(work: Work, login: str) -> None:
         return
     link = Link(person.id, work.new_id(), Purpose.PASSWORD, emails[0].address, work.at, work.at + terms.RESETTING)
 
-    work.post(Kind.RESET_PASSWORD, person, about=link.id, link_id=link.id, email=link.email)
+    try:
+        work.post(Kind.RESET_PASSWORD, person, about=link.id, link_id=link.id, email=link.email)
+    except Overloaded:
+        return
     links.put(work.tx, link)
 
     work.tell(Event.PASSWORD_RESET_ASKED, person, person.username)

@@ -31,7 +31,7 @@ def findings(chosen: Settings) -> Iterator[Finding]:
         )
         return
     try:
-        yield from _database(opened)
+        yield from _database(opened, chosen)
     except (Unusable, Unavailable) as error:
         yield Finding(False, str(error), "Restore a backup into a new folder: onebucket restore FILE --data DIR")
     finally:
@@ -47,7 +47,7 @@ def _settings(chosen: Settings) -> Iterator[Finding]:
         yield Finding(False, f"everybody on this machine may look into {chosen.data}", f"chmod o= {chosen.data}")
 
 
-def _database(opened: Database) -> Iterator[Finding]:
+def _database(opened: Database, chosen: Settings) -> Iterator[Finding]:
     version = schema.version(opened)
     if version != schema.HEAD:
         older = version is None or version < schema.HEAD
@@ -73,6 +73,10 @@ def _database(opened: Database) -> Iterator[Finding]:
             )
         else:
             yield Finding(True, "every team has an active administrator")
+
+    from onebucket.cli import delivery
+
+    yield from delivery.findings(chosen, opened)
 
 
 def _clock(latest: datetime | None) -> Iterator[Finding]:

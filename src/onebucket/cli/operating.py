@@ -1,4 +1,4 @@
-"""`serve`, `journal`, `backup`, `restore`, `doctor` and `openapi`."""
+"""`serve`, `check`, `backup`, `restore`, `doctor` and `openapi`."""
 
 import os
 import shutil
@@ -42,7 +42,7 @@ def serve(
     if (tls_cert is None) != (tls_key is None):
         raise Mistake("--tls-cert and --tls-key go together")
 
-    from onebucket.cli import logs
+    from onebucket.cli import delivery, keys, logs
     from onebucket.http import server
     from onebucket.http.answers import Ways
 
@@ -50,11 +50,15 @@ def serve(
         if demo:
             from onebucket.cli import demo as company
 
-            database = f"sqlite:///{stack.enter_context(company.throw_away())}"
+            database_file = stack.enter_context(company.throw_away())
+            database = f"sqlite:///{database_file}"
         chosen = common.settings(database, data)
         logs.configure(chosen.log_format, chosen.log_level)
         base_url = chosen.base_url or _address(host, port, secure=tls_cert is not None)
+        post = delivery.post(chosen, base_url, throw_away=database_file.parent if demo else None)
+        desk = delivery.desk(chosen, base_url)
         opened = stack.enter_context(common.opened(chosen))
+        key = keys.throw_away() if demo else keys.secret_key(chosen)
         if demo:
             company.fill(opened)
             lines = company.lines(base_url, opened.url)
@@ -72,14 +76,27 @@ def serve(
             failures_per_address=chosen.failures_per_address,
             trusted_proxies=chosen.trusted_proxies,
         )
-        built = server.build(opened, ways, terms=common.terms(chosen), metrics_token=chosen.metrics_token)
+        built = server.build(
+            opened,
+            ways,
+            terms=common.terms(chosen),
+            metrics_token=chosen.metrics_token,
+            demo_letters=opened.path.parent / "letters" if demo else None,
+        )
+        carrier = delivery.carrier(opened, post, desk, key)
+        built.metrics.watch("onebucket_letters_sent_total", "Letters sent since the start", lambda: carrier.sent)
 
         def ready() -> None:
             common.show(f"onebucket {onebucket.__version__} answers at {base_url}  (API: {base_url}/docs)")
-            for line in [*lines, *(f"warning: {name} is not a setting" for name in chosen.unknown)]:
+            for line in [
+                *lines,
+                delivery.line(post, desk),
+                *(f"warning: {name} is not a setting" for name in chosen.unknown),
+            ]:
                 common.show(line)
+            carrier.start()
 
-        server.run(built, host=host, port=port, tls_cert=tls_cert, tls_key=tls_key, ready=ready)
+        server.run(built, host=host, port=port, tls_cert=tls_cert, tls_key=tls_key, ready=ready, ended=carrier.stop)
 
 
 def _address(host: str, port: int, *, secure: bool) -> str:
@@ -104,23 +121,6 @@ def _first_administrator(opened: "Database", base_url: str) -> list[str]:
         token = hashing.new_secret()
         setup.offer(work, hashing.secret_hash(token))
     return [f"Nobody lives here yet. Make the first site administrator, once: {base_url}/setup/{token}"]
-
-
-def journal(
-    account: Annotated[str, typer.Option("--account", metavar="A", help="Of this account", show_default=False)] = "",
-    since: Annotated[str, typer.Option(metavar="T", help="A date, or a span such as 2d", show_default=False)] = "",
-    json: JsonOption = False,
-    database: DatabaseOption = "",
-    data: DataOption = "",
-) -> None:
-    """Print who changed what, oldest first. With --json, an object a line."""
-    from onebucket.actions import journal as actions
-    from onebucket.cli import telling
-
-    with common.looking(database, data) as work:
-        earliest = common.moment(since, now=work.at, ahead=False) if since else None
-        for entry in actions.entries(work, account or None, since=earliest):
-            common.show(telling.as_json(entry) if json else telling.as_line(entry))
 
 
 def check(

@@ -151,6 +151,15 @@ def display_name(name: str) -> str:
     return cleaned(name, what="the display name")
 
 
+SHORTEST_PASSWORD = 8
+
+
+def check_password(password: str) -> None:
+    """Refuse a password that is too short to be anybody's. Raises Invalid."""
+    if len(password) < SHORTEST_PASSWORD:
+        raise Invalid(f"the password must have {SHORTEST_PASSWORD} characters or more")
+
+
 _LOCAL = re.compile(r"[^\s@\"(),:;<>\[\\\]\x00-\x1f\x7f]{1,64}")
 _DOMAIN = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+(?!\d+$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 

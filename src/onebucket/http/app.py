@@ -17,6 +17,7 @@ from onebucket.domain.refusals import Gone, Invalid, LacksScope, NotFound, Unaut
 from onebucket.domain.terms import Terms
 from onebucket.http import errors, requests
 from onebucket.http.answers import Answer, Answers, Headers, Ways
+from onebucket.http.attempts import Attempts
 from onebucket.http.authn import Authentication, Proof
 from onebucket.http.errors import MethodNotAllowed, TooLarge
 from onebucket.http.limits import Limits
@@ -46,6 +47,7 @@ class App:
         ways: Ways,
         terms: Terms,
         authentication: Authentication,
+        attempts: Attempts,
         writer: Writer,
         memory: Memory,
         uses: Uses,
@@ -61,6 +63,7 @@ class App:
         self._terms = terms
         self._answers = Answers(ways)
         self._authentication = authentication
+        self._attempts = attempts
         self._writer = writer
         self._metrics = metrics
         self._clock = clock
@@ -108,6 +111,13 @@ class App:
         if request.actor is not None:
             self._uses.note(request.actor, request.at, request.address)
 
+        try:
+            await self._send(request, answer, receive, send)
+        finally:
+            if answer.status == 401 and b"authorization" in request.headers:
+                self._writer.post(lambda tx: self._attempts.sign_in_failed(tx, request))
+
+    async def _send(self, request: Request, answer: Answer, receive: Receive, send: Send) -> None:
         named = (*answer.headers, (b"x-request-id", request.id.encode()))
         if request.calls_left is not None and request.calls_left * NEAR < self._ways.rate_limit:
             named = (*named, *self._near)
@@ -153,7 +163,10 @@ class App:
     async def _act(self, request: Request, proof: Proof, found: Found) -> Answer:
         if request.route is None or not request.route.changes:
             return self._look(request, proof, found)
-        return await self._writer.change(lambda tx: self._perform(tx, request, proof, found))
+        return await self._writer.change(
+            lambda tx: self._perform(tx, request, proof, found),
+            refused=lambda tx, error: self._attempts.change_refused(tx, request, found, error),
+        )
 
     def _look(self, request: Request, proof: Proof, found: Found) -> Answer:
         """Answer what changes nothing: from memory, or from the database."""

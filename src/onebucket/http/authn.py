@@ -19,6 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
+from typing import TypeVar
 
 from onebucket import hashing
 from onebucket.domain import accounts as domain
@@ -27,6 +28,8 @@ from onebucket.domain.refusals import Overloaded, Refusal, Unauthenticated
 from onebucket.http.guesses import Guesses
 from onebucket.store import accounts, tokens
 from onebucket.store.database import Database, Transaction
+
+_Result = TypeVar("_Result")
 
 REMEMBERED_SECONDS = 60
 REMEMBERED_AT_MOST = 10_000
@@ -97,6 +100,29 @@ class Authentication:
         self._remember(mac, proof)
         return proof, True
 
+    async def prove_password(self, login: str, password: str, address: str | None) -> Proof:
+        """Prove a person's own password, which was typed at that address; app passwords are none here.
+
+        Raises Unauthenticated, Overloaded.
+        """
+        attempt = self._guesses.begin(login, address) if self._guesses is not None else None
+        with self._database.reading() as tx:
+            account_id, hash = _held_by(tx, login)
+
+        try:
+            proof = await self._compared(login, password, account_id, hash)
+        except Overloaded:
+            if self._guesses is not None and attempt is not None:
+                self._guesses.was_not_checked(attempt)
+            raise
+        if self._guesses is not None and attempt is not None:
+            self._guesses.was_right(attempt)
+        return proof
+
+    async def password_hash(self, password: str) -> str:
+        """Hash a new password, in turn with those that are checked. Raises Overloaded."""
+        return await self._in_turn(hashing.password_hash, password)
+
     def actor(self, tx: Transaction, proof: Proof, at: datetime) -> Actor:
         """Who that is now, in the request's own transaction: nobody, if anything that counts has changed.
 
@@ -124,7 +150,7 @@ class Authentication:
             self._proved.popitem(last=False)
 
     async def _prove(self, authorization: bytes, address: str | None) -> Proof:
-        login, secret = _credentials(authorization)
+        login, secret = credentials(authorization)
 
         with self._database.reading() as tx:
             token = tokens.by_hash(tx, hashing.secret_hash(secret))
@@ -134,34 +160,26 @@ class Authentication:
             if self._guesses is not None:
                 self._guesses.wrong_token(address)
             raise Unauthenticated(bearer=True)
-        return await self._prove_password(login, secret, address)
+        return await self.prove_password(login, secret, address)
 
-    async def _prove_password(self, login: str, password: str, address: str | None) -> Proof:
-        attempt = self._guesses.begin(login, address) if self._guesses is not None else None
-        with self._database.reading() as tx:
-            account = accounts.by_email(tx, login) if "@" in login else accounts.by_username(tx, login)
-            hash = accounts.password_hash(tx, account.id) if account else None
-
-        try:
-            matches = await self._matches(hash or _NOBODYS_HASH, password)
-        except Overloaded:
-            if self._guesses is not None and attempt is not None:
-                self._guesses.was_not_checked(attempt)
-            raise
-        if account is None or hash is None or not matches:
+    async def _compared(self, login: str, password: str, account_id: str | None, hash: str | None) -> Proof:
+        matches = await self._matches(hash or _NOBODYS_HASH, password)
+        if account_id is None or hash is None or not matches:
             raise Unauthenticated
-        if self._guesses is not None and attempt is not None:
-            self._guesses.was_right(attempt)
-        return Proof(account.id, login, None, hash, bearer=False)
+        return Proof(account_id, login, None, hash, bearer=False)
 
     async def _matches(self, hash: str, password: str) -> bool:
+        matches = await self._in_turn(hashing.matches, hash, password)
+        self.passwords_checked += 1
+        return matches
+
+    async def _in_turn(self, slow: Callable[..., _Result], *given: str) -> _Result:
         if self._hashing_asked >= HASHING_AT_ONCE + HASHING_WAITING:
             raise Overloaded("too many passwords are being checked", retry_after=1)
 
         self._hashing_asked += 1
-        self.passwords_checked += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._hashing, hashing.matches, hash, password)
+            return await asyncio.get_running_loop().run_in_executor(self._hashing, slow, *given)
         finally:
             self._hashing_asked -= 1
 
@@ -175,7 +193,7 @@ def _step_back() -> None:
             os.setpriority(os.PRIO_PROCESS, thread, min(os.getpriority(os.PRIO_PROCESS, thread) + 10, 19))
 
 
-def _credentials(authorization: bytes) -> tuple[str | None, str]:
+def credentials(authorization: bytes) -> tuple[str | None, str]:
     """The name and the secret of a header; no name with Bearer. Raises Unauthenticated."""
     scheme, _, value = authorization.strip().partition(b" ")
 
@@ -196,6 +214,12 @@ def _credentials(authorization: bytes) -> tuple[str | None, str]:
     if not colon or not login or not secret:
         raise Unauthenticated
     return login, secret
+
+
+def _held_by(tx: Transaction, login: str) -> tuple[str | None, str | None]:
+    """The id of the account with that username or address, and the hash of its password."""
+    account = accounts.by_email(tx, login) if "@" in login else accounts.by_username(tx, login)
+    return (account.id, accounts.password_hash(tx, account.id)) if account else (None, None)
 
 
 def _counts(tx: Transaction, actor: Actor, login: str | None, at: datetime) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import signal
 import socket
 import ssl
@@ -11,10 +12,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
 
 from starlette.applications import Starlette
 
+from onebucket.actions import outbox
 from onebucket.actions.work import Work
 from onebucket.domain import terms as house
 from onebucket.domain.accounts import OPERATOR
@@ -22,7 +23,9 @@ from onebucket.domain.terms import Terms
 from onebucket.http import openapi
 from onebucket.http.answers import Ways
 from onebucket.http.app import App
+from onebucket.http.attempts import Attempts
 from onebucket.http.authn import Authentication
+from onebucket.http.desk import Desk
 from onebucket.http.guesses import Guesses
 from onebucket.http.health import Health
 from onebucket.http.limits import Limits
@@ -30,14 +33,13 @@ from onebucket.http.memory import Memory
 from onebucket.http.metrics import Metrics
 from onebucket.http.uses import Uses
 from onebucket.http.writer import Writer
-from onebucket.store.database import Database, Transaction
+from onebucket.store.database import Database, Unavailable, Unusable
 from onebucket.surfaces.own import git
 from onebucket.surfaces.own import routes as own
 from onebucket.surfaces.routing import Surface
 from onebucket.surfaces.v1 import routes as v1
+from onebucket.surfaces.web.desk import House
 from onebucket.surfaces.web.pages import Pages
-
-_Result = TypeVar("_Result")
 
 SURFACES: Sequence[Surface] = (v1.SURFACE, own.SURFACE, git.SURFACE)
 
@@ -78,15 +80,23 @@ class Server:
         self.database.close()
 
 
-def build(database: Database, ways: Ways, *, terms: Terms = house.DEFAULT, metrics_token: str = "") -> Server:
-    """Put a server together. The database must be up to date already."""
+def build(
+    database: Database,
+    ways: Ways,
+    *,
+    terms: Terms = house.DEFAULT,
+    metrics_token: str = "",
+    demo_letters: Path | None = None,
+) -> Server:
+    """Put a server together. The database must be up to date already; `demo_letters` is what the demo's page shows."""
     writer = Writer(database)
     guesses = Guesses(ways.failures_per_address, time.monotonic) if ways.failures_per_address else None
     authentication = Authentication(database, time.monotonic, guesses)
     limits = Limits(ways.rate_limit, time.monotonic) if ways.rate_limit else None
-    memory = Memory(database)
+    memory, metrics = Memory(database), Metrics()
     uses = Uses(database, writer)
-    metrics = _measured(writer, authentication, memory, limits, guesses)
+    _watch(metrics, database, writer, authentication, memory)
+    _watch_limits(metrics, limits, guesses)
     described = openapi.document(SURFACES, base_url=ways.base_url)
     health = Health(
         database=database,
@@ -96,7 +106,17 @@ def build(database: Database, ways: Ways, *, terms: Terms = house.DEFAULT, metri
         metrics_token=metrics_token,
         clock=now,
     )
-    pages = Pages(openapi=described, operate=_operator(writer, terms))
+    attempts = Attempts(new_id)
+    desk = Desk(
+        database=database,
+        writer=writer,
+        authentication=authentication,
+        attempts=attempts,
+        terms=terms,
+        clock=now,
+        new_id=new_id,
+    )
+    pages = Pages(desk=desk, house=House(ways.base_url, terms.sign_up, described, demo_letters))
     app = App(
         database=database,
         surfaces=SURFACES,
@@ -104,6 +124,7 @@ def build(database: Database, ways: Ways, *, terms: Terms = house.DEFAULT, metri
         ways=ways,
         terms=terms,
         authentication=authentication,
+        attempts=attempts,
         writer=writer,
         memory=memory,
         uses=uses,
@@ -115,38 +136,60 @@ def build(database: Database, ways: Ways, *, terms: Terms = house.DEFAULT, metri
     return Server(app, database, authentication, writer, uses, metrics)
 
 
-def _measured(
-    writer: Writer, authentication: Authentication, memory: Memory, limits: Limits | None, guesses: Guesses | None
-) -> Metrics:
-    metrics = Metrics()
+def _watch_limits(metrics: Metrics, limits: Limits | None, guesses: Guesses | None) -> None:
+    if limits is not None:
+        metrics.watch("onebucket_calls_refused", "Calls over somebody's limit", lambda: limits.refused)
+    if guesses is not None:
+        metrics.watch("onebucket_credentials_wrong", "Passwords and tokens that were wrong", lambda: guesses.wrong)
+        metrics.watch("onebucket_guesses_refused", "Passwords not looked at after many wrong", lambda: guesses.refused)
+
+
+_LETTERS = {
+    "waiting": "Letters that are still to be sent",
+    "failing": "Those of them that could not be sent the last time",
+    "undeliverable": "Letters that were given up, about something that is open still",
+}
+
+
+def _letters(database: Database, name: str) -> Callable[[], float]:
+    def count() -> float:
+        try:
+            with database.reading() as tx:
+                counts = outbox.counts(Work(OPERATOR, tx, now(), "metrics", new_id))
+        except (Unavailable, Unusable):
+            return math.nan
+        return float(getattr(counts, name))
+
+    return count
+
+
+def _watch(
+    metrics: Metrics, database: Database, writer: Writer, authentication: Authentication, memory: Memory
+) -> None:
+    for name, about in _LETTERS.items():
+        metrics.watch(f"onebucket_letters_{name}", about, _letters(database, name))
     metrics.watch("onebucket_commits", "Transactions committed", lambda: writer.batches)
     metrics.watch("onebucket_changes", "Requests whose changes were committed", lambda: writer.changes)
     metrics.watch("onebucket_passwords_checked", "Passwords compared", lambda: authentication.passwords_checked)
     metrics.watch("onebucket_answers_remembered_bytes", "Size of the answers remembered", lambda: memory.size)
     metrics.watch("onebucket_answers_recalled", "Requests answered from memory", lambda: memory.hits)
     metrics.watch("onebucket_answers_worked_out", "Requests to read that were not", lambda: memory.misses)
-    if limits is not None:
-        metrics.watch("onebucket_calls_refused", "Calls over somebody's limit", lambda: limits.refused)
-    if guesses is not None:
-        metrics.watch("onebucket_credentials_wrong", "Passwords and tokens that were wrong", lambda: guesses.wrong)
-        metrics.watch("onebucket_guesses_refused", "Passwords not looked at after many wrong", lambda: guesses.refused)
-    return metrics
-
-
-def _operator(writer: Writer, terms: Terms) -> Callable[[Callable[[Work], _Result]], Awaitable[_Result]]:
-    def operate(action: Callable[[Work], _Result]) -> Awaitable[_Result]:
-        def change(tx: Transaction) -> _Result:
-            return action(Work(OPERATOR, tx, now(), uuid.uuid4().hex[:16], new_id, terms=terms))
-
-        return writer.change(change)
-
-    return operate
 
 
 def run(
-    server: Server, *, host: str, port: int, tls_cert: Path | None, tls_key: Path | None, ready: Callable[[], None]
+    server: Server,
+    *,
+    host: str,
+    port: int,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    ready: Callable[[], None],
+    ended: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then for `GRACE_SECONDS` finish what is under way. Raises CannotListen."""
+    """Serve until SIGTERM or SIGINT, then for `GRACE_SECONDS` finish what is under way. Raises CannotListen.
+
+    `ready` is called when it answers, `ended` when it does no more, before the database is closed.
+    """
     from granian.constants import Interfaces, SSLProtocols
     from granian.server.embed import Server as Granian
 
@@ -191,6 +234,7 @@ def run(
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(serve())
     finally:
+        ended()
         server.close()
 
 

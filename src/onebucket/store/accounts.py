@@ -118,12 +118,20 @@ def _meant(word: str) -> tuple[str, str] | None:
 
 
 _REVISION = Statement(select(accounts.c.revision).where(accounts.c.id == bindparam("id")))
+_REVISE = Statement(
+    update(accounts).where(accounts.c.id == bindparam("account_id")).values(revision=accounts.c.revision + 1)
+)
 
 
 def revision(tx: Transaction, account_id: str) -> int:
     """A number that grows with every change of an account."""
     row = tx.row(_REVISION, id=account_id)
     return int(row[0]) if row else 0
+
+
+def revise(tx: Transaction, account_id: str) -> None:
+    """Let the account's revision grow."""
+    tx.run(_REVISE, account_id=account_id)
 
 
 _ALL = Statement(select(*COLUMNS).order_by(accounts.c.username_key))
@@ -162,7 +170,6 @@ def add(tx: Transaction, account: Account, *, at: datetime) -> None:
         password_hash=None,
         created_at=moments.number(at),
         revision=0,
-        journal_length=0,
     )
 
 

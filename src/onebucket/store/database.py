@@ -79,6 +79,10 @@ class Transaction:
         """All rows that `statement` finds."""
         return self._execute(statement.text(values), values).fetchall()
 
+    def each(self, statement: Statement, **values: Any) -> Iterator[Row]:
+        """The rows that `statement` finds, one after the other: there may be more than memory holds."""
+        return iter(self._execute(statement.text(values), values))
+
     def row(self, statement: Statement, **values: Any) -> Row | None:
         """The first row that `statement` finds, or None."""
         row: Row | None = self._execute(statement.text(values), values).fetchone()
@@ -95,6 +99,15 @@ class Transaction:
             sql = statement.text(first)
             constants = {name: value for name, value in first.items() if name not in rows[0]}
             self.connection.executemany(sql, [row | constants for row in rows])
+
+    @contextmanager
+    def reading_anything(self) -> Iterator[None]:
+        """Let text that is not UTF-8 be read as lone surrogates, not as an error: somebody else may have written it."""
+        self.connection.text_factory = lambda raw: raw.decode(errors="surrogateescape")
+        try:
+            yield
+        finally:
+            self.connection.text_factory = str
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
