@@ -3,7 +3,8 @@
 import asyncio
 import shutil
 from base64 import b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -15,14 +16,16 @@ import httpx
 from argon2 import PasswordHasher
 
 from onebucket import hashing
-from onebucket.actions import accounts, groups, invitations, privileges, repositories
+from onebucket.actions import accounts, groups, invitations, journal, privileges, repositories, tokens
 from onebucket.actions.work import Work
+from onebucket.domain import terms as house
 from onebucket.domain.accounts import OPERATOR
 from onebucket.domain.privileges import Level
+from onebucket.domain.terms import Terms
+from onebucket.domain.tokens import Token
 from onebucket.http import server
 from onebucket.http.answers import Ways
 from onebucket.store import database, schema
-from onebucket.store.accounts import Token
 from onebucket.store.database import Database, Transaction
 
 _Result = TypeVar("_Result")
@@ -33,6 +36,9 @@ _CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 PEOPLE = ("alice", "bob", "dora", "mallory", "gina", "root", "ghost")
 ALL_SCOPES = frozenset({"account:write", "team:write", "repository:admin"})
 BASE = "http://onebucket.test"
+
+# The events that tell of no change.
+ATTEMPTS = ("change.refused", "sign-in.failed")
 
 # What an address may begin with so that `/1.0` isn't put before it.
 _ADDRESSES = ("/1.0", "/api", "/!api", "/%21api", "/metrics", "/healthz", "/readyz")
@@ -85,7 +91,7 @@ def fill(db: Database, operator: Callable[[Transaction], Work] = operator) -> No
             )
             for kind, scopes in (("all", ALL_SCOPES), ("read", frozenset({"account"})), ("expired", ALL_SCOPES)):
                 hash = hashing.secret_hash(token(name, kind))
-                accounts.add_token(work, name, secret_hash=hash, scopes=scopes, label=kind)
+                tokens.add(work, name, secret_hash=hash, scopes=scopes, label=kind)
         accounts.add_team(work, "acme", display_name="Acme", administrator="alice")
         accounts.add_team(work, "globex", display_name="Globex", administrator="gina")
         groups.create(work, "acme", name="Designers")
@@ -125,10 +131,16 @@ def copy(template: Path, folder: Path) -> Database:
 class Api:
     """A server in this process, asked over ASGI; `names` sign in with their app password unless told otherwise."""
 
-    def __init__(self, db: Database, **ways: Any) -> None:
+    def __init__(
+        self, db: Database, *, terms: Terms = house.DEFAULT, demo_letters: Path | None = None, **ways: Any
+    ) -> None:
         chosen = {"base_url": BASE, "realm": "Bitbucket.org HTTP", "jsonp": "guarded", "jsonp_origins": frozenset()}
         self.db = db
-        self.server = server.build(db, Ways(**(chosen | ways)), metrics_token="figures")
+        self.server = server.build(
+            db, Ways(**(chosen | ways)), terms=terms, metrics_token="figures", demo_letters=demo_letters
+        )
+        # What app passwords were used for last is written a minute later: here only where a test asks for it.
+        self.server.uses.every = 1e6
         self._runner = asyncio.Runner()
         self._client = httpx.AsyncClient(
             transport=httpx.ASGITransport(self.server.app, raise_app_exceptions=True), base_url=BASE
@@ -139,6 +151,10 @@ class Api:
         auth = (who, token(who)) if isinstance(who, str) else who
         address = path if path.startswith(_ADDRESSES) else f"/1.0{path}"
         return self._runner.run(self._client.request(method, address, auth=auth, **how))
+
+    def run(self, asking: Coroutine[Any, Any, _Result]) -> _Result:
+        """Run something asynchronous in the server's own loop."""
+        return self._runner.run(asking)
 
     def at_once(self, who: str | tuple[str, str], *asks: tuple[str, str]) -> list[httpx.Response]:
         """Ask several things at the same time."""
@@ -163,8 +179,12 @@ class Api:
         *headers: tuple[str, bytes],
         who: str | None = None,
         body: Iterable[bytes] = (),
+        client: str = "127.0.0.1",
     ) -> httpx.Response:
-        """Ask with exactly these bytes, the body chunk by chunk: httpx would mend them before it sends them."""
+        """Ask with exactly these bytes, the body chunk by chunk: httpx would mend them before it sends them.
+
+        `client` is the address that the connection comes from.
+        """
         path, _, query = address.partition(b"?")
         named = [(name.lower().encode(), value) for name, value in headers]
         if who is not None:
@@ -178,7 +198,7 @@ class Api:
             "raw_path": path,
             "query_string": query,
             "headers": named,
-            "client": ("127.0.0.1", 1),
+            "client": (client, 1),
             "server": ("onebucket.test", 80),
         }
         chunks = [*body]
@@ -208,9 +228,7 @@ class Api:
     def add_token(self, name: str, kind: str, scopes: Iterable[str]) -> Token:
         """Give somebody another app password: `token(name, kind)`."""
         hash = hashing.secret_hash(token(name, kind))
-        return self.operate(
-            lambda work: accounts.add_token(work, name, secret_hash=hash, scopes=frozenset(scopes), label=kind)
-        )
+        return self.operate(lambda work: tokens.add(work, name, secret_hash=hash, scopes=frozenset(scopes), label=kind))
 
     def restore(self, template: Path) -> None:
         """Let everything be again as it was in `template`."""
@@ -223,19 +241,34 @@ class Api:
         return [user["username"] for user in self("root", "GET", f"/groups/{account}/{group}/members").json()]
 
     def journal(self) -> list[tuple[str, str, str, str]]:
-        """(actor, event, account, subject) of every entry that has come since the cast was put on stage."""
+        """(actor, event, account, subject) of every change that has come since the cast was put on stage."""
         with self.db.reading() as tx:
             told: list[tuple[str, str, str, str]] = tx.connection.execute(
-                "SELECT actor, event, account, subject FROM journal WHERE request_id <> 'test' ORDER BY at"
+                "SELECT actor, event, account, subject FROM journal WHERE request_id <> 'test'"
+                f" AND event NOT IN {ATTEMPTS} ORDER BY at"
             ).fetchall()
             return told
 
+    def attempts(self) -> list[dict[str, Any]]:
+        """What the journal tells of attempts that came to nothing, in their order; all of it is written by now."""
+        self._runner.run(self.server.writer.change(lambda tx: None))
+        with self.db.reading() as tx:
+            told = journal.entries(operator(tx))
+            return [asdict(entry) | {"event": entry.event.value} for entry in told if entry.event.value in ATTEMPTS]
+
     def everything(self) -> str:
-        """The whole database as text: to show that nothing was changed."""
-        tables = sorted(self.db.tables())
+        """The whole database as text, to show that nothing was changed: without what tells of attempts at it.
+
+        Those have their places in the chain, so that where the others stand in it is left out too.
+        """
+        tables = sorted(self.db.tables() - {"journal", "journal_heads"})
         with self.db.reading() as tx:
             rows = [(name, row) for name in tables for row in tx.connection.execute(f'SELECT * FROM "{name}"')]
-        return "\n".join(f"{name} {row}" for name, row in rows)
+            changes = tx.connection.execute(
+                'SELECT account_id, account, at, actor, event, subject, "before", "after", request_id FROM journal'
+                f" WHERE event NOT IN {ATTEMPTS} ORDER BY account_id, number"
+            ).fetchall()
+        return "\n".join(f"{name} {row}" for name, row in [*rows, *(("journal", row) for row in changes)])
 
     def close(self) -> None:
         """Stop the server."""

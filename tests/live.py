@@ -24,6 +24,9 @@ COMMAND = (sys.executable, "-P", "-m", "onebucket")
 # Made once: reading the machine's certificates takes longer than most answers.
 _TRUSTING = ssl.create_default_context()
 
+# Tests ask more than anybody may, unless that is what they are about.
+UNLIMITED = {"rate_limit": "0", "failures_per_address": "0"}
+
 # Generous: two workers of a busy machine, each with several servers.
 STARTING_SECONDS = 20
 STOPPING_SECONDS = 20
@@ -98,7 +101,11 @@ class Live:
         arguments = [*self._wrapped, "serve", "--port", str(self.port), "--database", self.url, *self._arguments]
         with (self.folder / "stdout").open("wb") as stdout, (self.folder / "stderr").open("ab") as stderr:
             self.process = subprocess.Popen(
-                arguments, cwd=self.folder, env=environment(**self._settings), stdout=stdout, stderr=stderr
+                arguments,
+                cwd=self.folder,
+                env=environment(**{"data": str(self.folder), **UNLIMITED, **self._settings}),
+                stdout=stdout,
+                stderr=stderr,
             )
 
     def _answers(self) -> bool:
@@ -123,7 +130,7 @@ class Live:
 
     def run(self, *arguments: object, **how: Any) -> "subprocess.CompletedProcess[str]":
         """Run another command on the database that is being served."""
-        return run(*arguments, "--database", self.url, folder=self.folder, **how)
+        return run(*arguments, "--database", self.url, folder=self.folder, **{"data": str(self.folder), **how})
 
     def output(self) -> str:
         """What it has printed since it was started last."""

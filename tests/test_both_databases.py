@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,15 +18,20 @@ import test_bad_input
 import test_headers
 import test_http_rules
 import test_joining
+import test_journal_api
 import test_permissions
+import test_tokens
 import test_v1_group_changes
 import test_v1_groups
 import test_v1_invitations
 import test_v1_members
 import test_v1_privileges
+import test_web_permissions
+from browsing import Visitor
 from cast import Api
+from onebucket.actions.work import Work
 from onebucket.store import database, schema
-from onebucket.store.database import Transaction
+from onebucket.store.database import Database, Transaction
 from pg import Postgres
 from test_permissions import PEOPLE, ROWS
 from twins import Twins, operators
@@ -37,6 +42,8 @@ _MODULES = (
     test_headers,
     test_http_rules,
     test_joining,
+    test_journal_api,
+    test_tokens,
     test_v1_group_changes,
     test_v1_groups,
     test_v1_invitations,
@@ -91,21 +98,31 @@ class Stage:
         self.kept.restore()
 
 
+@dataclass(frozen=True)
+class Behind:
+    """A database before anybody serves it, and what is done there as the operator."""
+
+    db: Database
+    operator: Callable[[Transaction], Work]
+
+    def operate(self, action: Callable[[Work], Any]) -> Any:
+        """Do something as the operator."""
+        with self.db.writing() as tx:
+            return action(self.operator(tx))
+
+
 @contextmanager
-def _put_on_stage(postgres: Postgres, folder: Path, then: Callable[[Any], None] | None = None) -> Iterator[Stage]:
+def _put_on_stage(postgres: Postgres, folder: Path, then: Callable[[Any], None] = lambda _: None) -> Iterator[Stage]:
     at = datetime.now(UTC).replace(microsecond=0)
     file, there = folder / "stage.db", postgres.url(postgres.create())
     for url in (f"sqlite:///{file}", there):
-        operator: Callable[[Transaction], Any] = operators(at)
-        db = database.at(url)
-        schema.bring_up_to_date(db)
-        cast.fill(db, operator)
-        if then is not None:
-            with db.writing() as tx:
-                then(operator(tx))
-        db.close()
+        behind = Behind(database.at(url), operators(at))
+        schema.bring_up_to_date(behind.db)
+        cast.fill(behind.db, behind.operator)
+        then(behind)
+        behind.db.close()
     kept = pg.Kept(there)
-    yield Stage(file, kept, at)
+    yield Stage(file, kept, at + timedelta(minutes=1))
     kept.close()
 
 
@@ -129,7 +146,10 @@ def api(stage: Stage, tmp_path: Path) -> Iterator[Twins]:
 
 @pytest.fixture(scope="module")
 def matrix_stage(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with _put_on_stage(postgres, tmp_path_factory.mktemp("matrix"), test_permissions._set) as stage:
+    def then(behind: Behind) -> None:
+        behind.operate(test_permissions._set)
+
+    with _put_on_stage(postgres, tmp_path_factory.mktemp("matrix"), then) as stage:
         yield stage
 
 
@@ -145,3 +165,41 @@ def test_every_address_answers_everybody_alike_in_every_format(matrix_stage: Sta
                 assert twins.everything() != before
                 matrix_stage.restore(twins)
     twins.close()
+
+
+# -- every page --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def pages_stage(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stage, dict[str, str]]]:
+    names: list[dict[str, str]] = []
+
+    def then(behind: Behind) -> None:
+        names.append(test_web_permissions._set(behind))
+
+    with _put_on_stage(postgres, tmp_path_factory.mktemp("pages"), then) as stage:
+        assert names[0] == names[1]
+        yield stage, names[0]
+
+
+@pytest.mark.parametrize("who", test_web_permissions.PEOPLE)
+def test_every_page_answers_everybody_alike(
+    pages_stage: tuple[Stage, dict[str, str]], tmp_path: Path, who: str
+) -> None:
+    stage, names = pages_stage
+    for number, row in enumerate(test_web_permissions.ROWS):
+        if row.address.startswith("/demo/"):
+            continue
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        twins = stage.twins(folder)
+
+        def page(api: Api, row: Any = row) -> tuple[int, Any, bytes]:
+            with Visitor(api, None if who == "nobody" else who) as visitor:
+                given = test_web_permissions.answered(visitor, row, names)
+                return given.status_code, given.headers.raw, given.content
+
+        first, second = twins.in_turn(page)
+        assert first == second
+        twins.everything()
+        twins.close()

@@ -90,7 +90,10 @@ def test_the_command_lines_that_the_demo_prints_work(tmp_path):
     with Live(tmp_path, "--demo") as demo:
         commands = re.findall(r"^ +(curl .+)$", demo.output(), re.MULTILINE)
         statuses = [_paste(f"{command} -o /dev/null -w '%{{http_code}}'", demo.port) for command in commands]
+        [letters] = re.findall(r"letters can be read at (http://\S+)$", demo.output(), re.MULTILINE)
+        page = demo(None, "GET", letters.removeprefix(demo.base))
 
+    assert (page.status_code, "The demo's letters" in page.text.replace("&#39;", "'")) == (200, True)
     assert statuses == ["200"] * len(commands) != []
 
 

@@ -115,16 +115,20 @@ ALLOWED = {
     "/api/invitations": "GET, HEAD, OPTIONS",
     "/api/invitations/b0b00000-0000-4000-8000-000000000002": "DELETE, OPTIONS",
     "/api/invitations/b0b00000-0000-4000-8000-000000000002/resend": "OPTIONS, POST",
+    "/api/tokens": "GET, HEAD, OPTIONS, POST",
+    "/api/tokens/b0b00000-0000-4000-8000-000000000002": "DELETE, OPTIONS",
     "/api/access": "OPTIONS, POST",
     "/api/access/acme/website": "GET, HEAD, OPTIONS",
     "/api/access/acme/groups/designers/impact": "GET, HEAD, OPTIONS",
     "/api/access/acme/groups/designers/members/bob/impact": "GET, HEAD, OPTIONS",
     "/api/access/verify": "GET, HEAD, OPTIONS",
+    "/api/journal": "GET, HEAD, OPTIONS",
 }
 
 
-# verify answers only about what a proxy holds.
-READABLE = [address for address, allowed in ALLOWED.items() if "GET" in allowed and address != "/api/access/verify"]
+# verify answers only about what a proxy holds, and the journal of all accounts is not alice's to read.
+NOT_HERS = ("/api/access/verify", "/api/journal")
+READABLE = [address for address, allowed in ALLOWED.items() if "GET" in allowed and address not in NOT_HERS]
 
 
 def _whole(address: str) -> str:

@@ -303,6 +303,23 @@ def test_a_joined_invitation_keeps_its_link(api: Api) -> None:
     assert "mallory" in api.members("developers")
 
 
+def test_another_link_ends_the_one_that_was_sent_before_its_letter_goes_out(api: Api) -> None:
+    hash = invite(api, MALLORY, "designers")
+    api("alice", "PUT", "/users/acme/invitations", json={"email": MALLORY, "group_slug": "designers"})
+
+    with pytest.raises(LinkIsDead):
+        accepting(api, "mallory", hash)
+
+
+def test_a_document_changes_an_invitation_and_keeps_its_link(api: Api) -> None:
+    hash = invite(api, MALLORY, "designers")
+    api.operate(lambda work: invitations.set_groups(work, "acme", MALLORY, ["developers"], inviter="alice"))
+
+    accepting(api, "mallory", hash)
+
+    assert ("mallory" in api.members("developers"), "mallory" in api.members("designers")) == (True, False)
+
+
 def test_an_invitation_that_is_over_has_no_letter(api: Api) -> None:
     api("alice", "PUT", "/users/acme/invitations", json={"email": MALLORY, "group_slug": "designers"})
     api("alice", "DELETE", f"/users/acme/invitations/{MALLORY}")

@@ -14,6 +14,7 @@ import pytest
 import cast
 import commands
 import live
+from browsing import Beside, Page, invite
 from live import Live
 
 PASSWORD = "a password that nobody else has"
@@ -110,6 +111,32 @@ def test_no_secret_is_ever_in_the_log(
         for login in ("alice", "bob@example.com", "nobody"):
             assert base64.b64encode(f"{login}:{secret}".encode()).decode() not in log
     assert "authorization" not in log.lower()
+
+
+def test_neither_links_nor_cookies_are_in_the_log_of_what_people_do_on_pages(telling: Live) -> None:
+    beside = Beside(telling)
+    link = invite(beside, "carol@example.net")
+    secret = link.rsplit("/")[-1]
+
+    with telling.client(None, follow_redirects=True) as browser:
+        shown = Page(browser.get(link))
+        typed = shown.form(f"{link}/sign-up").values | {"username": "carol", "password": PASSWORD}
+        wrong = browser.post(f"{link}/sign-up", data=typed | {"password": "guess-7"})
+        done = browser.post(f"{link}/sign-up", data=typed)
+        browser.get(link)
+        kept = [cookie.value for cookie in browser.cookies.jar if cookie.value]
+    beside.db.close()
+
+    told = [entry for entry in entries(telling) if str(entry.get("path", "")).startswith("/invitations/")]
+    assert [(entry["method"], entry["path"], entry["status"], entry["actor"]) for entry in told] == [
+        ("GET", "/invitations/{secret}", 200, None),
+        ("POST", "/invitations/{secret}/sign-up", 400, None),
+        ("POST", "/invitations/{secret}/sign-up", 303, None),
+        ("GET", "/invitations/{secret}", 404, "carol"),
+    ]
+    assert (wrong.status_code, done.status_code, len(kept)) == (400, 200, 1)
+    for each in (secret, *kept, typed["form_token"], PASSWORD, "guess-7"):
+        assert each not in telling.log()
 
 
 def test_what_nobody_foresaw_is_logged_and_the_caller_told_nothing(cast_template: Path, tmp_path: Path) -> None:

@@ -4,15 +4,16 @@ import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from html.parser import HTMLParser
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urljoin
 from xml.dom import minidom
 
 import httpx
 import pytest
 
+from browsing import Page
 from live import Live
 
 FORM = {"username": "ada", "email": "ada@example.com", "password": "countess of l"}
@@ -39,6 +40,16 @@ def link(running: Live) -> str:
     return str(found[0])
 
 
+def fill_in(running: Live, address: str, **how: Any) -> httpx.Response:
+    """Open the form at an address and send it, or something else, with its token."""
+    with running.client(None) as client:
+        shown = Page(client.get(address))
+        token = shown.inputs["form_token"]["value"] if shown.status == 200 else ""
+        if "data" in how:
+            how["data"] = how["data"] | {"form_token": token}
+        return client.post(address, **how)
+
+
 # -- the first administrator ------------------------------------------------------------------------
 
 
@@ -49,7 +60,7 @@ def test_the_link_makes_the_site_administrator_once_however_many_send_the_form(e
 
     def send(number: int) -> httpx.Response:
         form = FORM | {"username": f"ada-{number}", "email": f"ada-{number}@example.com"}
-        return empty(None, "POST", link(empty), data=form)
+        return fill_in(empty, link(empty), data=form)
 
     with ThreadPoolExecutor(6) as crowd:
         answers = sorted(crowd.map(send, range(6)), key=lambda answer: answer.status_code)
@@ -61,7 +72,7 @@ def test_the_link_makes_the_site_administrator_once_however_many_send_the_form(e
         assert "start the server again" in spent.text
         assert "onebucket user password NAME" in spent.text
     [(name, site_admin)] = empty.rows("SELECT username, site_admin FROM accounts")
-    assert (f"Welcome, {name}" in answers[0].text, site_admin) == (True, 1)
+    assert (f"Welcome, {name}" in Page(answers[0]).text, site_admin) == (True, 1)
     for login in (name, name.upper(), f"{name}@example.com"):
         assert empty((login, FORM["password"]), "GET", "/1.0/groups").json() == []
     assert "Nobody lives here yet" not in empty(None, "GET", "/").text
@@ -71,7 +82,7 @@ def test_the_link_makes_the_site_administrator_once_however_many_send_the_form(e
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ({"password": "short"}, "the password must have 8 characters or more"),
+        ({"password": "short"}, "The password must have 8 characters or more"),
         ({"username": ""}, "'' can't be a username"),
         ({"username": '"><script>alert(1)</script>'}, "can't be a username: 1 to 62 letters, digits"),
         ({"email": "not an address"}, "e-mail address"),
@@ -82,7 +93,7 @@ def test_the_link_makes_the_site_administrator_once_however_many_send_the_form(e
 def test_a_form_that_will_not_do_says_why_and_keeps_what_was_typed(
     unsettled: Live, wrong: dict[str, str], sentence: str
 ) -> None:
-    refused = unsettled(None, "POST", link(unsettled), data=FORM | wrong)
+    refused = fill_in(unsettled, link(unsettled), data=FORM | wrong)
 
     page = Page(refused)
     assert refused.status_code == 400
@@ -101,21 +112,22 @@ def test_a_new_start_or_a_person_added_by_command_ends_a_link(empty: Live) -> No
 
     assert link(empty) != old
     assert empty(None, "GET", old).status_code == 404
-    assert empty(None, "POST", old, data=FORM).status_code == 404
+    assert fill_in(empty, old, data=FORM).status_code == 404
     assert empty(None, "GET", link(empty)).status_code == 200
 
     empty.run("user", "add", "bob", "--email", "bob@example.com")
 
     assert empty(None, "GET", link(empty)).status_code == 404
-    assert empty(None, "POST", link(empty), data=FORM).status_code == 404
+    assert fill_in(empty, link(empty), data=FORM).status_code == 404
 
 
 def test_what_is_no_form_is_refused(unsettled: Live) -> None:
     address = link(unsettled)
 
     for sent in ({"data": FORM | {"more": "x" * 100_000}}, {"content": b"\xff"}, {"json": [FORM]}, {}):
-        answer = unsettled(None, "POST", address, **sent)
-        assert (answer.status_code, Page(answer).inputs.keys()) == (400, FORM.keys())
+        answer = fill_in(unsettled, address, **sent)
+        assert answer.status_code == (400 if sent else 403)
+        assert Page(answer).inputs.keys() == FORM.keys() | {"form_token"}
 
 
 def test_a_password_in_the_environment_makes_admin(tmp_path: Path) -> None:
@@ -128,41 +140,16 @@ def test_a_password_in_the_environment_makes_admin(tmp_path: Path) -> None:
         running.stop()
         running.start()
 
-        assert len(running.output().splitlines()) == 2
+        assert len(running.output().splitlines()) == 3
         assert "from the environment" not in running.output() + running.log()
 
 
 # -- every page -------------------------------------------------------------------------------------
 
 
-class Page(HTMLParser):
-    """A page's text, its fields, and what it refers to."""
-
-    def __init__(self, answer: httpx.Response) -> None:
-        super().__init__()
-        self.text = ""
-        self.inputs: dict[str, dict[str, str | None]] = {}
-        self.loaded: list[str] = []
-        self.linked: list[str] = []
-        self.tags: set[str] = set()
-        self.attributes: set[str] = set()
-        self.feed(answer.text)
-
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        given = dict(attributes)
-        self.tags.add(tag)
-        self.attributes |= set(given)
-        if tag == "input":
-            self.inputs[given["name"] or ""] = given
-        for name in ("src", "href", "action", "formaction", "data", "srcset", "poster"):
-            if given.get(name) is not None:
-                (self.linked if tag == "a" else self.loaded).append(given[name] or "")
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
-@pytest.mark.parametrize("path", ["/", "/docs", "/setup/no-such-token", "the link"])
+@pytest.mark.parametrize(
+    "path", ["/", "/docs", "/setup/no-such-token", "the link", "/sign-in", "/passwords/forgotten", "/invitations/none"]
+)
 def test_every_page_forbids_all_that_is_not_its_own_and_needs_nothing_else(unsettled: Live, path: str) -> None:
     address = link(unsettled) if path == "the link" else path
 
@@ -177,7 +164,7 @@ def test_every_page_forbids_all_that_is_not_its_own_and_needs_nothing_else(unset
     assert "script-src" not in policy
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["referrer-policy"] == "no-referrer"
-    assert "set-cookie" not in answer.headers
+    assert ("set-cookie" in answer.headers) == bool(page.forms), "only who is shown a form is given a cookie"
     assert not page.tags & {"script", "iframe", "object", "embed", "base", "style"}
     assert not {name for name in page.attributes if name == "style" or name.startswith("on")}
     for loaded in page.loaded:
@@ -186,11 +173,13 @@ def test_every_page_forbids_all_that_is_not_its_own_and_needs_nothing_else(unset
         )
         kind = unsettled(None, "GET", loaded).headers["content-type"].partition(";")[0]
         assert kind in ("text/css", "image/svg+xml")
-    for linked in page.linked:
+    for linked in set(page.linked):
         if linked.startswith("#"):
             assert f'id="{linked[1:]}"' in answer.text
         else:
-            assert unsettled(None, "GET", linked).status_code == 200
+            assert unsettled(None, "GET", linked).status_code in (200, 303)
+    for form in page.forms:
+        assert form.action.startswith(f"{unsettled.base}/")
 
 
 def test_the_style_sheet_loads_nothing(served: Live) -> None:
@@ -214,6 +203,13 @@ def test_elsewhere_there_is_nothing(served: Live, path: str) -> None:
         answer = connection.getresponse()
 
         assert (answer.status, answer.read()) == (404, b"Not Found")
+
+
+@pytest.mark.parametrize("raw", [b"/invitations/%FF%ED%A0%80", b"/emails/%00", b"/passwords/%ED%A0%80", b"/setup/%C3"])
+def test_a_link_that_is_no_text_is_a_dead_link(served: Live, raw: bytes) -> None:
+    answer = httpx.get(httpx.URL(served.base).copy_with(raw_path=raw))
+
+    assert (answer.status_code, Page(answer).title) == (404, "Link not good any more · onebucket")
 
 
 # -- faces ------------------------------------------------------------------------------------------

@@ -151,3 +151,13 @@ def test_bringing_one_in_again_changes_nothing(brought_in: tuple[Live, Mapping[s
     assert again.returncode == 0
     assert running.rows("SELECT count(*) FROM journal") == entries
     assert admin.get("/groups/etcd-io").json() == before
+
+
+def test_the_journal_of_all_of_them_is_whole(brought_in: tuple[Live, Mapping[str, str]]) -> None:
+    running, _ = brought_in
+
+    verified = running.run("journal", "--verify")
+
+    assert (verified.returncode, verified.stderr) == (0, "")
+    assert {line.split()[0] for line in verified.stdout.splitlines()} == {"whole"}
+    assert set(NAMES) <= {line.split()[-1] for line in verified.stdout.splitlines()}

@@ -18,7 +18,7 @@ import live
 import onebucket
 from commands import Command, refused
 from live import Live, basic
-from onebucket.store import database
+from onebucket.store import database, schema
 
 # -- starting ---------------------------------------------------------------------------------------
 
@@ -27,6 +27,7 @@ def test_it_says_where_it_answers_and_where_everything_is_kept(served: Live) -> 
     assert served.output().splitlines() == [
         f"onebucket {onebucket.__version__} answers at {served.base}  (API: {served.base}/docs)",
         f"Everything is kept in {served.database}",
+        f"Letters are written into {served.folder / 'letters'} (set smtp_url to send them)",
     ]
     assert served(None, "GET", "/docs").status_code == 200
 
@@ -157,20 +158,20 @@ def test_it_is_not_ready_before_the_schema_is_there(tmp_path: Path) -> None:
 
     assert (answer.status_code, answer.text) == (
         503,
-        "Service Unavailable: the database is at schema None, not 0001.",
+        f"Service Unavailable: the database is at schema None, not {schema.HEAD}.",
     )
     assert alive.status_code == 200
 
 
 def test_it_is_not_ready_with_a_newer_schema(api: cast.Api) -> None:
-    with sqlite3.connect(api.db.path) as connection:
+    with sqlite3.connect(api.db.name) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
 
     answer = api(None, "GET", "/readyz")
 
     assert (answer.status_code, answer.text) == (
         503,
-        "Service Unavailable: the database is at schema 9999, not 0001.",
+        f"Service Unavailable: the database is at schema 9999, not {schema.HEAD}.",
     )
 
 

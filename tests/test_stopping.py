@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -81,7 +81,9 @@ def test_a_change_under_way_is_finished_first(cast_template: Path, tmp_path: Pat
 def wait_until_it_listens_no_more(running: Live) -> None:
     with pytest.raises(httpx.ConnectError):
         for _ in range(200):
-            running(None, "GET", "/healthz")
+            # Whoever comes in the very moment may be cut off in place of being refused.
+            with suppress(httpx.ReadError, httpx.RemoteProtocolError):
+                running(None, "GET", "/healthz")
             time.sleep(0.02)
 
 
@@ -216,10 +218,8 @@ def test_after_a_crash_all_that_was_acknowledged_is_there_and_nothing_by_halves(
         assert told["group.added"] - told["group.deleted"] == groups - before
         assert (told["member.added"] & groups) | {"designers", "developers"} == with_bob
 
-    numbers = running.rows(
-        "SELECT number FROM journal JOIN accounts ON accounts.id = account_id WHERE username = 'acme'"
-    )
-    assert sorted(number for (number,) in numbers) == list(range(1, len(numbers) + 1))
+    verified = running.run("journal", "--verify")
+    assert (verified.returncode, "WRONG" in verified.stdout, verified.stderr) == (0, False, "")
     running.start()
     assert running("alice", "GET", "/readyz").status_code == 200
     assert running.stop() == 0

@@ -11,7 +11,7 @@ import pytest
 
 import cast
 from onebucket import hashing
-from onebucket.actions import accounts, groups, journal
+from onebucket.actions import accounts, groups, journal, tokens
 from onebucket.domain.events import Event
 from onebucket.domain.refusals import Conflict, Invalid, LastAdministrator, NoSuchGroup, NotFound, Refusal, UnknownEmail
 from onebucket.store.database import Database
@@ -69,7 +69,7 @@ def exported(db: Database, *names: str, with_secrets: bool = False) -> str:
 
 def everything(db: Database) -> str:
     """The whole database as text: to show that nothing was changed."""
-    with sqlite3.connect(db.path) as connection:
+    with sqlite3.connect(db.name) as connection:
         return "\n".join(connection.iterdump())
 
 
@@ -289,7 +289,7 @@ def test_app_passwords_are_added_once_and_left_alone(company: Database) -> None:
     assert tell(company, text.replace("ci", "other")) == []
     assert tell(company, "users: [{username: alice, tokens: []}]", prune=True) == []
     with company.reading() as tx:
-        (token,) = accounts.tokens(cast.operator(tx), "alice")
+        (token,) = tokens.of_person(cast.operator(tx), "alice")
     assert token.secret_hash == hashing.secret_hash("s3cret")
 
 
@@ -615,7 +615,7 @@ def test_an_export_has_no_secrets_unless_they_are_asked_for(company: Database) -
 
 
 def test_only_validated_first_addresses_are_exported(company: Database) -> None:
-    with sqlite3.connect(company.path) as connection:
+    with sqlite3.connect(company.name) as connection:
         connection.execute("UPDATE emails SET validated_at = NULL WHERE email = 'bob@example.com'")
 
     assert "bob@example.com" not in exported(company)
@@ -637,7 +637,7 @@ def test_an_empty_database_is_exported_as_an_empty_document(db: Database) -> Non
 
 def test_every_event_has_a_line(api: cast.Api) -> None:
     with api.db.reading() as tx:
-        entry = journal.entries(cast.operator(tx))[0]
+        entry = next(journal.entries(cast.operator(tx)))
     facts = {
         "email": "e@example.com",
         "label": "ci",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
-from itertools import count
+from itertools import count, repeat
 from typing import Any, TypeVar
 
 import httpx
@@ -10,18 +10,19 @@ import httpx
 import cast
 from cast import Api
 from onebucket import hashing
-from onebucket.actions import accounts
+from onebucket.actions import journal, tokens
 from onebucket.actions.work import Work
 from onebucket.domain.accounts import OPERATOR
+from onebucket.http import requests
 from onebucket.store.database import Transaction
 
 _Result = TypeVar("_Result")
 
 
 def operators(at: datetime) -> Callable[[Transaction], Work]:
-    """Like `cast.operator`, but the next one made anywhere has the same moments and ids."""
-    ids = _ids(0)
-    return lambda tx: Work(OPERATOR, tx, at, "test", ids.__next__)
+    """Like `cast.operator`, each a second later; the next one made anywhere has the same moments and ids."""
+    ids, seconds = _ids(0), count()
+    return lambda tx: Work(OPERATOR, tx, at + timedelta(seconds=next(seconds)), "test", ids.__next__)
 
 
 def _ids(kind: int) -> Iterator[str]:
@@ -31,7 +32,7 @@ def _ids(kind: int) -> Iterator[str]:
 class Twins:
     """Two servers as one: what the first answers, once it is sure that the second answers it too.
 
-    Both have the same clock, that moves with every request, and the same ids.
+    Both have the same clock, that moves with every request, the same ids and the same secrets.
     """
 
     def __init__(self, sqlite: Api, postgres: Api, at: datetime) -> None:
@@ -39,20 +40,22 @@ class Twins:
         self.db = sqlite.db  # for a look at one; what is changed there shows as a difference
         self._at = at
         self._turn = count(1)
+        self._turns = count(1)
         for api in self.both:
             _synchronize(api, at)
 
     def __call__(self, who: str | tuple[str, str] | None, method: str, path: str, **how: Any) -> httpx.Response:
         """Ask both."""
-        return self._same([api(who, method, path, **how) for api in self.both], f"{method} {path} as {who}")
+        answers = self.in_turn(lambda api: api(who, method, path, **how))
+        return self._same(answers, f"{method} {path} as {who}")
 
     def raw(self, method: str, address: bytes, *headers: tuple[str, bytes], **how: Any) -> httpx.Response:
         """Ask both with exactly these bytes."""
-        return self._same([api.raw(method, address, *headers, **how) for api in self.both], f"{method} {address!r}")
+        return self._same(self.in_turn(lambda api: api.raw(method, address, *headers, **how)), f"{method} {address!r}")
 
     def at_once(self, who: str | tuple[str, str], *asks: tuple[str, str]) -> list[httpx.Response]:
         """Ask several things of both at the same time; who is first is chance."""
-        first, second = (api.at_once(who, *asks) for api in self.both)
+        first, second = self.in_turn(lambda api: api.at_once(who, *asks))
         assert sorted(each.status_code for each in first) == sorted(each.status_code for each in second)
         return first
 
@@ -70,9 +73,7 @@ class Twins:
     def add_token(self, name: str, kind: str, scopes: Iterable[str]) -> Any:
         """Give somebody another app password on both."""
         hash = hashing.secret_hash(cast.token(name, kind))
-        return self.operate(
-            lambda work: accounts.add_token(work, name, secret_hash=hash, scopes=frozenset(scopes), label=kind)
-        )
+        return self.operate(lambda work: tokens.add(work, name, secret_hash=hash, scopes=frozenset(scopes), label=kind))
 
     def members(self, group: str, account: str = "acme") -> list[str]:
         """The usernames in a group, as root sees them."""
@@ -85,42 +86,57 @@ class Twins:
         return first
 
     def everything(self) -> str:
-        """What both keep, as text."""
+        """What both keep, as text; what tells of attempts must be the same, and is left out of it."""
         first, second = (_everything(api) for api in self.both)
+        assert {*first} - {*second} == set()
         assert first == second
-        return "\n".join(first)
+        return self.both[0].everything()
 
     def close(self) -> None:
-        """Stop both."""
+        """Stop both, when the journals are whole."""
+        assert self.operate(lambda work: [chain.faults for chain in journal.verify(work) if chain.faults]) == []
         for api in self.both:
             api.close()
 
+    def in_turn(self, ask: Callable[[Api], _Result]) -> list[_Result]:
+        """Ask both; what both do then goes by the same id."""
+        turn, answers = next(self._turns), []
+        for api in self.both:
+            requests._serial = repeat(turn)  # type: ignore[assignment]
+            answers.append(ask(api))
+            # What nobody waits for is to be done too: it asks the clock.
+            api.run(api.server.writer.change(lambda tx: None))
+        return answers
+
     @staticmethod
     def _same(answers: list[httpx.Response], what: str) -> httpx.Response:
-        first, second = (
-            (answer.status_code, [pair for pair in answer.headers.raw if pair[0] != b"x-request-id"], answer.content)
-            for answer in answers
-        )
+        first, second = ((answer.status_code, answer.headers.raw, answer.content) for answer in answers)
         assert first == second, what
         return answers[0]
 
 
 def _synchronize(api: Api, at: datetime) -> None:
     seconds, ids = count(1), _ids(1)
-    api.server.app._clock = lambda: at + timedelta(milliseconds=next(seconds))
-    api.server.app._new_id = lambda: next(ids)
+    secrets = (f"obk_secret-number-{number}-is-long-enough" for number in count(1))
+    for part in (api.server.app, api.server.desk):
+        part._clock = lambda: at + timedelta(milliseconds=next(seconds))
+        part._new_id = lambda: next(ids)
+        part._new_secret = lambda: next(secrets)
 
 
 def _everything(api: Api) -> list[str]:
-    """Every row, with truth as the number that SQLite has for it, and without what names the process."""
+    """Every row, with truth as the number that SQLite has for it, and hashes of passwords without their salt."""
     found = []
     for table in sorted(api.db.tables()):
         with api.db.reading() as tx:
             cursor = tx.connection.execute(f'SELECT * FROM "{table}"')
             names = [column[0] for column in cursor.description]
             for row in cursor.fetchall():
-                values = (int(value) if isinstance(value, bool) else value for value in row)
-                kept = dict(zip(names, values, strict=True))
-                kept.pop("request_id", None)
-                found.append(f"{table} {sorted(kept.items())}")
+                found.append(f"{table} {sorted(zip(names, map(_alike, row), strict=True))}")
     return sorted(found)
+
+
+def _alike(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith("$argon2id$"):
+        return "the hash of a password"
+    return int(value) if isinstance(value, bool) else value

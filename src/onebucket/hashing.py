@@ -49,6 +49,11 @@ def link_secret(key: bytes, link_id: str) -> str:
     return urlsafe_b64encode(keyed.digest()).decode()
 
 
+def form_token(secret: str) -> str:
+    """What the forms carry that were made for the browser with that secret; the secret can't be told from it."""
+    return blake2b(b"form", key=secret.encode()[:64], digest_size=24, person=b"onebucket form").hexdigest()
+
+
 def secret_hash(secret: str) -> str:
     """What is kept of a random secret: it can't be guessed, so one fast hash is enough."""
     return blake2b(secret.encode(), digest_size=32).hexdigest()

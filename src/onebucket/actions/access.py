@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from onebucket.actions.work import Work
 from onebucket.domain import policy
-from onebucket.domain.accounts import Account
+from onebucket.domain.accounts import NOBODY, Account
 from onebucket.domain.groups import Group
 from onebucket.domain.policy import Standing, To
 from onebucket.domain.privileges import Level, strongest, why
@@ -89,9 +89,17 @@ def group_of(work: Work, owner: Account, owner_name: str, slug: str) -> Group:
     return found
 
 
-def person(work: Work, name: str) -> Account:
-    """The person called `name`; anybody may be named. Raises UnknownEmail, NotFound, Invalid for a team."""
-    return _person(name, accounts.named(work.tx, name))
+def person(work: Work, name: str, *, to: To | None = None) -> Account:
+    """The person called `name`; anybody may be named, unless he is wanted for something of his own.
+
+    Raises UnknownEmail, NotFound, Invalid for a team, Forbidden.
+    """
+    found = _person(name, accounts.named(work.tx, name))
+
+    if to is not None:
+        _permit(_standing(work, found, is_himself=found.id == work.actor.id), to)
+
+    return found
 
 
 def each_person(work: Work, names: Iterable[str]) -> dict[str, Account | Refusal]:
@@ -116,6 +124,21 @@ def administers(work: Work, owner: Account) -> bool:
 def site(work: Work) -> None:
     """Nothing but the permission to run the site. Raises Forbidden."""
     _permit(Standing(runs_site=work.actor.runs_site), To.RUN_SITE)
+
+
+def attempted(work: Work, name: str | None) -> Account | None:
+    """The account that a refused attempt was made on: the one so named, otherwise the actor's own.
+
+    For the journal alone: the actor may hear nothing of it.
+    """
+    found = accounts.named(work.tx, name) if name else None
+    return found or work.actor.account
+
+
+def nobody(work: Work) -> None:
+    """Nothing but that nobody is asking: what is done then is for the journal alone. Raises Forbidden."""
+    if work.actor != NOBODY:
+        raise Forbidden("somebody is signed in")
 
 
 def _account(work: Work, name: str) -> Account:

@@ -192,9 +192,6 @@ def withdraw(work: Work, id: str) -> tuple[Account, Invitation]:
     return owner, invitation
 
 
-# -- parts -----------------------------------------------------------------------------------------
-
-
 def _pending(work: Work, owner: Account, email: str, repository_id: str | None = None) -> Invitation:
     invitation = invitations.pending(work.tx, owner.id, email, repository_id=repository_id)
     if invitation is None:
@@ -245,28 +242,30 @@ def _fresh(work: Work, owner: Account, email: str, inviter: Account | None = Non
 def _set(
     work: Work, owner: Account, before: Invitation | None, after: Invitation, found: Sequence[Group], *, letter: bool
 ) -> Invitation:
-    if before and before.facts == after.facts:
+    if before is None:
+        return _add(work, owner, after, found, letter=letter)
+    if before.facts == after.facts:
         return before
-    if before:
-        invitations.remove(work.tx, before)
-    return _add(work, owner, after, found, letter=letter, before=before)
+    if before.email != after.email:
+        # Spelled differently it may be another mailbox, and the old one's link is not for it.
+        _withdraw(work, owner, before)
+        return _add(work, owner, after, found, letter=letter)
+
+    wanted = replace(before, invited_by=after.invited_by, groups=after.groups, permission=after.permission)
+    invitations.set_groups(work.tx, wanted, [group.id for group in found])
+    if letter:
+        return _send_again(work, owner, before, wanted, keep_link=True)
+    invitations.change(work.tx, wanted)
+    work.tell(Event.INVITATION_CHANGED, owner, wanted.email, before=before.facts, after=wanted.facts)
+    return wanted
 
 
-def _add(
-    work: Work,
-    owner: Account,
-    invitation: Invitation,
-    found: Sequence[Group],
-    *,
-    letter: bool,
-    before: Invitation | None = None,
-) -> Invitation:
+def _add(work: Work, owner: Account, invitation: Invitation, found: Sequence[Group], *, letter: bool) -> Invitation:
     after = _with_letter(work, owner, invitation, work.new_id()) if letter else invitation
 
     invitations.add(work.tx, after, group_ids=[group.id for group in found])
 
-    event = Event.INVITATION_CHANGED if before else Event.INVITATION_ADDED
-    work.tell(event, owner, after.email, before=before.facts if before else None, after=after.facts)
+    work.tell(Event.INVITATION_ADDED, owner, after.email, after=after.facts)
     return after
 
 
@@ -276,7 +275,7 @@ def _send_again(work: Work, owner: Account, before: Invitation, wanted: Invitati
     link_id = before.link_id if keep_link and is_good and before.link_id else work.new_id()
     renewed = replace(
         wanted,
-        invited_by=work.actor.account or before.invited_by,
+        invited_by=work.actor.account or wanted.invited_by,
         sent_at=work.instant(),
         expires_at=work.terms.invitation_until(work.at),
     )

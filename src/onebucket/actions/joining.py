@@ -5,7 +5,7 @@ The link is all that somebody without an account has; of it, only the hash arriv
 
 from dataclasses import dataclass
 
-from onebucket.actions import access, accounts
+from onebucket.actions import access, accounts, addresses
 from onebucket.actions.work import Work
 from onebucket.domain import invitations as domain
 from onebucket.domain.accounts import Account, Actor
@@ -16,6 +16,8 @@ from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Forbidden, LinkIsDead, NotFound
 from onebucket.store import accounts as account_rows
 from onebucket.store import groups, invitations, privileges
+
+_SIGN_UP = "sign-up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,23 @@ def sign_up(work: Work, secret_hash: str, *, username: str, display_name: str, p
         )
     with work.on_behalf(Actor(made, credential)):
         accept(work, secret_hash)
+    return made
+
+
+def sign_up_openly(work: Work, *, username: str, display_name: str, email: str, password_hash: str) -> Account:
+    """Make an account without an invitation, where anybody may; its address waits until a letter confirmed it.
+
+    Raises Forbidden where it is not open to everybody, Invalid, Conflict, Overloaded.
+    """
+    if work.terms.sign_up != "open":
+        raise Forbidden("accounts are made for people who are invited")
+
+    with work.on_behalf(Actor(None, _SIGN_UP, operates=True)):
+        made = accounts.add_user(
+            work, username, email=None, display_name=display_name or None, password_hash=password_hash
+        )
+    with work.on_behalf(Actor(made, _SIGN_UP)):
+        addresses.ask_for(work, made.id, email)
     return made
 
 

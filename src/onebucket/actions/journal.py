@@ -1,33 +1,126 @@
-"""Reading the journal."""
+"""The journal: reading it, showing that it is whole, and what it is told of attempts that came to nothing."""
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from onebucket.actions import access
 from onebucket.actions.work import Work
+from onebucket.domain.accounts import Account, username_key
+from onebucket.domain.events import Event
 from onebucket.domain.policy import To
 from onebucket.domain.refusals import NotFound
 from onebucket.store import journal
-from onebucket.store.journal import Entry
+from onebucket.store.chain import Chain, Head
+from onebucket.store.journal import Entry, Place
+
+# A page is looked for among so many entries, and no more: a question that few of them answer takes several pages, but
+# keeps nobody waiting.
+EXAMINED = 2000
 
 
-def entries(work: Work, account_name: str | None = None, *, since: datetime | None = None) -> list[Entry]:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which entries are wanted: from a moment on, of one event, by one actor; None for any."""
+
+    since: datetime | None = None
+    event: Event | None = None
+    actor: str | None = None
+
+    def has(self, entry: Entry) -> bool:
+        """Whether an entry is one of them."""
+        return (
+            (self.since is None or entry.at >= self.since)
+            and (self.event is None or entry.event is self.event)
+            and (self.actor is None or username_key(entry.actor) == username_key(self.actor))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some entries, newest first; the next page goes on after `end`, where that is not None."""
+
+    entries: list[Entry]
+    end: Place | None
+
+
+def entries(work: Work, account_name: str | None = None, *, since: datetime | None = None) -> Iterator[Entry]:
     """What happened to an account, or to all of them, oldest first; deleted accounts can be named too."""
-    if account_name is None:
-        access.site(work)
-        return journal.entries(work.tx, account_id=None, since=since)
+    return journal.entries(work.tx, account_id=_chosen(work, account_name), since=since)
 
-    try:
-        account_id = access.account(work, account_name, to=To.READ_JOURNAL).id
-    except NotFound:
-        access.site(work)
-        deleted = journal.id_of_deleted(work.tx, account_name)
-        if deleted is None:
-            raise
-        account_id = deleted
-    return journal.entries(work.tx, account_id=account_id, since=since)
+
+def page(
+    work: Work,
+    account_name: str | None = None,
+    *,
+    wanted: Wanted = Wanted(),
+    after: Place | None = None,
+    at_most: int,
+) -> Page:
+    """What happened to an account, or to all of them, newest first, a page at a time.
+
+    A page may hold fewer entries than it could, even none, and yet not be the last.
+    """
+    found: list[Entry] = []
+    is_recent = False
+    account_id = _chosen(work, account_name)
+    newest_first = journal.newest_first(work.tx, account_id=account_id, after=after, since=wanted.since)
+    for examined, entry in enumerate(newest_first, start=1):
+        is_recent = is_recent or wanted.since is None or entry.at >= wanted.since
+        if wanted.has(entry):
+            found.append(entry)
+        if len(found) == at_most:
+            return Page(found, journal.place(entry))
+        if examined == EXAMINED:
+            # Entries are written in the order of their moments, but for a clock that was set back.
+            return Page(found, journal.place(entry) if is_recent else None)
+    return Page(found, None)
+
+
+def verify(
+    work: Work, account_name: str | None = None, *, expected: Mapping[str, Head] | None = None
+) -> Iterator[Chain]:
+    """Examine the journal of an account, or of all: what is wrong with each, and what it ends with.
+
+    `expected` are heads, by account id, that were so at an earlier time: a journal must still have those entries.
+    """
+    return journal.verify(work.tx, account_id=_chosen(work, account_name), expected=expected or {})
 
 
 def latest(work: Work) -> datetime | None:
     """When anything last happened."""
     access.site(work)
     return journal.latest(work.tx)
+
+
+def change_refused(work: Work, account_name: str | None, attempt: str, facts: journal.Facts) -> None:
+    """Tell the journal that the actor was refused a change: of the account so named, or else of his own.
+
+    It is for whoever reads the journal, and changes nothing that the actor could notice.
+    """
+    account = access.attempted(work, account_name)
+    if account is not None:
+        work.note(Event.CHANGE_REFUSED, account, attempt, after=facts)
+
+
+def sign_in_failed(work: Work, account: Account, facts: journal.Facts) -> None:
+    """Tell the journal that somebody gave this account's name and did not prove to be its holder.
+
+    `work` is nobody's. The caller holds the account because its name was given, and must not tell that there is one.
+    """
+    access.nobody(work)
+    work.note(Event.SIGN_IN_FAILED, account, account.username, after=facts)
+
+
+def _chosen(work: Work, name: str | None) -> str | None:
+    """The id of the account whose journal may be read; None for all. Raises NotFound, Forbidden."""
+    if name is None:
+        access.site(work)
+        return None
+    try:
+        return access.account(work, name, to=To.READ_JOURNAL).id
+    except NotFound:
+        deleted = journal.id_of_deleted(work.tx, name) if work.actor.runs_site else None
+        if deleted is None:
+            raise
+        return deleted

@@ -10,7 +10,7 @@ from onebucket.actions.work import Work
 from onebucket.domain.accounts import Account
 from onebucket.domain.invitations import Invitation
 from onebucket.domain.letters import Kind, Letter, next_attempt
-from onebucket.store import accounts, groups, invitations, letters, links
+from onebucket.store import accounts, groups, invitations, letters, links, sessions
 
 # Whoever takes a letter has so long to say what became of it; then somebody else may take it.
 LEASE = timedelta(minutes=10)
@@ -35,6 +35,15 @@ class Parcel:
     group_names: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many letters are still to be sent (`waiting`), how many of these failed before, how many were given up."""
+
+    waiting: int
+    failing: int
+    undeliverable: int
+
+
 def take(work: Work, secret_for: Callable[[str], str], *, most: int = 20) -> list[Parcel]:
     """Letters that are due, for whoever calls to carry; nobody else is given them for `LEASE`.
 
@@ -53,6 +62,18 @@ def take(work: Work, secret_for: Callable[[str], str], *, most: int = 20) -> lis
         letters.settle(work.tx, taken)
         parcels.append(replace(parcel, letter=taken))
     return parcels
+
+
+def next_due(work: Work) -> datetime | None:
+    """When the next letter is to be tried; None when none waits."""
+    access.site(work)
+    return letters.next_due(work.tx)
+
+
+def put_back(work: Work, letter: Letter) -> None:
+    """Let a letter that was taken, and not tried, be taken again now."""
+    access.site(work)
+    letters.settle(work.tx, replace(letter, due_at=work.at, attempts=letter.attempts - 1))
 
 
 def carried(work: Work, letter: Letter) -> None:
@@ -79,9 +100,12 @@ def try_again(work: Work, account_id: str, id: str) -> Letter | None:
 
 
 def troubled(work: Work) -> list[tuple[Account, Letter]]:
-    """Letters that failed and were not sent since, with the account in whose name they are; the newest first."""
+    """Letters that failed and were not sent since, with the account in whose name they are; the newest first.
+
+    Those are left out whose invitation or link is over, or was sent again: nobody waits for them.
+    """
     access.site(work)
-    return _with_accounts(work, letters.troubled(work.tx))
+    return _with_accounts(work, [each for each in letters.troubled(work.tx) if _matters(work, each)])
 
 
 def newest(work: Work, *, most: int = 100) -> list[tuple[Account, Letter]]:
@@ -96,15 +120,36 @@ def waiting(work: Work) -> tuple[int, datetime | None]:
     return letters.waiting(work.tx)
 
 
-def tidy(work: Work) -> None:
-    """Forget letters that have been finished for long, and links whose time was over long ago."""
+def counts(work: Work) -> Counts:
+    """How many letters wait, fail and were given up."""
     access.site(work)
+    return Counts(*letters.counts(work.tx))
+
+
+def tidy(work: Work) -> None:
+    """Forget letters that have been finished for long, links whose time was over long ago, and ended sessions.
+
+    A letter that was given up is no trouble any more when what it is about is over.
+    """
+    access.site(work)
+    for letter in letters.troubled(work.tx):
+        if letter.due_at is None and not _matters(work, letter):
+            letters.settle(work.tx, replace(letter, trouble=None))
     letters.forget(work.tx, before=work.at - KEPT)
     links.forget(work.tx, before=work.at - KEPT)
+    sessions.forget(work.tx, before=work.at)
 
 
 def _with_accounts(work: Work, found: list[Letter]) -> list[tuple[Account, Letter]]:
     return [(owner, each) for each in found if (owner := accounts.by_id(work.tx, each.account_id))]
+
+
+def _matters(work: Work, letter: Letter) -> bool:
+    if letter.kind is Kind.INVITATION:
+        invitation = invitations.by_id(work.tx, letter.about)
+        return invitation is not None and invitation.link_id == letter.link_id and invitation.expires_at > work.at
+    link = links.one(work.tx, letter.account_id, letter.about)
+    return link is not None and link.expires_at > work.at
 
 
 def _packed(work: Work, letter: Letter, secret: str) -> Parcel | None:

@@ -12,7 +12,7 @@ from onebucket.domain.events import Event
 from onebucket.domain.letters import Kind, Letter
 from onebucket.domain.refusals import Overloaded
 from onebucket.domain.terms import Terms
-from onebucket.store import journal, letters
+from onebucket.store import accounts, journal, letters
 from onebucket.store.database import Transaction
 from onebucket.store.journal import Entry
 
@@ -51,23 +51,32 @@ class Work:
         before: dict[str, Any] | None = None,
         after: dict[str, Any] | None = None,
     ) -> None:
-        """Write into the account's journal what was done to `subject`, in this transaction."""
-        entry = Entry(
-            account_id=account.id,
-            number=journal.next_number(self.tx, account.id),
-            account=account.username,
-            at=self.instant(),
-            actor_id=self.actor.id,
-            actor=self.actor.name,
-            credential=self.actor.credential,
-            address=self.address,
-            event=event,
-            subject=subject,
+        """Write into the account's journal what was done to `subject`, in this transaction; its revision grows."""
+        accounts.revise(self.tx, account.id)
+        self.note(event, account, subject, before=before, after=after)
+
+    def note(
+        self,
+        event: Event,
+        account: Account,
+        subject: str,
+        *,
+        before: dict[str, Any] | None = None,
+        after: dict[str, Any] | None = None,
+    ) -> None:
+        """Write into the account's journal what was attempted in vain: nothing of the account is another for it."""
+        entry = journal.add(
+            self.tx,
+            account,
+            self.actor,
+            event,
+            subject,
             before=before,
             after=after,
+            at=self.instant(),
+            address=self.address,
             request_id=self.request_id,
         )
-        journal.add(self.tx, entry)
         self.told.append(entry)
 
     def post(self, kind: Kind, account: Account, *, about: str, link_id: str, email: str) -> Letter:

@@ -34,6 +34,7 @@ def lines(base_url: str, database: str) -> list[str]:
     return [
         "A made-up company, gone when this stops:",
         *(f"  {name:<8} password {password:<11} {_ABOUT[name]}" for name, password in PASSWORDS.items()),
+        f"Its letters can be read at {base_url}/demo/letters",
         "Paste any of these:",
         *(f"  {line}" for line in commands(base_url)),
         f"  ./dev onebucket check bob acme/rocket write --explain --database {database}",

@@ -31,7 +31,7 @@ def findings(chosen: Settings) -> Iterator[Finding]:
         yield Finding(False, str(error), mend if on_file else _OUT_OF_REACH)
         return
     try:
-        yield from _database(opened, mend=_DAMAGED if on_file else _IRREGULAR)
+        yield from _database(opened, chosen, mend=_DAMAGED if on_file else _IRREGULAR)
     except (Unusable, Unavailable) as error:
         mend = "Restore a backup into a new folder: onebucket restore FILE --data DIR"
         yield Finding(False, str(error), mend if on_file else _OUT_OF_REACH)
@@ -55,7 +55,7 @@ _IRREGULAR = (
 )
 
 
-def _database(opened: Database, *, mend: str) -> Iterator[Finding]:
+def _database(opened: Database, chosen: Settings, *, mend: str) -> Iterator[Finding]:
     version = schema.version(opened)
     if version != schema.HEAD:
         older = version is None or version < schema.HEAD
@@ -80,6 +80,10 @@ def _database(opened: Database, *, mend: str) -> Iterator[Finding]:
             )
         else:
             yield Finding(True, "every team has an active administrator")
+
+    from onebucket.cli import delivery
+
+    yield from delivery.findings(chosen, opened)
 
 
 def _clock(latest: datetime | None) -> Iterator[Finding]:

@@ -1,9 +1,9 @@
-"""`serve`, `journal`, `backup`, `restore`, `doctor` and `openapi`."""
+"""`serve`, `check`, `backup`, `restore`, `doctor` and `openapi`."""
 
 import os
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -40,21 +40,25 @@ def serve(
     if (tls_cert is None) != (tls_key is None):
         raise Mistake("--tls-cert and --tls-key go together")
 
-    from onebucket.cli import logs
-    from onebucket.http import server
+    from onebucket.cli import delivery, keys, logs
+    from onebucket.http import server, shared
     from onebucket.http.answers import Ways
 
     with ExitStack() as stack:
         if demo:
             from onebucket.cli import demo as company
 
-            database = f"sqlite:///{stack.enter_context(company.throw_away())}"
+            database_file = stack.enter_context(company.throw_away())
+            database = f"sqlite:///{database_file}"
         chosen = common.settings(database, data)
         if workers > 1 and chosen.database.startswith("sqlite:"):
             raise Mistake("SQLite is served by one process: start it without --workers")
         logs.configure(chosen.log_format, chosen.log_level)
         base_url = chosen.base_url or _address(host, port, secure=tls_cert is not None)
+        post = delivery.post(chosen, base_url, throw_away=database_file.parent if demo else None)
+        desk = delivery.desk(chosen, base_url)
         opened = stack.enter_context(common.opened(chosen))
+        key = keys.throw_away() if demo else keys.secret_key(chosen)
         if demo:
             company.fill(opened)
             lines = company.lines(base_url, opened.url)
@@ -68,25 +72,50 @@ def serve(
             chosen.jsonp_origins,
             chosen.amsterdam_times,
             emails_in_paths=chosen.email_in_path == "accept",
+            query_token=chosen.query_token == "on",  # noqa: S105 - a switch
+            rate_limit=chosen.rate_limit,
+            failures_per_address=chosen.failures_per_address,
+            trusted_proxies=chosen.trusted_proxies,
         )
+        # What the workers are to count together they have from the process that starts them.
+        counts = shared.counts() if workers > 1 else None
 
-        def build() -> server.Server:
-            return server.build(opened, ways, terms=common.terms(chosen), metrics_token=chosen.metrics_token)
+        def live(ready: Callable[[], None], heard: int | None = None) -> None:
+            built = server.build(
+                opened,
+                ways,
+                terms=common.terms(chosen),
+                metrics_token=chosen.metrics_token,
+                demo_letters=database_file.parent / "letters" if demo else None,
+                counts=counts,
+            )
+            carrier = delivery.carrier(opened, post, desk, key)
+            built.metrics.watch("onebucket_letters_sent_total", "Letters sent since the start", lambda: carrier.sent)
+
+            def begin() -> None:
+                ready()
+                carrier.start()
+
+            server.run(built, place, ready=begin, ended=carrier.stop, heard=heard)
 
         def ready() -> None:
             common.show(f"onebucket {onebucket.__version__} answers at {base_url}  (API: {base_url}/docs)")
-            for line in [*lines, *(f"warning: {name} is not a setting" for name in chosen.unknown)]:
+            for line in [
+                *lines,
+                delivery.line(post, desk),
+                *(f"warning: {name} is not a setting" for name in chosen.unknown),
+            ]:
                 common.show(line)
 
         if workers == 1:
-            server.run(build(), place, ready=ready)
+            live(ready)
         else:
             from onebucket.http.workers import Workers
 
             # Each opens connections of its own: nothing that is open may be shared with them.
             opened.close()
             place.check()
-            Workers(workers, lambda answers, heard: server.run(build(), place, ready=answers, heard=heard)).run(ready)
+            Workers(workers, live).run(ready)
 
 
 def _address(host: str, port: int, *, secure: bool) -> str:
@@ -111,23 +140,6 @@ def _first_administrator(opened: "Database", base_url: str) -> list[str]:
         token = hashing.new_secret()
         setup.offer(work, hashing.secret_hash(token))
     return [f"Nobody lives here yet. Make the first site administrator, once: {base_url}/setup/{token}"]
-
-
-def journal(
-    account: Annotated[str, typer.Option("--account", metavar="A", help="Of this account", show_default=False)] = "",
-    since: Annotated[str, typer.Option(metavar="T", help="A date, or a span such as 2d", show_default=False)] = "",
-    json: JsonOption = False,
-    database: DatabaseOption = "",
-    data: DataOption = "",
-) -> None:
-    """Print who changed what, oldest first. With --json, an object a line."""
-    from onebucket.actions import journal as actions
-    from onebucket.cli import telling
-
-    with common.looking(database, data) as work:
-        earliest = common.moment(since, now=work.at, ahead=False) if since else None
-        for entry in actions.entries(work, account or None, since=earliest):
-            common.show(telling.as_json(entry) if json else telling.as_line(entry))
 
 
 def check(

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from onebucket.actions.asking import Verdict
+from onebucket.domain.events import Event
 from onebucket.domain.privileges import Reason, Through
 from onebucket.store.journal import Entry, Facts
 
@@ -12,6 +13,8 @@ from onebucket.store.journal import Entry, Facts
 def as_line(entry: Entry) -> str:
     """One entry on one line: when, who, what, to which subject, and what was different."""
     subject = entry.account if entry.subject == entry.account else f"{entry.account}/{entry.subject}"
+    if entry.event is Event.CHANGE_REFUSED:
+        subject = f"{entry.account}  {entry.subject}"
     when = entry.at.isoformat(timespec="seconds").replace("+00:00", "Z")
     return f"{when}  {entry.actor:<12} {entry.event.value:<22} {subject}{_difference(entry.before, entry.after)}"
 
@@ -33,6 +36,7 @@ def as_json(entry: Entry) -> str:
             "before": entry.before,
             "after": entry.after,
             "request_id": entry.request_id,
+            "hash": entry.hash,
         },
         ensure_ascii=False,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from onebucket.domain.refusals import Invalid
-from onebucket.domain.text import cleaned
+from onebucket.domain.text import cleaned, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +107,23 @@ UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 AAID = re.compile(r"[0-9]{1,18}:[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
+def given_uuid(given: str | None) -> str | None:
+    """A UUID that an account brings along, perhaps in braces, as we keep it. Raises Invalid."""
+    if given is None:
+        return None
+    bare = given.removeprefix("{").removesuffix("}")
+    if not UUID.fullmatch(bare):
+        raise Invalid(f"{shown(given)} is not a UUID")
+    return bare.lower()
+
+
+def given_aaid(given: str | None) -> str | None:
+    """An account_id that an account brings along, as we keep it. Raises Invalid."""
+    if given is not None and not AAID.fullmatch(given):
+        raise Invalid(f"{shown(given)} is not an account_id: a number, a colon and a UUID")
+    return given.lower() if given else None
+
+
 def checked_username(name: str) -> str:
     """Check a username: 1 to 62 ASCII letters, digits, `_`, `.` and `-`, that nothing else could be meant by.
 
@@ -132,6 +149,15 @@ def username_key(name: str) -> str:
 def display_name(name: str) -> str:
     """Clean a display name: one line of 1 to 255 characters. Raises Invalid."""
     return cleaned(name, what="the display name")
+
+
+SHORTEST_PASSWORD = 8
+
+
+def check_password(password: str) -> None:
+    """Refuse a password that is too short to be anybody's. Raises Invalid."""
+    if len(password) < SHORTEST_PASSWORD:
+        raise Invalid(f"the password must have {SHORTEST_PASSWORD} characters or more")
 
 
 _LOCAL = re.compile(r"[^\s@\"(),:;<>\[\\\]\x00-\x1f\x7f]{1,64}")

@@ -1,4 +1,4 @@
-"""The vocabulary of the journal: every change has one of these names."""
+"""The vocabulary of the journal: every change has one of these names, and so has what was attempted in vain."""
 
 from enum import Enum
 
@@ -10,6 +10,8 @@ class Event(Enum):
     USER_CHANGED = "user.changed"
     USER_DISABLED = "user.disabled"
     USER_ENABLED = "user.enabled"
+    SESSION_BEGAN = "session.began"
+    SESSION_ENDED = "session.ended"
     PASSWORD_SET = "password.set"  # noqa: S105
     PASSWORD_RESET_ASKED = "password.reset-asked"  # noqa: S105
     EMAIL_ASKED = "email.asked"
@@ -39,3 +41,5 @@ class Event(Enum):
     INVITATION_WITHDRAWN = "invitation.withdrawn"
     INVITATION_ACCEPTED = "invitation.accepted"
     INVITATION_DECLINED = "invitation.declined"
+    CHANGE_REFUSED = "change.refused"
+    SIGN_IN_FAILED = "sign-in.failed"

@@ -10,6 +10,11 @@ class Refusal(Exception):
         super().__init__(sentence)
         self.sentence = sentence
 
+    @property
+    def reason(self) -> str:
+        """The sentence as it may be kept."""
+        return self.sentence
+
 
 class Unauthenticated(Refusal):
     """Nobody proved who is asking."""
@@ -96,6 +101,11 @@ class EmailInPath(Invalid):
 
 class NotAPrivilege(Invalid):
     """The word is none with which a privilege could be granted (spec P5); the sentence is the whole answer."""
+
+    @property
+    def reason(self) -> str:
+        """Without the word: it was the whole body, and may be anything."""
+        return "the body is not a valid privilege"
 
 
 class LastAdministrator(Invalid):

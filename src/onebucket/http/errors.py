@@ -52,6 +52,8 @@ EXACT: Mapping[type[Exception], str | None] = {
     refusals.UnknownEmail: "No user with validated email address",
 }
 
+_NONE: Mapping[type[Exception], int] = {}
+
 PLAIN = "text/plain; charset=utf-8"
 JSON = "application/json; charset=utf-8"
 
@@ -85,7 +87,7 @@ def said(error: Exception, *, realm: str, exceptions: Mapping[type[Exception], i
     if isinstance(error, TooLarge):
         return Said(413, PLAIN, _text(413, "the body may be 1 MiB long at most"))
 
-    status = _status(error, exceptions)
+    status = status_of(error, exceptions)
     if status is None:
         return None
     if isinstance(error, refusals.LacksScope):
@@ -102,7 +104,8 @@ def internal() -> Said:
     return Said(500, PLAIN, STANDARD[500].encode())
 
 
-def _status(error: Exception, exceptions: Mapping[type[Exception], int]) -> int | None:
+def status_of(error: Exception, exceptions: Mapping[type[Exception], int] = _NONE) -> int | None:
+    """The status of an answer that tells of an error; None for an error that nobody foresaw."""
     for kind in type(error).__mro__:
         if kind in exceptions:
             return exceptions[kind]

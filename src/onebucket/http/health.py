@@ -79,7 +79,9 @@ class Health:
         if not may_see:
             headers = {**_HEADERS, "WWW-Authenticate": 'Basic realm="onebucket metrics"'}
             return PlainTextResponse("Unauthorized", 401, headers=headers)
-        return Response(self._metrics.page(), media_type="text/plain; version=0.0.4; charset=utf-8", headers=_HEADERS)
+        # Some figures are read from the database.
+        page = await reading.read(self._database, self._metrics.page)
+        return Response(page, media_type="text/plain; version=0.0.4; charset=utf-8", headers=_HEADERS)
 
     async def openapi(self, request: Request) -> Response:
         """The API's description, for programs."""
@@ -89,8 +91,9 @@ class Health:
         header = request.headers.get("authorization", "").encode("latin-1")
         if self._token and secrets.compare_digest(header, b"Bearer " + self._token):
             return True
+        address = request.client.host if request.client else None
         try:
-            proof, _ = await self._authentication.prove(header or None)
+            proof, _ = await self._authentication.prove(header or None, address=address)
             actor = await reading.read(self._database, lambda: self._actor(proof))
         except (Unauthenticated, Overloaded):
             return False

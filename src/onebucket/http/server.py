@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import os
 import signal
 import socket
@@ -12,30 +13,35 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
 
 from starlette.applications import Starlette
 
+from onebucket.actions import outbox
 from onebucket.actions.work import Work
 from onebucket.domain import terms as house
 from onebucket.domain.accounts import OPERATOR
 from onebucket.domain.terms import Terms
-from onebucket.http import openapi
+from onebucket.http import counting, openapi
 from onebucket.http.answers import Ways
 from onebucket.http.app import App
+from onebucket.http.attempts import Attempts
 from onebucket.http.authn import Authentication
+from onebucket.http.counting import Counts
+from onebucket.http.desk import Desk
+from onebucket.http.guesses import Guesses
 from onebucket.http.health import Health
+from onebucket.http.limits import Limits
 from onebucket.http.memory import Memory
 from onebucket.http.metrics import Metrics
+from onebucket.http.uses import Uses
 from onebucket.http.writer import Writer
-from onebucket.store.database import Database, Transaction
+from onebucket.store.database import Database, Unavailable, Unusable
 from onebucket.surfaces.own import git
 from onebucket.surfaces.own import routes as own
 from onebucket.surfaces.routing import Surface
 from onebucket.surfaces.v1 import routes as v1
+from onebucket.surfaces.web.desk import House
 from onebucket.surfaces.web.pages import Pages
-
-_Result = TypeVar("_Result")
 
 SURFACES: Sequence[Surface] = (v1.SURFACE, own.SURFACE, git.SURFACE)
 
@@ -65,27 +71,39 @@ class Server:
     database: Database
     authentication: Authentication
     writer: Writer
+    uses: Uses
     metrics: Metrics
+    desk: Desk
 
     def close(self) -> None:
         """Finish what is under way, then let go of everything."""
         self.writer.stop()
+        self.uses.close()
         self.authentication.close()
         self.database.close()
 
 
-def build(database: Database, ways: Ways, *, terms: Terms = house.DEFAULT, metrics_token: str = "") -> Server:
-    """Put a server together. The database must be up to date already."""
-    writer = Writer(database)
-    authentication = Authentication(database, time.monotonic)
-    memory = Memory(database)
-    metrics = Metrics()
-    metrics.watch("onebucket_commits", "Transactions committed", lambda: writer.batches)
-    metrics.watch("onebucket_changes", "Requests whose changes were committed", lambda: writer.changes)
-    metrics.watch("onebucket_passwords_checked", "Passwords compared", lambda: authentication.passwords_checked)
-    metrics.watch("onebucket_answers_remembered_bytes", "Size of the answers remembered", lambda: memory.size)
-    metrics.watch("onebucket_answers_recalled", "Requests answered from memory", lambda: memory.hits)
-    metrics.watch("onebucket_answers_worked_out", "Requests to read that were not", lambda: memory.misses)
+def build(
+    database: Database,
+    ways: Ways,
+    *,
+    terms: Terms = house.DEFAULT,
+    metrics_token: str = "",
+    demo_letters: Path | None = None,
+    counts: Counts | None = None,
+) -> Server:
+    """Put a server together. The database must be up to date already; `demo_letters` is what the demo's page shows.
+
+    `counts` are shared by several that serve together.
+    """
+    writer, counts = Writer(database), counts or counting.own()
+    guesses = Guesses(ways.failures_per_address, time.monotonic, counts) if ways.failures_per_address else None
+    authentication = Authentication(database, time.monotonic, guesses)
+    limits = Limits(ways.rate_limit, time.monotonic, counts) if ways.rate_limit else None
+    memory, metrics = Memory(database), Metrics()
+    uses = Uses(database, writer)
+    _watch(metrics, database, writer, authentication, memory)
+    _watch_limits(metrics, limits, guesses)
     described = openapi.document(SURFACES, base_url=ways.base_url)
     health = Health(
         database=database,
@@ -95,7 +113,17 @@ def build(database: Database, ways: Ways, *, terms: Terms = house.DEFAULT, metri
         metrics_token=metrics_token,
         clock=now,
     )
-    pages = Pages(openapi=described, operate=_operator(writer, terms))
+    attempts = Attempts(new_id, counts)
+    desk = Desk(
+        database=database,
+        writer=writer,
+        authentication=authentication,
+        attempts=attempts,
+        terms=terms,
+        clock=now,
+        new_id=new_id,
+    )
+    pages = Pages(desk=desk, house=House(ways.base_url, terms.sign_up, described, demo_letters))
     app = App(
         database=database,
         surfaces=SURFACES,
@@ -103,23 +131,56 @@ def build(database: Database, ways: Ways, *, terms: Terms = house.DEFAULT, metri
         ways=ways,
         terms=terms,
         authentication=authentication,
+        attempts=attempts,
         writer=writer,
         memory=memory,
+        uses=uses,
+        limits=limits,
         metrics=metrics,
         clock=now,
         new_id=new_id,
     )
-    return Server(app, database, authentication, writer, metrics)
+    return Server(app, database, authentication, writer, uses, metrics, desk)
 
 
-def _operator(writer: Writer, terms: Terms) -> Callable[[Callable[[Work], _Result]], Awaitable[_Result]]:
-    def operate(action: Callable[[Work], _Result]) -> Awaitable[_Result]:
-        def change(tx: Transaction) -> _Result:
-            return action(Work(OPERATOR, tx, now(), uuid.uuid4().hex[:16], new_id, terms=terms))
+def _watch_limits(metrics: Metrics, limits: Limits | None, guesses: Guesses | None) -> None:
+    if limits is not None:
+        metrics.watch("onebucket_calls_refused", "Calls over somebody's limit", lambda: limits.refused)
+    if guesses is not None:
+        metrics.watch("onebucket_credentials_wrong", "Passwords and tokens that were wrong", lambda: guesses.wrong)
+        metrics.watch("onebucket_guesses_refused", "Passwords not looked at after many wrong", lambda: guesses.refused)
 
-        return writer.change(change)
 
-    return operate
+_LETTERS = {
+    "waiting": "Letters that are still to be sent",
+    "failing": "Those of them that could not be sent the last time",
+    "undeliverable": "Letters that were given up, about something that is open still",
+}
+
+
+def _letters(database: Database, name: str) -> Callable[[], float]:
+    def count() -> float:
+        try:
+            with database.reading() as tx:
+                counts = outbox.counts(Work(OPERATOR, tx, now(), "metrics", new_id))
+        except (Unavailable, Unusable):
+            return math.nan
+        return float(getattr(counts, name))
+
+    return count
+
+
+def _watch(
+    metrics: Metrics, database: Database, writer: Writer, authentication: Authentication, memory: Memory
+) -> None:
+    for name, about in _LETTERS.items():
+        metrics.watch(f"onebucket_letters_{name}", about, _letters(database, name))
+    metrics.watch("onebucket_commits", "Transactions committed", lambda: writer.batches)
+    metrics.watch("onebucket_changes", "Requests whose changes were committed", lambda: writer.changes)
+    metrics.watch("onebucket_passwords_checked", "Passwords compared", lambda: authentication.passwords_checked)
+    metrics.watch("onebucket_answers_remembered_bytes", "Size of the answers remembered", lambda: memory.size)
+    metrics.watch("onebucket_answers_recalled", "Requests answered from memory", lambda: memory.hits)
+    metrics.watch("onebucket_answers_worked_out", "Requests to read that were not", lambda: memory.misses)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +199,18 @@ class Place:
             _must_fit(self.tls_cert, self.tls_key)
 
 
-def run(server: Server, place: Place, *, ready: Callable[[], None], heard: int | None = None) -> None:
+def run(
+    server: Server,
+    place: Place,
+    *,
+    ready: Callable[[], None],
+    ended: Callable[[], None] = lambda: None,
+    heard: int | None = None,
+) -> None:
     """Serve until SIGTERM or SIGINT, then for `GRACE_SECONDS` finish what is under way. Raises CannotListen.
 
-    A worker heeds its parent in place of signals: each byte that comes over `heard`, and its end.
+    `ready` is called when it answers, `ended` when it does no more, before the database is closed. A worker heeds its
+    parent in place of signals: each byte that comes over `heard`, and its end.
     """
     from granian.constants import Interfaces, SSLProtocols
     from granian.server.embed import Server as Granian
@@ -185,6 +254,7 @@ def run(server: Server, place: Place, *, ready: Callable[[], None], heard: int |
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(serve())
     finally:
+        ended()
         server.close()
 
 

@@ -9,13 +9,25 @@ import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any, TypeVar
+
+import structlog
 
 from onebucket.store.database import Database, Interrupted, Transaction
 
 _Result = TypeVar("_Result")
-_Job = tuple[Callable[[Transaction], Any], "asyncio.Future[Any]"]
+Refused = Callable[[Transaction, Exception], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Job:
+    change: Callable[[Transaction], Any]
+    future: "asyncio.Future[Any] | None" = None
+    refused: Refused | None = None
+
+
 # What came of it, and whether it was done; otherwise it is what was raised.
 _Outcome = tuple["asyncio.Future[Any]", Any, bool]
 
@@ -37,14 +49,24 @@ class Writer:
         self.batches = 0
         self.changes = 0
 
-    async def change(self, job: Callable[[Transaction], _Result]) -> _Result:
-        """Run `job` in a transaction and return when it is on disk; what it raises is raised, and undoes it."""
+    async def change(self, job: Callable[[Transaction], _Result], *, refused: Refused | None = None) -> _Result:
+        """Run `job` in a transaction and return when it is on disk; what it raises is raised, and undoes it.
+
+        `refused` is then told what was raised, in the same transaction, and what it writes stays.
+        """
+        future: asyncio.Future[_Result] = asyncio.get_running_loop().create_future()
+        self._put(_Job(job, future, refused))
+        return await future
+
+    def post(self, job: Callable[[Transaction], object]) -> None:
+        """Run `job` in a transaction at some time soon. Nobody waits for it, or hears what came of it."""
+        self._put(_Job(job))
+
+    def _put(self, job: _Job) -> None:
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
             self._thread.start()
-        future: asyncio.Future[_Result] = asyncio.get_running_loop().create_future()
-        self._jobs.put((job, future))
-        return await future
+        self._jobs.put(job)
 
     def stop(self) -> None:
         """Finish what was asked for, then end the thread."""
@@ -56,17 +78,19 @@ class Writer:
     def _run(self) -> None:
         while (first := self._jobs.get()) is not None:
             outcomes, ending = self._commit(first)
-            # A loop that is closed was stopped without waiting: nobody is there to be told.
-            with suppress(RuntimeError):
-                first[1].get_loop().call_soon_threadsafe(_tell, outcomes)
+            if outcomes:
+                # A loop that is closed was stopped without waiting: nobody is there to be told.
+                with suppress(RuntimeError):
+                    outcomes[0][0].get_loop().call_soon_threadsafe(_tell, outcomes)
             if ending:
                 return
 
     def _commit(self, first: _Job) -> tuple[list[_Outcome], bool]:
+        """What came of each job that somebody waits for; and whether that was all."""
         batch = [first]
         for _ in range(ATTEMPTS):
             try:
-                outcomes = self._together(batch)
+                done = self._together(batch)
             except Interrupted as error:
                 # Nothing was done that could have been seen, so that it can be done again.
                 trouble: Exception = error
@@ -74,35 +98,56 @@ class Writer:
                 trouble = error
                 break
             else:
+                outcomes = [
+                    (job.future, *outcome) for job, outcome in zip(batch, done, strict=True) if job.future is not None
+                ]
                 self.batches += 1
                 self.changes += len(outcomes)
                 return outcomes, self._ending
-        return [(future, trouble, False) for _, future in batch], self._ending
+        return [(job.future, trouble, False) for job in batch if job.future is not None], self._ending
 
-    def _together(self, batch: list[_Job]) -> list[_Outcome]:
+    def _together(self, batch: list[_Job]) -> list[tuple[Any, bool]]:
         """Do it all in one transaction, with whatever else is asked for meanwhile, which is added to `batch`."""
-        outcomes: list[_Outcome] = []
+        done: list[tuple[Any, bool]] = []
         with self._database.writing() as tx:
             for job in batch:
-                outcomes.append(_attempt(job, tx))
-                if len(outcomes) == len(batch) < LARGEST_BATCH and not self._ending and not self._jobs.empty():
+                done.append(_attempt(job, tx))
+                if len(done) == len(batch) < LARGEST_BATCH and not self._ending and not self._jobs.empty():
                     another = self._jobs.get()
                     self._ending = another is None
                     batch.extend([another] if another else [])
-        return outcomes
+        return done
 
 
-def _attempt(job: _Job, tx: Transaction) -> _Outcome:
-    change, future = job
-    if future.cancelled():
-        return future, None, False
+def _attempt(job: _Job, tx: Transaction) -> tuple[Any, bool]:
+    if job.future is not None and job.future.cancelled():
+        return None, False
     try:
         with tx.savepoint():
-            return future, change(tx), True
+            return job.change(tx), True
     except Exception as error:
         if not tx.survives(error):
             raise
-        return future, error, False
+        if job.refused is not None:
+            _tell_of(error, job.refused, tx)
+        elif job.future is None:
+            _log_unforeseen()
+        return error, False
+
+
+def _tell_of(error: Exception, refused: Refused, tx: Transaction) -> None:
+    try:
+        with tx.savepoint():
+            refused(tx, error)
+    except Exception as trouble:
+        if not tx.survives(trouble):
+            raise
+        # Whoever was refused is to hear why, whatever came of telling others.
+        _log_unforeseen()
+
+
+def _log_unforeseen() -> None:
+    structlog.get_logger("onebucket.http").exception("unforeseen")
 
 
 def _tell(outcomes: list[_Outcome]) -> None:

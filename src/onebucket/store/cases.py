@@ -4,12 +4,13 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Text, and_, bindparam, cast, select, tuple_
+from sqlalchemy import Text, and_, bindparam, cast, or_, select, tuple_, union
 
 from onebucket.domain.accounts import Account
 from onebucket.domain.groups import AccountPrivilege
 from onebucket.domain.privileges import Case, InGroup, Level, Reason, Through
 from onebucket.domain.repositories import Repository
+from onebucket.store import accounts as account_rows
 from onebucket.store import moments
 from onebucket.store.database import Row, Statement, Transaction, each_of, each_pair_of
 from onebucket.store.tables import Id, accounts, group_privileges, groups, memberships, privileges
@@ -68,6 +69,16 @@ _DIRECT_THERE = Statement(
     )
 )
 
+_somewhere = union(
+    select(memberships.c.account_id).where(memberships.c.person_id == bindparam("person_id")),
+    select(privileges.c.account_id).where(privileges.c.person_id == bindparam("person_id")),
+)
+_WHERE = Statement(
+    select(*account_rows.COLUMNS)
+    .where(or_(accounts.c.id == bindparam("person_id"), accounts.c.id.in_(_somewhere)))
+    .order_by(accounts.c.username_key)
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Cases:
@@ -116,6 +127,14 @@ class Cases:
 _NOTHING: Mapping[str, Row] = {}
 _LEVELS = {int(level): level for level in Level}
 _ADMINISTERS = AccountPrivilege.ADMIN.value
+
+
+def accounts_with(tx: Transaction, person_id: str) -> list[Account]:
+    """The accounts in which a person is something: his own, those of his groups, and where something was given to him.
+
+    By username.
+    """
+    return [account_rows.account(row) for row in tx.rows(_WHERE, person_id=person_id)]
 
 
 def gather(tx: Transaction, owner: Account, repositories: Iterable[Repository], people: Collection[Account]) -> Cases:

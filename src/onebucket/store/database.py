@@ -5,9 +5,9 @@ statement says so itself.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -146,6 +146,10 @@ class Transaction(ABC):
         """All rows that `statement` finds."""
 
     @abstractmethod
+    def each(self, statement: Statement, **values: Any) -> Iterator[Row]:
+        """The rows that `statement` finds, one after the other: there may be more than memory holds."""
+
+    @abstractmethod
     def row(self, statement: Statement, **values: Any) -> Row | None:
         """The first row that `statement` finds, or None."""
 
@@ -156,6 +160,10 @@ class Transaction(ABC):
     @abstractmethod
     def run_many(self, statement: Statement, rows: Sequence[dict[str, Any]]) -> None:
         """Run a change once for each of `rows`."""
+
+    def reading_anything(self) -> AbstractContextManager[None]:
+        """Let text that is not UTF-8 be read as lone surrogates, not as an error: somebody else may have written it."""
+        return nullcontext()
 
     @abstractmethod
     def savepoint(self) -> AbstractContextManager[None]:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import and_, bindparam, delete, insert, null, select, update
+from sqlalchemy import and_, bindparam, case, delete, insert, null, select, update
 
 from onebucket.domain.accounts import email_key
 from onebucket.domain.invitations import Invitation
@@ -76,7 +76,15 @@ _GROUPS_OF_ONE = Statement(_named.where(invitation_groups.c.invitation_id == bin
 _ADD = Statement(insert(invitations))
 _ADD_GROUP = Statement(lambda insert: insert(invitation_groups).on_conflict_do_nothing())
 _CHANGED = ("invited_by", "sent_at", "expires_at", "permission", "link_id", "letter_id")
-_CHANGE = Statement(update(invitations).where(*_this).values({name: bindparam(f"new_{name}") for name in _CHANGED}))
+_CHANGE = Statement(
+    update(invitations)
+    .where(*_this)
+    .values(
+        {name: bindparam(f"new_{name}") for name in _CHANGED}
+        # Another link ends the one that was sent, also before the letter with it has gone out.
+        | {"secret_hash": case((invitations.c.link_id == bindparam("new_link_id"), invitations.c.secret_hash))}
+    )
+)
 _SEAL = Statement(
     update(invitations)
     .where(*_this, invitations.c.link_id == bindparam("its_link_id"))
@@ -185,6 +193,12 @@ def add_groups(tx: Transaction, invitation: Invitation, group_ids: list[str]) ->
     """Let an invitation be to these groups too."""
     for group_id in group_ids:
         tx.run(_ADD_GROUP, account_id=invitation.account_id, invitation_id=invitation.id, group_id=group_id)
+
+
+def set_groups(tx: Transaction, invitation: Invitation, group_ids: list[str]) -> None:
+    """Let an invitation be to these groups, and no other."""
+    tx.run(_REMOVE_GROUPS, account_id=invitation.account_id, invitation_id=invitation.id)
+    add_groups(tx, invitation, group_ids)
 
 
 def seal(tx: Transaction, account_id: str, id: str, *, link_id: str, secret_hash: str) -> bool:

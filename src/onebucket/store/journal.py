@@ -1,16 +1,19 @@
-"""The journal: one row for each change of an account, numbered within it."""
+"""The journal: one row for each change of an account, numbered within it and chained to the one before."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, tuple_, union
 
+from onebucket.domain.accounts import Account, Actor
 from onebucket.domain.events import Event
-from onebucket.store import moments
+from onebucket.store import chain, moments
+from onebucket.store.chain import Chain, Head
 from onebucket.store.database import Row, Statement, Transaction
-from onebucket.store.tables import accounts, journal
+from onebucket.store.tables import accounts, journal, journal_heads
 
 Facts = dict[str, Any]
 
@@ -19,7 +22,8 @@ Facts = dict[str, Any]
 class Entry:
     """What happened to an account: who did what to which subject, with which credential, before and after.
 
-    `number` counts an account's entries from 1; `address` is where the request came from, None at the command line.
+    `number` counts an account's entries from 1; `address` is where the request came from, None at the command line;
+    `hash` is made of all the others and the hash of the entry before.
     """
 
     account_id: str
@@ -35,57 +39,65 @@ class Entry:
     before: Facts | None
     after: Facts | None
     request_id: str
+    hash: str
 
 
-_NEXT = Statement(
-    update(accounts)
-    .where(accounts.c.id == bindparam("account_id"))
-    .values(revision=accounts.c.revision + 1, journal_length=accounts.c.journal_length + 1)
-    .returning(accounts.c.journal_length)
-)
-_LAST = Statement(
-    select(journal.c.number)
-    .where(journal.c.account_id == bindparam("account_id"))
-    .order_by(journal.c.number.desc())
-    .limit(1)
+_HEAD = Statement(
+    select(journal_heads.c.number, journal_heads.c.hash).where(journal_heads.c.account_id == bindparam("account_id"))
 )
 _ADD = Statement(insert(journal))
-
-
-def next_number(tx: Transaction, account_id: str) -> int:
-    """The number of an account's next entry; the account's revision moves with it."""
-    row = tx.row(_NEXT, account_id=account_id)
-    if row:
-        return int(row[0])
-    last = tx.row(_LAST, account_id=account_id)
-    return int(last[0]) + 1 if last else 1
-
-
-def add(tx: Transaction, entry: Entry) -> None:
-    """Write an entry."""
-    tx.run(
-        _ADD,
-        account_id=entry.account_id,
-        number=entry.number,
-        account=entry.account,
-        at=moments.number(entry.at),
-        actor_id=entry.actor_id,
-        actor=entry.actor,
-        credential=entry.credential,
-        address=entry.address,
-        event=entry.event.value,
-        subject=entry.subject,
-        before=_written(entry.before),
-        after=_written(entry.after),
-        request_id=entry.request_id,
+_KEEP_HEAD = Statement(
+    lambda insert: (head := insert(journal_heads)).on_conflict_do_update(
+        index_elements=["account_id"], set_={name: head.excluded[name] for name in ("number", "hash")}
     )
+)
+
+
+def add(
+    tx: Transaction,
+    account: Account,
+    actor: Actor,
+    event: Event,
+    subject: str,
+    *,
+    before: Facts | None,
+    after: Facts | None,
+    at: datetime,
+    address: str | None,
+    request_id: str,
+) -> Entry:
+    """Write an account's next entry."""
+    last = tx.row(_HEAD, account_id=account.id)
+    number, previous = (last[0] + 1, last[1]) if last else (1, account.id)
+    columns: dict[str, Any] = {
+        "account_id": account.id,
+        "number": number,
+        "account": account.username,
+        "at": moments.number(at),
+        "actor_id": actor.id,
+        "actor": actor.name,
+        "credential": actor.credential,
+        "address": address,
+        "event": event.value,
+        "subject": subject,
+        "before": _written(before),
+        "after": _written(after),
+        "request_id": request_id,
+    }
+    hash = chain.link(previous, [*columns.values()])
+
+    tx.run(_ADD, **columns, hash=hash)
+    tx.run(_KEEP_HEAD, account_id=account.id, number=number, hash=hash)
+
+    return Entry(**columns | {"at": at, "event": event, "before": before, "after": after, "hash": hash})
 
 
 def _written(facts: Facts | None) -> str | None:
     return None if facts is None else msgspec.json.encode(facts).decode()
 
 
-_COLUMNS = (
+# In the order in which they are chained.
+_CHAINED = (
     journal.c.account_id,
     journal.c.number,
     journal.c.account,
@@ -100,14 +112,11 @@ _COLUMNS = (
     journal.c.after,
     journal.c.request_id,
 )
+_ENTRY = select(*_CHAINED, journal.c.hash)
 _since = journal.c.at >= bindparam("since")
-_EVERYWHERE = Statement(select(*_COLUMNS).where(_since).order_by(journal.c.at, journal.c.account_id, journal.c.number))
-_OF_ACCOUNT = Statement(
-    select(*_COLUMNS).where(journal.c.account_id == bindparam("account_id"), _since).order_by(journal.c.number)
-)
-_ID_OF_NAME = Statement(
-    select(journal.c.account_id).where(journal.c.account == bindparam("name")).order_by(journal.c.at.desc()).limit(1)
-)
+_of_account = journal.c.account_id == bindparam("account_id")
+_EVERYWHERE = Statement(_ENTRY.where(_since).order_by(journal.c.at, journal.c.account_id, journal.c.number))
+_OF_ACCOUNT = Statement(_ENTRY.where(_of_account, _since).order_by(journal.c.number))
 
 
 def _entry(row: Row) -> Entry:
@@ -126,18 +135,56 @@ def _entry(row: Row) -> Entry:
         before=before,
         after=after,
         request_id=row[12],
+        hash=row[13],
     )
 
 
-def entries(tx: Transaction, *, account_id: str | None, since: datetime | None) -> list[Entry]:
+def entries(tx: Transaction, *, account_id: str | None, since: datetime | None) -> Iterator[Entry]:
     """The entries of an account, or of all, from `since` on; oldest first."""
     earliest = moments.number(since) if since else 0
     if account_id is None:
-        return [_entry(row) for row in tx.rows(_EVERYWHERE, since=earliest)]
-    return [_entry(row) for row in tx.rows(_OF_ACCOUNT, account_id=account_id, since=earliest)]
+        return map(_entry, tx.each(_EVERYWHERE, since=earliest))
+    return map(_entry, tx.each(_OF_ACCOUNT, account_id=account_id, since=earliest))
+
+
+Place = tuple[int, str, int]
+
+_END: Place = (1 << 62, "", 1 << 62)
+_place = (journal.c.at, journal.c.account_id, journal.c.number)
+_NEWEST = Statement(
+    _ENTRY.where(
+        _since, tuple_(*_place) < tuple_(*(bindparam(column.name, type_=column.type) for column in _place))
+    ).order_by(journal.c.at.desc(), journal.c.account_id.desc(), journal.c.number.desc())
+)
+_NEWEST_OF_ACCOUNT = Statement(
+    _ENTRY.where(_of_account, journal.c.number < bindparam("number")).order_by(journal.c.number.desc())
+)
+
+
+def newest_first(
+    tx: Transaction, *, account_id: str | None, after: Place | None, since: datetime | None
+) -> Iterator[Entry]:
+    """The entries of an account in the reverse of their order, or of all by their moments; those `after` a place.
+
+    Those of an account don't end at `since`: they have no order of moments.
+    """
+    at, id, number = after or _END
+    if account_id is None:
+        earliest = moments.number(since) if since else 0
+        return map(_entry, tx.each(_NEWEST, at=at, account_id=id, number=number, since=earliest))
+    return map(_entry, tx.each(_NEWEST_OF_ACCOUNT, account_id=account_id, number=number))
+
+
+def place(entry: Entry) -> Place:
+    """Where an entry stands among all: its moment, its account and its number."""
+    return moments.number(entry.at), entry.account_id, entry.number
 
 
 _LATEST = Statement(select(func.max(journal.c.at)))
+_ID_OF_NAME = Statement(
+    select(journal.c.account_id).where(journal.c.account == bindparam("name")).order_by(journal.c.at.desc()).limit(1)
+)
+_ID_OF_UUID = Statement(select(journal_heads.c.account_id).where(journal_heads.c.account_id == bindparam("id")))
 
 
 def latest(tx: Transaction) -> datetime | None:
@@ -147,6 +194,40 @@ def latest(tx: Transaction) -> datetime | None:
 
 
 def id_of_deleted(tx: Transaction, name: str) -> str | None:
-    """The id of the account that last bore that name in the journal: the journal outlives accounts."""
-    row = tx.row(_ID_OF_NAME, name=name)
+    """The id of the account that last bore that name in the journal, or has that UUID: it outlives accounts."""
+    row = tx.row(_ID_OF_UUID, id=name.strip("{}").lower()) or tx.row(_ID_OF_NAME, name=name)
     return row[0] if row else None
+
+
+# -- whether it is whole -----------------------------------------------------------------------------
+
+_ACCOUNTS = Statement(
+    union(select(journal_heads.c.account_id), select(journal.c.account_id), select(accounts.c.id)).order_by(
+        "account_id"
+    )
+)
+_CHAIN = Statement(_ENTRY.where(_of_account).order_by(journal.c.number))
+_NAME = Statement(select(accounts.c.username).where(accounts.c.id == bindparam("account_id")))
+_LAST_NAME = Statement(select(journal.c.account).where(_of_account).order_by(journal.c.number.desc()).limit(1))
+
+
+def verify(tx: Transaction, *, account_id: str | None, expected: Mapping[str, Head]) -> Iterator[Chain]:
+    """Examine the journal of an account, or of every account that there is, was, or is expected to be."""
+    with tx.reading_anything():
+        ids = (
+            [account_id]
+            if account_id is not None
+            else sorted({*expected, *(row[0] for row in tx.each(_ACCOUNTS))}, key=str)
+        )
+        for id in ids:
+            yield _verified(tx, id, expected.get(id))
+
+
+def _verified(tx: Transaction, account_id: str, expected: Head | None) -> Chain:
+    name = tx.row(_NAME, account_id=account_id) or tx.row(_LAST_NAME, account_id=account_id)
+    shown = str(name[0]).encode(errors="replace").decode() if name else "unknown"
+    examined = Chain(account_id, shown, Head(0, ""))
+    kept = tx.row(_HEAD, account_id=account_id)
+    rows = tx.each(_CHAIN, account_id=account_id)
+    chain.examine(examined, rows, Head(kept[0], kept[1]) if kept else None, expected)
+    return examined

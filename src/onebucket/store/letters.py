@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import and_, bindparam, case, delete, func, insert, or_, select, update
 
 from onebucket.domain.accounts import email_key
 from onebucket.domain.letters import Kind, Letter
@@ -46,6 +46,14 @@ _TROUBLED = Statement(
     .order_by(letters.c.created_at.desc())
 )
 _WAITING = Statement(select(func.count(), func.min(letters.c.created_at)).where(letters.c.due_at.is_not(None)))
+_NEXT = Statement(select(func.min(letters.c.due_at)).where(letters.c.due_at.is_not(None)))
+_COUNTS = Statement(
+    select(
+        func.count(letters.c.due_at),
+        func.count(case((letters.c.trouble.is_not(None), letters.c.due_at))),
+        func.count().filter(letters.c.due_at.is_(None)),
+    ).where(or_(letters.c.due_at.is_not(None), and_(letters.c.sent_at.is_(None), letters.c.trouble.is_not(None))))
+)
 _NEWEST = Statement(select(*COLUMNS).order_by(letters.c.created_at.desc()).limit(bindparam("most")))
 _lately = letters.c.created_at > bindparam("since")
 _IN_ACCOUNT = Statement(
@@ -99,6 +107,12 @@ def due(tx: Transaction, at: datetime, *, most: int) -> list[Letter]:
     return [letter(row) for row in tx.rows(_DUE, at=moments.number(at), most=most)]
 
 
+def next_due(tx: Transaction) -> datetime | None:
+    """When the next letter of any account is to be tried; None when none waits."""
+    row = tx.row(_NEXT)
+    return moments.moment(row[0]) if row and row[0] is not None else None
+
+
 def one(tx: Transaction, account_id: str, id: str) -> Letter | None:
     """The letter of that id."""
     row = tx.row(_ONE, account_id=account_id, letter_id=id)
@@ -131,6 +145,12 @@ def newest(tx: Transaction, *, most: int) -> list[Letter]:
 def waiting(tx: Transaction) -> tuple[int, datetime | None]:
     """How many letters of all accounts are still to be sent, and since when the oldest of them waits."""
     return _counted(tx.row(_WAITING))
+
+
+def counts(tx: Transaction) -> tuple[int, int, int]:
+    """How many letters of all accounts are still to be sent, how many of those failed, how many were given up."""
+    waiting, failing, given_up = tx.row(_COUNTS) or (0, 0, 0)
+    return waiting, failing, given_up
 
 
 def asked_for(tx: Transaction, account_id: str, *, since: datetime) -> tuple[int, datetime | None]:

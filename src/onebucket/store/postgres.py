@@ -42,6 +42,8 @@ _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # To lock a table takes no snapshot, as an advisory lock would: what is seen is what was committed when it was had.
 _WRITE = "BEGIN ISOLATION LEVEL REPEATABLE READ; LOCK TABLE site IN SHARE ROW EXCLUSIVE MODE"
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# So many rows are fetched at once where there may be more than memory holds.
+_AT_ONCE = 500
 _VERSION = "SELECT pg_current_snapshot()::text || ' ' || pg_postmaster_start_time()::text"
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
 
@@ -49,15 +51,28 @@ _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
 class PostgresTransaction(Transaction):
     """A transaction under way on one connection."""
 
-    __slots__ = ("_execute", "connection")
+    __slots__ = ("_cursors", "_execute", "connection")
 
     def __init__(self, connection: _Connection) -> None:
         self.connection = connection
+        self._cursors = 0
         self._execute = connection.execute
 
     def rows(self, statement: Statement, **values: Any) -> list[Row]:
         """All rows that `statement` finds."""
         return self._execute(_bound(statement, values), values).fetchall()
+
+    def each(self, statement: Statement, **values: Any) -> Iterator[Row]:
+        """The rows that `statement` finds, one after the other: there may be more than memory holds."""
+        # A cursor is closed with its transaction, however far it was read; others may be read meanwhile.
+        self._cursors += 1
+        name = f"each_{self._cursors}"
+        sql = f"DECLARE {name} NO SCROLL CURSOR FOR {_bound(statement, values)}"
+        self._execute(sql, values, prepare=False)
+        while rows := self._execute(f"FETCH {_AT_ONCE} FROM {name}", prepare=False).fetchall():
+            yield from rows
+            if len(rows) < _AT_ONCE:
+                return
 
     def row(self, statement: Statement, **values: Any) -> Row | None:
         """The first row that `statement` finds, or None."""

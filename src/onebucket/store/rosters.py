@@ -1,5 +1,6 @@
 """Groups with their owners and members: never a query for each group."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, and_, bindparam, or_, select, union
@@ -8,7 +9,7 @@ from onebucket.domain.accounts import Account
 from onebucket.domain.groups import AccountPrivilege, Group, Roster
 from onebucket.store import accounts as account_rows
 from onebucket.store import groups as group_rows
-from onebucket.store.database import Statement, Transaction
+from onebucket.store.database import Row, Statement, Transaction
 from onebucket.store.tables import accounts, group_privileges, groups, memberships
 
 _theirs = memberships.c.person_id == bindparam("person_id")
@@ -27,6 +28,9 @@ _reached = union(
     select(_within.c.account_id, _within.c.id).where(_within.c.account_id.in_(_administered)),
     select(memberships.c.account_id, memberships.c.group_id).where(_theirs),
 ).subquery("reached")
+_ENTERED = memberships.join(
+    groups, and_(groups.c.account_id == memberships.c.account_id, groups.c.id == memberships.c.group_id)
+)
 _REACHED = _reached.join(groups, and_(groups.c.account_id == _reached.c.account_id, groups.c.id == _reached.c.id))
 
 
@@ -63,10 +67,11 @@ _SELECTIONS: dict[str, tuple[Any, ...]] = {
     "account, person": (groups, _of_account, groups.c.id.in_(_my_groups)),
     "account, repository": (groups, _of_account, or_(groups.c.permission.is_not(None), groups.c.id.in_(_set_there))),
     "person": (_REACHED,),
+    "member": (_ENTERED, _theirs),
     "all": (groups,),
 }
 _GROUPS = {name: _groups_from(*selection) for name, selection in _SELECTIONS.items()}
-_MEMBERS = {name: _members_from(*selection) for name, selection in _SELECTIONS.items()}
+_MEMBERS = {name: _members_from(*selection) for name, selection in _SELECTIONS.items() if name != "member"}
 _MEMBERS_OF_ONE = _members_from(groups, _of_account, groups.c.id == bindparam("group_id"))
 
 
@@ -97,9 +102,18 @@ def gather(
                 person = met[row[1]] = account_rows.account(row[1:])
             gathered.setdefault(row[0], []).append(person)
 
+    return _rosters(tx.rows(_GROUPS[selection], **which), gathered)
+
+
+def entered(tx: Transaction, person_id: str) -> list[Roster]:
+    """The groups that a person is in, without their members."""
+    return _rosters(tx.rows(_GROUPS["member"], person_id=person_id), None)
+
+
+def _rosters(rows: list[Row], gathered: Mapping[str, list[Account]] | None) -> list[Roster]:
     owners: dict[str, Account] = {}
     found = []
-    for row in tx.rows(_GROUPS[selection], **which):
+    for row in rows:
         owner = owners.get(row[0]) or owners.setdefault(row[0], account_rows.account(row[8:]))
         found.append(
             Roster(group_rows.group(row), owner, tuple(gathered.get(row[1], ())) if gathered is not None else None)

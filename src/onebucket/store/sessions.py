@@ -23,6 +23,11 @@ class Session:
     address: str | None
     agent: str
 
+    @property
+    def credential(self) -> str:
+        """How the journal names it."""
+        return f"session:{self.id}"
+
 
 _COLUMNS = (
     sessions.c.account_id,
@@ -41,6 +46,8 @@ _BY_HASH = Statement(
 )
 _OF_PERSON = Statement(select(*_COLUMNS).where(_of_account).order_by(sessions.c.created_at.desc()))
 _END = Statement(delete(sessions).where(_of_account, sessions.c.id == bindparam("session_id")))
+_END_OTHERS = Statement(delete(sessions).where(_of_account, sessions.c.id != bindparam("session_id")))
+_END_BY_HASH = Statement(delete(sessions).where(sessions.c.secret_hash == bindparam("its_secret_hash")))
 _END_ALL = Statement(delete(sessions).where(_of_account))
 _FORGET = Statement(delete(sessions).where(sessions.c.expires_at < bindparam("before")))
 
@@ -77,6 +84,16 @@ def of_person(tx: Transaction, account_id: str) -> list[Session]:
 def end(tx: Transaction, account_id: str, id: str) -> bool:
     """End a session; whether there was one."""
     return tx.run(_END, account_id=account_id, session_id=id) == 1
+
+
+def end_others(tx: Transaction, account_id: str, id: str) -> int:
+    """End every session of a person but one; how many."""
+    return tx.run(_END_OTHERS, account_id=account_id, session_id=id)
+
+
+def end_by_hash(tx: Transaction, secret_hash: str) -> bool:
+    """End the session whose secret has that hash; whether there was one."""
+    return tx.run(_END_BY_HASH, its_secret_hash=secret_hash) == 1
 
 
 def end_all(tx: Transaction, account_id: str) -> None:

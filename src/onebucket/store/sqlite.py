@@ -24,6 +24,10 @@ class SqliteTransaction(Transaction):
         """All rows that `statement` finds."""
         return self._execute(statement.text(values, "sqlite"), values).fetchall()
 
+    def each(self, statement: Statement, **values: Any) -> Iterator[Row]:
+        """The rows that `statement` finds, one after the other: there may be more than memory holds."""
+        return iter(self._execute(statement.text(values, "sqlite"), values))
+
     def row(self, statement: Statement, **values: Any) -> Row | None:
         """The first row that `statement` finds, or None."""
         row: Row | None = self._execute(statement.text(values, "sqlite"), values).fetchone()
@@ -40,6 +44,15 @@ class SqliteTransaction(Transaction):
             sql = statement.text(first, "sqlite")
             constants = {name: value for name, value in first.items() if name not in rows[0]}
             self.connection.executemany(sql, [row | constants for row in rows])
+
+    @contextmanager
+    def reading_anything(self) -> Iterator[None]:
+        """Let text that is not UTF-8 be read as lone surrogates, not as an error: somebody else may have written it."""
+        self.connection.text_factory = lambda raw: raw.decode(errors="surrogateescape")
+        try:
+            yield
+        finally:
+            self.connection.text_factory = str
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:

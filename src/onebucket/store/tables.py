@@ -58,7 +58,6 @@ accounts = Table(
     Column("password_hash", Text),
     Column("created_at", Moment, nullable=False),
     Column("revision", BigInteger, nullable=False),
-    Column("journal_length", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -84,6 +83,8 @@ tokens = Table(
     Column("scopes", Text, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("expires_at", Moment),
+    Column("last_used_at", Moment),
+    Column("last_used_from", Text),
     sqlite_with_rowid=False,
 )
 
@@ -244,6 +245,12 @@ letters = Table(
         sqlite_where=text("due_at IS NOT NULL"),
         postgresql_where=text("due_at IS NOT NULL"),
     ),
+    Index(
+        "ix_letters_troubled",
+        "created_at",
+        sqlite_where=text("sent_at IS NULL AND trouble IS NOT NULL"),
+        postgresql_where=text("sent_at IS NULL AND trouble IS NOT NULL"),
+    ),
     Index("ix_letters_of_account", "account_id", "created_at"),
     Index("ix_letters_to_address", "email_key", "created_at"),
     sqlite_with_rowid=False,
@@ -296,7 +303,18 @@ journal = Table(
     Column("before", Text),
     Column("after", Text),
     Column("request_id", Text, nullable=False),
+    Column("hash", Text, nullable=False),
     Index("ix_journal_at", "at"),
+    sqlite_with_rowid=False,
+)
+
+# The last entry of each account that ever was: its number and its hash, so that one missing at the end is noticed.
+journal_heads = Table(
+    "journal_heads",
+    metadata,
+    Column("account_id", Id, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("hash", Text, nullable=False),
     sqlite_with_rowid=False,
 )
 

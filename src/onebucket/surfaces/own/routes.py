@@ -10,7 +10,7 @@ from onebucket.actions.work import Work
 from onebucket.domain import privileges
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Invalid, Refusal
-from onebucket.surfaces.own import invitations, shapes
+from onebucket.surfaces.own import invitations, journal, shapes, tokens
 from onebucket.surfaces.routing import Ask, Parameter, Route, Surface
 
 MOST_QUESTIONS = 1000
@@ -88,6 +88,7 @@ ROUTES = (
           "Who would lose what if this group were deleted?", shapes.Impact, refuses=(403, 404)),
     Route("GET", _MEMBER, impact_of_leaving, _ADMIN, "impactOfLeavingGroup",
           "What would this member lose by leaving the group?", shapes.Impact, refuses=(403, 404)),
+    *journal.ROUTES,
 )  # fmt: skip
 
-SURFACE = Surface("onebucket", ("/api",), (*ROUTES, *invitations.ROUTES))
+SURFACE = Surface("onebucket", ("/api",), (*ROUTES, *invitations.ROUTES, *tokens.ROUTES))

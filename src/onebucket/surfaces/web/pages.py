@@ -1,134 +1,115 @@
-"""The pages: a front door, the API's documentation, making the first administrator, and faces."""
+"""Every page, and how each is served: who may see it, what its forms need, and what is said when it can't be done."""
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from urllib.parse import urlencode
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from onebucket import hashing
-from onebucket.actions import setup
-from onebucket.actions.work import Work
-from onebucket.domain.refusals import Invalid, NotFound, Refusal
-from onebucket.surfaces.web import faces
-from onebucket.wire import bodies
+from onebucket.domain.refusals import LinkIsDead
+from onebucket.surfaces.web import (
+    demo,
+    faces,
+    front,
+    guard,
+    invitations,
+    letters,
+    links,
+    myself,
+    pending,
+    rendering,
+    setup,
+    signing,
+)
+from onebucket.surfaces.web.desk import Desk, House
+from onebucket.surfaces.web.visit import HEADERS, Page, Visit, Wrong, retry_after
 
-_Result = TypeVar("_Result")
-
-SHORTEST_PASSWORD = 8
-
-# Nothing from anywhere else, no script, no frame; said again by every page.
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "private, no-cache",
-}
-
-
-class Operate(Protocol):
-    """Runs an action as the operator, in a transaction of its own."""
-
-    def __call__(self, action: Callable[[Work], _Result], /) -> Awaitable[_Result]: ...
+EVERYWHERE = (
+    *front.PAGES,
+    *setup.PAGES,
+    *signing.PAGES,
+    *invitations.PAGES,
+    *links.PAGES,
+    *myself.PAGES,
+    *pending.PAGES,
+    *letters.PAGES,
+)
 
 
 class Pages:
-    """Pages for people; `openapi` is the API's description, `operate` runs actions."""
+    """Pages for people, of one house; the desk does what they ask for."""
 
-    def __init__(self, *, openapi: Mapping[str, Any], operate: Operate) -> None:
-        self._openapi = openapi
-        self._operate = operate
-        self._templates = Environment(
-            loader=PackageLoader("onebucket.surfaces.web"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._templates.filters["marked"] = _marked
-        self._templates.globals["base_url"] = openapi["servers"][0]["url"]
+    def __init__(self, *, desk: Desk, house: House) -> None:
+        self._desk = desk
+        self._house = house
+        self._templates = rendering.environment()
 
     def routes(self) -> list[BaseRoute]:
         """Every page's address."""
+        pages = (*EVERYWHERE, *(demo.PAGES if self._house.letters else ()))
         return [
-            Route("/", self.front, methods=["GET"]),
-            Route("/docs", self.docs, methods=["GET"]),
-            Route("/setup/{token}", self.setup, methods=["GET"]),
-            Route("/setup/{token}", self.set_up, methods=["POST"]),
-            Route("/avatars/{name}/{size}", self.avatar, methods=["GET"]),
+            *(Route(page.path, self._served(page), methods=page.methods) for page in pages),
+            Route("/avatars/{name}/{size}", avatar, methods=["GET"]),
             Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
         ]
 
-    async def front(self, request: Request) -> Response:
-        """What this server is, and where to go."""
-        needs_setup = await self._operate(setup.is_needed)
-        return self._page("front.html", needs_setup=needs_setup)
+    def _served(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
+        async def serve(request: Request) -> Response:
+            visit = Visit(request, self._desk, self._house, self._templates)
+            try:
+                answer = await _answered(page, visit)
+            except Exception as error:
+                answer = await _refused(page, visit, error)
+            name = visit.person.username if visit.person else None
+            self._desk.tell(visit.caller, request.method, page.path, answer.status_code, name)
+            return visit.finish(answer, is_private=page.is_private or bool(page.link))
 
-    async def docs(self, request: Request) -> Response:
-        """The API's description, to be read."""
-        return self._page("docs.html", api=self._openapi)
-
-    async def setup(self, request: Request) -> Response:
-        """The form behind the one-time link. Opening it spends nothing."""
-        hash = hashing.secret_hash(request.path_params["token"])
-        if not await self._operate(lambda work: setup.is_offered(work, hash)):
-            return self._page("spent.html", status=404)
-        return self._page("setup.html", error="", username="", email="", shortest=SHORTEST_PASSWORD)
-
-    async def set_up(self, request: Request) -> Response:
-        """Make the first site administrator."""
-        hash = hashing.secret_hash(request.path_params["token"])
-        username, email, password = "", "", ""
-        if not await self._operate(lambda work: setup.is_offered(work, hash)):
-            return self._page("spent.html", status=404)
-        try:
-            fields = bodies.fields(await _body(request), request.headers.get("content-type"))
-            username, email, password = (fields.text(name) or "" for name in ("username", "email", "password"))
-            if len(password) < SHORTEST_PASSWORD:
-                raise Invalid(f"the password must have {SHORTEST_PASSWORD} characters or more")
-            kept = hashing.password_hash(password)
-            made = await self._operate(
-                lambda work: setup.take(work, hash, username=username, email=email or None, password_hash=kept)
-            )
-        except NotFound:
-            return self._page("spent.html", status=404)
-        except (Refusal, bodies.Unreadable) as error:
-            return self._page(
-                "setup.html", status=400, error=str(error), username=username, email=email, shortest=SHORTEST_PASSWORD
-            )
-        return self._page("done.html", username=made.username)
-
-    async def avatar(self, request: Request) -> Response:
-        """A face for a name: its first letter on a colour. Nobody's existence is told by it."""
-        size = request.path_params["size"]
-        if not re.fullmatch("[0-9]{1,9}", size):
-            raise HTTPException(404)
-        image = faces.svg(request.path_params["name"], min(max(int(size), 8), 512))
-        headers = {**HEADERS, "Content-Security-Policy": "default-src 'none'", "Cache-Control": "public, max-age=86400"}
-        return Response(image, media_type="image/svg+xml", headers=headers)
-
-    def _page(self, template: str, *, status: int = 200, **words: Any) -> Response:
-        html = self._templates.get_template(template).render(words)
-        return Response(html, status_code=status, media_type="text/html", headers=HEADERS)
+        return serve
 
 
-def _marked(text: str) -> Markup:
-    """Text whose `words` in backquotes are code."""
-    return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped just now
+async def _answered(page: Page, visit: Visit) -> Response:
+    await visit.recognize()
+    if page.is_private and visit.person is None:
+        return visit.go(f"/sign-in?{urlencode({'next': visit.path})}")
+    if visit.request.method != "POST" or page.send is None:
+        return await page.show(visit)
+    await visit.read_form()
+    return await page.send(visit)
 
 
-async def _body(request: Request) -> bytes:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > 1 << 16:
-            raise Invalid("the form is too long")
-    return body
+async def _refused(page: Page, visit: Visit, error: Exception) -> Response:
+    """The form again with what is wrong with it and what was typed or, where there is none, a page that says no."""
+    status = visit.desk.status(error)
+    if status is None:
+        raise error
+    if isinstance(error, LinkIsDead):
+        return visit.refused(error, "links/dead.html", kind=page.link)
+    if visit.request.method != "POST" or isinstance(error, guard.Elsewhere):
+        return visit.refused(error, "refused.html")
+
+    visit.errors = error.fields if isinstance(error, Wrong) else {"": str(error)}
+    try:
+        again = await page.show(visit)
+    except Exception as other:
+        if visit.desk.status(other) is None:
+            raise
+        dead = isinstance(other, LinkIsDead)
+        return visit.refused(other, "links/dead.html" if dead else "refused.html", kind=page.link)
+    if again.status_code == 200:
+        again.status_code = status
+    return retry_after(again, error)
+
+
+async def avatar(request: Request) -> Response:
+    """A face for a name: its first letter on a colour. Nobody's existence is told by it."""
+    size = request.path_params["size"]
+    if not re.fullmatch("[0-9]{1,9}", size):
+        raise HTTPException(404)
+    image = faces.svg(request.path_params["name"], min(max(int(size), 8), 512))
+    headers = {**HEADERS, "Content-Security-Policy": "default-src 'none'", "Cache-Control": "public, max-age=86400"}
+    return Response(image, media_type="image/svg+xml", headers=headers)

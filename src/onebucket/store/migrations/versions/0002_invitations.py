@@ -62,6 +62,8 @@ def _letters() -> None:
     )
     due = sa.text("due_at IS NOT NULL")
     op.create_index("ix_letters_due", "letters", ["due_at"], sqlite_where=due, postgresql_where=due)
+    troubled = sa.text("sent_at IS NULL AND trouble IS NOT NULL")
+    op.create_index("ix_letters_troubled", "letters", ["created_at"], sqlite_where=troubled, postgresql_where=troubled)
     op.create_index("ix_letters_of_account", "letters", ["account_id", "created_at"])
     op.create_index("ix_letters_to_address", "letters", ["email_key", "created_at"])
 

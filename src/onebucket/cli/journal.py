@@ -1,0 +1,106 @@
+"""`journal`: printing it, and showing that nobody has tampered with it."""
+
+import json as encoding
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from onebucket.cli import common
+from onebucket.cli.common import DatabaseOption, DataOption, JsonOption, Mistake
+
+if TYPE_CHECKING:
+    from onebucket.actions.work import Work
+    from onebucket.store.chain import Chain, Head
+
+
+def journal(
+    account: Annotated[str, typer.Option("--account", metavar="A", help="Of this account", show_default=False)] = "",
+    since: Annotated[str, typer.Option(metavar="T", help="A date, or a span such as 2d", show_default=False)] = "",
+    verify: Annotated[bool, typer.Option("--verify", help="Say whether nothing was changed or removed.")] = False,
+    expect: Annotated[
+        Path | None, typer.Option(metavar="F", help="With what an earlier --verify printed", show_default=False)
+    ] = None,
+    json: JsonOption = False,
+    database: DatabaseOption = "",
+    data: DataOption = "",
+) -> None:
+    """Print who changed what, oldest first. With --json, an object a line."""
+    if since and (verify or expect):
+        raise Mistake("a chain is verified from its beginning: leave out --since")
+    if expect and not verify:
+        raise Mistake("--expect goes with --verify")
+
+    with common.looking(database, data) as work:
+        if not verify:
+            _print(work, account, since, json)
+        elif not _verify(work, account, _expected(expect) if expect else {}, json):
+            raise typer.Exit(1)
+
+
+def _print(work: "Work", account: str, since: str, json: bool) -> None:
+    from onebucket.actions import journal as actions
+    from onebucket.cli import telling
+
+    earliest = common.moment(since, now=work.at, ahead=False) if since else None
+    for entry in actions.entries(work, account or None, since=earliest):
+        common.show(telling.as_json(entry) if json else telling.as_line(entry))
+
+
+def _verify(work: "Work", account: str, expected: "dict[str, Head]", json: bool) -> bool:
+    """Print a line for each account; whether all are whole."""
+    from onebucket.actions import journal as actions
+
+    all_whole = True
+    for chain in actions.verify(work, account or None, expected=expected):
+        all_whole = all_whole and chain.is_whole
+        for line in [_as_json(chain)] if json else _as_lines(chain):
+            common.show(line)
+    return all_whole
+
+
+def _as_lines(chain: "Chain") -> Iterator[str]:
+    ending = f"{{{chain.account_id}}}  {chain.head.number:>7}  {chain.head.hash or '-':<64}  {chain.account}"
+    yield f"{'whole' if chain.is_whole else 'WRONG'}  {ending}"
+    for fault in chain.faults:
+        yield f"       {fault}"
+    if chain.further:
+        yield f"       and {chain.further:,} more"
+
+
+def _as_json(chain: "Chain") -> str:
+    told = {
+        "account": chain.account,
+        "account_uuid": f"{{{chain.account_id}}}",
+        "number": chain.head.number,
+        "hash": chain.head.hash or None,
+        "whole": chain.is_whole,
+        "faults": chain.faults,
+        "further_faults": chain.further,
+    }
+    return encoding.dumps(told, ensure_ascii=False)
+
+
+_WHOLE = re.compile(r"whole  \{([0-9a-f-]{36})\} +([0-9]+)  ([0-9a-f]{64})  .*")
+
+
+def _expected(file: Path) -> "dict[str, Head]":
+    """The heads that `--verify` printed into a file. Raises Mistake."""
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise Mistake(f"can't read {file}: {reason}") from None
+    return dict(_heads(lines, file))
+
+
+def _heads(lines: Iterable[str], file: Path) -> "Iterator[tuple[str, Head]]":
+    from onebucket.store.chain import Head
+
+    for number, line in enumerate(lines, start=1):
+        named = _WHOLE.fullmatch(line)
+        if named is None:
+            raise Mistake(f"{file}, line {number}: --verify prints no such line of a journal that is whole")
+        yield named[1], Head(int(named[2]), named[3])

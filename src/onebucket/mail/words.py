@@ -1,0 +1,103 @@
+"""The words that templates of letters are given: plain texts, in which no name can pretend to be something else."""
+
+import re
+import unicodedata
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+from onebucket.actions.outbox import Parcel
+from onebucket.domain.accounts import Account
+from onebucket.domain.invitations import Invitation
+from onebucket.domain.letters import Kind, Letter
+from onebucket.domain.privileges import Level
+from onebucket.domain.repositories import Repository
+
+Words = dict[str, str | list[str]]
+
+# Where the link of each kind leads; its secret follows.
+PATHS = {Kind.INVITATION: "invitations", Kind.CONFIRM_EMAIL: "emails", Kind.RESET_PASSWORD: "passwords"}
+
+
+def of(parcel: Parcel, base_url: str) -> Words:
+    """What a letter's templates may say: the same names for every letter of a kind, and nothing else."""
+    words: Words = {
+        "site": host(base_url),
+        "base_url": base_url,
+        "email": parcel.letter.email,
+        "link": f"{base_url}/{PATHS[parcel.letter.kind]}/{parcel.secret}",
+        "until": _moment(parcel.until),
+        "account": _name(parcel.owner.username),
+        "account_name": _name(parcel.owner.display_name),
+    }
+    invitation = parcel.invitation
+    if invitation is None:
+        return words
+    repository = invitation.repository
+    return words | {
+        "inviter": _name(invitation.invited_by.username),
+        "inviter_name": _name(invitation.invited_by.display_name),
+        "groups": [_name(each) for each in parcel.group_names],
+        "repository": _name(repository.slug) if repository else "",
+        "repository_name": _name(repository.name) if repository else "",
+        "permission": invitation.permission.word if invitation.permission else "",
+    }
+
+
+def host(base_url: str) -> str:
+    """The host of an address; for an address without one, `localhost`."""
+    return urlsplit(base_url).hostname or "localhost"
+
+
+def samples() -> list[Parcel]:
+    """One letter of every kind, and of every thing to be invited to, with made-up words."""
+    at = datetime(2030, 1, 31, 12, 0, tzinfo=UTC)
+    until = at + timedelta(days=7)
+    alice = Account("a", "alice", "Alice Liddell", None, None, False, True, False)
+    acme = Account("b", "acme", "Acme & Sons", None, None, True, True, False)
+    rocket = Repository("b", "r", "rocket", "Rocket", True, "")
+
+    def parcel(kind: Kind, owner: Account, invitation: Invitation | None = None, names: tuple[str, ...] = ()) -> Parcel:
+        letter = Letter(owner.id, "letter", kind, "about", "link", "carol@example.net", at, at)
+        return Parcel(letter, "secret", owner, until, invitation, names)
+
+    def invitation(to: Repository | None, permission: Level | None) -> Invitation:
+        return Invitation("b", "i", "carol@example.net", alice, at, until, (), to, permission)
+
+    return [
+        parcel(Kind.INVITATION, acme, invitation(None, None), ("Designers",)),
+        parcel(Kind.INVITATION, acme, invitation(None, None), ("Designers", "Developers")),
+        parcel(Kind.INVITATION, acme, invitation(rocket, Level.WRITE)),
+        parcel(Kind.CONFIRM_EMAIL, alice),
+        parcel(Kind.RESET_PASSWORD, alice),
+    ]
+
+
+# What mail programs would make a link of by themselves: the dot of a host, an address, a scheme.
+_LINKLIKE = re.compile(r"(?<=\w)[.@](?=\w{2})|:(?=//)")
+_OVERRIDES = re.compile("[\u202a-\u202e\u2066-\u2069]")
+
+
+def _name(name: str) -> str:
+    """A name that somebody chose, as it may stand in a letter: no link, and its direction ends where it ends.
+
+    >>> _name("Alice Liddell"), _name("see evil.example")
+    ('Alice Liddell', 'see evil.\u2060example')
+    """
+    shown = _LINKLIKE.sub("\\g<0>\u2060", _OVERRIDES.sub("", name))
+    turns = any(unicodedata.bidirectional(character) in ("R", "AL", "AN") for character in shown)
+    return f"\u2068{shown}\u2069" if turns else shown
+
+
+def _moment(at: datetime) -> str:
+    """A moment as people read it, in English whatever the machine speaks.
+
+    >>> _moment(datetime(2030, 1, 31, 9, 5, tzinfo=UTC))
+    'Thursday 31 January 2030, 09:05 UTC'
+    """
+    utc = at.astimezone(UTC)
+    return f"{_DAYS[utc.weekday()]} {utc.day} {_MONTHS[utc.month - 1]} {utc.year}, {utc:%H:%M} UTC"
+
+
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+           "December")  # fmt: skip

@@ -1,0 +1,137 @@
+"""Writing letters: from a parcel and templates, the operator's before ours, to a message in text and HTML."""
+
+import unicodedata
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from email.errors import MessageError
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, parseaddr
+from pathlib import Path
+
+from jinja2 import (
+    BaseLoader,
+    Environment,
+    FileSystemLoader,
+    PackageLoader,
+    StrictUndefined,
+    TemplateError,
+    TemplateNotFound,
+    select_autoescape,
+)
+
+from onebucket.actions.outbox import Parcel
+from onebucket.domain.accounts import email_key
+from onebucket.mail import words
+
+PARTS = ("subject.txt", "body.txt", "body.html")
+
+
+class Unwritable(Exception):
+    """A letter can't be written; the sentence names the template and says what is wrong with it."""
+
+
+class Desk:
+    """Where letters are written, for a server at `base_url`.
+
+    `sender` is an address, perhaps with a name; empty: `onebucket@` and the host of `base_url`. `templates` is a folder
+    of the operator's: what it has takes the place of ours, file by file, as soon as it is there.
+    """
+
+    def __init__(self, *, base_url: str, sender: str = "", templates: Path | None = None) -> None:
+        self._base_url = base_url
+        self._sender = _sender(sender, words.host(base_url))
+        self._templates = Environment(
+            loader=_Loader(templates),
+            autoescape=select_autoescape(["html"]),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+        )
+
+    @property
+    def sender(self) -> str:
+        """Who letters come from, as people read it."""
+        return str(self._sender)
+
+    def write(self, parcel: Parcel, at: datetime) -> EmailMessage:
+        """The letter as it goes out at that moment, with the same Message-ID each time. Raises Unwritable."""
+        given = words.of(parcel, self._base_url)
+        subject, text, html = (self._render(f"{parcel.letter.kind.value}/{part}", given) for part in PARTS)
+        local, _, _ = parcel.letter.email.rpartition("@")
+        _, _, domain = email_key(parcel.letter.email).rpartition("@")
+
+        message = EmailMessage(policy=SMTP)
+        message["From"] = self._sender
+        message["To"] = Address(username=local, domain=domain)
+        message["Subject"] = _line(subject)
+        message["Date"] = format_datetime(at)
+        message["Message-ID"] = f"<{parcel.letter.id}@{self._sender.domain}>"
+        message["Auto-Submitted"] = "auto-generated"
+        message["X-Auto-Response-Suppress"] = "All"
+        message.set_content(text, cte="quoted-printable")
+        message.add_alternative(html, subtype="html", cte="quoted-printable")
+        return message
+
+    def check(self, at: datetime) -> Iterator[str]:
+        """What is wrong with templates, a sentence each: every letter is written once, with made-up words."""
+        told: set[str] = set()
+        for sample in words.samples():
+            try:
+                self.write(sample, at)
+            except Unwritable as error:
+                if str(error) not in told:
+                    yield str(error)
+                told.add(str(error))
+
+    def _render(self, name: str, given: words.Words) -> str:
+        try:
+            rendered = self._templates.get_template(name).render(given)
+        except UnicodeDecodeError:
+            raise Unwritable(f"the template {name} is not written in UTF-8") from None
+        except Exception as error:
+            # A template is a program of somebody else's: it may raise anything.
+            where = f" line {error.lineno}" if isinstance(error, TemplateError) and hasattr(error, "lineno") else ""
+            raise Unwritable(f"the template {name}{where}: {_line(str(error))[:200]}") from None
+        if not rendered.strip():
+            raise Unwritable(f"the template {name} says nothing")
+        return rendered
+
+
+class _Loader(BaseLoader):
+    """The operator's template where there is one, ours where not; looked for anew for each letter."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self._theirs = FileSystemLoader(folder) if folder else None
+        self._ours = PackageLoader("onebucket", "letters")
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str | None, Callable[[], bool] | None]:
+        if self._folder is None or self._theirs is None:
+            return self._ours.get_source(environment, template)
+        try:
+            return self._theirs.get_source(environment, template)
+        except TemplateNotFound:
+            source, path, _ = self._ours.get_source(environment, template)
+            theirs = self._folder / template
+            return source, path, lambda: not theirs.exists()
+
+
+def _sender(given: str, host: str) -> Address:
+    name, address = parseaddr(given)
+    local, _, domain = address.rpartition("@")
+    if not local:
+        # An address of numbers is no domain for mail.
+        is_number = ":" in host or host.replace(".", "").isdigit()
+        name, local, domain = "onebucket", "onebucket", "localhost" if is_number else host
+    try:
+        return Address(name, local, domain if domain.isascii() else domain.encode("idna").decode("ascii"))
+    except (UnicodeError, MessageError, ValueError):
+        raise Unwritable(f"mail_from can't be a sender of letters: {given}") from None
+
+
+def _line(text: str) -> str:
+    """Text on one line, without anything that controls."""
+    return "".join(each for each in " ".join(text.split()) if unicodedata.category(each) != "Cc")

@@ -1,0 +1,77 @@
+"""What the pages are handed by whoever serves them: transactions, passwords, secrets, and what the house is like."""
+
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from onebucket.actions.work import Work
+
+_Result = TypeVar("_Result")
+
+Scope = MutableMapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A browser that asks: `secret` is what it got when somebody signed in with it, `agent` what it says it is."""
+
+    secret: str | None
+    request_id: str
+    address: str | None
+    agent: str
+
+
+class Proved(NamedTuple):
+    """A password that was right: whose, under which name, and its hash, which must still be his when it counts."""
+
+    account_id: str
+    login: str
+    password_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What the pages say of this server; `letters` is the folder that `/demo/letters` shows, None but for the demo."""
+
+    base_url: str
+    sign_up: str
+    openapi: Mapping[str, Any]
+    letters: Path | None = None
+
+
+class Desk(Protocol):
+    """The server behind the pages. Whoever has signed in is the actor of what it runs, otherwise nobody is."""
+
+    def look(self, caller: Caller, action: Callable[[Work], _Result], /) -> Awaitable[_Result]:
+        """Run an action that changes nothing."""
+
+    def change(self, caller: Caller, action: Callable[[Work], _Result], /) -> Awaitable[_Result]:
+        """Run an action that may change something."""
+
+    def operate(self, caller: Caller, action: Callable[[Work], _Result], /) -> Awaitable[_Result]:
+        """Run an action as the operator: for whoever holds the link that makes the first administrator."""
+
+    async def prove(self, caller: Caller, login: str, password: str) -> Proved:
+        """Check a person's own password. Raises Unauthenticated, Overloaded."""
+
+    async def begin(self, caller: Caller, proved: Proved) -> str:
+        """Begin a session; the secret that its browser is to keep. Raises Unauthenticated for a disabled person."""
+
+    def password_hash(self, password: str) -> Awaitable[str]:
+        """Hash a new password. Raises Overloaded."""
+
+    def new_secret(self) -> str:
+        """A random secret."""
+
+    def request_id(self, scope: Scope) -> str:
+        """What names a request in the journal, the log and the answer."""
+
+    def status(self, error: Exception) -> int | None:
+        """The status of a page that tells of an error; None for one that nobody foresaw."""
+
+    def tell(self, caller: Caller, method: str, path: str, status: int, actor: str | None) -> None:
+        """Log a request; `path` is the page's, so that no secret of a link is in it."""
+
+    def unforeseen(self, caller: Caller, trouble: Exception) -> None:
+        """Log an error that nobody waits to be told of."""

@@ -1,0 +1,55 @@
+"""What keeps other sites out: where a form comes from, the token that it carries, and where a page may lead."""
+
+import hmac
+import re
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from onebucket.domain.refusals import Forbidden
+
+
+class Elsewhere(Forbidden):
+    """A form that another site has sent."""
+
+    def __init__(self) -> None:
+        super().__init__("another site sent this form, not you; nothing was done")
+
+
+class Stale(Forbidden):
+    """A form that wasn't made for this browser, or for who was signed in with it then."""
+
+    def __init__(self) -> None:
+        super().__init__("this form was open for too long, or cookies are off; nothing was done yet, so send it again")
+
+
+def check_source(headers: Mapping[str, str], base_url: str) -> None:
+    """Refuse a form that says it comes from another site. Raises Elsewhere."""
+    site = headers.get("sec-fetch-site")
+    if site is not None and site not in ("same-origin", "none"):
+        raise Elsewhere
+
+    # From a page with our Referrer-Policy browsers send `null`: there the token alone decides.
+    origin = headers.get("origin")
+    if origin in (None, "null"):
+        return
+    ours, theirs = urlsplit(base_url), urlsplit(origin)
+    if theirs.netloc != headers.get("host") and (theirs.scheme, theirs.netloc) != (ours.scheme, ours.netloc):
+        raise Elsewhere
+
+
+def check_token(given: str, expected: str | None) -> None:
+    """Refuse a form whose token is another than this browser's. Raises Stale."""
+    if expected is None or not hmac.compare_digest(given.encode(), expected.encode()):
+        raise Stale
+
+
+_LOCAL = re.compile(r"/(?!/)[!-\[\]-~]{0,2000}")
+
+
+def local(address: str) -> str | None:
+    """An address if it is a path of this server, and nothing that any browser takes for something else.
+
+    >>> local("/me"), local("//evil.example"), local("/\\\\evil.example"), local("https://evil.example")
+    ('/me', None, None, None)
+    """
+    return address if _LOCAL.fullmatch(address) else None

@@ -1,0 +1,108 @@
+"""A person's own page: what she can do now, her addresses, her password, and where she is signed in."""
+
+from collections.abc import Callable
+from functools import partial
+
+from starlette.responses import Response
+
+from onebucket.actions import addresses, mine, passwords, sessions
+from onebucket.actions.work import Work
+from onebucket.domain import accounts
+from onebucket.domain.accounts import Account
+from onebucket.domain.refusals import Invalid, NotFound, Unauthenticated
+from onebucket.surfaces.web.desk import Proved
+from onebucket.surfaces.web.visit import Handler, Page, Visit, Wrong
+
+# What is said on the page that follows.
+DONE = {
+    "asked": "A letter is on its way. Open its link within three days, and the address is yours.",
+    "confirmed": "The address is yours.",
+    "primary": "Letters go to the other address from now on.",
+    "removed": "The address is not yours any more.",
+    "password": "Your new password is set. Everywhere else you are signed out.",
+    "ended": "Signed out there.",
+}
+
+
+async def show(visit: Visit) -> Response:
+    """Everything about oneself."""
+    me = _me(visit)
+    holdings, emails, browsers = await visit.look(
+        lambda work: (mine.holdings(work), addresses.of_person(work, me.id), sessions.mine(work))
+    )
+    joined = [each.owner for each in holdings if each.owner.username == visit.query("joined")]
+    return visit.page(
+        "me/page.html",
+        me=me,
+        holdings=holdings,
+        emails=emails,
+        browsers=browsers,
+        joined=joined[0] if joined else None,
+        done=DONE.get(visit.query("done"), ""),
+        wanted=visit.query("email"),
+    )
+
+
+async def add_address(visit: Visit) -> Response:
+    """Ask for one more address: a letter goes to it."""
+    address = visit.line("email")
+    try:
+        await visit.change(lambda work: addresses.ask_for(work, _me(visit).id, address))
+    except Invalid as refusal:
+        raise Wrong(email=refusal.sentence) from None
+    return visit.go("/me?done=asked#addresses")
+
+
+def _with_address(action: Callable[[Work, str, str], None], done: str) -> Handler:
+    async def send(visit: Visit) -> Response:
+        address = visit.line("address")
+        await visit.change(lambda work: action(work, _me(visit).id, address))
+        return visit.go(f"/me?done={done}#addresses")
+
+    return send
+
+
+async def change_password(visit: Visit) -> Response:
+    """Set another password, knowing the old one; this browser alone stays signed in, with a new secret."""
+    me, old, new = _me(visit), visit.text("old_password"), visit.text("password")
+    try:
+        accounts.check_password(new)
+        await visit.desk.prove(visit.caller, me.username, old)
+    except Invalid as refusal:
+        raise Wrong(password=refusal.sentence) from None
+    except Unauthenticated:
+        raise Wrong(old_password="that is not your password") from None  # noqa: S106
+
+    hash = await visit.desk.password_hash(new)
+    await visit.change(lambda work: passwords.change(work, me.id, hash))
+    await visit.begin(Proved(me.id, me.username, hash))
+    return visit.go("/me?done=password#password")
+
+
+async def end_session(visit: Visit) -> Response:
+    """Sign out in another browser."""
+    await visit.change(partial(sessions.end, id=visit.word("id")))
+    return visit.go("/me?done=ended#sessions")
+
+
+async def end_other_sessions(visit: Visit) -> Response:
+    """Sign out everywhere else."""
+    await visit.change(sessions.end_others)
+    return visit.go("/me?done=ended#sessions")
+
+
+def _me(visit: Visit) -> Account:
+    if visit.person is None:
+        raise NotFound("nobody has signed in")
+    return visit.person
+
+
+PAGES = (
+    Page("/me", show, is_private=True),
+    Page("/me/emails", show, add_address, is_private=True),
+    Page("/me/emails/primary", show, _with_address(addresses.make_primary, "primary"), is_private=True),
+    Page("/me/emails/remove", show, _with_address(addresses.end, "removed"), is_private=True),
+    Page("/me/password", show, change_password, is_private=True),
+    Page("/me/sessions/end", show, end_other_sessions, is_private=True),
+    Page("/me/sessions/{id}/end", show, end_session, is_private=True),
+)

@@ -1,0 +1,231 @@
+"""One request for a page: who has signed in, what the form holds, and the answer that is made of it."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from jinja2 import Environment
+from starlette.background import BackgroundTask
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from onebucket import hashing
+from onebucket.actions import sessions
+from onebucket.actions.work import Work
+from onebucket.domain.accounts import Account
+from onebucket.domain.refusals import Invalid, Refusal
+from onebucket.surfaces.web import guard
+from onebucket.surfaces.web.desk import Caller, Desk, House, Proved
+from onebucket.wire import bodies
+from onebucket.wire.bodies import Fields, Unreadable
+
+_Result = TypeVar("_Result")
+
+LONGEST_FORM = 1 << 16
+
+# How long a form may be open that somebody has who hasn't signed in.
+_FORM_SECONDS = 2 * 60 * 60
+
+# Nothing from anywhere else, no script, no frame; said again by every page.
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+class Wrong(Invalid):
+    """A form that can't be meant so: a sentence for each field that is to blame."""
+
+    def __init__(self, **fields: str) -> None:
+        super().__init__("; ".join(fields.values()))
+        self.fields = fields
+
+
+class Visit:
+    """One request for a page; `person` is whoever has signed in, `errors` the sentences to show, by field."""
+
+    def __init__(self, request: Request, desk: Desk, house: House, templates: Environment) -> None:
+        self.request = request
+        self.desk = desk
+        self.house = house
+        self.errors: dict[str, str] = {}
+        self.is_secure = house.base_url.startswith("https://")
+        self.caller = Caller(
+            secret=request.cookies.get(self._name("session")) or None,
+            request_id=desk.request_id(request.scope),
+            address=request.client.host if request.client else None,
+            agent="".join(each for each in request.headers.get("user-agent", "")[:200] if each.isprintable()),
+        )
+        self.person: Account | None = None
+        self._templates = templates
+        self._fields = Fields({})
+        self._form_secret = request.cookies.get(self._name("form"))
+        self._cookies: dict[str, tuple[str, int]] = {}
+
+    async def recognize(self) -> None:
+        """Find out who has signed in."""
+        if self.caller.secret:
+            self.person = await self.look(lambda work: work.actor.account)
+        if self.person:
+            self._form_secret = self.caller.secret
+
+    # -- what was asked
+
+    @property
+    def path(self) -> str:
+        """The address, less its query."""
+        return quote(self.request.scope["path"].encode(errors="replace"), safe="/{}@:+!~")
+
+    def word(self, name: str) -> str:
+        """A part of the address."""
+        return str(self.request.path_params[name])
+
+    @property
+    def link_hash(self) -> str:
+        """What is kept of the secret at the end of the address."""
+        return hashing.secret_hash(self.word("secret"))
+
+    def query(self, name: str) -> str:
+        """A word of the query, empty when it isn't there."""
+        return self.request.query_params.get(name, "")
+
+    def text(self, name: str) -> str:
+        """What the form holds in a field, empty when it isn't there. Raises Invalid."""
+        try:
+            return self._fields.text(name) or ""
+        except Unreadable as error:
+            raise Invalid(str(error)) from None
+
+    def line(self, name: str) -> str:
+        """What the form holds in a field, blanks around it trimmed. Raises Invalid."""
+        return self.text(name).strip()
+
+    def kept(self, name: str, otherwise: str = "") -> str:
+        """What was typed into a field of a form that is shown again, or what stands in it before."""
+        return self.text(name) if self._fields.has(name) and len(self._fields.values[name]) == 1 else otherwise
+
+    async def read_form(self) -> None:
+        """Read the form, and refuse one that isn't ours. Raises Invalid, Elsewhere, Stale."""
+        guard.check_source(self.request.headers, self.house.base_url)
+        body = b""
+        async for chunk in self.request.stream():
+            body += chunk
+            if len(body) > LONGEST_FORM:
+                raise Invalid("the form is too long")
+        try:
+            self._fields = bodies.fields(body, self.request.headers.get("content-type"))
+        except Unreadable as error:
+            raise Invalid(str(error)) from None
+        guard.check_token(self.line("form_token"), hashing.form_token(self._form_secret) if self._form_secret else None)
+
+    # -- what is done
+
+    def look(self, action: Callable[[Work], _Result]) -> Awaitable[_Result]:
+        """Run an action that changes nothing, as whoever has signed in."""
+        return self.desk.look(self.caller, action)
+
+    def change(self, action: Callable[[Work], _Result]) -> Awaitable[_Result]:
+        """Run an action that may change something, as whoever has signed in."""
+        return self.desk.change(self.caller, action)
+
+    async def begin(self, proved: Proved) -> None:
+        """Let this browser be signed in from now on, with a new secret. Raises Unauthenticated."""
+        secret = await self.desk.begin(self.caller, proved)
+        self._cookies[self._name("session")] = secret, int(sessions.LASTING.total_seconds())
+        self._cookies[self._name("form")] = "", 0
+
+    async def end(self) -> None:
+        """Sign out."""
+        if self.person:
+            # What was done just now may have ended it already.
+            with suppress(Refusal):
+                await self.change(sessions.end_own)
+        self._cookies[self._name("session")] = "", 0
+
+    def afterwards(self, action: Callable[[Work], object]) -> BackgroundTask:
+        """Run an action when the answer has gone, so that nobody can tell by its time what came of it."""
+
+        async def run() -> None:
+            try:
+                await self.change(action)
+            except Refusal:
+                pass
+            except Exception as error:
+                self.desk.unforeseen(self.caller, error)
+
+        return BackgroundTask(run)
+
+    # -- the answer
+
+    @property
+    def form_token(self) -> str:
+        """What a form carries that is made for this browser; one that hasn't signed in gets a cookie for it."""
+        if self.person is None:
+            secret = self._form_secret = self._form_secret or self.desk.new_secret()
+            self._cookies.setdefault(self._name("form"), (secret, _FORM_SECONDS))
+        return hashing.form_token(self._form_secret or "")
+
+    def page(self, template: str, *, status: int = 200, **words: Any) -> Response:
+        """A page."""
+        html = self._templates.get_template(template).render(words | {"visit": self, "house": self.house})
+        return Response(html, status_code=status, media_type="text/html", headers=HEADERS)
+
+    def refused(self, error: Exception, template: str, **words: Any) -> Response:
+        """A page that says no, and what to do next."""
+        status = self.desk.status(error) or 500
+        sentence = error.sentence if isinstance(error, Refusal) else str(error)
+        answer = self.page(template, status=status, status_code=status, sentence=sentence, **words)
+        return retry_after(answer, error)
+
+    def go(self, path: str) -> Response:
+        """On to another page of ours."""
+        return RedirectResponse(path, status_code=303, headers=HEADERS)
+
+    def sign_in_here(self) -> Response:
+        """The sign-in form in the place of a page, to which it leads back: its address holds a secret."""
+        return self.page("signing/in.html", next=self.path, login="", notice="Sign in to go on.")
+
+    def finish(self, answer: Response, *, is_private: bool) -> Response:
+        """What every answer has: its cookies, and whether it may be kept."""
+        answer.headers["Cache-Control"] = "no-store" if is_private or self.person else "private, no-cache"
+        answer.headers["X-Request-Id"] = self.caller.request_id
+        for name, (value, seconds) in self._cookies.items():
+            answer.set_cookie(name, value, seconds, path="/", secure=self.is_secure, httponly=True, samesite="lax")
+        return answer
+
+    def _name(self, kind: str) -> str:
+        return f"{'__Host-' if self.is_secure else ''}onebucket_{kind}"
+
+
+def retry_after(answer: Response, error: Exception) -> Response:
+    """An answer that says when to ask again, where the error knows."""
+    seconds = getattr(error, "retry_after", None)
+    if seconds is not None:
+        answer.headers["Retry-After"] = str(seconds)
+    return answer
+
+
+Handler = Callable[[Visit], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page's address; what shows it, and what its forms do.
+
+    `is_private`: only for people who have signed in. `link`: its address ends with a secret, of a link of that kind.
+    """
+
+    path: str
+    show: Handler
+    send: Handler | None = None
+    is_private: bool = False
+    link: str = ""
+
+    @property
+    def methods(self) -> list[str]:
+        """What it answers."""
+        return ["GET", "POST"] if self.send else ["GET"]

@@ -1,0 +1,212 @@
+"""A browser without scripts in this process: it keeps cookies, follows redirects and sends forms as they stand."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from html.parser import HTMLParser
+from typing import Any, Self
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+
+import cast
+from cast import Api
+from live import Live
+from onebucket import hashing
+from onebucket.actions import invitations, outbox
+from onebucket.actions.work import Work
+from onebucket.domain.accounts import Actor
+from onebucket.domain.privileges import Level
+from onebucket.store import accounts, database
+
+KEY = b"what links in letters are made from"
+
+
+class Form:
+    """A form as it stands on a page: where it goes, the fields with their attributes, what its button says."""
+
+    def __init__(self, action: str) -> None:
+        self.action = action
+        self.inputs: dict[str, dict[str, str | None]] = {}
+        self.button = ""
+
+    @property
+    def values(self) -> dict[str, str]:
+        """What it sends when nothing is typed."""
+        return {name: given.get("value") or "" for name, given in self.inputs.items()}
+
+
+class Page(HTMLParser):
+    """An answer read as a page: its text, its forms, and what it refers to."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        super().__init__()
+        self.answer = answer
+        self.status = answer.status_code
+        self.path = answer.url.path if answer.request else ""
+        self.text = ""
+        self.title = ""
+        self.forms: list[Form] = []
+        self.ids: list[str] = []
+        self.labels: list[str] = []
+        self.loaded: list[str] = []
+        self.linked: list[str] = []
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self._open: list[str] = []
+        self.feed(answer.text)
+
+    @property
+    def inputs(self) -> dict[str, dict[str, str | None]]:
+        """Every field of every form."""
+        return {name: given for form in self.forms for name, given in form.inputs.items()}
+
+    def form(self, action: str) -> Form:
+        """The one form that goes there."""
+        [found] = [each for each in self.forms if urlsplit(each.action).path == action]
+        return found
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        given = dict(attributes)
+        self.tags.add(tag)
+        self.attributes |= set(given)
+        self._open.append(tag)
+        if given.get("id"):
+            self.ids.append(given["id"] or "")
+        if tag == "label":
+            self.labels.append(given["for"] or "")
+        if tag == "form":
+            assert given["method"] == "post"
+            self.forms.append(Form(urljoin(str(self.answer.url), given.get("action") or "")))
+        if tag == "input" and given.get("name"):
+            self.forms[-1].inputs[given["name"] or ""] = given
+        for name in ("src", "href", "formaction", "data", "srcset", "poster"):
+            if given.get(name) is not None:
+                (self.linked if tag == "a" else self.loaded).append(given[name] or "")
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+        if self._open and self._open[-1] == "title":
+            self.title += data
+        if self._open and self._open[-1] == "button" and self.forms:
+            self.forms[-1].button += data
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in self._open:
+            while self._open.pop() != tag:
+                pass
+
+
+class Visitor:
+    """Somebody with a browser of her own, at a server in this process."""
+
+    def __init__(self, api: Api, name: str | None = None, *, base: str = cast.BASE) -> None:
+        self.api = api
+        self.client = httpx.AsyncClient(
+            transport=httpx.ASGITransport(api.server.app), base_url=base, headers={"User-Agent": "A browser"}
+        )
+        if name is not None:
+            self.sign_in(name)
+
+    def ask(self, method: str, path: str, **how: Any) -> httpx.Response:
+        """Ask once, and follow nothing."""
+        return self.api.run(self.client.request(method, path, **how))
+
+    def open(self, path: str) -> Page:
+        """Open a page, wherever it leads."""
+        return Page(self.ask("GET", path, follow_redirects=True))
+
+    def send(self, page: Page, action: str, *, follow: bool = True, **typed: str) -> Page:
+        """Fill in the form of a page that goes to `action`, and send it."""
+        form = page.form(action)
+        assert set(typed) <= set(form.inputs), form.inputs
+        headers = {"Sec-Fetch-Site": "same-origin", "Origin": "null"}
+        return Page(self.ask("POST", form.action, data=form.values | typed, headers=headers, follow_redirects=follow))
+
+    def sign_in(self, name: str, password: str | None = None) -> Page:
+        """Sign in with a username or an address."""
+        return self.send(self.open("/sign-in"), "/sign-in", login=name, password=password or cast.password(name))
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """What the browser keeps."""
+        return dict(self.client.cookies)
+
+    def close(self) -> None:
+        """Close the browser."""
+        self.api.run(self.client.aclose())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def at_once(api: Api, *asks: "tuple[Visitor, str, dict[str, str]]") -> list[httpx.Response]:
+    """Several forms sent at the same time."""
+
+    async def all_of_them() -> list[httpx.Response]:
+        return list(await asyncio.gather(*(each.client.post(path, data=data) for each, path, data in asks)))
+
+    return api.run(all_of_them())
+
+
+# -- invitations and their letters -----------------------------------------------------------------
+
+
+def as_person(work: Work, name: str) -> Actor:
+    """Somebody of the cast as the one who acts."""
+    found = accounts.named(work.tx, name)
+    assert found is not None
+    return Actor(found, "password")
+
+
+def done_by(name: str, action: Callable[[Work], Any]) -> Callable[[Work], Any]:
+    """What somebody of the cast does."""
+
+    def act(work: Work) -> Any:
+        with work.on_behalf(as_person(work, name)):
+            return action(work)
+
+    return act
+
+
+class Beside:
+    """The database of a server that is running, for what happens before somebody opens her browser."""
+
+    def __init__(self, running: Live) -> None:
+        self.db = database.at(running.url)
+
+    def operate(self, action: Callable[[Work], Any]) -> Any:
+        """Do something as the operator."""
+        with self.db.writing() as tx:
+            return action(cast.operator(tx))
+
+
+def invite(api: Api | Beside, email: str, *groups: str, by: str = "alice") -> str:
+    """Let an address be invited to groups of acme, the letter be carried, and give the path of its link."""
+    for group in groups or ("designers",):
+        api.operate(done_by(by, partial(_to_group, email=email, group=group)))
+    return deliver(api)[email]
+
+
+def _to_group(work: Work, email: str, group: str) -> None:
+    invitations.invite_to_group(work, "acme", email, None, group)
+
+
+def invite_to_repository(api: Api | Beside, email: str, slug: str, level: Level, *, by: str = "alice") -> str:
+    """The same to a repository of acme."""
+    api.operate(done_by(by, lambda work: invitations.invite_to_repository(work, "acme", slug, email, level)))
+    return deliver(api)[email]
+
+
+_PATHS = {"invitation": "/invitations/", "confirm-email": "/emails/", "reset-password": "/passwords/"}
+
+
+def deliver(api: Api | Beside) -> dict[str, str]:
+    """Carry every letter that waits: by address, the path of the link in the latest."""
+    parcels = api.operate(lambda work: outbox.take(work, partial(hashing.link_secret, KEY), most=1000))
+    for parcel in parcels:
+        api.operate(lambda work, letter=parcel.letter: outbox.carried(work, letter))
+    return {each.letter.email: _PATHS[each.letter.kind.value] + each.secret for each in parcels}
