@@ -13,7 +13,17 @@ from onebucket.domain.policy import To
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Invalid, NotFound
 from onebucket.domain.text import cleaned, shown
-from onebucket.store import accounts, groups, invitations, letters, privileges, repositories, rosters, sessions
+from onebucket.store import (
+    accounts,
+    consumers,
+    groups,
+    invitations,
+    letters,
+    privileges,
+    repositories,
+    rosters,
+    sessions,
+)
 from onebucket.store.accounts import Email, Token
 from onebucket.store.journal import Facts
 
@@ -247,6 +257,7 @@ def delete_team(work: Work, name: str) -> Account:
         },
         "repositories": [repository.slug for repository in repositories.of_account(work.tx, team.id)],
         "invitations": [invitation.email for invitation in invitations.of_account(work.tx, team.id)],
+        "consumers": [consumer.key for consumer in consumers.of_account(work.tx, team.id)],
     }
 
     work.tell(Event.TEAM_DELETED, team, team.username, before=lost)
@@ -257,6 +268,8 @@ def delete_team(work: Work, name: str) -> Account:
         repositories.delete_repository(work.tx, repository)
     for group in groups.of_account(work.tx, team.id):
         groups.delete_group(work.tx, group)
+    for consumer in consumers.of_account(work.tx, team.id):
+        consumers.remove(work.tx, consumer)
     letters.forget_account(work.tx, team.id)
     accounts.delete_account(work.tx, team.id)
 
