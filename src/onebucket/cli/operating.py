@@ -71,6 +71,7 @@ def serve(
             chosen.jsonp_origins,
             chosen.amsterdam_times,
             emails_in_paths=chosen.email_in_path == "accept",
+            query_token=chosen.query_token == "on",  # noqa: S105
         )
         built = server.build(
             opened,
@@ -78,6 +79,8 @@ def serve(
             terms=common.terms(chosen),
             metrics_token=chosen.metrics_token,
             demo_letters=opened.path.parent / "letters" if demo else None,
+            secret_key=key,
+            password_grant=chosen.oauth_password_grant == "on",  # noqa: S105
         )
         carrier = delivery.carrier(opened, post, desk, key)
         built.metrics.watch("onebucket_letters_sent_total", "Letters sent since the start", lambda: carrier.sent)

@@ -34,7 +34,8 @@ class Ways:
     """How this server presents itself; what the settings say of it.
 
     `jsonp` is `guarded`, `open` or `off`; pages of `jsonp_origins` may read JSONP although it is guarded (formats C4).
-    `amsterdam_times` is their style (formats T2); `emails_in_paths` whether addresses may hold one (spec I2).
+    `amsterdam_times` is their style (formats T2); `emails_in_paths` whether addresses may hold one (spec I2). With
+    `query_token` a token may stand in the query, as `access_token` (spec 1.11).
     """
 
     base_url: str
@@ -43,6 +44,7 @@ class Ways:
     jsonp_origins: frozenset[str]
     amsterdam_times: str = "plain"
     emails_in_paths: bool = True
+    query_token: bool = False
 
 
 @dataclass(frozen=True, slots=True)

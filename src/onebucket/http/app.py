@@ -13,7 +13,7 @@ from onebucket.actions.work import Work
 from onebucket.domain import accounts as domain
 from onebucket.domain.refusals import Gone, Invalid, LacksScope, NotFound, Unauthenticated
 from onebucket.domain.terms import Terms
-from onebucket.http import errors, requests
+from onebucket.http import errors, requests, signed
 from onebucket.http.answers import Answer, Answers, Ways
 from onebucket.http.attempts import Attempts
 from onebucket.http.authn import Authentication, Proof
@@ -21,6 +21,7 @@ from onebucket.http.errors import MethodNotAllowed, TooLarge
 from onebucket.http.memory import Memory
 from onebucket.http.metrics import Metrics
 from onebucket.http.requests import Application, Disconnected, Receive, Request, Scope, Send
+from onebucket.http.signed import Signatures
 from onebucket.http.writer import Writer
 from onebucket.store.database import Database, Transaction
 from onebucket.surfaces.routing import Ask, Found, Surface, Table
@@ -40,6 +41,7 @@ class App:
         terms: Terms,
         authentication: Authentication,
         attempts: Attempts,
+        signatures: Signatures,
         writer: Writer,
         memory: Memory,
         metrics: Metrics,
@@ -54,6 +56,7 @@ class App:
         self._answers = Answers(ways)
         self._authentication = authentication
         self._attempts = attempts
+        self._signatures = signatures
         self._writer = writer
         self._metrics = metrics
         self._clock = clock
@@ -115,17 +118,17 @@ class App:
         found = self._table.find(base, request.segments[len(base) :])
         route = request.route = found.methods.get("GET" if request.method == "HEAD" else request.method)
         try:
-            credential = request.headers.get(b"authorization")
-            proof, is_new = await self._authentication.prove(credential)
+            proof, is_new = await self._prove(request, receive)
             if route is not None and not request.reads:
                 await requests.read_body(request, receive)
+                _check_places(request)
             try:
                 return await self._act(request, proof, found)
             except Unauthenticated:
                 if is_new:
                     raise
             # What the proof rested on has changed, perhaps to something that the credential is good for again.
-            proof, _ = await self._authentication.prove(credential, refused=proof)
+            proof, _ = await self._authentication.prove(self._credential(request), refused=proof)
             return await self._act(request, proof, found)
         except Disconnected:
             raise
@@ -134,6 +137,30 @@ class App:
             if said is None or said.status == 503:
                 self._log.exception("unforeseen", request_id=request.id, method=request.method, path=request.path)
             return self._answers.refusal(request, said or errors.internal())
+
+    async def _prove(self, request: Request, receive: Receive) -> tuple[Proof, bool]:
+        """Who asks, and whether that was found out just now; a signed request's body is needed for that."""
+        query = request.scope["query_string"]
+        if not signed.may_be_signed(request.headers, query) or self._shows_token(request):
+            _check_places(request)
+            return await self._authentication.prove(self._credential(request))
+
+        if not request.reads:
+            await requests.read_body(request, receive)
+        form = request.body if signed.is_form(request.headers) else b""
+        message = signed.Message(request.method, request.scope, request.headers, form)
+        return await self._signatures.prove(message), True
+
+    def _shows_token(self, request: Request) -> bool:
+        """Whether the credential is a token in the query, where that is switched on."""
+        query = request.scope["query_string"]
+        return self._ways.query_token and b"access_token=" in query and b"authorization" not in request.headers
+
+    def _credential(self, request: Request) -> bytes | None:
+        """The Authorization header, or what stands for it."""
+        if not self._shows_token(request):
+            return request.headers.get(b"authorization")
+        return b"Bearer " + signed.token_in(request.scope["query_string"])
 
     async def _act(self, request: Request, proof: Proof, found: Found) -> Answer:
         if request.route is None or not request.route.changes:
@@ -145,7 +172,8 @@ class App:
 
     def _look(self, request: Request, proof: Proof, found: Found) -> Answer:
         """Answer what changes nothing: from memory, or from the database."""
-        can_be_remembered = request.route is not None and (request.reads or request.route.only_reads)
+        asks = request.route is not None and (request.reads or request.route.only_reads)
+        can_be_remembered = asks and not proof.once
         remembered = self._memory.recall(request, proof, request.at) if can_be_remembered else None
         if remembered is not None:
             request.actor = remembered.actor
@@ -214,6 +242,13 @@ class App:
             address=request.address,
             ms=round(seconds * 1000, 2),
         )
+
+
+def _check_places(request: Request) -> None:
+    """Refuse a request that shows a credential in its header and another one elsewhere. Raises Unauthenticated."""
+    form = request.body if request.is_read and signed.is_form(request.headers) else b""
+    if b"authorization" in request.headers and signed.shows_another(request.scope["query_string"], form):
+        raise Unauthenticated
 
 
 async def _send_pieces(pieces: Iterator[bytes], receive: Receive, send: Send) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import math
+import secrets
 import signal
 import socket
 import ssl
@@ -29,6 +30,7 @@ from onebucket.http.desk import Desk
 from onebucket.http.health import Health
 from onebucket.http.memory import Memory
 from onebucket.http.metrics import Metrics
+from onebucket.http.oauth import Endpoints
 from onebucket.http.writer import Writer
 from onebucket.store.database import Database, Unavailable, Unusable
 from onebucket.surfaces.own import git
@@ -82,8 +84,14 @@ def build(
     terms: Terms = house.DEFAULT,
     metrics_token: str = "",
     demo_letters: Path | None = None,
+    secret_key: bytes | None = None,
+    password_grant: bool = False,
 ) -> Server:
-    """Put a server together. The database must be up to date already; `demo_letters` is what the demo's page shows."""
+    """Put a server together. The database must be up to date already; `demo_letters` is what the demo's page shows.
+
+    `secret_key` is what the secrets of OAuth consumers are derived from: without one they are good until this server
+    stops. `password_grant`: OAuth consumers may ask for tokens with a person's own password.
+    """
     writer = Writer(database)
     authentication = Authentication(database, time.monotonic)
     memory, metrics = Memory(database), Metrics()
@@ -96,6 +104,17 @@ def build(
         openapi=described,
         metrics_token=metrics_token,
         clock=now,
+    )
+    endpoints = Endpoints(
+        database=database,
+        writer=writer,
+        authentication=authentication,
+        ways=ways,
+        terms=terms,
+        key=secret_key or secrets.token_bytes(32),
+        password_grant=password_grant,
+        clock=now,
+        new_id=new_id,
     )
     attempts = Attempts(new_id)
     desk = Desk(
@@ -111,11 +130,12 @@ def build(
     app = App(
         database=database,
         surfaces=SURFACES,
-        others=Starlette(routes=[*health.routes(), *pages.routes()]),
+        others=Starlette(routes=[*health.routes(), *endpoints.routes(), *pages.routes()]),
         ways=ways,
         terms=terms,
         authentication=authentication,
         attempts=attempts,
+        signatures=endpoints.signatures,
         writer=writer,
         memory=memory,
         metrics=metrics,
