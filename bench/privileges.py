@@ -15,7 +15,7 @@ import msgspec
 from bench import running
 from bench.running import ALICE, ROUNDS, SECRET, ask, paired, row
 from onebucket import hashing
-from onebucket.actions import accounts
+from onebucket.actions import accounts, tokens
 from onebucket.cli import common
 from onebucket.store import database, moments, schema
 from onebucket.store.database import Transaction
@@ -66,9 +66,7 @@ def make(folder: Path) -> str:
     with opened.writing() as tx:
         work = common.work(tx)
         accounts.add_user(work, "alice", email="alice@example.com")
-        accounts.add_token(
-            work, "alice", secret_hash=hashing.secret_hash(SECRET), scopes=frozenset({"repository:admin"})
-        )
+        tokens.add(work, "alice", secret_hash=hashing.secret_hash(SECRET), scopes=frozenset({"repository:admin"}))
         accounts.change_user(work, "alice", site_admin=True)
         for number, size in enumerate((LIST, FEW, *CHECKED, *CROWDED, MANY), start=1):
             _fill(tx, number, size)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import cast
-from onebucket.actions import accounts, groups
+from onebucket.actions import accounts, groups, tokens
 from onebucket.store import database
 
 _READS = (
@@ -105,7 +105,7 @@ def test_a_token_that_ends_by_itself_ends_in_memory_too(api, elsewhere):
 
     with elsewhere.writing() as tx:
         work = cast.operator(tx)
-        accounts.add_token(
+        tokens.add(
             work,
             "bob",
             secret_hash=hashing.secret_hash("short-lived"),

@@ -16,7 +16,7 @@ import consuming
 from browsing import Visitor
 from cast import Api
 from consuming import CALLBACK, Consumer, ask, dance, fields, sign
-from onebucket.actions import accounts, consumers
+from onebucket.actions import accounts, consumers, teams
 from onebucket.store import consumers as rows
 
 METHODS = ("HMAC-SHA1", "HMAC-SHA256")
@@ -399,7 +399,7 @@ def test_a_team_that_is_deleted_takes_its_consumers_along(api: Api) -> None:
     token = dance(api, consumer, "bob")
     consuming.tokens(api, consumer, "bob")
 
-    api.operate(lambda work: accounts.delete_team(work, "globex"))
+    api.operate(lambda work: teams.delete(work, "globex"))
 
     assert refused(api, consumer, token=token)
     with api.db.reading() as tx:

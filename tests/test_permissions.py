@@ -14,7 +14,7 @@ import cast
 import consuming
 from cast import Api, basic, password, token
 from onebucket import hashing
-from onebucket.actions import accounts, consumers, groups, invitations, privileges, repositories
+from onebucket.actions import accounts, consumers, groups, invitations, privileges, repositories, tokens
 from onebucket.actions.work import Work
 from onebucket.domain import oauth
 from onebucket.domain.accounts import SCOPES
@@ -28,6 +28,8 @@ from onebucket.surfaces.routing import Found, Route, Table
 # bob is in acme's designers, too; alice administers acme, gina administers globex, root the whole site.
 PEOPLE = ("mallory", "dora", "bob", "alice", "gina", "root")
 ACCOUNTS = ("acme", "globex", "dora")
+# What is sent where a list or an object is wanted.
+BODIES = {"/api/access": b"[]", "/api/tokens": b'{"scopes": ["account"]}'}
 # A group of each, to invite to.
 GROUPS = {"acme": "designers", "globex": "developers", "dora": "friends"}
 
@@ -209,6 +211,9 @@ GET    /api/journal?account=globex                 403    403   403   403   200 
 GET    /api/journal?account=dora                   403    200   403   403   403   200
 GET    /api/journal?account=nobody                 404    404   404   404   404   404
 
+GET    /api/tokens                                 200    200   200   200   200   200
+POST   /api/tokens                                 200    200   200   200   200   200
+DELETE /api/tokens/{alices}                        404    404   404   204   404   404
 POST   /api/access                                 200    200   200   200   200   200
 GET    /api/access/verify                          403    403   403   403   403   403
 
@@ -262,7 +267,7 @@ class Row:
         if self.route.word:
             return b"read"
         return (
-            b"[]"
+            BODIES[self.address]
             if self.route.json is not None
             else (
                 f"name=Crew&privileges=admin&email=eve@example.net&permission=write&group_slug={GROUPS.get(self.account)}"
@@ -316,10 +321,10 @@ def _set(work: Work) -> None:
     for name in PEOPLE:
         for scopes in [frozenset[str](), *(frozenset({scope}) for scope in SCOPES)]:
             hash = hashing.secret_hash(token(name, "".join(scopes) or "nothing"))
-            accounts.add_token(work, name, secret_hash=hash, scopes=scopes, label="for one thing")
+            tokens.add(work, name, secret_hash=hash, scopes=scopes, label="for one thing")
         hash = hashing.secret_hash(token(name, "revoked"))
-        ended = accounts.add_token(work, name, secret_hash=hash, scopes=cast.ALL_SCOPES, label="revoked")
-        accounts.revoke_token(work, ended.id)
+        ended = tokens.add(work, name, secret_hash=hash, scopes=cast.ALL_SCOPES, label="revoked")
+        tokens.revoke(work, ended.id)
     _, program = consumers.add(work, "globex", key=PROGRAM.key, label="A program", scopes=cast.ALL_SCOPES)
     for name in (*PEOPLE, "ghost"):
         consumers.add(work, name, key=own(name).key, label="His own", scopes=cast.ALL_SCOPES)
@@ -390,9 +395,10 @@ def outcomes(api: Api, stage: Path, authorization: str | Signed | None) -> dict[
     """
     before = api.everything()
     [carols] = [each.id for _, each in api.operate(lambda work: invitations.found(work, account_name="acme"))]
+    alices = api.operate(lambda work: tokens.of_person(work, "alice"))[-1].id
     came: dict[str, int | str] = {}
     for row in ROWS:
-        address = row.address.replace("{carols}", carols)
+        address = row.address.replace("{carols}", carols).replace("{alices}", alices)
         address = address if address.startswith("/api/") else f"/1.0{address}"
         shown = headers(authorization, row.method, address)
         status = api(None, row.method, address, headers=shown, content=row.body).status_code

@@ -5,9 +5,10 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from onebucket.domain.refusals import Invalid
-from onebucket.domain.text import cleaned
+from onebucket.domain.text import cleaned, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,23 @@ UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 AAID = re.compile(r"[0-9]{1,18}:[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
+def given_uuid(given: str | None) -> str | None:
+    """A UUID that an account brings along, perhaps in braces, as we keep it. Raises Invalid."""
+    if given is None:
+        return None
+    bare = given.removeprefix("{").removesuffix("}")
+    if not UUID.fullmatch(bare):
+        raise Invalid(f"{shown(given)} is not a UUID")
+    return bare.lower()
+
+
+def given_aaid(given: str | None) -> str | None:
+    """An account_id that an account brings along, as we keep it. Raises Invalid."""
+    if given is not None and not AAID.fullmatch(given):
+        raise Invalid(f"{shown(given)} is not an account_id: a number, a colon and a UUID")
+    return given.lower() if given else None
+
+
 def checked_username(name: str) -> str:
     """Check a username: 1 to 62 ASCII letters, digits, `_`, `.` and `-`, that nothing else could be meant by.
 
@@ -185,3 +203,15 @@ def _in_ascii(domain: str) -> str:
         raise Invalid("the domain of that e-mail address can be read in more than one way: give its ASCII form")
 
     return spelled
+
+
+def facts(account: Account) -> dict[str, Any]:
+    """What the journal tells of an account."""
+    return {
+        "username": account.username,
+        "uuid": account.id,
+        "display_name": account.display_name,
+        "nickname": account.nickname,
+        "is_active": account.is_active,
+        "site_admin": account.site_admin,
+    }

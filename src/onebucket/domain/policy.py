@@ -29,6 +29,7 @@ class To(Enum):
     CHANGE_PERSON = "change this person's addresses and password"
     MANAGE_CONSUMERS = "manage the account's OAuth consumers"
     ACT_FOR = "let a consumer act for this person"
+    HANDLE_TOKENS = "handle this person's app passwords"
     READ_JOURNAL = "read the account's journal"
     RUN_SITE = "manage the accounts of this server"
 
@@ -106,6 +107,7 @@ RULES: Mapping[To, Rule] = {
     To.CHANGE_PERSON: _administrators,
     To.MANAGE_CONSUMERS: _administrators,
     To.ACT_FOR: _himself_and_whoever_runs_the_site,
+    To.HANDLE_TOKENS: _himself_and_whoever_runs_the_site,
     To.READ_JOURNAL: _administrators,
     To.RUN_SITE: _whoever_runs_the_site,
 }

@@ -3,29 +3,37 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from urllib.parse import quote
 
 import structlog
 
+from onebucket import hashing
 from onebucket.actions.work import Work
 from onebucket.domain import accounts as domain
+from onebucket.domain.accounts import Actor
 from onebucket.domain.refusals import Gone, Invalid, LacksScope, NotFound, Unauthenticated
 from onebucket.domain.terms import Terms
-from onebucket.http import errors, requests, signed
-from onebucket.http.answers import Answer, Answers, Ways
+from onebucket.http import errors, requests, shown, signed
+from onebucket.http.answers import Answer, Answers, Headers, Ways
 from onebucket.http.attempts import Attempts
 from onebucket.http.authn import Authentication, Proof
 from onebucket.http.errors import MethodNotAllowed, TooLarge
+from onebucket.http.limits import Limits
 from onebucket.http.memory import Memory
 from onebucket.http.metrics import Metrics
+from onebucket.http.peers import Proxies
 from onebucket.http.requests import Application, Disconnected, Receive, Request, Scope, Send
 from onebucket.http.signed import Signatures
+from onebucket.http.uses import Uses
 from onebucket.http.writer import Writer
 from onebucket.store.database import Database, Transaction
 from onebucket.surfaces.routing import Ask, Found, Surface, Table
 from onebucket.wire import bodies
+
+# Callers are told that they come near their limit when less than one part of so many is left, in Bitbucket's words.
+NEAR = 5
 
 
 class App:
@@ -44,6 +52,8 @@ class App:
         signatures: Signatures,
         writer: Writer,
         memory: Memory,
+        uses: Uses,
+        limits: Limits | None,
         metrics: Metrics,
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
@@ -62,12 +72,23 @@ class App:
         self._clock = clock
         self._new_id = new_id
         self._memory = memory
+        self._uses = uses
+        self._limits = limits
+        self._near: Headers = (
+            (b"x-ratelimit-limit", b"%d" % ways.rate_limit),
+            (b"x-ratelimit-nearlimit", b"true"),
+        )
+        self._proxies = Proxies(ways.trusted_proxies)
+        self._has_warned = False
         self._log = structlog.get_logger("onebucket.http").bind()
         self._tells_all = self._log.is_enabled_for(logging.DEBUG)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
+        headers = requests.headers(scope)
+        if not self._proxies.place(scope, headers) and not self._has_warned:
+            self._warn_of_proxy(scope, headers)
         segments, is_malformed = requests.segments(scope)
         base = self._table.base(segments)
         if base is None:
@@ -75,7 +96,6 @@ class App:
             return
 
         started = time.perf_counter()
-        headers = requests.headers(scope)
         request = Request(
             scope=scope,
             id=requests.request_id(headers),
@@ -83,6 +103,7 @@ class App:
             segments=segments,
             headers=headers,
             at=self._clock(),
+            query=scope["query_string"],
             is_malformed=is_malformed,
         )
         try:
@@ -90,6 +111,8 @@ class App:
         except Disconnected:
             return
         self._tell(request, answer, time.perf_counter() - started)
+        if request.actor is not None:
+            self._uses.note(request.actor, request.at, request.address)
 
         try:
             await self._send(request, answer, receive, send)
@@ -99,6 +122,8 @@ class App:
 
     async def _send(self, request: Request, answer: Answer, receive: Receive, send: Send) -> None:
         named = (*answer.headers, (b"x-request-id", request.id.encode()))
+        if request.calls_left is not None and request.calls_left * NEAR < self._ways.rate_limit:
+            named = (*named, *self._near)
         await send({"type": "http.response.start", "status": answer.status, "headers": named})
         if isinstance(answer.body, bytes) or request.method == "HEAD":
             body = answer.body if isinstance(answer.body, bytes) and request.method != "HEAD" else b""
@@ -118,17 +143,18 @@ class App:
         found = self._table.find(base, request.segments[len(base) :])
         route = request.route = found.methods.get("GET" if request.method == "HEAD" else request.method)
         try:
-            proof, is_new = await self._prove(request, receive)
+            credential = shown.credential(request, in_query=self._ways.query_token)
+            proof, is_new = await self._prove(request, credential, receive)
             if route is not None and not request.reads:
                 await requests.read_body(request, receive)
-                _check_places(request)
+                shown.check_alone(request, credential)
             try:
                 return await self._act(request, proof, found)
             except Unauthenticated:
                 if is_new:
                     raise
             # What the proof rested on has changed, perhaps to something that the credential is good for again.
-            proof, _ = await self._authentication.prove(self._credential(request), refused=proof)
+            proof, _ = await self._authentication.prove(credential, address=request.address, refused=proof)
             return await self._act(request, proof, found)
         except Disconnected:
             raise
@@ -138,29 +164,17 @@ class App:
                 self._log.exception("unforeseen", request_id=request.id, method=request.method, path=request.path)
             return self._answers.refusal(request, said or errors.internal())
 
-    async def _prove(self, request: Request, receive: Receive) -> tuple[Proof, bool]:
+    async def _prove(self, request: Request, credential: bytes | None, receive: Receive) -> tuple[Proof, bool]:
         """Who asks, and whether that was found out just now; a signed request's body is needed for that."""
-        query = request.scope["query_string"]
-        if not signed.may_be_signed(request.headers, query) or self._shows_token(request):
-            _check_places(request)
-            return await self._authentication.prove(self._credential(request))
+        if not shown.may_be_signed(request, credential):
+            shown.check_alone(request, credential)
+            return await self._authentication.prove(credential, address=request.address)
 
         if not request.reads:
             await requests.read_body(request, receive)
-        form = request.body if signed.is_form(request.headers) else b""
+        form = request.body if shown.is_form(request.headers) else b""
         message = signed.Message(request.method, request.scope, request.headers, form)
         return await self._signatures.prove(message), True
-
-    def _shows_token(self, request: Request) -> bool:
-        """Whether the credential is a token in the query, where that is switched on."""
-        query = request.scope["query_string"]
-        return self._ways.query_token and b"access_token=" in query and b"authorization" not in request.headers
-
-    def _credential(self, request: Request) -> bytes | None:
-        """The Authorization header, or what stands for it."""
-        if not self._shows_token(request):
-            return request.headers.get(b"authorization")
-        return b"Bearer " + signed.token_in(request.scope["query_string"])
 
     async def _act(self, request: Request, proof: Proof, found: Found) -> Answer:
         if request.route is None or not request.route.changes:
@@ -177,6 +191,7 @@ class App:
         remembered = self._memory.recall(request, proof, request.at) if can_be_remembered else None
         if remembered is not None:
             request.actor = remembered.actor
+            self._count(request, remembered.actor)
             return remembered.answer
 
         with self._database.reading() as tx:
@@ -188,6 +203,7 @@ class App:
     def _perform(self, tx: Transaction, request: Request, proof: Proof, found: Found) -> Answer:
         """Everything in the order of refusals: 401, the address, the format, the body, the rules (spec 1.9)."""
         actor = request.actor = self._authentication.actor(tx, proof, request.at)
+        self._count(request, actor)
         if request.is_malformed:
             raise Invalid("the address is not valid UTF-8, or it holds control characters")
         route = request.route
@@ -196,7 +212,7 @@ class App:
         if actor.scopes is not None and route.scope not in domain.reach(actor.scopes):
             raise LacksScope(required=[route.scope], granted=actor.scopes)
 
-        query = bodies.query(request.scope["query_string"])
+        query = bodies.query(request.query)
         manner = self._answers.manner(request, query)
         if request.is_too_large:
             raise TooLarge
@@ -208,6 +224,7 @@ class App:
             request.body,
             request.content_type,
             self._ways.base_url,
+            hashing.new_secret,
             request.heeded,
             self._ways.amsterdam_times,
             self._ways.emails_in_paths,
@@ -224,6 +241,19 @@ class App:
         if request.method != "OPTIONS":
             raise MethodNotAllowed(allow)
         return self._answers.empty(request, (b"allow", allow.encode()))
+
+    def _warn_of_proxy(self, scope: Scope, headers: Mapping[bytes, bytes]) -> None:
+        if self._proxies.overlooks(scope, headers):
+            self._has_warned = True
+            self._log.warning("a proxy that trusted_proxies doesn't name: its callers all count as one address",
+                              address=scope["client"][0])  # fmt: skip
+
+    def _count(self, request: Request, actor: Actor) -> None:
+        """Count a call of somebody's. Raises Overloaded."""
+        if self._limits is None or actor.id is None or (request.route is not None and not request.route.counts):
+            return
+        request.calls_left = 0
+        request.calls_left = self._limits.take(actor.id)
 
     def _tell(self, request: Request, answer: Answer, seconds: float) -> None:
         name = request.route.name if request.route else ""
@@ -242,13 +272,6 @@ class App:
             address=request.address,
             ms=round(seconds * 1000, 2),
         )
-
-
-def _check_places(request: Request) -> None:
-    """Refuse a request that shows a credential in its header and another one elsewhere. Raises Unauthenticated."""
-    form = request.body if request.is_read and signed.is_form(request.headers) else b""
-    if b"authorization" in request.headers and signed.shows_another(request.scope["query_string"], form):
-        raise Unauthenticated
 
 
 async def _send_pieces(pieces: Iterator[bytes], receive: Receive, send: Send) -> None:

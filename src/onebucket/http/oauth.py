@@ -18,7 +18,7 @@ from onebucket.actions.work import Work
 from onebucket.domain.accounts import NOBODY, SCOPES
 from onebucket.domain.refusals import Invalid, LinkIsDead, Overloaded, Refusal, Unauthenticated
 from onebucket.domain.terms import Terms
-from onebucket.http import errors, requests, signed
+from onebucket.http import errors, requests, shown
 from onebucket.http.answers import Ways
 from onebucket.http.authn import Authentication
 from onebucket.http.signed import Checked, Message, Signatures
@@ -110,7 +110,7 @@ class Endpoints:
 
             try:
                 form = await _form(request)
-                person_id = await self._whose_password(form) if endpoint == "token" else None
+                person_id = await self._whose_password(form, _address(request)) if endpoint == "token" else None
             except Invalid as refusal:
                 return _problem(400, "invalid_request", refusal.sentence)
             except Overloaded as refusal:
@@ -124,12 +124,13 @@ class Endpoints:
 
         return answer
 
-    async def _whose_password(self, form: dict[str, str]) -> str | None:
+    async def _whose_password(self, form: dict[str, str], address: str | None) -> str | None:
         """Whose name and password a form holds, where that is a way to get a token. Raises Overloaded."""
         if not self._password_grant or form.get("grant_type") != "password":
             return None
         try:
-            proof = await self._authentication.prove_password(form.get("username", ""), form.get("password", ""))
+            name, password = form.get("username", ""), form.get("password", "")
+            proof = await self._authentication.prove_password(name, password, address)
         except Unauthenticated:
             return None
         return proof.account_id
@@ -141,7 +142,7 @@ class Endpoints:
             headers = requests.headers(request.scope)
             try:
                 body = await _body(request)
-                form = body if signed.is_form(headers) else b""
+                form = body if shown.is_form(headers) else b""
                 checked = await self.signatures.check(Message("POST", request.scope, headers, form))
             except Invalid as refusal:
                 return _text(400, refusal.sentence)
@@ -189,7 +190,7 @@ class Endpoints:
     ) -> Response:
         """Run an action as nobody yet, in a transaction of its own, and log it."""
         id = requests.request_id(requests.headers(request.scope))
-        address = request.client.host if request.client else None
+        address = _address(request)
 
         def change(tx: Transaction) -> Any:
             return action(Work(NOBODY, tx, self._clock(), id, self._new_id, address, self._terms))
@@ -209,9 +210,13 @@ class Endpoints:
         return answer
 
 
+def _address(request: Request) -> str | None:
+    return request.client.host if request.client else None
+
+
 async def _form(request: Request) -> dict[str, str]:
     """The fields of a form; empty ones count as left out (RFC 6749, 3.2). Raises Invalid."""
-    if not signed.is_form(requests.headers(request.scope)):
+    if not shown.is_form(requests.headers(request.scope)):
         raise Invalid("the body must be a form, application/x-www-form-urlencoded")
     try:
         pairs = parse_qsl((await _body(request)).decode("ascii"), errors="strict")

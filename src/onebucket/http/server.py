@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import math
 import secrets
 import signal
 import socket
@@ -16,23 +15,23 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 
-from onebucket.actions import outbox
-from onebucket.actions.work import Work
 from onebucket.domain import terms as house
-from onebucket.domain.accounts import OPERATOR
 from onebucket.domain.terms import Terms
-from onebucket.http import openapi
+from onebucket.http import figures, openapi
 from onebucket.http.answers import Ways
 from onebucket.http.app import App
 from onebucket.http.attempts import Attempts
 from onebucket.http.authn import Authentication
 from onebucket.http.desk import Desk
+from onebucket.http.guesses import Guesses
 from onebucket.http.health import Health
+from onebucket.http.limits import Limits
 from onebucket.http.memory import Memory
 from onebucket.http.metrics import Metrics
 from onebucket.http.oauth import Endpoints
+from onebucket.http.uses import Uses
 from onebucket.http.writer import Writer
-from onebucket.store.database import Database, Unavailable, Unusable
+from onebucket.store.database import Database
 from onebucket.surfaces.own import git
 from onebucket.surfaces.own import routes as own
 from onebucket.surfaces.routing import Surface
@@ -68,11 +67,13 @@ class Server:
     database: Database
     authentication: Authentication
     writer: Writer
+    uses: Uses
     metrics: Metrics
 
     def close(self) -> None:
         """Finish what is under way, then let go of everything."""
         self.writer.stop()
+        self.uses.close()
         self.authentication.close()
         self.database.close()
 
@@ -93,9 +94,14 @@ def build(
     stops. `password_grant`: OAuth consumers may ask for tokens with a person's own password.
     """
     writer = Writer(database)
-    authentication = Authentication(database, time.monotonic)
+    guesses = Guesses(ways.failures_per_address, time.monotonic) if ways.failures_per_address else None
+    authentication = Authentication(database, time.monotonic, guesses)
+    limits = Limits(ways.rate_limit, time.monotonic) if ways.rate_limit else None
     memory, metrics = Memory(database), Metrics()
-    _watch(metrics, database, writer, authentication, memory)
+    uses = Uses(database, writer)
+    figures.watch_letters(metrics, database, now, new_id)
+    figures.watch_work(metrics, writer, authentication, memory)
+    figures.watch_limits(metrics, limits, guesses)
     described = openapi.document(SURFACES, base_url=ways.base_url)
     health = Health(
         database=database,
@@ -138,43 +144,13 @@ def build(
         signatures=endpoints.signatures,
         writer=writer,
         memory=memory,
+        uses=uses,
+        limits=limits,
         metrics=metrics,
         clock=now,
         new_id=new_id,
     )
-    return Server(app, database, authentication, writer, metrics)
-
-
-_LETTERS = {
-    "waiting": "Letters that are still to be sent",
-    "failing": "Those of them that could not be sent the last time",
-    "undeliverable": "Letters that were given up, about something that is open still",
-}
-
-
-def _letters(database: Database, name: str) -> Callable[[], float]:
-    def count() -> float:
-        try:
-            with database.reading() as tx:
-                counts = outbox.counts(Work(OPERATOR, tx, now(), "metrics", new_id))
-        except (Unavailable, Unusable):
-            return math.nan
-        return float(getattr(counts, name))
-
-    return count
-
-
-def _watch(
-    metrics: Metrics, database: Database, writer: Writer, authentication: Authentication, memory: Memory
-) -> None:
-    for name, about in _LETTERS.items():
-        metrics.watch(f"onebucket_letters_{name}", about, _letters(database, name))
-    metrics.watch("onebucket_commits", "Transactions committed", lambda: writer.batches)
-    metrics.watch("onebucket_changes", "Requests whose changes were committed", lambda: writer.changes)
-    metrics.watch("onebucket_passwords_checked", "Passwords compared", lambda: authentication.passwords_checked)
-    metrics.watch("onebucket_answers_remembered_bytes", "Size of the answers remembered", lambda: memory.size)
-    metrics.watch("onebucket_answers_recalled", "Requests answered from memory", lambda: memory.hits)
-    metrics.watch("onebucket_answers_worked_out", "Requests to read that were not", lambda: memory.misses)
+    return Server(app, database, authentication, writer, uses, metrics)
 
 
 def run(

@@ -16,17 +16,12 @@ from onebucket import hashing
 from onebucket.domain import oauth
 from onebucket.domain.oauth import Consumer, Kind
 from onebucket.domain.refusals import Unauthenticated
+from onebucket.http import shown
 from onebucket.http.authn import Proof
 from onebucket.http.requests import Scope
 from onebucket.http.writer import Writer
 from onebucket.store import consumers, issued
 from onebucket.store.database import Database, Transaction
-
-_FORM = b"application/x-www-form-urlencoded"
-
-# Names that a credential goes by outside of the Authorization header.
-_TOKEN = "access_token"  # noqa: S105
-_MARKS = ("oauth_signature", "oauth_consumer_key", "oauth_token", "oauth_signature_method")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,35 +41,6 @@ class Checked:
     consumer: Consumer
     token: str
     words: dict[str, str]
-
-
-def is_form(headers: dict[bytes, bytes]) -> bool:
-    """Whether a request says that its body is a form."""
-    return headers.get(b"content-type", b"").split(b";")[0].strip().lower() == _FORM
-
-
-def may_be_signed(headers: dict[bytes, bytes], query: bytes) -> bool:
-    """Whether a request shows OAuth 1 credentials, or may show them in its body."""
-    header = headers.get(b"authorization")
-    if header is None:
-        return b"oauth_" in query or is_form(headers)
-    return header[:6].lower() == b"oauth "
-
-
-def shows_another(query: bytes, form: bytes) -> bool:
-    """Whether query or form holds a credential: for a request whose header holds one already."""
-    if b"oauth_" not in query + form and b"access_token" not in query + form:
-        return False
-    shown = parse_qsl(b"&".join((query, form)).decode("latin-1"), keep_blank_values=True)
-    return any(name in (*_MARKS, _TOKEN) for name, _ in shown)
-
-
-def token_in(query: bytes) -> bytes:
-    """The token that a query holds, where that is its only credential. Raises Unauthenticated."""
-    shown = [(name, value) for name, value in _decoded(query) if name in (*_MARKS, _TOKEN)]
-    if len(shown) != 1 or shown[0][0] != _TOKEN:
-        raise Unauthenticated(bearer=True)
-    return shown[0][1].encode()
 
 
 class Signatures:
@@ -186,7 +152,7 @@ def _collected(message: Message) -> tuple[dict[str, str], list[tuple[str, str]]]
         raise Unauthenticated
     words = dict(own[0])
     others = [each for place in places for each in place if not each[0].startswith("oauth_") and each[0] != "realm"]
-    if len(words) != len(own[0]) or any(name == _TOKEN for name, _ in others):
+    if len(words) != len(own[0]) or any(name == shown.TOKEN for name, _ in others):
         raise Unauthenticated
     return words, others
 
