@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 import cast
+import consuming
 from browsing import Visitor, deliver, done_by
 from cast import Api
 from onebucket import hashing
@@ -80,6 +81,15 @@ POST   /accounts/bob/invitations/{id}/withdraw  in      403  404    303   303
 GET    /site/letters                            in      403  403    403   200
 GET    /site/letters/{letter}/try-again         in      403  403    403   200
 POST   /site/letters/{letter}/try-again         in      403  403    403   303
+
+GET    /site/oauth2/authorize                    in      200  200    200   200
+POST   /site/oauth2/authorize                    in      303  303    303   303
+GET    /api/1.0/oauth/authenticate               in      200  200    200   200
+POST   /api/1.0/oauth/authenticate               in      303  303    303   303
+GET    /1.0/oauth/authenticate                   in      200  200    200   200
+POST   /1.0/oauth/authenticate                   in      303  303    303   303
+GET    /!api/1.0/oauth/authenticate              in      200  200    200   200
+POST   /!api/1.0/oauth/authenticate              in      303  303    303   303
 
 GET    /demo/letters                           200      200  200    200   200
 """
@@ -159,6 +169,9 @@ def _set(api: Api) -> dict[str, str]:
     [letter, *_] = [each for _, each in api.operate(outbox.troubled)]
     hash = hashing.secret_hash("a session of hers")
     session = api.operate(done_by("alice", lambda work: sessions.begin(work, secret_hash=hash, agent="a")))
+    builds = consuming.add(api)
+    to = {"callback_uri": consuming.CALLBACK}
+    asked = consuming.fields(consuming.ask(api, builds, "/1.0/oauth/request_token", "POST", **to))
     [id] = [each.id for _, each in api.operate(invitations.found) if each.email == "carol@example.net"]
     return {
         "/invitations/{carol}": links["carol@example.net"],
@@ -168,6 +181,8 @@ def _set(api: Api) -> dict[str, str]:
         "{alices}": session.id,
         "{id}": id,
         "{letter}": f"{letter.account_id}/{letter.id}",
+        "/site/oauth2/authorize": consuming.wish(builds),
+        "/oauth/authenticate": f"/oauth/authenticate?oauth_token={asked['oauth_token']}",
     }
 
 

@@ -72,7 +72,8 @@ class Desk:
             proof = await self._authentication.prove_password(login, password, caller.address)
         except Unauthenticated:
             # Told without waiting for it: the time must not say whether there is such a person.
-            self._writer.post(lambda tx: self._attempts.password_refused(self._work(tx, caller, NOBODY), login))
+            at = self._clock()
+            self._writer.post(lambda tx: self._attempts.password_refused(self._work(tx, caller, NOBODY, at), login))
             raise
         return Proved(proof.account_id, login, proof.password_hash or "")
 
@@ -130,5 +131,5 @@ class Desk:
         session, person = found
         return Actor(person, session.credential, expires_at=session.expires_at)
 
-    def _work(self, tx: Transaction, caller: Caller, actor: Actor) -> Work:
-        return Work(actor, tx, self._clock(), caller.request_id, self._new_id, caller.address, self._terms)
+    def _work(self, tx: Transaction, caller: Caller, actor: Actor, at: datetime | None = None) -> Work:
+        return Work(actor, tx, at or self._clock(), caller.request_id, self._new_id, caller.address, self._terms)

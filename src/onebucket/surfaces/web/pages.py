@@ -13,6 +13,7 @@ from starlette.staticfiles import StaticFiles
 
 from onebucket.domain.refusals import LinkIsDead
 from onebucket.surfaces.web import (
+    consent,
     demo,
     faces,
     front,
@@ -38,6 +39,7 @@ EVERYWHERE = (
     *myself.PAGES,
     *pending.PAGES,
     *letters.PAGES,
+    *consent.PAGES,
 )
 
 
