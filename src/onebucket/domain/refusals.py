@@ -119,8 +119,8 @@ class Conflict(Refusal):
 class AlreadyMember(Conflict):
     """The person is in that group already (spec G9)."""
 
-    def __init__(self) -> None:
-        super().__init__("the person is a member of that group already")
+    def __init__(self, who: str = "the person") -> None:
+        super().__init__(f"{who} is a member of that group already")
 
 
 class AlreadyInvited(Conflict):
