@@ -85,6 +85,11 @@ POST   /accounts/acme/groups/developers/members/dora/remove in 403 403 303 303
 GET    /accounts/acme/groups/designers/delete   in      403  403    200   200
 POST   /accounts/acme/groups/designers/delete   in      403  403    303   303
 
+GET    /accounts/acme/privileges                in      403  403    200   200
+POST   /accounts/acme/privileges                in      403  403    200   200
+GET    /accounts/acme/privileges/set            in      403  403    200   200
+POST   /accounts/acme/privileges/set            in      403  403    409   409
+
 GET    /accounts/acme/invitations               in      403  403    200   200
 POST   /accounts/acme/invitations               in      403  403    303   303
 GET    /accounts/globex/invitations             in      403  403    403   200
@@ -113,6 +118,8 @@ TYPED = {
     "/accounts/{name}/groups": {"name": "Night Crew"},
     "/accounts/{name}/groups/{slug}": {"name": "Designers", "permission": "read"},
     "/accounts/{name}/groups/{slug}/members": {"member": "gina"},
+    "/accounts/{name}/privileges": {"cell:designers/rocket:write": "read"},
+    "/accounts/{name}/privileges/set": {"cell:designers/rocket:write": "read", "revision": "0"},
     "/accounts/{name}/invitations": {"emails": "new@example.org", "group": "designers"},
     "/me/emails": {"email": "more@example.org"},
     "/me/emails/primary": {"address": "bob@example.com"},

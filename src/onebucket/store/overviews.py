@@ -24,6 +24,15 @@ _theirs = select(*account_rows.COLUMNS).where(accounts.c.is_team == false()).ord
 _its_own = or_(accounts.c.id == bindparam("account_id"), accounts.c.id.in_(_among_them))
 _PEOPLE = Statement(_theirs.where(_its_own))
 _PEOPLE_AND_SITE = Statement(_theirs.where(or_(_its_own, accounts.c.site_admin == true())))
+_IN_THEM = Statement(
+    _theirs.where(
+        accounts.c.id.in_(
+            select(memberships.c.person_id).where(
+                memberships.c.account_id == bindparam("account_id"), memberships.c.group_id.in_(each_of("groups"))
+            )
+        )
+    )
+)
 _CELLS = Statement(
     select(group_privileges.c.repository_id, group_privileges.c.group_id, group_privileges.c.level).where(
         group_privileges.c.account_id == bindparam("account_id"),
@@ -45,6 +54,13 @@ def people(tx: Transaction, account_id: str, *, with_site: bool = False) -> list
     """
     statement = _PEOPLE_AND_SITE if with_site else _PEOPLE
     return [account_rows.account(row) for row in tx.rows(statement, account_id=account_id)]
+
+
+def members(tx: Transaction, account_id: str, groups: Iterable[str]) -> list[Account]:
+    """Everybody who is in one of these groups, once; by username."""
+    return [
+        account_rows.account(row) for row in tx.rows(_IN_THEM, account_id=account_id, groups=json.dumps(list(groups)))
+    ]
 
 
 def cells(

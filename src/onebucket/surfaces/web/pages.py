@@ -23,6 +23,7 @@ from onebucket.surfaces.web import (
     invitations,
     letters,
     links,
+    matrix,
     myself,
     pending,
     rendering,
@@ -30,7 +31,7 @@ from onebucket.surfaces.web import (
     signing,
 )
 from onebucket.surfaces.web.desk import Desk, House
-from onebucket.surfaces.web.visit import HEADERS, Page, Visit, Wrong, retry_after
+from onebucket.surfaces.web.visit import HEADERS, Page, Visit, Wrong, retry_after, sentence
 
 EVERYWHERE = (
     *front.PAGES,
@@ -41,6 +42,7 @@ EVERYWHERE = (
     *myself.PAGES,
     *accounts.PAGES,
     *groups.PAGES,
+    *matrix.PAGES,
     *pending.PAGES,
     *letters.PAGES,
 )
@@ -97,7 +99,7 @@ async def _refused(page: Page, visit: Visit, error: Exception) -> Response:
     if visit.request.method != "POST" or isinstance(error, guard.Elsewhere):
         return visit.refused(error, "refused.html", back=_back(page, visit, error))
 
-    visit.errors = error.fields if isinstance(error, Wrong) else {"": str(error)}
+    visit.errors = error.fields if isinstance(error, Wrong) else {"": sentence(error)}
     try:
         again = await page.show(visit)
     except Exception as other:

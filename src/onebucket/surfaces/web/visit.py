@@ -202,10 +202,7 @@ class Visit:
     def refused(self, error: Exception, template: str, **words: Any) -> Response:
         """A page that says no, and what to do next."""
         status = self.desk.status(error) or 500
-        sentence = error.sentence if isinstance(error, Refusal) else str(error)
-        if isinstance(error, NoSuchGroup):
-            sentence = "the account has no such group: it may have been deleted, or renamed"
-        answer = self.page(template, status=status, status_code=status, sentence=sentence, **words)
+        answer = self.page(template, status=status, status_code=status, sentence=sentence(error), **words)
         return retry_after(answer, error)
 
     def go(self, path: str) -> Response:
@@ -226,6 +223,13 @@ class Visit:
 
     def _name(self, kind: str) -> str:
         return f"{'__Host-' if self.is_secure else ''}onebucket_{kind}"
+
+
+def sentence(error: Exception) -> str:
+    """What a page says of an error: a sentence, lower case, without a full stop."""
+    if isinstance(error, NoSuchGroup):
+        return "the account has no such group: it may have been deleted, or renamed"
+    return error.sentence if isinstance(error, Refusal) else str(error)
 
 
 def retry_after(answer: Response, error: Exception) -> Response:
