@@ -90,6 +90,13 @@ POST   /accounts/acme/privileges                in      403  403    200   200
 GET    /accounts/acme/privileges/set            in      403  403    200   200
 POST   /accounts/acme/privileges/set            in      403  403    409   409
 
+GET    /accounts/acme/ask                       in      403  200    200   200
+GET    /accounts/acme/people                    in      403  403    200   200
+GET    /accounts/acme/journal                   in      403  403    200   200
+GET    /accounts/bob/journal                    in      403  200    403   200
+GET    /site/journal                            in      403  403    403   200
+GET    /site                                    in      403  403    403   200
+
 GET    /accounts/acme/invitations               in      403  403    200   200
 POST   /accounts/acme/invitations               in      403  403    303   303
 GET    /accounts/globex/invitations             in      403  403    403   200

@@ -1,5 +1,6 @@
 """The journal: reading it, showing that it is whole, and what it is told of attempts that came to nothing."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +10,7 @@ from onebucket.actions.work import Work
 from onebucket.domain.accounts import Account, username_key
 from onebucket.domain.events import Event
 from onebucket.domain.policy import To
-from onebucket.domain.refusals import NotFound
+from onebucket.domain.refusals import Invalid, NotFound
 from onebucket.store import journal
 from onebucket.store.chain import Chain, Head
 from onebucket.store.journal import Entry, Place
@@ -18,14 +19,20 @@ from onebucket.store.journal import Entry, Place
 # keeps nobody waiting.
 EXAMINED = 2000
 
+CURSOR = r"([0-9]{1,17})\.([0-9a-f-]{36})\.([0-9]{1,17})"
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which entries are wanted: from a moment on, of one event, by one actor; None for any."""
+    """Which entries are wanted: from a moment on, of one event, by one actor; None for any.
+
+    `about` is a group, a repository, a person or an address that an entry names, be it as its subject.
+    """
 
     since: datetime | None = None
     event: Event | None = None
     actor: str | None = None
+    about: str | None = None
 
     def has(self, entry: Entry) -> bool:
         """Whether an entry is one of them."""
@@ -33,7 +40,15 @@ class Wanted:
             (self.since is None or entry.at >= self.since)
             and (self.event is None or entry.event is self.event)
             and (self.actor is None or username_key(entry.actor) == username_key(self.actor))
+            and (self.about is None or self.about.lower() in _named(entry))
         )
+
+
+def _named(entry: Entry) -> set[str]:
+    """Whom and what an entry names, in lower case."""
+    facts = [each for each in (entry.before, entry.after) if each]
+    told = [each.get(key) for each in facts for key in ("member", "user", "group", "email", "name", "slug")]
+    return {str(each).lower() for each in (entry.subject, *told) if each}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +90,32 @@ def page(
             # Entries are written in the order of their moments, but for a clock that was set back.
             return Page(found, journal.place(entry) if is_recent else None)
     return Page(found, None)
+
+
+def cursor(place: Place) -> str:
+    """A place as it stands in an address."""
+    return ".".join(map(str, place))
+
+
+_CURSOR = re.compile(CURSOR, re.ASCII)
+
+
+def place_at(cursor: str) -> Place:
+    """The place that a cursor names. Raises Invalid."""
+    named = _CURSOR.fullmatch(cursor)
+    if named is None:
+        raise Invalid("before is none of the cursors that `next` gives")
+    return int(named[1]), named[2], int(named[3])
+
+
+def examined(work: Work, account_name: str, *, at_most: int) -> Chain | None:
+    """What came of examining an account's journal; None where it is longer than whoever waits for it should wait."""
+    account_id = _chosen(work, account_name)
+    assert account_id is not None
+    newest = next(journal.newest_first(work.tx, account_id=account_id, after=None, since=None), None)
+    if newest is not None and newest.number > at_most:
+        return None
+    return next(journal.verify(work.tx, account_id=account_id, expected={}))
 
 
 def verify(

@@ -78,6 +78,7 @@ def serve(
             terms=common.terms(chosen),
             metrics_token=chosen.metrics_token,
             demo_letters=opened.path.parent / "letters" if demo else None,
+            settings=settings_module.shown(chosen),
         )
         carrier = delivery.carrier(opened, post, desk, key)
         built.metrics.watch("onebucket_letters_sent_total", "Letters sent since the start", lambda: carrier.sent)

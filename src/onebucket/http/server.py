@@ -82,8 +82,12 @@ def build(
     terms: Terms = house.DEFAULT,
     metrics_token: str = "",
     demo_letters: Path | None = None,
+    settings: Sequence[tuple[str, str, str]] = (),
 ) -> Server:
-    """Put a server together. The database must be up to date already; `demo_letters` is what the demo's page shows."""
+    """Put a server together. The database must be up to date already; `demo_letters` is what the demo's page shows.
+
+    `settings` are those in force, for the page of whoever runs the site.
+    """
     writer = Writer(database)
     authentication = Authentication(database, time.monotonic)
     memory, metrics = Memory(database), Metrics()
@@ -107,7 +111,7 @@ def build(
         clock=now,
         new_id=new_id,
     )
-    pages = Pages(desk=desk, house=House(ways.base_url, terms.sign_up, described, demo_letters))
+    pages = Pages(desk=desk, house=House(ways.base_url, terms.sign_up, described, demo_letters, settings))
     app = App(
         database=database,
         surfaces=SURFACES,

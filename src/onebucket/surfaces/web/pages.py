@@ -15,12 +15,14 @@ from onebucket.actions import overviews
 from onebucket.domain.refusals import LinkIsDead, NotFound, Refusal
 from onebucket.surfaces.web import (
     accounts,
+    ask,
     demo,
     faces,
     front,
     groups,
     guard,
     invitations,
+    journal,
     letters,
     links,
     matrix,
@@ -29,6 +31,7 @@ from onebucket.surfaces.web import (
     rendering,
     setup,
     signing,
+    site,
 )
 from onebucket.surfaces.web.desk import Desk, House
 from onebucket.surfaces.web.visit import HEADERS, Page, Visit, Wrong, retry_after, sentence
@@ -43,6 +46,9 @@ EVERYWHERE = (
     *accounts.PAGES,
     *groups.PAGES,
     *matrix.PAGES,
+    *ask.PAGES,
+    *journal.PAGES,
+    *site.PAGES,
     *pending.PAGES,
     *letters.PAGES,
 )
