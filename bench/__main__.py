@@ -8,10 +8,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench import letters, privileges, running
+from bench import letters, limits, privileges, running
 from bench.running import ALICE, ROUNDS, SECRET, Missing, ask, paired, row
 from onebucket import hashing
-from onebucket.actions import accounts, groups
+from onebucket.actions import accounts, groups, tokens
 from onebucket.actions.work import Work
 from onebucket.cli import common
 from onebucket.store import database, schema
@@ -32,7 +32,7 @@ def make(folder: Path) -> str:
     with opened.writing() as tx:
         work = common.work(tx)
         accounts.add_user(work, "alice", email="alice@example.com", password_hash=hashing.password_hash("password"))
-        accounts.add_token(
+        tokens.add(
             work,
             "alice",
             secret_hash=hashing.secret_hash(SECRET),
@@ -125,6 +125,7 @@ def main() -> None:
     try:
         with tempfile.TemporaryDirectory(prefix="onebucket-bench-") as folder:
             measure(Path(folder))
+            limits.measure(Path(folder) / "bench.db")
             privileges.measure(Path(folder))
             letters.measure(Path(folder))
     except Missing as missing:

@@ -15,7 +15,7 @@ from pathlib import Path
 from bench import running
 from bench.running import ALICE, ROUNDS, SECRET, Missing, row
 from onebucket import hashing
-from onebucket.actions import accounts, groups
+from onebucket.actions import accounts, groups, tokens
 from onebucket.cli import common
 from onebucket.store import database, schema
 
@@ -63,7 +63,7 @@ def make(folder: Path) -> str:
     with opened.writing() as tx:
         work = common.work(tx)
         accounts.add_user(work, "alice", email="alice@example.com")
-        accounts.add_token(work, "alice", secret_hash=hashing.secret_hash(SECRET), scopes=frozenset({"account:write"}))
+        tokens.add(work, "alice", secret_hash=hashing.secret_hash(SECRET), scopes=frozenset({"account:write"}))
         accounts.add_user(work, "newcomer", email="newcomer@example.com")
         accounts.add_team(work, "acme", administrator="alice")
         groups.create(work, "acme", name="Ten")

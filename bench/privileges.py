@@ -15,7 +15,7 @@ import msgspec
 from bench import running
 from bench.running import ALICE, ROUNDS, SECRET, ask, paired, row
 from onebucket import hashing
-from onebucket.actions import accounts
+from onebucket.actions import accounts, tokens
 from onebucket.cli import common
 from onebucket.store import database, moments, schema
 from onebucket.store.database import Transaction
@@ -66,9 +66,7 @@ def make(folder: Path) -> str:
     with opened.writing() as tx:
         work = common.work(tx)
         accounts.add_user(work, "alice", email="alice@example.com")
-        accounts.add_token(
-            work, "alice", secret_hash=hashing.secret_hash(SECRET), scopes=frozenset({"repository:admin"})
-        )
+        tokens.add(work, "alice", secret_hash=hashing.secret_hash(SECRET), scopes=frozenset({"repository:admin"}))
         accounts.change_user(work, "alice", site_admin=True)
         for number, size in enumerate((LIST, FEW, *CHECKED, *CROWDED, MANY), start=1):
             _fill(tx, number, size)
@@ -89,12 +87,12 @@ def _fill(tx: Transaction, number: int, size: Size) -> None:
         tx.connection.executemany(f"INSERT INTO {table} VALUES ({marks})", [first, *others])
 
     owner, apart = id(0, 0), size.people // size.members
-    insert("accounts", iter([(owner, size.name, size.name, size.name, None, None, 1, 1, 0, None, at, 0, 0)]))
+    insert("accounts", iter([(owner, size.name, size.name, size.name, None, None, 1, 1, 0, None, at, 0)]))
     insert(
         "accounts",
         (
             (id(1, n), f"{size.name}-{n}", f"{size.name}-{n}", f"Person Number {n}", f"70121:{id(1, n)}", None, 0, 1, 0,
-             None, at, 0, 0)
+             None, at, 0)
             for n in range(size.people)
         ),
     )  # fmt: skip

@@ -1,6 +1,7 @@
 """Starting servers, putting load on them, and looking at what they cost. Loopback only, bounded, stopped at the end."""
 
 import http.client
+import os
 import shutil
 import socket
 import statistics
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 SECONDS = 2
+UNLIMITED = {"rate_limit": "0", "failures_per_address": "0"}
 CONNECTIONS = 32
 ROUNDS = 5
 
@@ -43,11 +45,19 @@ def port() -> int:
 
 
 @contextmanager
-def started(module: str, *arguments: str, at: int) -> Iterator[tuple["subprocess.Popen[bytes]", float]]:
-    """A Python module as a process that listens on the port `at`; and how many seconds its first answer took."""
+def started(
+    module: str, *arguments: str, at: int, **settings: str
+) -> Iterator[tuple["subprocess.Popen[bytes]", float]]:
+    """A Python module as a process that listens on the port `at`; and how many seconds its first answer took.
+
+    Nothing is limited, unless `settings` say so.
+    """
     begun = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, "-m", module, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [sys.executable, "-m", module, *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | {f"ONEBUCKET_{name.upper()}": value for name, value in (UNLIMITED | settings).items()},
     )
     try:
         while process.poll() is None and time.perf_counter() - begun < 20:
@@ -137,6 +147,12 @@ def milliseconds(
             slot.append((time.perf_counter() - begun) * 1000)
     connection.close()
     return [statistics.median(slot) for slot in taken]
+
+
+def processor_seconds(process: "subprocess.Popen[bytes]") -> float:
+    """The processor time that a process has taken so far, in all its threads."""
+    times = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def resident_mib(process: "subprocess.Popen[bytes]", *, most: bool = False) -> float:

@@ -18,16 +18,16 @@ import httpx
 from argon2 import PasswordHasher
 
 from onebucket import hashing
-from onebucket.actions import accounts, groups, invitations, journal, privileges, repositories
+from onebucket.actions import accounts, groups, invitations, journal, privileges, repositories, tokens
 from onebucket.actions.work import Work
 from onebucket.domain import terms as house
 from onebucket.domain.accounts import OPERATOR
 from onebucket.domain.privileges import Level
 from onebucket.domain.terms import Terms
+from onebucket.domain.tokens import Token
 from onebucket.http import server
 from onebucket.http.answers import Ways
 from onebucket.store import database, schema
-from onebucket.store.accounts import Token
 from onebucket.store.database import Database, Transaction
 
 _Result = TypeVar("_Result")
@@ -93,7 +93,7 @@ def fill(db: Database) -> None:
             )
             for kind, scopes in (("all", ALL_SCOPES), ("read", frozenset({"account"})), ("expired", ALL_SCOPES)):
                 hash = hashing.secret_hash(token(name, kind))
-                accounts.add_token(work, name, secret_hash=hash, scopes=scopes, label=kind)
+                tokens.add(work, name, secret_hash=hash, scopes=scopes, label=kind)
         accounts.add_team(work, "acme", display_name="Acme", administrator="alice")
         accounts.add_team(work, "globex", display_name="Globex", administrator="gina")
         groups.create(work, "acme", name="Designers")
@@ -141,6 +141,8 @@ class Api:
         self.server = server.build(
             db, Ways(**(chosen | ways)), terms=terms, metrics_token="figures", demo_letters=demo_letters
         )
+        # What app passwords were used for last is written a minute later: here only where a test asks for it.
+        self.server.uses.every = 1e6
         self._runner = asyncio.Runner()
         self._client = httpx.AsyncClient(
             transport=httpx.ASGITransport(self.server.app, raise_app_exceptions=True), base_url=BASE
@@ -179,8 +181,12 @@ class Api:
         *headers: tuple[str, bytes],
         who: str | None = None,
         body: Iterable[bytes] = (),
+        client: str = "127.0.0.1",
     ) -> httpx.Response:
-        """Ask with exactly these bytes, the body chunk by chunk: httpx would mend them before it sends them."""
+        """Ask with exactly these bytes, the body chunk by chunk: httpx would mend them before it sends them.
+
+        `client` is the address that the connection comes from.
+        """
         path, _, query = address.partition(b"?")
         named = [(name.lower().encode(), value) for name, value in headers]
         if who is not None:
@@ -194,7 +200,7 @@ class Api:
             "raw_path": path,
             "query_string": query,
             "headers": named,
-            "client": ("127.0.0.1", 1),
+            "client": (client, 1),
             "server": ("onebucket.test", 80),
         }
         chunks = [*body]
@@ -224,9 +230,7 @@ class Api:
     def add_token(self, name: str, kind: str, scopes: Iterable[str]) -> Token:
         """Give somebody another app password: `token(name, kind)`."""
         hash = hashing.secret_hash(token(name, kind))
-        return self.operate(
-            lambda work: accounts.add_token(work, name, secret_hash=hash, scopes=frozenset(scopes), label=kind)
-        )
+        return self.operate(lambda work: tokens.add(work, name, secret_hash=hash, scopes=frozenset(scopes), label=kind))
 
     def restore(self, template: Path) -> None:
         """Let everything be again as it was in `template`."""

@@ -17,7 +17,7 @@ import httpx
 import cast
 from live import Live, free_port
 from onebucket import hashing
-from onebucket.actions import accounts, groups, privileges, repositories
+from onebucket.actions import groups, privileges, repositories, tokens
 from onebucket.actions.work import Work
 from onebucket.domain.privileges import Level
 
@@ -49,7 +49,7 @@ def set_stage(work: Work) -> None:
     repositories.add(work, "alice", "notes")
     for scopes in ("repository", "repository:write", "repository:admin", "account:write", "team:write"):
         hash = hashing.secret_hash(cast.token("dora", scopes))
-        accounts.add_token(work, "dora", secret_hash=hash, scopes=frozenset({scopes}), label=scopes)
+        tokens.add(work, "dora", secret_hash=hash, scopes=frozenset({scopes}), label=scopes)
 
 
 # Debian's nginx and fcgiwrap lie where only root looks.

@@ -1,6 +1,8 @@
 """Many at once: passwords to be checked, changes to be written, and neighbours that must not notice each other."""
 
 import asyncio
+import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -82,6 +84,14 @@ def test_when_there_is_no_room_callers_are_told_when_to_come_again_and_others_no
     }
     assert [answer.status_code for answer in came[80:]] == [200, 200, 404]
     assert api(("dora", password("dora")), "GET", "/groups").status_code == 200
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there a thread has a priority of its own")
+def test_whoever_hashes_yields_the_processor_to_whoever_is_served(authentication: Authentication) -> None:
+    def niceness() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    assert authentication._hashing.submit(niceness).result() == min(niceness() + 10, 19)
 
 
 # --- changes

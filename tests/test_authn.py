@@ -13,7 +13,7 @@ from argon2 import PasswordHasher, extract_parameters
 import cast
 from cast import Api, basic, password, token
 from onebucket import hashing
-from onebucket.actions import accounts
+from onebucket.actions import accounts, tokens
 from onebucket.actions.work import Work
 from onebucket.domain.accounts import Actor
 from onebucket.domain.refusals import Unauthenticated
@@ -199,14 +199,14 @@ def sql(statement: str) -> Ending:
 
 
 def _revoke(work: Work) -> None:
-    for each in accounts.tokens(work, "dora"):
-        accounts.revoke_token(work, each.id)
+    for each in tokens.of_person(work, "dora"):
+        tokens.revoke(work, each.id)
 
 
 def _renew(work: Work) -> None:
     _revoke(work)
     hash = hashing.secret_hash(token("dora"))
-    accounts.add_token(work, "dora", secret_hash=hash, scopes=cast.ALL_SCOPES)
+    tokens.add(work, "dora", secret_hash=hash, scopes=cast.ALL_SCOPES)
 
 
 BY_NAME = basic("dora", password("dora"))

@@ -115,6 +115,8 @@ ALLOWED = {
     "/api/invitations": "GET, HEAD, OPTIONS",
     "/api/invitations/b0b00000-0000-4000-8000-000000000002": "DELETE, OPTIONS",
     "/api/invitations/b0b00000-0000-4000-8000-000000000002/resend": "OPTIONS, POST",
+    "/api/tokens": "GET, HEAD, OPTIONS, POST",
+    "/api/tokens/b0b00000-0000-4000-8000-000000000002": "DELETE, OPTIONS",
     "/api/access": "OPTIONS, POST",
     "/api/access/acme/website": "GET, HEAD, OPTIONS",
     "/api/access/acme/groups/designers/impact": "GET, HEAD, OPTIONS",

@@ -12,7 +12,7 @@ import pytest
 import cast
 import live
 from cast import Api, basic, password, token
-from onebucket.actions import accounts
+from onebucket.actions import tokens
 from onebucket.http import attempts
 from onebucket.http.attempts import Quota
 from onebucket.store import journal
@@ -209,8 +209,8 @@ def test_a_revoked_app_password_that_is_still_remembered_is_told(api: Api) -> No
     assert api("bob", "GET", "/groups").status_code == 200
 
     def revoke(work: object) -> None:
-        for each in accounts.tokens(work, "bob"):
-            accounts.revoke_token(work, each.id)
+        for each in tokens.of_person(work, "bob"):
+            tokens.revoke(work, each.id)
 
     api.operate(revoke)
 

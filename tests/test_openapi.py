@@ -99,6 +99,11 @@ class Quirk:
 
 QUIRKS = (
     Quirk(
+        "when an app password ends is told once, and lies ahead, which no schema can say",
+        RejectedPositiveData,
+        lambda case, text: text.endswith(("not both.", "have expired already.")),
+    ),
+    Quirk(
         "a second group with the same slug is a bad request in 1.0, not a conflict (spec G3)",
         RejectedPositiveData,
         lambda case, text: text.endswith("already."),

@@ -12,7 +12,7 @@ import pytest
 import cast
 from cast import Api, basic, password, token
 from onebucket import hashing
-from onebucket.actions import accounts, groups, invitations, privileges, repositories
+from onebucket.actions import groups, invitations, privileges, repositories, tokens
 from onebucket.actions.work import Work
 from onebucket.domain.accounts import SCOPES
 from onebucket.domain.privileges import Level
@@ -25,6 +25,8 @@ from onebucket.surfaces.routing import Found, Route, Table
 # bob is in acme's designers, too; alice administers acme, gina administers globex, root the whole site.
 PEOPLE = ("mallory", "dora", "bob", "alice", "gina", "root")
 ACCOUNTS = ("acme", "globex", "dora")
+# What is sent where a list or an object is wanted.
+BODIES = {"/api/access": b"[]", "/api/tokens": b'{"scopes": ["account"]}'}
 # A group of each, to invite to.
 GROUPS = {"acme": "designers", "globex": "developers", "dora": "friends"}
 
@@ -206,6 +208,9 @@ GET    /api/journal?account=globex                 403    403   403   403   200 
 GET    /api/journal?account=dora                   403    200   403   403   403   200
 GET    /api/journal?account=nobody                 404    404   404   404   404   404
 
+GET    /api/tokens                                 200    200   200   200   200   200
+POST   /api/tokens                                 200    200   200   200   200   200
+DELETE /api/tokens/{alices}                        404    404   404   204   404   404
 POST   /api/access                                 200    200   200   200   200   200
 GET    /api/access/verify                          403    403   403   403   403   403
 
@@ -259,7 +264,7 @@ class Row:
         if self.route.word:
             return b"read"
         return (
-            b"[]"
+            BODIES[self.address]
             if self.route.json is not None
             else (
                 f"name=Crew&privileges=admin&email=eve@example.net&permission=write&group_slug={GROUPS.get(self.account)}"
@@ -313,10 +318,10 @@ def _set(work: Work) -> None:
     for name in PEOPLE:
         for scopes in [frozenset[str](), *(frozenset({scope}) for scope in SCOPES)]:
             hash = hashing.secret_hash(token(name, "".join(scopes) or "nothing"))
-            accounts.add_token(work, name, secret_hash=hash, scopes=scopes, label="for one thing")
+            tokens.add(work, name, secret_hash=hash, scopes=scopes, label="for one thing")
         hash = hashing.secret_hash(token(name, "revoked"))
-        ended = accounts.add_token(work, name, secret_hash=hash, scopes=cast.ALL_SCOPES, label="revoked")
-        accounts.revoke_token(work, ended.id)
+        ended = tokens.add(work, name, secret_hash=hash, scopes=cast.ALL_SCOPES, label="revoked")
+        tokens.revoke(work, ended.id)
 
 
 @pytest.fixture
@@ -333,10 +338,11 @@ def outcomes(api: Api, stage: Path, authorization: str | None) -> dict[str, int 
     """
     before = api.everything()
     [carols] = [each.id for _, each in api.operate(lambda work: invitations.found(work, account_name="acme"))]
+    alices = api.operate(lambda work: tokens.of_person(work, "alice"))[-1].id
     came: dict[str, int | str] = {}
     for row in ROWS:
         headers = {"Authorization": authorization} if authorization else {}
-        address = row.address.replace("{carols}", carols)
+        address = row.address.replace("{carols}", carols).replace("{alices}", alices)
         status = api(None, row.method, address, headers=headers, content=row.body).status_code
         came[f"{row.method} {row.address}"] = status
         if row.method == "GET":

@@ -18,7 +18,7 @@ import yaml
 import cast
 import slow
 from onebucket import hashing
-from onebucket.actions import accounts
+from onebucket.actions import accounts, tokens
 from onebucket.transfer import apply, peribolos
 
 NAME = "kubernetes-sigs"
@@ -97,7 +97,7 @@ def served(empty_template: Path, tmp_path_factory: pytest.TempPathFactory) -> It
         apply.apply(work, [peribolos.to_document(peribolos.read(FOLDER))], prune=False)
         accounts.add_user(work, "root", email="root@example.com", site_admin=True)
         secret = hashing.secret_hash(cast.token("root"))
-        accounts.add_token(work, "root", secret_hash=secret, scopes=cast.ALL_SCOPES)
+        tokens.add(work, "root", secret_hash=secret, scopes=cast.ALL_SCOPES)
     api = cast.Api(db)
     yield api
     api.close()

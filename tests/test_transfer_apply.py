@@ -11,7 +11,7 @@ import pytest
 
 import cast
 from onebucket import hashing
-from onebucket.actions import accounts, groups, journal
+from onebucket.actions import accounts, groups, journal, tokens
 from onebucket.domain.events import Event
 from onebucket.domain.refusals import Conflict, Invalid, LastAdministrator, NoSuchGroup, NotFound, Refusal, UnknownEmail
 from onebucket.store.database import Database
@@ -289,7 +289,7 @@ def test_app_passwords_are_added_once_and_left_alone(company: Database) -> None:
     assert tell(company, text.replace("ci", "other")) == []
     assert tell(company, "users: [{username: alice, tokens: []}]", prune=True) == []
     with company.reading() as tx:
-        (token,) = accounts.tokens(cast.operator(tx), "alice")
+        (token,) = tokens.of_person(cast.operator(tx), "alice")
     assert token.secret_hash == hashing.secret_hash("s3cret")
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from hypothesis.stateful import RuleBasedStateMachine
 
 import slow
-from onebucket.actions import accounts, asking, groups, privileges, repositories
+from onebucket.actions import accounts, asking, groups, privileges, repositories, tokens
 from onebucket.actions.asking import Question, Verdict
 from onebucket.actions.privileges import Listing, Wanted
 from onebucket.actions.work import Work
@@ -85,7 +85,7 @@ def set_up(database: Database, tx: Transaction) -> Stage:
     proofs, spellings = {}, {}
     for each in PEOPLE:
         added = accounts.add_user(work, each, email=f"{each}@example.com", site_admin=each == "root")
-        token = accounts.add_token(work, each, secret_hash=f"of {each}", scopes=frozenset())
+        token = tokens.add(work, each, secret_hash=f"of {each}", scopes=frozenset())
         proofs[each] = Proof(added.id, each, token.id, None, bearer=False)
         spellings[each] = (each, each.upper(), f"{{{added.id}}}", added.id, added.aaid or "", f"{each}@Example.COM")
     accounts.add_team(work, "acme", administrator="alice")

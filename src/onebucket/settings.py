@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parseaddr
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,10 +30,14 @@ class Settings:
     jsonp_origins: frozenset[str]
     amsterdam_times: str
     email_in_path: str
+    query_token: str
     sign_up: str
     invitation_days: int
     letters_per_account: int
     letters_per_address: int
+    rate_limit: int
+    failures_per_address: int
+    trusted_proxies: frozenset[str]
     smtp_url: str
     mail_from: str
     letter_templates: str
@@ -119,6 +124,13 @@ def _origins(value: str) -> frozenset[str]:
     return origins
 
 
+def _networks(value: str) -> frozenset[str]:
+    try:
+        return frozenset(str(ip_network(each, strict=False)) for each in value.replace(",", " ").split())
+    except ValueError:
+        raise ValueError("must be addresses or networks such as 127.0.0.1 10.0.0.0/8, separated by blanks") from None
+
+
 SETTINGS = (
     Setting("data", "the folder for everything that is kept", "", lambda value: Path(value).expanduser()),
     Setting("database", "`sqlite:///PATH`; empty: `onebucket.db` in the data folder", "", str),
@@ -137,12 +149,19 @@ SETTINGS = (
         _one_of("accept", "reject"),
     ),
     Setting(
+        "query_token", "`on`: a token may stand in the address, as `access_token`", "off", _one_of("off", "on")
+    ),
+    Setting(
         "sign_up", "who may make an account: people who are `invited`, anybody (`open`), or nobody (`off`)", "invited",
         _one_of("invited", "open", "off"),
     ),
     Setting("invitation_days", "how long the link of an invitation is good for", "7", _number(1, 365)),
     Setting("letters_per_account", "letters a day in the name of one account", "2000", _number(1, 1_000_000)),
     Setting("letters_per_address", "letters a day to one address", "50", _number(1, 1_000_000)),
+    Setting("rate_limit", "calls an hour for each user; 0: any number", "1000", _number(0, 1_000_000_000)),
+    Setting("failures_per_address", "wrong passwords an hour from one address; 0: any number", "60",
+            _number(0, 1_000_000)),
+    Setting("trusted_proxies", "proxies that are believed when they say where a request comes from", "", _networks),
     Setting(
         "smtp_url", "the mail server, such as `smtp://user:password@host:587`; empty: letters are written as files", "",
         _smtp_url, secret=True,

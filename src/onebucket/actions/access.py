@@ -89,9 +89,17 @@ def group_of(work: Work, owner: Account, owner_name: str, slug: str) -> Group:
     return found
 
 
-def person(work: Work, name: str) -> Account:
-    """The person called `name`; anybody may be named. Raises UnknownEmail, NotFound, Invalid for a team."""
-    return _person(name, accounts.named(work.tx, name))
+def person(work: Work, name: str, *, to: To | None = None) -> Account:
+    """The person called `name`; anybody may be named, unless he is wanted for something of his own.
+
+    Raises UnknownEmail, NotFound, Invalid for a team, Forbidden.
+    """
+    found = _person(name, accounts.named(work.tx, name))
+
+    if to is not None:
+        _permit(_standing(work, found, is_himself=found.id == work.actor.id), to)
+
+    return found
 
 
 def each_person(work: Work, names: Iterable[str]) -> dict[str, Account | Refusal]:

@@ -1,7 +1,6 @@
-"""People and teams: adding, changing, disabling; their passwords, addresses and app passwords."""
+"""People and teams: adding, changing, disabling; their passwords and addresses."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from onebucket.actions import access, passwords
 from onebucket.actions.work import Work
@@ -11,10 +10,10 @@ from onebucket.domain.events import Event
 from onebucket.domain.groups import AccountPrivilege, Group
 from onebucket.domain.policy import To
 from onebucket.domain.privileges import Level
-from onebucket.domain.refusals import Invalid, NotFound
-from onebucket.domain.text import cleaned, shown
+from onebucket.domain.refusals import Invalid
+from onebucket.domain.text import cleaned
 from onebucket.store import accounts, groups, invitations, letters, privileges, repositories, rosters, sessions
-from onebucket.store.accounts import Email, Token
+from onebucket.store.accounts import Email
 from onebucket.store.journal import Facts
 
 # The number before the colon of an account_id; the original's users have several, and nothing reads a meaning in it.
@@ -59,10 +58,10 @@ def add_user(
     """Add a person; `email` counts as validated. Raises Invalid, Conflict."""
     access.site(work)
     account = Account(
-        id=_uuid(identity.uuid) or work.new_id(),
+        id=domain.given_uuid(identity.uuid) or work.new_id(),
         username=domain.checked_username(username),
         display_name=domain.display_name(display_name or username),
-        aaid=_aaid(identity.account_id) or f"{_AAID_PREFIX}:{work.new_id()}",
+        aaid=domain.given_aaid(identity.account_id) or f"{_AAID_PREFIX}:{work.new_id()}",
         nickname=_nickname(nickname),
         is_team=False,
         is_active=is_active,
@@ -206,7 +205,7 @@ def add_team(
     access.site(work)
     first = access.person(work, administrator) if administrator else None
     team = Account(
-        id=_uuid(identity.uuid) or work.new_id(),
+        id=domain.given_uuid(identity.uuid) or work.new_id(),
         username=domain.checked_username(username),
         display_name=domain.display_name(display_name or username),
         aaid=None,
@@ -269,67 +268,6 @@ def delete_team(work: Work, name: str) -> Account:
     return team
 
 
-# -- app passwords ---------------------------------------------------------------------------------
-
-
-def add_token(
-    work: Work,
-    name: str,
-    *,
-    secret_hash: str,
-    scopes: frozenset[str],
-    label: str = "",
-    expires_at: datetime | None = None,
-) -> Token:
-    """Give a person an app password of which only the hash is kept. Raises Invalid, Conflict."""
-    account = _person(work, name)
-    token = Token(
-        account_id=account.id,
-        id=work.new_id(),
-        label=cleaned(label, what="the label", empty=True),
-        scopes=frozenset(domain.scope_named(scope) for scope in scopes),
-        created_at=work.at,
-        expires_at=expires_at,
-        secret_hash=secret_hash,
-    )
-    if expires_at is not None and expires_at <= work.at:
-        raise Invalid("the app password would have expired already")
-
-    accounts.add_token(work.tx, token)
-
-    work.tell(Event.TOKEN_ADDED, account, account.username, after=_token_facts(token))
-    return token
-
-
-def tokens(work: Work, name: str) -> list[Token]:
-    """A person's app passwords, oldest first."""
-    return accounts.tokens_of(work.tx, _person(work, name).id)
-
-
-def revoke_token(work: Work, id: str) -> Token:
-    """End an app password at once; `id` may be cut to its first eight or more characters. Raises NotFound."""
-    access.site(work)
-    token = accounts.token_beginning(work.tx, id)
-    if token is None:
-        raise NotFound(f"there is no app password {shown(id)}")
-    account = accounts.by_id(work.tx, token.account_id)
-    assert account is not None
-
-    accounts.revoke_token(work.tx, token.account_id, token.id)
-
-    work.tell(Event.TOKEN_REVOKED, account, account.username, before=_token_facts(token))
-    return token
-
-
-def _token_facts(token: Token) -> Facts:
-    return {
-        "id": token.id,
-        "label": token.label,
-        "scopes": sorted(token.scopes),
-        "expires_at": token.expires_at.isoformat() if token.expires_at else None,
-    }
-
-
 # -- parts -----------------------------------------------------------------------------------------
 
 
@@ -354,21 +292,6 @@ def _store(work: Work, before: Account, after: Account, event: Event) -> None:
 
 def _nickname(nickname: str | None) -> str | None:
     return cleaned(nickname, what="the nickname", empty=True) or None if nickname else None
-
-
-def _uuid(given: str | None) -> str | None:
-    if given is None:
-        return None
-    bare = given.removeprefix("{").removesuffix("}")
-    if not domain.UUID.fullmatch(bare):
-        raise Invalid(f"{shown(given)} is not a UUID")
-    return bare.lower()
-
-
-def _aaid(given: str | None) -> str | None:
-    if given is not None and not domain.AAID.fullmatch(given):
-        raise Invalid(f"{shown(given)} is not an account_id: a number, a colon and a UUID")
-    return given.lower() if given else None
 
 
 def _facts(account: Account) -> Facts:

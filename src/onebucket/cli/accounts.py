@@ -1,4 +1,4 @@
-"""`user`, `team`, `repo` and `token`."""
+"""`user`, `team` and `repo`."""
 
 from typing import Annotated
 
@@ -6,12 +6,10 @@ import typer
 
 from onebucket.cli import common
 from onebucket.cli.common import DatabaseOption, DataOption, JsonOption, Mistake, PasswordOption
-from onebucket.domain.accounts import SCOPES
 
 user = typer.Typer(help="People: add, disable, enable, password, list.", no_args_is_help=True)
 team = typer.Typer(help="Teams: add, rename, delete, list.", no_args_is_help=True)
 repo = typer.Typer(help="Repositories: add, delete, list.", no_args_is_help=True)
-token = typer.Typer(help="App passwords: add, list, revoke.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Username, e-mail address, UUID or account_id")]
 DisplayName = Annotated[str, typer.Option("--display-name", metavar="D", help="The name in full", show_default=False)]
@@ -243,86 +241,3 @@ def _parts(path: str) -> tuple[str, str]:
     if not (account and slash and slug):
         raise Mistake(f"{path!r} is not TEAM/SLUG")
     return account, slug
-
-
-@token.command("add")
-def add_token(
-    person: Annotated[str, typer.Argument(metavar="USER", help="Whom it speaks for")],
-    scope: Annotated[
-        list[str] | None, typer.Option("--scope", help=f"{', '.join(SCOPES)}; may be repeated. Without any: account.")
-    ] = None,
-    label: Annotated[str, typer.Option("--label", metavar="L", help="What it is for", show_default=False)] = "",
-    expires: Annotated[str, typer.Option("--expires", metavar="90d", help="A span or a date", show_default=False)] = "",
-    json: JsonOption = False,
-    database: DatabaseOption = "",
-    data: DataOption = "",
-) -> None:
-    """Make an app password: used in place of the password, or as a Bearer token. It is printed once."""
-    from onebucket import hashing
-    from onebucket.actions import accounts
-
-    secret = hashing.new_secret()
-    with common.changing(database, data) as work:
-        made = accounts.add_token(
-            work,
-            person,
-            secret_hash=hashing.secret_hash(secret),
-            scopes=frozenset(scope or ["account"]),
-            label=label,
-            expires_at=common.moment(expires, now=work.at, ahead=True) if expires else None,
-        )
-    scopes = sorted(made.scopes)
-    if json:
-        common.show_json({"id": made.id, "secret": secret, "label": made.label, "scopes": scopes})
-        return
-    common.show(secret)
-    only_reads = (
-        "" if any(":" in each for each in scopes) else " (reading only; --scope account:write lets it change groups)"
-    )
-    typer.echo(f"id {made.id[:8]}, scopes: {', '.join(scopes)}{only_reads}. It is not shown again.", err=True)
-
-
-@token.command("list")
-def list_tokens(
-    person: Annotated[str, typer.Argument(metavar="USER", help="Whose")],
-    json: JsonOption = False,
-    database: DatabaseOption = "",
-    data: DataOption = "",
-) -> None:
-    """List a person's app passwords, without the secrets, which nobody has."""
-    from onebucket.actions import accounts
-
-    with common.looking(database, data) as work:
-        found = accounts.tokens(work, person)
-    rows = [
-        {
-            "id": each.id,
-            "label": each.label,
-            "scopes": sorted(each.scopes),
-            "created_at": each.created_at.isoformat(timespec="seconds"),
-            "expires_at": each.expires_at.isoformat(timespec="seconds") if each.expires_at else None,
-        }
-        for each in found
-    ]
-    if json:
-        common.show_json(rows)
-        return
-    common.show_table(
-        ["ID", "LABEL", "SCOPES", "EXPIRES"],
-        [[each.id[:8], each.label, " ".join(sorted(each.scopes)), str(row["expires_at"] or "never")]
-         for each, row in zip(found, rows, strict=True)],
-    )  # fmt: skip
-
-
-@token.command("revoke")
-def revoke_token(
-    id: Annotated[str, typer.Argument(metavar="ID", help="As `token list` shows it")],
-    database: DatabaseOption = "",
-    data: DataOption = "",
-) -> None:
-    """End an app password; the next request with it is refused."""
-    from onebucket.actions import accounts
-
-    with common.changing(database, data) as work:
-        revoked = accounts.revoke_token(work, id)
-    common.show(f"revoked {revoked.id[:8]} {revoked.label}".rstrip())

@@ -71,6 +71,10 @@ def serve(
             chosen.jsonp_origins,
             chosen.amsterdam_times,
             emails_in_paths=chosen.email_in_path == "accept",
+            query_token=chosen.query_token == "on",  # noqa: S105 - a switch
+            rate_limit=chosen.rate_limit,
+            failures_per_address=chosen.failures_per_address,
+            trusted_proxies=chosen.trusted_proxies,
         )
         built = server.build(
             opened,

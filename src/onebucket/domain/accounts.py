@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from onebucket.domain.refusals import Invalid
-from onebucket.domain.text import cleaned
+from onebucket.domain.text import cleaned, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +105,23 @@ def scope_named(word: str) -> str:
 _USERNAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,61}")
 UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 AAID = re.compile(r"[0-9]{1,18}:[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+def given_uuid(given: str | None) -> str | None:
+    """A UUID that an account brings along, perhaps in braces, as we keep it. Raises Invalid."""
+    if given is None:
+        return None
+    bare = given.removeprefix("{").removesuffix("}")
+    if not UUID.fullmatch(bare):
+        raise Invalid(f"{shown(given)} is not a UUID")
+    return bare.lower()
+
+
+def given_aaid(given: str | None) -> str | None:
+    """An account_id that an account brings along, as we keep it. Raises Invalid."""
+    if given is not None and not AAID.fullmatch(given):
+        raise Invalid(f"{shown(given)} is not an account_id: a number, a colon and a UUID")
+    return given.lower() if given else None
 
 
 def checked_username(name: str) -> str:

@@ -27,6 +27,7 @@ class To(Enum):
     INVITE = "invite people to the account"
     INVITE_TO_REPOSITORY = "invite people to the repository"
     CHANGE_PERSON = "change this person's addresses and password"
+    HANDLE_TOKENS = "handle this person's app passwords"
     READ_JOURNAL = "read the account's journal"
     RUN_SITE = "manage the accounts of this server"
 
@@ -75,6 +76,10 @@ def _administrators_of_account_or_repository_and_himself(standing: Standing) -> 
     return _administrators_of_account_or_repository(standing) or standing.is_himself
 
 
+def _himself_and_whoever_runs_the_site(standing: Standing) -> bool:
+    return standing.is_himself or standing.runs_site
+
+
 def _whoever_runs_the_site(standing: Standing) -> bool:
     return standing.runs_site
 
@@ -97,6 +102,7 @@ RULES: Mapping[To, Rule] = {
     To.INVITE: _administrators,
     To.INVITE_TO_REPOSITORY: _administrators_of_account_or_repository,
     To.CHANGE_PERSON: _administrators,
+    To.HANDLE_TOKENS: _himself_and_whoever_runs_the_site,
     To.READ_JOURNAL: _administrators,
     To.RUN_SITE: _whoever_runs_the_site,
 }

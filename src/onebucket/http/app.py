@@ -3,28 +3,36 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from urllib.parse import quote
 
 import structlog
 
+from onebucket import hashing
 from onebucket.actions.work import Work
 from onebucket.domain import accounts as domain
+from onebucket.domain.accounts import Actor
 from onebucket.domain.refusals import Gone, Invalid, LacksScope, NotFound, Unauthenticated
 from onebucket.domain.terms import Terms
 from onebucket.http import errors, requests
-from onebucket.http.answers import Answer, Answers, Ways
+from onebucket.http.answers import Answer, Answers, Headers, Ways
 from onebucket.http.attempts import Attempts
 from onebucket.http.authn import Authentication, Proof
 from onebucket.http.errors import MethodNotAllowed, TooLarge
+from onebucket.http.limits import Limits
 from onebucket.http.memory import Memory
 from onebucket.http.metrics import Metrics
+from onebucket.http.peers import Proxies
 from onebucket.http.requests import Application, Disconnected, Receive, Request, Scope, Send
+from onebucket.http.uses import Uses
 from onebucket.http.writer import Writer
 from onebucket.store.database import Database, Transaction
 from onebucket.surfaces.routing import Ask, Found, Surface, Table
 from onebucket.wire import bodies
+
+# Callers are told that they come near their limit when less than one part of so many is left, in Bitbucket's words.
+NEAR = 5
 
 
 class App:
@@ -42,6 +50,8 @@ class App:
         attempts: Attempts,
         writer: Writer,
         memory: Memory,
+        uses: Uses,
+        limits: Limits | None,
         metrics: Metrics,
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
@@ -59,12 +69,23 @@ class App:
         self._clock = clock
         self._new_id = new_id
         self._memory = memory
+        self._uses = uses
+        self._limits = limits
+        self._near: Headers = (
+            (b"x-ratelimit-limit", b"%d" % ways.rate_limit),
+            (b"x-ratelimit-nearlimit", b"true"),
+        )
+        self._proxies = Proxies(ways.trusted_proxies)
+        self._has_warned = False
         self._log = structlog.get_logger("onebucket.http").bind()
         self._tells_all = self._log.is_enabled_for(logging.DEBUG)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
+        headers = requests.headers(scope)
+        if not self._proxies.place(scope, headers) and not self._has_warned:
+            self._warn_of_proxy(scope, headers)
         segments, is_malformed = requests.segments(scope)
         base = self._table.base(segments)
         if base is None:
@@ -72,7 +93,6 @@ class App:
             return
 
         started = time.perf_counter()
-        headers = requests.headers(scope)
         request = Request(
             scope=scope,
             id=requests.request_id(headers),
@@ -80,6 +100,7 @@ class App:
             segments=segments,
             headers=headers,
             at=self._clock(),
+            query=scope["query_string"],
             is_malformed=is_malformed,
         )
         try:
@@ -87,6 +108,8 @@ class App:
         except Disconnected:
             return
         self._tell(request, answer, time.perf_counter() - started)
+        if request.actor is not None:
+            self._uses.note(request.actor, request.at, request.address)
 
         try:
             await self._send(request, answer, receive, send)
@@ -96,6 +119,8 @@ class App:
 
     async def _send(self, request: Request, answer: Answer, receive: Receive, send: Send) -> None:
         named = (*answer.headers, (b"x-request-id", request.id.encode()))
+        if request.calls_left is not None and request.calls_left * NEAR < self._ways.rate_limit:
+            named = (*named, *self._near)
         await send({"type": "http.response.start", "status": answer.status, "headers": named})
         if isinstance(answer.body, bytes) or request.method == "HEAD":
             body = answer.body if isinstance(answer.body, bytes) and request.method != "HEAD" else b""
@@ -115,8 +140,8 @@ class App:
         found = self._table.find(base, request.segments[len(base) :])
         route = request.route = found.methods.get("GET" if request.method == "HEAD" else request.method)
         try:
-            credential = request.headers.get(b"authorization")
-            proof, is_new = await self._authentication.prove(credential)
+            credential = self._credential(request)
+            proof, is_new = await self._authentication.prove(credential, address=request.address)
             if route is not None and not request.reads:
                 await requests.read_body(request, receive)
             try:
@@ -125,7 +150,7 @@ class App:
                 if is_new:
                     raise
             # What the proof rested on has changed, perhaps to something that the credential is good for again.
-            proof, _ = await self._authentication.prove(credential, refused=proof)
+            proof, _ = await self._authentication.prove(credential, address=request.address, refused=proof)
             return await self._act(request, proof, found)
         except Disconnected:
             raise
@@ -149,6 +174,7 @@ class App:
         remembered = self._memory.recall(request, proof, request.at) if can_be_remembered else None
         if remembered is not None:
             request.actor = remembered.actor
+            self._count(request, remembered.actor)
             return remembered.answer
 
         with self._database.reading() as tx:
@@ -160,6 +186,7 @@ class App:
     def _perform(self, tx: Transaction, request: Request, proof: Proof, found: Found) -> Answer:
         """Everything in the order of refusals: 401, the address, the format, the body, the rules (spec 1.9)."""
         actor = request.actor = self._authentication.actor(tx, proof, request.at)
+        self._count(request, actor)
         if request.is_malformed:
             raise Invalid("the address is not valid UTF-8, or it holds control characters")
         route = request.route
@@ -168,7 +195,7 @@ class App:
         if actor.scopes is not None and route.scope not in domain.reach(actor.scopes):
             raise LacksScope(required=[route.scope], granted=actor.scopes)
 
-        query = bodies.query(request.scope["query_string"])
+        query = bodies.query(request.query)
         manner = self._answers.manner(request, query)
         if request.is_too_large:
             raise TooLarge
@@ -180,6 +207,7 @@ class App:
             request.body,
             request.content_type,
             self._ways.base_url,
+            hashing.new_secret,
             request.heeded,
             self._ways.amsterdam_times,
             self._ways.emails_in_paths,
@@ -196,6 +224,31 @@ class App:
         if request.method != "OPTIONS":
             raise MethodNotAllowed(allow)
         return self._answers.empty(request, (b"allow", allow.encode()))
+
+    def _warn_of_proxy(self, scope: Scope, headers: Mapping[bytes, bytes]) -> None:
+        if self._proxies.overlooks(scope, headers):
+            self._has_warned = True
+            self._log.warning("a proxy that trusted_proxies doesn't name: its callers all count as one address",
+                              address=scope["client"][0])  # fmt: skip
+
+    def _credential(self, request: Request) -> bytes | None:
+        """The Authorization header, or the token in the query where that is switched on. Raises Unauthenticated."""
+        header = request.headers.get(b"authorization")
+        if not self._ways.query_token:
+            return header
+        request.query, tokens = requests.without_tokens(request.query)
+        if not tokens:
+            return header
+        if header is not None or len(tokens) > 1:
+            raise Unauthenticated(bearer=True)
+        return b"Bearer " + tokens[0]
+
+    def _count(self, request: Request, actor: Actor) -> None:
+        """Count a call of somebody's. Raises Overloaded."""
+        if self._limits is None or actor.id is None or (request.route is not None and not request.route.counts):
+            return
+        request.calls_left = 0
+        request.calls_left = self._limits.take(actor.id)
 
     def _tell(self, request: Request, answer: Answer, seconds: float) -> None:
         name = request.route.name if request.route else ""

@@ -14,10 +14,10 @@ from onebucket.actions import journal
 from onebucket.actions.work import Work
 from onebucket.domain.accounts import NOBODY, Account
 from onebucket.domain.refusals import Conflict, Forbidden, Invalid, NotFound, Refusal
+from onebucket.domain.tokens import Token
 from onebucket.http import authn, errors
 from onebucket.http.requests import Request
-from onebucket.store import accounts
-from onebucket.store.accounts import Token
+from onebucket.store import accounts, tokens
 from onebucket.store.database import Transaction
 from onebucket.surfaces.routing import Found
 
@@ -79,7 +79,7 @@ class Attempts:
             login, secret = authn.credentials(request.headers[b"authorization"])
         except Refusal:
             return
-        token = accounts.token_by_hash(tx, hashing.secret_hash(secret))
+        token = tokens.by_hash(tx, hashing.secret_hash(secret))
         work = Work(NOBODY, tx, request.at, request.id, self._new_id, request.address)
         self._fail(work, _meant(tx, login, token), token)
 

@@ -7,11 +7,15 @@ transaction, whether the credential and its holder are still what they were.
 
 import asyncio
 import binascii
+import os
 import secrets
+import sys
+import threading
 from base64 import b64decode
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -21,7 +25,8 @@ from onebucket import hashing
 from onebucket.domain import accounts as domain
 from onebucket.domain.accounts import Actor
 from onebucket.domain.refusals import Overloaded, Refusal, Unauthenticated
-from onebucket.store import accounts
+from onebucket.http.guesses import Guesses
+from onebucket.store import accounts, tokens
 from onebucket.store.database import Database, Transaction
 
 _Result = TypeVar("_Result")
@@ -59,20 +64,24 @@ class Authentication:
     `passwords_checked` counts how often a password was compared with a hash, which is what costs.
     """
 
-    def __init__(self, database: Database, now: Callable[[], float]) -> None:
+    def __init__(self, database: Database, now: Callable[[], float], guesses: Guesses | None = None) -> None:
         self._database = database
         self._now = now
+        self._guesses = guesses
         self._key = secrets.token_bytes(32)
         self._proved: OrderedDict[bytes, tuple[float, Proof]] = OrderedDict()
         self._under_way: dict[bytes, asyncio.Future[Proof]] = {}
-        self._hashing = ThreadPoolExecutor(HASHING_AT_ONCE, thread_name_prefix="argon2")
+        self._hashing = ThreadPoolExecutor(HASHING_AT_ONCE, "argon2", initializer=_step_back)
         self._hashing_asked = 0
         self.passwords_checked = 0
 
-    async def prove(self, authorization: bytes | None, *, refused: Proof | None = None) -> tuple[Proof, bool]:
+    async def prove(
+        self, authorization: bytes | None, *, address: str | None = None, refused: Proof | None = None
+    ) -> tuple[Proof, bool]:
         """Prove the credential of an Authorization header; and whether it was done now, not remembered.
 
-        `refused` is an earlier proof of it that does not count any more. Raises Unauthenticated, Overloaded.
+        `address` is where it comes from, `refused` an earlier proof of it that does not count any more.
+        Raises Unauthenticated, Overloaded.
         """
         if authorization is None:
             raise Unauthenticated
@@ -84,22 +93,31 @@ class Authentication:
         # One client's many connections send the same header: it is proved once, and they all wait for that.
         under_way = self._under_way.get(mac)
         if under_way is None:
-            under_way = self._under_way[mac] = asyncio.ensure_future(self._prove(authorization))
+            under_way = self._under_way[mac] = asyncio.ensure_future(self._prove(authorization, address))
             under_way.add_done_callback(lambda _: self._under_way.pop(mac, None))
         proof = await asyncio.shield(under_way)
 
         self._remember(mac, proof)
         return proof, True
 
-    async def prove_password(self, login: str, password: str) -> Proof:
-        """Prove a person's own password, which was typed: app passwords are for programs, and none here.
+    async def prove_password(self, login: str, password: str, address: str | None) -> Proof:
+        """Prove a person's own password, which was typed at that address; app passwords are none here.
 
         Raises Unauthenticated, Overloaded.
         """
+        attempt = self._guesses.begin(login, address) if self._guesses is not None else None
         with self._database.reading() as tx:
             account_id, hash = _held_by(tx, login)
 
-        return await self._compared(login, password, account_id, hash)
+        try:
+            proof = await self._compared(login, password, account_id, hash)
+        except Overloaded:
+            if self._guesses is not None and attempt is not None:
+                self._guesses.was_not_checked(attempt)
+            raise
+        if self._guesses is not None and attempt is not None:
+            self._guesses.was_right(attempt)
+        return proof
 
     async def password_hash(self, password: str) -> str:
         """Hash a new password, in turn with those that are checked. Raises Overloaded."""
@@ -114,7 +132,7 @@ class Authentication:
             held = accounts.holder_of_password(tx, proof.account_id)
             actor = Actor(held[0], "password") if held and held[1] == proof.password_hash else None
         else:
-            token = accounts.holder_of_token(tx, proof.account_id, proof.token_id)
+            token = tokens.holder(tx, proof.account_id, proof.token_id)
             actor = Actor(token[0], f"token:{proof.token_id}", token[1], token[2]) if token else None
 
         if actor is None or not _counts(tx, actor, proof.login, at):
@@ -131,18 +149,18 @@ class Authentication:
         while len(self._proved) > REMEMBERED_AT_MOST:
             self._proved.popitem(last=False)
 
-    async def _prove(self, authorization: bytes) -> Proof:
+    async def _prove(self, authorization: bytes, address: str | None) -> Proof:
         login, secret = credentials(authorization)
 
         with self._database.reading() as tx:
-            token = accounts.token_by_hash(tx, hashing.secret_hash(secret))
+            token = tokens.by_hash(tx, hashing.secret_hash(secret))
             if token is not None:
                 return Proof(token.account_id, login, token.id, None, bearer=login is None)
-            if login is None:
-                raise Unauthenticated(bearer=True)
-            account_id, hash = _held_by(tx, login)
-
-        return await self._compared(login, secret, account_id, hash)
+        if login is None:
+            if self._guesses is not None:
+                self._guesses.wrong_token(address)
+            raise Unauthenticated(bearer=True)
+        return await self.prove_password(login, secret, address)
 
     async def _compared(self, login: str, password: str, account_id: str | None, hash: str | None) -> Proof:
         matches = await self._matches(hash or _NOBODYS_HASH, password)
@@ -164,6 +182,15 @@ class Authentication:
             return await asyncio.get_running_loop().run_in_executor(self._hashing, slow, *given)
         finally:
             self._hashing_asked -= 1
+
+
+def _step_back() -> None:
+    """Let whoever is served go before whoever is being checked: what hashes yields the processor to the rest."""
+    if sys.platform == "linux":
+        # Only there a thread has a priority of its own; those that argon2 starts have that of the one that hashes.
+        thread = threading.get_native_id()
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, thread, min(os.getpriority(os.PRIO_PROCESS, thread) + 10, 19))
 
 
 def credentials(authorization: bytes) -> tuple[str | None, str]:

@@ -64,7 +64,7 @@ class Desk:
     async def prove(self, caller: Caller, login: str, password: str) -> Proved:
         """Check a person's own password. Raises Unauthenticated, Overloaded."""
         try:
-            proof = await self._authentication.prove_password(login, password)
+            proof = await self._authentication.prove_password(login, password, caller.address)
         except Unauthenticated:
             # Told without waiting for it: the time must not say whether there is such a person.
             self._writer.post(lambda tx: self._attempts.password_refused(self._work(tx, caller, NOBODY), login))

@@ -83,8 +83,9 @@ class Health:
         header = request.headers.get("authorization", "").encode("latin-1")
         if self._token and secrets.compare_digest(header, b"Bearer " + self._token):
             return True
+        address = request.client.host if request.client else None
         try:
-            proof, _ = await self._authentication.prove(header or None)
+            proof, _ = await self._authentication.prove(header or None, address=address)
             with self._database.reading() as tx:
                 actor = self._authentication.actor(tx, proof, self._clock())
         except (Unauthenticated, Overloaded):

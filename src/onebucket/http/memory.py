@@ -85,4 +85,4 @@ def _key(request: Request, proof: Proof) -> Key:
     raw: bytes = scope.get("raw_path") or scope["path"].encode()
     heeded = tuple(request.heeded.items())
     etag = request.headers.get(b"if-none-match")
-    return proof, request.method, raw, scope["query_string"], request.body, request.content_type, etag, heeded
+    return proof, request.method, raw, request.query, request.body, request.content_type, etag, heeded

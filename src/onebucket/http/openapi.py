@@ -28,7 +28,7 @@ _WORDS = {
     "group_owner": "the account that owns the group: the same account",
     "user": "a person, named in any of the ways an account can be",
     "email": "the invited e-mail address",
-    "id": "the invitation's id",
+    "id": "its id, as the list tells it",
     "member": "a person, named in any of the ways an account can be",
 }
 # A segment of an address: never empty, and without control characters.

@@ -32,7 +32,9 @@ _serial = count(1)
 class Request:
     """One request under way: as it came, and what has been found out about it so far.
 
-    `is_malformed`: the address is not UTF-8 or holds control characters; `is_too_large`: the body is, and was not kept.
+    `query` is what handlers see and what is remembered: without a token. `calls_left` is what is left of the calls that
+    the caller has in an hour, where those are limited. `is_malformed`: the address is not UTF-8 or holds control
+    characters; `is_too_large`: the body is, and was not kept.
     """
 
     scope: Scope
@@ -41,11 +43,13 @@ class Request:
     segments: list[str]
     headers: dict[bytes, bytes]
     at: datetime
+    query: bytes = b""
     is_malformed: bool = False
     is_too_large: bool = False
     body: bytes = b""
     actor: Actor | None = None
     route: Route | None = None
+    calls_left: int | None = None
 
     @property
     def reads(self) -> bool:
@@ -113,6 +117,22 @@ def request_id(headers: dict[bytes, bytes]) -> str:
     if given is not None and _REQUEST_ID.fullmatch(given):
         return given.decode("ascii")
     return f"{_PROCESS}-{next(_serial):x}"
+
+
+def without_tokens(query: bytes) -> tuple[bytes, list[bytes]]:
+    """A query less its access tokens; and those.
+
+    >>> without_tokens(b"a=1&access_token=x%2B&access%5ftoken=y")
+    (b'a=1', [b'x+', b'y'])
+    """
+    kept, tokens = [], []
+    for piece in query.split(b"&"):
+        name, _, value = piece.replace(b"+", b" ").partition(b"=")
+        if unquote_to_bytes(name) == b"access_token":
+            tokens.append(unquote_to_bytes(value))
+        else:
+            kept.append(piece)
+    return b"&".join(kept), tokens
 
 
 class Disconnected(Exception):

@@ -26,9 +26,12 @@ from onebucket.http.app import App
 from onebucket.http.attempts import Attempts
 from onebucket.http.authn import Authentication
 from onebucket.http.desk import Desk
+from onebucket.http.guesses import Guesses
 from onebucket.http.health import Health
+from onebucket.http.limits import Limits
 from onebucket.http.memory import Memory
 from onebucket.http.metrics import Metrics
+from onebucket.http.uses import Uses
 from onebucket.http.writer import Writer
 from onebucket.store.database import Database, Unavailable, Unusable
 from onebucket.surfaces.own import git
@@ -66,11 +69,13 @@ class Server:
     database: Database
     authentication: Authentication
     writer: Writer
+    uses: Uses
     metrics: Metrics
 
     def close(self) -> None:
         """Finish what is under way, then let go of everything."""
         self.writer.stop()
+        self.uses.close()
         self.authentication.close()
         self.database.close()
 
@@ -89,9 +94,13 @@ def build(
     `settings` are those in force, for the page of whoever runs the site.
     """
     writer = Writer(database)
-    authentication = Authentication(database, time.monotonic)
+    guesses = Guesses(ways.failures_per_address, time.monotonic) if ways.failures_per_address else None
+    authentication = Authentication(database, time.monotonic, guesses)
+    limits = Limits(ways.rate_limit, time.monotonic) if ways.rate_limit else None
     memory, metrics = Memory(database), Metrics()
+    uses = Uses(database, writer)
     _watch(metrics, database, writer, authentication, memory)
+    _watch_limits(metrics, limits, guesses)
     described = openapi.document(SURFACES, base_url=ways.base_url)
     health = Health(
         database=database,
@@ -122,11 +131,21 @@ def build(
         attempts=attempts,
         writer=writer,
         memory=memory,
+        uses=uses,
+        limits=limits,
         metrics=metrics,
         clock=now,
         new_id=new_id,
     )
-    return Server(app, database, authentication, writer, metrics)
+    return Server(app, database, authentication, writer, uses, metrics)
+
+
+def _watch_limits(metrics: Metrics, limits: Limits | None, guesses: Guesses | None) -> None:
+    if limits is not None:
+        metrics.watch("onebucket_calls_refused", "Calls over somebody's limit", lambda: limits.refused)
+    if guesses is not None:
+        metrics.watch("onebucket_credentials_wrong", "Passwords and tokens that were wrong", lambda: guesses.wrong)
+        metrics.watch("onebucket_guesses_refused", "Passwords not looked at after many wrong", lambda: guesses.refused)
 
 
 _LETTERS = {

@@ -1,4 +1,4 @@
-"""Accounts, their e-mail addresses and their credentials: rows and back."""
+"""Accounts, their e-mail addresses and their passwords: rows and back."""
 
 import json
 from collections.abc import Iterable
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Text, and_, bindparam, cast, delete, exists, insert, select, update
+from sqlalchemy import and_, bindparam, delete, exists, insert, select, update
 
 from onebucket.domain import accounts as domain
 from onebucket.domain.accounts import Account
 from onebucket.domain.refusals import Conflict, Refusal
 from onebucket.store import moments
 from onebucket.store.database import Row, Statement, Transaction, each_of
-from onebucket.store.tables import accounts, emails, tokens
+from onebucket.store.tables import accounts, emails
 
 COLUMNS = (
     accounts.c.id,
@@ -271,41 +271,6 @@ def set_password(tx: Transaction, account_id: str, hash: str) -> None:
     tx.run(_SET_PASSWORD, id=account_id, hash=hash)
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
-    """An app password: a random secret, kept as its hash, that speaks for a person within its scopes."""
-
-    account_id: str
-    id: str
-    label: str
-    scopes: frozenset[str]
-    created_at: datetime
-    expires_at: datetime | None
-    secret_hash: str
-
-
-_TOKEN = (
-    tokens.c.account_id,
-    tokens.c.id,
-    tokens.c.label,
-    tokens.c.scopes,
-    tokens.c.created_at,
-    tokens.c.expires_at,
-    tokens.c.secret_hash,
-)
-_TOKENS = Statement(
-    select(*_TOKEN).where(tokens.c.account_id == bindparam("account_id")).order_by(tokens.c.created_at, tokens.c.id)
-)
-_TOKEN_BY_HASH = Statement(select(*_TOKEN).where(tokens.c.secret_hash == bindparam("hash")))
-_ADD_TOKEN = Statement(insert(tokens))
-_REVOKE = Statement(
-    delete(tokens).where(tokens.c.account_id == bindparam("account_id"), tokens.c.id == bindparam("id"))
-)
-_BY_TOKEN = Statement(
-    select(*COLUMNS, tokens.c.scopes, tokens.c.expires_at)
-    .join(tokens, tokens.c.account_id == accounts.c.id)
-    .where(tokens.c.account_id == bindparam("account_id"), tokens.c.id == bindparam("id"))
-)
 _BY_PASSWORD = Statement(select(*COLUMNS, accounts.c.password_hash).where(accounts.c.id == bindparam("id")))
 _HAS_EMAIL = Statement(
     select(
@@ -318,65 +283,6 @@ _HAS_EMAIL = Statement(
         )
     )
 )
-
-
-def _token(row: Row) -> Token:
-    expires = moments.moment(row[5]) if row[5] is not None else None
-    return Token(row[0], row[1], row[2], frozenset(row[3].split()), moments.moment(row[4]), expires, row[6])
-
-
-def tokens_of(tx: Transaction, account_id: str) -> list[Token]:
-    """A person's app passwords, oldest first."""
-    return [_token(row) for row in tx.rows(_TOKENS, account_id=account_id)]
-
-
-_id_as_text = cast(tokens.c.id, Text)
-_TOKENS_BEGINNING = Statement(select(*_TOKEN).where(_id_as_text.startswith(bindparam("beginning"))).limit(2))
-
-
-def token_beginning(tx: Transaction, beginning: str) -> Token | None:
-    """The one app password whose id begins so; None when there is none, or more than one."""
-    if len(beginning) < 8 or not set(beginning) <= set("0123456789abcdef-"):
-        return None
-    rows = tx.rows(_TOKENS_BEGINNING, beginning=beginning)
-    return _token(rows[0]) if len(rows) == 1 else None
-
-
-def token_by_hash(tx: Transaction, hash: str) -> Token | None:
-    """The app password whose secret has that hash."""
-    row = tx.row(_TOKEN_BY_HASH, hash=hash)
-    return _token(row) if row else None
-
-
-def add_token(tx: Transaction, token: Token) -> None:
-    """Store an app password. Raises Conflict when that secret is in use."""
-    if tx.row(_TOKEN_BY_HASH, hash=token.secret_hash):
-        raise Conflict("that secret is in use already")
-    tx.run(
-        _ADD_TOKEN,
-        account_id=token.account_id,
-        id=token.id,
-        label=token.label,
-        secret_hash=token.secret_hash,
-        scopes=" ".join(sorted(token.scopes)),
-        created_at=moments.number(token.created_at),
-        expires_at=moments.number(token.expires_at) if token.expires_at else None,
-    )
-
-
-def revoke_token(tx: Transaction, account_id: str, id: str) -> bool:
-    """Forget an app password; whether there was one."""
-    return tx.run(_REVOKE, account_id=account_id, id=id) == 1
-
-
-def holder_of_token(
-    tx: Transaction, account_id: str, id: str
-) -> tuple[Account, frozenset[str], datetime | None] | None:
-    """Whom an app password speaks for, its scopes, and until when."""
-    row = tx.row(_BY_TOKEN, account_id=account_id, id=id)
-    if row is None:
-        return None
-    return account(row), frozenset(row[8].split()), moments.moment(row[9]) if row[9] is not None else None
 
 
 def holder_of_password(tx: Transaction, account_id: str) -> tuple[Account, str | None] | None:

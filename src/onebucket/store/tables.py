@@ -83,6 +83,8 @@ tokens = Table(
     Column("scopes", Text, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("expires_at", Moment),
+    Column("last_used_at", Moment),
+    Column("last_used_from", Text),
     sqlite_with_rowid=False,
 )
 

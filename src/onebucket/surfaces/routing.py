@@ -32,9 +32,9 @@ class Stream:
 class Ask:
     """A request as a handler sees it: the variable parts of its address, its query and its body.
 
-    `base_url` is where this server is reached, without a slash at its end; `headers` are those that the route heeds,
-    by their names in lower case. `times` is the style of Amsterdam times (formats T2); without `emails_in_paths`
-    addresses that hold an e-mail address are refused (spec I2).
+    `base_url` is where this server is reached, without a slash at its end; `new_secret` makes a random one;
+    `headers` are those that the route heeds, by their names in lower case. `times` is the style of Amsterdam times
+    (formats T2); without `emails_in_paths` addresses that hold an e-mail address are refused (spec I2).
     """
 
     words: Mapping[str, str]
@@ -42,6 +42,7 @@ class Ask:
     body: bytes
     content_type: str | None
     base_url: str
+    new_secret: Callable[[], str]
     headers: Mapping[str, str] = field(default_factory=dict)
     times: str = "plain"
     emails_in_paths: bool = True
@@ -81,7 +82,8 @@ class Route:
 
     `gives` is the type of the answer (None: 204), `word` says what a bare-word body is,
     `json` is the type of a body that must be JSON, `heeds` names request headers that the answer depends on, `refuses`
-    the statuses besides those that every address has. `only_reads` is for a POST that changes nothing.
+    the statuses besides those that every address has. `only_reads` is for a POST that changes nothing; what is not a
+    call of the user's own doesn't `count` towards his limit.
     """
 
     method: str
@@ -98,6 +100,7 @@ class Route:
     heeds: tuple[str, ...] = ()
     refuses: tuple[int, ...] = ()
     only_reads: bool = False
+    counts: bool = True
 
     @property
     def changes(self) -> bool:

@@ -8,7 +8,7 @@ administrator can be replaced by another in one go.
 from collections.abc import Sequence
 
 from onebucket import hashing
-from onebucket.actions import accounts, whole
+from onebucket.actions import accounts, tokens, whole
 from onebucket.actions.accounts import Identity
 from onebucket.actions.whole import Whole
 from onebucket.actions.work import Work
@@ -141,12 +141,12 @@ def _add_tokens(work: Work, user: User) -> None:
     if not wanted:
         return
 
-    present = {token.secret_hash for token in accounts.tokens(work, user.username)}
+    present = {token.secret_hash for token in tokens.of_person(work, user.username)}
     for token in wanted:
         hash = hashing.secret_hash(token.secret)
         if hash not in present:
             present.add(hash)
-            accounts.add_token(work, user.username, secret_hash=hash, scopes=frozenset(token.scopes), label=token.label)
+            tokens.add(work, user.username, secret_hash=hash, scopes=frozenset(token.scopes), label=token.label)
 
 
 def _check_same(account: Account, name: str, *, uuid: str | None, account_id: str | None = None) -> None:

@@ -109,6 +109,8 @@ SURFACE = Surface(
             query=(_PREFIX,),
             heeds=tuple(name.lower() for name in (*_ADDRESS, *_METHOD)),
             refuses=(403,),
+            # Git asks several times for each clone: those are no calls of the API.
+            counts=False,
         ),
     ),
     exceptions={NotFound: 403, Invalid: 403, Unreadable: 403},

@@ -10,7 +10,7 @@ from onebucket.actions.work import Work
 from onebucket.domain import privileges
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Invalid, Refusal
-from onebucket.surfaces.own import invitations, journal, shapes
+from onebucket.surfaces.own import invitations, journal, shapes, tokens
 from onebucket.surfaces.routing import Ask, Parameter, Route, Surface
 
 MOST_QUESTIONS = 1000
@@ -91,4 +91,4 @@ ROUTES = (
     *journal.ROUTES,
 )  # fmt: skip
 
-SURFACE = Surface("onebucket", ("/api",), (*ROUTES, *invitations.ROUTES))
+SURFACE = Surface("onebucket", ("/api",), (*ROUTES, *invitations.ROUTES, *tokens.ROUTES))

@@ -1,0 +1,93 @@
+"""App passwords: making them, listing them, ending them."""
+
+from datetime import datetime
+
+from onebucket.actions import access
+from onebucket.actions.work import Work
+from onebucket.domain import accounts as domain
+from onebucket.domain.accounts import Account
+from onebucket.domain.events import Event
+from onebucket.domain.policy import To
+from onebucket.domain.refusals import Invalid, LacksScope, NotFound
+from onebucket.domain.text import cleaned, shown
+from onebucket.domain.tokens import Token
+from onebucket.store import tokens
+from onebucket.store.journal import Facts
+
+
+def add(
+    work: Work,
+    name: str,
+    *,
+    secret_hash: str,
+    scopes: frozenset[str],
+    label: str = "",
+    expires_at: datetime | None = None,
+) -> Token:
+    """Give a person an app password of which only the hash is kept.
+
+    Whoever makes one with a credential that is limited gets one that is good for no more, and ends no later.
+    Raises Invalid, Conflict, LacksScope.
+    """
+    account = access.person(work, name, to=To.HANDLE_TOKENS)
+    wanted = frozenset(domain.scope_named(scope) for scope in scopes)
+    granted, ends = work.actor.scopes, work.actor.expires_at
+    if granted is not None and not wanted <= domain.reach(granted):
+        raise LacksScope(required=wanted - domain.reach(granted), granted=granted)
+    if expires_at is not None and expires_at <= work.at:
+        raise Invalid("the app password would have expired already")
+    if ends is not None and expires_at is not None and expires_at > ends:
+        raise Invalid("an app password that is made with another one can't outlast it")
+    token = Token(
+        account_id=account.id,
+        id=work.new_id(),
+        label=cleaned(label, what="the label", empty=True),
+        scopes=wanted,
+        created_at=work.at,
+        expires_at=expires_at or ends,
+        secret_hash=secret_hash,
+    )
+
+    tokens.add(work.tx, token)
+
+    work.tell(Event.TOKEN_ADDED, account, account.username, after=_facts(token))
+    return token
+
+
+def of_person(work: Work, name: str) -> list[Token]:
+    """A person's app passwords, oldest first."""
+    return tokens.of_person(work.tx, access.person(work, name, to=To.HANDLE_TOKENS).id)
+
+
+def revoke(work: Work, id: str) -> Token:
+    """End an app password of anybody's; `id` may be cut to its first eight or more characters. Raises NotFound."""
+    access.site(work)
+    token = tokens.beginning(work.tx, id)
+    if token is None:
+        raise NotFound(f"there is no app password {shown(id)}")
+    return _end(work, access.person(work, token.account_id), token)
+
+
+def revoke_of(work: Work, name: str, id: str) -> Token:
+    """End an app password of that person's. Raises NotFound."""
+    account = access.person(work, name, to=To.HANDLE_TOKENS)
+    token = tokens.by_id(work.tx, account.id, id.lower())
+    if token is None:
+        raise NotFound(f"you have no app password {shown(id)}")
+    return _end(work, account, token)
+
+
+def _end(work: Work, account: Account, token: Token) -> Token:
+    tokens.revoke(work.tx, token.account_id, token.id)
+
+    work.tell(Event.TOKEN_REVOKED, account, account.username, before=_facts(token))
+    return token
+
+
+def _facts(token: Token) -> Facts:
+    return {
+        "id": token.id,
+        "label": token.label,
+        "scopes": sorted(token.scopes),
+        "expires_at": token.expires_at.isoformat() if token.expires_at else None,
+    }

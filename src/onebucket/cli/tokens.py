@@ -1,0 +1,102 @@
+"""`token`: the app passwords of people."""
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from onebucket.cli import common
+from onebucket.cli.common import DatabaseOption, DataOption, JsonOption
+from onebucket.domain.accounts import SCOPES
+
+token = typer.Typer(help="App passwords: add, list, revoke.", no_args_is_help=True)
+
+
+@token.command("add")
+def add_token(
+    person: Annotated[str, typer.Argument(metavar="USER", help="Whom it speaks for")],
+    scope: Annotated[
+        list[str] | None, typer.Option("--scope", help=f"{', '.join(SCOPES)}; may be repeated. Without any: account.")
+    ] = None,
+    label: Annotated[str, typer.Option("--label", metavar="L", help="What it is for", show_default=False)] = "",
+    expires: Annotated[str, typer.Option("--expires", metavar="90d", help="A span or a date", show_default=False)] = "",
+    json: JsonOption = False,
+    database: DatabaseOption = "",
+    data: DataOption = "",
+) -> None:
+    """Make an app password: used in place of the password, or as a Bearer token. It is printed once."""
+    from onebucket import hashing
+    from onebucket.actions import tokens
+
+    secret = hashing.new_secret()
+    with common.changing(database, data) as work:
+        made = tokens.add(
+            work,
+            person,
+            secret_hash=hashing.secret_hash(secret),
+            scopes=frozenset(scope or ["account"]),
+            label=label,
+            expires_at=common.moment(expires, now=work.at, ahead=True) if expires else None,
+        )
+    scopes = sorted(made.scopes)
+    if json:
+        common.show_json({"id": made.id, "secret": secret, "label": made.label, "scopes": scopes})
+        return
+    common.show(secret)
+    only_reads = (
+        "" if any(":" in each for each in scopes) else " (reading only; --scope account:write lets it change groups)"
+    )
+    typer.echo(f"id {made.id[:8]}, scopes: {', '.join(scopes)}{only_reads}. It is not shown again.", err=True)
+
+
+@token.command("list")
+def list_tokens(
+    person: Annotated[str, typer.Argument(metavar="USER", help="Whose")],
+    json: JsonOption = False,
+    database: DatabaseOption = "",
+    data: DataOption = "",
+) -> None:
+    """List a person's app passwords, without the secrets, which nobody has."""
+    from onebucket.actions import tokens
+
+    with common.looking(database, data) as work:
+        found = tokens.of_person(work, person)
+    rows = [
+        {
+            "id": each.id,
+            "label": each.label,
+            "scopes": sorted(each.scopes),
+            "created_at": _moment(each.created_at),
+            "expires_at": _moment(each.expires_at),
+            "last_used_at": _moment(each.last_used_at),
+            "last_used_from": each.last_used_from,
+        }
+        for each in found
+    ]
+    if json:
+        common.show_json(rows)
+        return
+    common.show_table(
+        ["ID", "LABEL", "SCOPES", "EXPIRES", "LAST USED", "FROM"],
+        [[each.id[:8], each.label, " ".join(sorted(each.scopes)), str(row["expires_at"] or "never"),
+          str(row["last_used_at"] or "never"), each.last_used_from or ""]
+         for each, row in zip(found, rows, strict=True)],
+    )  # fmt: skip
+
+
+def _moment(at: datetime | None) -> str | None:
+    return at.isoformat(timespec="seconds") if at else None
+
+
+@token.command("revoke")
+def revoke_token(
+    id: Annotated[str, typer.Argument(metavar="ID", help="As `token list` shows it")],
+    database: DatabaseOption = "",
+    data: DataOption = "",
+) -> None:
+    """End an app password; the next request with it is refused."""
+    from onebucket.actions import tokens
+
+    with common.changing(database, data) as work:
+        revoked = tokens.revoke(work, id)
+    common.show(f"revoked {revoked.id[:8]} {revoked.label}".rstrip())

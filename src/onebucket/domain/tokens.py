@@ -1,0 +1,32 @@
+"""App passwords: random secrets that speak for a person within their scopes."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An app password: a random secret, kept as its hash, that speaks for a person within its scopes.
+
+    `last_used_at` and `last_used_from` (a network address) are known a minute late.
+    """
+
+    account_id: str
+    id: str
+    label: str
+    scopes: frozenset[str]
+    created_at: datetime
+    expires_at: datetime | None
+    secret_hash: str
+    last_used_at: datetime | None = None
+    last_used_from: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """That somebody's app password was used, when, and from which network address."""
+
+    account_id: str
+    token_id: str
+    at: datetime
+    address: str | None

@@ -1,0 +1,158 @@
+"""How often credentials were wrong, so that nobody guesses for long: by address, and by login.
+
+Who is asked for has no say in it: a login is counted by its spelling, be there such a person or not. Somebody who
+guesses can keep others from nothing but password checks in his own network; app passwords that are right are found
+before any of this is looked at.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import blake2b
+from ipaddress import IPv6Address, ip_address
+from math import ceil
+
+from onebucket.domain import accounts as domain
+from onebucket.domain.refusals import Overloaded, Refusal
+from onebucket.http.limits import Rolling
+
+# As many addresses, logins and pairs of both are remembered, some megabytes in the worst case.
+MOST_COUNTED = 10_000
+
+# From one network a login is wrong so often before it has to wait: a second, two, four, up to a quarter of an hour.
+FREE = 5
+LONGEST_WAIT = 900.0
+
+# When a login is wrong so often in an hour, from wherever, each network where it was wrong waits a minute after its
+# first mistake, two after its second and so on. Whoever makes none doesn't notice.
+BESIEGED = 100
+WAIT_BESIEGED = 60.0
+
+_HOUR = 3600.0
+
+
+@dataclass(slots=True)
+class _Pair:
+    """One login from one network: how often it was wrong, and when last."""
+
+    count: int
+    last: float
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A password that is being checked; wrong until it is known to be right."""
+
+    network: str
+    login: bytes
+    at: float
+
+
+class Guesses:
+    """Counts what was wrong, `per_address` an hour at most; `wrong` and `refused` count all there was.
+
+    `now` is in seconds, from a clock that never goes back.
+    """
+
+    def __init__(self, per_address: int, now: Callable[[], float], most: int = MOST_COUNTED) -> None:
+        self._per_address = per_address
+        self._now = now
+        self._most = most
+        self._networks = Rolling(most)
+        self._logins = Rolling(most)
+        self._pairs: OrderedDict[tuple[bytes, str], _Pair] = OrderedDict()
+        self.wrong = 0
+        self.refused = 0
+
+    def begin(self, login: str, address: str | None) -> Attempt:
+        """Before a password is checked: count it as wrong. Raises Overloaded when that was too often."""
+        attempt = Attempt(network(address), _digest(login), self._now())
+        wait = max(self._wait_of_network(attempt.network, attempt.at), self._wait_of_pair(attempt))
+        if wait > 0:
+            self.refused += 1
+            raise Overloaded("so many wrong passwords", retry_after=ceil(wait))
+
+        self._networks.add(attempt.network, attempt.at)
+        self._logins.add(attempt.login, attempt.at)
+        pair = self._pairs.setdefault((attempt.login, attempt.network), _Pair(0, attempt.at))
+        pair.count, pair.last = pair.count + 1, attempt.at
+        self._pairs.move_to_end((attempt.login, attempt.network))
+        if len(self._pairs) > self._most:
+            self._pairs.popitem(last=False)
+        self.wrong += 1
+        return attempt
+
+    def was_right(self, attempt: Attempt) -> None:
+        """It was not wrong, and what was wrong before with that login in that network is forgiven."""
+        self._take_back(attempt)
+        self._pairs.pop((attempt.login, attempt.network), None)
+
+    def was_not_checked(self, attempt: Attempt) -> None:
+        """There was no room to check it."""
+        self._take_back(attempt)
+        pair = self._pairs.get((attempt.login, attempt.network))
+        if pair is not None:
+            pair.count -= 1
+
+    def wrong_token(self, address: str | None) -> None:
+        """Count a Bearer token that nobody has. Raises Overloaded when that was too often."""
+        at, place = self._now(), network(address)
+        wait = self._wait_of_network(place, at)
+        if wait > 0:
+            self.refused += 1
+            raise Overloaded("so many wrong tokens", retry_after=ceil(wait))
+        self._networks.add(place, at)
+        self.wrong += 1
+
+    def _take_back(self, attempt: Attempt) -> None:
+        self._networks.add(attempt.network, attempt.at, -1)
+        self._logins.add(attempt.login, attempt.at, -1)
+        self.wrong -= 1
+
+    def _wait_of_network(self, network: str, at: float) -> float:
+        if self._networks.count(network, at) < self._per_address:
+            return 0
+        return self._networks.until_less(network, at)
+
+    def _wait_of_pair(self, attempt: Attempt) -> float:
+        pair = self._pairs.get((attempt.login, attempt.network))
+        if pair is None or pair.count <= 0:
+            return 0
+        if attempt.at - pair.last > _HOUR:
+            pair.count = 0
+            return 0
+        besieged = self._logins.count(attempt.login, attempt.at) >= BESIEGED
+        return pair.last + _delay(pair.count, besieged=besieged) - attempt.at
+
+
+def _delay(count: int, *, besieged: bool) -> float:
+    """How long after its last mistake a pair waits, in seconds."""
+    if besieged:
+        return min(WAIT_BESIEGED * 2.0 ** min(count - 1, 16), LONGEST_WAIT)
+    return min(2.0 ** min(count - FREE, 16), LONGEST_WAIT) if count >= FREE else 0
+
+
+def network(address: str | None) -> str:
+    """What counts as one place: an IPv4 address, or the /64 that one household or server has of IPv6.
+
+    >>> network("192.0.2.7"), network("2001:db8:1:2:3:4:5:6")
+    ('192.0.2.7', '2001:db8:1:2::')
+    """
+    if address is None or ":" not in address:
+        return address or ""
+    try:
+        read = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(read, IPv6Address) and read.ipv4_mapped is not None:
+        return str(read.ipv4_mapped)
+    return str(IPv6Address(int(read) >> 64 << 64))
+
+
+def _digest(login: str) -> bytes:
+    """A login, however long, in the form in which two spellings are the same."""
+    try:
+        key = domain.email_key(login) if "@" in login else domain.username_key(login)
+    except Refusal:
+        key = login.lower()
+    return blake2b(key.encode(), digest_size=16).digest()

@@ -1,0 +1,124 @@
+"""App passwords: rows and back."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import Text, bindparam, cast, delete, insert, or_, select, update
+
+from onebucket.domain.accounts import Account
+from onebucket.domain.refusals import Conflict
+from onebucket.domain.tokens import Token, Use
+from onebucket.store import accounts as account_rows
+from onebucket.store import moments
+from onebucket.store.database import Row, Statement, Transaction
+from onebucket.store.tables import accounts, tokens
+
+_COLUMNS = (
+    tokens.c.account_id,
+    tokens.c.id,
+    tokens.c.label,
+    tokens.c.scopes,
+    tokens.c.created_at,
+    tokens.c.expires_at,
+    tokens.c.secret_hash,
+    tokens.c.last_used_at,
+    tokens.c.last_used_from,
+)
+_this_one = (tokens.c.account_id == bindparam("account_id"), tokens.c.id == bindparam("token_id"))
+_OF_PERSON = Statement(
+    select(*_COLUMNS).where(tokens.c.account_id == bindparam("account_id")).order_by(tokens.c.created_at, tokens.c.id)
+)
+_BY_ID = Statement(select(*_COLUMNS).where(*_this_one))
+_BY_HASH = Statement(select(*_COLUMNS).where(tokens.c.secret_hash == bindparam("hash")))
+_id_as_text = cast(tokens.c.id, Text)
+_BEGINNING = Statement(select(*_COLUMNS).where(_id_as_text.startswith(bindparam("beginning"))).limit(2))
+_ADD = Statement(insert(tokens))
+_REVOKE = Statement(delete(tokens).where(*_this_one))
+_USED = Statement(
+    update(tokens)
+    .where(*_this_one, or_(tokens.c.last_used_at.is_(None), tokens.c.last_used_at < bindparam("at")))
+    .values(last_used_at=bindparam("at"), last_used_from=bindparam("address"))
+)
+_HOLDER = Statement(
+    select(*account_rows.COLUMNS, tokens.c.scopes, tokens.c.expires_at)
+    .join(tokens, tokens.c.account_id == accounts.c.id)
+    .where(*_this_one)
+)
+
+
+def _token(row: Row) -> Token:
+    expires, used = (moments.moment(each) if each is not None else None for each in (row[5], row[7]))
+    scopes = frozenset(row[3].split())
+    return Token(row[0], row[1], row[2], scopes, moments.moment(row[4]), expires, row[6], used, row[8])
+
+
+def of_person(tx: Transaction, account_id: str) -> list[Token]:
+    """A person's app passwords, oldest first."""
+    return [_token(row) for row in tx.rows(_OF_PERSON, account_id=account_id)]
+
+
+def by_id(tx: Transaction, account_id: str, id: str) -> Token | None:
+    """The person's app password with that id."""
+    row = tx.row(_BY_ID, account_id=account_id, token_id=id)
+    return _token(row) if row else None
+
+
+def beginning(tx: Transaction, beginning: str) -> Token | None:
+    """The one app password whose id begins so; None when there is none, or more than one."""
+    if len(beginning) < 8 or not set(beginning) <= set("0123456789abcdef-"):
+        return None
+    rows = tx.rows(_BEGINNING, beginning=beginning)
+    return _token(rows[0]) if len(rows) == 1 else None
+
+
+def by_hash(tx: Transaction, hash: str) -> Token | None:
+    """The app password whose secret has that hash."""
+    row = tx.row(_BY_HASH, hash=hash)
+    return _token(row) if row else None
+
+
+def add(tx: Transaction, token: Token) -> None:
+    """Store an app password. Raises Conflict when that secret is in use."""
+    if tx.row(_BY_HASH, hash=token.secret_hash):
+        raise Conflict("that secret is in use already")
+    tx.run(
+        _ADD,
+        account_id=token.account_id,
+        id=token.id,
+        label=token.label,
+        secret_hash=token.secret_hash,
+        scopes=" ".join(sorted(token.scopes)),
+        created_at=moments.number(token.created_at),
+        expires_at=moments.number(token.expires_at) if token.expires_at else None,
+        last_used_at=None,
+        last_used_from=None,
+    )
+
+
+def revoke(tx: Transaction, account_id: str, id: str) -> bool:
+    """Forget an app password; whether there was one."""
+    return tx.run(_REVOKE, account_id=account_id, token_id=id) == 1
+
+
+def used(tx: Transaction, uses: Iterable[Use]) -> None:
+    """Store when and from where app passwords were used last; what is known of a later use stays."""
+    tx.run_many(
+        _USED,
+        [
+            {
+                "account_id": use.account_id,
+                "token_id": use.token_id,
+                "at": moments.number(use.at),
+                "address": use.address,
+            }
+            for use in uses
+        ],
+    )
+
+
+def holder(tx: Transaction, account_id: str, id: str) -> tuple[Account, frozenset[str], datetime | None] | None:
+    """Whom an app password speaks for, its scopes, and until when."""
+    row = tx.row(_HOLDER, account_id=account_id, token_id=id)
+    if row is None:
+        return None
+    return account_rows.account(row), frozenset(row[8].split()), moments.moment(row[9]) if row[9] is not None else None

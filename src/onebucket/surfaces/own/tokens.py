@@ -1,0 +1,110 @@
+"""`/api/tokens`: one's own app passwords. Their secrets are shown once, when they are made."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from onebucket import hashing
+from onebucket.actions import tokens
+from onebucket.actions.work import Work
+from onebucket.domain.accounts import SCOPES
+from onebucket.domain.refusals import Invalid
+from onebucket.domain.tokens import Token
+from onebucket.surfaces.own.shapes import instant
+from onebucket.surfaces.routing import Ask, Route
+
+_TEN_YEARS = 10 * 366 * 24 * 60 * 60
+
+# One line, without what would hide what it says.
+_WRITABLE = r"^[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]*$"
+
+
+class Wanted(Struct, frozen=True):
+    """An app password to be made. It ends in `expires_in` seconds or at `expires_on`; without either, never."""
+
+    scopes: Annotated[list[Annotated[str, Meta(extra_json_schema={"enum": list(SCOPES)})]], Meta(min_length=1)]
+    label: Annotated[str, Meta(max_length=255, extra_json_schema={"pattern": _WRITABLE})] = ""
+    expires_in: Annotated[float, Meta(ge=1, le=_TEN_YEARS)] | None = None
+    expires_on: Annotated[datetime, Meta(tz=True)] | None = None
+
+
+class Listed(Struct, frozen=True):
+    """An app password, without its secret. Times are UTC; when and from where it was used is known a minute late."""
+
+    id: str
+    label: str
+    scopes: list[str]
+    created_on: str
+    expires_on: str | None
+    last_used_on: str | None
+    last_used_from: str | None
+
+
+class Made(Listed, frozen=True):
+    """An app password that has just been made, with its secret, which nobody can tell again."""
+
+    secret: str
+
+
+def listed(work: Work, ask: Ask) -> list[Listed]:
+    """The caller's own app passwords."""
+    return [Listed(**_told(each)) for each in tokens.of_person(work, _oneself(work))]
+
+
+def make(work: Work, ask: Ask) -> Made:
+    """Another one, good for no more than the credential it is made with."""
+    try:
+        wanted = msgspec.json.decode(ask.body, type=Wanted)
+    except msgspec.DecodeError as error:
+        raise Invalid(f"the body must be {{scopes, label, expires_in or expires_on}}: {str(error)[:100]}") from None
+    if wanted.expires_in is not None and wanted.expires_on is not None:
+        raise Invalid("give expires_in or expires_on, not both")
+
+    secret = ask.new_secret()
+    ends = work.at + timedelta(seconds=wanted.expires_in) if wanted.expires_in else wanted.expires_on
+    made = tokens.add(
+        work,
+        _oneself(work),
+        secret_hash=hashing.secret_hash(secret),
+        scopes=frozenset(wanted.scopes),
+        label=wanted.label,
+        expires_at=ends,
+    )
+    return Made(**_told(made), secret=secret)
+
+
+def revoke(work: Work, ask: Ask) -> None:
+    """It ends at once."""
+    tokens.revoke_of(work, _oneself(work), ask.words["id"])
+
+
+def _oneself(work: Work) -> str:
+    assert work.actor.account is not None
+    return work.actor.account.id
+
+
+def _told(token: Token) -> dict[str, Any]:
+    return {
+        "id": token.id,
+        "label": token.label,
+        "scopes": sorted(token.scopes),
+        "created_on": instant(token.created_at),
+        "expires_on": instant(token.expires_at) if token.expires_at else None,
+        "last_used_on": instant(token.last_used_at) if token.last_used_at else None,
+        "last_used_from": token.last_used_from,
+    }
+
+
+_READ, _WRITE = "account", "account:write"
+_TOKENS = "/tokens"
+
+ROUTES = (
+    Route("GET", _TOKENS, listed, _READ, "listTokens", "Your app passwords, without their secrets", list[Listed]),
+    Route("POST", _TOKENS, make, _WRITE, "makeToken",
+          "Make an app password for yourself; its secret is in this answer, and nowhere afterwards", Made,
+          json=Wanted, refuses=(413,)),
+    Route("DELETE", f"{_TOKENS}/{{id}}", revoke, _WRITE, "revokeToken", "End an app password of yours",
+          refuses=(404, 413)),
+)  # fmt: skip

@@ -1,0 +1,212 @@
+"""Where requests come from, behind proxies that are trusted, and what those who are not may say of it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import cast
+from cast import Api, token
+from live import with_the_cast
+from onebucket.http.guesses import network
+from onebucket.http.peers import Proxies
+
+TRUSTED = Proxies(["127.0.0.1", "10.0.0.0/8", "2001:db8:ffff::/48"])
+NGINX = "127.0.0.1"
+
+
+def caller(peer: str, x_forwarded_for: str | None = None, forwarded: str | None = None) -> str:
+    given = {b"x-forwarded-for": x_forwarded_for, b"forwarded": forwarded}
+    return TRUSTED.caller(peer, {name: value.encode("latin-1") for name, value in given.items() if value is not None})
+
+
+@pytest.mark.parametrize(
+    ("peer", "x_forwarded_for", "expected"),
+    [
+        (NGINX, None, NGINX),
+        (NGINX, "", NGINX),
+        (NGINX, "192.0.2.1", "192.0.2.1"),
+        (NGINX, " 192.0.2.1 ", "192.0.2.1"),
+        (NGINX, "192.0.2.1:4711", "192.0.2.1"),
+        (NGINX, "2001:db8::1", "2001:db8::1"),
+        (NGINX, "[2001:DB8::1]:4711", "2001:db8::1"),
+        (NGINX, "::ffff:192.0.2.1", "192.0.2.1"),
+        (NGINX, "192.0.2.9, 192.0.2.1", "192.0.2.1"),
+        (NGINX, "192.0.2.9, 192.0.2.1, 10.1.2.3", "192.0.2.1"),
+        (NGINX, "192.0.2.1, 10.1.2.3, 2001:db8:ffff::7", "192.0.2.1"),
+        (NGINX, "10.9.9.9, 10.1.2.3", "10.9.9.9"),
+        (NGINX, "192.0.2.9, unknown", NGINX),
+        (NGINX, "192.0.2.9, unknown, 10.1.2.3", "10.1.2.3"),
+        (NGINX, "192.0.2.9, 1.2.3.4.5", NGINX),
+        (NGINX, "192.0.2.9,", NGINX),
+        ("::ffff:127.0.0.1", "192.0.2.1", "192.0.2.1"),
+        ("192.0.2.7", "192.0.2.1", "192.0.2.7"),
+        ("192.0.2.7", "127.0.0.1", "192.0.2.7"),
+        ("2001:db8::7", "192.0.2.1", "2001:db8::7"),
+    ],
+)
+def test_the_last_address_that_is_no_proxy_of_ours_counts(peer: str, x_forwarded_for: str, expected: str) -> None:
+    assert caller(peer, x_forwarded_for) == expected
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "expected"),
+    [
+        ("for=192.0.2.1", "192.0.2.1"),
+        ('For="[2001:db8::1]:4711";proto=https;by=10.0.0.1', "2001:db8::1"),
+        ("for=192.0.2.9, for=192.0.2.1;host=x, for=10.0.0.1", "192.0.2.1"),
+        ("for=192.0.2.9, for=_hidden", NGINX),
+        ("for=192.0.2.9, proto=https", NGINX),
+        ("by=192.0.2.1", NGINX),
+    ],
+)
+def test_forwarded_says_the_same(forwarded: str, expected: str) -> None:
+    assert caller(NGINX, forwarded=forwarded) == expected
+
+
+def test_of_two_headers_that_disagree_neither_is_believed() -> None:
+    assert caller(NGINX, "192.0.2.1", "for=192.0.2.1") == "192.0.2.1"
+    assert caller(NGINX, "192.0.2.1", "for=192.0.2.2") == NGINX
+
+
+@given(st.text(st.characters(max_codepoint=255)), st.text(st.characters(max_codepoint=255)))
+def test_whatever_the_headers_hold_a_caller_comes_of_it(x_forwarded_for: str, forwarded: str) -> None:
+    assert caller(NGINX, f"{x_forwarded_for}, 192.0.2.1") == "192.0.2.1"
+    assert network(caller(NGINX, x_forwarded_for, forwarded))
+    assert caller("192.0.2.7", x_forwarded_for, forwarded) == "192.0.2.7"
+
+
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        (None, ""),
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("fe80::1%eth0", "fe80::"),
+        ("::1", "::"),
+        ("not:an:address", "not:an:address"),
+    ],
+)
+def test_one_place_is_an_ipv4_address_or_a_64th_of_ipv6(address: str | None, place: str) -> None:
+    assert network(address) == place
+
+
+@pytest.mark.parametrize(("trusted", "expected"), [(frozenset({NGINX}), "192.0.2.1"), (frozenset(), NGINX)])
+def test_the_journal_tells_where_a_change_came_from(
+    cast_template: Path, tmp_path: Path, trusted: frozenset[str], expected: str
+) -> None:
+    api = Api(cast.copy(cast_template, tmp_path), trusted_proxies=trusted)
+
+    api("alice", "POST", "/groups/acme", data={"name": "Crew"}, headers={"X-Forwarded-For": "192.0.2.1"})
+
+    with api.db.reading() as tx:
+        [(address,)] = tx.connection.execute("SELECT address FROM journal WHERE actor = 'alice'").fetchall()
+    api.close()
+    assert address == expected
+
+
+def test_behind_a_proxy_each_caller_has_his_own_limit_for_mistakes(cast_template: Path, tmp_path: Path) -> None:
+    api = Api(cast.copy(cast_template, tmp_path), trusted_proxies=frozenset({NGINX}), failures_per_address=2)
+
+    def wrong(caller: str) -> int:
+        headers = {"X-Forwarded-For": f"192.0.2.200, {caller}", "Authorization": f"Bearer of-{caller}"}
+        return api(None, "GET", "/groups", headers=headers).status_code
+
+    came = [wrong("192.0.2.1") for _ in range(3)], [wrong("192.0.2.2") for _ in range(3)]
+    api.close()
+
+    assert came == ([401, 401, 429], [401, 401, 429])
+
+
+def test_the_log_warns_once_of_a_proxy_that_nobody_has_named(cast_template: Path, tmp_path: Path) -> None:
+    with with_the_cast(cast_template, tmp_path) as running:
+        for _ in range(3):
+            running("alice", "GET", "/1.0/groups", headers={"X-Forwarded-For": "192.0.2.1"})
+
+        assert running.log().count("trusted_proxies") == 1
+
+    running._settings = {"trusted_proxies": "127.0.0.1 10.0.0.0/8", "log_level": "debug"}
+    running.start()
+    with running:
+        running("alice", "GET", "/1.0/groups", headers={"X-Forwarded-For": "192.0.2.1"})
+        assert running.log().count("trusted_proxies") == 1
+        assert "192.0.2.1" in running.log()
+
+
+# --- a token in the address
+
+
+@pytest.fixture
+def lenient(cast_template: Path, tmp_path: Path) -> Iterator[Api]:
+    served = Api(cast.copy(cast_template, tmp_path), query_token=True)
+    yield served
+    served.close()
+
+
+TOKEN = token("alice")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [f"access_token={TOKEN}", f"format=xml&access_token={TOKEN}", f"access%5Ftoken={TOKEN}&format=json",
+     f"access_token={TOKEN.replace('-', '%2D')}"],
+)  # fmt: skip
+def test_where_it_is_switched_on_a_token_in_the_query_counts_as_bearer(lenient: Api, query: str) -> None:
+    answer = lenient.raw("GET", f"/1.0/groups/acme?{query}".encode())
+    again = lenient.raw("GET", f"/1.0/groups/acme?{query}".encode())
+
+    assert (answer.status_code, again.content, again.headers["x-oauth-scopes"]) == (
+        200, answer.content, "account:write, repository:admin, team:write"
+    )  # fmt: skip
+    assert lenient.server.app._memory.hits == 1
+    assert TOKEN not in repr(lenient.server.app._memory._answers) + repr(lenient.server.authentication._proved)
+
+
+@pytest.mark.parametrize(
+    ("query", "header"),
+    [
+        (f"access_token={TOKEN}", f"Bearer {TOKEN}"),
+        (f"access_token={TOKEN}", cast.basic("alice", TOKEN)),
+        (f"access_token={TOKEN}", ""),
+        (f"access_token={TOKEN}&access_token={TOKEN}", None),
+        (f"access_token={TOKEN}&access%5ftoken=x", None),
+        ("access_token=", None),
+        ("access_token", None),
+        ("access_token=nonsense", None),
+        ("access_token=%FF%00", None),
+        (f"access_token={token('alice', 'expired')}", None),
+        ("access_token=" + cast.password("alice").replace(" ", "+"), None),
+    ],
+)
+def test_a_token_in_two_places_or_none_that_counts_is_refused(lenient: Api, query: str, header: str | None) -> None:
+    named = [("Authorization", header.encode())] if header is not None else []
+
+    answer = lenient.raw("GET", f"/1.0/groups/acme?{query}".encode(), *named)
+
+    assert (answer.status_code, answer.text) == (401, "Unauthorized")
+    assert 'Bearer error="invalid_token"' in answer.headers.get_list("www-authenticate")
+
+
+def test_where_it_is_off_it_is_a_parameter_that_nobody_knows(api: Api) -> None:
+    address = f"/1.0/groups/acme?access_token={TOKEN}".encode()
+
+    came = [api.raw("GET", address).status_code, api.raw("GET", address, who="alice").status_code]
+
+    assert came == [401, 200]
+
+
+def test_a_token_in_the_query_is_never_logged(cast_template: Path, tmp_path: Path) -> None:
+    settings = {"query_token": "on", "log_level": "debug"}
+    with with_the_cast(cast_template, tmp_path, **settings) as running:
+        came = [
+            running(None, method, f"/1.0/groups/{account}?access_token={TOKEN}").status_code
+            for method, account in (("GET", "acme"), ("GET", "nothing"), ("PATCH", "acme"), ("POST", "acme"))
+        ]
+        page = running(None, "GET", f"/nowhere?access_token={TOKEN}").status_code
+
+    assert (came, page) == ([200, 404, 405, 400], 404)
+    assert running.log().count("status=") == 4
+    assert TOKEN not in running.log() + running.output()

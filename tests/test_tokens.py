@@ -1,0 +1,144 @@
+"""App passwords over the API: made for oneself, never for more than one has, listed without secrets, ended at once."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from cast import Api, password, token
+from onebucket.actions import tokens
+from onebucket.domain.accounts import SCOPES, reach
+
+ALICE = ("alice", password("alice"))
+
+
+def made(api: Api, who: Any = ALICE, **wanted: Any) -> dict[str, Any]:
+    answer = api(who, "POST", "/api/tokens", json={"scopes": ["account"], **wanted})
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+@pytest.mark.parametrize("login", ["alice", "alice@example.com", None])
+def test_one_that_was_made_is_good_with_username_with_address_and_as_bearer(api: Api, login: str | None) -> None:
+    secret = made(api, label=" ci ")["secret"]
+
+    how: dict[str, Any] = {"headers": {"Authorization": f"Bearer {secret}"}} if login is None else {}
+    answer = api((login, secret) if login else None, "GET", "/groups/acme", **how)
+
+    assert (answer.status_code, answer.headers["x-oauth-scopes"]) == (200, "account")
+
+
+def test_the_secret_is_told_once_and_kept_nowhere(api: Api) -> None:
+    new = made(api, label="ci", scopes=["repository:admin", "account"], expires_in=60)
+
+    [listed] = [each for each in api(ALICE, "GET", "/api/tokens").json() if each["id"] == new["id"]]
+
+    assert listed == {name: value for name, value in new.items() if name != "secret"}
+    assert (listed["label"], listed["scopes"]) == ("ci", ["account", "repository:admin"])
+    assert datetime.fromisoformat(listed["expires_on"]) - datetime.fromisoformat(listed["created_on"]) == timedelta(
+        minutes=1
+    )
+    assert new["secret"] not in api.everything()
+    assert api.journal() == [("alice", "token.added", "alice", "alice")]
+
+
+def test_the_list_says_when_and_from_where_each_was_used_last(api: Api) -> None:
+    api("alice", "GET", "/groups")
+    api.server.uses.close()
+
+    listed = {each["label"]: each for each in api("alice", "GET", "/api/tokens").json()}
+
+    assert set(listed) == {"all", "read", "expired"}
+    assert datetime.now(UTC) - datetime.fromisoformat(listed["all"]["last_used_on"]) < timedelta(minutes=1)
+    assert listed["all"]["last_used_from"] == "127.0.0.1"
+    assert (listed["read"]["last_used_on"], listed["read"]["last_used_from"]) == (None, None)
+
+
+def test_one_that_was_revoked_is_refused_the_next_time(api: Api) -> None:
+    new = made(api)
+    before = api(("alice", new["secret"]), "GET", "/groups").status_code
+
+    revoked = api(ALICE, "DELETE", f"/api/tokens/{new['id'].upper()}")
+
+    after = api(("alice", new["secret"]), "GET", "/groups").status_code
+    again = api(ALICE, "DELETE", f"/api/tokens/{new['id']}")
+    assert (before, revoked.status_code, after, again.status_code) == (200, 204, 401, 404)
+
+
+def test_nobody_sees_or_ends_those_of_others_not_even_a_site_administrator(api: Api) -> None:
+    new = made(api)
+
+    came = [api(who, "DELETE", f"/api/tokens/{new['id']}").status_code for who in ("bob", "root")]
+
+    assert came == [404, 404]
+    assert new["id"] not in api("root", "GET", "/api/tokens").text
+    assert api(("alice", new["secret"]), "GET", "/groups").status_code == 200
+
+
+@pytest.mark.parametrize("granted", [each for each in SCOPES if "account:write" in reach(frozenset({each}))])
+@pytest.mark.parametrize("wanted", SCOPES)
+def test_one_that_is_made_with_another_is_never_good_for_more(api: Api, granted: str, wanted: str) -> None:
+    api.add_token("alice", "limited", {granted})
+
+    answer = api(("alice", token("alice", "limited")), "POST", "/api/tokens", json={"scopes": [wanted]})
+
+    if wanted in reach(frozenset({granted})):
+        assert answer.status_code == 200
+        assert reach(frozenset(answer.json()["scopes"])) <= reach(frozenset({granted}))
+    else:
+        assert (answer.status_code, answer.json()["error"]["detail"]) == (
+            403,
+            {"required": [wanted], "granted": [granted]},
+        )
+
+
+def test_one_that_is_made_with_another_ends_no_later(api: Api) -> None:
+    first = made(api, scopes=["account:write"], expires_in=3600)
+
+    second = made(api, ("alice", first["secret"]))
+    sooner = made(api, ("alice", first["secret"]), expires_in=60)
+    later = api(("alice", first["secret"]), "POST", "/api/tokens", json={"scopes": ["account"], "expires_in": 7200})
+
+    assert second["expires_on"] == first["expires_on"] > sooner["expires_on"]
+    assert (later.status_code, later.text) == (
+        400,
+        "Bad Request: an app password that is made with another one can't outlast it.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sentence"),
+    [
+        ({}, "missing required field `scopes`"),
+        ({"scopes": []}, "length >= 1"),
+        ({"scopes": "account"}, "Expected `array`"),
+        ({"scopes": ["all"]}, "there is no scope 'all'; the scopes are account, "),
+        ({"scopes": ["account", "site_admin"]}, "there is no scope 'site_admin'"),
+        ({"scopes": [None]}, "Expected `str`"),
+        ({"scopes": ["account"], "label": "x" * 256}, "length <= 255"),
+        ({"scopes": ["account"], "label": "x\u202e"}, "the label contains a control character"),
+        ({"scopes": ["account"], "expires_in": 0}, ">= 1"),
+        ({"scopes": ["account"], "expires_in": -5}, ">= 1"),
+        ({"scopes": ["account"], "expires_in": 1e300}, "<= "),
+        ({"scopes": ["account"], "expires_on": "2020-01-01T00:00:00Z"}, "would have expired already"),
+        ({"scopes": ["account"], "expires_on": "2220-01-01T00:00:00"}, "timezone"),
+        ({"scopes": ["account"], "expires_on": "tomorrow"}, "Invalid RFC3339"),
+        ({"scopes": ["account"], "expires_in": 5, "expires_on": "2220-01-01T00:00:00Z"}, "not both"),
+        ([], "Expected `object`"),
+    ],
+)
+def test_what_can_not_be_meant_is_refused_and_makes_nothing(api: Api, wanted: Any, sentence: str) -> None:
+    before = api.everything()
+
+    answer = api(ALICE, "POST", "/api/tokens", json=wanted)
+
+    assert (answer.status_code, answer.text.startswith("Bad Request: ")) == (400, True)
+    assert sentence in answer.text
+    assert api.everything() == before
+
+
+def test_whose_it_is_and_its_secret_are_not_for_the_caller_to_say(api: Api) -> None:
+    new = made(api, secret="mine", account_id="x", user="root", id="b0b00000-0000-4000-8000-000000000002")
+
+    assert new["secret"].startswith("obk_") and new["id"][:8] != "b0b00000"
+    assert [each.id for each in api.operate(lambda work: tokens.of_person(work, "alice"))].count(new["id"]) == 1
