@@ -141,12 +141,6 @@ def set_email(work: Work, name: str, address: str) -> Account:
     return account
 
 
-def everybody(work: Work) -> list[Account]:
-    """Every account, people and teams, by username."""
-    access.site(work)
-    return accounts.everyone(work.tx)
-
-
 def people(work: Work) -> list[Person]:
     """Every person, by username."""
     access.site(work)

@@ -1,6 +1,5 @@
 """The journal: reading it, showing that it is whole, and what it is told of attempts that came to nothing."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,17 +8,16 @@ from onebucket.actions import access
 from onebucket.actions.work import Work
 from onebucket.domain.accounts import Account, username_key
 from onebucket.domain.events import Event
+from onebucket.domain.places import Place
 from onebucket.domain.policy import To
-from onebucket.domain.refusals import Invalid, NotFound
+from onebucket.domain.refusals import NotFound
 from onebucket.store import journal
 from onebucket.store.chain import Chain, Head
-from onebucket.store.journal import Entry, Place
+from onebucket.store.journal import Entry
 
 # A page is looked for among so many entries, and no more: a question that few of them answer takes several pages, but
 # keeps nobody waiting.
 EXAMINED = 2000
-
-CURSOR = r"([0-9]{1,17})\.([0-9a-f-]{36})\.([0-9]{1,17})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,22 +88,6 @@ def page(
             # Entries are written in the order of their moments, but for a clock that was set back.
             return Page(found, journal.place(entry) if is_recent else None)
     return Page(found, None)
-
-
-def cursor(place: Place) -> str:
-    """A place as it stands in an address."""
-    return ".".join(map(str, place))
-
-
-_CURSOR = re.compile(CURSOR, re.ASCII)
-
-
-def place_at(cursor: str) -> Place:
-    """The place that a cursor names. Raises Invalid."""
-    named = _CURSOR.fullmatch(cursor)
-    if named is None:
-        raise Invalid("before is none of the cursors that `next` gives")
-    return int(named[1]), named[2], int(named[3])
 
 
 def examined(work: Work, account_name: str, *, at_most: int) -> Chain | None:

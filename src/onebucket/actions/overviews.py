@@ -8,7 +8,7 @@ from onebucket.domain.accounts import Account
 from onebucket.domain.groups import Group
 from onebucket.domain.policy import To
 from onebucket.domain.repositories import Repository
-from onebucket.store import groups, overviews, repositories, rosters
+from onebucket.store import accounts, groups, overviews, repositories, rosters
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +55,9 @@ def people(work: Work, account_name: str) -> list[Account]:
     """Everybody who is in a group of the account or was given something there, and its owner; by username."""
     owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
     return overviews.people(work.tx, owner.id)
+
+
+def everybody(work: Work) -> list[Account]:
+    """Every account of the site, people and teams, by username."""
+    access.site(work)
+    return accounts.everyone(work.tx)

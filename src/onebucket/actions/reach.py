@@ -1,4 +1,4 @@
-"""Who can reach what: everybody who may do so much on a repository, and everything that a person may do in an account."""
+"""Who can reach what: everybody who may do so much on a repository, and all that a person may do in an account."""
 
 from collections.abc import Collection, Sequence
 from typing import NamedTuple

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from onebucket.domain.events import Event
-from onebucket.domain.privileges import Level, Reason, Through
+from onebucket.domain.privileges import Reason, Through
 
 Facts = Mapping[str, Any]
 
@@ -140,7 +140,9 @@ _SENTENCES: Mapping[Event, _Words] = {
     Event.REPOSITORY_CHANGED: _plainly("changed the repository {subject}"),
     Event.REPOSITORY_DELETED: _plainly("deleted the repository {subject}"),
     Event.GROUP_PRIVILEGE_SET: _group_privilege,
-    Event.GROUP_PRIVILEGE_REMOVED: _plainly("let the group {group} have its default on {subject}, where {privilege} was set"),
+    Event.GROUP_PRIVILEGE_REMOVED: _plainly(
+        "let the group {group} have its default on {subject}, where {privilege} was set"
+    ),
     Event.PRIVILEGE_SET: _privilege,
     Event.PRIVILEGE_REMOVED: _plainly("took from {user} the {privilege} on {subject}"),
     Event.INVITATION_ADDED: _invitation,

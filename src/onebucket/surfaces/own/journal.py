@@ -9,6 +9,7 @@ from msgspec import Struct
 from onebucket.actions import journal
 from onebucket.actions.journal import Page, Wanted
 from onebucket.actions.work import Work
+from onebucket.domain import places
 from onebucket.domain.events import Event
 from onebucket.domain.refusals import Invalid
 from onebucket.domain.text import shown
@@ -56,7 +57,7 @@ def read(work: Work, ask: Ask) -> Entries:
         event=_event(event) if event is not None else None,
         actor=_last(ask, "actor"),
     )
-    after = journal.place_at(before) if before is not None else None
+    after = places.named(before) if before is not None else None
 
     return _page(journal.page(work, account, wanted=wanted, after=after, at_most=_at_most(_last(ask, "limit"))))
 
@@ -81,7 +82,7 @@ def _page(page: Page) -> Entries:
         )
         for entry in page.entries
     ]
-    return Entries(entries, journal.cursor(page.end) if page.end else None)
+    return Entries(entries, places.cursor(page.end) if page.end else None)
 
 
 def _last(ask: Ask, name: str) -> str | None:
@@ -118,7 +119,7 @@ _QUERY = (
               {"type": "string", "format": "date-time"}),
     Parameter("event", "only entries of this event", {"type": "string", "enum": [event.value for event in Event]}),
     Parameter("actor", "only what this one did, by the name that the journal has"),
-    Parameter("before", "the `next` of the page before", {"type": "string", "pattern": f"^{journal.CURSOR}$"}),
+    Parameter("before", "the `next` of the page before", {"type": "string", "pattern": f"^{places.PATTERN}$"}),
     Parameter("limit", "how many entries a page may hold",
               {"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL}),
 )  # fmt: skip

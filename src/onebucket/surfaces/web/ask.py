@@ -11,7 +11,7 @@ from onebucket.actions import asking, matrix, overviews, reach
 from onebucket.actions.asking import Question, Verdict
 from onebucket.actions.work import Work
 from onebucket.domain import privileges
-from onebucket.domain.privileges import Level
+from onebucket.domain.privileges import Level, Reason
 from onebucket.domain.refusals import Refusal
 from onebucket.surfaces.web.lists import cut
 from onebucket.surfaces.web.visit import HEADERS, Page, Visit, sentence
@@ -85,17 +85,20 @@ def _told(verdict: Verdict, level: Level) -> dict[str, Any]:
         "repository": f"{verdict.owner.username}/{verdict.repository.slug}",
         "level": verdict.level.word if verdict.level else None,
         "allowed": verdict.allows(level),
-        "because": [
-            {
-                "level": way.level.word,
-                "through": way.through.value,
-                "group": way.group,
-                "since": way.since.isoformat(timespec="seconds") if way.since else None,
-                "granted_by": way.granted_by,
-            }
-            for way in verdict.ways
-        ],
+        "because": [_way(way) for way in verdict.ways],
     }
+
+
+def _way(way: Reason) -> dict[str, str]:
+    """A way as `/api/access` tells it: what there is nothing to say of is left out."""
+    told = {
+        "level": way.level.word,
+        "through": way.through.value,
+        "group": way.group,
+        "since": f"{way.since:%Y-%m-%dT%H:%M:%SZ}" if way.since else None,
+        "granted_by": way.granted_by,
+    }
+    return {name: word for name, word in told.items() if word is not None}
 
 
 async def people(visit: Visit) -> Response:

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from onebucket.actions import journal, overviews
 from onebucket.actions.journal import Wanted
 from onebucket.actions.work import Work
+from onebucket.domain import places
 from onebucket.domain.events import Event
 from onebucket.domain.refusals import Invalid
 from onebucket.surfaces.web.visit import Page, Visit, sentence
@@ -32,7 +33,7 @@ def _shown(visit: Visit, name: str | None) -> Response:
     status, wanted, before = 200, Wanted(), None
     try:
         wanted = _wanted(visit)
-        before = journal.place_at(visit.query("before")) if visit.query("before") else None
+        before = places.named(visit.query("before")) if visit.query("before") else None
     except Invalid as refusal:
         status, visit.errors = visit.desk.status(refusal) or 400, {"": sentence(refusal)}
 
@@ -50,7 +51,7 @@ def _shown(visit: Visit, name: str | None) -> Response:
         status=status,
         events=[event.value for event in Event],
         asked={key: visit.query(key) for key in ("event", "actor", "about", "since")},
-        older=visit.again({"before": journal.cursor(end), "verified": ""}) if end else "",
+        older=visit.again({"before": places.cursor(end), "verified": ""}) if end else "",
         **seen,
     )
 

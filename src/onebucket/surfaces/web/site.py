@@ -4,7 +4,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from onebucket.actions import accounts
+from onebucket.actions import accounts, overviews
 from onebucket.actions.work import Work
 from onebucket.domain.accounts import Account
 from onebucket.surfaces.web.lists import cut
@@ -16,7 +16,7 @@ async def show(visit: Visit) -> Response:
 
     def found(work: Work) -> dict[str, Any]:
         orphaned = {each.id for each in accounts.teams_without_administrator(work)}
-        return {"everybody": accounts.everybody(work), "orphaned": orphaned}
+        return {"everybody": overviews.everybody(work), "orphaned": orphaned}
 
     seen = visit.look(found)
     everybody = seen.pop("everybody")
