@@ -12,6 +12,7 @@ Facts = Mapping[str, Any]
 def way(reason: Reason) -> str:
     """Why somebody has a level, without since when.
 
+    >>> from onebucket.domain.privileges import Level
     >>> way(Reason(Level.READ, through=Through.GROUP, group="acme/designers"))
     'through the group acme/designers'
     """
