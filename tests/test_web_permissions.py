@@ -67,7 +67,39 @@ POST   /me/sessions/end                         in      303  303    303   303
 GET    /me/sessions/{alices}/end                in      200  200    200   200
 POST   /me/sessions/{alices}/end                in      404  404    303   404
 
+GET    /accounts/acme                           in      403  200    200   200
+GET    /accounts/globex                         in      403  403    403   200
+GET    /accounts/bob                            in      403  200    403   200
+GET    /accounts/none                           in      404  404    404   404
+GET    /accounts/acme/groups                    in      403  200    200   200
+POST   /accounts/acme/groups                    in      403  403    303   303
+GET    /accounts/acme/repositories              in      403  403    200   200
+GET    /accounts/acme/groups/designers          in      403  200    200   200
+GET    /accounts/acme/groups/administrators     in      403  403    200   200
+GET    /accounts/acme/groups/none               in      404  404    404   404
+POST   /accounts/acme/groups/designers          in      403  403    303   303
+GET    /accounts/acme/groups/designers/members  in      403  200    200   200
+POST   /accounts/acme/groups/designers/members  in      403  403    303   303
+GET    /accounts/acme/groups/designers/members/bob/remove in 403 200 200  200
+POST   /accounts/acme/groups/designers/members/bob/remove in 403 303 303  303
+POST   /accounts/acme/groups/developers/members/dora/remove in 403 403 303 303
+GET    /accounts/acme/groups/designers/delete   in      403  403    200   200
+POST   /accounts/acme/groups/designers/delete   in      403  403    303   303
+
+GET    /accounts/acme/privileges                in      403  403    200   200
+POST   /accounts/acme/privileges                in      403  403    200   200
+GET    /accounts/acme/privileges/set            in      403  403    200   200
+POST   /accounts/acme/privileges/set            in      403  403    409   409
+
+GET    /accounts/acme/ask                       in      403  200    200   200
+GET    /accounts/acme/people                    in      403  403    200   200
+GET    /accounts/acme/journal                   in      403  403    200   200
+GET    /accounts/bob/journal                    in      403  200    403   200
+GET    /site/journal                            in      403  403    403   200
+GET    /site                                    in      403  403    403   200
+
 GET    /accounts/acme/invitations               in      403  403    200   200
+POST   /accounts/acme/invitations               in      403  403    303   303
 GET    /accounts/globex/invitations             in      403  403    403   200
 GET    /accounts/bob/invitations                in      403  200    403   200
 GET    /accounts/none/invitations               in      404  404    404   404
@@ -100,6 +132,12 @@ TYPED = {
     "/invitations/{secret}/sign-up": {"username": "eve", "password": "long enough"},
     "/passwords/forgotten": {"login": "alice"},
     "/passwords/{secret}": {"password": "long enough"},
+    "/accounts/{name}/groups": {"name": "Night Crew"},
+    "/accounts/{name}/groups/{slug}": {"name": "Designers", "permission": "read"},
+    "/accounts/{name}/groups/{slug}/members": {"member": "gina"},
+    "/accounts/{name}/privileges": {"cell:designers/rocket:write": "read"},
+    "/accounts/{name}/privileges/set": {"cell:designers/rocket:write": "read", "revision": "0"},
+    "/accounts/{name}/invitations": {"emails": "new@example.org", "group": "designers"},
     "/me/emails": {"email": "more@example.org"},
     "/me/emails/primary": {"address": "bob@example.com"},
     "/me/emails/remove": {"address": "bob@example.com"},

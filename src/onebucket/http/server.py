@@ -87,11 +87,13 @@ def build(
     demo_letters: Path | None = None,
     secret_key: bytes | None = None,
     password_grant: bool = False,
+    settings: Sequence[tuple[str, str, str]] = (),
 ) -> Server:
     """Put a server together. The database must be up to date already; `demo_letters` is what the demo's page shows.
 
     `secret_key` is what the secrets of OAuth consumers are derived from: without one they are good until this server
-    stops. `password_grant`: OAuth consumers may ask for tokens with a person's own password.
+    stops. `password_grant`: OAuth consumers may ask for tokens with a person's own password. `settings` are those in
+    force, for the page of whoever runs the site.
     """
     writer = Writer(database)
     guesses = Guesses(ways.failures_per_address, time.monotonic) if ways.failures_per_address else None
@@ -132,7 +134,7 @@ def build(
         clock=now,
         new_id=new_id,
     )
-    pages = Pages(desk=desk, house=House(ways.base_url, terms.sign_up, described, demo_letters))
+    pages = Pages(desk=desk, house=House(ways.base_url, terms.sign_up, described, demo_letters, settings))
     app = App(
         database=database,
         surfaces=SURFACES,
