@@ -113,13 +113,14 @@ def build(
         metrics_token=metrics_token,
         clock=now,
     )
+    key = secret_key or secrets.token_bytes(32)
     endpoints = Endpoints(
         database=database,
         writer=writer,
         authentication=authentication,
         ways=ways,
         terms=terms,
-        key=secret_key or secrets.token_bytes(32),
+        key=key,
         password_grant=password_grant,
         clock=now,
         new_id=new_id,
@@ -131,6 +132,7 @@ def build(
         authentication=authentication,
         attempts=attempts,
         terms=terms,
+        key=key,
         clock=now,
         new_id=new_id,
     )

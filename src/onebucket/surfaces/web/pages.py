@@ -17,6 +17,8 @@ from onebucket.surfaces.web import (
     accounts,
     ask,
     consent,
+    consumers,
+    credentials,
     demo,
     faces,
     front,
@@ -52,6 +54,8 @@ EVERYWHERE = (
     *site.PAGES,
     *pending.PAGES,
     *letters.PAGES,
+    *credentials.PAGES,
+    *consumers.PAGES,
     *consent.PAGES,
 )
 
