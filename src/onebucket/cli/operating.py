@@ -90,6 +90,7 @@ def serve(
                 secret_key=key,
                 password_grant=chosen.oauth_password_grant == "on",  # noqa: S105
                 counts=counts,
+                settings=settings_module.shown(chosen),
             )
             carrier = delivery.carrier(opened, post, desk, key)
             built.metrics.watch("onebucket_letters_sent_total", "Letters sent since the start", lambda: carrier.sent)
