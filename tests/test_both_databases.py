@@ -177,7 +177,7 @@ def pages_stage(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) ->
     names: list[dict[str, str]] = []
 
     def then(behind: Behind) -> None:
-        names.append(test_web_permissions._set(behind))
+        names.append(test_web_permissions._links(behind))
 
     with _put_on_stage(postgres, tmp_path_factory.mktemp("pages"), then) as stage:
         assert names[0] == names[1]
@@ -191,7 +191,7 @@ def test_every_page_answers_everybody_alike(
     stage, names = pages_stage
     twins = stage.twins(tmp_path)
     for row in test_web_permissions.ROWS:
-        if row.address.startswith("/demo/"):
+        if "/demo/" in row.address or "oauth" in row.address:
             continue
 
         def page(api: Api, row: Any = row) -> tuple[int, Any, bytes]:
@@ -209,10 +209,6 @@ def test_every_page_answers_everybody_alike(
 
 # -- the steps of the schema -------------------------------------------------------------------------
 
-_COLUMNS = (
-    "account_id number account at actor_id actor credential address event subject before after request_id".split()
-)
-
 
 def test_a_journal_from_before_the_chain_becomes_the_same_chain(postgres: Postgres, tmp_path: Path) -> None:
     ids = [f"{letter * 8}-0000-4000-8000-000000000001" for letter in "ba"]
@@ -226,7 +222,7 @@ def test_a_journal_from_before_the_chain_becomes_the_same_chain(postgres: Postgr
     for url in (f"sqlite:///{tmp_path / 'old.db'}", postgres.url(postgres.create())):
         db = at_step(url, "0002")
         with db.writing() as tx:
-            tx.connection.execute(f"INSERT INTO journal ({', '.join(_COLUMNS)}) VALUES {', '.join(rows)}")
+            tx.connection.execute(f"INSERT INTO journal VALUES {', '.join(rows)}")
         schema.bring_up_to_date(db)
         with db.reading() as tx:
             chains = list(journal.verify(cast.operator(tx)))

@@ -15,6 +15,8 @@ from onebucket.actions import accounts, addresses, groups, privileges, repositor
 from onebucket.domain.privileges import Level
 from onebucket.domain.terms import Terms
 
+ON_BOTH_DATABASES = True
+
 
 @pytest.fixture
 def visitor(api: Api) -> Iterator[Visitor]:

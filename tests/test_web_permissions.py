@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -156,6 +157,16 @@ def stage(cast_template: Path, tmp_path_factory: pytest.TempPathFactory) -> tupl
 
 
 def _set(api: Api) -> dict[str, str]:
+    builds = consuming.add(api)
+    to = {"callback_uri": consuming.CALLBACK}
+    asked = consuming.fields(consuming.ask(api, builds, "/1.0/oauth/request_token", "POST", **to))
+    return _links(api) | {
+        "/site/oauth2/authorize": consuming.wish(builds),
+        "/oauth/authenticate": f"/oauth/authenticate?oauth_token={asked['oauth_token']}",
+    }
+
+
+def _links(api: Any) -> dict[str, str]:
     for email in ("carol@example.net", "mallory@example.com"):
         api.operate(
             done_by("alice", lambda work, to=email: invitations.invite_to_group(work, "acme", to, None, "designers"))
@@ -169,9 +180,6 @@ def _set(api: Api) -> dict[str, str]:
     [letter, *_] = [each for _, each in api.operate(outbox.troubled)]
     hash = hashing.secret_hash("a session of hers")
     session = api.operate(done_by("alice", lambda work: sessions.begin(work, secret_hash=hash, agent="a")))
-    builds = consuming.add(api)
-    to = {"callback_uri": consuming.CALLBACK}
-    asked = consuming.fields(consuming.ask(api, builds, "/1.0/oauth/request_token", "POST", **to))
     [id] = [each.id for _, each in api.operate(invitations.found) if each.email == "carol@example.net"]
     return {
         "/invitations/{carol}": links["carol@example.net"],
@@ -181,8 +189,6 @@ def _set(api: Api) -> dict[str, str]:
         "{alices}": session.id,
         "{id}": id,
         "{letter}": f"{letter.account_id}/{letter.id}",
-        "/site/oauth2/authorize": consuming.wish(builds),
-        "/oauth/authenticate": f"/oauth/authenticate?oauth_token={asked['oauth_token']}",
     }
 
 
