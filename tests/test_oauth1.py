@@ -19,6 +19,8 @@ from consuming import CALLBACK, Consumer, ask, dance, fields, sign
 from onebucket.actions import accounts, consumers, teams
 from onebucket.store import consumers as rows
 
+ON_BOTH_DATABASES = True
+
 METHODS = ("HMAC-SHA1", "HMAC-SHA256")
 BASES = ("/1.0/oauth", "/api/1.0/oauth", "/!api/1.0/oauth")
 

@@ -17,6 +17,8 @@ from cast import Api, basic
 from consuming import AUTHORIZE, CALLBACK, CHALLENGE, TOKEN, VERIFIER, Consumer, bearer, post
 from onebucket.actions import accounts, consumers
 
+ON_BOTH_DATABASES = True
+
 PKCE = {"code_challenge": CHALLENGE, "code_challenge_method": "S256"}
 INTROSPECT, REVOKE = "/site/oauth2/introspect", "/site/oauth2/revoke"
 
