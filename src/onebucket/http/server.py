@@ -90,13 +90,14 @@ def build(
     demo_letters: Path | None = None,
     secret_key: bytes | None = None,
     password_grant: bool = False,
+    settings: Sequence[tuple[str, str, str]] = (),
     counts: Counts | None = None,
 ) -> Server:
     """Put a server together. The database must be up to date already; `demo_letters` is what the demo's page shows.
 
     `secret_key` is what the secrets of OAuth consumers are derived from: without one they are good until this server
-    stops. `password_grant`: OAuth consumers may ask for tokens with a person's own password. `counts` are shared by
-    several that serve together.
+    stops. `password_grant`: OAuth consumers may ask for tokens with a person's own password. `settings` are those in
+    force, for the page of whoever runs the site. `counts` are shared by several that serve together.
     """
     writer, counts = Writer(database), counts or counting.own()
     guesses = Guesses(ways.failures_per_address, time.monotonic, counts) if ways.failures_per_address else None
@@ -116,13 +117,14 @@ def build(
         metrics_token=metrics_token,
         clock=now,
     )
+    key = secret_key or secrets.token_bytes(32)
     endpoints = Endpoints(
         database=database,
         writer=writer,
         authentication=authentication,
         ways=ways,
         terms=terms,
-        key=secret_key or secrets.token_bytes(32),
+        key=key,
         password_grant=password_grant,
         clock=now,
         new_id=new_id,
@@ -134,10 +136,11 @@ def build(
         authentication=authentication,
         attempts=attempts,
         terms=terms,
+        key=key,
         clock=now,
         new_id=new_id,
     )
-    pages = Pages(desk=desk, house=House(ways.base_url, terms.sign_up, described, demo_letters))
+    pages = Pages(desk=desk, house=House(ways.base_url, terms.sign_up, described, demo_letters, settings))
     app = App(
         database=database,
         surfaces=SURFACES,
