@@ -546,7 +546,7 @@ def test_no_secret_is_in_the_database(api: Api, builds: Consumer) -> None:
     given = consuming.tokens(api, builds)
     code = consuming.code(api, builds)
 
-    with closing(sqlite3.connect(api.db.path)) as connection:
+    with closing(sqlite3.connect(api.db.name)) as connection:
         everything = "\n".join(connection.iterdump())
 
     secrets = [builds.secret, given["access_token"], given["refresh_token"], code]

@@ -89,8 +89,8 @@ def serve(
                 demo_letters=database_file.parent / "letters" if demo else None,
                 secret_key=key,
                 password_grant=chosen.oauth_password_grant == "on",  # noqa: S105
-                counts=counts,
                 settings=settings_module.shown(chosen),
+                counts=counts,
             )
             carrier = delivery.carrier(opened, post, desk, key)
             built.metrics.watch("onebucket_letters_sent_total", "Letters sent since the start", lambda: carrier.sent)

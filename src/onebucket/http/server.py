@@ -90,14 +90,14 @@ def build(
     demo_letters: Path | None = None,
     secret_key: bytes | None = None,
     password_grant: bool = False,
-    counts: Counts | None = None,
     settings: Sequence[tuple[str, str, str]] = (),
+    counts: Counts | None = None,
 ) -> Server:
     """Put a server together. The database must be up to date already; `demo_letters` is what the demo's page shows.
 
     `secret_key` is what the secrets of OAuth consumers are derived from: without one they are good until this server
-    stops. `password_grant`: OAuth consumers may ask for tokens with a person's own password. `counts` are shared by
-    several that serve together. `settings` are those in force, for the page of whoever runs the site.
+    stops. `password_grant`: OAuth consumers may ask for tokens with a person's own password. `settings` are those in
+    force, for the page of whoever runs the site. `counts` are shared by several that serve together.
     """
     writer, counts = Writer(database), counts or counting.own()
     guesses = Guesses(ways.failures_per_address, time.monotonic, counts) if ways.failures_per_address else None
