@@ -2,11 +2,14 @@
 
 import random
 import shutil
+from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 import cast
+from onebucket import hashing
 from onebucket.actions import accounts, groups, tokens
 from onebucket.store import database
 
@@ -50,7 +53,7 @@ def _disagreements(api: cast.Api, fresh: cast.Api, elsewhere: database.Database,
                 accounts.set_active(cast.operator(tx), "dora", choose.random() < 0.5)
         who, path = choose.choice(("alice", "bob", "dora", "mallory")), choose.choice(_READS)
         remembered, true = _read(api, who, path), _read(fresh, who, path)
-        fresh.server.app._memory._version = None
+        fresh.server.app._memory.version = None
         differing += (remembered.status_code, remembered.content) != (true.status_code, true.content)
     return differing
 
@@ -99,10 +102,6 @@ def test_memory_is_bounded(api):
 
 
 def test_a_token_that_ends_by_itself_ends_in_memory_too(api, elsewhere):
-    from datetime import timedelta
-
-    from onebucket import hashing
-
     with elsewhere.writing() as tx:
         work = cast.operator(tx)
         tokens.add(
@@ -113,12 +112,12 @@ def test_a_token_that_ends_by_itself_ends_in_memory_too(api, elsewhere):
             expires_at=work.at + timedelta(hours=1),
         )
     now = api.server.app._clock
-    statuses = [api(("bob", "short-lived"), "GET", "/groups/acme").status_code for _ in range(2)]
+    statuses = [api(("bob", "short-lived"), "GET", "/groups/acme").status_code for _ in range(4)]
 
     api.server.app._clock = lambda: now() + timedelta(hours=2)
     statuses.append(api(("bob", "short-lived"), "GET", "/groups/acme").status_code)
 
-    assert statuses == [200, 200, 401]
+    assert statuses == [200, 200, 200, 200, 401]
 
 
 def test_a_restored_backup_is_seen_at_once(api, elsewhere, tmp_path: Path):
@@ -133,3 +132,92 @@ def test_a_restored_backup_is_seen_at_once(api, elsewhere, tmp_path: Path):
     backup.close()
 
     assert (deleted, api("alice", "GET", "/groups/acme/designers").status_code) == (404, 200)
+
+
+# -- the very same words again ---------------------------------------------------------------------
+
+
+def _repeats(api: cast.Api) -> int:
+    return len(api.server.app._repeats._known)
+
+
+def test_the_same_words_again_get_the_same_bytes_with_an_id_of_their_own(api):
+    answers = [api("alice", "GET", "/groups/acme") for _ in range(5)]
+
+    ids = {answer.headers.pop("x-request-id") for answer in answers}
+
+    assert _repeats(api) == 1
+    assert len(ids) == 5
+    assert len({(answer.status_code, answer.content, str(answer.headers)) for answer in answers}) == 1
+
+
+def test_another_word_anywhere_is_another_request(api):
+    for _ in range(3):
+        api("alice", "GET", "/groups/acme")
+    etag = api("alice", "GET", "/groups/acme").headers["etag"]
+
+    came = [
+        api("alice", "GET", "/groups/acme", headers={"If-None-Match": etag}).status_code,
+        api("mallory", "GET", "/groups/acme").status_code,
+        api("alice", "GET", "/groups/acme?format=nothing").status_code,
+        api("alice", "DELETE", "/groups/acme").status_code,
+        api("alice", "HEAD", "/groups/acme").content,
+    ]
+
+    assert came == [304, 403, 400, 405, b""]
+
+
+def test_whoever_repeats_is_counted_and_refused_like_everybody_else(api):
+    with closing(cast.Api(database.at(api.db.url), rate_limit=10)) as limited:
+        came = [limited("alice", "GET", "/groups/acme") for _ in range(12)]
+
+    assert [answer.status_code for answer in came] == [200] * 10 + [429] * 2
+    assert [("x-ratelimit-nearlimit" in answer.headers) for answer in came[:10]] == [False] * 8 + [True] * 2
+
+
+def test_a_credential_is_proved_again_after_a_minute_however_often_it_came(api):
+    for _ in range(5):
+        api("alice", "GET", "/groups/acme")
+    later = api.server.authentication._now() + 61
+    proved = api.server.authentication._proved
+
+    api.server.app._repeats._now = api.server.authentication._now = lambda: later
+    before = [until for until, _ in proved.values()]
+    api("alice", "GET", "/groups/acme")
+
+    assert max(until for until, _ in proved.values()) > max(before)
+
+
+@pytest.mark.parametrize("ending", ["disabled", "revoked", "another address"])
+def test_what_ends_a_credential_ends_what_it_repeats(api, elsewhere, ending):
+    who = ("dora@example.com" if ending == "another address" else "dora", cast.token("dora"))
+    for _ in range(5):
+        assert api(who, "GET", "/groups/acme").status_code == 200
+
+    with elsewhere.writing() as tx:
+        work = cast.operator(tx)
+        if ending == "disabled":
+            accounts.set_active(work, "dora", False)
+        elif ending == "revoked":
+            tokens.revoke(work, tokens.of_person(work, "dora")[0].id)
+        else:
+            accounts.set_email(work, "dora", "theodora@example.com")
+
+    assert api(who, "GET", "/groups/acme").status_code == 401
+
+
+def test_no_credential_can_be_read_from_what_repeats_and_there_is_a_bound(api, monkeypatch):
+    monkeypatch.setattr("onebucket.http.repeats.REPEATS_AT_MOST", 5)
+    for number in range(20):
+        for _ in range(3):
+            api("alice", "GET", f"/groups/acme?limit={number}")
+
+    assert 0 < _repeats(api) <= 5
+    assert cast.token("alice", "all") not in repr(api.server.app._repeats._known)
+
+
+def test_who_brings_an_id_of_his_own_gets_it_back_every_time(api):
+    came = [api("alice", "GET", "/groups/acme", headers={"X-Request-Id": "mine-mine"}) for _ in range(4)]
+
+    assert {answer.headers["x-request-id"] for answer in came} == {"mine-mine"}
+    assert _repeats(api) == 0

@@ -1,6 +1,5 @@
 """From request to answer, the same for every surface: who asks, what is there, in which format, then the work."""
 
-import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -15,14 +14,16 @@ from onebucket.domain.accounts import Actor
 from onebucket.domain.refusals import Gone, Invalid, LacksScope, NotFound, Unauthenticated
 from onebucket.domain.terms import Terms
 from onebucket.http import errors, pieces, reading, requests, shown, signed
-from onebucket.http.answers import Answer, Answers, Headers, Ways
+from onebucket.http.answers import Answer, Answers, Ways
 from onebucket.http.attempts import Attempts
 from onebucket.http.authn import Authentication, Proof
 from onebucket.http.errors import MethodNotAllowed, TooLarge
 from onebucket.http.limits import Limits
-from onebucket.http.memory import Memory
+from onebucket.http.memory import Memory, Remembered
 from onebucket.http.metrics import Metrics
 from onebucket.http.peers import Proxies
+from onebucket.http.repeats import Repeats
+from onebucket.http.requestlog import RequestLog
 from onebucket.http.requests import Application, Disconnected, Receive, Request, Scope, Send
 from onebucket.http.signed import Signatures
 from onebucket.http.uses import Uses
@@ -30,9 +31,6 @@ from onebucket.http.writer import Writer
 from onebucket.store.database import Database, Transaction, Unavailable
 from onebucket.surfaces.routing import Ask, Found, Surface, Table
 from onebucket.wire import bodies
-
-# Callers are told that they come near their limit when less than one part of so many is left, in Bitbucket's words.
-NEAR = 5
 
 
 class App:
@@ -55,6 +53,7 @@ class App:
         limits: Limits | None,
         metrics: Metrics,
         clock: Callable[[], datetime],
+        now: Callable[[], float],
         new_id: Callable[[], str],
     ) -> None:
         self._database = database
@@ -67,25 +66,28 @@ class App:
         self._attempts = attempts
         self._signatures = signatures
         self._writer = writer
-        self._metrics = metrics
+        self._requestlog = RequestLog(metrics)
         self._clock = clock
         self._new_id = new_id
         self._new_secret = hashing.new_secret
         self._memory = memory
         self._uses = uses
         self._limits = limits
-        self._near: Headers = (
-            (b"x-ratelimit-limit", b"%d" % ways.rate_limit),
-            (b"x-ratelimit-nearlimit", b"true"),
-        )
         self._proxies = Proxies(ways.trusted_proxies)
         self._has_warned = False
         self._log = structlog.get_logger("onebucket.http").bind()
-        self._tells_all = self._log.is_enabled_for(logging.DEBUG)
+        # Where the database has to be waited for, asking whether it has changed is the dearest part of an answer.
+        is_near = database.readers is None
+        self._repeats = Repeats(memory, self._requestlog, limits, uses, lambda: self._clock(), now) if is_near else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
+        started = time.perf_counter()
+        words = self._repeats.words(scope) if self._repeats is not None else b""
+        if words and self._repeats is not None and await self._repeats.answer(words, started, send):
+            return
+
         headers = requests.headers(scope)
         if not self._proxies.place(scope, headers) and not self._has_warned:
             self._warn_of_proxy(scope, headers)
@@ -95,22 +97,13 @@ class App:
             await self._pass_on(scope, receive, send)
             return
 
-        started = time.perf_counter()
-        request = Request(
-            scope=scope,
-            id=requests.request_id(headers),
-            method=scope["method"],
-            segments=segments,
-            headers=headers,
-            at=self._clock(),
-            query=scope["query_string"],
-            is_malformed=is_malformed,
-        )
+        request = Request(scope, requests.request_id(headers), scope["method"], segments, headers, self._clock())
+        request.query, request.is_malformed, request.words = scope["query_string"], is_malformed, words
         try:
             answer = await self._answer(request, base, receive)
         except Disconnected:
             return
-        self._tell(request, answer, time.perf_counter() - started)
+        self._requestlog.tell(request, answer, time.perf_counter() - started)
         if request.actor is not None:
             self._uses.note(request.actor, request.at, request.address)
 
@@ -121,9 +114,9 @@ class App:
                 self._writer.post(lambda tx: self._attempts.sign_in_failed(tx, request))
 
     async def _send(self, request: Request, answer: Answer, receive: Receive, send: Send) -> None:
-        named = (*answer.headers, (b"x-request-id", request.id.encode()))
-        if request.calls_left is not None and request.calls_left * NEAR < self._ways.rate_limit:
-            named = (*named, *self._near)
+        named = (*answer.headers, (requests.REQUEST_ID, request.id.encode()))
+        if request.calls_left is not None and self._limits is not None:
+            named = (*named, *self._limits.near(request.calls_left))
         await send({"type": "http.response.start", "status": answer.status, "headers": named})
         if isinstance(answer.body, bytes) or request.method == "HEAD":
             body = answer.body if isinstance(answer.body, bytes) and request.method != "HEAD" else b""
@@ -198,12 +191,18 @@ class App:
         if remembered is not None:
             request.actor = remembered.actor
             self._count(request, remembered.actor)
+            self._keep_words(request, proof, remembered)
             return remembered.answer
         with self._database.reading() as tx:
             answer = self._perform(tx, request, proof, found)
         if request.actor is not None:
             self._memory.keep(request, proof, answer, request.actor, version=version)
         return answer
+
+    def _keep_words(self, request: Request, proof: Proof, recalled: Remembered) -> None:
+        credential = request.headers.get(b"authorization")
+        if self._repeats is not None and credential is not None:
+            self._repeats.keep(request, recalled, until=self._authentication.until(credential, proof))
 
     def _perform(self, tx: Transaction, request: Request, proof: Proof, found: Found) -> Answer:
         """Everything in the order of refusals: 401, the address, the format, the body, the rules (spec 1.9)."""
@@ -262,21 +261,3 @@ class App:
             return
         request.calls_left = 0
         request.calls_left = self._limits.take(actor.id)
-
-    def _tell(self, request: Request, answer: Answer, seconds: float) -> None:
-        name = request.route.name if request.route else ""
-        self._metrics.count(name, request.method, answer.status, seconds)
-        told_quietly = request.reads and answer.status < 400
-        if told_quietly and not self._tells_all:
-            return
-        self._log.log(
-            logging.DEBUG if told_quietly else logging.INFO,
-            "request",
-            request_id=request.id,
-            method=request.method,
-            path=request.path,
-            status=answer.status,
-            actor=request.actor.name if request.actor else None,
-            address=request.address,
-            ms=round(seconds * 1000, 2),
-        )

@@ -106,6 +106,11 @@ class Authentication:
         self._remember(mac, proof)
         return proof, True
 
+    def until(self, authorization: bytes, proof: Proof) -> float:
+        """Until when it is remembered that this header proves that; a moment that is past where it isn't."""
+        remembered = self._proved.get(blake2b(authorization, key=self._key, digest_size=16).digest())
+        return remembered[0] if remembered and remembered[1] is proof else 0.0
+
     async def prove_password(self, login: str, password: str, address: str | None) -> Proof:
         """Prove a person's own password, which was typed at that address; app passwords are none here.
 

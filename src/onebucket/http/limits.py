@@ -8,7 +8,11 @@ from collections.abc import Callable
 
 from onebucket.domain.refusals import Overloaded
 from onebucket.http import counting
+from onebucket.http.answers import Headers
 from onebucket.http.counting import Counts
+
+# Callers are told that they come near their limit when less than one part of so many is left, in Bitbucket's words.
+NEAR = 5
 
 
 class Limits:
@@ -21,13 +25,23 @@ class Limits:
         self._calls = counts.calls
         self._lock = counts.lock
         self.refused = 0
+        self._near: Headers = ((b"x-ratelimit-limit", b"%d" % per_hour), (b"x-ratelimit-nearlimit", b"true"))
 
     def take(self, key: str) -> int:
         """Count a call, and tell how many are left. Raises Overloaded, and counts nothing, when there are none."""
+        left = self.try_to_take(key)
+        if left is not None:
+            return left
         with self._lock:
-            at = self._now()
-            taken = self._calls.take(key, at, self.per_hour)
-            if taken < self.per_hour:
-                return self.per_hour - taken - 1
             self.refused += 1
-            raise Overloaded("so many calls in an hour", retry_after=self._calls.until_less(key, at))
+            raise Overloaded("so many calls in an hour", retry_after=self._calls.until_less(key, self._now()))
+
+    def near(self, left: int) -> Headers:
+        """What an answer says of it, when so many calls are left."""
+        return self._near if left * NEAR < self.per_hour else ()
+
+    def try_to_take(self, key: str) -> int | None:
+        """Count a call, and tell how many are left; None, and nothing is counted, when there are none."""
+        with self._lock:
+            taken = self._calls.take(key, self._now(), self.per_hour)
+        return self.per_hour - taken - 1 if taken < self.per_hour else None

@@ -38,7 +38,7 @@ class Memory:
     def __init__(self, database: Database, limit: int = LARGEST) -> None:
         self._database = database
         self._limit = limit
-        self._version: int | str = -1
+        self.version: int | str = -1
         self._lock = threading.Lock()
         self._answers: OrderedDict[Key, Remembered] = OrderedDict()
         self.size = 0
@@ -49,9 +49,9 @@ class Memory:
         """The answer to that question, if it was given and holds still; and the version of the database it is of."""
         version = self._database.version()
         with self._lock:
-            if version != self._version:
+            if version != self.version:
                 self._answers.clear()
-                self._version, self.size = version, 0
+                self.version, self.size = version, 0
 
             found = self._answers.get(_key(request, proof))
             if found is None or (found.actor.expires_at is not None and found.actor.expires_at <= at):
@@ -59,6 +59,10 @@ class Memory:
                 return None, version
             self.hits += 1
             return found, version
+
+    def is_of(self, version: int | str) -> bool:
+        """Whether the database is still what it was when it had that version."""
+        return self._database.version() == version
 
     def keep(self, request: Request, proof: Proof, answer: Answer, actor: Actor, *, version: int | str) -> None:
         """Remember an answer that was worked out after `recall` found none in that version.
@@ -74,7 +78,7 @@ class Memory:
             return
         key = _key(request, proof)
         with self._lock:
-            if key in self._answers or version != self._version:
+            if key in self._answers or version != self.version:
                 return
 
             self._answers[key] = Remembered(answer, actor, size)

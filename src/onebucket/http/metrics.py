@@ -18,17 +18,27 @@ class Metrics:
         self._seconds = Histogram(
             "onebucket_request_seconds", "Time to an answer", ["route"], buckets=_BUCKETS, registry=self.registry
         )
-        self._counters: dict[tuple[str, str, int], tuple[Callable[[], None], Callable[[float], None]]] = {}
+        self._counters: dict[tuple[str, str, int], Callable[[float], None]] = {}
 
-    def count(self, route: str, method: str, status: int, seconds: float) -> None:
-        """Count one answer. `route` is a route's name, empty where there was none; made-up methods count as one."""
+    def counter(self, route: str, method: str, status: int) -> Callable[[float], None]:
+        """What counts one answer of that kind when it is told how many seconds it took.
+
+        `route` is a route's name, empty where there was none; made-up methods count as one.
+        """
         key = (route, method if method in _METHODS else "other", status)
-        counters = self._counters.get(key)
-        if counters is None:
-            requests = self._requests.labels(key[0], key[1], str(status))
-            counters = self._counters[key] = (requests.inc, self._seconds.labels(route).observe)
-        counters[0]()
-        counters[1](seconds)
+        found = self._counters.get(key)
+        if found is None:
+            found = self._counters[key] = self._new_counter(*key)
+        return found
+
+    def _new_counter(self, route: str, method: str, status: int) -> Callable[[float], None]:
+        answered, took = self._requests.labels(route, method, str(status)).inc, self._seconds.labels(route).observe
+
+        def count(seconds: float) -> None:
+            answered()
+            took(seconds)
+
+        return count
 
     def watch(self, name: str, about: str, value: Callable[[], float]) -> None:
         """Show a figure that something else keeps."""

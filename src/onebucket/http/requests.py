@@ -22,7 +22,8 @@ LARGEST_BODY = 1 << 20
 # What is read and thrown away of a body that is too long, so that its sender gets to hear so.
 LARGEST_DRAINED = 16 << 20
 
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+REQUEST_ID = b"x-request-id"
+_SANE_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 
 # Asking the system for randomness for every request would be the dearest part of a short one.
 _process = secrets.token_hex(6)
@@ -42,9 +43,10 @@ os.register_at_fork(after_in_child=_become_another)
 class Request:
     """One request under way: as it came, and what has been found out about it so far.
 
-    `query` is what handlers see and what is remembered: without a token. `calls_left` is what is left of the calls that
-    the caller has in an hour, where those are limited. `is_malformed`: the address is not UTF-8 or holds control
-    characters; `is_too_large`: the body is, and was not kept.
+    `words` are a hash of all that it says, where the same may come again. `query` is what handlers see and what is
+    remembered: without a token. `calls_left` is what is left of the calls that the caller has in an hour, where those
+    are limited. `is_malformed`: the address is not UTF-8 or holds control characters; `is_too_large`: the body is, and
+    was not kept.
     """
 
     scope: Scope
@@ -61,6 +63,7 @@ class Request:
     actor: Actor | None = None
     route: Route | None = None
     calls_left: int | None = None
+    words: bytes = b""
 
     @property
     def reads(self) -> bool:
@@ -124,9 +127,14 @@ def headers(scope: Scope) -> dict[bytes, bytes]:
 
 def request_id(headers: dict[bytes, bytes]) -> str:
     """The caller's own X-Request-Id where it is a sane one, otherwise one that no other request has."""
-    given = headers.get(b"x-request-id")
-    if given is not None and _REQUEST_ID.fullmatch(given):
+    given = headers.get(REQUEST_ID)
+    if given is not None and _SANE_ID.fullmatch(given):
         return given.decode("ascii")
+    return new_request_id()
+
+
+def new_request_id() -> str:
+    """One that no other request has."""
     return f"{_process}-{next(_serial):x}"
 
 

@@ -156,6 +156,7 @@ def build(
         limits=limits,
         metrics=metrics,
         clock=now,
+        now=time.monotonic,
         new_id=new_id,
     )
     return Server(app, database, authentication, writer, uses, metrics, desk)
