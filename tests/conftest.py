@@ -45,8 +45,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Where a module says that it is about both databases, its tests are run on both, but for what needs a file."""
     if not getattr(metafunc.module, "ON_BOTH_DATABASES", False) or "api" not in metafunc.fixturenames:
         return
+    source = inspect.getsource(metafunc.function)
     needs_file = "cast_template" in inspect.signature(metafunc.function).parameters
-    if needs_file or any(each in inspect.getsource(metafunc.function) for each in ("sqlite3", "IMMEDIATE")):
+    if needs_file or any(each in source for each in ("sqlite3", "IMMEDIATE", "no_more_queries", "_fail(")):
         return
     metafunc.parametrize("api", ["SQLite", "PostgreSQL"], indirect=True)
 

@@ -191,7 +191,8 @@ def test_every_page_answers_everybody_alike(
     stage, names = pages_stage
     twins = stage.twins(tmp_path)
     for row in test_web_permissions.ROWS:
-        if "/demo/" in row.address or "oauth" in row.address:
+        # The secrets of consumers, and what they ask for, come from elsewhere than the server's other secrets.
+        if any(each in row.address for each in ("/demo/", "oauth", "/consumers")):
             continue
 
         def page(api: Api, row: Any = row) -> tuple[int, Any, bytes]:

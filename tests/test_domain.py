@@ -249,6 +249,7 @@ MAY = {
     To.REMOVE_MEMBER: {"administers", "is_himself"},
     To.RUN_SITE: {"runs_site"},
     To.HANDLE_TOKENS: {"is_himself", "runs_site"},
+    To.CHANGE_PERSON: {"is_himself", "runs_site"},
     To.GRANT_PRIVILEGE: {"administers", "level"},
     To.INVITE_TO_REPOSITORY: {"administers", "level"},
     To.ACT_FOR: {"is_himself", "runs_site"},

@@ -100,11 +100,14 @@ class Twins:
     def in_turn(self, ask: Callable[[Api], _Result]) -> list[_Result]:
         """Ask both; what both do then goes by the same id."""
         turn, answers = next(self._turns), []
-        for api in self.both:
-            requests._serial = repeat(turn)  # type: ignore[assignment]
-            answers.append(ask(api))
-            # What nobody waits for is to be done too: it asks the clock.
-            api.run(api.server.writer.change(lambda tx: None))
+        before, requests._serial = requests._serial, repeat(turn)  # type: ignore[assignment]
+        try:
+            for api in self.both:
+                answers.append(ask(api))
+                # What nobody waits for is to be done too: it asks the clock.
+                api.run(api.server.writer.change(lambda tx: None))
+        finally:
+            requests._serial = before
         return answers
 
     @staticmethod
