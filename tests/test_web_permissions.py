@@ -238,5 +238,5 @@ def answer(visitor: Visitor, row: Row, names: dict[str, str]) -> str:
         token = form.inputs["form_token"]["value"] or ""
         how["data"] = TYPED.get(page_of(row.address), {}) | {"form_token": token}
     given = visitor.ask(row.method, path, **how)
-    to_sign_in = given.status_code == 303 and given.headers["location"].startswith("/sign-in")
+    to_sign_in = given.headers.get("location", "").startswith("/sign-in") or "Sign in again" in given.text
     return "in" if to_sign_in else str(given.status_code)

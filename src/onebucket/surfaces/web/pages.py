@@ -29,6 +29,7 @@ from onebucket.surfaces.web import (
     myself,
     pending,
     rendering,
+    resuming,
     setup,
     signing,
     site,
@@ -87,11 +88,14 @@ class Pages:
 
 async def _answered(page: Page, visit: Visit) -> Response:
     visit.recognize()
+    if page.is_private and visit.person is None and visit.request.method == "POST":
+        return await resuming.resume(page, visit)
     if page.is_private and visit.person is None:
         return visit.go(f"/sign-in?{urlencode({'next': visit.path})}")
     if visit.request.method != "POST" or page.send is None:
         return await page.show(visit)
     await visit.read_form()
+    visit.check_form()
     return await page.send(visit)
 
 
