@@ -10,6 +10,7 @@ from onebucket.actions.work import Work
 from onebucket.domain import groups as domain
 from onebucket.domain.groups import Group
 from onebucket.domain.refusals import Conflict, Invalid, NotFound
+from onebucket.surfaces.web import differences
 from onebucket.surfaces.web.accounts import level
 from onebucket.surfaces.web.lists import cut
 from onebucket.surfaces.web.visit import Page, Visit, Wrong
@@ -106,7 +107,7 @@ async def ask_to_remove(visit: Visit) -> Response:
         person = groups.member(work, account, slug, member)
         place = overviews.place(work, account)
         losses = asking.impact(work, account, slug, member)[1] if place.administers else None
-        return {"place": place, "group": group, "person": person, "losses": losses}
+        return {"place": place, "group": group, "person": person, "losses": losses and differences.lines(losses)}
 
     return visit.page("groups/remove.html", **visit.look(asked))
 
@@ -135,7 +136,7 @@ async def ask_to_delete(visit: Visit) -> Response:
 
     seen = visit.look(asked)
     losers = {loss.person.id for loss in seen["losses"]}
-    shown = cut(visit, seen.pop("losses"), lambda loss: f"{loss.person.username} {loss.repository.slug}", most=100)
+    shown = cut(visit, differences.lines(seen.pop("losses")), lambda each: each.words)
     return visit.page("groups/delete.html", losses=shown, losers=len(losers), **seen)
 
 

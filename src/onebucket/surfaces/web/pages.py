@@ -3,6 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
@@ -55,6 +56,17 @@ EVERYWHERE = (
 )
 
 
+class Static(StaticFiles):
+    """The style sheet and the scripts; a browser asks each time whether they are still the same."""
+
+    def file_response(self, *about: Any, **more: Any) -> Response:
+        """A file, or that it is still the same."""
+        answer = super().file_response(*about, **more)
+        answer.headers["Cache-Control"] = "no-cache"
+        answer.headers["X-Content-Type-Options"] = "nosniff"
+        return answer
+
+
 class Pages:
     """Pages for people, of one house; the desk does what they ask for."""
 
@@ -69,7 +81,7 @@ class Pages:
         return [
             *(Route(page.path, self._served(page), methods=page.methods) for page in pages),
             Route("/avatars/{name}/{size}", avatar, methods=["GET"]),
-            Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
+            Mount("/static", Static(directory=Path(__file__).parent / "static")),
         ]
 
     def _served(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
