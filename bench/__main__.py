@@ -11,7 +11,7 @@ from pathlib import Path
 from bench import letters, limits, privileges, running
 from bench.running import ALICE, ROUNDS, SECRET, Missing, ask, paired, row
 from onebucket import hashing
-from onebucket.actions import accounts, groups, tokens
+from onebucket.actions import accounts, groups, teams, tokens
 from onebucket.actions.work import Work
 from onebucket.cli import common
 from onebucket.store import database, schema
@@ -39,7 +39,7 @@ def make(folder: Path) -> str:
             scopes=frozenset({"account:write"}),
         )
         accounts.change_user(work, "alice", site_admin=True)
-        accounts.add_team(work, "acme", administrator="alice")
+        teams.add(work, "acme", administrator="alice")
         for name in ("Ten", "Big"):
             groups.create(work, "acme", name=name)
         for number in range(10_000):
@@ -56,7 +56,7 @@ def make(folder: Path) -> str:
 
 def _make_up_kubernetes(work: Work) -> None:
     """As many groups and memberships as the real one has, where its files aren't there."""
-    accounts.add_team(work, "kubernetes", administrator="alice")
+    teams.add(work, "kubernetes", administrator="alice")
     for number in range(284):
         groups.create(work, "kubernetes", name=f"team {number}")
     for number in range(1690):

@@ -22,7 +22,7 @@ from sqlalchemy import create_engine, event, pool
 import cast
 import live
 from commands import Command
-from onebucket.actions import accounts, journal
+from onebucket.actions import journal, teams
 from onebucket.store import chain, database, schema, tables
 from onebucket.store.database import Database
 
@@ -376,7 +376,7 @@ def test_two_processes_that_write_at_once_keep_it_whole(command: Command, tmp_pa
 
 def test_a_long_journal_is_not_held_in_memory(db: Database) -> None:
     with db.writing() as tx:
-        accounts.add_team(cast.operator(tx), "acme", first_groups=False)
+        teams.add(cast.operator(tx), "acme", first_groups=False)
         (row,) = tx.connection.execute("SELECT * FROM journal").fetchall()
         previous, rows = row[-1], []
         for number in range(2, 20_001):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import cast
+import consuming
 from browsing import Visitor, deliver, done_by
 from cast import Api
 from onebucket import hashing
@@ -118,6 +119,15 @@ GET    /site/letters                            in      403  403    403   200
 GET    /site/letters/{letter}/try-again         in      403  403    403   200
 POST   /site/letters/{letter}/try-again         in      403  403    403   303
 
+GET    /site/oauth2/authorize                    in      200  200    200   200
+POST   /site/oauth2/authorize                    in      303  303    303   303
+GET    /api/1.0/oauth/authenticate               in      200  200    200   200
+POST   /api/1.0/oauth/authenticate               in      303  303    303   303
+GET    /1.0/oauth/authenticate                   in      200  200    200   200
+POST   /1.0/oauth/authenticate                   in      303  303    303   303
+GET    /!api/1.0/oauth/authenticate              in      200  200    200   200
+POST   /!api/1.0/oauth/authenticate              in      303  303    303   303
+
 GET    /demo/letters                           200      200  200    200   200
 """
 
@@ -204,6 +214,9 @@ def made_ready(api: Api) -> dict[str, str]:
     [letter, *_] = [each for _, each in api.operate(outbox.troubled)]
     hash = hashing.secret_hash("a session of hers")
     session = api.operate(done_by("alice", lambda work: sessions.begin(work, secret_hash=hash, agent="a")))
+    builds = consuming.add(api)
+    to = {"callback_uri": consuming.CALLBACK}
+    asked = consuming.fields(consuming.ask(api, builds, "/1.0/oauth/request_token", "POST", **to))
     [id] = [each.id for _, each in api.operate(invitations.found) if each.email == "carol@example.net"]
     return {
         "/invitations/{carol}": links["carol@example.net"],
@@ -213,6 +226,8 @@ def made_ready(api: Api) -> dict[str, str]:
         "{alices}": session.id,
         "{id}": id,
         "{letter}": f"{letter.account_id}/{letter.id}",
+        "/site/oauth2/authorize": consuming.wish(builds),
+        "/oauth/authenticate": f"/oauth/authenticate?oauth_token={asked['oauth_token']}",
     }
 
 

@@ -83,6 +83,8 @@ def serve(
             metrics_token=chosen.metrics_token,
             demo_letters=opened.path.parent / "letters" if demo else None,
             settings=settings_module.shown(chosen),
+            secret_key=key,
+            password_grant=chosen.oauth_password_grant == "on",  # noqa: S105
         )
         carrier = delivery.carrier(opened, post, desk, key)
         built.metrics.watch("onebucket_letters_sent_total", "Letters sent since the start", lambda: carrier.sent)

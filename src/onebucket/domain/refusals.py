@@ -108,6 +108,14 @@ class NotAPrivilege(Invalid):
         return "the body is not a valid privilege"
 
 
+class NotGranted(Invalid):
+    """An OAuth request that is not granted; `error` is what the protocol calls the reason (RFC 6749, 4.1.2.1, 5.2)."""
+
+    def __init__(self, error: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.error = error
+
+
 class LastAdministrator(Invalid):
     """A team would be left with nobody to administer it (spec 1.12)."""
 

@@ -152,6 +152,11 @@ _SENTENCES: Mapping[Event, _Words] = {
     Event.INVITATION_WITHDRAWN: _plainly("withdrew the invitation of {subject}"),
     Event.INVITATION_ACCEPTED: _plainly("accepted the invitation of {subject}"),
     Event.INVITATION_DECLINED: _plainly("declined the invitation of {subject}"),
+    Event.CONSUMER_ADDED: _plainly("made the OAuth consumer {subject}"),
+    Event.CONSUMER_REVOKED: _plainly("revoked the OAuth consumer {subject}"),
+    Event.AUTHORIZATION_GIVEN: _plainly("let {subject} act for {account}"),
+    Event.AUTHORIZATION_REVOKED: _plainly("ended that {subject} acts for {account}"),
+    Event.ACCESS_TOKEN_ISSUED: _plainly("was given an access token for {account} by {subject}"),
     Event.CHANGE_REFUSED: _plainly("was refused {subject}"),
     Event.SIGN_IN_FAILED: _plainly("could not sign in as {subject}"),
 }  # fmt: skip

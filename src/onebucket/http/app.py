@@ -15,7 +15,7 @@ from onebucket.domain import accounts as domain
 from onebucket.domain.accounts import Actor
 from onebucket.domain.refusals import Gone, Invalid, LacksScope, NotFound, Unauthenticated
 from onebucket.domain.terms import Terms
-from onebucket.http import errors, requests
+from onebucket.http import errors, requests, shown, signed
 from onebucket.http.answers import Answer, Answers, Headers, Ways
 from onebucket.http.attempts import Attempts
 from onebucket.http.authn import Authentication, Proof
@@ -25,6 +25,7 @@ from onebucket.http.memory import Memory
 from onebucket.http.metrics import Metrics
 from onebucket.http.peers import Proxies
 from onebucket.http.requests import Application, Disconnected, Receive, Request, Scope, Send
+from onebucket.http.signed import Signatures
 from onebucket.http.uses import Uses
 from onebucket.http.writer import Writer
 from onebucket.store.database import Database, Transaction
@@ -48,6 +49,7 @@ class App:
         terms: Terms,
         authentication: Authentication,
         attempts: Attempts,
+        signatures: Signatures,
         writer: Writer,
         memory: Memory,
         uses: Uses,
@@ -64,6 +66,7 @@ class App:
         self._answers = Answers(ways)
         self._authentication = authentication
         self._attempts = attempts
+        self._signatures = signatures
         self._writer = writer
         self._metrics = metrics
         self._clock = clock
@@ -140,10 +143,11 @@ class App:
         found = self._table.find(base, request.segments[len(base) :])
         route = request.route = found.methods.get("GET" if request.method == "HEAD" else request.method)
         try:
-            credential = self._credential(request)
-            proof, is_new = await self._authentication.prove(credential, address=request.address)
+            credential = shown.credential(request, in_query=self._ways.query_token)
+            proof, is_new = await self._prove(request, credential, receive)
             if route is not None and not request.reads:
                 await requests.read_body(request, receive)
+                shown.check_alone(request, credential)
             try:
                 return await self._act(request, proof, found)
             except Unauthenticated:
@@ -160,6 +164,18 @@ class App:
                 self._log.exception("unforeseen", request_id=request.id, method=request.method, path=request.path)
             return self._answers.refusal(request, said or errors.internal())
 
+    async def _prove(self, request: Request, credential: bytes | None, receive: Receive) -> tuple[Proof, bool]:
+        """Who asks, and whether that was found out just now; a signed request's body is needed for that."""
+        if not shown.may_be_signed(request, credential):
+            shown.check_alone(request, credential)
+            return await self._authentication.prove(credential, address=request.address)
+
+        if not request.reads:
+            await requests.read_body(request, receive)
+        form = request.body if shown.is_form(request.headers) else b""
+        message = signed.Message(request.method, request.scope, request.headers, form)
+        return await self._signatures.prove(message), True
+
     async def _act(self, request: Request, proof: Proof, found: Found) -> Answer:
         if request.route is None or not request.route.changes:
             return self._look(request, proof, found)
@@ -170,7 +186,8 @@ class App:
 
     def _look(self, request: Request, proof: Proof, found: Found) -> Answer:
         """Answer what changes nothing: from memory, or from the database."""
-        can_be_remembered = request.route is not None and (request.reads or request.route.only_reads)
+        asks = request.route is not None and (request.reads or request.route.only_reads)
+        can_be_remembered = asks and not proof.once
         remembered = self._memory.recall(request, proof, request.at) if can_be_remembered else None
         if remembered is not None:
             request.actor = remembered.actor
@@ -230,18 +247,6 @@ class App:
             self._has_warned = True
             self._log.warning("a proxy that trusted_proxies doesn't name: its callers all count as one address",
                               address=scope["client"][0])  # fmt: skip
-
-    def _credential(self, request: Request) -> bytes | None:
-        """The Authorization header, or the token in the query where that is switched on. Raises Unauthenticated."""
-        header = request.headers.get(b"authorization")
-        if not self._ways.query_token:
-            return header
-        request.query, tokens = requests.without_tokens(request.query)
-        if not tokens:
-            return header
-        if header is not None or len(tokens) > 1:
-            raise Unauthenticated(bearer=True)
-        return b"Bearer " + tokens[0]
 
     def _count(self, request: Request, actor: Actor) -> None:
         """Count a call of somebody's. Raises Overloaded."""

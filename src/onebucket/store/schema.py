@@ -5,7 +5,7 @@ from pathlib import Path
 from onebucket.store.database import Database, Unavailable, Unusable
 
 # The newest step under migrations/versions.
-HEAD = "0004"
+HEAD = "0005"
 
 
 def version(database: Database) -> str | None:

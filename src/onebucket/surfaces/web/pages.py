@@ -17,6 +17,7 @@ from onebucket.domain.refusals import LinkIsDead, NotFound, Refusal
 from onebucket.surfaces.web import (
     accounts,
     ask,
+    consent,
     demo,
     faces,
     front,
@@ -53,6 +54,7 @@ EVERYWHERE = (
     *site.PAGES,
     *pending.PAGES,
     *letters.PAGES,
+    *consent.PAGES,
 )
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from onebucket.actions import accounts, overviews
+from onebucket.actions import overviews, teams
 from onebucket.actions.work import Work
 from onebucket.domain.accounts import Account
 from onebucket.surfaces.web.lists import cut
@@ -15,7 +15,7 @@ async def show(visit: Visit) -> Response:
     """Everybody and every team, with a word to find some of them, and the settings."""
 
     def found(work: Work) -> dict[str, Any]:
-        orphaned = {each.id for each in accounts.teams_without_administrator(work)}
+        orphaned = {each.id for each in teams.without_administrator(work)}
         return {"everybody": overviews.everybody(work), "orphaned": orphaned}
 
     seen = visit.look(found)
@@ -25,8 +25,8 @@ async def show(visit: Visit) -> Response:
         return f"{each.display_name} {each.username}"
 
     people = cut(visit, [each for each in everybody if not each.is_team], words, find="people", start="person")
-    teams = cut(visit, [each for each in everybody if each.is_team], words, find="teams", start="team")
-    return visit.page("site/page.html", people=people, teams=teams, **seen)
+    found_teams = cut(visit, [each for each in everybody if each.is_team], words, find="teams", start="team")
+    return visit.page("site/page.html", people=people, teams=found_teams, **seen)
 
 
 PAGES = (Page("/site", show, is_private=True),)
