@@ -116,7 +116,7 @@ def test_every_page_is_accessible_narrow_small_and_loads_nothing_from_elsewhere(
     asked: list[str] = []
     said: list[str] = []
     page.on("request", lambda request: _note(request, asked))
-    page.on("console", lambda message: said.append(message.text))
+    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: said.append(str(error)))
 
     troubles = []

@@ -1,7 +1,7 @@
-"""Who gains and who loses what: what is the same for a person on several repositories is one line."""
+"""Who gains and who loses what, a line for what is the same for a person on several repositories."""
 
-from collections.abc import Iterable
-from typing import NamedTuple, Protocol
+from collections.abc import Iterable, Sequence
+from typing import Protocol, TypeVar
 
 from onebucket.domain.accounts import Account
 from onebucket.domain.privileges import Level
@@ -9,14 +9,14 @@ from onebucket.domain.repositories import Repository
 
 
 class Difference(Protocol):
-    """What a person has on a repository, and would have."""
+    """What a person has on some repositories, and would have."""
 
     @property
     def person(self) -> Account:
         """Who."""
 
     @property
-    def repository(self) -> Repository:
+    def repositories(self) -> Sequence[Repository]:
         """Where."""
 
     @property
@@ -28,24 +28,14 @@ class Difference(Protocol):
         """What he would have."""
 
 
-class Line(NamedTuple):
-    """A person who has one level on some repositories, and would have another."""
-
-    person: Account
-    repositories: list[Repository]
-    before: Level
-    after: Level
-
-    @property
-    def words(self) -> str:
-        """What it can be found by."""
-        return f"{self.person.username} {' '.join(each.slug for each in self.repositories)}"
+_Line = TypeVar("_Line", bound=Difference)
 
 
-def lines(differences: Iterable[Difference]) -> list[Line]:
+def worst_first(differences: Iterable[_Line]) -> list[_Line]:
     """The differences, those first by which somebody loses most."""
-    together: dict[tuple[str, Level, Level], Line] = {}
-    for each in differences:
-        new = Line(each.person, [], each.before, each.after)
-        together.setdefault((each.person.id, each.before, each.after), new).repositories.append(each.repository)
-    return sorted(together.values(), key=lambda each: (each.after - each.before, each.person.username.lower()))
+    return sorted(differences, key=lambda each: (each.after - each.before, each.person.username.lower()))
+
+
+def words(each: Difference) -> str:
+    """What a line can be found by."""
+    return f"{each.person.username} {' '.join(repository.slug for repository in each.repositories)}"

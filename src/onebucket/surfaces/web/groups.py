@@ -107,7 +107,7 @@ async def ask_to_remove(visit: Visit) -> Response:
         person = groups.member(work, account, slug, member)
         place = overviews.place(work, account)
         losses = asking.impact(work, account, slug, member)[1] if place.administers else None
-        return {"place": place, "group": group, "person": person, "losses": losses and differences.lines(losses)}
+        return {"place": place, "group": group, "person": person, "losses": losses}
 
     return visit.page("groups/remove.html", **visit.look(asked))
 
@@ -136,7 +136,7 @@ async def ask_to_delete(visit: Visit) -> Response:
 
     seen = visit.look(asked)
     losers = {loss.person.id for loss in seen["losses"]}
-    shown = cut(visit, differences.lines(seen.pop("losses")), lambda each: each.words)
+    shown = cut(visit, differences.worst_first(seen.pop("losses")), differences.words)
     return visit.page("groups/delete.html", losses=shown, losers=len(losers), **seen)
 
 

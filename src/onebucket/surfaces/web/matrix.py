@@ -112,7 +112,7 @@ def _planned(visit: Visit, trouble: str = "", status: int = 200) -> Response:
         trouble=trouble,
         gaining=len(gaining),
         losing=len(losing),
-        lines=differences.lines(plan.effects),
+        lines=differences.worst_first(plan.effects),
     )
 
 
