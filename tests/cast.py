@@ -156,7 +156,7 @@ class Api:
             password_grant=password_grant,
         )
         # What app passwords were used for last is written a minute later: here only where a test asks for it.
-        self.server.uses.every = 1e6
+        self.server.uses.every = self.server.uses.first = 1e6
         self._runner = asyncio.Runner()
         self._client = httpx.AsyncClient(
             transport=httpx.ASGITransport(self.server.app, raise_app_exceptions=True), base_url=BASE

@@ -11,7 +11,7 @@ import consuming
 from browsing import Visitor, deliver, done_by
 from cast import Api
 from onebucket import hashing
-from onebucket.actions import addresses, invitations, outbox, passwords, sessions
+from onebucket.actions import addresses, authorizations, invitations, outbox, passwords, sessions, tokens
 from onebucket.surfaces.web import demo, pages
 
 # mallory is in nothing, bob is a member of acme, alice administers it, root the whole site. `in`: to the sign-in form.
@@ -68,6 +68,19 @@ GET    /me/sessions/end                         in      200  200    200   200
 POST   /me/sessions/end                         in      303  303    303   303
 GET    /me/sessions/{alices}/end                in      200  200    200   200
 POST   /me/sessions/{alices}/end                in      404  404    303   404
+GET    /me/tokens                               in      200  200    200   200
+POST   /me/tokens                               in      200  200    200   200
+GET    /me/tokens/{token}/revoke                in      200  200    200   200
+POST   /me/tokens/{token}/revoke                in      404  404    303   404
+GET    /me/programs/{consent}/end               in      200  200    200   200
+POST   /me/programs/{consent}/end               in      404  404    303   404
+
+GET    /accounts/acme/consumers                 in      403  403    200   200
+POST   /accounts/acme/consumers                 in      403  403    200   200
+GET    /accounts/bob/consumers                  in      403  200    403   200
+GET    /accounts/acme/consumers/{key}/revoke    in      403  403    200   200
+POST   /accounts/acme/consumers/{key}/revoke    in      403  403    404   404
+POST   /accounts/alice/consumers/{key}/revoke   in      403  403    303   303
 
 GET    /accounts/acme                           in      403  200    200   200
 GET    /accounts/globex                         in      403  403    403   200
@@ -148,6 +161,8 @@ TYPED = {
     "/me/emails": {"email": "more@example.org"},
     "/me/emails/primary": {"address": "bob@example.com"},
     "/me/emails/remove": {"address": "bob@example.com"},
+    "/me/tokens": {"label": "ci", "scope": "account", "lasts": "90"},
+    "/accounts/{name}/consumers": {"label": "Builds", "scope": "account"},
     "/me/password": {"old_password": cast.password("bob"), "password": "long enough"},
 }
 
@@ -216,6 +231,9 @@ def made_ready(api: Api) -> dict[str, str]:
     session = api.operate(done_by("alice", lambda work: sessions.begin(work, secret_hash=hash, agent="a")))
     builds = consuming.add(api)
     to = {"callback_uri": consuming.CALLBACK}
+    consuming.tokens(api, builds)
+    [consent] = api.operate(done_by("alice", authorizations.given))
+    token = api.operate(lambda work: tokens.of_person(work, "alice"))[0]
     asked = consuming.fields(consuming.ask(api, builds, "/1.0/oauth/request_token", "POST", **to))
     [id] = [each.id for _, each in api.operate(invitations.found) if each.email == "carol@example.net"]
     return {
@@ -224,6 +242,9 @@ def made_ready(api: Api) -> dict[str, str]:
         "/emails/{bobs}": confirming["b@example.org"],
         "/passwords/{bobs}": resetting["bob@example.com"],
         "{alices}": session.id,
+        "{token}": token.id,
+        "{consent}": consent.id,
+        "{key}": builds.key,
         "{id}": id,
         "{letter}": f"{letter.account_id}/{letter.id}",
         "/site/oauth2/authorize": consuming.wish(builds),

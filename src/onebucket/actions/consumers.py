@@ -80,6 +80,15 @@ def revoke(work: Work, key: str) -> Consumer:
     return consumer
 
 
+def revoke_of(work: Work, account_name: str, key: str) -> Consumer:
+    """End a consumer of that account. Raises NotFound, Forbidden."""
+    owner = access.account(work, account_name, to=To.MANAGE_CONSUMERS)
+    consumer = consumers.by_key(work.tx, key)
+    if consumer is None or consumer.account_id != owner.id:
+        raise NotFound(f"{owner.username} has no consumer {shown(key)}")
+    return revoke(work, key)
+
+
 def _person(work: Work, name: str) -> Account:
     person = access.account(work, name, to=To.ACT_FOR)
     if person.is_team:

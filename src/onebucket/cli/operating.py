@@ -82,9 +82,9 @@ def serve(
             terms=common.terms(chosen),
             metrics_token=chosen.metrics_token,
             demo_letters=opened.path.parent / "letters" if demo else None,
-            settings=settings_module.shown(chosen),
             secret_key=key,
             password_grant=chosen.oauth_password_grant == "on",  # noqa: S105
+            settings=settings_module.shown(chosen),
         )
         carrier = delivery.carrier(opened, post, desk, key)
         built.metrics.watch("onebucket_letters_sent_total", "Letters sent since the start", lambda: carrier.sent)

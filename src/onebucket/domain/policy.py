@@ -80,7 +80,7 @@ def _administrators_of_account_or_repository_and_himself(standing: Standing) -> 
 
 
 def _himself_and_whoever_runs_the_site(standing: Standing) -> bool:
-    # Not others who administer his account: acting for him reaches into every account he is something in.
+    # Not others who administer his account: being him reaches into every account he is something in.
     return standing.is_himself or standing.runs_site
 
 
@@ -106,7 +106,7 @@ RULES: Mapping[To, Rule] = {
     To.INVITE: _administrators,
     To.INVITE_TO_REPOSITORY: _administrators_of_account_or_repository,
     To.CHANGE_ACCOUNT: _administrators,
-    To.CHANGE_PERSON: _administrators,
+    To.CHANGE_PERSON: _himself_and_whoever_runs_the_site,
     To.MANAGE_CONSUMERS: _administrators,
     To.ACT_FOR: _himself_and_whoever_runs_the_site,
     To.HANDLE_TOKENS: _himself_and_whoever_runs_the_site,

@@ -36,6 +36,7 @@ class Desk:
         authentication: Authentication,
         attempts: Attempts,
         terms: Terms,
+        key: bytes,
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
     ) -> None:
@@ -44,6 +45,7 @@ class Desk:
         self._authentication = authentication
         self._attempts = attempts
         self._terms = terms
+        self._key = key
         self._clock = clock
         self._new_id = new_id
         self._log = structlog.get_logger("onebucket.http").bind()
@@ -91,6 +93,10 @@ class Desk:
     def new_secret(self) -> str:
         """A random secret."""
         return hashing.new_secret()
+
+    def consumer_secret(self, key: str) -> str:
+        """The secret of the OAuth consumer with that key."""
+        return hashing.derived_secret(self._key, "consumer", key)
 
     def request_id(self, scope: Scope) -> str:
         """What names a request in the journal, the log and the answer."""

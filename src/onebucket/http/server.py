@@ -85,15 +85,15 @@ def build(
     terms: Terms = house.DEFAULT,
     metrics_token: str = "",
     demo_letters: Path | None = None,
-    settings: Sequence[tuple[str, str, str]] = (),
     secret_key: bytes | None = None,
     password_grant: bool = False,
+    settings: Sequence[tuple[str, str, str]] = (),
 ) -> Server:
     """Put a server together. The database must be up to date already; `demo_letters` is what the demo's page shows.
 
-    `settings` are those in force, for the page of whoever runs the site; `secret_key` is what the secrets of OAuth
-    consumers are derived from: without one they are good until this server stops. `password_grant`: OAuth consumers may
-    ask for tokens with a person's own password.
+    `secret_key` is what the secrets of OAuth consumers are derived from: without one they are good until this server
+    stops. `password_grant`: OAuth consumers may ask for tokens with a person's own password. `settings` are those in
+    force, for the page of whoever runs the site.
     """
     writer = Writer(database)
     guesses = Guesses(ways.failures_per_address, time.monotonic) if ways.failures_per_address else None
@@ -113,13 +113,14 @@ def build(
         metrics_token=metrics_token,
         clock=now,
     )
+    key = secret_key or secrets.token_bytes(32)
     endpoints = Endpoints(
         database=database,
         writer=writer,
         authentication=authentication,
         ways=ways,
         terms=terms,
-        key=secret_key or secrets.token_bytes(32),
+        key=key,
         password_grant=password_grant,
         clock=now,
         new_id=new_id,
@@ -131,6 +132,7 @@ def build(
         authentication=authentication,
         attempts=attempts,
         terms=terms,
+        key=key,
         clock=now,
         new_id=new_id,
     )

@@ -35,6 +35,11 @@ _HOLDER = Statement(
 _SPEND = Statement(update(issued).where(*_this, issued.c.spent_at.is_(None)).values(spent_at=bindparam("new_spent_at")))
 _END = Statement(delete(issued).where(*_this))
 _END_FAMILY = Statement(delete(issued).where(_of_account, issued.c.family_id == bindparam("its_family_id")))
+_LASTING = Statement(
+    select(*_COLUMNS)
+    .where(_of_account, issued.c.kind != bindparam("all_but_kind"), issued.c.spent_at.is_(None))
+    .order_by(issued.c.created_at, issued.c.id)
+)
 _FORGET = Statement(delete(issued).where(issued.c.expires_at < bindparam("before")))
 
 
@@ -76,6 +81,11 @@ def holder(tx: Transaction, account_id: str, id: str) -> tuple[Account, Issued] 
     """For whom something was issued, and it."""
     row = tx.row(_HOLDER, account_id=account_id, issued_id=id)
     return (account_rows.account(row[len(_COLUMNS) :]), _issued(row)) if row else None
+
+
+def lasting(tx: Transaction, account_id: str) -> list[Issued]:
+    """What consumers hold for a person and can use for long, or get such a thing for: oldest first, nothing spent."""
+    return [_issued(row) for row in tx.rows(_LASTING, account_id=account_id, all_but_kind=Kind.ACCESS.value)]
 
 
 def spend(tx: Transaction, one: Issued, at: datetime) -> bool:

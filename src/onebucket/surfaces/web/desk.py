@@ -68,6 +68,9 @@ class Desk(Protocol):
     def new_secret(self) -> str:
         """A random secret."""
 
+    def consumer_secret(self, key: str) -> str:
+        """The secret of the OAuth consumer with that key."""
+
     def request_id(self, scope: Scope) -> str:
         """What names a request in the journal, the log and the answer."""
 

@@ -18,6 +18,8 @@ from onebucket.surfaces.web import (
     accounts,
     ask,
     consent,
+    consumers,
+    credentials,
     demo,
     faces,
     front,
@@ -54,6 +56,8 @@ EVERYWHERE = (
     *site.PAGES,
     *pending.PAGES,
     *letters.PAGES,
+    *credentials.PAGES,
+    *consumers.PAGES,
     *consent.PAGES,
 )
 

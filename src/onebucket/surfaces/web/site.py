@@ -24,9 +24,11 @@ async def show(visit: Visit) -> Response:
     def words(each: Account) -> str:
         return f"{each.display_name} {each.username}"
 
-    people = cut(visit, [each for each in everybody if not each.is_team], words, find="people", start="person")
-    found_teams = cut(visit, [each for each in everybody if each.is_team], words, find="teams", start="team")
-    return visit.page("site/page.html", people=people, teams=found_teams, **seen)
+    seen |= {
+        "people": cut(visit, [each for each in everybody if not each.is_team], words, find="people", start="person"),
+        "teams": cut(visit, [each for each in everybody if each.is_team], words, find="teams", start="team"),
+    }
+    return visit.page("site/page.html", **seen)
 
 
 PAGES = (Page("/site", show, is_private=True),)
