@@ -54,6 +54,7 @@ def staged(cast_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 def _hard(work: Work) -> None:
+    groups.add_member(work, "acme", "administrators", "root")
     for number, name in enumerate(NAMES):
         group = groups.create(work, "acme", name=f"{name} {number}").group
         accounts.add_user(
