@@ -8,7 +8,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from types import TracebackType
@@ -67,11 +67,17 @@ class Live:
     """`onebucket serve`, running on a database in `folder`; `settings` are environment variables less their prefix."""
 
     def __init__(
-        self, folder: Path, *arguments: str, wrapped: Sequence[str] = COMMAND, secure: bool = False, **settings: str
+        self,
+        folder: Path,
+        *arguments: str,
+        wrapped: Sequence[str] = COMMAND,
+        secure: bool = False,
+        url: str = "",
+        **settings: str,
     ) -> None:
         self.folder = folder
         self.database = folder / "onebucket.db"
-        self.url = f"sqlite:///{self.database}"
+        self.url = url or f"sqlite:///{self.database}"
         self._arguments = arguments
         self._wrapped = wrapped
         self._secure = secure
@@ -174,3 +180,11 @@ def with_the_cast(template: Path, folder: Path, *arguments: str, **settings: Any
 def basic(who: str) -> Mapping[str, str]:
     """The header with which somebody of the cast signs in."""
     return {"Authorization": cast.basic(who, cast.token(who))}
+
+
+def wait_until(so: Callable[[], object]) -> None:
+    """Wait until something is so, which it must be in half a minute."""
+    deadline = time.monotonic() + 30
+    while not so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

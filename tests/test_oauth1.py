@@ -19,6 +19,8 @@ from consuming import CALLBACK, Consumer, ask, dance, fields, sign
 from onebucket.actions import accounts, consumers, teams
 from onebucket.store import consumers as rows
 
+ON_BOTH_DATABASES = True
+
 METHODS = ("HMAC-SHA1", "HMAC-SHA256")
 BASES = ("/1.0/oauth", "/api/1.0/oauth", "/!api/1.0/oauth")
 
@@ -285,7 +287,7 @@ def test_a_nonce_is_a_consumers_own_and_is_forgotten_when_its_time_is_over(api: 
     ask(api, builds)
 
     assert [answer.status_code for answer in answers] == [200] * 4
-    with closing(sqlite3.connect(api.db.path)) as connection:
+    with closing(sqlite3.connect(api.db.name)) as connection:
         assert connection.execute("SELECT count(*) FROM nonces").fetchone() == (1,)
 
 
@@ -410,7 +412,7 @@ def test_no_secret_of_either_leg_is_in_the_database(api: Api, builds: Consumer) 
     request = fields(ask(api, builds, "/1.0/oauth/request_token", "POST", callback_uri=CALLBACK))
     token = dance(api, builds)
 
-    with closing(sqlite3.connect(api.db.path)) as connection:
+    with closing(sqlite3.connect(api.db.name)) as connection:
         everything = "\n".join(connection.iterdump())
 
     assert [each for each in (*request.values(), *token, builds.secret) if len(each) > 8 and each in everything] == []

@@ -17,6 +17,8 @@ from cast import Api, basic
 from consuming import AUTHORIZE, CALLBACK, CHALLENGE, TOKEN, VERIFIER, Consumer, bearer, post
 from onebucket.actions import accounts, consumers
 
+ON_BOTH_DATABASES = True
+
 PKCE = {"code_challenge": CHALLENGE, "code_challenge_method": "S256"}
 INTROSPECT, REVOKE = "/site/oauth2/introspect", "/site/oauth2/revoke"
 
@@ -544,7 +546,7 @@ def test_no_secret_is_in_the_database(api: Api, builds: Consumer) -> None:
     given = consuming.tokens(api, builds)
     code = consuming.code(api, builds)
 
-    with closing(sqlite3.connect(api.db.path)) as connection:
+    with closing(sqlite3.connect(api.db.name)) as connection:
         everything = "\n".join(connection.iterdump())
 
     secrets = [builds.secret, given["access_token"], given["refresh_token"], code]

@@ -22,6 +22,8 @@ from onebucket.domain.groups import AccountPrivilege
 from onebucket.domain.oauth import Consumer, Wish
 from onebucket.domain.refusals import Forbidden, Invalid, NotFound, NotGranted
 
+ON_BOTH_DATABASES = True
+
 # --- the rules
 
 

@@ -13,6 +13,8 @@ from onebucket.actions import tokens
 from onebucket.domain.tokens import Use
 from onebucket.store import tokens as rows
 
+ON_BOTH_DATABASES = True
+
 
 def used(api: Api, who: str) -> dict[str, tuple[datetime | None, str | None]]:
     """What is stored of each of somebody's app passwords."""

@@ -14,6 +14,8 @@ from onebucket.actions.work import Work
 from onebucket.domain import telling
 from onebucket.domain.events import Event
 
+ON_BOTH_DATABASES = True
+
 ACME = "/accounts/acme"
 ASK = f"{ACME}/ask"
 
@@ -172,7 +174,7 @@ def test_it_is_verified_when_asked_and_tampering_is_told(api: Api, alice: Visito
     whole = alice.open(f"{ACME}/journal?verified=yes")
     assert "✓ Verified:" in whole.text and "in an unbroken chain" in whole.text
 
-    with closing(sqlite3.connect(api.db.path)) as connection, connection:
+    with closing(sqlite3.connect(api.db.name)) as connection, connection:
         connection.execute("UPDATE journal SET actor = 'nobody' WHERE account = 'acme' AND number = 3")
 
     assert "It was tampered with" in alice.open(f"{ACME}/journal?verified=yes").text

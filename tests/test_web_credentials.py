@@ -11,6 +11,8 @@ from onebucket.actions import groups, passwords, tokens
 from onebucket.domain.groups import AccountPrivilege
 from onebucket.domain.refusals import Forbidden
 
+ON_BOTH_DATABASES = True
+
 
 @pytest.fixture
 def alice(api: Api) -> Iterator[Visitor]:

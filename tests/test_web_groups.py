@@ -9,6 +9,8 @@ from browsing import Visitor, deliver, done_by, invite
 from cast import Api
 from onebucket.actions import groups, repositories
 
+ON_BOTH_DATABASES = True
+
 ACME = "/accounts/acme"
 DESIGNERS = f"{ACME}/groups/designers"
 

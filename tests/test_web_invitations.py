@@ -16,6 +16,8 @@ from onebucket.domain.refusals import LinkIsDead
 from onebucket.domain.terms import Terms
 from onebucket.hashing import secret_hash
 
+ON_BOTH_DATABASES = True
+
 CAROL = "carol@example.net"
 NEW = {"username": "carol", "display_name": "Carol Danvers", "password": "long enough"}
 

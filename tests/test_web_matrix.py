@@ -9,6 +9,8 @@ from cast import Api
 from onebucket.actions import groups, privileges, repositories
 from onebucket.domain.privileges import Level
 
+ON_BOTH_DATABASES = True
+
 MATRIX = "/accounts/acme/privileges"
 SET = f"{MATRIX}/set"
 DESIGNERS = "cell:designers/rocket:write"

@@ -17,6 +17,8 @@ from onebucket.domain.privileges import Level
 from onebucket.domain.terms import Terms
 from onebucket.http import authn
 
+ON_BOTH_DATABASES = True
+
 
 @pytest.fixture
 def visitor(api: Api) -> Iterator[Visitor]:

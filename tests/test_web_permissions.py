@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 import cast
@@ -11,7 +13,10 @@ import consuming
 from browsing import Visitor, deliver, done_by
 from cast import Api
 from onebucket import hashing
-from onebucket.actions import addresses, authorizations, invitations, outbox, passwords, sessions, tokens
+from onebucket.actions import addresses, consumers, invitations, outbox, passwords, sessions, tokens
+from onebucket.actions.work import Work
+from onebucket.domain import oauth as domain
+from onebucket.store import issued
 from onebucket.surfaces.web import demo, pages
 
 # mallory is in nothing, bob is a member of acme, alice administers it, root the whole site. `in`: to the sign-in form.
@@ -216,6 +221,16 @@ def stage(cast_template: Path, tmp_path_factory: pytest.TempPathFactory) -> tupl
 
 def made_ready(api: Api) -> dict[str, str]:
     """Put on stage what the table names; each name with what it stands for."""
+    builds = consuming.add(api)
+    to = {"callback_uri": consuming.CALLBACK}
+    asked = consuming.fields(consuming.ask(api, builds, "/1.0/oauth/request_token", "POST", **to))
+    return _links(api) | {
+        "/site/oauth2/authorize": consuming.wish(builds),
+        "/oauth/authenticate": f"/oauth/authenticate?oauth_token={asked['oauth_token']}",
+    }
+
+
+def _links(api: Any) -> dict[str, str]:
     for email in ("carol@example.net", "mallory@example.com"):
         api.operate(
             done_by("alice", lambda work, to=email: invitations.invite_to_group(work, "acme", to, None, "designers"))
@@ -229,12 +244,8 @@ def made_ready(api: Api) -> dict[str, str]:
     [letter, *_] = [each for _, each in api.operate(outbox.troubled)]
     hash = hashing.secret_hash("a session of hers")
     session = api.operate(done_by("alice", lambda work: sessions.begin(work, secret_hash=hash, agent="a")))
-    builds = consuming.add(api)
-    to = {"callback_uri": consuming.CALLBACK}
-    consuming.tokens(api, builds)
-    [consent] = api.operate(done_by("alice", authorizations.given))
+    consent, key = api.operate(_consent)
     token = api.operate(lambda work: tokens.of_person(work, "alice"))[0]
-    asked = consuming.fields(consuming.ask(api, builds, "/1.0/oauth/request_token", "POST", **to))
     [id] = [each.id for _, each in api.operate(invitations.found) if each.email == "carol@example.net"]
     return {
         "/invitations/{carol}": links["carol@example.net"],
@@ -243,13 +254,20 @@ def made_ready(api: Api) -> dict[str, str]:
         "/passwords/{bobs}": resetting["bob@example.com"],
         "{alices}": session.id,
         "{token}": token.id,
-        "{consent}": consent.id,
-        "{key}": builds.key,
+        "{consent}": consent,
+        "{key}": key,
         "{id}": id,
         "{letter}": f"{letter.account_id}/{letter.id}",
-        "/site/oauth2/authorize": consuming.wish(builds),
-        "/oauth/authenticate": f"/oauth/authenticate?oauth_token={asked['oauth_token']}",
     }
+
+
+def _consent(work: Work) -> tuple[str, str]:
+    """Let alice have a consumer that may sign for her; what came of her consent, and the consumer's key."""
+    person, program = consumers.add(work, "alice", key="a-program-of-hers", label="Hers", scopes=cast.ALL_SCOPES)
+    ids = (work.new_id(), domain.Kind.SIGNING, work.new_id(), program.account_id, program.id)
+    given = domain.Issued(person.id, *ids, cast.ALL_SCOPES, work.at, None)
+    issued.add(work.tx, given, secret_hash=hashing.secret_hash("what she gave it"))
+    return given.family_id, program.key
 
 
 @pytest.mark.parametrize("who", PEOPLE)
@@ -273,6 +291,13 @@ def test_everybody_gets_what_the_table_says(stage: tuple[Path, dict[str, str]], 
 
 def answer(visitor: Visitor, row: Row, names: dict[str, str]) -> str:
     """What somebody gets: a status, or `in` for being sent to the sign-in form."""
+    given = answered(visitor, row, names)
+    to_sign_in = given.headers.get("location", "").startswith("/sign-in") or "Sign in again" in given.text
+    return "in" if to_sign_in else str(given.status_code)
+
+
+def answered(visitor: Visitor, row: Row, names: dict[str, str]) -> httpx.Response:
+    """What somebody is answered."""
     path = row.address
     for name, value in names.items():
         path = path.replace(name, value)
@@ -281,6 +306,4 @@ def answer(visitor: Visitor, row: Row, names: dict[str, str]) -> str:
         form = visitor.open("/sign-out" if visitor.cookies else "/passwords/forgotten")
         token = form.inputs["form_token"]["value"] or ""
         how["data"] = TYPED.get(page_of(row.address), {}) | {"form_token": token}
-    given = visitor.ask(row.method, path, **how)
-    to_sign_in = given.headers.get("location", "").startswith("/sign-in") or "Sign in again" in given.text
-    return "in" if to_sign_in else str(given.status_code)
+    return visitor.ask(row.method, path, **how)

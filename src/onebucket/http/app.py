@@ -1,9 +1,8 @@
 """From request to answer, the same for every surface: who asks, what is there, in which format, then the work."""
 
-import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from urllib.parse import quote
 
@@ -15,7 +14,7 @@ from onebucket.domain import accounts as domain
 from onebucket.domain.accounts import Actor
 from onebucket.domain.refusals import Gone, Invalid, LacksScope, NotFound, Unauthenticated
 from onebucket.domain.terms import Terms
-from onebucket.http import errors, requests, shown, signed
+from onebucket.http import errors, pieces, reading, requests, shown, signed
 from onebucket.http.answers import Answer, Answers, Headers, Ways
 from onebucket.http.attempts import Attempts
 from onebucket.http.authn import Authentication, Proof
@@ -28,7 +27,7 @@ from onebucket.http.requests import Application, Disconnected, Receive, Request,
 from onebucket.http.signed import Signatures
 from onebucket.http.uses import Uses
 from onebucket.http.writer import Writer
-from onebucket.store.database import Database, Transaction
+from onebucket.store.database import Database, Transaction, Unavailable
 from onebucket.surfaces.routing import Ask, Found, Surface, Table
 from onebucket.wire import bodies
 
@@ -71,6 +70,7 @@ class App:
         self._metrics = metrics
         self._clock = clock
         self._new_id = new_id
+        self._new_secret = hashing.new_secret
         self._memory = memory
         self._uses = uses
         self._limits = limits
@@ -129,7 +129,7 @@ class App:
             body = answer.body if isinstance(answer.body, bytes) and request.method != "HEAD" else b""
             await send({"type": "http.response.body", "body": body})
         else:
-            await _send_pieces(answer.body, receive, send)
+            await pieces.send_all(answer.body, receive, send)
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -160,8 +160,11 @@ class App:
             raise
         except Exception as error:
             said = errors.said(error, realm=self._ways.realm, exceptions=found.surface.exceptions)
-            if said is None or said.status == 503:
-                self._log.exception("unforeseen", request_id=request.id, method=request.method, path=request.path)
+            about = {"request_id": request.id, "method": request.method, "path": request.path}
+            if isinstance(error, Unavailable):
+                self._log.error("unavailable", reason=str(error), **about)
+            elif said is None or said.status == 503:
+                self._log.exception("unforeseen", **about)
             return self._answers.refusal(request, said or errors.internal())
 
     async def _prove(self, request: Request, credential: bytes | None, receive: Receive) -> tuple[Proof, bool]:
@@ -178,7 +181,7 @@ class App:
 
     async def _act(self, request: Request, proof: Proof, found: Found) -> Answer:
         if request.route is None or not request.route.changes:
-            return self._look(request, proof, found)
+            return await reading.read(self._database, lambda: self._look(request, proof, found))
         return await self._writer.change(
             lambda tx: self._perform(tx, request, proof, found),
             refused=lambda tx, error: self._attempts.change_refused(tx, request, found, error),
@@ -187,17 +190,19 @@ class App:
     def _look(self, request: Request, proof: Proof, found: Found) -> Answer:
         """Answer what changes nothing: from memory, or from the database."""
         asks = request.route is not None and (request.reads or request.route.only_reads)
-        can_be_remembered = asks and not proof.once
-        remembered = self._memory.recall(request, proof, request.at) if can_be_remembered else None
+        if not asks or proof.once:
+            with self._database.reading() as tx:
+                return self._perform(tx, request, proof, found)
+
+        remembered, version = self._memory.recall(request, proof, request.at)
         if remembered is not None:
             request.actor = remembered.actor
             self._count(request, remembered.actor)
             return remembered.answer
-
         with self._database.reading() as tx:
             answer = self._perform(tx, request, proof, found)
-        if can_be_remembered and request.actor is not None:
-            self._memory.keep(request, proof, answer, request.actor)
+        if request.actor is not None:
+            self._memory.keep(request, proof, answer, request.actor, version=version)
         return answer
 
     def _perform(self, tx: Transaction, request: Request, proof: Proof, found: Found) -> Answer:
@@ -224,7 +229,7 @@ class App:
             request.body,
             request.content_type,
             self._ways.base_url,
-            hashing.new_secret,
+            self._new_secret,
             request.heeded,
             self._ways.amsterdam_times,
             self._ways.emails_in_paths,
@@ -252,6 +257,9 @@ class App:
         """Count a call of somebody's. Raises Overloaded."""
         if self._limits is None or actor.id is None or (request.route is not None and not request.route.counts):
             return
+        # What was interrupted is done once more; it is one call nevertheless.
+        if request.calls_left is not None:
+            return
         request.calls_left = 0
         request.calls_left = self._limits.take(actor.id)
 
@@ -272,26 +280,3 @@ class App:
             address=request.address,
             ms=round(seconds * 1000, 2),
         )
-
-
-async def _send_pieces(pieces: Iterator[bytes], receive: Receive, send: Send) -> None:
-    """Send a long list as it is made, until it ends or the caller has gone."""
-    # The server makes `send` wait for a slow reader, but says nothing here of one who has hung up.
-    gone = asyncio.ensure_future(_hung_up(receive))
-    try:
-        for piece in pieces:
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-            # A long answer must not keep the others waiting.
-            await asyncio.sleep(0)
-            if gone.done() and gone.result():
-                return
-        await send({"type": "http.response.body", "body": b""})
-    finally:
-        gone.cancel()
-
-
-async def _hung_up(receive: Receive) -> bool:
-    message = await receive()
-    if message["type"] == "http.request":
-        message = await receive()
-    return bool(message["type"] == "http.disconnect")

@@ -26,9 +26,10 @@ from onebucket.domain import accounts as domain
 from onebucket.domain.accounts import Actor
 from onebucket.domain.oauth import Kind
 from onebucket.domain.refusals import Overloaded, Refusal, Unauthenticated
+from onebucket.http import reading
 from onebucket.http.guesses import Guesses
 from onebucket.store import accounts, consumers, issued, tokens
-from onebucket.store.database import Database, Transaction
+from onebucket.store.database import Database, Transaction, Unavailable
 
 _Result = TypeVar("_Result")
 
@@ -111,12 +112,10 @@ class Authentication:
         Raises Unauthenticated, Overloaded.
         """
         attempt = self._guesses.begin(login, address) if self._guesses is not None else None
-        with self._database.reading() as tx:
-            account_id, hash = _held_by(tx, login)
-
         try:
+            account_id, hash = await reading.read(self._database, lambda: self._held_by(login))
             proof = await self._compared(login, password, account_id, hash)
-        except Overloaded:
+        except (Overloaded, Unavailable):
             if self._guesses is not None and attempt is not None:
                 self._guesses.was_not_checked(attempt)
             raise
@@ -156,26 +155,32 @@ class Authentication:
     async def _prove(self, authorization: bytes, address: str | None) -> Proof:
         login, secret = credentials(authorization)
 
-        if login is None and secret.startswith(hashing.ACCESS_PREFIX):
-            return self._of_consumer(secret, address)
-        with self._database.reading() as tx:
-            token = tokens.by_hash(tx, hashing.secret_hash(secret))
-            if token is not None:
-                return Proof(token.account_id, login, token.id, None, bearer=login is None)
+        found = await reading.read(self._database, lambda: self._found(login, secret))
+        if found is not None:
+            return found
         if login is None:
             if self._guesses is not None:
                 self._guesses.wrong_token(address)
             raise Unauthenticated(bearer=True)
         return await self.prove_password(login, secret, address)
 
-    def _of_consumer(self, secret: str, address: str | None) -> Proof:
+    def _found(self, login: str | None, secret: str) -> Proof | None:
+        """The proof of a random secret: an app password, or an access token of an OAuth consumer."""
+        hash = hashing.secret_hash(secret)
         with self._database.reading() as tx:
-            found = issued.by_hash(tx, hashing.secret_hash(secret))
-        if found is None or found.kind is not Kind.ACCESS:
-            if self._guesses is not None:
-                self._guesses.wrong_token(address)
-            raise Unauthenticated(bearer=True)
-        return Proof(found.account_id, None, found.id, None, bearer=True, form="issued")
+            if login is None and secret.startswith(hashing.ACCESS_PREFIX):
+                one = issued.by_hash(tx, hash)
+                if one is None or one.kind is not Kind.ACCESS:
+                    return None
+                return Proof(one.account_id, None, one.id, None, bearer=True, form="issued")
+            token = tokens.by_hash(tx, hash)
+            return Proof(token.account_id, login, token.id, None, bearer=login is None) if token else None
+
+    def _held_by(self, login: str) -> tuple[str | None, str | None]:
+        """The id of the account with that username or address, and the hash of its password."""
+        with self._database.reading() as tx:
+            account = accounts.by_email(tx, login) if "@" in login else accounts.by_username(tx, login)
+            return (account.id, accounts.password_hash(tx, account.id)) if account else (None, None)
 
     async def _compared(self, login: str, password: str, account_id: str | None, hash: str | None) -> Proof:
         matches = await self._matches(hash or _NOBODYS_HASH, password)
@@ -251,12 +256,6 @@ def credentials(authorization: bytes) -> tuple[str | None, str]:
     if not colon or not login or not secret:
         raise Unauthenticated
     return login, secret
-
-
-def _held_by(tx: Transaction, login: str) -> tuple[str | None, str | None]:
-    """The id of the account with that username or address, and the hash of its password."""
-    account = accounts.by_email(tx, login) if "@" in login else accounts.by_username(tx, login)
-    return (account.id, accounts.password_hash(tx, account.id)) if account else (None, None)
 
 
 def _counts(tx: Transaction, actor: Actor, login: str | None, at: datetime) -> bool:

@@ -23,7 +23,7 @@ from onebucket.http.answers import Ways
 from onebucket.http.authn import Authentication
 from onebucket.http.signed import Checked, Message, Signatures
 from onebucket.http.writer import Writer
-from onebucket.store.database import Database, Transaction
+from onebucket.store.database import Database, Transaction, Unavailable
 from onebucket.surfaces.v1.routes import BASES
 
 LARGEST_FORM = 1 << 16
@@ -115,6 +115,8 @@ class Endpoints:
                 return _problem(400, "invalid_request", refusal.sentence)
             except Overloaded as refusal:
                 return _problem(429, "temporarily_unavailable", refusal.sentence, retry_after=refusal.retry_after)
+            except Unavailable as trouble:
+                return _problem(503, "temporarily_unavailable", str(trouble), retry_after=trouble.retry_after)
             posted = Posted(request.headers.get("authorization"), form, person_id)
             return await self._change(
                 request,
@@ -148,6 +150,8 @@ class Endpoints:
                 return _text(400, refusal.sentence)
             except Unauthenticated:
                 return _unsigned()
+            except Unavailable as trouble:
+                return _told(trouble)
             return await self._change(
                 request,
                 lambda work: action(work, checked),
@@ -200,10 +204,7 @@ class Endpoints:
         except Unauthenticated:
             answer = _unsigned()
         except Exception as error:
-            status = errors.status_of(error)
-            if status is None:
-                raise
-            answer = _text(status, error.sentence if isinstance(error, Refusal) else str(error))
+            answer = _told(error)
         answer.headers["X-Request-Id"] = id
         told = {"request_id": id, "method": "POST", "path": request.url.path, "status": answer.status_code}
         self._log.log(logging.INFO, "request", **told, address=address)
@@ -247,6 +248,17 @@ def _problem(status: int, error: str, sentence: str, *, retry_after: int = 0) ->
 
 def _text(status: int, sentence: str) -> Response:
     return Response(f"{errors.STANDARD[status]}: {sentence}.", status, _HEADERS, errors.PLAIN)
+
+
+def _told(error: Exception) -> Response:
+    """What is told of an error; one that nobody foresaw is raised again."""
+    status = errors.status_of(error)
+    if status is None:
+        raise error
+    answer = _text(status, error.sentence if isinstance(error, Refusal) else str(error))
+    if isinstance(error, Overloaded | Unavailable):
+        answer.headers["Retry-After"] = str(error.retry_after)
+    return answer
 
 
 def _unsigned() -> Response:

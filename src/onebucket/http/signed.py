@@ -14,9 +14,9 @@ from urllib.request import parse_http_list, parse_keqv_list
 
 from onebucket import hashing
 from onebucket.domain import oauth
-from onebucket.domain.oauth import Consumer, Kind
+from onebucket.domain.oauth import Consumer, Issued, Kind
 from onebucket.domain.refusals import Unauthenticated
-from onebucket.http import shown
+from onebucket.http import reading, shown
 from onebucket.http.authn import Proof
 from onebucket.http.requests import Scope
 from onebucket.http.writer import Writer
@@ -61,8 +61,7 @@ class Signatures:
         consumer = checked.consumer
         if not checked.token:
             return Proof(consumer.account_id, None, consumer.id, None, bearer=False, form="consumer", once=True)
-        with self._database.reading() as tx:
-            found = issued.by_hash(tx, hashing.secret_hash(checked.token))
+        found = await reading.read(self._database, lambda: self._issued(checked.token))
         if found is None or found.kind is not Kind.SIGNING or not found.is_of(consumer):
             raise Unauthenticated
         return Proof(found.account_id, None, found.id, None, bearer=False, form="issued", once=True)
@@ -70,8 +69,7 @@ class Signatures:
     async def check(self, message: Message) -> Checked:
         """Who has signed a request, for the first time. Raises Unauthenticated."""
         words, others = _collected(message)
-        with self._database.reading() as tx:
-            consumer = consumers.by_key(tx, words.get("oauth_consumer_key", ""))
+        consumer = await reading.read(self._database, lambda: self._consumer(words.get("oauth_consumer_key", "")))
         if consumer is None or consumer.is_public:
             raise Unauthenticated
         token = words.get("oauth_token", "")
@@ -80,6 +78,14 @@ class Signatures:
 
         await self._seen_first(consumer, words, token)
         return Checked(consumer, token, words)
+
+    def _issued(self, token: str) -> Issued | None:
+        with self._database.reading() as tx:
+            return issued.by_hash(tx, hashing.secret_hash(token))
+
+    def _consumer(self, key: str) -> Consumer | None:
+        with self._database.reading() as tx:
+            return consumers.by_key(tx, key)
 
     def _matches(
         self, message: Message, words: dict[str, str], others: list[tuple[str, str]], consumer: Consumer, token: str

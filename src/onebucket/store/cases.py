@@ -13,9 +13,9 @@ from onebucket.domain.repositories import Repository
 from onebucket.store import accounts as account_rows
 from onebucket.store import moments
 from onebucket.store.database import Row, Statement, Transaction, each_of, each_pair_of
-from onebucket.store.tables import accounts, group_privileges, groups, memberships, privileges
+from onebucket.store.tables import Id, accounts, group_privileges, groups, memberships, privileges
 
-_people, _repositories = each_of("people"), each_of("repositories")
+_people, _repositories = each_of("people", Id), each_of("repositories", Id)
 _by = accounts.alias("by")
 
 # A cast keeps SQLite from looking through the whole account: there are fewer rows of these people than of it.
@@ -52,7 +52,7 @@ _set = (
 )
 _SET = Statement(_set.where(group_privileges.c.repository_id.in_(_repositories)))
 _SET_THERE = Statement(
-    _set.where(tuple_(group_privileges.c.repository_id, group_privileges.c.group_id).in_(each_pair_of("groups")))
+    _set.where(tuple_(group_privileges.c.repository_id, group_privileges.c.group_id).in_(each_pair_of("groups", Id)))
 )
 _given = select(
     privileges.c.repository_id,
@@ -65,7 +65,7 @@ _DIRECT = Statement(_given.where(_given_to_them))
 _DIRECT_THERE = Statement(
     _given.where(
         privileges.c.account_id == bindparam("account_id"),
-        tuple_(privileges.c.repository_id, privileges.c.person_id).in_(each_pair_of("people")),
+        tuple_(privileges.c.repository_id, privileges.c.person_id).in_(each_pair_of("people", Id)),
     )
 )
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import bindparam, delete, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from onebucket.domain.accounts import Account
 from onebucket.domain.oauth import Consumer
@@ -182,7 +181,7 @@ def _names(pending: Pending) -> dict[str, str]:
     }
 
 
-_USE = Statement(insert_or(nonces).on_conflict_do_nothing())
+_USE = Statement(lambda insert: insert(nonces).on_conflict_do_nothing())
 _FORGET_NONCES = Statement(delete(nonces).where(nonces.c.expires_at < bindparam("before")))
 
 

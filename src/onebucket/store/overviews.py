@@ -9,7 +9,7 @@ from onebucket.domain.accounts import Account
 from onebucket.domain.privileges import Level
 from onebucket.store import accounts as account_rows
 from onebucket.store.database import Statement, Transaction, each_of
-from onebucket.store.tables import accounts, group_privileges, memberships, privileges
+from onebucket.store.tables import Id, accounts, group_privileges, memberships, privileges
 
 _COUNTS = Statement(
     select(memberships.c.group_id, func.count())
@@ -28,7 +28,7 @@ _IN_THEM = Statement(
     _theirs.where(
         accounts.c.id.in_(
             select(memberships.c.person_id).where(
-                memberships.c.account_id == bindparam("account_id"), memberships.c.group_id.in_(each_of("groups"))
+                memberships.c.account_id == bindparam("account_id"), memberships.c.group_id.in_(each_of("groups", Id))
             )
         )
     )
@@ -36,8 +36,8 @@ _IN_THEM = Statement(
 _CELLS = Statement(
     select(group_privileges.c.repository_id, group_privileges.c.group_id, group_privileges.c.level).where(
         group_privileges.c.account_id == bindparam("account_id"),
-        group_privileges.c.repository_id.in_(each_of("repositories")),
-        group_privileges.c.group_id.in_(each_of("groups")),
+        group_privileges.c.repository_id.in_(each_of("repositories", Id)),
+        group_privileges.c.group_id.in_(each_of("groups", Id)),
     )
 )
 

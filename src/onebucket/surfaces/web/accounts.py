@@ -18,7 +18,7 @@ DONE = {"deleted": "The group is deleted, and with it what it gave its members."
 async def show(visit: Visit) -> Response:
     """The groups: all for an administrator, her own for a member."""
     name = visit.word("name")
-    place, counted = visit.look(lambda work: (overviews.place(work, name), overviews.counted(work, name)))
+    place, counted = await visit.look(lambda work: (overviews.place(work, name), overviews.counted(work, name)))
     return visit.page(
         "accounts/page.html",
         place=place,
@@ -50,7 +50,7 @@ async def repositories(visit: Visit) -> Response:
     def listed(work: Work) -> tuple[overviews.Place, list[Repository]]:
         return overviews.place(work, name), overviews.repositories_of(work, name)
 
-    place, found = visit.look(listed)
+    place, found = await visit.look(listed)
     return visit.page(
         "accounts/repositories.html",
         place=place,
@@ -61,7 +61,7 @@ async def repositories(visit: Visit) -> Response:
 async def settings(visit: Visit) -> Response:
     """What the account is called, for its administrators."""
     name = visit.word("name")
-    place = visit.look(lambda work: overviews.settled(work, name))
+    place = await visit.look(lambda work: overviews.settled(work, name))
     done = "It is called so from now on." if visit.query("done") == "named" else ""
     return visit.page("accounts/settings.html", place=place, done=done)
 

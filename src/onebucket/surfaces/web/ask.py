@@ -31,7 +31,7 @@ async def show(visit: Visit) -> Response:
         repositories = matrix.axes(work, name)[1] if place.administers else []
         return {"place": place, "names": [each.slug for each in repositories][:_MOST_NAMES]}
 
-    seen = visit.look(known)
+    seen = await visit.look(known)
     person, repository = visit.query("person").strip(), visit.query("repository").strip()
     if not seen["place"].administers and visit.person:
         person = person or visit.person.username
@@ -40,7 +40,7 @@ async def show(visit: Visit) -> Response:
     try:
         level = privileges.named(asked["level"])
         if (person and (repository or seen["place"].administers)) or repository:
-            verdicts = visit.look(lambda work: _answer(work, name, person, repository, level))
+            verdicts = await visit.look(lambda work: _answer(work, name, person, repository, level))
     except Refusal as refusal:
         status = visit.desk.status(refusal) or 500
         visit.errors = {"": sentence(refusal)}
@@ -112,7 +112,7 @@ async def people(visit: Visit) -> Response:
         summaries = reach.summaries(work, name, everybody.items)
         return {"place": overviews.place(work, name), "people": everybody, "summaries": summaries}
 
-    return visit.page("ask/people.html", Level=Level, **visit.look(found))
+    return visit.page("ask/people.html", Level=Level, **await visit.look(found))
 
 
 PAGES = (

@@ -27,9 +27,9 @@ async def ask(visit: Visit) -> Response:
     """What the program wants; for whoever has signed in."""
     wish = _wish(visit)
     try:
-        asked = visit.look(lambda work: oauth.asked(work, wish))
+        asked = await visit.look(lambda work: oauth.asked(work, wish))
     except NotGranted as refusal:
-        return _back(visit, wish, error=refusal.error, error_description=refusal.sentence)
+        return await _back(visit, wish, error=refusal.error, error_description=refusal.sentence)
     if visit.person is None:
         return _sign_in(visit)
     denied = sent_to(asked.redirect, error="access_denied", state=wish.state, iss=visit.house.base_url)
@@ -45,8 +45,8 @@ async def agree(visit: Visit) -> Response:
     try:
         await visit.change(lambda work: oauth.agree(work, wish, code_hash=hash))
     except NotGranted as refusal:
-        return _back(visit, wish, error=refusal.error, error_description=refusal.sentence)
-    return _back(visit, wish, code=code)
+        return await _back(visit, wish, error=refusal.error, error_description=refusal.sentence)
+    return await _back(visit, wish, code=code)
 
 
 def _wish(visit: Visit) -> Wish:
@@ -58,9 +58,9 @@ def _wish(visit: Visit) -> Wish:
     return Wish(*(visit.query(name) for name in names))
 
 
-def _back(visit: Visit, wish: Wish, **words: str) -> Response:
+async def _back(visit: Visit, wish: Wish, **words: str) -> Response:
     """Back to the program; who answers is said too (RFC 9207). Raises Invalid when nobody may be sent there."""
-    redirect = visit.look(lambda work: oauth.redirected(work, wish))
+    redirect = await visit.look(lambda work: oauth.redirected(work, wish))
     there = sent_to(redirect, **words, state=wish.state, iss=visit.house.base_url)
     return RedirectResponse(there, status_code=303, headers=HEADERS)
 
@@ -71,7 +71,7 @@ def _back(visit: Visit, wish: Wish, **words: str) -> Response:
 async def ask_first(visit: Visit) -> Response:
     """What the program wants, that has sent this browser with its request's token."""
     token = visit.query("oauth_token")
-    asked = visit.look(lambda work: oauth.requested(work, hashing.secret_hash(token)))
+    asked = await visit.look(lambda work: oauth.requested(work, hashing.secret_hash(token)))
     if visit.person is None:
         return _sign_in(visit)
     denied = sent_to(asked.redirect, oauth_token=token, oauth_problem="user_refused") if asked.redirect else "/"

@@ -23,7 +23,7 @@ async def show(visit: Visit) -> Response:
         return {"consumers": consumers.listed(work, name), "place": overviews.place(work, name)}
 
     done = DONE.get(visit.query("done"), "")
-    return visit.page("consumers/page.html", **visit.look(seen), scopes=MEANINGS, done=done)
+    return visit.page("consumers/page.html", **await visit.look(seen), scopes=MEANINGS, done=done)
 
 
 async def make(visit: Visit) -> Response:
@@ -31,7 +31,11 @@ async def make(visit: Visit) -> Response:
     name, scopes = visit.word("name"), frozenset(visit.texts("scope"))
     if not scopes or not scopes <= SCOPES.keys():
         raise Wrong(scope="choose at least one thing that it may do")
-    key, callback, acts_as = hashing.new_consumer_key(), visit.line("callback"), visit.line("acts_as")
+    key, callback, acts_as = (
+        hashing.consumer_key(visit.desk.new_secret()),
+        visit.line("callback"),
+        visit.line("acts_as"),
+    )
     label, is_public = visit.line("label"), visit.is_on("public")
     if not label:
         raise Wrong(label="say what people will know it by")
@@ -55,7 +59,7 @@ async def make(visit: Visit) -> Response:
             raise
         raise Wrong(acts_as=refusal.sentence) from None
     secret = None if is_public else visit.desk.consumer_secret(key)
-    place = visit.look(lambda work: overviews.place(work, owner.id))
+    place = await visit.look(lambda work: overviews.place(work, owner.id))
     return visit.page("consumers/made.html", place=place, consumer=made, secret=secret)
 
 

@@ -24,7 +24,7 @@ DONE = {
 
 async def show(visit: Visit) -> Response:
     """What is good for signing in besides the password; and a form for another one."""
-    held, programs, at = visit.look(
+    held, programs, at = await visit.look(
         lambda work: (tokens.of_person(work, _me(visit).id), authorizations.given(work), work.at)
     )
     return visit.page(

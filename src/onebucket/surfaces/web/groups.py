@@ -36,7 +36,7 @@ async def show(visit: Visit) -> Response:
             "invited": groups.invited(work, [roster]).get(roster.group.id, []),
         }
 
-    seen = visit.look(found)
+    seen = await visit.look(found)
     return visit.page(
         "groups/page.html",
         members=cut(visit, seen["roster"].members, lambda each: f"{each.display_name} {each.username}"),
@@ -53,7 +53,7 @@ async def change(visit: Visit) -> Response:
     except Invalid as refusal:
         raise Wrong(name=refusal.sentence) from None
     if new_slug not in (slug, visit.line("new_slug")):
-        place, roster = visit.look(
+        place, roster = await visit.look(
             lambda work: (overviews.place(work, account), groups.read(work, account, slug, members=False))
         )
         return visit.page("groups/rename.html", place=place, group=roster.group, new_slug=new_slug)
@@ -109,7 +109,7 @@ async def ask_to_remove(visit: Visit) -> Response:
         losses = asking.impact(work, account, slug, member)[1] if place.administers else None
         return {"place": place, "group": group, "person": person, "losses": losses}
 
-    return visit.page("groups/remove.html", **visit.look(asked))
+    return visit.page("groups/remove.html", **await visit.look(asked))
 
 
 async def remove(visit: Visit) -> Response:
@@ -134,7 +134,7 @@ async def ask_to_delete(visit: Visit) -> Response:
             "invited": groups.invited(work, [roster]).get(roster.group.id, []),
         }
 
-    seen = visit.look(asked)
+    seen = await visit.look(asked)
     losers = {loss.person.id for loss in seen["losses"]}
     shown = cut(visit, differences.worst_first(seen.pop("losses")), differences.words)
     return visit.page("groups/delete.html", losses=shown, losers=len(losers), **seen)

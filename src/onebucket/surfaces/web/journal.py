@@ -21,15 +21,15 @@ EXAMINED, MOST_EXAMINED = 1000, 20_000
 
 async def of_account(visit: Visit) -> Response:
     """What happened to an account, newest first."""
-    return _shown(visit, visit.word("name"))
+    return await _shown(visit, visit.word("name"))
 
 
 async def of_site(visit: Visit) -> Response:
     """What happened to all accounts, or to one that may be deleted by now, newest first."""
-    return _shown(visit, None, visit.query("account").strip() or None)
+    return await _shown(visit, None, visit.query("account").strip() or None)
 
 
-def _shown(visit: Visit, name: str | None, account: str | None = None) -> Response:
+async def _shown(visit: Visit, name: str | None, account: str | None = None) -> Response:
     status, wanted, before = 200, Wanted(), None
     try:
         wanted = _wanted(visit)
@@ -50,7 +50,7 @@ def _shown(visit: Visit, name: str | None, account: str | None = None) -> Respon
         }
 
     try:
-        seen = visit.look(read)
+        seen = await visit.look(read)
     except NotFound as refusal:
         if account is None:
             raise

@@ -45,7 +45,7 @@ async def show(visit: Visit) -> Response:
         chosen=_chosen(visit),
         words=_words,
         done=DONE.get(visit.query("done"), ""),
-        **visit.look(found),
+        **await visit.look(found),
     )
 
 
@@ -95,12 +95,12 @@ def _words(level: Level | None) -> str:
 
 async def ask(visit: Visit) -> Response:
     """Who would gain and who would lose by the changes of the form."""
-    return _planned(visit)
+    return await _planned(visit)
 
 
-def _planned(visit: Visit, trouble: str = "", status: int = 200) -> Response:
+async def _planned(visit: Visit, trouble: str = "", status: int = 200) -> Response:
     name, changes = visit.word("name"), _changes(visit)
-    place, plan = visit.look(lambda work: (overviews.place(work, name), matrix.plan(work, name, changes)))
+    place, plan = await visit.look(lambda work: (overviews.place(work, name), matrix.plan(work, name, changes)))
     gaining = {each.person.id for each in plan.effects if each.after > each.before}
     losing = {each.person.id for each in plan.effects if each.after < each.before}
     return visit.page(
@@ -124,7 +124,7 @@ async def confirm(visit: Visit) -> Response:
     try:
         await visit.change(lambda work: matrix.apply(work, name, changes, revision=int(revision)))
     except Moved as moved:
-        return _planned(visit, trouble=moved.sentence, status=409)
+        return await _planned(visit, trouble=moved.sentence, status=409)
     asked = visit.again({"done": "set"}).partition("?")[2]
     return visit.go(f"/accounts/{visit.segment('name')}/privileges?{asked}")
 

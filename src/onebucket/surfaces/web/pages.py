@@ -105,7 +105,7 @@ class Pages:
 
 
 async def _answered(page: Page, visit: Visit) -> Response:
-    visit.recognize()
+    await visit.recognize()
     if page.is_private and visit.person is None and visit.request.method == "POST":
         return await resuming.resume(page, visit)
     if page.is_private and visit.person is None:
@@ -125,7 +125,7 @@ async def _refused(page: Page, visit: Visit, error: Exception) -> Response:
     if isinstance(error, LinkIsDead):
         return visit.refused(error, "links/dead.html", kind=page.link)
     if visit.request.method != "POST" or isinstance(error, guard.Elsewhere):
-        return visit.refused(error, "refused.html", back=_back(page, visit, error))
+        return visit.refused(error, "refused.html", back=await _back(page, visit, error))
 
     visit.errors = error.fields if isinstance(error, Wrong) else {"": sentence(error)}
     try:
@@ -135,18 +135,18 @@ async def _refused(page: Page, visit: Visit, error: Exception) -> Response:
             raise
         if isinstance(other, LinkIsDead):
             return visit.refused(other, "links/dead.html", kind=page.link)
-        return visit.refused(other, "refused.html", back=_back(page, visit, other))
+        return visit.refused(other, "refused.html", back=await _back(page, visit, other))
     if again.status_code == 200:
         again.status_code = status
     return retry_after(again, error)
 
 
-def _back(page: Page, visit: Visit, error: Exception) -> str:
+async def _back(page: Page, visit: Visit, error: Exception) -> str:
     """Where to go on from a part of an account that isn't there; empty where nothing is better than one's own page."""
     if not page.path.startswith("/accounts/{name}/") or not isinstance(error, NotFound):
         return ""
     try:
-        visit.look(lambda work: overviews.place(work, visit.word("name")))
+        await visit.look(lambda work: overviews.place(work, visit.word("name")))
     except Refusal:
         return ""
     return f"/accounts/{visit.segment('name')}"

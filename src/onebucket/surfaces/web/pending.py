@@ -31,7 +31,7 @@ async def show(visit: Visit) -> Response:
         place, rosters = overviews.place(work, name), groups.of_account(work, name, members=False)
         return {"place": place, "pending": pending, "groups": [each.group for each in rosters], "now": work.at}
 
-    seen = visit.look(listed)
+    seen = await visit.look(listed)
     pending = cut(visit, seen.pop("pending"), lambda each: f"{each.email} {' '.join(each.groups)}", most=25)
     return visit.page(
         "invitations/pending.html",

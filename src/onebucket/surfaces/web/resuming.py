@@ -30,7 +30,7 @@ async def resume(page: Page, visit: Visit) -> Response:
     except Refusal as refusal:
         visit.errors = {"": sentence(refusal)}
         return retry_after(_asked(visit, visit.desk.status(refusal) or _ASKED), refusal)
-    visit.recognize()
+    await visit.recognize()
     visit.notice = "You are signed in again. What you typed is here: look at it, and send it once more."
     return await page.show(visit)
 

@@ -18,7 +18,7 @@ async def show(visit: Visit) -> Response:
         orphaned = {each.id for each in teams.without_administrator(work)}
         return {"everybody": overviews.everybody(work), "orphaned": orphaned}
 
-    seen = visit.look(found)
+    seen = await visit.look(found)
     everybody = seen.pop("everybody")
 
     def words(each: Account) -> str:
