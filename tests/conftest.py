@@ -46,7 +46,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if not getattr(metafunc.module, "ON_BOTH_DATABASES", False) or "api" not in metafunc.fixturenames:
         return
     needs_file = "cast_template" in inspect.signature(metafunc.function).parameters
-    if needs_file or any(each in inspect.getsource(metafunc.function) for each in ("sqlite3", "IMMEDIATE", "set_trace_callback")):
+    if needs_file or any(
+        each in inspect.getsource(metafunc.function) for each in ("sqlite3", "IMMEDIATE", "more_queries")
+    ):
         return
     metafunc.parametrize("api", ["SQLite", "PostgreSQL"], indirect=True)
 
