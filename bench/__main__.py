@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench import letters, limits, privileges, running
+from bench import letters, limits, pages, privileges, running
 from bench.running import ALICE, ROUNDS, SECRET, Missing, ask, paired, row
 from onebucket import hashing
 from onebucket.actions import accounts, groups, teams, tokens
@@ -128,6 +128,7 @@ def main() -> None:
             limits.measure(Path(folder) / "bench.db")
             privileges.measure(Path(folder))
             letters.measure(Path(folder))
+            pages.measure(Path(folder))
     except Missing as missing:
         sys.exit(f"bench: {missing}")
 

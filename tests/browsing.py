@@ -31,15 +31,14 @@ class Form:
         self.inputs: dict[str, dict[str, str | None]] = {}
         self.options: dict[str, list[str]] = {}
         self.ticked: dict[str, list[str]] = {}
+        self.hidden: dict[str, list[str]] = {}
         self.button = ""
 
     @property
     def values(self) -> dict[str, str | list[str]]:
         """What it sends when nothing is typed: of boxes, those that are ticked."""
-        return {
-            name: self.ticked[name] if name in self.ticked else given.get("value") or ""
-            for name, given in self.inputs.items()
-        }
+        several = {name: each for name, each in self.hidden.items() if len(each) > 1} | self.ticked
+        return {name: several.get(name, given.get("value") or "") for name, given in self.inputs.items()}
 
 
 class Page(HTMLParser):
@@ -97,6 +96,8 @@ class Page(HTMLParser):
         form = self.forms[-1]
         form.inputs[name] = given
         self._choosing = name
+        if tag == "input" and given.get("type") == "hidden":
+            form.hidden.setdefault(name, []).append(given["value"] or "")
         if tag == "input" and given.get("type") == "checkbox":
             form.ticked.setdefault(name, []).extend([given["value"] or ""] if "checked" in given else [])
 

@@ -248,6 +248,7 @@ MAY = {
     To.SEE_GROUP: {"administers", "in_group"},
     To.REMOVE_MEMBER: {"administers", "is_himself"},
     To.RUN_SITE: {"runs_site"},
+    To.CHANGE_PERSON: {"is_himself", "runs_site"},
     To.HANDLE_TOKENS: {"is_himself", "runs_site"},
     To.CHANGE_PERSON: {"is_himself", "runs_site"},
     To.GRANT_PRIVILEGE: {"administers", "level"},

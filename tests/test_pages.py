@@ -148,7 +148,18 @@ def test_a_password_in_the_environment_makes_admin(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/docs", "/setup/no-such-token", "the link", "/sign-in", "/passwords/forgotten", "/invitations/none"]
+    "path",
+    [
+        "/",
+        "/docs",
+        "/docs/listGroups",
+        "/docs/none",
+        "/setup/no-such-token",
+        "the link",
+        "/sign-in",
+        "/passwords/forgotten",
+        "/invitations/none",
+    ],
 )
 def test_every_page_forbids_all_that_is_not_its_own_and_needs_nothing_else(unsettled: Live, path: str) -> None:
     address = link(unsettled) if path == "the link" else path
@@ -161,18 +172,21 @@ def test_every_page_forbids_all_that_is_not_its_own_and_needs_nothing_else(unset
     assert policy.startswith("default-src 'none'; ")
     assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
-    assert "script-src" not in policy
+    assert "script-src 'self'; " in policy
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["referrer-policy"] == "no-referrer"
     assert ("set-cookie" in answer.headers) == bool(page.forms), "only who is shown a form is given a cookie"
-    assert not page.tags & {"script", "iframe", "object", "embed", "base", "style"}
+    assert (
+        answer.text.count("<script") == answer.text.count('<script type="module" src="/static/page.js"></script>') == 1
+    )
+    assert not page.tags & {"iframe", "object", "embed", "base", "style"}
     assert not {name for name in page.attributes if name == "style" or name.startswith("on")}
     for loaded in page.loaded:
         assert urljoin(unsettled.base + address, loaded).startswith(f"{unsettled.base}/"), (
             "nothing is loaded from elsewhere"
         )
         kind = unsettled(None, "GET", loaded).headers["content-type"].partition(";")[0]
-        assert kind in ("text/css", "image/svg+xml")
+        assert kind in ("text/css", "image/svg+xml", "text/javascript")
     for linked in set(page.linked):
         if linked.startswith("#"):
             assert f'id="{linked[1:]}"' in answer.text
@@ -182,16 +196,29 @@ def test_every_page_forbids_all_that_is_not_its_own_and_needs_nothing_else(unset
         assert form.action.startswith(f"{unsettled.base}/")
 
 
-def test_the_style_sheet_loads_nothing(served: Live) -> None:
+def test_the_style_sheet_loads_nothing_and_the_scripts_one_another(served: Live) -> None:
     assert not re.search(r"@import|url\(", served(None, "GET", "/static/style.css").text)
+
+    todo, seen = {"page.js"}, set[str]()
+    while todo:
+        answer = served(None, "GET", f"/static/{todo.pop()}")
+        assert (answer.status_code, answer.headers["x-content-type-options"]) == (200, "nosniff")
+        assert not re.search(r"innerHTML|insertAdjacentHTML|document\.write|\beval\b|https?://", answer.text)
+        seen.add(answer.url.path.removeprefix("/static/"))
+        todo |= set(re.findall(r'from "\./([a-z]+\.js)"', answer.text)) - seen
+    assert seen == {"page.js", "times.js", "finder.js", "matrix.js"}
 
 
 def test_documentation_tells_of_every_address(served: Live) -> None:
-    text = Page(served(None, "GET", "/docs")).text
+    page = Page(served(None, "GET", "/docs"))
 
     for path, item in served(None, "GET", "/openapi.json").json()["paths"].items():
         for method in item.keys() - {"parameters"}:
-            assert f"{method.upper()} {path}" in text
+            link = f"/docs/{item[method]['operationId']}"
+            assert f"{method.upper()} {path}" in page.text and link in page.linked
+            one = Page(served(None, "GET", link))
+            assert f"{method.upper()} {path}" in one.text and item[method]["summary"] in one.text
+            assert {each[1:] for each in one.linked if each.startswith("#") and each != "#main"} <= set(one.ids)
 
 
 @pytest.mark.parametrize(

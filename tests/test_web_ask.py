@@ -9,7 +9,7 @@ import pytest
 
 from browsing import Visitor, done_by
 from cast import Api
-from onebucket.actions import accounts, groups, repositories
+from onebucket.actions import accounts, groups, repositories, teams
 from onebucket.actions.work import Work
 from onebucket.domain import telling
 from onebucket.domain.events import Event
@@ -198,3 +198,52 @@ def test_whoever_runs_the_site_sees_people_teams_and_the_whole_journal(api: Api)
         assert "Ghost Example ghost disabled" in text and "Root Example root runs the site" in text
         assert "/site" in root.open("/me").linked
         assert "acme: operator" in words(journal.text) and "globex: operator" in words(journal.text)
+
+
+def test_the_whole_journal_is_filtered_by_account_also_by_one_that_is_gone(api: Api) -> None:
+    api.operate(lambda work: teams.delete(work, "globex"))
+
+    with Visitor(api, "root") as root:
+        acme, gone = root.open("/site/journal?account=acme"), root.open("/site/journal?account=globex")
+        nobody = root.open("/site/journal?account=<b>none</b>&actor=alice")
+
+        assert "acme: operator" in words(acme.text) and "globex: operator" not in words(acme.text)
+        assert "operator deleted the team globex" in words(gone.text)
+        assert (nobody.status, "That didn't work: there is no account" in nobody.text) == (404, True)
+        assert "b" not in nobody.tags and nobody.inputs["actor"]["value"] == "alice"
+
+
+def test_a_short_journal_is_examined_without_being_asked(api: Api, alice: Visitor) -> None:
+    short = alice.open(f"{ACME}/journal")
+    api.operate(lambda work: [groups.create(work, "acme", name=f"Crew {n}") for n in range(1000)])
+    long, asked = alice.open(f"{ACME}/journal"), alice.open(f"{ACME}/journal?verified=yes")
+
+    assert "✓ Verified: 15 entries" in words(short.text)
+    assert "Verified" not in long.text and "Check that nothing in it was changed" in long.text
+    assert "✓ Verified: 1015 entries" in words(asked.text)
+
+
+# -- settings and oneself --------------------------------------------------------------------------
+
+
+def test_an_account_is_called_what_its_administrators_say(api: Api, alice: Visitor) -> None:
+    page = alice.open(f"{ACME}/settings")
+
+    done = alice.send(page, f"{ACME}/settings", display_name="  Acme & <b>Sons</b> ")
+    again = alice.send(done, f"{ACME}/settings", display_name="x" * 256)
+
+    assert "Settings of Acme & <b>Sons</b>" in done.text and "It is called so from now on." in done.text
+    assert (again.status, "longer than 255 characters" in again.text) == (400, True)
+    assert again.form(f"{ACME}/settings").values["display_name"] == "x" * 256
+    assert api("alice", "GET", "/groups/acme").json()[0]["owner"]["display_name"] == "Acme & <b>Sons</b>"
+    assert api.journal()[-1] == ("alice", "team.changed", "acme", "acme")
+    assert "display_name: Acme → Acme & <b>Sons</b>" in alice.open(f"{ACME}/journal").text
+
+
+def test_whoever_can_do_much_sees_the_first_fifty_and_where_the_others_are(api: Api, alice: Visitor) -> None:
+    api.operate(lambda work: [repositories.add(work, "acme", f"r{n:03}") for n in range(70)])
+
+    page = alice.open("/me")
+
+    assert "And 22 more: all of them in acme." in words(page.text)
+    assert f"{ACME}/ask?person=alice#answer" in page.linked

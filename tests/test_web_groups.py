@@ -44,7 +44,7 @@ def test_it_shows_every_group_with_members_default_and_what_it_administers(alice
     page = alice.open(ACME)
 
     text = words(page.text)
-    assert "Administrators1adminadministers" in text
+    assert "Administratorsadministers the account1admin" in text
     assert "Developers3write" in text and "Designers1nothing" in text
     assert DESIGNERS in page.linked
 

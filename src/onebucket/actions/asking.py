@@ -1,14 +1,13 @@
 """May she, why, and what would be lost: questions, answered by the one evaluator; nothing is changed."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from onebucket.actions import access
 from onebucket.actions.work import Work
 from onebucket.domain.accounts import Account
 from onebucket.domain.policy import To
-from onebucket.domain.privileges import Level, Reason, strongest, why
+from onebucket.domain.privileges import Level, Reason, why
 from onebucket.domain.refusals import NotFound, Refusal
 from onebucket.domain.repositories import Repository
 from onebucket.store import accounts, cases, repositories, rosters
@@ -96,12 +95,11 @@ def _ask_account(work: Work, name: str, asked: Sequence[_Asked]) -> dict[int, Ve
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Loss:
-    """What a person would have less on a repository."""
+class Loss(NamedTuple):
+    """What a person would have less on some repositories."""
 
     person: Account
-    repository: Repository
+    repositories: list[Repository]
     before: Level
     after: Level
 
@@ -109,7 +107,8 @@ class Loss:
 def impact(work: Work, account_name: str, slug: str, member: str | None = None) -> tuple[str, list[Loss]]:
     """Who would lose what if a group were deleted or, with `member`, if that person left it; and the group's name.
 
-    By person, then repository. Raises NotFound when `member` isn't in the group.
+    By person; what is the same for him on several repositories is one loss. Raises NotFound when `member` isn't in the
+    group.
     """
     owner, group = access.group(work, account_name, slug, to=To.DELETE_GROUP)
     people = rosters.members(work.tx, group)
@@ -121,11 +120,13 @@ def impact(work: Work, account_name: str, slug: str, member: str | None = None) 
 
     everywhere = repositories.of_account(work.tx, owner.id)
     found = cases.gather(work.tx, owner, everywhere, people)
+    bunches = found.bunches(everywhere)
     losses = []
     for person in sorted(people, key=lambda person: person.username.lower()):
-        for repository in everywhere:
-            before = strongest(why(found.of(person, repository)))
-            after = strongest(why(found.of(person, repository, without=group.id)))
+        lost: dict[tuple[Level, Level], list[Repository]] = {}
+        for alike in bunches(person):
+            before, after = (found.level(person, alike[0], without=left) for left in (None, group.id))
             if after < before:
-                losses.append(Loss(person, repository, before, after))
+                lost.setdefault((before, after), []).extend(alike)
+        losses += [Loss(person, there, *levels) for levels, there in lost.items()]
     return f"{owner.username}/{group.slug}", losses

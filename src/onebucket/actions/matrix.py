@@ -9,7 +9,7 @@ from onebucket.actions.work import Work
 from onebucket.domain.accounts import Account
 from onebucket.domain.groups import Group
 from onebucket.domain.policy import To
-from onebucket.domain.privileges import Level, of_group, strongest, why
+from onebucket.domain.privileges import Level, of_group
 from onebucket.domain.refusals import Invalid, Moved, NoSuchGroup, NotFound, Overtaken
 from onebucket.domain.repositories import Repository
 from onebucket.domain.text import shown
@@ -48,10 +48,10 @@ class Planned(NamedTuple):
 
 
 class Effect(NamedTuple):
-    """A person who would have another level on a repository."""
+    """A person who would have another level on some repositories."""
 
     person: Account
-    repository: Repository
+    repositories: list[Repository]
     before: Level
     after: Level
 
@@ -97,10 +97,12 @@ def plan(work: Work, account_name: str, changes: Sequence[Change]) -> Plan:
     then = now.supposing({(each.repository.id, each.group.id): each.after for each in planned})
     effects = []
     for person in people:
+        differing: dict[tuple[Level, Level], list[Repository]] = {}
         for repository in everywhere.values():
-            before, after = strongest(why(now.of(person, repository))), strongest(why(then.of(person, repository)))
+            before, after = now.level(person, repository), then.level(person, repository)
             if before is not after:
-                effects.append(Effect(person, repository, before, after))
+                differing.setdefault((before, after), []).append(repository)
+        effects += [Effect(person, there, *levels) for levels, there in differing.items()]
     return Plan(owner, planned, effects, accounts.revision(work.tx, owner.id))
 
 

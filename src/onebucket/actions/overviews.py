@@ -33,6 +33,11 @@ def place(work: Work, account_name: str) -> Place:
     return Place(owner, access.administers(work, owner))
 
 
+def settled(work: Work, account_name: str) -> Place:
+    """An account, for whoever may say what it is called. Raises NotFound, Forbidden."""
+    return Place(access.account(work, account_name, to=To.CHANGE_ACCOUNT), True)
+
+
 def counted(work: Work, account_name: str) -> list[Counted]:
     """An account's groups by slug: all for an administrator, those he is in for a member (spec G2)."""
     there = place(work, account_name)

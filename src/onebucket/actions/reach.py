@@ -62,14 +62,15 @@ def summaries(work: Work, account_name: str, people: Collection[Account]) -> lis
         person.id: [f"{owner.username}/{row[2]}" for row in known.memberships.get(person.id, ())] for person in people
     }
 
+    bunches = known.bunches(everywhere)
     found = []
     for person in people:
         levels: dict[Level, int] = {}
         others: set[str] = set()
-        for repository in everywhere:
-            ways = why(known.of(person, repository))
+        for alike in bunches(person):
+            ways = why(known.of(person, alike[0]))
             level = strongest(ways)
-            levels[level] = levels.get(level, 0) + 1
+            levels[level] = levels.get(level, 0) + len(alike)
             others |= {way.through.value for way in ways if way.group is None and way.through is not Through.PUBLIC}
         found.append(Summary(person, levels, (*sorted(others), *sorted(told[person.id]))))
     return found

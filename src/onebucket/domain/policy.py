@@ -26,6 +26,7 @@ class To(Enum):
     ASK_ABOUT_PERSON = "ask what this person may do on the repository"
     INVITE = "invite people to the account"
     INVITE_TO_REPOSITORY = "invite people to the repository"
+    CHANGE_ACCOUNT = "say what the account is called"
     CHANGE_PERSON = "change this person's addresses and password"
     MANAGE_CONSUMERS = "manage the account's OAuth consumers"
     ACT_FOR = "let a consumer act for this person"
@@ -104,6 +105,7 @@ RULES: Mapping[To, Rule] = {
     To.ASK_ABOUT_PERSON: _administrators_of_account_or_repository_and_himself,
     To.INVITE: _administrators,
     To.INVITE_TO_REPOSITORY: _administrators_of_account_or_repository,
+    To.CHANGE_ACCOUNT: _administrators,
     To.CHANGE_PERSON: _himself_and_whoever_runs_the_site,
     To.MANAGE_CONSUMERS: _administrators,
     To.ACT_FOR: _himself_and_whoever_runs_the_site,

@@ -1,14 +1,14 @@
 """What decides who may do what: gathered for any number of people and repositories of an account in three queries."""
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Text, and_, bindparam, cast, or_, select, tuple_, union
 
 from onebucket.domain.accounts import Account
 from onebucket.domain.groups import AccountPrivilege
-from onebucket.domain.privileges import Case, InGroup, Level, Reason, Through
+from onebucket.domain.privileges import Case, InGroup, Level, Reason, Through, strongest, why
 from onebucket.domain.repositories import Repository
 from onebucket.store import accounts as account_rows
 from onebucket.store import moments
@@ -92,6 +92,7 @@ class Cases:
     memberships: Mapping[str, Sequence[Row]]
     set_there: Mapping[str, Mapping[str, Row]]
     direct: Mapping[tuple[str, str], Row]
+    _levels: dict[object, Level] = field(default_factory=dict, init=False, repr=False)
 
     def of(self, person: Account, repository: Repository, *, without: str | None = None) -> Case:
         """All that decides what that person may do there; `without` is the id of a group to leave out."""
@@ -111,6 +112,45 @@ class Cases:
             tuple(groups),
             not repository.is_private,
         )
+
+    def level(self, person: Account, repository: Repository, *, without: str | None = None) -> Level:
+        """The level that all ways give that person there; worked out once for everybody in the same case."""
+        set_here = self.set_there.get(repository.id, _NOTHING)
+        theirs = tuple([row[1] for row in self.memberships.get(person.id, ())])
+        given = self.direct.get((repository.id, person.id)) if self.direct else None
+        alike = (
+            (person.is_active, person.site_admin, person.id == self.owner.id, repository.is_private, without),
+            theirs,
+            tuple([(group, set_here[group][2]) for group in theirs if group in set_here]) if set_here else (),
+            given[2] if given else None,
+        )
+        level = self._levels.get(alike)
+        if level is None:
+            level = self._levels[alike] = strongest(why(self.of(person, repository, without=without)))
+        return level
+
+    def bunches(self, repositories: Sequence[Repository]) -> Callable[[Account], list[list[Repository]]]:
+        """For a person, these repositories, those together on which he is in the same case; none is empty."""
+        by_group: dict[str, set[str]] = {}
+        for repository, set_here in self.set_there.items():
+            for group in set_here:
+                by_group.setdefault(group, set()).add(repository)
+        by_person: dict[str, set[str]] = {}
+        for repository, person_id in self.direct:
+            by_person.setdefault(person_id, set()).add(repository)
+        found: dict[frozenset[str], list[list[Repository]]] = {}
+
+        def of(person: Account) -> list[list[Repository]]:
+            theirs = [by_group.get(row[1], ()) for row in self.memberships.get(person.id, ())]
+            special = frozenset().union(by_person.get(person.id, ()), *theirs)
+            if special not in found:
+                bunches: dict[object, list[Repository]] = {}
+                for each in repositories:
+                    bunches.setdefault(each.id if each.id in special else each.is_private, []).append(each)
+                found[special] = [*bunches.values()]
+            return found[special]
+
+        return of
 
     def supposing(self, changed: Mapping[tuple[str, str], Level | None]) -> "Cases":
         """The cases as they would be if that were set for groups, by the ids of repository and group; None: nothing."""

@@ -73,18 +73,20 @@ def refused(question: Question, refusal: Refusal) -> Access:
 
 
 def impact(group: str, losses: list[Loss]) -> Impact:
-    """Who would lose what."""
+    """Who would lose what, by person, then repository."""
     account = group.partition("/")[0]
+    each = [(loss, repository) for loss in losses for repository in loss.repositories]
+    each.sort(key=lambda one: (one[0].person.username.lower(), one[1].slug))
     return Impact(
         group=group,
         losses=[
             LostLevel(
                 user=loss.person.username,
-                repository=f"{account}/{loss.repository.slug}",
+                repository=f"{account}/{repository.slug}",
                 before=loss.before.word,
                 after=loss.after.word if loss.after else None,
             )
-            for loss in losses
+            for loss, repository in each
         ],
     )
 

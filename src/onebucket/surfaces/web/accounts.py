@@ -1,8 +1,8 @@
-"""An account's own pages: its groups and making one, and its repositories."""
+"""An account's own pages: its groups and making one, its repositories, and what it is called."""
 
 from starlette.responses import Response
 
-from onebucket.actions import groups, overviews
+from onebucket.actions import groups, naming, overviews
 from onebucket.actions.work import Work
 from onebucket.domain import privileges
 from onebucket.domain.privileges import Level
@@ -58,8 +58,27 @@ async def repositories(visit: Visit) -> Response:
     )
 
 
+async def settings(visit: Visit) -> Response:
+    """What the account is called, for its administrators."""
+    name = visit.word("name")
+    place = await visit.look(lambda work: overviews.settled(work, name))
+    done = "It is called so from now on." if visit.query("done") == "named" else ""
+    return visit.page("accounts/settings.html", place=place, done=done)
+
+
+async def change(visit: Visit) -> Response:
+    """Call the account something else."""
+    name, display_name = visit.word("name"), visit.line("display_name")
+    try:
+        after = await visit.change(lambda work: naming.call(work, name, display_name))
+    except Invalid as refusal:
+        raise Wrong(display_name=refusal.sentence) from None
+    return visit.go(f"/accounts/{after.username}/settings?done=named")
+
+
 PAGES = (
     Page("/accounts/{name}", show, is_private=True),
     Page("/accounts/{name}/groups", show, create, is_private=True),
     Page("/accounts/{name}/repositories", repositories, is_private=True),
+    Page("/accounts/{name}/settings", settings, change, is_private=True),
 )

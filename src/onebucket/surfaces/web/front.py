@@ -1,8 +1,12 @@
 """The front door, and the API's description."""
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 from starlette.responses import Response
 
 from onebucket.actions import setup
+from onebucket.domain.refusals import NotFound
 from onebucket.surfaces.web.visit import Page, Visit
 
 
@@ -12,8 +16,40 @@ async def front(visit: Visit) -> Response:
 
 
 async def docs(visit: Visit) -> Response:
-    """The API's description, to be read."""
-    return visit.page("docs.html", api=visit.house.openapi)
+    """Every address of the API."""
+    return visit.page("docs/page.html", api=visit.house.openapi)
 
 
-PAGES = (Page("/", front), Page("/docs", docs))
+async def operation(visit: Visit) -> Response:
+    """One address with one method, and the shapes that it takes and gives."""
+    for path, methods in visit.house.openapi["paths"].items():
+        for method, each in methods.items():
+            if method != "parameters" and each["operationId"] == visit.word("operation"):
+                shapes = _shapes(each, visit.house.openapi["components"]["schemas"])
+                return visit.page(
+                    "docs/operation.html", path=path, method=method, methods=methods, operation=each, shapes=shapes
+                )
+    raise NotFound("the API has no such operation")
+
+
+def _shapes(described: object, every: Mapping[str, Any]) -> dict[str, Any]:
+    """The shapes that something refers to, and those that they refer to, in the order of the description."""
+    wanted: set[str] = set()
+    new = {*_named(described)}
+    while new:
+        wanted |= new
+        new = {name for shape in new for name in _named(every[shape])} - wanted
+    return {name: shape for name, shape in every.items() if name in wanted}
+
+
+def _named(described: object) -> Iterator[str]:
+    if isinstance(described, Mapping):
+        if isinstance(described.get("$ref"), str):
+            yield described["$ref"].rpartition("/")[2]
+        described = [*described.values()]
+    if isinstance(described, list | tuple):
+        for each in described:
+            yield from _named(each)
+
+
+PAGES = (Page("/", front), Page("/docs", docs), Page("/docs/{operation}", operation))

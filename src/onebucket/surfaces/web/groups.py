@@ -10,6 +10,7 @@ from onebucket.actions.work import Work
 from onebucket.domain import groups as domain
 from onebucket.domain.groups import Group
 from onebucket.domain.refusals import Conflict, Invalid, NotFound
+from onebucket.surfaces.web import differences
 from onebucket.surfaces.web.accounts import level
 from onebucket.surfaces.web.lists import cut
 from onebucket.surfaces.web.visit import Page, Visit, Wrong
@@ -135,7 +136,7 @@ async def ask_to_delete(visit: Visit) -> Response:
 
     seen = await visit.look(asked)
     losers = {loss.person.id for loss in seen["losses"]}
-    shown = cut(visit, seen.pop("losses"), lambda loss: f"{loss.person.username} {loss.repository.slug}", most=100)
+    shown = cut(visit, differences.worst_first(seen.pop("losses")), differences.words)
     return visit.page("groups/delete.html", losses=shown, losers=len(losers), **seen)
 
 

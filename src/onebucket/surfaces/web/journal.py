@@ -10,13 +10,13 @@ from onebucket.actions.journal import Wanted
 from onebucket.actions.work import Work
 from onebucket.domain import places
 from onebucket.domain.events import Event
-from onebucket.domain.refusals import Invalid
+from onebucket.domain.refusals import Invalid, NotFound
 from onebucket.surfaces.web.visit import Page, Visit, sentence
 
 USUAL = 50
 
-# So many entries are examined while one waits; of longer journals the command tells.
-MOST_EXAMINED = 20_000
+# So many entries are examined each time, and so many when somebody asks for it; of longer journals the command tells.
+EXAMINED, MOST_EXAMINED = 1000, 20_000
 
 
 async def of_account(visit: Visit) -> Response:
@@ -25,11 +25,11 @@ async def of_account(visit: Visit) -> Response:
 
 
 async def of_site(visit: Visit) -> Response:
-    """What happened to all accounts, newest first."""
-    return await _shown(visit, None)
+    """What happened to all accounts, or to one that may be deleted by now, newest first."""
+    return await _shown(visit, None, visit.query("account").strip() or None)
 
 
-async def _shown(visit: Visit, name: str | None) -> Response:
+async def _shown(visit: Visit, name: str | None, account: str | None = None) -> Response:
     status, wanted, before = 200, Wanted(), None
     try:
         wanted = _wanted(visit)
@@ -38,19 +38,30 @@ async def _shown(visit: Visit, name: str | None) -> Response:
         status, visit.errors = visit.desk.status(refusal) or 400, {"": sentence(refusal)}
 
     def read(work: Work) -> dict[str, Any]:
-        page = journal.page(work, name, wanted=wanted, after=before, at_most=USUAL)
-        place = overviews.place(work, name) if name is not None else None
-        asked = name is not None and visit.query("verified") == "yes"
-        chain = journal.examined(work, name, at_most=MOST_EXAMINED) if asked and name is not None else None
-        return {"page": page, "place": place, "is_asked": asked, "chain": chain}
+        page = journal.page(work, name or account, wanted=wanted, after=before, at_most=USUAL)
+        if name is None:
+            return {"page": page}
+        most = MOST_EXAMINED if visit.query("verified") == "yes" else EXAMINED
+        return {
+            "page": page,
+            "place": overviews.place(work, name),
+            "chain": journal.examined(work, name, at_most=most),
+            "is_asked": most == MOST_EXAMINED,
+        }
 
-    seen = await visit.look(read)
+    try:
+        seen = await visit.look(read)
+    except NotFound as refusal:
+        if account is None:
+            raise
+        status, visit.errors = visit.desk.status(refusal) or 404, {"": sentence(refusal)}
+        seen = {"page": journal.Page([], None)}
     end = seen["page"].end
     return visit.page(
         "journal/page.html" if name is not None else "journal/site.html",
         status=status,
         events=[event.value for event in Event],
-        asked={key: visit.query(key) for key in ("event", "actor", "about", "since")},
+        asked={key: visit.query(key) for key in ("account", "event", "actor", "about", "since")},
         older=visit.again({"before": places.cursor(end), "verified": ""}) if end else "",
         **seen,
     )

@@ -1,7 +1,7 @@
 """The matrix: groups × repositories, several cells changed at once when one has seen who gains and who loses."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from starlette.responses import Response
@@ -14,14 +14,17 @@ from onebucket.domain.groups import Group
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Invalid, Moved
 from onebucket.domain.repositories import Repository
+from onebucket.surfaces.web import differences
 from onebucket.surfaces.web.lists import cut
 from onebucket.surfaces.web.visit import Page, Visit
 
 # A page of the matrix: with the longest names that there can be it stays below 100 KB.
 GROUPS, REPOSITORIES = 25, 8
 
-# A field is named by its cell and by what was set there when the page was made.
-_CELL = re.compile(r"cell:([a-z0-9_-]{1,62})/([A-Za-z0-9_.-]{1,100}):(default|none|read|write|admin)")
+# A field is named by its cell and by what was set there when the page was made; the form that confirms has them in one
+# text, each with what it is to be.
+_WORDS = "default|none|read|write|admin"
+_CELL = re.compile(rf"cell:([a-z0-9_-]{{1,62}})/([A-Za-z0-9_.-]{{1,100}}):({_WORDS})")
 
 DONE = {"set": "Set."}
 
@@ -56,18 +59,29 @@ def _repository_words(repository: Repository) -> str:
 
 def _chosen(visit: Visit) -> Mapping[tuple[str, str], str]:
     """What was chosen for each cell of the form that was sent, by the slugs of group and repository."""
-    found = ((_CELL.fullmatch(name), value) for name, value in visit.typed)
-    return {(cell[1], cell[2]): value for cell, value in found if cell}
+    return {(group, repository): value for group, repository, _, value in _sent(visit)}
+
+
+def _sent(visit: Visit) -> Iterator[tuple[str, str, str, str]]:
+    """Group, repository, what was set and what is to be, of every cell of the form.
+
+    What is chosen for every cell holds for those for which nothing else is. Raises Invalid.
+    """
+    listed = (each.rpartition("=") for name, text in visit.typed if name == "cells" for each in text.split())
+    every = visit.line("every")
+    for name, value in (*visit.typed, *((name, value) for name, _, value in listed)):
+        if cell := _CELL.fullmatch(name):
+            group, repository, before = cell.groups()
+            yield group, repository, before, every if every and value == before else value
 
 
 def _changes(visit: Visit) -> list[Change]:
     """The cells of the form that are to be something else. Raises Invalid."""
-    changes = []
-    for name, value in visit.typed:
-        cell = _CELL.fullmatch(name)
-        if cell and cell[3] != value:
-            changes.append(Change(cell[1], cell[2], _level(cell[3]), _level(value)))
-    return changes
+    return [
+        Change(group, repository, _level(before), _level(value))
+        for group, repository, before, value in _sent(visit)
+        if before != value
+    ]
 
 
 def _level(word: str) -> Level | None:
@@ -87,9 +101,8 @@ async def ask(visit: Visit) -> Response:
 async def _planned(visit: Visit, trouble: str = "", status: int = 200) -> Response:
     name, changes = visit.word("name"), _changes(visit)
     place, plan = await visit.look(lambda work: (overviews.place(work, name), matrix.plan(work, name, changes)))
-    effects = sorted(plan.effects, key=lambda each: (each.after - each.before, each.person.username.lower()))
-    gaining = {each.person.id for each in effects if each.after > each.before}
-    losing = {each.person.id for each in effects if each.after < each.before}
+    gaining = {each.person.id for each in plan.effects if each.after > each.before}
+    losing = {each.person.id for each in plan.effects if each.after < each.before}
     return visit.page(
         "matrix/plan.html",
         status=status,
@@ -99,7 +112,7 @@ async def _planned(visit: Visit, trouble: str = "", status: int = 200) -> Respon
         trouble=trouble,
         gaining=len(gaining),
         losing=len(losing),
-        effects=effects,
+        lines=differences.worst_first(plan.effects),
     )
 
 

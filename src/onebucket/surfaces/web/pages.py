@@ -3,6 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
@@ -32,6 +33,7 @@ from onebucket.surfaces.web import (
     myself,
     pending,
     rendering,
+    resuming,
     setup,
     signing,
     site,
@@ -60,6 +62,17 @@ EVERYWHERE = (
 )
 
 
+class Static(StaticFiles):
+    """The style sheet and the scripts; a browser asks each time whether they are still the same."""
+
+    def file_response(self, *about: Any, **more: Any) -> Response:
+        """A file, or that it is still the same."""
+        answer = super().file_response(*about, **more)
+        answer.headers["Cache-Control"] = "no-cache"
+        answer.headers["X-Content-Type-Options"] = "nosniff"
+        return answer
+
+
 class Pages:
     """Pages for people, of one house; the desk does what they ask for."""
 
@@ -74,7 +87,7 @@ class Pages:
         return [
             *(Route(page.path, self._served(page), methods=page.methods) for page in pages),
             Route("/avatars/{name}/{size}", avatar, methods=["GET"]),
-            Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
+            Mount("/static", Static(directory=Path(__file__).parent / "static")),
         ]
 
     def _served(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
@@ -93,11 +106,14 @@ class Pages:
 
 async def _answered(page: Page, visit: Visit) -> Response:
     await visit.recognize()
+    if page.is_private and visit.person is None and visit.request.method == "POST":
+        return await resuming.resume(page, visit)
     if page.is_private and visit.person is None:
         return visit.go(f"/sign-in?{urlencode({'next': visit.path})}")
     if visit.request.method != "POST" or page.send is None:
         return await page.show(visit)
     await visit.read_form()
+    visit.check_form()
     return await page.send(visit)
 
 

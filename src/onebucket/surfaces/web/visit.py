@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -28,10 +28,10 @@ LONGEST_FORM = 1 << 16
 # How long a form may be open that somebody has who hasn't signed in.
 _FORM_SECONDS = 2 * 60 * 60
 
-# Nothing from anywhere else, no script, no frame; said again by every page.
+# Nothing from anywhere else, no frame, no script but our own files; said again by every page.
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
@@ -46,13 +46,17 @@ class Wrong(Invalid):
 
 
 class Visit:
-    """One request for a page; `person` is whoever has signed in, `errors` the sentences to show, by field."""
+    """One request for a page; `person` is whoever has signed in, `errors` the sentences to show, by field.
+
+    `notice` is what the page is to say first.
+    """
 
     def __init__(self, request: Request, desk: Desk, house: House, templates: Environment) -> None:
         self.request = request
         self.desk = desk
         self.house = house
         self.errors: dict[str, str] = {}
+        self.notice = ""
         self.is_secure = house.base_url.startswith("https://")
         self.caller = Caller(
             secret=request.cookies.get(self._name("session")) or None,
@@ -133,8 +137,12 @@ class Visit:
         """What was typed into a field of a form that is shown again, or what stands in it before."""
         return self.text(name) if self._fields.has(name) and len(self._fields.values[name]) == 1 else otherwise
 
+    def has(self, name: str) -> bool:
+        """Whether the form has a field of that name."""
+        return self._fields.has(name)
+
     async def read_form(self) -> None:
-        """Read the form, and refuse one that isn't ours. Raises Invalid, Elsewhere, Stale."""
+        """Read the form, and refuse one that another site has sent. Raises Invalid, Elsewhere."""
         guard.check_source(self.request.headers, self.house.base_url)
         body = b""
         async for chunk in self.request.stream():
@@ -145,6 +153,9 @@ class Visit:
             self._fields = bodies.fields(body, self.request.headers.get("content-type"))
         except Unreadable as error:
             raise Invalid(str(error)) from None
+
+    def check_form(self) -> None:
+        """Refuse a form that wasn't made for this browser. Raises Stale."""
         guard.check_token(self.line("form_token"), hashing.form_token(self._form_secret) if self._form_secret else None)
 
     # -- what is done
@@ -160,6 +171,7 @@ class Visit:
     async def begin(self, proved: Proved) -> None:
         """Let this browser be signed in from now on, with a new secret. Raises Unauthenticated."""
         secret = await self.desk.begin(self.caller, proved)
+        self.caller = replace(self.caller, secret=secret)
         self._cookies[self._name("session")] = secret, int(sessions.LASTING.total_seconds())
         self._cookies[self._name("form")] = "", 0
 

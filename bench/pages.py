@@ -1,0 +1,114 @@
+"""Pages of a real organisation, 407 groups by 202 repositories; `python -m bench.pages` measures them alone."""
+
+import http.client
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from urllib.parse import urlencode
+
+from bench import running
+from bench.running import Missing, row
+from onebucket import hashing
+from onebucket.actions import accounts, groups, repositories, teams
+from onebucket.actions.work import Work
+from onebucket.cli import common
+from onebucket.store import database, schema
+
+NAME = "kubernetes-sigs"
+FILES = Path(__file__).parents[2] / "shared" / "data" / "kubernetes-org" / NAME
+PASSWORD = "a password for measuring"
+TIMES = 30
+
+HERE = f"/accounts/{NAME}"
+MATRIX = f"{HERE}/privileges"
+OTHERS = (
+    "/me",
+    HERE,
+    f"{HERE}/groups/members",
+    f"{HERE}/groups/members/delete",
+    f"{HERE}/repositories",
+    f"{HERE}/people",
+    f"{HERE}/people?find=ben",
+    f"{HERE}/ask",
+    f"{HERE}/ask?person=person-1",
+    f"{HERE}/ask?repository=kro&level=read",
+    f"{HERE}/invitations",
+    f"{HERE}/journal",
+    f"{HERE}/settings",
+    "/site",
+    "/site/journal",
+    "/docs",
+)
+
+
+def make(folder: Path) -> str:
+    """A database with the organisation, or one as large, and alice, who runs the site; its path."""
+    path = folder / "pages.db"
+    opened = database.at(f"sqlite:///{path}")
+    schema.bring_up_to_date(opened)
+    if FILES.is_dir():
+        command = ["import", "peribolos", str(FILES), "--database", f"sqlite:///{path}"]
+        subprocess.run([sys.executable, "-m", "onebucket", *command], check=True, capture_output=True)
+    with opened.writing() as tx:
+        work = common.work(tx)
+        hash = hashing.password_hash(PASSWORD)
+        accounts.add_user(work, "alice", email="alice@example.com", password_hash=hash, site_admin=True)
+        if not FILES.is_dir():
+            _make_up(work)
+        accounts.add_user(work, "person-1", email=None)
+        groups.add_member(work, NAME, "members", "person-1")
+    opened.close()
+    return str(path)
+
+
+def _make_up(work: Work) -> None:
+    """As many groups, people and repositories as the real one has, where its files aren't there."""
+    teams.add(work, NAME, administrator="alice")
+    for name in ("members", *(f"group {number}" for number in range(404))):
+        groups.create(work, NAME, name=name)
+    for number in range(1143):
+        accounts.add_user(work, f"somebody-{number}", email=None)
+        groups.add_member(work, NAME, "members", f"somebody-{number}")
+    for slug in ("kro", *(f"repository-{number}" for number in range(201))):
+        repositories.add(work, NAME, slug)
+
+
+def signed_in(at: int) -> dict[str, str]:
+    """The cookie of a browser in which alice has signed in."""
+    connection = http.client.HTTPConnection("127.0.0.1", at, timeout=30)
+    connection.request("GET", "/sign-in")
+    answer = connection.getresponse()
+    [token] = re.findall(r'name="form_token" value="([^"]+)"', answer.read().decode())
+    cookie = str(answer.headers["Set-Cookie"]).partition(";")[0]
+    typed = urlencode({"form_token": token, "login": "alice", "password": PASSWORD})
+    headers = {"Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded"}
+    connection.request("POST", "/sign-in", typed, headers)
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    found = [each for each in answer.headers.get_all("Set-Cookie") or [] if each.startswith("onebucket_session=")]
+    if not found:
+        raise Missing(f"alice could not sign in: {answer.status}")
+    return {"Cookie": found[0].partition(";")[0]}
+
+
+def measure(folder: Path) -> None:
+    """The matrix, and the slowest of the others."""
+    path, at = make(folder), running.port()
+    with running.started("onebucket", "serve", "--port", str(at), "--database", f"sqlite:///{path}", at=at):
+        cookie = signed_in(at)
+        parts = (MATRIX, f"{MATRIX}?row=400&column=200", f"{MATRIX}?groups=admins&repositories=api")
+        taken = running.milliseconds(at, [("GET", each) for each in parts], cookie, TIMES)
+        row(f"the matrix: {taken[0]:.1f} ms; its end {taken[1]:.1f} ms; found in it {taken[2]:.1f} ms",
+            f"{max(taken):.0f} ms", "≤ 150 ms")  # fmt: skip
+        others = running.milliseconds(at, [("GET", each) for each in OTHERS], cookie, TIMES)
+    slowest = sorted(zip(others, OTHERS, strict=True), reverse=True)
+    told = "; ".join(f"`{each}` {ms:.1f} ms" for ms, each in slowest[:4])
+    row(f"{len(OTHERS)} other pages, the slowest: {told}", f"{slowest[0][0]:.0f} ms", "≤ 50 ms")
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory(prefix="onebucket-bench-") as beside:
+        measure(Path(beside))

@@ -1,0 +1,40 @@
+"""A form that is sent when nobody is signed in any more: one signs in on the way, and what was typed is there still."""
+
+from starlette.responses import Response
+
+from onebucket.domain.refusals import Refusal, Unauthenticated
+from onebucket.surfaces.web.visit import Page, Visit, retry_after, sentence
+
+_LOGIN, _PASSWORD = "again_login", "again_password"
+
+# A page that asks who one is has done nothing.
+_ASKED = 403
+
+
+async def resume(page: Page, visit: Visit) -> Response:
+    """The page with what was typed for whoever has signed in just now; otherwise the form for that.
+
+    Nothing of what was typed is done: it is to be sent once more.
+    """
+    await visit.read_form()
+    if not visit.has(_LOGIN):
+        return _asked(visit)
+
+    try:
+        visit.check_form()
+        proved = await visit.desk.prove(visit.caller, visit.line(_LOGIN), visit.text(_PASSWORD))
+        await visit.begin(proved)
+    except Unauthenticated:
+        visit.errors = {_PASSWORD: "there is nobody with that name and that password"}
+        return _asked(visit)
+    except Refusal as refusal:
+        visit.errors = {"": sentence(refusal)}
+        return retry_after(_asked(visit, visit.desk.status(refusal) or _ASKED), refusal)
+    await visit.recognize()
+    visit.notice = "You are signed in again. What you typed is here: look at it, and send it once more."
+    return await page.show(visit)
+
+
+def _asked(visit: Visit, status: int = _ASKED) -> Response:
+    kept = [(name, text) for name, text in visit.typed if name not in ("form_token", _LOGIN) and "password" not in name]
+    return visit.page("signing/again.html", status=status, kept=kept)
