@@ -2,10 +2,8 @@
 
 import asyncio
 import shutil
-import sqlite3
 from base64 import b64encode
 from collections.abc import Callable, Coroutine, Iterable
-from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -72,7 +70,7 @@ def basic(login: str, secret: str) -> str:
     return "Basic " + b64encode(f"{login}:{secret}".encode()).decode()
 
 
-def fill(db: Database) -> None:
+def fill(db: Database, operator: Callable[[Transaction], Work] = operator) -> None:
     """Put the cast on stage.
 
     acme: administrators (alice), developers (alice, bob, dora), designers (bob), and carol invited to designers; the
@@ -111,8 +109,8 @@ def fill(db: Database) -> None:
         privileges.give(work, "acme", "website", "dora", Level.ADMIN)
         invitations.set_groups(work, "acme", "carol@example.net", ["designers"], inviter="alice")
         accounts.set_active(work, "ghost", False)
-        expired = int((datetime.now(UTC) - timedelta(days=1)).timestamp() * 1e6)
-        tx.connection.execute("UPDATE tokens SET expires_at = ? WHERE label = 'expired'", [expired])
+        expired = int((work.at - timedelta(days=1)).timestamp() * 1e6)
+        tx.connection.execute(f"UPDATE tokens SET expires_at = {expired} WHERE label = 'expired'")
 
 
 def make(path: Path) -> None:
@@ -244,11 +242,12 @@ class Api:
 
     def journal(self) -> list[tuple[str, str, str, str]]:
         """(actor, event, account, subject) of every change that has come since the cast was put on stage."""
-        with closing(sqlite3.connect(self.db.path)) as connection:
-            return connection.execute(
+        with self.db.reading() as tx:
+            told: list[tuple[str, str, str, str]] = tx.connection.execute(
                 "SELECT actor, event, account, subject FROM journal WHERE request_id <> 'test'"
                 f" AND event NOT IN {ATTEMPTS} ORDER BY at"
             ).fetchall()
+            return told
 
     def attempts(self) -> list[dict[str, Any]]:
         """What the journal tells of attempts that came to nothing, in their order; all of it is written by now."""
@@ -262,14 +261,10 @@ class Api:
 
         Those have their places in the chain, so that where the others stand in it is left out too.
         """
-        with closing(sqlite3.connect(self.db.path)) as connection:
-            tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-            rows = [
-                (name, row)
-                for name in sorted({*tables} - {"journal", "journal_heads"})
-                for row in connection.execute(f'SELECT * FROM "{name}"')
-            ]
-            changes = connection.execute(
+        tables = sorted(self.db.tables() - {"journal", "journal_heads"})
+        with self.db.reading() as tx:
+            rows = [(name, row) for name in tables for row in tx.connection.execute(f'SELECT * FROM "{name}"')]
+            changes = tx.connection.execute(
                 'SELECT account_id, account, at, actor, event, subject, "before", "after", request_id FROM journal'
                 f" WHERE event NOT IN {ATTEMPTS} ORDER BY account_id, number"
             ).fetchall()

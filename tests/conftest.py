@@ -9,6 +9,7 @@ import structlog
 import cast
 import commands
 import live
+import pg
 from onebucket.store import database, schema
 from onebucket.store.database import Database
 
@@ -45,6 +46,25 @@ def api(cast_template: Path, tmp_path: Path) -> Iterator[cast.Api]:
     served = cast.Api(cast.copy(cast_template, tmp_path))
     yield served
     served.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[pg.Postgres]:
+    """A PostgreSQL server."""
+    server = pg.started()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def cast_on_postgres(postgres: pg.Postgres) -> str:
+    """The name of a database of it with the cast on stage, to make others from."""
+    name = postgres.create()
+    db = database.at(postgres.url(name))
+    schema.bring_up_to_date(db)
+    cast.fill(db)
+    db.close()
+    return name
 
 
 @pytest.fixture(scope="module")

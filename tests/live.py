@@ -67,11 +67,17 @@ class Live:
     """`onebucket serve`, running on a database in `folder`; `settings` are environment variables less their prefix."""
 
     def __init__(
-        self, folder: Path, *arguments: str, wrapped: Sequence[str] = COMMAND, secure: bool = False, **settings: str
+        self,
+        folder: Path,
+        *arguments: str,
+        wrapped: Sequence[str] = COMMAND,
+        secure: bool = False,
+        url: str = "",
+        **settings: str,
     ) -> None:
         self.folder = folder
         self.database = folder / "onebucket.db"
-        self.url = f"sqlite:///{self.database}"
+        self.url = url or f"sqlite:///{self.database}"
         self._arguments = arguments
         self._wrapped = wrapped
         self._secure = secure

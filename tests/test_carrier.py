@@ -113,7 +113,7 @@ def test_what_waits_goes_out_and_its_link_works(api: Api, clock: Clock, office: 
 def test_nothing_is_written_while_nothing_is_due(api: Api, clock: Clock, office: PostOffice) -> None:
     mine = carrier(api.db, clock, office)
     mine.round()
-    with closing(sqlite3.connect(api.db.path)) as other:
+    with closing(sqlite3.connect(api.db.name)) as other:
         before = other.execute("PRAGMA data_version").fetchone()
         for _ in range(100):
             clock.move(seconds=20)
@@ -260,7 +260,7 @@ def test_what_went_out_is_kept_when_the_database_can_be_written_again(
 ) -> None:
     monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
     db = database.at(api.db.url)
-    blocker = sqlite3.connect(api.db.path, isolation_level=None, check_same_thread=False)
+    blocker = sqlite3.connect(api.db.name, isolation_level=None, check_same_thread=False)
     office.data = lambda letter: blocker.execute("BEGIN IMMEDIATE") and None
     invite(api, clock, "eve@example.net")
     mine = carrier(db, clock, office)
@@ -330,10 +330,10 @@ def test_what_is_left_when_it_stops_can_be_sent_by_the_next(api: Api, clock: Clo
     mine.round()
     assert len(office.letters) == 1
 
-    rounds(carrier(api.db, clock, Folder(api.db.path.parent / "letters")))
+    rounds(carrier(api.db, clock, Folder(Path(api.db.name).parent / "letters")))
 
     assert set(states(api).values()) == {State.SENT}
-    assert len(list((api.db.path.parent / "letters").glob("*.eml"))) == 9
+    assert len(list((Path(api.db.name).parent / "letters").glob("*.eml"))) == 9
 
 
 def test_a_broken_template_is_told_of_and_nothing_is_lost(

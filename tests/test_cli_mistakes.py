@@ -69,8 +69,14 @@ DATES = "is neither a date like 2026-03-04, nor a span like 90d or 12h"
         ("export nobody", "there is no account 'nobody'"),
         ("apply none.yaml", "can't read none.yaml: No such file or directory"),
         ("import peribolos none", "none: there is no such folder"),
-        ("user list --database postgresql://x/y", "'postgresql' databases can't be used: give sqlite:///PATH"),
-        ("user list --database file.db", "'file.db' databases can't be used: give sqlite:///PATH"),
+        (
+            "user list --database mariadb://x/y",
+            "'mariadb' databases can't be used: give sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME",
+        ),
+        (
+            "user list --database file.db",
+            "'file.db' databases can't be used: give sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME",
+        ),
     ],
 )
 def test_a_mistake_gets_one_sentence_and_changes_nothing(

@@ -13,8 +13,8 @@ import cast
 import live
 from cast import Api, basic, password, token
 from onebucket.actions import tokens
-from onebucket.http import attempts
 from onebucket.http.attempts import Quota
+from onebucket.http.counting import Marked
 from onebucket.store import journal
 from onebucket.store.database import Transaction
 
@@ -220,7 +220,7 @@ def test_a_revoked_app_password_that_is_still_remembered_is_told(api: Api) -> No
 
 def test_nobody_waits_for_it(api: Api) -> None:
     """Whoever fails is answered while the database takes no changes: so the answer comes before the entry."""
-    with closing(sqlite3.connect(api.db.path, isolation_level=None)) as other:
+    with closing(sqlite3.connect(api.db.name, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         known, unknown = api(("alice", "guess"), "GET", "/groups"), api(("nobody", "guess"), "GET", "/groups")
         held_up = other.execute("SELECT count(*) FROM journal WHERE event = 'sign-in.failed'").fetchone()
@@ -236,7 +236,7 @@ def test_nobody_waits_for_it(api: Api) -> None:
 @pytest.fixture
 def two_an_hour(api: Api) -> Iterator[Api]:
     told = api.server.app._attempts
-    told._refused, told._failed = Quota(2), Quota(2)
+    told._refused, told._failed = Quota(2, Marked(9)), Quota(2, Marked(9))
     yield api
 
 
@@ -258,7 +258,7 @@ def test_only_so_many_attempts_an_hour_are_told_and_the_last_says_so(two_an_hour
 
 
 def test_an_hour_later_there_are_as_many_again() -> None:
-    quota = Quota(2)
+    quota = Quota(2, Marked(9))
     start = datetime(2026, 3, 4, 12, tzinfo=UTC)
 
     def take(minutes: float, key: str = "a") -> tuple[bool, datetime | None]:
@@ -271,11 +271,12 @@ def test_an_hour_later_there_are_as_many_again() -> None:
 
 
 def test_what_is_counted_is_bounded() -> None:
-    quota = Quota(1)
-    for number in range(attempts._COUNTED_AT_MOST + 10):
+    taken = Marked(50)
+    quota = Quota(1, taken)
+    for number in range(60):
         quota.take(str(number), datetime(2026, 3, 4, tzinfo=UTC))
 
-    assert len(quota._taken) == attempts._COUNTED_AT_MOST
+    assert len(taken) == 50
 
 
 # -- over a real server -----------------------------------------------------------------------------

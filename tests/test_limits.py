@@ -11,10 +11,11 @@ import cast
 from cast import Api, basic, password, token
 from live import with_the_cast
 from onebucket.domain.refusals import Overloaded, Refusal, Unauthenticated
-from onebucket.http import authn, guesses, limits
+from onebucket.http import authn, counting, guesses
 from onebucket.http.authn import Authentication
+from onebucket.http.counting import Marked, Rolling
 from onebucket.http.guesses import Guesses
-from onebucket.http.limits import Limits, Rolling
+from onebucket.http.limits import Limits
 
 TOO_MUCH = "Rate limit for this resource has been exceeded"
 HOUR = 3600.0
@@ -290,13 +291,13 @@ def test_a_login_under_siege_waits_where_it_was_wrong_and_only_there(counted: Gu
 
 
 def test_what_is_remembered_of_guesses_is_bounded() -> None:
-    counted = Guesses(60, lambda: 0.0, most=100)
+    counted = Guesses(60, lambda: 0.0, counting.own(others=100))
 
     for number in range(2000):
         outcome(counted, f"{'x' * 5000}{number}", f"10.0.{number % 256}.{number // 256}")
 
     assert (len(counted._pairs), len(counted._logins), len(counted._networks)) == (100, 100, 100)
-    assert all(len(login) == 16 for login, _ in counted._pairs)
+    assert all(len(pair) < 60 for pair in counted._pairs._kept)
 
 
 def test_known_and_unknown_logins_are_treated_alike(limited: Api, clock: list[float]) -> None:
@@ -333,7 +334,7 @@ class Forgetful(Guesses):
 
     def begin(self, login: str, address: str | None) -> guesses.Attempt:
         self._networks, self._logins = Rolling(10), Rolling(10)
-        self._pairs.clear()
+        self._pairs = Marked(10)
         return super().begin(login, address)
 
 
@@ -361,7 +362,7 @@ def test_the_metrics_tell_what_was_refused(limited: Api) -> None:
 
     for line in ("onebucket_calls_refused 1.0", "onebucket_credentials_wrong 6.0", "onebucket_guesses_refused 1.0"):
         assert line in told
-    assert limits.MOST_COUNTED > 1000
+    assert counting.MOST_USERS > 1000
 
 
 # --- a real server

@@ -59,7 +59,11 @@ def test_a_port_in_use_is_told_in_one_sentence(served: Live, tmp_path: Path) -> 
         (["--tls-cert", __file__], 1, "onebucket: --tls-cert and --tls-key go together\n"),
         (["--port", "0"], 2, ""),
         (["--port", "http"], 2, ""),
-        (["--database", "mysql://here/there"], 1, "onebucket: 'mysql' databases can't be used: give sqlite:///PATH\n"),
+        (
+            ["--database", "mysql://here/there"],
+            1,
+            "onebucket: 'mysql' databases can't be used: give sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME\n",
+        ),
     ],
     ids=lambda each: " ".join(each) if isinstance(each, list) else "",
 )
@@ -160,7 +164,7 @@ def test_it_is_not_ready_before_the_schema_is_there(tmp_path: Path) -> None:
 
 
 def test_it_is_not_ready_with_a_newer_schema(api: cast.Api) -> None:
-    with sqlite3.connect(api.db.path) as connection:
+    with sqlite3.connect(api.db.name) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
 
     answer = api(None, "GET", "/readyz")

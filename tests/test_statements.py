@@ -55,8 +55,8 @@ def test_no_statement_is_made_where_it_would_not_be_found() -> None:
             ):
                 inner.append(f"{path.stem}.{node.name}")
 
-    # Two that are called once for each selection, when their module is loaded.
-    assert sorted(inner) == ["rosters._groups_from", "rosters._members_from"]
+    # What is called when its module is loaded, and nowhere else.
+    assert sorted(inner) == ["privileges._set_or_replace", "rosters._groups_from", "rosters._members_from"]
     assert len(EVERY) > 150
 
 

@@ -69,7 +69,7 @@ def exported(db: Database, *names: str, with_secrets: bool = False) -> str:
 
 def everything(db: Database) -> str:
     """The whole database as text: to show that nothing was changed."""
-    with sqlite3.connect(db.path) as connection:
+    with sqlite3.connect(db.name) as connection:
         return "\n".join(connection.iterdump())
 
 
@@ -615,7 +615,7 @@ def test_an_export_has_no_secrets_unless_they_are_asked_for(company: Database) -
 
 
 def test_only_validated_first_addresses_are_exported(company: Database) -> None:
-    with sqlite3.connect(company.path) as connection:
+    with sqlite3.connect(company.name) as connection:
         connection.execute("UPDATE emails SET validated_at = NULL WHERE email = 'bob@example.com'")
 
     assert "bob@example.com" not in exported(company)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 
 import cast
@@ -191,6 +192,13 @@ def test_everybody_gets_what_the_table_says(stage: tuple[Path, dict[str, str]], 
 
 def answer(visitor: Visitor, row: Row, names: dict[str, str]) -> str:
     """What somebody gets: a status, or `in` for being sent to the sign-in form."""
+    given = answered(visitor, row, names)
+    to_sign_in = given.status_code == 303 and given.headers["location"].startswith("/sign-in")
+    return "in" if to_sign_in else str(given.status_code)
+
+
+def answered(visitor: Visitor, row: Row, names: dict[str, str]) -> httpx.Response:
+    """What somebody is answered."""
     path = row.address
     for name, value in names.items():
         path = path.replace(name, value)
@@ -199,6 +207,4 @@ def answer(visitor: Visitor, row: Row, names: dict[str, str]) -> str:
         form = visitor.open("/sign-out" if visitor.cookies else "/passwords/forgotten")
         token = form.inputs["form_token"]["value"] or ""
         how["data"] = TYPED.get(page_of(row.address), {}) | {"form_token": token}
-    given = visitor.ask(row.method, path, **how)
-    to_sign_in = given.status_code == 303 and given.headers["location"].startswith("/sign-in")
-    return "in" if to_sign_in else str(given.status_code)
+    return visitor.ask(row.method, path, **how)

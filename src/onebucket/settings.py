@@ -1,6 +1,7 @@
 """The one frozen Settings: where each value comes from, what it may be, and what it is when nobody says."""
 
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+# In an address: before the host, or in the query.
+_PASSWORD = re.compile(r"(?<=://)([^:/@]+:).*(?=@)|(password=)[^&]*")
 PREFIX = "ONEBUCKET_"
 FILE = "onebucket.toml"
 
@@ -133,7 +136,10 @@ def _networks(value: str) -> frozenset[str]:
 
 SETTINGS = (
     Setting("data", "the folder for everything that is kept", "", lambda value: Path(value).expanduser()),
-    Setting("database", "`sqlite:///PATH`; empty: `onebucket.db` in the data folder", "", str),
+    Setting(
+        "database", "`sqlite:///PATH`, or `postgresql://USER:PASSWORD@HOST/NAME`; empty: a file in the data folder", "",
+        str,
+    ),
     Setting("base_url", "where people reach this server; empty: the address it listens on", "", _url),
     Setting("realm", "what a 401 answer asks a password for", "Bitbucket.org HTTP", _line),
     Setting(
@@ -216,7 +222,7 @@ def shown(settings: Settings) -> list[tuple[str, str, str]]:
     rows = []
     for setting in SETTINGS:
         value = getattr(settings, setting.name)
-        text = " ".join(sorted(value)) if isinstance(value, frozenset) else str(value)
+        text = " ".join(sorted(value)) if isinstance(value, frozenset) else _PASSWORD.sub(r"\1\2…", str(value))
         rows.append((setting.name, "(set)" if setting.secret and text else text, settings.sources[setting.name]))
     return rows
 

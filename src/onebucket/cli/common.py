@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     from onebucket.store.database import Database, Transaction
 
 DatabaseOption = Annotated[
-    str, typer.Option("--database", metavar="URL", help="sqlite:///PATH", show_default=False, rich_help_panel="Where")
+    str,
+    typer.Option(
+        "--database",
+        metavar="URL",
+        help="sqlite:///PATH or postgresql://…",
+        show_default=False,
+        rich_help_panel="Where",
+    ),
 ]
 DataOption = Annotated[
     str, typer.Option("--data", metavar="DIR", help="The data folder", show_default=False, rich_help_panel="Where")
@@ -44,6 +51,7 @@ def mistakes() -> tuple[type[Exception], ...]:
         ("onebucket.transfer.document", "Unreadable"),
         ("onebucket.transfer.peribolos", "Unreadable"),
         ("onebucket.http.server", "CannotListen"),
+        ("onebucket.http.workers", "CannotStart"),
     ):
         # Only what has been loaded can have raised anything.
         kind = getattr(sys.modules.get(module), name, None)

@@ -23,17 +23,18 @@ class Finding:
 def findings(chosen: Settings) -> Iterator[Finding]:
     """Look at everything, in the order in which to mend it."""
     yield from _settings(chosen)
+    on_file = chosen.database.startswith("sqlite:")
     try:
         opened = database.at(chosen.database, make=False)
     except Unusable as error:
-        yield Finding(
-            False, str(error), "It is made by the first `onebucket serve`, or by any command that adds something."
-        )
+        mend = "It is made by the first `onebucket serve`, or by any command that adds something."
+        yield Finding(False, str(error), mend if on_file else _OUT_OF_REACH)
         return
     try:
-        yield from _database(opened, chosen)
+        yield from _database(opened, chosen, mend=_DAMAGED if on_file else _IRREGULAR)
     except (Unusable, Unavailable) as error:
-        yield Finding(False, str(error), "Restore a backup into a new folder: onebucket restore FILE --data DIR")
+        mend = "Restore a backup into a new folder: onebucket restore FILE --data DIR"
+        yield Finding(False, str(error), mend if on_file else _OUT_OF_REACH)
     finally:
         opened.close()
 
@@ -47,18 +48,24 @@ def _settings(chosen: Settings) -> Iterator[Finding]:
         yield Finding(False, f"everybody on this machine may look into {chosen.data}", f"chmod o= {chosen.data}")
 
 
-def _database(opened: Database, chosen: Settings) -> Iterator[Finding]:
+_OUT_OF_REACH = "Start PostgreSQL, or mend the setting `database`: host, name, user, password."
+_DAMAGED = "Stop the server and restore a backup: onebucket restore FILE"
+_IRREGULAR = (
+    'Columns: ALTER TABLE … ALTER COLUMN … TYPE text COLLATE "C". Indexes: REINDEX. Processes: pg_terminate_backend(…).'
+)
+
+
+def _database(opened: Database, chosen: Settings, *, mend: str) -> Iterator[Finding]:
     version = schema.version(opened)
     if version != schema.HEAD:
         older = version is None or version < schema.HEAD
-        mend = "Any other command updates it." if older else "A newer onebucket has updated it: update this one."
-        yield Finding(False, f"the database is at schema {version}, not {schema.HEAD}", mend)
+        update = "Any other command updates it." if older else "A newer onebucket has updated it: update this one."
+        yield Finding(False, f"the database is at schema {version}, not {schema.HEAD}", update)
         return
-    yield Finding(True, f"{opened.path} is at schema {version}")
+    yield Finding(True, f"{opened.name} is at schema {version}")
 
     trouble = opened.check()
-    mend = "Stop the server and restore a backup: onebucket restore FILE" if trouble else ""
-    yield Finding(not trouble, trouble or "the database is whole", mend)
+    yield Finding(not trouble, trouble or f"the database is whole{opened.about()}", mend if trouble else "")
 
     with opened.reading() as tx:
         work = common.work(tx)

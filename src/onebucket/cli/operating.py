@@ -3,7 +3,7 @@
 import os
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,7 +26,7 @@ DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8080
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen on")] = DEFAULT_HOST,
     port: Annotated[int, typer.Option(help="The port to listen on", min=1, max=65535)] = DEFAULT_PORT,
-    workers: Annotated[int, typer.Option(help="Processes; SQLite is served by one", min=1)] = 1,
+    workers: Annotated[int, typer.Option(help="Processes; on PostgreSQL only", min=1)] = 1,
     demo: Annotated[bool, typer.Option("--demo", help="Serve a made-up company from a throw-away database.")] = False,
     tls_cert: Annotated[Path | None, typer.Option(metavar="F", help="TLS certificate chain, PEM")] = None,
     tls_key: Annotated[Path | None, typer.Option(metavar="F", help="Its private key, PKCS #8 PEM")] = None,
@@ -34,8 +34,6 @@ def serve(
     data: DataOption = "",
 ) -> None:
     """Serve the API until SIGTERM or Ctrl-C, which finish what is under way."""
-    if workers > 1:
-        raise Mistake("SQLite is served by one process: start it without --workers")
     for file in (tls_cert, tls_key):
         if file is not None and not file.is_file():
             raise Mistake(f"there is no file {file}")
@@ -43,7 +41,7 @@ def serve(
         raise Mistake("--tls-cert and --tls-key go together")
 
     from onebucket.cli import delivery, keys, logs
-    from onebucket.http import server
+    from onebucket.http import server, shared
     from onebucket.http.answers import Ways
 
     with ExitStack() as stack:
@@ -53,6 +51,8 @@ def serve(
             database_file = stack.enter_context(company.throw_away())
             database = f"sqlite:///{database_file}"
         chosen = common.settings(database, data)
+        if workers > 1 and chosen.database.startswith("sqlite:"):
+            raise Mistake("SQLite is served by one process: start it without --workers")
         logs.configure(chosen.log_format, chosen.log_level)
         base_url = chosen.base_url or _address(host, port, secure=tls_cert is not None)
         post = delivery.post(chosen, base_url, throw_away=database_file.parent if demo else None)
@@ -63,7 +63,8 @@ def serve(
             company.fill(opened)
             lines = company.lines(base_url, opened.url)
         else:
-            lines = [f"Everything is kept in {opened.path}", *_first_administrator(opened, base_url)]
+            lines = [f"Everything is kept in {opened.name}", *_first_administrator(opened, base_url)]
+        place = server.Place(host, port, tls_cert, tls_key)
         ways = Ways(
             base_url,
             chosen.realm,
@@ -76,15 +77,26 @@ def serve(
             failures_per_address=chosen.failures_per_address,
             trusted_proxies=chosen.trusted_proxies,
         )
-        built = server.build(
-            opened,
-            ways,
-            terms=common.terms(chosen),
-            metrics_token=chosen.metrics_token,
-            demo_letters=opened.path.parent / "letters" if demo else None,
-        )
-        carrier = delivery.carrier(opened, post, desk, key)
-        built.metrics.watch("onebucket_letters_sent_total", "Letters sent since the start", lambda: carrier.sent)
+        # What the workers are to count together they have from the process that starts them.
+        counts = shared.counts() if workers > 1 else None
+
+        def live(ready: Callable[[], None], heard: int | None = None) -> None:
+            built = server.build(
+                opened,
+                ways,
+                terms=common.terms(chosen),
+                metrics_token=chosen.metrics_token,
+                demo_letters=database_file.parent / "letters" if demo else None,
+                counts=counts,
+            )
+            carrier = delivery.carrier(opened, post, desk, key)
+            built.metrics.watch("onebucket_letters_sent_total", "Letters sent since the start", lambda: carrier.sent)
+
+            def begin() -> None:
+                ready()
+                carrier.start()
+
+            server.run(built, place, ready=begin, ended=carrier.stop, heard=heard)
 
         def ready() -> None:
             common.show(f"onebucket {onebucket.__version__} answers at {base_url}  (API: {base_url}/docs)")
@@ -94,9 +106,16 @@ def serve(
                 *(f"warning: {name} is not a setting" for name in chosen.unknown),
             ]:
                 common.show(line)
-            carrier.start()
 
-        server.run(built, host=host, port=port, tls_cert=tls_cert, tls_key=tls_key, ready=ready, ended=carrier.stop)
+        if workers == 1:
+            live(ready)
+        else:
+            from onebucket.http.workers import Workers
+
+            # Each opens connections of its own: nothing that is open may be shared with them.
+            opened.close()
+            place.check()
+            Workers(workers, live).run(ready)
 
 
 def _address(host: str, port: int, *, secure: bool) -> str:
@@ -161,10 +180,11 @@ def backup(
     database: DatabaseOption = "",
     data: DataOption = "",
 ) -> None:
-    """Write the whole database into one file, also while it is being served."""
+    """Write the whole database into one file, also while it is being served. SQLite only."""
+    chosen = _of_sqlite(common.settings(database, data))
     if file.exists():
         raise Mistake(f"{file} is there already")
-    with common.opened(common.settings(database, data)) as opened, common.progress("backup") as told:
+    with common.opened(chosen) as opened, common.progress("backup") as told:
         opened.copy_to(file, told)
     common.show(f"wrote {file} ({file.stat().st_size:,} bytes)")
 
@@ -175,14 +195,21 @@ def restore(
     database: DatabaseOption = "",
     data: DataOption = "",
 ) -> None:
-    """Put a backup in the place of everything there is, also while it is being served."""
+    """Put a backup in the place of everything there is, also while it is being served. SQLite only."""
+    chosen = _of_sqlite(common.settings(database, data))
     with ExitStack() as stack:
         copy = stack.enter_context(_readable_copy(file))
-        opened = stack.enter_context(common.opened(common.settings(database, data)))
-        if not common.confirmed(f"Replace everything in {opened.path} by {file}?", yes=yes):
+        opened = stack.enter_context(common.opened(chosen))
+        if not common.confirmed(f"Replace everything in {opened.name} by {file}?", yes=yes):
             raise Mistake("nothing was restored")
         opened.restore_from(copy, stack.enter_context(common.progress("restore")))
     common.show(f"restored {file}")
+
+
+def _of_sqlite(chosen: Settings) -> Settings:
+    if not chosen.database.startswith("sqlite:"):
+        raise Mistake("a PostgreSQL database is backed up with pg_dump, and restored with pg_restore")
+    return chosen
 
 
 @contextmanager
@@ -216,7 +243,7 @@ def _make_usable(copy: "Database", file: Path) -> None:
         schema.bring_up_to_date(copy)
     except Unusable as error:
         # What is wrong is wrong with the file that was given, not with its copy.
-        raise Mistake(str(error).replace(str(copy.path), str(file))) from None
+        raise Mistake(str(error).replace(str(copy.name), str(file))) from None
 
 
 def doctor(json: JsonOption = False, database: DatabaseOption = "", data: DataOption = "") -> None:

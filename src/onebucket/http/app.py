@@ -15,7 +15,7 @@ from onebucket.domain import accounts as domain
 from onebucket.domain.accounts import Actor
 from onebucket.domain.refusals import Gone, Invalid, LacksScope, NotFound, Unauthenticated
 from onebucket.domain.terms import Terms
-from onebucket.http import errors, requests
+from onebucket.http import errors, reading, requests
 from onebucket.http.answers import Answer, Answers, Headers, Ways
 from onebucket.http.attempts import Attempts
 from onebucket.http.authn import Authentication, Proof
@@ -27,7 +27,7 @@ from onebucket.http.peers import Proxies
 from onebucket.http.requests import Application, Disconnected, Receive, Request, Scope, Send
 from onebucket.http.uses import Uses
 from onebucket.http.writer import Writer
-from onebucket.store.database import Database, Transaction
+from onebucket.store.database import Database, Transaction, Unavailable
 from onebucket.surfaces.routing import Ask, Found, Surface, Table
 from onebucket.wire import bodies
 
@@ -68,6 +68,7 @@ class App:
         self._metrics = metrics
         self._clock = clock
         self._new_id = new_id
+        self._new_secret = hashing.new_secret
         self._memory = memory
         self._uses = uses
         self._limits = limits
@@ -156,13 +157,16 @@ class App:
             raise
         except Exception as error:
             said = errors.said(error, realm=self._ways.realm, exceptions=found.surface.exceptions)
-            if said is None or said.status == 503:
-                self._log.exception("unforeseen", request_id=request.id, method=request.method, path=request.path)
+            about = {"request_id": request.id, "method": request.method, "path": request.path}
+            if isinstance(error, Unavailable):
+                self._log.error("unavailable", reason=str(error), **about)
+            elif said is None or said.status == 503:
+                self._log.exception("unforeseen", **about)
             return self._answers.refusal(request, said or errors.internal())
 
     async def _act(self, request: Request, proof: Proof, found: Found) -> Answer:
         if request.route is None or not request.route.changes:
-            return self._look(request, proof, found)
+            return await reading.read(self._database, lambda: self._look(request, proof, found))
         return await self._writer.change(
             lambda tx: self._perform(tx, request, proof, found),
             refused=lambda tx, error: self._attempts.change_refused(tx, request, found, error),
@@ -171,16 +175,19 @@ class App:
     def _look(self, request: Request, proof: Proof, found: Found) -> Answer:
         """Answer what changes nothing: from memory, or from the database."""
         can_be_remembered = request.route is not None and (request.reads or request.route.only_reads)
-        remembered = self._memory.recall(request, proof, request.at) if can_be_remembered else None
+        if not can_be_remembered:
+            with self._database.reading() as tx:
+                return self._perform(tx, request, proof, found)
+
+        remembered, version = self._memory.recall(request, proof, request.at)
         if remembered is not None:
             request.actor = remembered.actor
             self._count(request, remembered.actor)
             return remembered.answer
-
         with self._database.reading() as tx:
             answer = self._perform(tx, request, proof, found)
-        if can_be_remembered and request.actor is not None:
-            self._memory.keep(request, proof, answer, request.actor)
+        if request.actor is not None:
+            self._memory.keep(request, proof, answer, request.actor, version=version)
         return answer
 
     def _perform(self, tx: Transaction, request: Request, proof: Proof, found: Found) -> Answer:
@@ -207,7 +214,7 @@ class App:
             request.body,
             request.content_type,
             self._ways.base_url,
-            hashing.new_secret,
+            self._new_secret,
             request.heeded,
             self._ways.amsterdam_times,
             self._ways.emails_in_paths,
@@ -246,6 +253,9 @@ class App:
     def _count(self, request: Request, actor: Actor) -> None:
         """Count a call of somebody's. Raises Overloaded."""
         if self._limits is None or actor.id is None or (request.route is not None and not request.route.counts):
+            return
+        # What was interrupted is done once more; it is one call nevertheless.
+        if request.calls_left is not None:
             return
         request.calls_left = 0
         request.calls_left = self._limits.take(actor.id)

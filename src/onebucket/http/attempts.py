@@ -4,9 +4,8 @@ Whoever may ask could fill the disk with attempts, so only so many an hour are t
 says that there may have been more.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from onebucket import hashing
@@ -15,7 +14,8 @@ from onebucket.actions.work import Work
 from onebucket.domain.accounts import NOBODY, Account
 from onebucket.domain.refusals import Conflict, Forbidden, Invalid, NotFound, Refusal
 from onebucket.domain.tokens import Token
-from onebucket.http import authn, errors
+from onebucket.http import authn, counting, errors
+from onebucket.http.counting import Counts, Marks
 from onebucket.http.requests import Request
 from onebucket.store import accounts, tokens
 from onebucket.store.database import Transaction
@@ -25,7 +25,6 @@ from onebucket.surfaces.routing import Found
 AN_HOUR = 100
 
 _HOUR = timedelta(hours=1)
-_COUNTED_AT_MOST = 10_000
 _LONGEST_REASON = 300
 
 # What the rules refuse; anything else was not understood as an attempt at a change.
@@ -33,31 +32,30 @@ _REFUSED = (Forbidden, NotFound, Conflict, Invalid)
 
 
 class Quota:
-    """So many in an hour for each key; whoever has not asked for longest is forgotten first."""
+    """So many in an hour for each key; `taken` says how many were, and since when."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, taken: Marks) -> None:
         self._limit = limit
-        self._taken: OrderedDict[str, tuple[datetime, int]] = OrderedDict()
+        self._taken = taken
 
     def take(self, key: str, at: datetime) -> tuple[bool, datetime | None]:
         """Whether there is one left; and, for the last one, until when there will be no other."""
-        begun, taken = self._taken.get(key, (at, 0))
+        taken, since = self._taken.of(key) or (0, at.timestamp())
+        begun = datetime.fromtimestamp(since, UTC)
         if at - begun >= _HOUR:
             begun, taken = at, 0
-        self._taken[key] = (begun, taken + 1)
-        self._taken.move_to_end(key)
-        if len(self._taken) > _COUNTED_AT_MOST:
-            self._taken.popitem(last=False)
+        self._taken.mark(key, taken + 1, begun.timestamp())
         return taken < self._limit, begun + _HOUR if taken + 1 == self._limit else None
 
 
 class Attempts:
-    """Tells the journal of attempts, in the writing thread."""
+    """Tells the journal of attempts, in a transaction that writes: there is only one at a time."""
 
-    def __init__(self, new_id: Callable[[], str]) -> None:
+    def __init__(self, new_id: Callable[[], str], counts: Counts | None = None) -> None:
+        counts = counts or counting.own()
         self._new_id = new_id
-        self._refused = Quota(AN_HOUR)
-        self._failed = Quota(AN_HOUR)
+        self._refused = Quota(AN_HOUR, counts.refused)
+        self._failed = Quota(AN_HOUR, counts.failed)
 
     def change_refused(self, tx: Transaction, request: Request, found: Found, error: Exception) -> None:
         """A change was refused to somebody who proved who he is."""

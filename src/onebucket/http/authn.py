@@ -25,9 +25,11 @@ from onebucket import hashing
 from onebucket.domain import accounts as domain
 from onebucket.domain.accounts import Actor
 from onebucket.domain.refusals import Overloaded, Refusal, Unauthenticated
+from onebucket.domain.tokens import Token
+from onebucket.http import reading
 from onebucket.http.guesses import Guesses
 from onebucket.store import accounts, tokens
-from onebucket.store.database import Database, Transaction
+from onebucket.store.database import Database, Transaction, Unavailable
 
 _Result = TypeVar("_Result")
 
@@ -106,12 +108,10 @@ class Authentication:
         Raises Unauthenticated, Overloaded.
         """
         attempt = self._guesses.begin(login, address) if self._guesses is not None else None
-        with self._database.reading() as tx:
-            account_id, hash = _held_by(tx, login)
-
         try:
+            account_id, hash = await reading.read(self._database, lambda: self._held_by(login))
             proof = await self._compared(login, password, account_id, hash)
-        except Overloaded:
+        except (Overloaded, Unavailable):
             if self._guesses is not None and attempt is not None:
                 self._guesses.was_not_checked(attempt)
             raise
@@ -152,15 +152,24 @@ class Authentication:
     async def _prove(self, authorization: bytes, address: str | None) -> Proof:
         login, secret = credentials(authorization)
 
-        with self._database.reading() as tx:
-            token = tokens.by_hash(tx, hashing.secret_hash(secret))
-            if token is not None:
-                return Proof(token.account_id, login, token.id, None, bearer=login is None)
+        token = await reading.read(self._database, lambda: self._token(secret))
+        if token is not None:
+            return Proof(token.account_id, login, token.id, None, bearer=login is None)
         if login is None:
             if self._guesses is not None:
                 self._guesses.wrong_token(address)
             raise Unauthenticated(bearer=True)
         return await self.prove_password(login, secret, address)
+
+    def _token(self, secret: str) -> Token | None:
+        with self._database.reading() as tx:
+            return tokens.by_hash(tx, hashing.secret_hash(secret))
+
+    def _held_by(self, login: str) -> tuple[str | None, str | None]:
+        """The id of the account with that username or address, and the hash of its password."""
+        with self._database.reading() as tx:
+            account = accounts.by_email(tx, login) if "@" in login else accounts.by_username(tx, login)
+            return (account.id, accounts.password_hash(tx, account.id)) if account else (None, None)
 
     async def _compared(self, login: str, password: str, account_id: str | None, hash: str | None) -> Proof:
         matches = await self._matches(hash or _NOBODYS_HASH, password)
@@ -214,12 +223,6 @@ def credentials(authorization: bytes) -> tuple[str | None, str]:
     if not colon or not login or not secret:
         raise Unauthenticated
     return login, secret
-
-
-def _held_by(tx: Transaction, login: str) -> tuple[str | None, str | None]:
-    """The id of the account with that username or address, and the hash of its password."""
-    account = accounts.by_email(tx, login) if "@" in login else accounts.by_username(tx, login)
-    return (account.id, accounts.password_hash(tx, account.id)) if account else (None, None)
 
 
 def _counts(tx: Transaction, actor: Actor, login: str | None, at: datetime) -> bool:

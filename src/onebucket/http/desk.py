@@ -13,7 +13,7 @@ from onebucket.actions.work import Work
 from onebucket.domain.accounts import NOBODY, OPERATOR, Actor
 from onebucket.domain.refusals import Unauthenticated
 from onebucket.domain.terms import Terms
-from onebucket.http import errors
+from onebucket.http import errors, reading
 from onebucket.http.attempts import Attempts
 from onebucket.http.authn import Authentication, Proof
 from onebucket.http.requests import headers, request_id
@@ -46,12 +46,17 @@ class Desk:
         self._terms = terms
         self._clock = clock
         self._new_id = new_id
+        self._new_secret = hashing.new_secret
         self._log = structlog.get_logger("onebucket.http").bind()
 
-    def look(self, caller: Caller, action: Callable[[Work], _Result]) -> _Result:
+    def look(self, caller: Caller, action: Callable[[Work], _Result]) -> Awaitable[_Result]:
         """Run an action that changes nothing, as the person who has signed in or as nobody."""
-        with self._database.reading() as tx:
-            return action(self._work(tx, caller, self._actor(tx, caller)))
+
+        def look() -> _Result:
+            with self._database.reading() as tx:
+                return action(self._work(tx, caller, self._actor(tx, caller)))
+
+        return reading.read(self._database, look)
 
     def change(self, caller: Caller, action: Callable[[Work], _Result]) -> Awaitable[_Result]:
         """Run an action that may change something, as the person who has signed in or as nobody."""
@@ -73,7 +78,7 @@ class Desk:
 
     async def begin(self, caller: Caller, proved: Proved) -> str:
         """Begin a session; the secret that its browser is to keep. Raises Unauthenticated for a disabled person."""
-        secret = hashing.new_secret()
+        secret = self._new_secret()
         proof = Proof(proved.account_id, proved.login, None, proved.password_hash, bearer=False)
         before = hashing.secret_hash(caller.secret) if caller.secret else None
 
@@ -90,7 +95,7 @@ class Desk:
 
     def new_secret(self) -> str:
         """A random secret."""
-        return hashing.new_secret()
+        return self._new_secret()
 
     def request_id(self, scope: Scope) -> str:
         """What names a request in the journal, the log and the answer."""

@@ -5,7 +5,6 @@ guesses can keep others from nothing but password checks in his own network; app
 before any of this is looked at.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -14,10 +13,8 @@ from math import ceil
 
 from onebucket.domain import accounts as domain
 from onebucket.domain.refusals import Overloaded, Refusal
-from onebucket.http.limits import Rolling
-
-# As many addresses, logins and pairs of both are remembered, some megabytes in the worst case.
-MOST_COUNTED = 10_000
+from onebucket.http import counting
+from onebucket.http.counting import Counts
 
 # From one network a login is wrong so often before it has to wait: a second, two, four, up to a quarter of an hour.
 FREE = 5
@@ -31,21 +28,18 @@ WAIT_BESIEGED = 60.0
 _HOUR = 3600.0
 
 
-@dataclass(slots=True)
-class _Pair:
-    """One login from one network: how often it was wrong, and when last."""
-
-    count: int
-    last: float
-
-
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """A password that is being checked; wrong until it is known to be right."""
 
     network: str
-    login: bytes
+    login: str
     at: float
+
+    @property
+    def pair(self) -> str:
+        """One login from one network."""
+        return f"{self.login} {self.network}"
 
 
 class Guesses:
@@ -54,55 +48,58 @@ class Guesses:
     `now` is in seconds, from a clock that never goes back.
     """
 
-    def __init__(self, per_address: int, now: Callable[[], float], most: int = MOST_COUNTED) -> None:
+    def __init__(self, per_address: int, now: Callable[[], float], counts: Counts | None = None) -> None:
+        counts = counts or counting.own()
         self._per_address = per_address
         self._now = now
-        self._most = most
-        self._networks = Rolling(most)
-        self._logins = Rolling(most)
-        self._pairs: OrderedDict[tuple[bytes, str], _Pair] = OrderedDict()
+        self._networks = counts.networks
+        self._logins = counts.logins
+        # How often each was wrong, and when last.
+        self._pairs = counts.pairs
+        self._lock = counts.lock
         self.wrong = 0
         self.refused = 0
 
     def begin(self, login: str, address: str | None) -> Attempt:
         """Before a password is checked: count it as wrong. Raises Overloaded when that was too often."""
-        attempt = Attempt(network(address), _digest(login), self._now())
-        wait = max(self._wait_of_network(attempt.network, attempt.at), self._wait_of_pair(attempt))
-        if wait > 0:
-            self.refused += 1
-            raise Overloaded("so many wrong passwords", retry_after=ceil(wait))
+        with self._lock:
+            attempt = Attempt(network(address), _digest(login), self._now())
+            wait = max(self._wait_of_network(attempt.network, attempt.at), self._wait_of_pair(attempt))
+            if wait > 0:
+                self.refused += 1
+                raise Overloaded("so many wrong passwords", retry_after=ceil(wait))
 
-        self._networks.add(attempt.network, attempt.at)
-        self._logins.add(attempt.login, attempt.at)
-        pair = self._pairs.setdefault((attempt.login, attempt.network), _Pair(0, attempt.at))
-        pair.count, pair.last = pair.count + 1, attempt.at
-        self._pairs.move_to_end((attempt.login, attempt.network))
-        if len(self._pairs) > self._most:
-            self._pairs.popitem(last=False)
-        self.wrong += 1
-        return attempt
+            self._networks.add(attempt.network, attempt.at)
+            self._logins.add(attempt.login, attempt.at)
+            count, _ = self._pairs.of(attempt.pair) or (0, 0)
+            self._pairs.mark(attempt.pair, count + 1, attempt.at)
+            self.wrong += 1
+            return attempt
 
     def was_right(self, attempt: Attempt) -> None:
         """It was not wrong, and what was wrong before with that login in that network is forgiven."""
-        self._take_back(attempt)
-        self._pairs.pop((attempt.login, attempt.network), None)
+        with self._lock:
+            self._take_back(attempt)
+            self._pairs.forget(attempt.pair)
 
     def was_not_checked(self, attempt: Attempt) -> None:
-        """There was no room to check it."""
-        self._take_back(attempt)
-        pair = self._pairs.get((attempt.login, attempt.network))
-        if pair is not None:
-            pair.count -= 1
+        """There was no room to check it, or nothing to check it with."""
+        with self._lock:
+            self._take_back(attempt)
+            count, last = self._pairs.of(attempt.pair) or (0, 0)
+            if count > 0:
+                self._pairs.mark(attempt.pair, count - 1, last)
 
     def wrong_token(self, address: str | None) -> None:
         """Count a Bearer token that nobody has. Raises Overloaded when that was too often."""
-        at, place = self._now(), network(address)
-        wait = self._wait_of_network(place, at)
-        if wait > 0:
-            self.refused += 1
-            raise Overloaded("so many wrong tokens", retry_after=ceil(wait))
-        self._networks.add(place, at)
-        self.wrong += 1
+        with self._lock:
+            at, place = self._now(), network(address)
+            wait = self._wait_of_network(place, at)
+            if wait > 0:
+                self.refused += 1
+                raise Overloaded("so many wrong tokens", retry_after=ceil(wait))
+            self._networks.add(place, at)
+            self.wrong += 1
 
     def _take_back(self, attempt: Attempt) -> None:
         self._networks.add(attempt.network, attempt.at, -1)
@@ -115,14 +112,14 @@ class Guesses:
         return self._networks.until_less(network, at)
 
     def _wait_of_pair(self, attempt: Attempt) -> float:
-        pair = self._pairs.get((attempt.login, attempt.network))
-        if pair is None or pair.count <= 0:
+        count, last = self._pairs.of(attempt.pair) or (0, 0)
+        if count <= 0:
             return 0
-        if attempt.at - pair.last > _HOUR:
-            pair.count = 0
+        if attempt.at - last > _HOUR:
+            self._pairs.forget(attempt.pair)
             return 0
         besieged = self._logins.count(attempt.login, attempt.at) >= BESIEGED
-        return pair.last + _delay(pair.count, besieged=besieged) - attempt.at
+        return last + _delay(count, besieged=besieged) - attempt.at
 
 
 def _delay(count: int, *, besieged: bool) -> float:
@@ -149,10 +146,10 @@ def network(address: str | None) -> str:
     return str(IPv6Address(int(read) >> 64 << 64))
 
 
-def _digest(login: str) -> bytes:
+def _digest(login: str) -> str:
     """A login, however long, in the form in which two spellings are the same."""
     try:
         key = domain.email_key(login) if "@" in login else domain.username_key(login)
     except Refusal:
         key = login.lower()
-    return blake2b(key.encode(), digest_size=16).digest()
+    return blake2b(key.encode(), digest_size=16).hexdigest()

@@ -10,8 +10,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from onebucket.domain.accounts import Actor
 from onebucket.domain.refusals import Overloaded, Unauthenticated
-from onebucket.http.authn import Authentication
+from onebucket.http import reading
+from onebucket.http.authn import Authentication, Proof
 from onebucket.http.metrics import Metrics
 from onebucket.store import schema
 from onebucket.store.database import Database, Unavailable, Unusable
@@ -59,7 +61,7 @@ class Health:
     async def ready(self, request: Request) -> Response:
         """Whether the database is there and has the schema that this version needs."""
         try:
-            version = schema.version(self._database)
+            version = await reading.read(self._database, lambda: schema.version(self._database))
         except (Unusable, Unavailable) as error:
             return PlainTextResponse(f"Service Unavailable: {error}.", 503, headers=_HEADERS)
         if version != schema.HEAD:
@@ -70,10 +72,16 @@ class Health:
 
     async def metrics(self, request: Request) -> Response:
         """What is counted."""
-        if not await self._may_see_metrics(request):
+        try:
+            may_see = await self._may_see_metrics(request)
+        except Unavailable as error:
+            return PlainTextResponse(f"Service Unavailable: {error}.", 503, headers=_HEADERS)
+        if not may_see:
             headers = {**_HEADERS, "WWW-Authenticate": 'Basic realm="onebucket metrics"'}
             return PlainTextResponse("Unauthorized", 401, headers=headers)
-        return Response(self._metrics.page(), media_type="text/plain; version=0.0.4; charset=utf-8", headers=_HEADERS)
+        # Some figures are read from the database.
+        page = await reading.read(self._database, self._metrics.page)
+        return Response(page, media_type="text/plain; version=0.0.4; charset=utf-8", headers=_HEADERS)
 
     async def openapi(self, request: Request) -> Response:
         """The API's description, for programs."""
@@ -86,8 +94,11 @@ class Health:
         address = request.client.host if request.client else None
         try:
             proof, _ = await self._authentication.prove(header or None, address=address)
-            with self._database.reading() as tx:
-                actor = self._authentication.actor(tx, proof, self._clock())
+            actor = await reading.read(self._database, lambda: self._actor(proof))
         except (Unauthenticated, Overloaded):
             return False
         return actor.runs_site and actor.scopes is None
+
+    def _actor(self, proof: Proof) -> Actor:
+        with self._database.reading() as tx:
+            return self._authentication.actor(tx, proof, self._clock())

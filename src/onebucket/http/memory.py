@@ -1,10 +1,11 @@
 """Answers that were given and would be given again: the same question by the same credential, and nothing changed.
 
-An answer to a GET, or to a POST that only asks, follows from the database, the request and the credential alone. SQLite
-says for next to nothing whether anybody has committed anything since, in this process or another; as long as nobody
+An answer to a GET, or to a POST that only asks, follows from the database, the request and the credential alone. The
+database says for little whether anybody has committed anything since, in this process or another; as long as nobody
 has, what was answered before is the answer. After any change all is forgotten.
 """
 
+import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,28 +38,30 @@ class Memory:
     def __init__(self, database: Database, limit: int = LARGEST) -> None:
         self._database = database
         self._limit = limit
-        self._version = -1
+        self._version: int | str = -1
+        self._lock = threading.Lock()
         self._answers: OrderedDict[Key, Remembered] = OrderedDict()
         self.size = 0
         self.hits = 0
         self.misses = 0
 
-    def recall(self, request: Request, proof: Proof, at: datetime) -> Remembered | None:
-        """The answer to that question, if it was given and holds still."""
+    def recall(self, request: Request, proof: Proof, at: datetime) -> tuple[Remembered | None, int | str]:
+        """The answer to that question, if it was given and holds still; and the version of the database it is of."""
         version = self._database.version()
-        if version != self._version:
-            self._answers.clear()
-            self._version, self.size = version, 0
+        with self._lock:
+            if version != self._version:
+                self._answers.clear()
+                self._version, self.size = version, 0
 
-        found = self._answers.get(_key(request, proof))
-        if found is None or (found.actor.expires_at is not None and found.actor.expires_at <= at):
-            self.misses += 1
-            return None
-        self.hits += 1
-        return found
+            found = self._answers.get(_key(request, proof))
+            if found is None or (found.actor.expires_at is not None and found.actor.expires_at <= at):
+                self.misses += 1
+                return None, version
+            self.hits += 1
+            return found, version
 
-    def keep(self, request: Request, proof: Proof, answer: Answer, actor: Actor) -> None:
-        """Remember an answer that was worked out after `recall` found none.
+    def keep(self, request: Request, proof: Proof, answer: Answer, actor: Actor, *, version: int | str) -> None:
+        """Remember an answer that was worked out after `recall` found none in that version.
 
         Should somebody have committed in between, the next `recall` notices, and forgets this one too.
         """
@@ -70,14 +73,15 @@ class Memory:
         if answer.status not in (200, 304) or size > self._limit or NOT_STORED in answer.headers:
             return
         key = _key(request, proof)
-        if key in self._answers:
-            return
+        with self._lock:
+            if key in self._answers or version != self._version:
+                return
 
-        self._answers[key] = Remembered(answer, actor, size)
-        self.size += size
-        while self.size > self._limit:
-            _, oldest = self._answers.popitem(last=False)
-            self.size -= oldest.size
+            self._answers[key] = Remembered(answer, actor, size)
+            self.size += size
+            while self.size > self._limit:
+                _, oldest = self._answers.popitem(last=False)
+                self.size -= oldest.size
 
 
 def _key(request: Request, proof: Proof) -> Key:

@@ -1,5 +1,6 @@
 """Requests as they come in over ASGI: their address, their headers, their body."""
 
+import os
 import re
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -24,8 +25,17 @@ LARGEST_DRAINED = 16 << 20
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 
 # Asking the system for randomness for every request would be the dearest part of a short one.
-_PROCESS = secrets.token_hex(6)
+_process = secrets.token_hex(6)
 _serial = count(1)
+
+
+def _become_another() -> None:
+    global _process
+    _process = secrets.token_hex(6)
+
+
+# Workers are forked from one process.
+os.register_at_fork(after_in_child=_become_another)
 
 
 @dataclass(slots=True)
@@ -116,7 +126,7 @@ def request_id(headers: dict[bytes, bytes]) -> str:
     given = headers.get(b"x-request-id")
     if given is not None and _REQUEST_ID.fullmatch(given):
         return given.decode("ascii")
-    return f"{_PROCESS}-{next(_serial):x}"
+    return f"{_process}-{next(_serial):x}"
 
 
 def without_tokens(query: bytes) -> tuple[bytes, list[bytes]]:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import math
+import os
 import signal
 import socket
 import ssl
@@ -20,11 +21,12 @@ from onebucket.actions.work import Work
 from onebucket.domain import terms as house
 from onebucket.domain.accounts import OPERATOR
 from onebucket.domain.terms import Terms
-from onebucket.http import openapi
+from onebucket.http import counting, openapi
 from onebucket.http.answers import Ways
 from onebucket.http.app import App
 from onebucket.http.attempts import Attempts
 from onebucket.http.authn import Authentication
+from onebucket.http.counting import Counts
 from onebucket.http.desk import Desk
 from onebucket.http.guesses import Guesses
 from onebucket.http.health import Health
@@ -71,6 +73,7 @@ class Server:
     writer: Writer
     uses: Uses
     metrics: Metrics
+    desk: Desk
 
     def close(self) -> None:
         """Finish what is under way, then let go of everything."""
@@ -87,12 +90,16 @@ def build(
     terms: Terms = house.DEFAULT,
     metrics_token: str = "",
     demo_letters: Path | None = None,
+    counts: Counts | None = None,
 ) -> Server:
-    """Put a server together. The database must be up to date already; `demo_letters` is what the demo's page shows."""
-    writer = Writer(database)
-    guesses = Guesses(ways.failures_per_address, time.monotonic) if ways.failures_per_address else None
+    """Put a server together. The database must be up to date already; `demo_letters` is what the demo's page shows.
+
+    `counts` are shared by several that serve together.
+    """
+    writer, counts = Writer(database), counts or counting.own()
+    guesses = Guesses(ways.failures_per_address, time.monotonic, counts) if ways.failures_per_address else None
     authentication = Authentication(database, time.monotonic, guesses)
-    limits = Limits(ways.rate_limit, time.monotonic) if ways.rate_limit else None
+    limits = Limits(ways.rate_limit, time.monotonic, counts) if ways.rate_limit else None
     memory, metrics = Memory(database), Metrics()
     uses = Uses(database, writer)
     _watch(metrics, database, writer, authentication, memory)
@@ -106,7 +113,7 @@ def build(
         metrics_token=metrics_token,
         clock=now,
     )
-    attempts = Attempts(new_id)
+    attempts = Attempts(new_id, counts)
     desk = Desk(
         database=database,
         writer=writer,
@@ -133,7 +140,7 @@ def build(
         clock=now,
         new_id=new_id,
     )
-    return Server(app, database, authentication, writer, uses, metrics)
+    return Server(app, database, authentication, writer, uses, metrics, desk)
 
 
 def _watch_limits(metrics: Metrics, limits: Limits | None, guesses: Guesses | None) -> None:
@@ -176,19 +183,34 @@ def _watch(
     metrics.watch("onebucket_answers_worked_out", "Requests to read that were not", lambda: memory.misses)
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where to listen, and the certificate with which to speak TLS there."""
+
+    host: str
+    port: int
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+
+    def check(self) -> None:
+        """Raises CannotListen."""
+        _must_be_free(self.host, self.port)
+        if self.tls_cert is not None and self.tls_key is not None:
+            _must_fit(self.tls_cert, self.tls_key)
+
+
 def run(
     server: Server,
+    place: Place,
     *,
-    host: str,
-    port: int,
-    tls_cert: Path | None,
-    tls_key: Path | None,
     ready: Callable[[], None],
     ended: Callable[[], None] = lambda: None,
+    heard: int | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then for `GRACE_SECONDS` finish what is under way. Raises CannotListen.
 
-    `ready` is called when it answers, `ended` when it does no more, before the database is closed.
+    `ready` is called when it answers, `ended` when it does no more, before the database is closed. A worker heeds its
+    parent in place of signals: each byte that comes over `heard`, and its end.
     """
     from granian.constants import Interfaces, SSLProtocols
     from granian.server.embed import Server as Granian
@@ -198,22 +220,21 @@ def run(
     async def serve() -> None:
         granian = Granian(
             server.app,
-            address=host,
-            port=port,
+            address=place.host,
+            port=place.port,
             interface=Interfaces.ASGINL,
             websockets=False,
             log_enabled=False,
-            ssl_cert=tls_cert,
-            ssl_key=tls_key,
+            ssl_cert=place.tls_cert,
+            ssl_key=place.tls_key,
             # Granian would ask for 1.3, which older clients don't speak.
             ssl_protocol_min=SSLProtocols.tls12,
         )
         loop = asyncio.get_running_loop()
         told: asyncio.Queue[None] = asyncio.Queue()
-        for each in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(each, told.put_nowait, None)
+        _heed(loop, told, heard)
         serving = loop.create_task(granian.serve())
-        await _answering(serving, host, port)
+        await _answering(serving, place.host, place.port)
         ready()
         await _first(serving, told.get())
 
@@ -227,15 +248,28 @@ def run(
             # What is cut off complains about it.
             loop.set_exception_handler(lambda loop, context: None)
 
-    _must_be_free(host, port)
-    if tls_cert is not None and tls_key is not None:
-        _must_fit(tls_cert, tls_key)
+    if heard is None:
+        place.check()
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(serve())
     finally:
         ended()
         server.close()
+
+
+def _heed(loop: asyncio.AbstractEventLoop, told: "asyncio.Queue[None]", heard: int | None) -> None:
+    if heard is None:
+        for each in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(each, told.put_nowait, None)
+        return
+
+    def hear() -> None:
+        if not os.read(heard, 1):
+            loop.remove_reader(heard)
+        told.put_nowait(None)
+
+    loop.add_reader(heard, hear)
 
 
 def _must_be_free(host: str, port: int) -> None:

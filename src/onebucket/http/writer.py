@@ -1,6 +1,6 @@
 """One thread that writes: it commits many requests together, and each is answered after the commit that holds it.
 
-Committing durably costs a wait for the disk, and SQLite has one writer at a time. So whatever has been asked for while
+Committing durably costs a wait for the disk, and there is one writer at a time. So whatever has been asked for while
 the disk was busy goes into the next commit; each request has a savepoint, so that one that is refused doesn't hurt its
 neighbours.
 """
@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from onebucket.store.database import Database, Transaction
+from onebucket.store.database import Database, Interrupted, Transaction
 
 _Result = TypeVar("_Result")
 Refused = Callable[[Transaction, Exception], None]
@@ -28,10 +28,14 @@ class _Job:
     refused: Refused | None = None
 
 
+# What came of it, and whether it was done; otherwise it is what was raised.
 _Outcome = tuple["asyncio.Future[Any]", Any, bool]
 
 # More in one commit would not be faster, and would make the first of them wait.
 LARGEST_BATCH = 256
+
+# So often a change is made when the connection is lost before it is committed.
+ATTEMPTS = 2
 
 
 class Writer:
@@ -41,6 +45,7 @@ class Writer:
         self._database = database
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._ending = False
         self.batches = 0
         self.changes = 0
 
@@ -68,7 +73,7 @@ class Writer:
         if self._thread is not None:
             self._jobs.put(None)
             self._thread.join()
-            self._thread = None
+            self._thread, self._ending = None, False
 
     def _run(self) -> None:
         while (first := self._jobs.get()) is not None:
@@ -82,28 +87,36 @@ class Writer:
 
     def _commit(self, first: _Job) -> tuple[list[_Outcome], bool]:
         """What came of each job that somebody waits for; and whether that was all."""
-        batch: list[tuple[_Job, Any, bool]] = []
-        job: _Job | None = first
-        ending = False
-        try:
-            with self._database.writing() as tx:
-                while job is not None:
-                    batch.append((job, *_attempt(job, tx)))
-                    if len(batch) == LARGEST_BATCH or self._jobs.empty():
-                        break
-                    job = self._jobs.get()
-                    ending = job is None
-        except Exception as error:
-            # Nothing of this batch is on disk: not what was done, and not what was about to be.
-            lost = [each for each, _, _ in batch]
-            if job is not None and job not in lost:
-                lost.append(job)
-            return [(each.future, error, False) for each in lost if each.future is not None], ending
+        batch = [first]
+        for _ in range(ATTEMPTS):
+            try:
+                done = self._together(batch)
+            except Interrupted as error:
+                # Nothing was done that could have been seen, so that it can be done again.
+                trouble: Exception = error
+            except Exception as error:
+                trouble = error
+                break
+            else:
+                outcomes = [
+                    (job.future, *outcome) for job, outcome in zip(batch, done, strict=True) if job.future is not None
+                ]
+                self.batches += 1
+                self.changes += len(outcomes)
+                return outcomes, self._ending
+        return [(job.future, trouble, False) for job in batch if job.future is not None], self._ending
 
-        outcomes = [(each.future, outcome, done) for each, outcome, done in batch if each.future is not None]
-        self.batches += 1
-        self.changes += len(outcomes)
-        return outcomes, ending
+    def _together(self, batch: list[_Job]) -> list[tuple[Any, bool]]:
+        """Do it all in one transaction, with whatever else is asked for meanwhile, which is added to `batch`."""
+        done: list[tuple[Any, bool]] = []
+        with self._database.writing() as tx:
+            for job in batch:
+                done.append(_attempt(job, tx))
+                if len(done) == len(batch) < LARGEST_BATCH and not self._ending and not self._jobs.empty():
+                    another = self._jobs.get()
+                    self._ending = another is None
+                    batch.extend([another] if another else [])
+        return done
 
 
 def _attempt(job: _Job, tx: Transaction) -> tuple[Any, bool]:
@@ -113,7 +126,7 @@ def _attempt(job: _Job, tx: Transaction) -> tuple[Any, bool]:
         with tx.savepoint():
             return job.change(tx), True
     except Exception as error:
-        if not tx.connection.in_transaction:
+        if not tx.survives(error):
             raise
         if job.refused is not None:
             _tell_of(error, job.refused, tx)
@@ -126,8 +139,8 @@ def _tell_of(error: Exception, refused: Refused, tx: Transaction) -> None:
     try:
         with tx.savepoint():
             refused(tx, error)
-    except Exception:
-        if not tx.connection.in_transaction:
+    except Exception as trouble:
+        if not tx.survives(trouble):
             raise
         # Whoever was refused is to hear why, whatever came of telling others.
         _log_unforeseen()

@@ -71,7 +71,7 @@ class Carrier:
         self._thread: threading.Thread | None = None
         self._unkept: list[_Outcome] = []
         self._tidied: datetime | None = None
-        self._seen: int | None = None
+        self._seen: int | str | None = None
         self._next_due: datetime | None = None
         self.sent = 0
 

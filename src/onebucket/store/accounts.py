@@ -44,7 +44,7 @@ _COLUMNS_OF_NAMES = {
 }
 _BY = {kind: Statement(found.where(column == bindparam("key"))) for kind, (column, found) in _COLUMNS_OF_NAMES.items()}
 _EACH_BY = {
-    kind: Statement(found.add_columns(column).where(column.in_(each_of("keys"))))
+    kind: Statement(found.add_columns(column).where(column.in_(each_of("keys", column.type))))
     for kind, (column, found) in _COLUMNS_OF_NAMES.items()
 }
 _BY_ANY_EMAIL = Statement(

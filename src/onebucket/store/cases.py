@@ -14,9 +14,9 @@ from onebucket.store import accounts as account_rows
 from onebucket.store import moments
 from onebucket.store.database import Row, Statement, Transaction, each_of, each_pair_of
 from onebucket.store.hints import not_by
-from onebucket.store.tables import accounts, group_privileges, groups, memberships, privileges
+from onebucket.store.tables import Id, accounts, group_privileges, groups, memberships, privileges
 
-_people, _repositories = each_of("people"), each_of("repositories")
+_people, _repositories = each_of("people", Id), each_of("repositories", Id)
 _by = accounts.alias("by")
 
 # Not by the account, which SQLite would look through as a whole: there are fewer rows of these people than of it.
@@ -51,7 +51,7 @@ _set = (
 )
 _SET = Statement(_set.where(group_privileges.c.repository_id.in_(_repositories)))
 _SET_THERE = Statement(
-    _set.where(tuple_(group_privileges.c.repository_id, group_privileges.c.group_id).in_(each_pair_of("groups")))
+    _set.where(tuple_(group_privileges.c.repository_id, group_privileges.c.group_id).in_(each_pair_of("groups", Id)))
 )
 _given = select(
     privileges.c.repository_id,
@@ -64,7 +64,7 @@ _DIRECT = Statement(_given.where(_given_to_them))
 _DIRECT_THERE = Statement(
     _given.where(
         privileges.c.account_id == bindparam("account_id"),
-        tuple_(privileges.c.repository_id, privileges.c.person_id).in_(each_pair_of("people")),
+        tuple_(privileges.c.repository_id, privileges.c.person_id).in_(each_pair_of("people", Id)),
     )
 )
 

@@ -1,19 +1,24 @@
-"""The database: opening it, reading and writing transactions, statements compiled once and run on the driver itself."""
+"""The database: reading and writing transactions, and statements compiled once and run on the driver itself.
 
-import os
-import sqlite3
-import threading
+What they are made of is in `sqlite.py` and `postgres.py`; nothing else differs between the two, except where a
+statement says so itself.
+"""
+
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ClauseElement, Select, Text, bindparam, func, select
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import ClauseElement, Dialect, Select, Text, Uuid, bindparam, select
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import GenericFunction
+from sqlalchemy.types import TypeEngine
 
 Row = tuple[Any, ...]
-
-_DIALECT = sqlite.dialect(paramstyle="named")
 
 # How long a change waits for one made by another process before it gives up.
 BUSY_SECONDS = 10
@@ -24,277 +29,222 @@ class Unusable(Exception):
 
 
 class Unavailable(Exception):
-    """The database can't do this now: it is busy, or the disk is full. Nothing was changed; it may be tried again."""
+    """The database can't do this now: it is busy, gone, or the disk is full. It may be tried again."""
 
     retry_after = 5
+
+
+class Interrupted(Unavailable):
+    """The connection was lost, or somebody came in between: nothing was done, and it may be tried again at once."""
+
+    retry_after = 1
+
+
+@cache
+def _dialect(name: str) -> Dialect:
+    if name == "sqlite":
+        from sqlalchemy.dialects import sqlite
+
+        return sqlite.dialect(paramstyle="named")
+    from sqlalchemy.dialects.postgresql.psycopg import dialect
+
+    return dialect(paramstyle="pyformat")  # type: ignore[no-untyped-call]
+
+
+def _insert(name: str) -> Callable[..., Any]:
+    if name == "sqlite":
+        from sqlalchemy.dialects.sqlite import insert
+
+        return insert
+    from sqlalchemy.dialects.postgresql import insert as upsert
+
+    return upsert
 
 
 class Statement:
     """A SQLAlchemy Core statement, compiled at its first use and then run as text on the driver.
 
     Every value is bound by name. Measured: SQLAlchemy's own execution costs several times what SQLite needs for one of
-    our short queries.
+    our short queries. A statement with ON CONFLICT is a function of the `insert` of whichever database it is for.
     """
 
-    __slots__ = ("_clause", "_constants", "_text")
+    __slots__ = ("_clause", "_forms")
 
-    def __init__(self, clause: ClauseElement) -> None:
+    def __init__(self, clause: ClauseElement | Callable[[Any], ClauseElement]) -> None:
         self._clause = clause
-        self._text = ""
-        self._constants: dict[str, Any] = {}
+        self._forms: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {}
 
-    def text(self, values: dict[str, Any]) -> str:
-        """The SQL text; adds to `values` the constants that were written into the statement."""
-        if not self._text:
-            compiled = self._clause.compile(dialect=_DIALECT)
-            self._constants = {name: value for name, value in compiled.params.items() if value is not None}
-            self._text = compiled.string
-        if self._constants:
-            values.update(self._constants)
-        return self._text
+    def text(self, values: dict[str, Any], dialect: str) -> str:
+        """The SQL text in a dialect; adds to `values` the constants that were written into the statement."""
+        form = self._forms.get(dialect)
+        if form is None:
+            form = self._forms[dialect] = self._compiled(dialect)
+        text, constants, _ = form
+        if constants:
+            values.update(constants)
+        return text
+
+    def ids(self, dialect: str) -> tuple[str, ...]:
+        """The names of the values that are ids."""
+        return self._forms[dialect][2]
+
+    def _compiled(self, dialect: str) -> tuple[str, dict[str, Any], tuple[str, ...]]:
+        clause = self._clause if isinstance(self._clause, ClauseElement) else self._clause(_insert(dialect))
+        compiled = clause.compile(dialect=_dialect(dialect))
+        assert isinstance(compiled, SQLCompiler)
+        constants = {name: value for name, value in compiled.params.items() if value is not None}
+        return (
+            compiled.string,
+            constants,
+            tuple(name for name, of in compiled.binds.items() if isinstance(of.type, Uuid)),
+        )
 
 
-def each_of(name: str) -> Select[tuple[str]]:
-    """The texts of a JSON list that is bound by that name, for `IN`: however many, it is one statement."""
-    return select(func.json_each(bindparam(name)).table_valued("value", name=f"each_of_{name}").c.value.cast(Text))
+class _Texts(GenericFunction[Any]):
+    name = "json_each"
+    identifier = "onebucket_texts"
+    inherit_cache = True
 
 
-def each_pair_of(name: str) -> Select[str, str]:
+class _Pairs(GenericFunction[Any]):
+    name = "json_each"
+    identifier = "onebucket_pairs"
+    inherit_cache = True
+
+
+@compiles(_Texts, "postgresql")
+def _texts(element: _Texts, compiler: SQLCompiler, **options: Any) -> str:
+    return f"json_array_elements_text(CAST({compiler.process(element.clauses, **options)} AS JSON))"
+
+
+@compiles(_Pairs, "postgresql")
+def _pairs(element: _Pairs, compiler: SQLCompiler, **options: Any) -> str:
+    return f"json_each(CAST({compiler.process(element.clauses, **options)} AS JSON))"
+
+
+def each_of(name: str, kind: TypeEngine[Any] | type[TypeEngine[Any]] = Text) -> Select[Any]:
+    """What a JSON list holds that is bound by that name, for `IN`: however much, it is one statement."""
+    return select(_Texts(bindparam(name)).table_valued("value", name=f"each_of_{name}").c.value.cast(kind))
+
+
+def each_pair_of(name: str, kind: TypeEngine[Any] | type[TypeEngine[Any]] = Text) -> Select[Any]:
     """The pairs of a JSON object of lists that is bound by that name, for `IN`: each key with each of its texts."""
-    keyed = func.json_each(bindparam(name)).table_valued("key", "value", name=f"keys_of_{name}")
-    each = func.json_each(keyed.c.value).table_valued("value", name=f"each_of_{name}")
-    return select(keyed.c.key.cast(Text), each.c.value.cast(Text))
+    keyed = _Pairs(bindparam(name)).table_valued("key", "value", name=f"keys_of_{name}")
+    each = _Texts(keyed.c.value).table_valued("value", name=f"each_of_{name}")
+    return select(keyed.c.key.cast(kind), each.c.value.cast(kind))
 
 
-class Transaction:
-    """A transaction under way on one connection."""
+class Transaction(ABC):
+    """A transaction under way on one connection of the driver's."""
 
-    __slots__ = ("_execute", "connection")
+    __slots__ = ()
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self.connection = connection
-        self._execute = connection.execute
+    connection: Any
 
+    @abstractmethod
     def rows(self, statement: Statement, **values: Any) -> list[Row]:
         """All rows that `statement` finds."""
-        return self._execute(statement.text(values), values).fetchall()
 
+    @abstractmethod
     def each(self, statement: Statement, **values: Any) -> Iterator[Row]:
         """The rows that `statement` finds, one after the other: there may be more than memory holds."""
-        return iter(self._execute(statement.text(values), values))
 
+    @abstractmethod
     def row(self, statement: Statement, **values: Any) -> Row | None:
         """The first row that `statement` finds, or None."""
-        row: Row | None = self._execute(statement.text(values), values).fetchone()
-        return row
 
+    @abstractmethod
     def run(self, statement: Statement, **values: Any) -> int:
         """Run a change; the number of rows it changed."""
-        return self._execute(statement.text(values), values).rowcount
 
+    @abstractmethod
     def run_many(self, statement: Statement, rows: Sequence[dict[str, Any]]) -> None:
         """Run a change once for each of `rows`."""
-        if rows:
-            first = dict(rows[0])
-            sql = statement.text(first)
-            constants = {name: value for name, value in first.items() if name not in rows[0]}
-            self.connection.executemany(sql, [row | constants for row in rows])
 
-    @contextmanager
-    def reading_anything(self) -> Iterator[None]:
+    def reading_anything(self) -> AbstractContextManager[None]:
         """Let text that is not UTF-8 be read as lone surrogates, not as an error: somebody else may have written it."""
-        self.connection.text_factory = lambda raw: raw.decode(errors="surrogateescape")
-        try:
-            yield
-        finally:
-            self.connection.text_factory = str
+        return nullcontext()
 
-    @contextmanager
-    def savepoint(self) -> Iterator[None]:
+    @abstractmethod
+    def savepoint(self) -> AbstractContextManager[None]:
         """Undo what is done inside, and only that, when it raises."""
-        self._execute("SAVEPOINT attempt")
-        try:
-            yield
-        except BaseException:
-            self._execute("ROLLBACK TO attempt")
-            raise
-        finally:
-            self._execute("RELEASE attempt")
+
+    @abstractmethod
+    def survives(self, error: Exception) -> bool:
+        """Whether what was done before that error, outside its savepoint, can still be committed."""
 
 
-class Database:
-    """One SQLite file, in WAL mode; a change is acknowledged when it is on disk.
+class Database(ABC):
+    """Where everything is kept. Reading never waits for writing; what was written is on disk when `writing` ends.
 
-    A connection for each thread that reads, one for all that write. Reading never waits for writing.
+    `name` is what people are told, without any password; `url` is how `--database` spells it, with it. `readers` runs
+    what only reads where that may wait for another machine; None where it doesn't. `engine` is what SQLAlchemy calls
+    it, and `begin_steps` begins the transaction in which the schema is changed, by one process at a time.
     """
 
-    def __init__(self, path: Path | str) -> None:
-        self.path = Path(path)
-        self._of_thread = threading.local()
-        self._opened: list[sqlite3.Connection] = []
-        self._writing = threading.Lock()
-        self._writer: sqlite3.Connection | None = None
+    engine: str
+    begin_steps: Sequence[str]
+    name: str
+    url: str
+    readers: Executor | None = None
 
-    @property
-    def url(self) -> str:
-        """The database as `--database` spells it."""
-        return f"sqlite:///{self.path}"
+    @abstractmethod
+    def connect(self) -> Any:
+        """Open another connection of the driver's, set up as all of ours are. Raises Unusable, Unavailable."""
 
-    def connect(self) -> sqlite3.Connection:
-        """Open another connection, set up as all of ours are. Raises Unusable, Unavailable."""
-        connection = None
-        try:
-            connection = sqlite3.connect(
-                self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=512
-            )
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA foreign_keys = ON")
-        except sqlite3.DatabaseError as error:
-            if connection is not None:
-                connection.close()
-            kind = Unavailable if _code(error) in _PASSING else Unusable
-            raise kind(f"can't open the database {self.path}: {error}") from None
-        self._opened.append(connection)
-        return connection
-
-    def _reader(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._of_thread, "connection", None)
-        if connection is None:
-            connection = self._of_thread.connection = self.connect()
-        return connection
-
-    @contextmanager
-    def reading(self) -> Iterator[Transaction]:
+    @abstractmethod
+    def reading(self) -> AbstractContextManager[Transaction]:
         """A transaction that sees one state of the database, and changes nothing. Raises Unavailable, Unusable."""
-        connection = self._reader()
-        try:
-            connection.execute("BEGIN")
-            yield Transaction(connection)
-        except sqlite3.DatabaseError as error:
-            raise self._trouble(error, "be read") from error
-        finally:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
 
-    def version(self) -> int:
-        """A number that is another one whenever anybody has committed anything, in this process or elsewhere.
-
-        To be compared only with what it was before in the same thread.
-        """
-        row = self._reader().execute("PRAGMA data_version").fetchone()
-        return int(row[0])
-
-    @contextmanager
-    def writing(self) -> Iterator[Transaction]:
+    @abstractmethod
+    def writing(self) -> AbstractContextManager[Transaction]:
         """A transaction that changes things: on disk when it ends, undone when it raises.
 
-        Raises Unavailable, Unusable.
+        There is one at a time, whichever process it is in: what was looked at is still so when it is changed. Raises
+        Unavailable, Unusable.
         """
-        with self._writing:
-            if self._writer is None:
-                self._writer = self.connect()
-            connection = self._writer
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-                yield Transaction(connection)
-                connection.execute("COMMIT")
-            except sqlite3.DatabaseError as error:
-                raise self._trouble(error, "take changes") from error
-            finally:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
 
-    def _trouble(self, error: sqlite3.DatabaseError, deed: str) -> Exception:
-        code = _code(error)
-        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            return Unusable(f"{self.path} is damaged: {error}")
-        # What is no trouble of the machine's is a mistake of ours.
-        return Unavailable(f"the database can't {deed} now ({error})") if code in _PASSING else error
+    @abstractmethod
+    def version(self) -> int | str:
+        """Another one than before whenever anybody has committed anything, in this process or elsewhere."""
 
+    @abstractmethod
+    def tables(self) -> set[str]:
+        """The names of the tables there are."""
+
+    @abstractmethod
     def check(self) -> str:
-        """What is broken in the file, in SQLite's words; empty when nothing is."""
-        with self.reading() as tx:
-            return _broken(tx.connection)
+        """What is broken, in the database's own words; empty when nothing is."""
 
+    def about(self) -> str:
+        """What else there is to say of it, after a comma; empty when there is nothing."""
+        return ""
+
+    @abstractmethod
     def copy_to(self, file: Path, progress: Callable[[int, int], None]) -> None:
-        """Write one consistent state into a new file, while others read and write.
+        """Write one consistent state into a new file, while others read and write. Raises Unusable."""
 
-        Raises Unusable, also for a state that `restore_from` would not be given.
-        """
-        unfinished = file.with_name(file.name + ".unfinished")
-        try:
-            unfinished.touch(mode=0o600)
-            with closing(sqlite3.connect(unfinished)) as target:
-                _copy(self.connect(), target, progress)
-                target.execute("PRAGMA journal_mode = DELETE")
-                if broken := _broken(target):
-                    raise sqlite3.DatabaseError(f"{self.path} is damaged: {broken}")
-            with unfinished.open("rb+") as written:
-                os.fsync(written.fileno())
-            unfinished.replace(file)
-        except (OSError, sqlite3.Error) as error:
-            unfinished.unlink(missing_ok=True)
-            reason = error.strerror if isinstance(error, OSError) else error
-            raise Unusable(f"can't write {file}: {reason}") from None
-
+    @abstractmethod
     def restore_from(self, source: "Database", progress: Callable[[int, int], None]) -> None:
         """Become what `source` is, in one step for everybody who reads or writes. Raises Unusable."""
-        try:
-            _copy(source.connect(), self.connect(), progress)
-        except sqlite3.Error as error:
-            raise Unusable(f"can't restore {source.path}: {error}") from None
 
+    @abstractmethod
     def close(self) -> None:
-        """Close every connection; the file is left tidy, without its -wal."""
-        for connection in self._opened:
-            connection.close()
-        self._opened.clear()
-        self._writer = None
-        self._of_thread = threading.local()
-
-
-def _copy(source: sqlite3.Connection, target: sqlite3.Connection, progress: Callable[[int, int], None]) -> None:
-    # In one step: a copy in several would start again whenever somebody writes in between.
-    source.backup(target, pages=-1, progress=lambda status, remaining, total: progress(total - remaining, total))
-
-
-# Troubles of the machine's, that may be over when the same is tried again.
-_PASSING = frozenset(
-    {
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_NOMEM,
-        sqlite3.SQLITE_PROTOCOL,
-        sqlite3.SQLITE_READONLY,
-    }
-)
-
-
-def _code(error: sqlite3.Error) -> int:
-    # The lower byte is the kind of error; what the module raises without asking SQLite has none.
-    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-
-
-def _broken(connection: sqlite3.Connection) -> str:
-    found = [" ".join(str(row[0]).split()) for row in connection.execute("PRAGMA quick_check(3)")]
-    return "" if found == ["ok"] else "; ".join(found)
+        """Close every connection."""
 
 
 def at(url: str, *, make: bool = True) -> Database:
-    """The database that `url` (`sqlite:///PATH`) names; its folder is made where `make` allows. Raises Unusable."""
-    if not url.startswith("sqlite:///"):
-        raise Unusable(f"{url.partition(':')[0]!r} databases can't be used: give sqlite:///PATH")
+    """The database that `url` names: `sqlite:///PATH`, whose folder is made where `make` allows, or `postgresql://…`.
 
-    path = Path(url.removeprefix("sqlite:///")).expanduser()
-    if make:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError as error:
-            raise Unusable(f"can't make the folder {path.parent}: {error.strerror}") from None
-    elif not path.exists():
-        raise Unusable(f"there is no database at {path}")
+    Raises Unusable.
+    """
+    kind = url.partition(":")[0]
+    if kind in ("postgresql", "postgres"):
+        from onebucket.store import postgres
 
-    return Database(path)
+        return postgres.at(url)
+    if url.startswith("sqlite:///"):
+        from onebucket.store import sqlite
+
+        return sqlite.at(url, make=make)
+    raise Unusable(f"{kind!r} databases can't be used: give sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME")

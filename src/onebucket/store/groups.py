@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from onebucket.domain.accounts import Account
 from onebucket.domain.groups import AccountPrivilege, Group
@@ -148,7 +147,7 @@ _CHANGE = Statement(
     .values({column.name: bindparam(f"new_{column.name}") for column in COLUMNS[2:]})
 )
 _DELETE = Statement(delete(groups).where(_OF_ACCOUNT, groups.c.id == bindparam("group_id")))
-_ADD_MEMBER = Statement(upsert(memberships).on_conflict_do_nothing())
+_ADD_MEMBER = Statement(lambda insert: insert(memberships).on_conflict_do_nothing())
 _REMOVE_MEMBER = Statement(
     delete(memberships).where(
         memberships.c.account_id == bindparam("account_id"),

@@ -4,7 +4,6 @@ from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import and_, bindparam, case, delete, insert, null, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from onebucket.domain.accounts import email_key
 from onebucket.domain.invitations import Invitation
@@ -75,7 +74,7 @@ _GROUPS = Statement(_named)
 _GROUPS_OF_ONE = Statement(_named.where(invitation_groups.c.invitation_id == bindparam("invitation_id")))
 
 _ADD = Statement(insert(invitations))
-_ADD_GROUP = Statement(upsert(invitation_groups).on_conflict_do_nothing())
+_ADD_GROUP = Statement(lambda insert: insert(invitation_groups).on_conflict_do_nothing())
 _CHANGED = ("invited_by", "sent_at", "expires_at", "permission", "link_id", "letter_id")
 _CHANGE = Statement(
     update(invitations)

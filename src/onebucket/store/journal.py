@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import bindparam, func, insert, select, tuple_, union
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from onebucket.domain.accounts import Account, Actor
 from onebucket.domain.events import Event
@@ -47,10 +46,9 @@ _HEAD = Statement(
     select(journal_heads.c.number, journal_heads.c.hash).where(journal_heads.c.account_id == bindparam("account_id"))
 )
 _ADD = Statement(insert(journal))
-_head = upsert(journal_heads)
 _KEEP_HEAD = Statement(
-    _head.on_conflict_do_update(
-        index_elements=["account_id"], set_={name: _head.excluded[name] for name in ("number", "hash")}
+    lambda insert: (head := insert(journal_heads)).on_conflict_do_update(
+        index_elements=["account_id"], set_={name: head.excluded[name] for name in ("number", "hash")}
     )
 )
 
@@ -152,11 +150,11 @@ def entries(tx: Transaction, *, account_id: str | None, since: datetime | None) 
 Place = tuple[int, str, int]
 
 _END: Place = (1 << 62, "", 1 << 62)
-_places = tuple_(journal.c.at, journal.c.account_id, journal.c.number)
+_place = (journal.c.at, journal.c.account_id, journal.c.number)
 _NEWEST = Statement(
-    _ENTRY.where(_since, _places < tuple_(bindparam("at"), bindparam("account_id"), bindparam("number"))).order_by(
-        journal.c.at.desc(), journal.c.account_id.desc(), journal.c.number.desc()
-    )
+    _ENTRY.where(
+        _since, tuple_(*_place) < tuple_(*(bindparam(column.name, type_=column.type) for column in _place))
+    ).order_by(journal.c.at.desc(), journal.c.account_id.desc(), journal.c.number.desc())
 )
 _NEWEST_OF_ACCOUNT = Statement(
     _ENTRY.where(_of_account, journal.c.number < bindparam("number")).order_by(journal.c.number.desc())

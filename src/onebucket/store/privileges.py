@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import ClauseElement, Table, and_, bindparam, delete, select
 
 from onebucket.domain.accounts import Account
 from onebucket.domain.privileges import Level
@@ -116,20 +116,20 @@ def given(tx: Transaction, account_id: str) -> list[tuple[Repository, Account, L
     ]
 
 
-_set_group = insert(group_privileges)
-_SET_GROUP = Statement(
-    _set_group.on_conflict_do_update(
-        index_elements=["account_id", "repository_id", "group_id"],
-        set_={name: _set_group.excluded[name] for name in ("level", "granted_at", "granted_by")},
-    )
-)
-_set_person = insert(privileges)
-_SET_PERSON = Statement(
-    _set_person.on_conflict_do_update(
-        index_elements=["account_id", "repository_id", "person_id"],
-        set_={name: _set_person.excluded[name] for name in ("level", "granted_at", "granted_by")},
-    )
-)
+def _set_or_replace(table: Table, whose: str) -> Statement:
+    def upsert(insert: Any) -> ClauseElement:
+        new = insert(table)
+        replaced: ClauseElement = new.on_conflict_do_update(
+            index_elements=["account_id", "repository_id", whose],
+            set_={name: new.excluded[name] for name in ("level", "granted_at", "granted_by")},
+        )
+        return replaced
+
+    return Statement(upsert)
+
+
+_SET_GROUP = _set_or_replace(group_privileges, "group_id")
+_SET_PERSON = _set_or_replace(privileges, "person_id")
 
 
 def set_for_group(

@@ -5,14 +5,14 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Text, bindparam, delete, insert, select, tuple_, update
+from sqlalchemy import bindparam, delete, insert, select, tuple_, update
 
 from onebucket.domain.refusals import Conflict
 from onebucket.domain.repositories import Repository
 from onebucket.store import moments
 from onebucket.store.database import Row, Statement, Transaction, each_of
 from onebucket.store.hints import not_by
-from onebucket.store.tables import repositories
+from onebucket.store.tables import Id, repositories
 
 COLUMNS = (
     repositories.c.account_id,
@@ -25,7 +25,7 @@ COLUMNS = (
 _OF_ACCOUNT = repositories.c.account_id == bindparam("account_id")
 _BY_SLUG = Statement(select(*COLUMNS).where(_OF_ACCOUNT, repositories.c.slug == bindparam("slug")))
 # Looked up as one tuple: otherwise SQLite goes through the whole account.
-_each = each_of("slugs").add_columns(bindparam("account_id", type_=Text))
+_each = each_of("slugs").add_columns(bindparam("account_id", type_=Id))
 _AMONG = Statement(
     select(*COLUMNS).where(
         tuple_(repositories.c.slug, repositories.c.account_id).in_(_each),

@@ -2,21 +2,25 @@
 
 from pathlib import Path
 
-from onebucket.store.database import Database, Unavailable, Unusable
+from sqlalchemy import column, select, table
+
+from onebucket.store.database import Database, Statement, Unavailable, Unusable
 
 # The newest step under migrations/versions.
 HEAD = "0004"
 
+_VERSION = Statement(select(column("version_num")).select_from(table("alembic_version")))
+
 
 def version(database: Database) -> str | None:
     """The step the database is at; None when it is empty. Raises Unusable for a database that isn't ours."""
-    with database.reading() as tx:
-        tables = {row[0] for row in tx.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        if "alembic_version" in tables:
-            row = tx.connection.execute("SELECT version_num FROM alembic_version").fetchone()
-            return str(row[0]) if row else None
+    tables = database.tables()
+    if "alembic_version" in tables:
+        with database.reading() as tx:
+            row = tx.row(_VERSION)
+        return str(row[0]) if row else None
     if tables:
-        raise Unusable(f"{database.path} is a database, but not one of onebucket's")
+        raise Unusable(f"{database.name} is a database, but not one of onebucket's")
     return None
 
 
@@ -32,18 +36,23 @@ def bring_up_to_date(database: Database) -> bool:
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
-    from sqlalchemy import create_engine, event, exc, pool
+    from sqlalchemy import Connection, create_engine, event, exc, pool
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    engine = create_engine("sqlite://", creator=database.connect, poolclass=pool.StaticPool)
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+
+    def begin(connection: Connection) -> None:
+        for each in database.begin_steps:
+            connection.exec_driver_sql(each)
+
+    engine = create_engine(database.engine, creator=database.connect, poolclass=pool.StaticPool)
+    event.listen(engine, "begin", begin)
     try:
         with engine.begin() as connection:
             now = version(database)
             known = {step.revision for step in ScriptDirectory.from_config(config).walk_revisions()}
             if now is not None and now not in known:
-                raise Unusable(f"{database.path} was made by a newer onebucket (schema {now}): update this one")
+                raise Unusable(f"{database.name} was made by a newer onebucket (schema {now}): update this one")
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     except exc.DBAPIError as error:

@@ -1,14 +1,16 @@
 """What the server remembers about itself."""
 
 from sqlalchemy import bindparam, delete, select
-from sqlalchemy.dialects.sqlite import insert
 
 from onebucket.store.database import Statement, Transaction
 from onebucket.store.tables import site
 
 _FIND = Statement(select(site.c.value).where(site.c.name == bindparam("name")))
-_insert = insert(site)
-_SET = Statement(_insert.on_conflict_do_update(index_elements=["name"], set_={"value": _insert.excluded.value}))
+_SET = Statement(
+    lambda insert: (to := insert(site)).on_conflict_do_update(
+        index_elements=["name"], set_={"value": to.excluded.value}
+    )
+)
 _REMOVE = Statement(delete(site).where(site.c.name == bindparam("name"), site.c.value == bindparam("value")))
 
 

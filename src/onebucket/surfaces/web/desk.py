@@ -43,7 +43,7 @@ class House:
 class Desk(Protocol):
     """The server behind the pages. Whoever has signed in is the actor of what it runs, otherwise nobody is."""
 
-    def look(self, caller: Caller, action: Callable[[Work], _Result], /) -> _Result:
+    def look(self, caller: Caller, action: Callable[[Work], _Result], /) -> Awaitable[_Result]:
         """Run an action that changes nothing."""
 
     def change(self, caller: Caller, action: Callable[[Work], _Result], /) -> Awaitable[_Result]:

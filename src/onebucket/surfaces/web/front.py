@@ -8,7 +8,7 @@ from onebucket.surfaces.web.visit import Page, Visit
 
 async def front(visit: Visit) -> Response:
     """What this server is, and where to go."""
-    return visit.page("front.html", needs_setup=visit.look(setup.is_needed))
+    return visit.page("front.html", needs_setup=await visit.look(setup.is_needed))
 
 
 async def docs(visit: Visit) -> Response:

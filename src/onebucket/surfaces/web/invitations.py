@@ -15,7 +15,7 @@ from onebucket.surfaces.web.visit import Page, Visit, Wrong
 async def look(visit: Visit) -> Response:
     """What the link offers. However often it is opened, by whomever, nothing is spent."""
     hash = visit.link_hash
-    offer = visit.look(lambda work: joining.look(work, hash))
+    offer = await visit.look(lambda work: joining.look(work, hash))
     if offer.invitation.opened_at is None and visit.request.method == "GET":
         await visit.change(lambda work: joining.opened(work, hash))
     return visit.page(
@@ -51,7 +51,7 @@ async def accept(visit: Visit) -> Response:
 async def decline(visit: Visit) -> Response:
     """Decline: whoever has the link may."""
     hash = visit.link_hash
-    offer = visit.look(lambda work: joining.look(work, hash))
+    offer = await visit.look(lambda work: joining.look(work, hash))
     await visit.change(lambda work: joining.decline(work, hash))
     return visit.page("invitations/declined.html", offer=offer)
 
@@ -59,7 +59,7 @@ async def decline(visit: Visit) -> Response:
 async def sign_up(visit: Visit) -> Response:
     """Make an account for the invited address, accept with it, and be signed in."""
     link = visit.link_hash
-    offer = visit.look(lambda work: joining.look(work, link))
+    offer = await visit.look(lambda work: joining.look(work, link))
     new = people.typed(visit, email_needed=False)
 
     hash = await visit.desk.password_hash(new.password)

@@ -16,7 +16,7 @@ async def show(visit: Visit) -> Response:
         count, since = outbox.waiting(work)
         return {"troubled": outbox.troubled(work), "newest": outbox.newest(work), "count": count, "since": since}
 
-    return visit.page("letters/page.html", done=visit.query("done") == "again", **visit.look(listed))
+    return visit.page("letters/page.html", done=visit.query("done") == "again", **await visit.look(listed))
 
 
 async def try_again(visit: Visit) -> Response:

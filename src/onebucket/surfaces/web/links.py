@@ -14,7 +14,7 @@ async def address(visit: Visit) -> Response:
     """Which address is to be confirmed, for the person who asked for it."""
     hash = visit.link_hash
     try:
-        _, link = visit.look(lambda work: addresses.asked(work, hash))
+        _, link = await visit.look(lambda work: addresses.asked(work, hash))
     except NotYours as refusal:
         if visit.person is None:
             return visit.sign_in_here()
@@ -51,14 +51,14 @@ async def ask(visit: Visit) -> Response:
 async def password(visit: Visit) -> Response:
     """The form for a new password."""
     hash = visit.link_hash
-    person, _ = visit.look(lambda work: passwords.whose(work, hash))
+    person, _ = await visit.look(lambda work: passwords.whose(work, hash))
     return visit.page("links/password.html", person=person)
 
 
 async def reset(visit: Visit) -> Response:
     """Set the new password; whoever has it signs in with it."""
     link, new = visit.link_hash, visit.text("password")
-    visit.look(lambda work: passwords.whose(work, link))
+    await visit.look(lambda work: passwords.whose(work, link))
     try:
         accounts.check_password(new)
     except Invalid as refusal:

@@ -27,7 +27,7 @@ DONE = {
 async def show(visit: Visit) -> Response:
     """Everything about oneself."""
     me = _me(visit)
-    holdings, emails, browsers = visit.look(
+    holdings, emails, browsers = await visit.look(
         lambda work: (mine.holdings(work), addresses.of_person(work, me.id), sessions.mine(work))
     )
     joined = [each.owner for each in holdings if each.owner.username == visit.query("joined")]

@@ -73,7 +73,7 @@ class Pages:
 
 
 async def _answered(page: Page, visit: Visit) -> Response:
-    visit.recognize()
+    await visit.recognize()
     if page.is_private and visit.person is None:
         return visit.go(f"/sign-in?{urlencode({'next': visit.path})}")
     if visit.request.method != "POST" or page.send is None:

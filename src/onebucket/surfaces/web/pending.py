@@ -24,7 +24,7 @@ async def show(visit: Visit) -> Response:
         found = [each for _, each in invitations.found(work, account_name=name)]
         return {"owner": owner, "pending": found, "now": work.at}
 
-    return visit.page("invitations/pending.html", done=DONE.get(visit.query("done"), ""), **visit.look(listed))
+    return visit.page("invitations/pending.html", done=DONE.get(visit.query("done"), ""), **await visit.look(listed))
 
 
 def _with_one(action: Callable[[Work, str], object], done: str) -> Handler:

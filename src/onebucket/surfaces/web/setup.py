@@ -11,7 +11,7 @@ from onebucket.surfaces.web.visit import Page, Visit
 async def show(visit: Visit) -> Response:
     """The form behind the one-time link. Opening it spends nothing."""
     hash = visit.link_hash
-    if not visit.look(lambda work: setup.is_offered(work, hash)):
+    if not await visit.look(lambda work: setup.is_offered(work, hash)):
         raise LinkIsDead
     return visit.page("setup/form.html")
 
@@ -19,7 +19,7 @@ async def show(visit: Visit) -> Response:
 async def make(visit: Visit) -> Response:
     """Make the first site administrator."""
     hash = visit.link_hash
-    if not visit.look(lambda work: setup.is_offered(work, hash)):
+    if not await visit.look(lambda work: setup.is_offered(work, hash)):
         raise LinkIsDead
     new = people.typed(visit, email_needed=False)
 

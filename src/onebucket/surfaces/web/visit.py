@@ -15,7 +15,7 @@ from onebucket import hashing
 from onebucket.actions import sessions
 from onebucket.actions.work import Work
 from onebucket.domain.accounts import Account
-from onebucket.domain.refusals import Invalid, Overloaded, Refusal
+from onebucket.domain.refusals import Invalid, Refusal
 from onebucket.surfaces.web import guard
 from onebucket.surfaces.web.desk import Caller, Desk, House, Proved
 from onebucket.wire import bodies
@@ -66,10 +66,10 @@ class Visit:
         self._form_secret = request.cookies.get(self._name("form"))
         self._cookies: dict[str, tuple[str, int]] = {}
 
-    def recognize(self) -> None:
+    async def recognize(self) -> None:
         """Find out who has signed in."""
         if self.caller.secret:
-            self.person = self.look(lambda work: work.actor.account)
+            self.person = await self.look(lambda work: work.actor.account)
         if self.person:
             self._form_secret = self.caller.secret
 
@@ -124,7 +124,7 @@ class Visit:
 
     # -- what is done
 
-    def look(self, action: Callable[[Work], _Result]) -> _Result:
+    def look(self, action: Callable[[Work], _Result]) -> Awaitable[_Result]:
         """Run an action that changes nothing, as whoever has signed in."""
         return self.desk.look(self.caller, action)
 
@@ -203,8 +203,9 @@ class Visit:
 
 def retry_after(answer: Response, error: Exception) -> Response:
     """An answer that says when to ask again, where the error knows."""
-    if isinstance(error, Overloaded):
-        answer.headers["Retry-After"] = str(error.retry_after)
+    seconds = getattr(error, "retry_after", None)
+    if seconds is not None:
+        answer.headers["Retry-After"] = str(seconds)
     return answer
 
 

@@ -23,6 +23,9 @@ _AT_ONCE = 1000
 def upgrade() -> None:
     op.drop_index("ix_journal_at", "journal")
     op.rename_table("journal", "journal_unchained")
+    if op.get_bind().dialect.name == "postgresql":
+        # There, a primary key's name is that of an index, which may be taken only once.
+        op.execute("ALTER TABLE journal_unchained RENAME CONSTRAINT pk_journal TO pk_journal_unchained")
     journal = op.create_table(
         "journal",
         *_columns(),

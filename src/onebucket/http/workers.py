@@ -1,0 +1,131 @@
+"""Several processes that serve one PostgreSQL: started, watched, replaced when one ends, and told to stop together.
+
+They listen on the same port, and the kernel deals out the connections. A worker heeds nobody but its parent, over a
+pipe: a byte tells it to finish, another one to stop at once, and when the parent is gone it finishes too. So a signal
+that reaches all of them counts once.
+"""
+
+import os
+import select
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import structlog
+
+_STOPPING = {signal.SIGTERM, signal.SIGINT}
+_HEEDED = {*_STOPPING, signal.SIGCHLD}
+
+# A worker that ends sooner than this after it was started is not replaced at once: its successor might fare the same.
+SHORT_LIFE_SECONDS = 1.0
+
+# What a worker does: it says that it answers, and heeds what comes over the file descriptor.
+Life = Callable[[Callable[[], None], int], None]
+
+
+class CannotStart(Exception):
+    """A worker ended before it answered; it has said why."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Worker:
+    pid: int
+    tell: int
+    started: float
+
+
+class Workers:
+    """Runs `life` in `count` processes until SIGTERM or SIGINT."""
+
+    def __init__(self, count: int, life: Life) -> None:
+        self._count = count
+        self._life = life
+        self._workers: dict[int, _Worker] = {}
+        self._answers, self._answering = os.pipe()
+        self._log = structlog.get_logger("onebucket.http.workers")
+
+    def run(self, ready: Callable[[], None]) -> None:
+        """Start them, call `ready` when all answer, and return when all have ended. Raises CannotStart."""
+        before = signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.pthread_sigmask(signal.SIG_BLOCK, _HEEDED)
+        try:
+            for _ in range(self._count):
+                self._start()
+            if self._all_answer():
+                ready()
+            self._watch()
+        finally:
+            self._stop()
+            signal.signal(signal.SIGCHLD, before)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _HEEDED)
+
+    def _start(self) -> None:
+        heard, tell = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            self._live(heard, (tell, self._answers, *(each.tell for each in self._workers.values())))
+        os.close(heard)
+        self._workers[pid] = _Worker(pid, tell, time.monotonic())
+
+    def _live(self, heard: int, not_ours: tuple[int, ...]) -> None:
+        code = 1
+        try:
+            for each in not_ours:
+                os.close(each)
+            for stopping in _STOPPING:
+                signal.signal(stopping, signal.SIG_IGN)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _HEEDED)
+            self._life(self._answer, heard)
+            code = 0
+        except Exception:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+
+    def _answer(self) -> None:
+        os.write(self._answering, b".")
+
+    def _all_answer(self) -> bool:
+        answering = 0
+        while answering < self._count:
+            if select.select([self._answers], [], [], 0.05)[0]:
+                answering += len(os.read(self._answers, self._count))
+            elif self._buried():
+                raise CannotStart("a worker could not start; its reason is above")
+            elif signal.sigpending() & _STOPPING:
+                return False
+        return True
+
+    def _watch(self) -> None:
+        while signal.sigwait(_HEEDED) not in _STOPPING:
+            for each in self._buried():
+                self._log.warning("worker ended", pid=each.pid, then="another one takes its place")
+                if time.monotonic() - each.started < SHORT_LIFE_SECONDS:
+                    time.sleep(SHORT_LIFE_SECONDS)
+                self._start()
+
+    def _buried(self) -> list[_Worker]:
+        """Those that have ended since."""
+        ended = []
+        for each in list(self._workers.values()):
+            if os.waitpid(each.pid, os.WNOHANG)[0]:
+                os.close(each.tell)
+                ended.append(self._workers.pop(each.pid))
+        return ended
+
+    def _stop(self) -> None:
+        self._tell()
+        while self._workers:
+            if not self._buried() and signal.sigwait(_HEEDED) in _STOPPING:
+                self._tell()
+
+    def _tell(self) -> None:
+        for each in self._workers.values():
+            with suppress(BrokenPipeError):
+                os.write(each.tell, b".")

@@ -1,0 +1,67 @@
+"""What PostgreSQL's client library is told and tells: addresses of databases, and errors as troubles of ours."""
+
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from onebucket.store.database import Interrupted, Unavailable, Unusable
+
+Address = dict[str, Any]
+
+_OURS: Address = {
+    "application_name": "onebucket",
+    "client_encoding": "utf8",
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+
+# Somebody who doesn't wait for our lock, with psql, has changed the same rows.
+CROSSED = ("40001", "40P01")
+NOT_LET_IN = ("28", "3D")
+# Resources, locks, an operator's doing, a standby, the system: troubles that may be over when the same is tried again.
+PASSING = ("08", "25006", "53", "55", "57", "58")
+
+
+def address(url: str) -> Address:
+    """What a URL of libpq's says, over what we'd choose. Raises Unusable."""
+    try:
+        return _OURS | conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        # What libpq says of it repeats the address, with its password.
+        raise Unusable("the address of the database must be like postgresql://USER:PASSWORD@HOST/NAME") from None
+
+
+def without_password(there: Address) -> str:
+    """An address as it may be shown."""
+    user, host, port = (there.get(name) or "" for name in ("user", "host", "port"))
+    before = f"{user}@" if user else ""
+    behind = f":{port}" if port else ""
+    return f"postgresql://{before}{host}{behind}/{there.get('dbname') or ''}"
+
+
+def trouble(error: psycopg.Error, *, lost: bool) -> Exception:
+    """An error as Unavailable, or Interrupted; what is no trouble of the machine's is a mistake of ours, and stays.
+
+    `lost` is whether the connection is.
+    """
+    state = code(error)
+    if lost:
+        return Interrupted("the connection to the database was lost")
+    if state in CROSSED:
+        return Interrupted("another change came in between")
+    return Unavailable(f"the database can't do this now ({sentence(error)})") if state.startswith(PASSING) else error
+
+
+def code(error: Exception) -> str:
+    """The five characters by which PostgreSQL tells errors apart; empty where it wasn't asked."""
+    return getattr(error, "sqlstate", None) or ""
+
+
+def sentence(error: psycopg.Error) -> str:
+    """What PostgreSQL said, in one line."""
+    said = error.diag.message_primary or str(error).strip().splitlines()[-1]
+    return said.removeprefix("FATAL:").strip()

