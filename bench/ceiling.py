@@ -14,6 +14,7 @@ from queue import SimpleQueue
 from typing import Any
 
 import msgspec
+import psycopg
 import uvloop
 from granian.constants import Interfaces
 from granian.server.embed import Server
@@ -79,8 +80,8 @@ def join(database: str, account: str, base_url: str) -> Any:
     return _application(body)
 
 
-_TABLE = "CREATE TABLE IF NOT EXISTS bare (team TEXT, person TEXT, PRIMARY KEY (team, person)) WITHOUT ROWID"
-_PUT = "INSERT OR IGNORE INTO bare VALUES ('ten', ?)"
+_TABLE = "CREATE TABLE IF NOT EXISTS bare (team TEXT, person TEXT, PRIMARY KEY (team, person))"
+_PUT = "INSERT INTO bare VALUES ('ten', ?) ON CONFLICT DO NOTHING"
 _DELETE = "DELETE FROM bare WHERE team = 'ten' AND person = ?"
 _AT_ONCE = 256
 
@@ -104,18 +105,26 @@ def commits(database: str, file: str) -> Any:
     return application
 
 
-def _commit(database: str, asked: "SimpleQueue[tuple[str, str, asyncio.Future[None]]]") -> None:
+def _connected(database: str) -> Any:
+    if database.startswith("postgresql:"):
+        return psycopg.connect(database, autocommit=True, prepare_threshold=0)
     connection = sqlite3.connect(database, isolation_level=None)
     for pragma in ("journal_mode = WAL", "synchronous = FULL"):
         connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+def _commit(database: str, asked: "SimpleQueue[tuple[str, str, asyncio.Future[None]]]") -> None:
+    connection = _connected(database)
+    mark, begin = ("?", "BEGIN IMMEDIATE") if isinstance(connection, sqlite3.Connection) else ("%s", "BEGIN")
     connection.execute(_TABLE)
     while True:
         batch = [asked.get()]
-        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(begin)
         while True:
             sql, person, _ = batch[-1]
             connection.execute("SAVEPOINT one")
-            connection.execute(sql, (person,))
+            connection.execute(sql.replace("?", mark), (person,))
             connection.execute("RELEASE one")
             if asked.empty() or len(batch) == _AT_ONCE:
                 break

