@@ -101,7 +101,7 @@ def on_postgresql(folder: Path) -> None:
     """The three jobs once more, on PostgreSQL with two workers; the ceiling of changes commits there too."""
     with ExitStack() as stack:
         try:
-            url = stack.enter_context(postgres.durable())
+            url, _ = stack.enter_context(postgres.durable())
         except Missing as missing:
             note(str(missing))
             return

@@ -12,8 +12,8 @@ SETTINGS = ("shared_buffers=512MB", "max_connections=100")
 
 
 @contextmanager
-def durable() -> Iterator[str]:
-    """The address of an empty database of it. Raises Missing."""
+def durable() -> Iterator[tuple[str, int]]:
+    """The address of an empty database of it, and the id of its first process. Raises Missing."""
     programs = pg.binaries()
     if programs is None:
         raise Missing(
@@ -21,6 +21,6 @@ def durable() -> Iterator[str]:
         )
     server = pg.Postgres(programs, SETTINGS)
     try:
-        yield server.url(server.create())
+        yield server.url(server.create()), server.pid
     finally:
         server.close()

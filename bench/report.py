@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 TOP = Path(__file__).parents[1]
-HEAD = "| what | measured | to reach |\n|---|---|---|"
+HEAD = ("what", "measured", "to reach")
 
 
 @dataclass(slots=True)
@@ -16,6 +16,7 @@ class Part:
     """A table, and what else there is to say: `notes` come after it."""
 
     name: str
+    head: tuple[str, ...]
     rows: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -32,15 +33,20 @@ _parts: list[Part] = []
 drawn = Drawn()
 
 
-def begin(name: str) -> None:
-    """Let what comes be of another part."""
-    _parts.append(Part(name))
-    print(f"\n## {name}\n\n{HEAD}", flush=True)
+def begin(name: str, head: tuple[str, ...] = HEAD) -> None:
+    """Let what comes be of another part, or table of it."""
+    _parts.append(Part(name, head))
+    print(f"\n## {name}\n\n{_headed(head)}", flush=True)
 
 
-def row(what: str, figure: str, target: str = "") -> None:
-    """Print one line of the table."""
-    line = f"| {what} | {figure} | {target} |"
+def _headed(head: tuple[str, ...]) -> str:
+    return f"| {' | '.join(head)} |\n{'|---' * len(head)}|"
+
+
+def row(*cells: str) -> None:
+    """Print one line of the table; the last cells may be left out."""
+    width = len(_parts[-1].head) if _parts else len(cells)
+    line = f"| {' | '.join((*cells, *[''] * (width - len(cells))))} |"
     print(line, flush=True)
     if _parts:
         _parts[-1].rows.append(line)
@@ -69,7 +75,7 @@ def machine() -> str:
 def write(folder: Path = TOP / "docs") -> None:
     """Put each table in the place of what stands between its marks on some page, and draw the plot."""
     for part in _parts:
-        table = "\n".join((machine(), "", HEAD, *part.rows, *(f"\n{each}" for each in part.notes)))
+        table = "\n".join((machine(), "", _headed(part.head), *part.rows, *(f"\n{each}" for each in part.notes)))
         between = re.compile(f"(<!-- measured: {part.name} -->).*?(<!-- end -->)", re.DOTALL)
         for page in sorted(folder.glob("*.md")):
             before = page.read_text()

@@ -56,6 +56,12 @@ class Postgres:
     def _data(self) -> Path:
         return self._folder / "data"
 
+    @property
+    def pid(self) -> int:
+        """The id of its first process, whose children are the others."""
+        assert self._process is not None
+        return self._process.pid
+
     def _may_run(self, program: Path) -> bool:
         try:
             subprocess.run([program, "--version"], user=self._user, capture_output=True, check=True)
