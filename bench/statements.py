@@ -22,7 +22,7 @@ from onebucket.store.database import Statement
 from onebucket.store.hints import NotBy
 
 # A column of one table in a statement, which may be there twice, or the name of a value that is handed in.
-_Node = tuple[FromClause, str] | str
+_Node = tuple[Any, str] | str
 _Values = frozenset[str]
 
 
@@ -65,8 +65,9 @@ def every() -> Iterator[tuple[str, Statement]]:
         for name, value in vars(importlib.import_module(f"{store.__name__}.{module.name}")).items():
             if isinstance(value, Statement):
                 yield f"{module.name}.{name}", value
-            elif isinstance(value, dict):
-                found = ((key, each) for key, each in value.items() if isinstance(each, Statement))
+            elif isinstance(value, dict | tuple):
+                several = value.items() if isinstance(value, dict) else enumerate(value)
+                found = ((key, each) for key, each in several if isinstance(each, Statement))
                 yield from ((f"{module.name}.{name}[{key}]", each) for key, each in found)
 
 
@@ -148,6 +149,11 @@ def _equalities(conditions: Iterable[Any]) -> Iterator[tuple[_Node, _Node]]:
             left, right = _node(condition.left), _node(condition.right)
             if left is not None and right is not None:
                 yield left, right
+        elif isinstance(condition, BinaryExpression) and condition.operator is operators.in_op:
+            # Not equal to a value that is known, but looked up by what is found elsewhere.
+            left = _node(condition.left)
+            if left is not None and [*_within(condition.right)]:
+                yield left, (condition.right, "in a list")
 
 
 def _node(side: ColumnElement[Any]) -> _Node | None:

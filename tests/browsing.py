@@ -1,7 +1,7 @@
 """A browser without scripts in this process: it keeps cookies, follows redirects and sends forms as they stand."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from html.parser import HTMLParser
 from typing import Any, Self
@@ -25,15 +25,21 @@ KEY = b"what links in letters are made from"
 class Form:
     """A form as it stands on a page: where it goes, the fields with their attributes, what its button says."""
 
-    def __init__(self, action: str) -> None:
+    def __init__(self, action: str, method: str) -> None:
         self.action = action
+        self.method = method
         self.inputs: dict[str, dict[str, str | None]] = {}
+        self.options: dict[str, list[str]] = {}
+        self.ticked: dict[str, list[str]] = {}
         self.button = ""
 
     @property
-    def values(self) -> dict[str, str]:
-        """What it sends when nothing is typed."""
-        return {name: given.get("value") or "" for name, given in self.inputs.items()}
+    def values(self) -> dict[str, str | list[str]]:
+        """What it sends when nothing is typed: of boxes, those that are ticked."""
+        return {
+            name: self.ticked[name] if name in self.ticked else given.get("value") or ""
+            for name, given in self.inputs.items()
+        }
 
 
 class Page(HTMLParser):
@@ -54,6 +60,7 @@ class Page(HTMLParser):
         self.tags: set[str] = set()
         self.attributes: set[str] = set()
         self._open: list[str] = []
+        self._choosing = ""
         self.feed(answer.text)
 
     @property
@@ -63,7 +70,7 @@ class Page(HTMLParser):
 
     def form(self, action: str) -> Form:
         """The one form that goes there."""
-        [found] = [each for each in self.forms if urlsplit(each.action).path == action]
+        [found] = [each for each in self.forms if urlsplit(each.action).path == action and each.method == "post"]
         return found
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
@@ -76,16 +83,34 @@ class Page(HTMLParser):
         if tag == "label":
             self.labels.append(given["for"] or "")
         if tag == "form":
-            assert given["method"] == "post"
-            self.forms.append(Form(urljoin(str(self.answer.url), given.get("action") or "")))
-        if tag == "input" and given.get("name"):
-            self.forms[-1].inputs[given["name"] or ""] = given
+            assert given["method"] in ("get", "post")
+            self.forms.append(Form(urljoin(str(self.answer.url), given.get("action") or ""), given["method"] or ""))
+        if given.get("name") and tag in ("input", "select", "textarea"):
+            self._field(tag, given["name"] or "", given)
+        if tag == "option" and self.forms and self._choosing:
+            self._option(given.get("value") or "", is_chosen="selected" in given)
         for name in ("src", "href", "formaction", "data", "srcset", "poster"):
             if given.get(name) is not None:
                 (self.linked if tag == "a" else self.loaded).append(given[name] or "")
 
+    def _field(self, tag: str, name: str, given: dict[str, str | None]) -> None:
+        form = self.forms[-1]
+        form.inputs[name] = given
+        self._choosing = name
+        if tag == "input" and given.get("type") == "checkbox":
+            form.ticked.setdefault(name, []).extend([given["value"] or ""] if "checked" in given else [])
+
+    def _option(self, value: str, *, is_chosen: bool) -> None:
+        form = self.forms[-1]
+        options = form.options.setdefault(self._choosing, [])
+        if is_chosen or not options:
+            form.inputs[self._choosing]["value"] = value
+        options.append(value)
+
     def handle_data(self, data: str) -> None:
         self.text += data
+        if self._open and self._open[-1] == "textarea":
+            self.forms[-1].inputs[self._choosing]["value"] = data.removeprefix("\n")
         if self._open and self._open[-1] == "title":
             self.title += data
         if self._open and self._open[-1] == "button" and self.forms:
@@ -116,9 +141,18 @@ class Visitor:
         """Open a page, wherever it leads."""
         return Page(self.ask("GET", path, follow_redirects=True))
 
-    def send(self, page: Page, action: str, *, follow: bool = True, **typed: str) -> Page:
-        """Fill in the form of a page that goes to `action`, and send it."""
+    def send(
+        self,
+        page: Page,
+        action: str,
+        *,
+        follow: bool = True,
+        fields: Mapping[str, str | list[str]] | None = None,
+        **typed: str | list[str],
+    ) -> Page:
+        """Fill in and send the form of a page that goes to `action`; `fields` are those whose names are no words."""
         form = page.form(action)
+        typed |= fields or {}
         assert set(typed) <= set(form.inputs), form.inputs
         headers = {"Sec-Fetch-Site": "same-origin", "Origin": "null"}
         return Page(self.ask("POST", form.action, data=form.values | typed, headers=headers, follow_redirects=follow))

@@ -16,7 +16,7 @@ import httpx
 from argon2 import PasswordHasher
 
 from onebucket import hashing
-from onebucket.actions import accounts, groups, invitations, journal, privileges, repositories, tokens
+from onebucket.actions import accounts, groups, invitations, journal, privileges, repositories, teams, tokens
 from onebucket.actions.work import Work
 from onebucket.domain import terms as house
 from onebucket.domain.accounts import OPERATOR
@@ -37,11 +37,13 @@ PEOPLE = ("alice", "bob", "dora", "mallory", "gina", "root", "ghost")
 ALL_SCOPES = frozenset({"account:write", "team:write", "repository:admin"})
 BASE = "http://onebucket.test"
 
+# What the secrets of OAuth consumers are derived from.
+KEY = b"a key of tests, and of nothing else"
 # The events that tell of no change.
 ATTEMPTS = ("change.refused", "sign-in.failed")
 
 # What an address may begin with so that `/1.0` isn't put before it.
-_ADDRESSES = ("/1.0", "/api", "/!api", "/%21api", "/metrics", "/healthz", "/readyz")
+_ADDRESSES = ("/1.0", "/api", "/!api", "/%21api", "/metrics", "/healthz", "/readyz", "/site", "/.well-known")
 
 
 def operator(tx: Transaction) -> Work:
@@ -92,8 +94,8 @@ def fill(db: Database, operator: Callable[[Transaction], Work] = operator) -> No
             for kind, scopes in (("all", ALL_SCOPES), ("read", frozenset({"account"})), ("expired", ALL_SCOPES)):
                 hash = hashing.secret_hash(token(name, kind))
                 tokens.add(work, name, secret_hash=hash, scopes=scopes, label=kind)
-        accounts.add_team(work, "acme", display_name="Acme", administrator="alice")
-        accounts.add_team(work, "globex", display_name="Globex", administrator="gina")
+        teams.add(work, "acme", display_name="Acme", administrator="alice")
+        teams.add(work, "globex", display_name="Globex", administrator="gina")
         groups.create(work, "acme", name="Designers")
         for group, name in (
             ("developers", "alice"),
@@ -132,15 +134,27 @@ class Api:
     """A server in this process, asked over ASGI; `names` sign in with their app password unless told otherwise."""
 
     def __init__(
-        self, db: Database, *, terms: Terms = house.DEFAULT, demo_letters: Path | None = None, **ways: Any
+        self,
+        db: Database,
+        *,
+        terms: Terms = house.DEFAULT,
+        demo_letters: Path | None = None,
+        password_grant: bool = False,
+        **ways: Any,
     ) -> None:
         chosen = {"base_url": BASE, "realm": "Bitbucket.org HTTP", "jsonp": "guarded", "jsonp_origins": frozenset()}
         self.db = db
         self.server = server.build(
-            db, Ways(**(chosen | ways)), terms=terms, metrics_token="figures", demo_letters=demo_letters
+            db,
+            Ways(**(chosen | ways)),
+            terms=terms,
+            metrics_token="figures",
+            demo_letters=demo_letters,
+            secret_key=KEY,
+            password_grant=password_grant,
         )
         # What app passwords were used for last is written a minute later: here only where a test asks for it.
-        self.server.uses.every = 1e6
+        self.server.uses.every = self.server.uses.first = 1e6
         self._runner = asyncio.Runner()
         self._client = httpx.AsyncClient(
             transport=httpx.ASGITransport(self.server.app, raise_app_exceptions=True), base_url=BASE
@@ -259,9 +273,10 @@ class Api:
     def everything(self) -> str:
         """The whole database as text, to show that nothing was changed: without what tells of attempts at it.
 
-        Those have their places in the chain, so that where the others stand in it is left out too.
+        Those have their places in the chain, so that where the others stand in it is left out too; and so is which
+        signed requests have been seen.
         """
-        tables = sorted(self.db.tables() - {"journal", "journal_heads"})
+        tables = sorted(self.db.tables() - {"journal", "journal_heads", "nonces"})
         with self.db.reading() as tx:
             rows = [(name, row) for name in tables for row in tx.connection.execute(f'SELECT * FROM "{name}"')]
             changes = tx.connection.execute(

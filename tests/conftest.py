@@ -1,5 +1,6 @@
 """What tests are given: databases of their own, and a server with the fixed cast."""
 
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,10 +41,26 @@ def db(empty_template: Path, tmp_path: Path) -> Iterator[Database]:
     opened.close()
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Where a module says that it is about both databases, its tests are run on both, but for what needs a file."""
+    if not getattr(metafunc.module, "ON_BOTH_DATABASES", False) or "api" not in metafunc.fixturenames:
+        return
+    needs_file = "cast_template" in inspect.signature(metafunc.function).parameters
+    if needs_file or any(each in inspect.getsource(metafunc.function) for each in ("sqlite3", "IMMEDIATE")):
+        return
+    metafunc.parametrize("api", ["SQLite", "PostgreSQL"], indirect=True)
+
+
 @pytest.fixture
-def api(cast_template: Path, tmp_path: Path) -> Iterator[cast.Api]:
+def api(request: pytest.FixtureRequest, cast_template: Path, tmp_path: Path) -> Iterator[cast.Api]:
     """A server with the cast on stage."""
-    served = cast.Api(cast.copy(cast_template, tmp_path))
+    if getattr(request, "param", "SQLite") == "SQLite":
+        db = cast.copy(cast_template, tmp_path)
+    else:
+        kept: pg.Kept = request.getfixturevalue("kept_on_postgres")
+        kept.restore()
+        db = kept.database
+    served = cast.Api(db)
     yield served
     served.close()
 
@@ -65,6 +82,14 @@ def cast_on_postgres(postgres: pg.Postgres) -> str:
     cast.fill(db)
     db.close()
     return name
+
+
+@pytest.fixture(scope="session")
+def kept_on_postgres(postgres: pg.Postgres, cast_on_postgres: str) -> Iterator[pg.Kept]:
+    """A database of it with the cast on stage, that can be had again as it was."""
+    kept = pg.Kept(postgres.url(postgres.create(cast_on_postgres)))
+    yield kept
+    kept.close()
 
 
 @pytest.fixture(scope="module")

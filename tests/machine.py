@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 import slow
-from onebucket.actions import accounts, groups, privileges, repositories
+from onebucket.actions import accounts, groups, privileges, repositories, teams
 from onebucket.actions.privileges import Wanted
 from onebucket.domain.groups import AccountPrivilege
 from onebucket.domain.privileges import named
@@ -332,7 +332,7 @@ class Machine(Watch):
         self.step(
             at.who,
             self.runs_site(at.who) and at.where not in self.world.accounts,
-            lambda work: accounts.add_team(work, at.where, administrator=at.person if at.yes else None),
+            lambda work: teams.add(work, at.where, administrator=at.person if at.yes else None),
             lambda: self.world.accounts.update({at.where: slow.Account(groups=first_groups(administrators=first))}),
         )
 
@@ -341,7 +341,7 @@ class Machine(Watch):
         self.step(
             at.who,
             self.runs_site(at.who) and at.where in self.teams(),
-            lambda work: accounts.delete_team(work, at.where),
+            lambda work: teams.delete(work, at.where),
             lambda: self.world.accounts.pop(at.where),
         )
 
@@ -352,6 +352,6 @@ class Machine(Watch):
         self.step(
             at.who,
             self.runs_site(at.who) and at.where in self.teams() and name in free,
-            lambda work: accounts.change_team(work, at.where, username=name),
+            lambda work: teams.change(work, at.where, username=name),
             lambda: self.world.accounts.update({name: self.world.accounts.pop(at.where)}),
         )

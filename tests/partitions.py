@@ -20,6 +20,9 @@ ONLY_WITHIN = {
     "links": [["secret_hash"]],
     "sessions": [["secret_hash"]],
     "invitations": [["id"], ["secret_hash"]],
+    "consumers": [["key"]],
+    "issued": [["secret_hash"]],
+    "oauth_requests": [["token_hash"]],
 }
 
 

@@ -37,10 +37,10 @@ def binaries() -> Path | None:
 class Postgres:
     """A server in a folder of its own, reached over a socket in it; as root it runs as nobody, who must own it."""
 
-    def __init__(self, programs: Path, settings: Sequence[str] = FORGETFUL) -> None:
+    def __init__(self, programs: Path, within: str = "/tmp", settings: Sequence[str] = FORGETFUL) -> None:
         self._settings = settings
         # Not where pytest has its folders: nobody may look into them, and a socket's path must be short.
-        self._folder = Path(tempfile.mkdtemp(prefix="onebucket-pg-", dir="/tmp"))
+        self._folder = Path(tempfile.mkdtemp(prefix="onebucket-pg-", dir=within))
         self._user: int | None = None
         if os.getuid() == 0:
             self._user = 65534
@@ -106,6 +106,11 @@ class Postgres:
         assert self._process is not None
         self._process.send_signal(how)
         self._process.wait(STARTING_SECONDS)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process is not None and self._process.poll() is None
 
     def close(self) -> None:
         """Stop it, and leave nothing behind."""

@@ -1,6 +1,7 @@
 """What people do in a real browser without scripts: Chromium, with the pages of a real server."""
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -179,3 +180,33 @@ def test_pages_fit_a_phone_whatever_the_names_are(chromium: Browser, running: Li
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (background == "rgb(255, 255, 255)") == (scheme == "light")
     context.close()
+
+
+def test_she_makes_an_app_password_sees_that_it_was_used_and_revokes_it(page: Page, running: Live) -> None:
+    page.goto("/sign-in")
+    page.get_by_label("Username or e-mail address").fill("alice")
+    page.get_by_label("Password").fill(cast.password("alice"))
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("link", name="see, make and revoke them").click()
+
+    page.get_by_label("Name").fill("laptop")
+    page.get_by_label("change groups, their members and invitations where you may").check()
+    page.get_by_role("button", name="Make the app password").click()
+    secret = page.locator("pre.secret").inner_text().strip()
+    page.get_by_role("link", name="I have copied it").click()
+    row = page.get_by_role("listitem").filter(has_text="laptop")
+    at_first = row.inner_text()
+    came = [running(("alice", secret), "GET", "/1.0/groups/acme").status_code]
+    deadline = time.monotonic() + WAIT / 1000
+    while "Last used" not in row.inner_text() and time.monotonic() < deadline:
+        time.sleep(0.2)
+        page.reload()
+    used = row.inner_text()
+    row.get_by_role("button", name="Revoke").click()
+    came.append(running(("alice", secret), "GET", "/1.0/groups/acme").status_code)
+
+    assert "Not used yet" in at_first
+    assert "Last used" in used and "from 127.0.0.1" in used
+    assert "It is revoked" in page.get_by_role("status").inner_text()
+    assert row.count() == 0
+    assert came == [200, 401]

@@ -251,6 +251,7 @@ MAY = {
     To.HANDLE_TOKENS: {"is_himself", "runs_site"},
     To.GRANT_PRIVILEGE: {"administers", "level"},
     To.INVITE_TO_REPOSITORY: {"administers", "level"},
+    To.ACT_FOR: {"is_himself", "runs_site"},
     To.ASK_ABOUT_PERSON: {"administers", "level", "is_himself"},
 }
 # Of the levels on a repository only admin is enough for anything.

@@ -28,11 +28,19 @@ LONG_FUNCTIONS = {
     "http/server.py: build": "every part is put into its place, once",
     "http/server.py: run": "a server's life from its first connection to its last, told in its order",
     "store/migrations/versions/0001_first.py: upgrade": "a schema, table after table",
+    "store/migrations/versions/0005_oauth.py: _consumers_and_issued": "two tables, column after column",
 }
 # Actions that don't begin at the door.
 NOT_THROUGH_THE_DOOR = {
     "passwords.forgotten": "whoever has forgotten his password can't sign in; nothing tells whether there is one",
     "passwords.whose": "whoever holds the secret may know whose password it sets",
+    "oauth.asked": "whoever is sent to the consent page may know what a program wants of him",
+    "oauth.consumer": "its secret is what counts",
+    "oauth.holder": "for a consumer that has shown what was issued to it",
+    "oauth.redirected": "whoever is sent to the consent page is sent back, with a refusal too",
+    "oauth.request": "a consumer that has signed asks for nothing yet but that a person be asked",
+    "oauth.requested": "whoever holds the request's token may know what a program wants of him",
+    "oauth.shown": "whoever holds a token may know what it is good for",
     "setup.is_needed": "tells only whether there is any account",
     "setup.is_offered": "whoever holds the secret may know whether it is still good",
 }

@@ -11,7 +11,7 @@ import pytest
 import cast
 from cast import Api
 from onebucket import hashing
-from onebucket.actions import access, accounts, groups, invitations, joining, outbox, privileges, repositories
+from onebucket.actions import access, accounts, groups, invitations, joining, outbox, privileges, repositories, teams
 from onebucket.actions.work import Work
 from onebucket.domain.accounts import NOBODY, Actor
 from onebucket.domain.letters import State
@@ -177,7 +177,7 @@ DEATHS: dict[str, Callable[[Api, str], Any]] = {
             groups.remove_member(work, "acme", "administrators", "alice"),
         )
     ),
-    "its team deleted": lambda api, hash: api.operate(lambda work: accounts.delete_team(work, "acme")),
+    "its team deleted": lambda api, hash: api.operate(lambda work: teams.delete(work, "acme")),
 }
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from cast import Api, token
-from onebucket.actions import accounts, repositories
 from onebucket.actions import journal as actions
+from onebucket.actions import repositories, teams
 
 
 def read(api: Api, who: str = "alice", **query: Any) -> list[dict[str, Any]]:
@@ -108,7 +108,7 @@ def test_what_few_entries_answer_takes_several_pages_and_keeps_nobody_waiting(
 
 
 def test_the_journal_of_a_deleted_team_is_for_whoever_runs_the_site(api: Api) -> None:
-    api.operate(lambda work: accounts.delete_team(work, "globex"))
+    api.operate(lambda work: teams.delete(work, "globex"))
 
     assert read(api, "root", account="globex")[0]["event"] == "team.deleted"
     assert api("gina", "GET", "/api/journal?account=globex").status_code == 404

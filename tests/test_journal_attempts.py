@@ -18,6 +18,8 @@ from onebucket.http.counting import Marked
 from onebucket.store import journal
 from onebucket.store.database import Transaction
 
+ON_BOTH_DATABASES = True
+
 DESIGNERS = "/groups/acme/designers"
 DORA = f"{DESIGNERS}/members/dora"
 

@@ -22,7 +22,7 @@ from sqlalchemy import create_engine, event, pool
 import cast
 import live
 from commands import Command
-from onebucket.actions import accounts, journal
+from onebucket.actions import journal, teams
 from onebucket.store import chain, database, schema, tables
 from onebucket.store.database import Database
 
@@ -376,7 +376,7 @@ def test_two_processes_that_write_at_once_keep_it_whole(command: Command, tmp_pa
 
 def test_a_long_journal_is_not_held_in_memory(db: Database) -> None:
     with db.writing() as tx:
-        accounts.add_team(cast.operator(tx), "acme", first_groups=False)
+        teams.add(cast.operator(tx), "acme", first_groups=False)
         (row,) = tx.connection.execute("SELECT * FROM journal").fetchall()
         previous, rows = row[-1], []
         for number in range(2, 20_001):
@@ -400,13 +400,13 @@ def test_a_long_journal_is_not_held_in_memory(db: Database) -> None:
 # -- a journal that is older than the chain ---------------------------------------------------------
 
 
-def at_step(path: Path, step: str) -> Database:
+def at_step(url: str, step: str) -> Database:
     """An empty database as it was at an earlier step of the schema."""
-    db = database.at(f"sqlite:///{path}")
+    db = database.at(url)
     config = Config()
     config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
-    engine = create_engine("sqlite://", creator=db.connect, poolclass=pool.StaticPool)
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    engine = create_engine(db.engine, creator=db.connect, poolclass=pool.StaticPool)
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(db.begin_steps[0]))
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         alembic.upgrade(config, step)
@@ -419,7 +419,7 @@ def test_a_journal_from_before_the_chain_is_chained(command: Command, tmp_path: 
     command("team", "delete", "initech", "--yes")
     before = command("journal", "--json").out
     (tmp_path / "heads").write_text(command("journal", "--verify").out)
-    old = at_step(tmp_path / "old.db", "0001")
+    old = at_step(f"sqlite:///{tmp_path / 'old.db'}", "0001")
     copy_back(old, tmp_path / "onebucket.db")
     old.close()
 

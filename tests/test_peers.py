@@ -190,12 +190,12 @@ def test_a_token_in_two_places_or_none_that_counts_is_refused(lenient: Api, quer
     assert 'Bearer error="invalid_token"' in answer.headers.get_list("www-authenticate")
 
 
-def test_where_it_is_off_it_is_a_parameter_that_nobody_knows(api: Api) -> None:
+def test_where_it_is_off_it_is_no_credential_and_refused_beside_one(api: Api) -> None:
     address = f"/1.0/groups/acme?access_token={TOKEN}".encode()
 
     came = [api.raw("GET", address).status_code, api.raw("GET", address, who="alice").status_code]
 
-    assert came == [401, 200]
+    assert came == [401, 401]
 
 
 def test_a_token_in_the_query_is_never_logged(cast_template: Path, tmp_path: Path) -> None:

@@ -3,21 +3,24 @@
 A route that the table has no row for fails the tests.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 import cast
+import consuming
 from cast import Api, basic, password, token
 from onebucket import hashing
-from onebucket.actions import groups, invitations, privileges, repositories, tokens
+from onebucket.actions import accounts, consumers, groups, invitations, privileges, repositories, tokens
 from onebucket.actions.work import Work
+from onebucket.domain import oauth
 from onebucket.domain.accounts import SCOPES
 from onebucket.domain.privileges import Level
 from onebucket.http import server
-from onebucket.store import database
+from onebucket.store import database, issued
 from onebucket.surfaces.routing import Found, Route, Table
 
 # mallory is in nothing; dora is in acme's developers, administers its repository website, and owns her personal
@@ -322,6 +325,24 @@ def _set(work: Work) -> None:
         hash = hashing.secret_hash(token(name, "revoked"))
         ended = tokens.add(work, name, secret_hash=hash, scopes=cast.ALL_SCOPES, label="revoked")
         tokens.revoke(work, ended.id)
+    _, program = consumers.add(work, "globex", key=PROGRAM.key, label="A program", scopes=cast.ALL_SCOPES)
+    for name in (*PEOPLE, "ghost"):
+        consumers.add(work, name, key=own(name).key, label="His own", scopes=cast.ALL_SCOPES)
+        _consent(work, program, name)
+
+
+def _consent(work: Work, program: oauth.Consumer, name: str) -> None:
+    """Let the program have OAuth 2 and OAuth 1 tokens of somebody: for everything, for each scope, and ended ones."""
+    [person] = [each.account for each in accounts.people(work) if each.account.username == name]
+    kinds = {"nothing": frozenset[str](), **{scope: frozenset({scope}) for scope in SCOPES}}
+    for kind, scopes in (kinds | dict.fromkeys(("all", "expired", "revoked"), cast.ALL_SCOPES)).items():
+        for form, prefix in ((oauth.Kind.ACCESS, hashing.ACCESS_PREFIX), (oauth.Kind.SIGNING, "")):
+            until = work.at + timedelta(days=-1 if kind == "expired" else 1)
+            ids = (work.new_id(), form, work.new_id(), program.account_id, program.id)
+            given = oauth.Issued(person.id, *ids, scopes, work.at, until)
+            issued.add(work.tx, given, secret_hash=hashing.secret_hash(prefix + token(name, kind)))
+            if kind == "revoked":
+                issued.end(work.tx, given)
 
 
 @pytest.fixture
@@ -331,7 +352,43 @@ def api(stage: Path, tmp_path: Path) -> Iterator[Api]:
     served.close()
 
 
-def outcomes(api: Api, stage: Path, authorization: str | None) -> dict[str, int | str]:
+@dataclass(frozen=True)
+class Signed:
+    """An Authorization header that is made for each request."""
+
+    consumer: consuming.Consumer
+    token: tuple[str, str] = ("", "")
+
+    def header(self, method: str, address: str) -> str:
+        _, headers, _ = consuming.sign(self.consumer, address, method, token=self.token)
+        return headers["Authorization"]
+
+
+def derived(key: str) -> consuming.Consumer:
+    return consuming.Consumer(key, hashing.derived_secret(cast.KEY, "consumer", key))
+
+
+def own(who: str) -> consuming.Consumer:
+    """Everybody's own consumer."""
+    return derived(f"key-of-{who}")
+
+
+PROGRAM = derived("key-of-a-program")
+
+
+def signed(secret: str) -> Signed:
+    """What the program signs with somebody's OAuth 1 token."""
+    return Signed(PROGRAM, (secret, hashing.derived_secret(cast.KEY, "token", secret)))
+
+
+def headers(authorization: str | Signed | None, method: str, address: str) -> dict[str, str]:
+    if authorization is None:
+        return {}
+    made = authorization if isinstance(authorization, str) else authorization.header(method, address)
+    return {"Authorization": made}
+
+
+def outcomes(api: Api, stage: Path, authorization: str | Signed | None) -> dict[str, int | str]:
     """What comes of every row; where a refusal changed something, or a change was not told, that is what comes.
 
     What a GET would have changed, which is nothing, shows at the next row that is no GET.
@@ -341,9 +398,10 @@ def outcomes(api: Api, stage: Path, authorization: str | None) -> dict[str, int 
     alices = api.operate(lambda work: tokens.of_person(work, "alice"))[-1].id
     came: dict[str, int | str] = {}
     for row in ROWS:
-        headers = {"Authorization": authorization} if authorization else {}
         address = row.address.replace("{carols}", carols).replace("{alices}", alices)
-        status = api(None, row.method, address, headers=headers, content=row.body).status_code
+        address = address if address.startswith("/api/") else f"/1.0{address}"
+        shown = headers(authorization, row.method, address)
+        status = api(None, row.method, address, headers=shown, content=row.body).status_code
         came[f"{row.method} {row.address}"] = status
         if row.method == "GET":
             continue
@@ -365,12 +423,15 @@ def expected(who: str, scope: str | None = None) -> dict[str, int | str]:
     return {f"{row.method} {row.address}": status(row) for row in ROWS}
 
 
-CREDENTIALS = {
+CREDENTIALS: dict[str, Callable[[str], str | Signed]] = {
     "password by username": lambda who: basic(who, password(who)),
     "password by e-mail": lambda who: basic(f"{who}@example.com", password(who)),
     "app password by username": lambda who: basic(who, token(who)),
     "app password by e-mail": lambda who: basic(f"{who}@example.com", token(who)),
     "app password as Bearer": lambda who: f"Bearer {token(who)}",
+    "OAuth 2": lambda who: f"Bearer {hashing.ACCESS_PREFIX}{token(who)}",
+    "OAuth 1, two legs": lambda who: Signed(own(who)),
+    "OAuth 1, three legs": lambda who: signed(token(who)),
 }
 
 
@@ -384,10 +445,12 @@ def test_everybody_may_do_what_the_matrix_says_whatever_he_signs_in_with(
     assert came == expected(who)
 
 
-FORMS = {
+FORMS: dict[str, Callable[[str, str], str | Signed]] = {
     "Basic by username": lambda who, secret: basic(who, secret),
     "Basic by e-mail": lambda who, secret: basic(f"{who}@example.com", secret),
     "Bearer": lambda who, secret: f"Bearer {secret}",
+    "OAuth 2": lambda who, secret: f"Bearer {hashing.ACCESS_PREFIX}{secret}",
+    "OAuth 1": lambda who, secret: signed(secret),
 }
 GOOD_FOR = {
     "account": ("account", "account:write", "team", "team:write"),
@@ -409,7 +472,7 @@ def test_a_token_is_good_for_its_scope_only_and_gives_no_right_of_its_own(
     assert came == expected(who, scope)
 
 
-NOBODY = {
+NOBODY: dict[str, str | Signed | None] = {
     "nobody": None,
     "a wrong password": basic("root", "wrong"),
     "a wrong password by e-mail": basic("root@example.com", "wrong"),
@@ -423,6 +486,10 @@ NOBODY = {
     **{f"somebody disabled, {form}": of("ghost", token("ghost")) for form, of in FORMS.items()},
     "somebody disabled, password": basic("ghost", password("ghost")),
     "somebody disabled, password by e-mail": basic("ghost@example.com", password("ghost")),
+    "somebody disabled, OAuth 1 with two legs": Signed(own("ghost")),
+    "a consumer for nobody": Signed(PROGRAM),
+    "a consumer with another's secret": Signed(consuming.Consumer(own("root").key, own("mallory").secret)),
+    "another consumer's OAuth 1 token": Signed(own("root"), signed(token("root")).token),
 }
 
 
@@ -436,10 +503,12 @@ def test_whoever_proves_nothing_gets_401_everywhere(api: Api, stage: Path, crede
 def test_the_credentials_that_are_refused_would_be_good_if_they_were_not_ended(api: Api, stage: Path) -> None:
     with database.at(api.db.url).writing() as tx:
         tx.connection.execute("UPDATE tokens SET expires_at = NULL")
+        tx.connection.execute("UPDATE issued SET expires_at = NULL")
         tx.connection.execute("UPDATE accounts SET is_active = TRUE")
 
     ended = [name for name, header in NOBODY.items() if header and ("expired" in name or "disabled" in name)]
 
-    answers = [api(None, "GET", "/groups", headers={"Authorization": str(NOBODY[name])}) for name in ended]
+    shown = [headers(NOBODY[name], "GET", "/1.0/groups") for name in ended]
+    answers = [api(None, "GET", "/groups", headers=each) for each in shown]
 
-    assert [answer.status_code for answer in answers] == [200] * 8
+    assert [answer.status_code for answer in answers] == [200] * 13

@@ -3,6 +3,8 @@
 import asyncio
 import os
 import signal
+import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -21,6 +23,7 @@ import test_memory
 from cast import Api
 from commands import Command, refused
 from live import Live
+from onebucket.actions import journal
 from onebucket.http.writer import Writer
 from onebucket.store import database, readers, schema, site
 from onebucket.store import postgres as postgres_store
@@ -443,8 +446,11 @@ def _nothing_acknowledged_is_lost(url: str, writers: list[Writing]) -> None:
     groups = {slug for (slug,) in pg.rows(url, "SELECT slug FROM groups WHERE slug LIKE 'w%-%'")}
     told = {slug for (slug,) in pg.rows(url, "SELECT subject FROM journal WHERE event = 'group.added'")}
     assert groups == {slug for slug in told if slug.startswith("w")}
-    numbers = pg.rows(url, "SELECT array_agg(number ORDER BY number) FROM journal GROUP BY account_id")
-    assert all(each == list(range(1, len(each) + 1)) for (each,) in numbers)
+    opened = database.at(url)
+    with opened.reading() as tx:
+        faults = [chain.faults for chain in journal.verify(cast.operator(tx)) if chain.faults]
+    opened.close()
+    assert faults == []
 
 
 @pytest.fixture(scope="module")
@@ -464,33 +470,96 @@ def _on_stage(fragile: Postgres) -> str:
     return url
 
 
-def test_a_restart_under_load_loses_nothing_and_is_told_as_503(fragile: Postgres, tmp_path: Path) -> None:
-    url = _on_stage(fragile)
-    with Live(tmp_path, "--workers", "2", url=url) as running:
-        writers = [Writing(running, f"w{number}") for number in range(4)]
-        time.sleep(0.5)
-        fragile.stop()
-        while not all(writer.refused for writer in writers):
-            time.sleep(0.05)
-        alive = [running(None, "GET", path).status_code for path in ("/healthz", "/readyz")]
-        alive += [running("root", "GET", path).status_code for path in ("/metrics", "/1.0/groups/acme")]
-        fragile.start()
-        made = [len(writer.made) for writer in writers]
-        deadline = time.monotonic() + 20
-        while any(len(writer.made) <= before + 2 for writer, before in zip(writers, made, strict=True)):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        for writer in writers:
-            writer.finish()
-        refusals = [answer for writer in writers for answer in writer.refused]
-        _nothing_acknowledged_is_lost(url, writers)
+def _all_go_on(writers: list[Writing]) -> None:
+    made = [len(writer.made) for writer in writers]
+    deadline = time.monotonic() + 40
+    while any(len(writer.made) <= before + 2 for writer, before in zip(writers, made, strict=True)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
-    assert alive == [200, 503, 503, 503]
+
+def _finished(writers: list[Writing]) -> list[httpx.Response]:
+    """End them; what they were refused, which must have been told as it should."""
+    for writer in writers:
+        writer.finish()
+    refusals = [answer for writer in writers for answer in writer.refused]
     assert {answer.status_code for answer in refusals} <= {503, 404}
     for answer in refusals:
         if answer.status_code == 503:
             assert answer.headers["retry-after"] in ("1", "5")
             assert answer.text.startswith("Service Unavailable: ")
+    return refusals
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT], ids=["stopped", "crashed"])
+def test_a_restart_under_load_loses_nothing_and_is_told_as_503(
+    fragile: Postgres, tmp_path: Path, how: signal.Signals
+) -> None:
+    url = _on_stage(fragile)
+    with Live(tmp_path, "--workers", "2", url=url) as running:
+        writers = [Writing(running, f"w{number}") for number in range(4)]
+        time.sleep(0.5)
+        fragile.stop(how)
+        while not all(writer.refused for writer in writers):
+            time.sleep(0.05)
+        alive = [running(None, "GET", path).status_code for path in ("/healthz", "/readyz")]
+        alive += [running("root", "GET", path).status_code for path in ("/metrics", "/1.0/groups/acme")]
+        fragile.start()
+        _all_go_on(writers)
+        _finished(writers)
+        _nothing_acknowledged_is_lost(url, writers)
+
+    assert alive == [200, 503, 503, 503]
+
+
+def test_connections_cut_again_and_again_under_load_lose_nothing(url: str, tmp_path: Path) -> None:
+    with Live(tmp_path, "--workers", "2", url=url) as running:
+        writers = [Writing(running, f"w{number}") for number in range(4)]
+        for _ in range(40):
+            time.sleep(0.05)
+            cut(url)
+        _all_go_on(writers)
+        _finished(writers)
+        _nothing_acknowledged_is_lost(url, writers)
+
+
+@pytest.fixture
+def small() -> Iterator[tuple[Postgres, Path]]:
+    """A server on a disk of its own, that is soon full."""
+    programs, folder = pg.binaries(), Path(tempfile.mkdtemp(prefix="onebucket-disk-", dir="/tmp"))
+    with ExitStack() as stack:
+        stack.callback(folder.rmdir)
+        if (
+            programs is None
+            or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200m", "onebucket", folder]).returncode
+        ):
+            pytest.skip("it takes a PostgreSQL, and the right to mount a disk")
+        stack.callback(subprocess.run, ["umount", folder], check=True)
+        folder.chmod(0o755)
+        server = Postgres(programs, within=str(folder))
+        stack.callback(server.close)
+        yield server, folder
+
+
+def test_a_full_disk_is_told_as_503_and_when_there_is_room_again_all_go_on(
+    small: tuple[Postgres, Path], tmp_path: Path
+) -> None:
+    server, disk = small
+    url = _on_stage(server)
+    with Live(tmp_path, "--workers", "2", url=url) as running:
+        writers = [Writing(running, f"w{number}") for number in range(4)]
+        time.sleep(0.5)
+        with suppress(OSError), (disk / "ballast").open("wb", buffering=0) as ballast:
+            while ballast.write(bytes(1 << 16)):
+                pass
+        while not all(writer.refused for writer in writers):
+            time.sleep(0.05)
+        (disk / "ballast").unlink()
+        if not server.is_running:
+            server.start()
+        _all_go_on(writers)
+        _finished(writers)
+        _nothing_acknowledged_is_lost(url, writers)
 
 
 # -- commands ----------------------------------------------------------------------------------------

@@ -9,12 +9,14 @@ import pytest
 import cast
 from browsing import Page, Visitor, as_person, at_once, deliver, done_by, invite, invite_to_repository
 from cast import Api
-from onebucket.actions import accounts, groups, invitations, joining, repositories
+from onebucket.actions import accounts, groups, invitations, joining, repositories, teams
 from onebucket.actions.work import Work
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import LinkIsDead
 from onebucket.domain.terms import Terms
 from onebucket.hashing import secret_hash
+
+ON_BOTH_DATABASES = True
 
 CAROL = "carol@example.net"
 NEW = {"username": "carol", "display_name": "Carol Danvers", "password": "long enough"}
@@ -276,7 +278,7 @@ ENDINGS: dict[str, Callable[[Work, str], object]] = {
     "the inviter is disabled": lambda work, link: accounts.set_active(work, "dora", False),
     "the inviter may not invite": lambda work, link: groups.remove_member(work, "acme", "administrators", "dora"),
     "the group is deleted": lambda work, link: groups.delete(work, "acme", "designers"),
-    "the team is deleted": lambda work, link: accounts.delete_team(work, "acme"),
+    "the team is deleted": lambda work, link: teams.delete(work, "acme"),
 }
 
 

@@ -3,15 +3,17 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 import cast
+import consuming
 from browsing import Visitor, deliver, done_by
 from cast import Api
 from onebucket import hashing
-from onebucket.actions import addresses, invitations, outbox, passwords, sessions
+from onebucket.actions import addresses, authorizations, invitations, outbox, passwords, sessions, tokens
 from onebucket.surfaces.web import demo, pages
 
 # mallory is in nothing, bob is a member of acme, alice administers it, root the whole site. `in`: to the sign-in form.
@@ -66,8 +68,53 @@ GET    /me/sessions/end                         in      200  200    200   200
 POST   /me/sessions/end                         in      303  303    303   303
 GET    /me/sessions/{alices}/end                in      200  200    200   200
 POST   /me/sessions/{alices}/end                in      404  404    303   404
+GET    /me/tokens                               in      200  200    200   200
+POST   /me/tokens                               in      200  200    200   200
+GET    /me/tokens/{token}/revoke                in      200  200    200   200
+POST   /me/tokens/{token}/revoke                in      404  404    303   404
+GET    /me/programs/{consent}/end               in      200  200    200   200
+POST   /me/programs/{consent}/end               in      404  404    303   404
+
+GET    /accounts/acme/consumers                 in      403  403    200   200
+POST   /accounts/acme/consumers                 in      403  403    200   200
+GET    /accounts/bob/consumers                  in      403  200    403   200
+GET    /accounts/acme/consumers/{key}/revoke    in      403  403    200   200
+POST   /accounts/acme/consumers/{key}/revoke    in      403  403    404   404
+POST   /accounts/alice/consumers/{key}/revoke   in      403  403    303   303
+
+GET    /accounts/acme                           in      403  200    200   200
+GET    /accounts/globex                         in      403  403    403   200
+GET    /accounts/bob                            in      403  200    403   200
+GET    /accounts/none                           in      404  404    404   404
+GET    /accounts/acme/groups                    in      403  200    200   200
+POST   /accounts/acme/groups                    in      403  403    303   303
+GET    /accounts/acme/repositories              in      403  403    200   200
+GET    /accounts/acme/groups/designers          in      403  200    200   200
+GET    /accounts/acme/groups/administrators     in      403  403    200   200
+GET    /accounts/acme/groups/none               in      404  404    404   404
+POST   /accounts/acme/groups/designers          in      403  403    303   303
+GET    /accounts/acme/groups/designers/members  in      403  200    200   200
+POST   /accounts/acme/groups/designers/members  in      403  403    303   303
+GET    /accounts/acme/groups/designers/members/bob/remove in 403 200 200  200
+POST   /accounts/acme/groups/designers/members/bob/remove in 403 303 303  303
+POST   /accounts/acme/groups/developers/members/dora/remove in 403 403 303 303
+GET    /accounts/acme/groups/designers/delete   in      403  403    200   200
+POST   /accounts/acme/groups/designers/delete   in      403  403    303   303
+
+GET    /accounts/acme/privileges                in      403  403    200   200
+POST   /accounts/acme/privileges                in      403  403    200   200
+GET    /accounts/acme/privileges/set            in      403  403    200   200
+POST   /accounts/acme/privileges/set            in      403  403    409   409
+
+GET    /accounts/acme/ask                       in      403  200    200   200
+GET    /accounts/acme/people                    in      403  403    200   200
+GET    /accounts/acme/journal                   in      403  403    200   200
+GET    /accounts/bob/journal                    in      403  200    403   200
+GET    /site/journal                            in      403  403    403   200
+GET    /site                                    in      403  403    403   200
 
 GET    /accounts/acme/invitations               in      403  403    200   200
+POST   /accounts/acme/invitations               in      403  403    303   303
 GET    /accounts/globex/invitations             in      403  403    403   200
 GET    /accounts/bob/invitations                in      403  200    403   200
 GET    /accounts/none/invitations               in      404  404    404   404
@@ -81,6 +128,15 @@ GET    /site/letters                            in      403  403    403   200
 GET    /site/letters/{letter}/try-again         in      403  403    403   200
 POST   /site/letters/{letter}/try-again         in      403  403    403   303
 
+GET    /site/oauth2/authorize                    in      200  200    200   200
+POST   /site/oauth2/authorize                    in      303  303    303   303
+GET    /api/1.0/oauth/authenticate               in      200  200    200   200
+POST   /api/1.0/oauth/authenticate               in      303  303    303   303
+GET    /1.0/oauth/authenticate                   in      200  200    200   200
+POST   /1.0/oauth/authenticate                   in      303  303    303   303
+GET    /!api/1.0/oauth/authenticate              in      200  200    200   200
+POST   /!api/1.0/oauth/authenticate              in      303  303    303   303
+
 GET    /demo/letters                           200      200  200    200   200
 """
 
@@ -91,9 +147,17 @@ TYPED = {
     "/invitations/{secret}/sign-up": {"username": "eve", "password": "long enough"},
     "/passwords/forgotten": {"login": "alice"},
     "/passwords/{secret}": {"password": "long enough"},
+    "/accounts/{name}/groups": {"name": "Night Crew"},
+    "/accounts/{name}/groups/{slug}": {"name": "Designers", "permission": "read"},
+    "/accounts/{name}/groups/{slug}/members": {"member": "gina"},
+    "/accounts/{name}/privileges": {"cell:designers/rocket:write": "read"},
+    "/accounts/{name}/privileges/set": {"cell:designers/rocket:write": "read", "revision": "0"},
+    "/accounts/{name}/invitations": {"emails": "new@example.org", "group": "designers"},
     "/me/emails": {"email": "more@example.org"},
     "/me/emails/primary": {"address": "bob@example.com"},
     "/me/emails/remove": {"address": "bob@example.com"},
+    "/me/tokens": {"label": "ci", "scope": "account", "lasts": "90"},
+    "/accounts/{name}/consumers": {"label": "Builds", "scope": "account"},
     "/me/password": {"old_password": cast.password("bob"), "password": "long enough"},
 }
 
@@ -146,6 +210,20 @@ def stage(cast_template: Path, tmp_path_factory: pytest.TempPathFactory) -> tupl
 
 
 def _set(api: Api) -> dict[str, str]:
+    builds = consuming.add(api)
+    to = {"callback_uri": consuming.CALLBACK}
+    consuming.tokens(api, builds)
+    [consent] = api.operate(done_by("alice", authorizations.given))
+    asked = consuming.fields(consuming.ask(api, builds, "/1.0/oauth/request_token", "POST", **to))
+    return _links(api) | {
+        "{consent}": consent.id,
+        "{key}": builds.key,
+        "/site/oauth2/authorize": consuming.wish(builds),
+        "/oauth/authenticate": f"/oauth/authenticate?oauth_token={asked['oauth_token']}",
+    }
+
+
+def _links(api: Any) -> dict[str, str]:
     for email in ("carol@example.net", "mallory@example.com"):
         api.operate(
             done_by("alice", lambda work, to=email: invitations.invite_to_group(work, "acme", to, None, "designers"))
@@ -159,6 +237,7 @@ def _set(api: Api) -> dict[str, str]:
     [letter, *_] = [each for _, each in api.operate(outbox.troubled)]
     hash = hashing.secret_hash("a session of hers")
     session = api.operate(done_by("alice", lambda work: sessions.begin(work, secret_hash=hash, agent="a")))
+    token = api.operate(lambda work: tokens.of_person(work, "alice"))[0]
     [id] = [each.id for _, each in api.operate(invitations.found) if each.email == "carol@example.net"]
     return {
         "/invitations/{carol}": links["carol@example.net"],
@@ -166,6 +245,7 @@ def _set(api: Api) -> dict[str, str]:
         "/emails/{bobs}": confirming["b@example.org"],
         "/passwords/{bobs}": resetting["bob@example.com"],
         "{alices}": session.id,
+        "{token}": token.id,
         "{id}": id,
         "{letter}": f"{letter.account_id}/{letter.id}",
     }

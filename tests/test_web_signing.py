@@ -17,6 +17,8 @@ from onebucket.domain.terms import Terms
 from onebucket.http import authn
 from onebucket.surfaces.web import guard
 
+ON_BOTH_DATABASES = True
+
 SESSION = "onebucket_session"
 
 

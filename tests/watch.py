@@ -15,7 +15,7 @@ from typing import Any
 from hypothesis.stateful import RuleBasedStateMachine
 
 import slow
-from onebucket.actions import accounts, asking, groups, privileges, repositories, tokens
+from onebucket.actions import accounts, asking, groups, privileges, repositories, teams, tokens
 from onebucket.actions.asking import Question, Verdict
 from onebucket.actions.privileges import Listing, Wanted
 from onebucket.actions.work import Work
@@ -88,8 +88,8 @@ def set_up(database: Database, tx: Transaction) -> Stage:
         token = tokens.add(work, each, secret_hash=f"of {each}", scopes=frozenset())
         proofs[each] = Proof(added.id, each, token.id, None, bearer=False)
         spellings[each] = (each, each.upper(), f"{{{added.id}}}", added.id, added.aaid or "", f"{each}@Example.COM")
-    accounts.add_team(work, "acme", administrator="alice")
-    accounts.add_team(work, "globex", administrator="gina")
+    teams.add(work, "acme", administrator="alice")
+    teams.add(work, "globex", administrator="gina")
     groups.create(work, "acme", name="Designers")
     groups.create(work, "globex", name="Night Crew")
     groups.set_account_privilege(work, "globex", "night-crew", AccountPrivilege.ADMIN)
@@ -307,7 +307,7 @@ class Watch(RuleBasedStateMachine):
         self.ask_one(where)
         self.ask_several_as(self.next(PEOPLE), where)
         self.list_one(where)
-        assert {team.username for team in accounts.teams_without_administrator(self.work())} == {
+        assert {team.username for team in teams.without_administrator(self.work())} == {
             team for team in self.teams() if team not in self.administered()
         }
 

@@ -13,6 +13,11 @@ _ARGON2ID = PasswordHasher()
 PREFIX = "obk_"
 
 
+# An OAuth 2 access token, which is looked for among those alone.
+ACCESS_PREFIX = "obo_"
+REFRESH_PREFIX = "obr_"
+
+
 def password_hash(password: str) -> str:
     """Hash a password with argon2id; takes tens of milliseconds and 64 MiB, on purpose."""
     return _ARGON2ID.hash(password)
@@ -35,9 +40,23 @@ def is_password_hash(hash: str) -> bool:
     return hash.startswith("$argon2id$")
 
 
-def new_secret() -> str:
+def new_secret(prefix: str = PREFIX) -> str:
     """A random secret of 190 bits, safe in headers, addresses and shells."""
-    return PREFIX + secrets.token_urlsafe(24)
+    return prefix + secrets.token_urlsafe(24)
+
+
+def new_consumer_key() -> str:
+    """A random public name for an OAuth consumer."""
+    return secrets.token_hex(12)
+
+
+def derived_secret(key: bytes, purpose: str, name: str) -> str:
+    """The secret that belongs to an OAuth `consumer` or `token` of that public name: 192 bits, always the same.
+
+    Signatures can't be checked with a hash of it; so it is derived with the server's key, and the database holds none.
+    """
+    keyed = blake2b(f"{purpose} {name}".encode(), key=key[:64], digest_size=24, person=b"onebucket oauth")
+    return urlsafe_b64encode(keyed.digest()).decode()
 
 
 def link_secret(key: bytes, link_id: str) -> str:

@@ -45,6 +45,7 @@ class Settings:
     mail_from: str
     letter_templates: str
     secret_key: str
+    oauth_password_grant: str
     metrics_token: str
     log_format: str
     log_level: str
@@ -174,8 +175,14 @@ SETTINGS = (
     ),
     Setting("mail_from", "the sender of letters; empty: `onebucket@` and the host of `base_url`", "", _sender),
     Setting("letter_templates", "a folder with templates of your own for letters", "", str),
-    Setting("secret_key", "what links in letters are made from; empty: made once, and kept in the data folder", "",
-            _key, secret=True),
+    Setting(
+        "secret_key", "what links in letters and the secrets of consumers are made from; empty: made once, and kept in "
+        "the data folder", "", _key, secret=True,
+    ),
+    Setting(
+        "oauth_password_grant", "`on`: OAuth consumers may ask for tokens with a person's own password", "off",
+        _one_of("on", "off"),
+    ),
     Setting("metrics_token", "a Bearer token for `/metrics`; site administrators may always", "", _line, secret=True),
     Setting("log_format", "`console` for people, `json` for machines", "console", _one_of("console", "json")),
     Setting(

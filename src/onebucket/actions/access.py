@@ -19,7 +19,7 @@ def account(work: Work, name: str, *, to: To) -> Account:
     """The account called `name` (spec 1.2). Raises NotFound, Forbidden."""
     found = _account(work, name)
 
-    _permit(_standing(work, found), to)
+    _permit(_standing(work, found, is_himself=found.id == work.actor.id), to)
 
     return found
 

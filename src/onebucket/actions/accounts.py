@@ -1,4 +1,4 @@
-"""People and teams: adding, changing, disabling; their passwords and addresses."""
+"""People: adding, changing, disabling; their passwords and addresses."""
 
 from dataclasses import dataclass, replace
 
@@ -7,23 +7,16 @@ from onebucket.actions.work import Work
 from onebucket.domain import accounts as domain
 from onebucket.domain.accounts import Account
 from onebucket.domain.events import Event
-from onebucket.domain.groups import AccountPrivilege, Group
-from onebucket.domain.policy import To
-from onebucket.domain.privileges import Level
-from onebucket.domain.refusals import Invalid
 from onebucket.domain.text import cleaned
-from onebucket.store import accounts, groups, invitations, letters, privileges, repositories, rosters, sessions
+from onebucket.store import (
+    accounts,
+    groups,
+    sessions,
+)
 from onebucket.store.accounts import Email
-from onebucket.store.journal import Facts
 
 # The number before the colon of an account_id; the original's users have several, and nothing reads a meaning in it.
 _AAID_PREFIX = "70121"
-
-# What a new team starts with (spec 1.12): name, account privilege, permission.
-_FIRST_GROUPS = (
-    ("Administrators", AccountPrivilege.ADMIN, Level.ADMIN),
-    ("Developers", None, Level.WRITE),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +25,10 @@ class Identity:
 
     uuid: str | None = None
     account_id: str | None = None
+
+
+# An account that was nowhere before.
+NEW = Identity()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +50,7 @@ def add_user(
     password_hash: str | None = None,
     site_admin: bool = False,
     is_active: bool = True,
-    identity: Identity = Identity(),
+    identity: Identity = NEW,
 ) -> Account:
     """Add a person; `email` counts as validated. Raises Invalid, Conflict."""
     access.site(work)
@@ -74,7 +71,7 @@ def add_user(
     if password_hash:
         accounts.set_password(work.tx, account.id, password_hash)
 
-    work.tell(Event.USER_ADDED, account, account.username, after=_facts(account) | {"email": email})
+    work.tell(Event.USER_ADDED, account, account.username, after=domain.facts(account) | {"email": email})
     return account
 
 
@@ -113,7 +110,7 @@ def set_active(work: Work, name: str, active: bool) -> tuple[Account, list[str]]
     if not active:
         sessions.end_all(work.tx, after.id)
 
-    orphaned = [] if active else [team.username for team in teams_without_administrator(work)]
+    orphaned = [] if active else [team.username for team in groups.teams_without_administrator(work.tx)]
     return after, orphaned
 
 
@@ -147,18 +144,6 @@ def people(work: Work) -> list[Person]:
     return [_dossier(work, account) for account in accounts.everyone(work.tx) if not account.is_team]
 
 
-def teams(work: Work) -> list[Account]:
-    """Every team, by username."""
-    access.site(work)
-    return [account for account in accounts.everyone(work.tx) if account.is_team]
-
-
-def teams_without_administrator(work: Work) -> list[Account]:
-    """Teams that no active person administers."""
-    access.site(work)
-    return groups.teams_without_administrator(work.tx)
-
-
 def owners(work: Work) -> list[str]:
     """The username of every account: each may own groups and repositories."""
     access.site(work)
@@ -180,88 +165,6 @@ def _dossier(work: Work, account: Account) -> Person:
     return Person(account, emails, accounts.password_hash(work.tx, account.id) is not None)
 
 
-# -- teams -----------------------------------------------------------------------------------------
-
-
-def add_team(
-    work: Work,
-    username: str,
-    *,
-    display_name: str | None = None,
-    administrator: str | None = None,
-    first_groups: bool = True,
-    identity: Identity = Identity(),
-) -> Account:
-    """Add a team, with the groups `administrators` and `developers` (spec 1.12) unless told otherwise.
-
-    `administrator` is the person who is put into the first of them. Raises Invalid, Conflict, NotFound.
-    """
-    access.site(work)
-    first = access.person(work, administrator) if administrator else None
-    team = Account(
-        id=domain.given_uuid(identity.uuid) or work.new_id(),
-        username=domain.checked_username(username),
-        display_name=domain.display_name(display_name or username),
-        aaid=None,
-        nickname=None,
-        is_team=True,
-        is_active=True,
-        site_admin=False,
-    )
-
-    accounts.add(work.tx, team, at=work.at)
-    work.tell(Event.TEAM_ADDED, team, team.username, after=_facts(team))
-    for name, privilege, permission in _FIRST_GROUPS if first_groups else ():
-        group = Group(team.id, work.new_id(), name, name.lower(), permission, account_privilege=privilege)
-        groups.add(work.tx, group, at=work.at)
-        work.tell(Event.GROUP_ADDED, team, group.slug, after={"name": group.name, "permission": permission.word})
-        if first and privilege is AccountPrivilege.ADMIN:
-            groups.add_member(work.tx, group, first.id, by=work.actor.id, at=work.instant())
-            work.tell(Event.MEMBER_ADDED, team, group.slug, after={"member": first.username, "id": first.id})
-
-    return team
-
-
-def change_team(work: Work, name: str, *, username: str | None = None, display_name: str | None = None) -> Account:
-    """Rename a team, or change what it is called in full. Raises Invalid, Conflict, NotFound."""
-    before = _team(work, name)
-    after = before
-    if username is not None:
-        after = replace(after, username=domain.checked_username(username))
-    if display_name is not None:
-        after = replace(after, display_name=domain.display_name(display_name))
-
-    _store(work, before, after, Event.TEAM_CHANGED)
-
-    return after
-
-
-def delete_team(work: Work, name: str) -> Account:
-    """Delete a team with its groups, repositories, privileges and pending invitations. Its journal stays."""
-    team = _team(work, name)
-    lost = _facts(team) | {
-        "groups": {
-            roster.group.slug: [member.username for member in roster.members or ()]
-            for roster in rosters.gather(work.tx, account_id=team.id)
-        },
-        "repositories": [repository.slug for repository in repositories.of_account(work.tx, team.id)],
-        "invitations": [invitation.email for invitation in invitations.of_account(work.tx, team.id)],
-    }
-
-    work.tell(Event.TEAM_DELETED, team, team.username, before=lost)
-    for invitation in invitations.of_account(work.tx, team.id):
-        invitations.remove(work.tx, invitation)
-    for repository in repositories.of_account(work.tx, team.id):
-        privileges.remove_on_repository(work.tx, team.id, repository.id)
-        repositories.delete_repository(work.tx, repository)
-    for group in groups.of_account(work.tx, team.id):
-        groups.delete_group(work.tx, group)
-    letters.forget_account(work.tx, team.id)
-    accounts.delete_account(work.tx, team.id)
-
-    return team
-
-
 # -- parts -----------------------------------------------------------------------------------------
 
 
@@ -270,30 +173,12 @@ def _person(work: Work, name: str) -> Account:
     return access.person(work, name)
 
 
-def _team(work: Work, name: str) -> Account:
-    account = access.account(work, name, to=To.RUN_SITE)
-    if not account.is_team:
-        raise Invalid(f"{account.username} is a person, not a team")
-    return account
-
-
 def _store(work: Work, before: Account, after: Account, event: Event) -> None:
     if after == before:
         return
     accounts.change(work.tx, after)
-    work.tell(event, after, after.username, before=_facts(before), after=_facts(after))
+    work.tell(event, after, after.username, before=domain.facts(before), after=domain.facts(after))
 
 
 def _nickname(nickname: str | None) -> str | None:
     return cleaned(nickname, what="the nickname", empty=True) or None if nickname else None
-
-
-def _facts(account: Account) -> Facts:
-    return {
-        "username": account.username,
-        "uuid": account.id,
-        "display_name": account.display_name,
-        "nickname": account.nickname,
-        "is_active": account.is_active,
-        "site_admin": account.site_admin,
-    }

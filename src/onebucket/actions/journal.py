@@ -8,11 +8,12 @@ from onebucket.actions import access
 from onebucket.actions.work import Work
 from onebucket.domain.accounts import Account, username_key
 from onebucket.domain.events import Event
+from onebucket.domain.places import Place
 from onebucket.domain.policy import To
 from onebucket.domain.refusals import NotFound
 from onebucket.store import journal
 from onebucket.store.chain import Chain, Head
-from onebucket.store.journal import Entry, Place
+from onebucket.store.journal import Entry
 
 # A page is looked for among so many entries, and no more: a question that few of them answer takes several pages, but
 # keeps nobody waiting.
@@ -21,11 +22,15 @@ EXAMINED = 2000
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which entries are wanted: from a moment on, of one event, by one actor; None for any."""
+    """Which entries are wanted: from a moment on, of one event, by one actor; None for any.
+
+    `about` is a group, a repository, a person or an address that an entry names, be it as its subject.
+    """
 
     since: datetime | None = None
     event: Event | None = None
     actor: str | None = None
+    about: str | None = None
 
     def has(self, entry: Entry) -> bool:
         """Whether an entry is one of them."""
@@ -33,7 +38,15 @@ class Wanted:
             (self.since is None or entry.at >= self.since)
             and (self.event is None or entry.event is self.event)
             and (self.actor is None or username_key(entry.actor) == username_key(self.actor))
+            and (self.about is None or self.about.lower() in _named(entry))
         )
+
+
+def _named(entry: Entry) -> set[str]:
+    """Whom and what an entry names, in lower case."""
+    facts = [each for each in (entry.before, entry.after) if each]
+    told = [each.get(key) for each in facts for key in ("member", "user", "group", "email", "name", "slug")]
+    return {str(each).lower() for each in (entry.subject, *told) if each}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +88,16 @@ def page(
             # Entries are written in the order of their moments, but for a clock that was set back.
             return Page(found, journal.place(entry) if is_recent else None)
     return Page(found, None)
+
+
+def examined(work: Work, account_name: str, *, at_most: int) -> Chain | None:
+    """What came of examining an account's journal; None where it is longer than whoever waits for it should wait."""
+    account_id = _chosen(work, account_name)
+    assert account_id is not None
+    newest = next(journal.newest_first(work.tx, account_id=account_id, after=None, since=None), None)
+    if newest is not None and newest.number > at_most:
+        return None
+    return next(journal.verify(work.tx, account_id=account_id, expected={}))
 
 
 def verify(

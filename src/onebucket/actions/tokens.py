@@ -31,7 +31,9 @@ def add(
     """
     account = access.person(work, name, to=To.HANDLE_TOKENS)
     wanted = frozenset(domain.scope_named(scope) for scope in scopes)
-    granted, ends = work.actor.scopes, work.actor.expires_at
+    granted = work.actor.scopes
+    # Signing in with a password ends some day too, but whoever knows it can do so again.
+    ends = work.actor.expires_at if granted is not None else None
     if granted is not None and not wanted <= domain.reach(granted):
         raise LacksScope(required=wanted - domain.reach(granted), granted=granted)
     if expires_at is not None and expires_at <= work.at:

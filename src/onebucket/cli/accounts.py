@@ -130,10 +130,10 @@ def add_team(
     data: DataOption = "",
 ) -> None:
     """Add a team with the groups `administrators` and `developers`."""
-    from onebucket.actions import accounts
+    from onebucket.actions import teams
 
     with common.changing(database, data) as work:
-        added = accounts.add_team(work, name, display_name=display_name or None, administrator=admin)
+        added = teams.add(work, name, display_name=display_name or None, administrator=admin)
     common.show(f"added the team {added.username}")
 
 
@@ -145,38 +145,38 @@ def rename_team(
     data: DataOption = "",
 ) -> None:
     """Give a team another username; the old one stops resolving."""
-    from onebucket.actions import accounts
+    from onebucket.actions import teams
 
     with common.changing(database, data) as work:
-        renamed = accounts.change_team(work, name, username=new_name)
+        renamed = teams.change(work, name, username=new_name)
     common.show(f"renamed {name} to {renamed.username}")
 
 
 @team.command("delete")
 def delete_team(name: Name, yes: Yes = False, database: DatabaseOption = "", data: DataOption = "") -> None:
     """Delete a team with its groups, repositories, privileges and invitations; its journal stays."""
-    from onebucket.actions import accounts
+    from onebucket.actions import teams
 
     if not common.confirmed(f"Delete the team {name} and everything in it?", yes=yes):
         raise Mistake("nothing was deleted")
     with common.changing(database, data) as work:
-        deleted = accounts.delete_team(work, name)
+        deleted = teams.delete(work, name)
     common.show(f"deleted the team {deleted.username}")
 
 
 @team.command("list")
 def list_teams(json: JsonOption = False, database: DatabaseOption = "", data: DataOption = "") -> None:
     """List teams."""
-    from onebucket.actions import accounts
+    from onebucket.actions import teams
 
     with common.looking(database, data) as work:
-        teams = accounts.teams(work)
+        found = teams.listed(work)
     if json:
         common.show_json(
-            [{"username": team.username, "display_name": team.display_name, "uuid": f"{{{team.id}}}"} for team in teams]
+            [{"username": team.username, "display_name": team.display_name, "uuid": f"{{{team.id}}}"} for team in found]
         )
         return
-    common.show_table(["USERNAME", "NAME"], [[team.username, team.display_name] for team in teams])
+    common.show_table(["USERNAME", "NAME"], [[team.username, team.display_name] for team in found])
 
 
 Path = Annotated[str, typer.Argument(metavar="TEAM/SLUG", help="The account and the repository's slug")]

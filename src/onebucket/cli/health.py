@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from onebucket.actions import accounts, journal
+from onebucket.actions import journal, teams
 from onebucket.cli import common
 from onebucket.settings import Settings
 from onebucket.store import database, schema
@@ -70,7 +70,7 @@ def _database(opened: Database, chosen: Settings, *, mend: str) -> Iterator[Find
     with opened.reading() as tx:
         work = common.work(tx)
         yield from _clock(journal.latest(work))
-        orphans = accounts.teams_without_administrator(work)
+        orphans = teams.without_administrator(work)
         if orphans:
             names = ", ".join(team.username for team in orphans)
             yield Finding(

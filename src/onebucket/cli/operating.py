@@ -87,6 +87,9 @@ def serve(
                 terms=common.terms(chosen),
                 metrics_token=chosen.metrics_token,
                 demo_letters=database_file.parent / "letters" if demo else None,
+                secret_key=key,
+                password_grant=chosen.oauth_password_grant == "on",  # noqa: S105
+                settings=settings_module.shown(chosen),
                 counts=counts,
             )
             carrier = delivery.carrier(opened, post, desk, key)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import onebucket
-from onebucket.cli import accounts, documents, invitations, journal, letters, operating, tokens
+from onebucket.cli import accounts, consumers, documents, invitations, journal, letters, operating, tokens
 
 root = typer.Typer(
     name="onebucket",
@@ -39,6 +39,7 @@ root.add_typer(accounts.user, name="user")
 root.add_typer(accounts.team, name="team")
 root.add_typer(accounts.repo, name="repo")
 root.add_typer(tokens.token, name="token")
+root.add_typer(consumers.consumer, name="consumer")
 root.add_typer(invitations.invitation, name="invitation")
 root.add_typer(letters.letter, name="letter")
 root.command("check")(operating.check)

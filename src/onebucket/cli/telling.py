@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from onebucket.actions.asking import Verdict
+from onebucket.domain import telling as words
 from onebucket.domain.events import Event
-from onebucket.domain.privileges import Reason, Through
+from onebucket.domain.privileges import Reason
 from onebucket.store.journal import Entry, Facts
 
 
@@ -43,23 +44,7 @@ def as_json(entry: Entry) -> str:
 
 
 def _difference(before: Facts | None, after: Facts | None) -> str:
-    if before is not None and after is not None:
-        changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
-        return "".join(f"  {key}: {_word(before.get(key))} → {_word(after.get(key))}" for key in changed)
-    facts = before if after is None else after
-    shown = {key: value for key, value in (facts or {}).items() if value not in (None, False, [], {}, "")}
-    return "".join(f"  {key}={_word(value)}" for key, value in shown.items() if key not in _TEDIOUS)
-
-
-_TEDIOUS = frozenset({"id", "uuid", "slug"})
-
-
-def _word(value: object) -> str:
-    if value is None:
-        return "nothing"
-    if isinstance(value, list | dict):
-        return f"[{', '.join(str(each) for each in value)}]"
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return "".join(f"  {each}" for each in words.difference(before, after))
 
 
 def verdict_as_lines(verdict: Verdict) -> Iterator[str]:
@@ -95,14 +80,5 @@ def verdict_as_json(verdict: Verdict, *, allowed: bool) -> dict[str, Any]:
 
 
 def _through(way: Reason) -> str:
-    said = {
-        Through.OWNER: "because the account is his own",
-        Through.ACCOUNT: f"because members of {way.group} administer the account"
-        if way.group
-        else "because site administrators administer every account",
-        Through.DIRECT: "given to him directly",
-        Through.GROUP: f"through the group {way.group}",
-        Through.PUBLIC: "because the repository is public",
-    }[way.through]
     by = f" by {way.granted_by}" if way.granted_by else ""
-    return said + (f", since {way.since:%Y-%m-%d %H:%M} UTC{by}" if way.since else "")
+    return words.way(way) + (f", since {way.since:%Y-%m-%d %H:%M} UTC{by}" if way.since else "")

@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from onebucket.domain.refusals import Invalid
 from onebucket.domain.text import cleaned, shown
@@ -202,3 +203,15 @@ def _in_ascii(domain: str) -> str:
         raise Invalid("the domain of that e-mail address can be read in more than one way: give its ASCII form")
 
     return spelled
+
+
+def facts(account: Account) -> dict[str, Any]:
+    """What the journal tells of an account."""
+    return {
+        "username": account.username,
+        "uuid": account.id,
+        "display_name": account.display_name,
+        "nickname": account.nickname,
+        "is_active": account.is_active,
+        "site_admin": account.site_admin,
+    }

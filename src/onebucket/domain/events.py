@@ -41,5 +41,10 @@ class Event(Enum):
     INVITATION_WITHDRAWN = "invitation.withdrawn"
     INVITATION_ACCEPTED = "invitation.accepted"
     INVITATION_DECLINED = "invitation.declined"
+    CONSUMER_ADDED = "consumer.added"
+    CONSUMER_REVOKED = "consumer.revoked"
+    AUTHORIZATION_GIVEN = "authorization.given"
+    AUTHORIZATION_REVOKED = "authorization.revoked"
+    ACCESS_TOKEN_ISSUED = "access-token.issued"  # noqa: S105
     CHANGE_REFUSED = "change.refused"
     SIGN_IN_FAILED = "sign-in.failed"

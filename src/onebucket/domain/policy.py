@@ -27,6 +27,8 @@ class To(Enum):
     INVITE = "invite people to the account"
     INVITE_TO_REPOSITORY = "invite people to the repository"
     CHANGE_PERSON = "change this person's addresses and password"
+    MANAGE_CONSUMERS = "manage the account's OAuth consumers"
+    ACT_FOR = "let a consumer act for this person"
     HANDLE_TOKENS = "handle this person's app passwords"
     READ_JOURNAL = "read the account's journal"
     RUN_SITE = "manage the accounts of this server"
@@ -77,6 +79,7 @@ def _administrators_of_account_or_repository_and_himself(standing: Standing) -> 
 
 
 def _himself_and_whoever_runs_the_site(standing: Standing) -> bool:
+    # Not others who administer his account: being him reaches into every account he is something in.
     return standing.is_himself or standing.runs_site
 
 
@@ -101,7 +104,9 @@ RULES: Mapping[To, Rule] = {
     To.ASK_ABOUT_PERSON: _administrators_of_account_or_repository_and_himself,
     To.INVITE: _administrators,
     To.INVITE_TO_REPOSITORY: _administrators_of_account_or_repository,
-    To.CHANGE_PERSON: _administrators,
+    To.CHANGE_PERSON: _himself_and_whoever_runs_the_site,
+    To.MANAGE_CONSUMERS: _administrators,
+    To.ACT_FOR: _himself_and_whoever_runs_the_site,
     To.HANDLE_TOKENS: _himself_and_whoever_runs_the_site,
     To.READ_JOURNAL: _administrators,
     To.RUN_SITE: _whoever_runs_the_site,

@@ -1,6 +1,6 @@
 """Every way of saying no: each names a fact and carries a sentence that may be shown to whoever asked."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 
 class Refusal(Exception):
@@ -108,6 +108,14 @@ class NotAPrivilege(Invalid):
         return "the body is not a valid privilege"
 
 
+class NotGranted(Invalid):
+    """An OAuth request that is not granted; `error` is what the protocol calls the reason (RFC 6749, 4.1.2.1, 5.2)."""
+
+    def __init__(self, error: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.error = error
+
+
 class LastAdministrator(Invalid):
     """A team would be left with nobody to administer it (spec 1.12)."""
 
@@ -119,8 +127,8 @@ class Conflict(Refusal):
 class AlreadyMember(Conflict):
     """The person is in that group already (spec G9)."""
 
-    def __init__(self) -> None:
-        super().__init__("the person is a member of that group already")
+    def __init__(self, who: str = "the person") -> None:
+        super().__init__(f"{who} is a member of that group already")
 
 
 class AlreadyInvited(Conflict):
@@ -132,3 +140,19 @@ class AlreadyInvited(Conflict):
 
 class GroupExists(Conflict):
     """Another group of the account has that slug (spec 1.4)."""
+
+
+class Overtaken(Conflict):
+    """Somebody else has changed it since one looked; `cells` are what is so now, by slugs of group and repository."""
+
+    def __init__(self, cells: Mapping[tuple[str, str], object]) -> None:
+        named = ", ".join(f"{group} on {repository}" for group, repository in list(cells)[:5])
+        super().__init__(f"somebody else has changed this meanwhile: {named}; look at it and choose again")
+        self.cells = cells
+
+
+class Moved(Conflict):
+    """Something else in the account has changed since one looked, so that other people may gain or lose by it."""
+
+    def __init__(self) -> None:
+        super().__init__("something else in the account has changed meanwhile: look again who gains and who loses")

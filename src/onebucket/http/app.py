@@ -1,9 +1,8 @@
 """From request to answer, the same for every surface: who asks, what is there, in which format, then the work."""
 
-import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from urllib.parse import quote
 
@@ -15,7 +14,7 @@ from onebucket.domain import accounts as domain
 from onebucket.domain.accounts import Actor
 from onebucket.domain.refusals import Gone, Invalid, LacksScope, NotFound, Unauthenticated
 from onebucket.domain.terms import Terms
-from onebucket.http import errors, reading, requests
+from onebucket.http import errors, pieces, reading, requests, shown, signed
 from onebucket.http.answers import Answer, Answers, Headers, Ways
 from onebucket.http.attempts import Attempts
 from onebucket.http.authn import Authentication, Proof
@@ -25,6 +24,7 @@ from onebucket.http.memory import Memory
 from onebucket.http.metrics import Metrics
 from onebucket.http.peers import Proxies
 from onebucket.http.requests import Application, Disconnected, Receive, Request, Scope, Send
+from onebucket.http.signed import Signatures
 from onebucket.http.uses import Uses
 from onebucket.http.writer import Writer
 from onebucket.store.database import Database, Transaction, Unavailable
@@ -48,6 +48,7 @@ class App:
         terms: Terms,
         authentication: Authentication,
         attempts: Attempts,
+        signatures: Signatures,
         writer: Writer,
         memory: Memory,
         uses: Uses,
@@ -64,6 +65,7 @@ class App:
         self._answers = Answers(ways)
         self._authentication = authentication
         self._attempts = attempts
+        self._signatures = signatures
         self._writer = writer
         self._metrics = metrics
         self._clock = clock
@@ -127,7 +129,7 @@ class App:
             body = answer.body if isinstance(answer.body, bytes) and request.method != "HEAD" else b""
             await send({"type": "http.response.body", "body": body})
         else:
-            await _send_pieces(answer.body, receive, send)
+            await pieces.send_all(answer.body, receive, send)
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -141,10 +143,11 @@ class App:
         found = self._table.find(base, request.segments[len(base) :])
         route = request.route = found.methods.get("GET" if request.method == "HEAD" else request.method)
         try:
-            credential = self._credential(request)
-            proof, is_new = await self._authentication.prove(credential, address=request.address)
+            credential = shown.credential(request, in_query=self._ways.query_token)
+            proof, is_new = await self._prove(request, credential, receive)
             if route is not None and not request.reads:
                 await requests.read_body(request, receive)
+                shown.check_alone(request, credential)
             try:
                 return await self._act(request, proof, found)
             except Unauthenticated:
@@ -164,6 +167,18 @@ class App:
                 self._log.exception("unforeseen", **about)
             return self._answers.refusal(request, said or errors.internal())
 
+    async def _prove(self, request: Request, credential: bytes | None, receive: Receive) -> tuple[Proof, bool]:
+        """Who asks, and whether that was found out just now; a signed request's body is needed for that."""
+        if not shown.may_be_signed(request, credential):
+            shown.check_alone(request, credential)
+            return await self._authentication.prove(credential, address=request.address)
+
+        if not request.reads:
+            await requests.read_body(request, receive)
+        form = request.body if shown.is_form(request.headers) else b""
+        message = signed.Message(request.method, request.scope, request.headers, form)
+        return await self._signatures.prove(message), True
+
     async def _act(self, request: Request, proof: Proof, found: Found) -> Answer:
         if request.route is None or not request.route.changes:
             return await reading.read(self._database, lambda: self._look(request, proof, found))
@@ -174,8 +189,8 @@ class App:
 
     def _look(self, request: Request, proof: Proof, found: Found) -> Answer:
         """Answer what changes nothing: from memory, or from the database."""
-        can_be_remembered = request.route is not None and (request.reads or request.route.only_reads)
-        if not can_be_remembered:
+        asks = request.route is not None and (request.reads or request.route.only_reads)
+        if not asks or proof.once:
             with self._database.reading() as tx:
                 return self._perform(tx, request, proof, found)
 
@@ -238,18 +253,6 @@ class App:
             self._log.warning("a proxy that trusted_proxies doesn't name: its callers all count as one address",
                               address=scope["client"][0])  # fmt: skip
 
-    def _credential(self, request: Request) -> bytes | None:
-        """The Authorization header, or the token in the query where that is switched on. Raises Unauthenticated."""
-        header = request.headers.get(b"authorization")
-        if not self._ways.query_token:
-            return header
-        request.query, tokens = requests.without_tokens(request.query)
-        if not tokens:
-            return header
-        if header is not None or len(tokens) > 1:
-            raise Unauthenticated(bearer=True)
-        return b"Bearer " + tokens[0]
-
     def _count(self, request: Request, actor: Actor) -> None:
         """Count a call of somebody's. Raises Overloaded."""
         if self._limits is None or actor.id is None or (request.route is not None and not request.route.counts):
@@ -277,26 +280,3 @@ class App:
             address=request.address,
             ms=round(seconds * 1000, 2),
         )
-
-
-async def _send_pieces(pieces: Iterator[bytes], receive: Receive, send: Send) -> None:
-    """Send a long list as it is made, until it ends or the caller has gone."""
-    # The server makes `send` wait for a slow reader, but says nothing here of one who has hung up.
-    gone = asyncio.ensure_future(_hung_up(receive))
-    try:
-        for piece in pieces:
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-            # A long answer must not keep the others waiting.
-            await asyncio.sleep(0)
-            if gone.done() and gone.result():
-                return
-        await send({"type": "http.response.body", "body": b""})
-    finally:
-        gone.cancel()
-
-
-async def _hung_up(receive: Receive) -> bool:
-    message = await receive()
-    if message["type"] == "http.request":
-        message = await receive()
-    return bool(message["type"] == "http.disconnect")

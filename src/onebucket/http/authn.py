@@ -1,4 +1,4 @@
-"""Who is asking: Basic with a password or an app password, Bearer with an app password.
+"""Who is asking: Basic with a password or an app password, Bearer with an app password or an OAuth 2 token.
 
 Proving a credential can be slow (argon2id takes tens of milliseconds), so that it was proved is remembered for a
 minute, under a keyed hash of the header. What the caller may do is never remembered: each request reads, in its own
@@ -13,7 +13,7 @@ import sys
 import threading
 from base64 import b64decode
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,11 +24,11 @@ from typing import TypeVar
 from onebucket import hashing
 from onebucket.domain import accounts as domain
 from onebucket.domain.accounts import Actor
+from onebucket.domain.oauth import Kind
 from onebucket.domain.refusals import Overloaded, Refusal, Unauthenticated
-from onebucket.domain.tokens import Token
 from onebucket.http import reading
 from onebucket.http.guesses import Guesses
-from onebucket.store import accounts, tokens
+from onebucket.store import accounts, consumers, issued, tokens
 from onebucket.store.database import Database, Transaction, Unavailable
 
 _Result = TypeVar("_Result")
@@ -50,7 +50,9 @@ class Proof:
 
     Each is equal only to itself, so that what is remembered for one is never found for another.
 
-    `token_id` is None for a password, which counts as long as its hash is `password_hash`.
+    `token_id` is None for a password, which counts as long as its hash is `password_hash`. `form` says what else it is
+    the id of: something `issued` to an OAuth consumer, or a `consumer` that acts on its own. `once`: it is good for one
+    request and no other.
     """
 
     account_id: str
@@ -58,6 +60,8 @@ class Proof:
     token_id: str | None
     password_hash: str | None
     bearer: bool
+    form: str = "app password"
+    once: bool = False
 
 
 class Authentication:
@@ -132,8 +136,7 @@ class Authentication:
             held = accounts.holder_of_password(tx, proof.account_id)
             actor = Actor(held[0], "password") if held and held[1] == proof.password_hash else None
         else:
-            token = tokens.holder(tx, proof.account_id, proof.token_id)
-            actor = Actor(token[0], f"token:{proof.token_id}", token[1], token[2]) if token else None
+            actor = _HOLDERS[proof.form](tx, proof.account_id, proof.token_id)
 
         if actor is None or not _counts(tx, actor, proof.login, at):
             raise Unauthenticated(bearer=proof.bearer)
@@ -152,18 +155,26 @@ class Authentication:
     async def _prove(self, authorization: bytes, address: str | None) -> Proof:
         login, secret = credentials(authorization)
 
-        token = await reading.read(self._database, lambda: self._token(secret))
-        if token is not None:
-            return Proof(token.account_id, login, token.id, None, bearer=login is None)
+        found = await reading.read(self._database, lambda: self._found(login, secret))
+        if found is not None:
+            return found
         if login is None:
             if self._guesses is not None:
                 self._guesses.wrong_token(address)
             raise Unauthenticated(bearer=True)
         return await self.prove_password(login, secret, address)
 
-    def _token(self, secret: str) -> Token | None:
+    def _found(self, login: str | None, secret: str) -> Proof | None:
+        """The proof of a random secret: an app password, or an access token of an OAuth consumer."""
+        hash = hashing.secret_hash(secret)
         with self._database.reading() as tx:
-            return tokens.by_hash(tx, hashing.secret_hash(secret))
+            if login is None and secret.startswith(hashing.ACCESS_PREFIX):
+                one = issued.by_hash(tx, hash)
+                if one is None or one.kind is not Kind.ACCESS:
+                    return None
+                return Proof(one.account_id, None, one.id, None, bearer=True, form="issued")
+            token = tokens.by_hash(tx, hash)
+            return Proof(token.account_id, login, token.id, None, bearer=login is None) if token else None
 
     def _held_by(self, login: str) -> tuple[str | None, str | None]:
         """The id of the account with that username or address, and the hash of its password."""
@@ -191,6 +202,28 @@ class Authentication:
             return await asyncio.get_running_loop().run_in_executor(self._hashing, slow, *given)
         finally:
             self._hashing_asked -= 1
+
+
+def _of_app_password(tx: Transaction, account_id: str, id: str) -> Actor | None:
+    held = tokens.holder(tx, account_id, id)
+    return Actor(held[0], f"token:{id}", held[1], held[2]) if held else None
+
+
+def _of_issued(tx: Transaction, account_id: str, id: str) -> Actor | None:
+    held = issued.holder(tx, account_id, id)
+    return Actor(held[0], held[1].credential, held[1].scopes, held[1].expires_at) if held else None
+
+
+def _of_consumer(tx: Transaction, account_id: str, id: str) -> Actor | None:
+    held = consumers.holder(tx, account_id, id)
+    return Actor(held[0], f"consumer:{id}", held[1]) if held else None
+
+
+_HOLDERS: Mapping[str, Callable[[Transaction, str, str], Actor | None]] = {
+    "app password": _of_app_password,
+    "issued": _of_issued,
+    "consumer": _of_consumer,
+}
 
 
 def _step_back() -> None:

@@ -36,6 +36,7 @@ class Desk:
         authentication: Authentication,
         attempts: Attempts,
         terms: Terms,
+        key: bytes,
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
     ) -> None:
@@ -44,6 +45,7 @@ class Desk:
         self._authentication = authentication
         self._attempts = attempts
         self._terms = terms
+        self._key = key
         self._clock = clock
         self._new_id = new_id
         self._new_secret = hashing.new_secret
@@ -72,7 +74,8 @@ class Desk:
             proof = await self._authentication.prove_password(login, password, caller.address)
         except Unauthenticated:
             # Told without waiting for it: the time must not say whether there is such a person.
-            self._writer.post(lambda tx: self._attempts.password_refused(self._work(tx, caller, NOBODY), login))
+            at = self._clock()
+            self._writer.post(lambda tx: self._attempts.password_refused(self._work(tx, caller, NOBODY, at), login))
             raise
         return Proved(proof.account_id, login, proof.password_hash or "")
 
@@ -96,6 +99,10 @@ class Desk:
     def new_secret(self) -> str:
         """A random secret."""
         return self._new_secret()
+
+    def consumer_secret(self, key: str) -> str:
+        """The secret of the OAuth consumer with that key."""
+        return hashing.derived_secret(self._key, "consumer", key)
 
     def request_id(self, scope: Scope) -> str:
         """What names a request in the journal, the log and the answer."""
@@ -130,5 +137,5 @@ class Desk:
         session, person = found
         return Actor(person, session.credential, expires_at=session.expires_at)
 
-    def _work(self, tx: Transaction, caller: Caller, actor: Actor) -> Work:
-        return Work(actor, tx, self._clock(), caller.request_id, self._new_id, caller.address, self._terms)
+    def _work(self, tx: Transaction, caller: Caller, actor: Actor, at: datetime | None = None) -> Work:
+        return Work(actor, tx, at or self._clock(), caller.request_id, self._new_id, caller.address, self._terms)

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 import onebucket
+from onebucket.domain.accounts import SCOPES, reach
 from onebucket.http import errors
 from onebucket.surfaces.routing import Parameter, Route, Surface, Text
 from onebucket.wire import formats
@@ -77,16 +78,25 @@ def document(surfaces: Sequence[Surface], *, base_url: str) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "onebucket", "version": onebucket.__version__, "description": _DESCRIPTION},
         "servers": [{"url": base_url}],
-        "security": [{"basic": []}, {"bearer": []}],
+        "security": [{"basic": []}, {"bearer": []}, {"oauth2": []}],
         "paths": paths,
         "components": {
             "schemas": components,
             "securitySchemes": {
                 "basic": {"type": "http", "scheme": "basic"},
                 "bearer": {"type": "http", "scheme": "bearer"},
+                "oauth2": {"type": "oauth2", "flows": _FLOWS},
             },
         },
     }
+
+
+_TOKENS = {
+    "tokenUrl": "/site/oauth2/access_token",
+    "scopes": {scope: f"good for {', '.join(sorted(reach(frozenset({scope}))))}" for scope in SCOPES},
+}
+_CODES = {"authorizationUrl": "/site/oauth2/authorize", "refreshUrl": _TOKENS["tokenUrl"]}
+_FLOWS = {"authorizationCode": _TOKENS | _CODES, "clientCredentials": _TOKENS}
 
 
 def _shared(route: Route) -> dict[str, Any]:

@@ -56,6 +56,7 @@ class Request:
     query: bytes = b""
     is_malformed: bool = False
     is_too_large: bool = False
+    is_read: bool = False
     body: bytes = b""
     actor: Actor | None = None
     route: Route | None = None
@@ -150,7 +151,10 @@ class Disconnected(Exception):
 
 
 async def read_body(request: Request, receive: Receive) -> None:
-    """Read the whole body, unless it is longer than 1 MiB. Raises Disconnected."""
+    """Read the whole body, once, unless it is longer than 1 MiB. Raises Disconnected."""
+    if request.is_read:
+        return
+    request.is_read = True
     length = request.headers.get(b"content-length", b"")
     if length == b"0":
         return

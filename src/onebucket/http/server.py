@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-import math
 import os
+import secrets
 import signal
 import socket
 import ssl
@@ -16,12 +16,9 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 
-from onebucket.actions import outbox
-from onebucket.actions.work import Work
 from onebucket.domain import terms as house
-from onebucket.domain.accounts import OPERATOR
 from onebucket.domain.terms import Terms
-from onebucket.http import counting, openapi
+from onebucket.http import counting, figures, openapi
 from onebucket.http.answers import Ways
 from onebucket.http.app import App
 from onebucket.http.attempts import Attempts
@@ -33,9 +30,10 @@ from onebucket.http.health import Health
 from onebucket.http.limits import Limits
 from onebucket.http.memory import Memory
 from onebucket.http.metrics import Metrics
+from onebucket.http.oauth import Endpoints
 from onebucket.http.uses import Uses
 from onebucket.http.writer import Writer
-from onebucket.store.database import Database, Unavailable, Unusable
+from onebucket.store.database import Database
 from onebucket.surfaces.own import git
 from onebucket.surfaces.own import routes as own
 from onebucket.surfaces.routing import Surface
@@ -90,11 +88,16 @@ def build(
     terms: Terms = house.DEFAULT,
     metrics_token: str = "",
     demo_letters: Path | None = None,
+    secret_key: bytes | None = None,
+    password_grant: bool = False,
+    settings: Sequence[tuple[str, str, str]] = (),
     counts: Counts | None = None,
 ) -> Server:
     """Put a server together. The database must be up to date already; `demo_letters` is what the demo's page shows.
 
-    `counts` are shared by several that serve together.
+    `secret_key` is what the secrets of OAuth consumers are derived from: without one they are good until this server
+    stops. `password_grant`: OAuth consumers may ask for tokens with a person's own password. `settings` are those in
+    force, for the page of whoever runs the site. `counts` are shared by several that serve together.
     """
     writer, counts = Writer(database), counts or counting.own()
     guesses = Guesses(ways.failures_per_address, time.monotonic, counts) if ways.failures_per_address else None
@@ -102,8 +105,9 @@ def build(
     limits = Limits(ways.rate_limit, time.monotonic, counts) if ways.rate_limit else None
     memory, metrics = Memory(database), Metrics()
     uses = Uses(database, writer)
-    _watch(metrics, database, writer, authentication, memory)
-    _watch_limits(metrics, limits, guesses)
+    figures.watch_letters(metrics, database, now, new_id)
+    figures.watch_work(metrics, writer, authentication, memory)
+    figures.watch_limits(metrics, limits, guesses)
     described = openapi.document(SURFACES, base_url=ways.base_url)
     health = Health(
         database=database,
@@ -113,6 +117,18 @@ def build(
         metrics_token=metrics_token,
         clock=now,
     )
+    key = secret_key or secrets.token_bytes(32)
+    endpoints = Endpoints(
+        database=database,
+        writer=writer,
+        authentication=authentication,
+        ways=ways,
+        terms=terms,
+        key=key,
+        password_grant=password_grant,
+        clock=now,
+        new_id=new_id,
+    )
     attempts = Attempts(new_id, counts)
     desk = Desk(
         database=database,
@@ -120,18 +136,20 @@ def build(
         authentication=authentication,
         attempts=attempts,
         terms=terms,
+        key=key,
         clock=now,
         new_id=new_id,
     )
-    pages = Pages(desk=desk, house=House(ways.base_url, terms.sign_up, described, demo_letters))
+    pages = Pages(desk=desk, house=House(ways.base_url, terms.sign_up, described, demo_letters, settings))
     app = App(
         database=database,
         surfaces=SURFACES,
-        others=Starlette(routes=[*health.routes(), *pages.routes()]),
+        others=Starlette(routes=[*health.routes(), *endpoints.routes(), *pages.routes()]),
         ways=ways,
         terms=terms,
         authentication=authentication,
         attempts=attempts,
+        signatures=endpoints.signatures,
         writer=writer,
         memory=memory,
         uses=uses,
@@ -141,46 +159,6 @@ def build(
         new_id=new_id,
     )
     return Server(app, database, authentication, writer, uses, metrics, desk)
-
-
-def _watch_limits(metrics: Metrics, limits: Limits | None, guesses: Guesses | None) -> None:
-    if limits is not None:
-        metrics.watch("onebucket_calls_refused", "Calls over somebody's limit", lambda: limits.refused)
-    if guesses is not None:
-        metrics.watch("onebucket_credentials_wrong", "Passwords and tokens that were wrong", lambda: guesses.wrong)
-        metrics.watch("onebucket_guesses_refused", "Passwords not looked at after many wrong", lambda: guesses.refused)
-
-
-_LETTERS = {
-    "waiting": "Letters that are still to be sent",
-    "failing": "Those of them that could not be sent the last time",
-    "undeliverable": "Letters that were given up, about something that is open still",
-}
-
-
-def _letters(database: Database, name: str) -> Callable[[], float]:
-    def count() -> float:
-        try:
-            with database.reading() as tx:
-                counts = outbox.counts(Work(OPERATOR, tx, now(), "metrics", new_id))
-        except (Unavailable, Unusable):
-            return math.nan
-        return float(getattr(counts, name))
-
-    return count
-
-
-def _watch(
-    metrics: Metrics, database: Database, writer: Writer, authentication: Authentication, memory: Memory
-) -> None:
-    for name, about in _LETTERS.items():
-        metrics.watch(f"onebucket_letters_{name}", about, _letters(database, name))
-    metrics.watch("onebucket_commits", "Transactions committed", lambda: writer.batches)
-    metrics.watch("onebucket_changes", "Requests whose changes were committed", lambda: writer.changes)
-    metrics.watch("onebucket_passwords_checked", "Passwords compared", lambda: authentication.passwords_checked)
-    metrics.watch("onebucket_answers_remembered_bytes", "Size of the answers remembered", lambda: memory.size)
-    metrics.watch("onebucket_answers_recalled", "Requests answered from memory", lambda: memory.hits)
-    metrics.watch("onebucket_answers_worked_out", "Requests to read that were not", lambda: memory.misses)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,15 @@ back, and at worst one number that was not counted.
 """
 
 import fcntl
+import os
 import threading
 from hashlib import blake2b
 from math import ceil
 from mmap import mmap
+from pathlib import Path
 from struct import calcsize
-from tempfile import TemporaryFile
+from tempfile import mkstemp
+from weakref import finalize
 
 from onebucket.http.counting import MINUTES, MOST_OTHERS, MOST_USERS, Counts
 
@@ -31,7 +34,9 @@ class Lock:
     """Held by one thread of one process at a time."""
 
     def __init__(self) -> None:
-        self._file = TemporaryFile()  # noqa: SIM115 - as long as the process lives
+        self._file, name = mkstemp(prefix="onebucket-")
+        Path(name).unlink()
+        finalize(self, os.close, self._file)
         # The kernel's lock is the process's: its threads take turns among themselves.
         self._turn = threading.Lock()
 

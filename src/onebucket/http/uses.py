@@ -15,6 +15,8 @@ from onebucket.store import tokens
 from onebucket.store.database import Database, Transaction, Unavailable, Unusable
 
 EVERY_SECONDS = 60.0
+# Whoever has just made an app password and tries it looks whether it came through.
+FIRST_SECONDS = 1.0
 
 # By person and credential: when, and from which address.
 Noted = dict[tuple[str, str], tuple[datetime, str | None]]
@@ -23,13 +25,21 @@ _TOKEN = "token:"  # noqa: S105 - what the credential of an actor begins with
 
 
 class Uses:
-    """Gathers uses, and has them written `every` so many seconds when there are any."""
+    """Gathers uses, and has them written `every` so many seconds when there are any.
 
-    def __init__(self, database: Database, writer: Writer, every: float = EVERY_SECONDS) -> None:
+    The first that it sees of an app password is written after `first` seconds.
+    """
+
+    def __init__(
+        self, database: Database, writer: Writer, every: float = EVERY_SECONDS, first: float = FIRST_SECONDS
+    ) -> None:
         self._database = database
         self._writer = writer
         self.every = every
-        # No more of them than there are app passwords.
+        self.first = first
+        self._known: set[str] = set()
+        self._soon = False
+        # No more of them than there are app passwords; nor of those that are known.
         self._noted: Noted = {}
         self._due: asyncio.TimerHandle | None = None
         self._writing: asyncio.Task[None] | None = None
@@ -39,6 +49,12 @@ class Uses:
         if actor.account is None or not actor.credential.startswith(_TOKEN):
             return
         self._noted[actor.account.id, actor.credential] = (at, address)
+        if actor.credential not in self._known:
+            self._known.add(actor.credential)
+            if self._due is not None and not self._soon:
+                self._due.cancel()
+                self._due = None
+            self._soon = True
         if self._due is None:
             self._wait()
 
@@ -50,10 +66,10 @@ class Uses:
                 _write(tx, self._take())
 
     def _wait(self) -> None:
-        self._due = asyncio.get_running_loop().call_later(self.every, self._begin)
+        self._due = asyncio.get_running_loop().call_later(self.first if self._soon else self.every, self._begin)
 
     def _begin(self) -> None:
-        self._due = None
+        self._due, self._soon = None, False
         self._writing = asyncio.get_running_loop().create_task(self._hand_over(self._take()))
 
     async def _hand_over(self, noted: Noted) -> None:

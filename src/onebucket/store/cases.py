@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import and_, bindparam, or_, select, tuple_, union
 
@@ -110,6 +110,16 @@ class Cases:
             tuple(groups),
             not repository.is_private,
         )
+
+    def supposing(self, changed: Mapping[tuple[str, str], Level | None]) -> "Cases":
+        """The cases as they would be if that were set for groups, by the ids of repository and group; None: nothing."""
+        set_there = {repository: dict(groups) for repository, groups in self.set_there.items()}
+        for (repository, group), level in changed.items():
+            there = set_there.setdefault(repository, {})
+            there.pop(group, None)
+            if level is not None:
+                there[group] = (repository, group, int(level), 0, None)
+        return replace(self, set_there=set_there)
 
     def _in_group(self, row: Row, there: Row | None) -> InGroup:
         _, _, slug, permission, account_privilege, added_at, added_by = row

@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, func, insert, select, tuple_, union
 
 from onebucket.domain.accounts import Account, Actor
 from onebucket.domain.events import Event
+from onebucket.domain.places import Place
 from onebucket.store import chain, moments
 from onebucket.store.chain import Chain, Head
 from onebucket.store.database import Row, Statement, Transaction
@@ -146,8 +147,6 @@ def entries(tx: Transaction, *, account_id: str | None, since: datetime | None) 
         return map(_entry, tx.each(_EVERYWHERE, since=earliest))
     return map(_entry, tx.each(_OF_ACCOUNT, account_id=account_id, since=earliest))
 
-
-Place = tuple[int, str, int]
 
 _END: Place = (1 << 62, "", 1 << 62)
 _place = (journal.c.at, journal.c.account_id, journal.c.number)

@@ -7,7 +7,7 @@ from sqlalchemy import column, select, table
 from onebucket.store.database import Database, Statement, Unavailable, Unusable
 
 # The newest step under migrations/versions.
-HEAD = "0004"
+HEAD = "0005"
 
 _VERSION = Statement(select(column("version_num")).select_from(table("alembic_version")))
 

@@ -286,6 +286,78 @@ sessions = Table(
     sqlite_with_rowid=False,
 )
 
+# Programs that may ask for OAuth tokens. Their secrets are derived from `key`, which is public, with the server's key.
+consumers = Table(
+    "consumers",
+    metadata,
+    _of_account(),
+    Column("id", Id, primary_key=True),
+    Column("key", Text, nullable=False, unique=True),
+    Column("label", Text, nullable=False),
+    Column("callback", Text),
+    Column("scopes", Text, nullable=False),
+    Column("is_public", Boolean, nullable=False),
+    Column("acts_as", Id, ForeignKey("accounts.id")),
+    Column("created_at", Moment, nullable=False),
+    Index("ix_consumers_acts_as", "acts_as"),
+    sqlite_with_rowid=False,
+)
+
+# What was issued to consumers for the person `account_id`: codes, access and refresh tokens, OAuth 1 tokens.
+issued = Table(
+    "issued",
+    metadata,
+    _of_account(),
+    Column("id", Id, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("family_id", Id, nullable=False),
+    Column("consumer_account_id", Id, nullable=False),
+    Column("consumer_id", Id, nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment),
+    Column("spent_at", Moment),
+    Column("redirect", Text),
+    Column("challenge", Text),
+    Column("secret_hash", Text, nullable=False, unique=True),
+    ForeignKeyConstraint(["consumer_account_id", "consumer_id"], ["consumers.account_id", "consumers.id"]),
+    Index("ix_issued_consumer", "consumer_account_id", "consumer_id"),
+    Index("ix_issued_family", "account_id", "family_id"),
+    Index("ix_issued_expires_at", "expires_at"),
+    sqlite_with_rowid=False,
+)
+
+# OAuth 1 requests that a person hasn't decided about, or the consumer hasn't fetched the token for.
+oauth_requests = Table(
+    "oauth_requests",
+    metadata,
+    _of_account(),
+    Column("consumer_id", Id, primary_key=True),
+    Column("token_hash", Text, primary_key=True),
+    Column("callback", Text, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("person_id", Id, ForeignKey("accounts.id")),
+    Column("verifier_hash", Text),
+    _part_of("consumers", "consumer_id"),
+    UniqueConstraint("token_hash"),
+    Index("ix_oauth_requests_expires_at", "expires_at"),
+    Index("ix_oauth_requests_person", "person_id"),
+    sqlite_with_rowid=False,
+)
+
+# Signed requests that have been seen, for as long as their timestamps would let them in again.
+nonces = Table(
+    "nonces",
+    metadata,
+    _of_account(),
+    Column("consumer_id", Id, primary_key=True),
+    Column("nonce_hash", Text, primary_key=True),
+    Column("expires_at", Moment, nullable=False),
+    _part_of("consumers", "consumer_id"),
+    Index("ix_nonces_expires_at", "expires_at"),
+    sqlite_with_rowid=False,
+)
+
 # The journal outlives what it tells of: no foreign keys.
 journal = Table(
     "journal",

@@ -121,13 +121,15 @@ class Removed:
 class Surface:
     """A family of addresses under one or more base paths, the first being the one that is published.
 
-    `exceptions` turn a refusal's class into another status than everywhere else.
+    `exceptions` turn a refusal's class into another status than everywhere else. Addresses `elsewhere` lie under the
+    bases and yet aren't the surface's: whoever asks there needn't be anybody.
     """
 
     title: str
     bases: tuple[str, ...]
     routes: tuple[Route, ...]
     removed: tuple[Removed, ...] = ()
+    elsewhere: tuple[str, ...] = ()
     exceptions: Mapping[type[Exception], int] = field(default_factory=dict)
 
 
@@ -160,6 +162,7 @@ class Table:
     def __init__(self, surfaces: Sequence[Surface]) -> None:
         # The longest first: an address lies under the base that says most about it.
         self._roots: dict[tuple[str, ...], tuple[_Node, Surface]] = {}
+        self._elsewhere: set[tuple[str, ...]] = set()
         for surface in surfaces:
             root = _Node()
             for route in surface.routes:
@@ -174,6 +177,7 @@ class Table:
                     leaf.removed_below = removed
             for base in surface.bases:
                 self._roots[tuple(base.strip("/").split("/"))] = (root, surface)
+                self._elsewhere.update(tuple(f"{base}{path}".strip("/").split("/")) for path in surface.elsewhere)
 
         self._roots = dict(sorted(self._roots.items(), key=lambda item: -len(item[0])))
 
@@ -181,7 +185,7 @@ class Table:
         """The base path that an address lies under, if it is one of ours; both as decoded segments."""
         for base in self._roots:
             if tuple(segments[: len(base)]) == base:
-                return base
+                return None if tuple(segments) in self._elsewhere else base
         return None
 
     def find(self, base: tuple[str, ...], segments: Sequence[str]) -> Found:

@@ -8,7 +8,7 @@ administrator can be replaced by another in one go.
 from collections.abc import Sequence
 
 from onebucket import hashing
-from onebucket.actions import accounts, tokens, whole
+from onebucket.actions import accounts, teams, tokens, whole
 from onebucket.actions.accounts import Identity
 from onebucket.actions.whole import Whole
 from onebucket.actions.work import Work
@@ -170,7 +170,7 @@ def _team(task: Job, team: Team) -> Subject:
         else:
             had = whole.of(task.work, found.username)
             _check_same(found, team.username, uuid=given(team.uuid))
-            accounts.change_team(task.work, found.username, display_name=given(team.display_name))
+            teams.change(task.work, found.username, display_name=given(team.display_name))
 
     task.progress.step()
     return Subject(where, team, had)
@@ -178,7 +178,7 @@ def _team(task: Job, team: Team) -> Subject:
 
 def _add_team(task: Job, team: Team) -> Whole:
     listed = given(team.groups) is not None
-    account = accounts.add_team(
+    account = teams.add(
         task.work,
         team.username,
         display_name=given(team.display_name),

@@ -9,6 +9,7 @@ from msgspec import Struct
 from onebucket.actions import journal
 from onebucket.actions.journal import Page, Wanted
 from onebucket.actions.work import Work
+from onebucket.domain import places
 from onebucket.domain.events import Event
 from onebucket.domain.refusals import Invalid
 from onebucket.domain.text import shown
@@ -16,7 +17,6 @@ from onebucket.surfaces.routing import Ask, Parameter, Route
 
 USUAL, MOST = 100, 1000
 
-_CURSOR = re.compile(r"([0-9]{1,17})\.([0-9a-f-]{36})\.([0-9]{1,17})", re.ASCII)
 _LIMIT = re.compile(r"[0-9]{1,4}", re.ASCII)
 
 
@@ -57,7 +57,7 @@ def read(work: Work, ask: Ask) -> Entries:
         event=_event(event) if event is not None else None,
         actor=_last(ask, "actor"),
     )
-    after = _place(before) if before is not None else None
+    after = places.named(before) if before is not None else None
 
     return _page(journal.page(work, account, wanted=wanted, after=after, at_most=_at_most(_last(ask, "limit"))))
 
@@ -82,7 +82,7 @@ def _page(page: Page) -> Entries:
         )
         for entry in page.entries
     ]
-    return Entries(entries, ".".join(map(str, page.end)) if page.end else None)
+    return Entries(entries, places.cursor(page.end) if page.end else None)
 
 
 def _last(ask: Ask, name: str) -> str | None:
@@ -105,13 +105,6 @@ def _event(word: str) -> Event:
         raise Invalid(f"there is no event {shown(word)}") from None
 
 
-def _place(word: str) -> tuple[int, str, int]:
-    named = _CURSOR.fullmatch(word)
-    if named is None:
-        raise Invalid("before is none of the cursors that `next` gives")
-    return int(named[1]), named[2], int(named[3])
-
-
 def _at_most(word: str | None) -> int:
     if word is None:
         return USUAL
@@ -126,7 +119,7 @@ _QUERY = (
               {"type": "string", "format": "date-time"}),
     Parameter("event", "only entries of this event", {"type": "string", "enum": [event.value for event in Event]}),
     Parameter("actor", "only what this one did, by the name that the journal has"),
-    Parameter("before", "the `next` of the page before", {"type": "string", "pattern": f"^{_CURSOR.pattern}$"}),
+    Parameter("before", "the `next` of the page before", {"type": "string", "pattern": f"^{places.PATTERN}$"}),
     Parameter("limit", "how many entries a page may hold",
               {"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL}),
 )  # fmt: skip

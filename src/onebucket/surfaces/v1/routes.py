@@ -214,7 +214,10 @@ REMOVED = (
     Removed("/oauth/**", _SEE_GROUPS),
 )
 
+# Whoever asks there has no credentials yet, and comes for some.
+OAUTH = ("/oauth/request_token", "/oauth/authenticate", "/oauth/access_token")
+
 # A second name with the same slug is a bad request in 1.0, not a conflict (spec G3).
 ROUTES = (*GROUPS, *GROUP_PRIVILEGES, *DIRECT_PRIVILEGES, *ACCOUNT_PRIVILEGES, *INVITATIONS)
 
-SURFACE = Surface("1.0", BASES, ROUTES, REMOVED, exceptions={GroupExists: 400})
+SURFACE = Surface("1.0", BASES, ROUTES, REMOVED, OAUTH, exceptions={GroupExists: 400})

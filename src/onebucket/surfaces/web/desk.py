@@ -1,6 +1,6 @@
 """What the pages are handed by whoever serves them: transactions, passwords, secrets, and what the house is like."""
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -32,12 +32,16 @@ class Proved(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """What the pages say of this server; `letters` is the folder that `/demo/letters` shows, None but for the demo."""
+    """What the pages say of this server; `letters` is the folder that `/demo/letters` shows, None but for the demo.
+
+    `settings` are those in force: name, value and where it came from, secrets left out.
+    """
 
     base_url: str
     sign_up: str
     openapi: Mapping[str, Any]
     letters: Path | None = None
+    settings: Sequence[tuple[str, str, str]] = ()
 
 
 class Desk(Protocol):
@@ -63,6 +67,9 @@ class Desk(Protocol):
 
     def new_secret(self) -> str:
         """A random secret."""
+
+    def consumer_secret(self, key: str) -> str:
+        """The secret of the OAuth consumer with that key."""
 
     def request_id(self, scope: Scope) -> str:
         """What names a request in the journal, the log and the answer."""

@@ -11,23 +11,33 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from onebucket.domain.refusals import LinkIsDead
+from onebucket.actions import overviews
+from onebucket.domain.refusals import LinkIsDead, NotFound, Refusal
 from onebucket.surfaces.web import (
+    accounts,
+    ask,
+    consent,
+    consumers,
+    credentials,
     demo,
     faces,
     front,
+    groups,
     guard,
     invitations,
+    journal,
     letters,
     links,
+    matrix,
     myself,
     pending,
     rendering,
     setup,
     signing,
+    site,
 )
 from onebucket.surfaces.web.desk import Desk, House
-from onebucket.surfaces.web.visit import HEADERS, Page, Visit, Wrong, retry_after
+from onebucket.surfaces.web.visit import HEADERS, Page, Visit, Wrong, retry_after, sentence
 
 EVERYWHERE = (
     *front.PAGES,
@@ -36,8 +46,17 @@ EVERYWHERE = (
     *invitations.PAGES,
     *links.PAGES,
     *myself.PAGES,
+    *accounts.PAGES,
+    *groups.PAGES,
+    *matrix.PAGES,
+    *ask.PAGES,
+    *journal.PAGES,
+    *site.PAGES,
     *pending.PAGES,
     *letters.PAGES,
+    *credentials.PAGES,
+    *consumers.PAGES,
+    *consent.PAGES,
 )
 
 
@@ -90,19 +109,31 @@ async def _refused(page: Page, visit: Visit, error: Exception) -> Response:
     if isinstance(error, LinkIsDead):
         return visit.refused(error, "links/dead.html", kind=page.link)
     if visit.request.method != "POST" or isinstance(error, guard.Elsewhere):
-        return visit.refused(error, "refused.html")
+        return visit.refused(error, "refused.html", back=await _back(page, visit, error))
 
-    visit.errors = error.fields if isinstance(error, Wrong) else {"": str(error)}
+    visit.errors = error.fields if isinstance(error, Wrong) else {"": sentence(error)}
     try:
         again = await page.show(visit)
     except Exception as other:
         if visit.desk.status(other) is None:
             raise
-        dead = isinstance(other, LinkIsDead)
-        return visit.refused(other, "links/dead.html" if dead else "refused.html", kind=page.link)
+        if isinstance(other, LinkIsDead):
+            return visit.refused(other, "links/dead.html", kind=page.link)
+        return visit.refused(other, "refused.html", back=await _back(page, visit, other))
     if again.status_code == 200:
         again.status_code = status
     return retry_after(again, error)
+
+
+async def _back(page: Page, visit: Visit, error: Exception) -> str:
+    """Where to go on from a part of an account that isn't there; empty where nothing is better than one's own page."""
+    if not page.path.startswith("/accounts/{name}/") or not isinstance(error, NotFound):
+        return ""
+    try:
+        await visit.look(lambda work: overviews.place(work, visit.word("name")))
+    except Refusal:
+        return ""
+    return f"/accounts/{visit.segment('name')}"
 
 
 async def avatar(request: Request) -> Response:

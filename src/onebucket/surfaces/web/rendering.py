@@ -2,9 +2,12 @@
 
 import re
 from datetime import datetime
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
+
+from onebucket.domain import telling
 
 
 def environment() -> Environment:
@@ -19,6 +22,8 @@ def environment() -> Environment:
     made.filters["marked"] = marked
     made.filters["moment"] = moment
     made.filters["browser"] = browser
+    made.filters["why"] = telling.way
+    made.filters["told"] = told
     return made
 
 
@@ -34,6 +39,11 @@ def moment(at: datetime) -> Markup:
     '<time datetime="2026-03-04T05:06Z">2026-03-04 05:06 UTC</time>'
     """
     return Markup('<time datetime="{}Z">{} UTC</time>').format(f"{at:%Y-%m-%dT%H:%M}", f"{at:%Y-%m-%d %H:%M}")
+
+
+def told(entry: Any) -> str:
+    """What a journal entry tells, in words that follow the actor's name."""
+    return telling.sentence(entry.event, entry.account, entry.subject, entry.before, entry.after)
 
 
 # In this order: most browsers say that they are others, too.

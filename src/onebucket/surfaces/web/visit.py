@@ -1,10 +1,10 @@
 """One request for a page: who has signed in, what the form holds, and the answer that is made of it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from jinja2 import Environment
 from starlette.background import BackgroundTask
@@ -15,7 +15,7 @@ from onebucket import hashing
 from onebucket.actions import sessions
 from onebucket.actions.work import Work
 from onebucket.domain.accounts import Account
-from onebucket.domain.refusals import Invalid, Refusal
+from onebucket.domain.refusals import Invalid, NoSuchGroup, Refusal
 from onebucket.surfaces.web import guard
 from onebucket.surfaces.web.desk import Caller, Desk, House, Proved
 from onebucket.wire import bodies
@@ -84,6 +84,10 @@ class Visit:
         """A part of the address."""
         return str(self.request.path_params[name])
 
+    def segment(self, name: str) -> str:
+        """A part of the address as it is written in one."""
+        return quote(self.word(name).encode(errors="replace"), safe="")
+
     @property
     def link_hash(self) -> str:
         """What is kept of the secret at the end of the address."""
@@ -93,12 +97,33 @@ class Visit:
         """A word of the query, empty when it isn't there."""
         return self.request.query_params.get(name, "")
 
+    def again(self, changed: Mapping[str, object]) -> str:
+        """This page's address with some words of the query changed; empty ones are left out."""
+        asked = dict(self.request.query_params) | {name: str(value) for name, value in changed.items()}
+        return f"{self.path}?{urlencode({name: value for name, value in asked.items() if value})}"
+
     def text(self, name: str) -> str:
         """What the form holds in a field, empty when it isn't there. Raises Invalid."""
         try:
             return self._fields.text(name) or ""
         except Unreadable as error:
             raise Invalid(str(error)) from None
+
+    def texts(self, name: str) -> list[str]:
+        """Everything that the form holds under a name, as boxes and lists do. Raises Invalid."""
+        given = self._fields.values.get(name, ())
+        if not all(isinstance(each, str) for each in given):
+            raise Invalid(f"{name} must be texts")
+        return [str(each) for each in given]
+
+    @property
+    def typed(self) -> Iterator[tuple[str, str]]:
+        """Every text of the form with its name, in order."""
+        return ((name, each) for name in self._fields.values for each in self.texts(name))
+
+    def is_on(self, name: str, otherwise: bool = False, value: str = "on") -> bool:
+        """Whether a box is ticked: as the form has it or, where none was sent, as it is."""
+        return value in self.texts(name) if self._fields.values else otherwise
 
     def line(self, name: str) -> str:
         """What the form holds in a field, blanks around it trimmed. Raises Invalid."""
@@ -177,8 +202,7 @@ class Visit:
     def refused(self, error: Exception, template: str, **words: Any) -> Response:
         """A page that says no, and what to do next."""
         status = self.desk.status(error) or 500
-        sentence = error.sentence if isinstance(error, Refusal) else str(error)
-        answer = self.page(template, status=status, status_code=status, sentence=sentence, **words)
+        answer = self.page(template, status=status, status_code=status, sentence=sentence(error), **words)
         return retry_after(answer, error)
 
     def go(self, path: str) -> Response:
@@ -199,6 +223,13 @@ class Visit:
 
     def _name(self, kind: str) -> str:
         return f"{'__Host-' if self.is_secure else ''}onebucket_{kind}"
+
+
+def sentence(error: Exception) -> str:
+    """What a page says of an error: a sentence, lower case, without a full stop."""
+    if isinstance(error, NoSuchGroup):
+        return "the account has no such group: it may have been deleted, or renamed"
+    return error.sentence if isinstance(error, Refusal) else str(error)
 
 
 def retry_after(answer: Response, error: Exception) -> Response:

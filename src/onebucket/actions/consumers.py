@@ -1,0 +1,101 @@
+"""OAuth consumers of an account: adding, listing, revoking them."""
+
+from onebucket.actions import access
+from onebucket.actions.work import Work
+from onebucket.domain import oauth
+from onebucket.domain.accounts import Account, scope_named
+from onebucket.domain.events import Event
+from onebucket.domain.oauth import Consumer
+from onebucket.domain.policy import To
+from onebucket.domain.refusals import Invalid, NotFound
+from onebucket.domain.text import cleaned, shown
+from onebucket.store import accounts, consumers
+
+
+def add(
+    work: Work,
+    account_name: str,
+    *,
+    key: str,
+    label: str,
+    callback: str | None = None,
+    scopes: frozenset[str],
+    is_public: bool = False,
+    acts_as: str | None = None,
+) -> tuple[Account, Consumer]:
+    """Let an account have one more consumer. Raises Invalid, NotFound, Forbidden.
+
+    On its own it acts for the person `acts_as`; unless that is said, for the owner of a personal account, and for
+    nobody where the account is a team.
+    """
+    owner = access.account(work, account_name, to=To.MANAGE_CONSUMERS)
+    named = acts_as or (None if owner.is_team or is_public else owner.id)
+    if is_public and named:
+        raise Invalid("a public consumer has no secret, so it can't act for anybody on its own")
+    if is_public and not callback:
+        raise Invalid("a public consumer needs a callback: people are sent back to it")
+    consumer = Consumer(
+        account_id=owner.id,
+        id=work.new_id(),
+        key=key,
+        label=cleaned(label, what="the label"),
+        callback=oauth.callback(callback) if callback else None,
+        scopes=frozenset(scope_named(scope) for scope in scopes),
+        is_public=is_public,
+        acts_as=_person(work, named).id if named else None,
+        created_at=work.at,
+    )
+
+    consumers.add(work.tx, consumer)
+
+    work.tell(Event.CONSUMER_ADDED, owner, consumer.label, after=_facts(work, consumer))
+    return owner, consumer
+
+
+def listed(work: Work, account_name: str | None = None) -> list[tuple[Account, Consumer, Account | None]]:
+    """The consumers of an account, or of all, oldest first; with each, its account and whom it acts for."""
+    if account_name is None:
+        access.site(work)
+        owners = accounts.everyone(work.tx)
+    else:
+        owners = [access.account(work, account_name, to=To.MANAGE_CONSUMERS)]
+    return [
+        (owner, each, accounts.by_id(work.tx, each.acts_as) if each.acts_as else None)
+        for owner in owners
+        for each in consumers.of_account(work.tx, owner.id)
+    ]
+
+
+def revoke(work: Work, key: str) -> Consumer:
+    """End a consumer, and everything that was issued to it, at once. Raises NotFound, Forbidden."""
+    consumer = consumers.by_key(work.tx, key)
+    if consumer is None:
+        raise NotFound(f"there is no consumer {shown(key)}")
+    owner = access.account(work, consumer.account_id, to=To.MANAGE_CONSUMERS)
+    facts = _facts(work, consumer)
+
+    consumers.remove(work.tx, consumer)
+
+    work.tell(Event.CONSUMER_REVOKED, owner, consumer.label, before=facts)
+    return consumer
+
+
+def revoke_of(work: Work, account_name: str, key: str) -> Consumer:
+    """End a consumer of that account. Raises NotFound, Forbidden."""
+    owner = access.account(work, account_name, to=To.MANAGE_CONSUMERS)
+    consumer = consumers.by_key(work.tx, key)
+    if consumer is None or consumer.account_id != owner.id:
+        raise NotFound(f"{owner.username} has no consumer {shown(key)}")
+    return revoke(work, key)
+
+
+def _person(work: Work, name: str) -> Account:
+    person = access.account(work, name, to=To.ACT_FOR)
+    if person.is_team:
+        raise Invalid(f"{person.username} is a team, not a person")
+    return person
+
+
+def _facts(work: Work, consumer: Consumer) -> dict[str, object]:
+    person = accounts.by_id(work.tx, consumer.acts_as) if consumer.acts_as else None
+    return consumer.facts | {"acts_as": person.username if person else None}

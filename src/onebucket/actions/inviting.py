@@ -1,0 +1,56 @@
+"""Inviting several people to several groups at once, as pages do: each address gets one letter, or nobody gets any."""
+
+from collections.abc import Iterable
+
+from onebucket.actions import access, invitations
+from onebucket.actions.work import Work
+from onebucket.domain.accounts import email_key
+from onebucket.domain.invitations import Invitation
+from onebucket.domain.policy import To
+from onebucket.domain.refusals import AlreadyMember, Invalid, NotInvited
+from onebucket.store import accounts, groups
+
+# One form can't fill the outbox of a whole day.
+MOST = 50
+
+
+def invite_each(work: Work, account_name: str, emails: Iterable[str], slugs: Iterable[str]) -> list[Invitation]:
+    """Invite each address to those of the groups that its owner isn't in already; groups that it was invited to stay.
+
+    Raises Invalid, also for an address that is none, NoSuchGroup, and AlreadyMember for one whose owner is in all.
+    """
+    owner = access.account(work, account_name, to=To.INVITE)
+    chosen = [access.group_of(work, owner, owner.id, slug) for slug in dict.fromkeys(slugs)]
+    addresses = {_key(email): email for email in emails}
+    if not chosen:
+        raise Invalid("an invitation needs a group")
+    if not 1 <= len(addresses) <= MOST:
+        raise Invalid(f"give 1 to {MOST} e-mail addresses")
+
+    invited = []
+    for email in addresses.values():
+        holder = accounts.by_email(work.tx, email)
+        missing = [each.slug for each in chosen if not (holder and groups.is_member(work.tx, each, holder.id))]
+        if not missing:
+            raise AlreadyMember(email)
+        invited.append(_invite(work, owner.id, email, missing))
+    return invited
+
+
+def _key(email: str) -> str:
+    try:
+        return email_key(email)
+    except Invalid as refusal:
+        raise Invalid(f"{email[:64]}: {refusal.sentence}") from None
+
+
+def _invite(work: Work, account_id: str, email: str, slugs: list[str]) -> Invitation:
+    try:
+        _, before = invitations.to_groups_of(work, account_id, email)
+    except NotInvited:
+        before = None
+    wanted = sorted({*slugs, *(before.groups if before else ())})
+    if before and set(wanted) == set(before.groups):
+        return invitations.resend(work, before.id)[1]
+    inviter = work.actor.id or (before.invited_by.id if before else "")
+    return invitations.set_groups(work, account_id, email, wanted, inviter=inviter, letter=True)

@@ -1,0 +1,75 @@
+"""Who can reach what: everybody who may do so much on a repository, and all that a person may do in an account."""
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+from onebucket.actions import access
+from onebucket.actions.asking import Verdict
+from onebucket.actions.work import Work
+from onebucket.domain.accounts import Account
+from onebucket.domain.policy import To
+from onebucket.domain.privileges import Level, Through, strongest, why
+from onebucket.store import accounts, cases, overviews, repositories
+
+
+class Summary(NamedTuple):
+    """What a person may do in a whole account: on how many repositories each level, and through what.
+
+    `through` are ways as words: `account/slug` of groups, otherwise `owner`, `direct`, `account`; what everybody may
+    is counted as a level and is no way of hers.
+    """
+
+    person: Account
+    levels: dict[Level, int]
+    through: tuple[str, ...]
+
+
+def who_can(work: Work, account_name: str, slug: str, level: Level) -> list[Verdict]:
+    """Everybody who may do so much on a repository, and why; not those who may only because everybody may read it.
+
+    The strongest first, then by username; for administrators of the account or the repository.
+    """
+    owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
+    people = overviews.people(work.tx, owner.id, with_site=True)
+    known = cases.gather(work.tx, owner, [repository], people)
+    revision = accounts.revision(work.tx, owner.id)
+
+    verdicts = [Verdict(each, owner, repository, why(known.of(each, repository)), revision) for each in people]
+    found = [
+        each for each in verdicts if each.ways and each.allows(level) and each.ways[0].through is not Through.PUBLIC
+    ]
+    return sorted(found, key=lambda each: -each.level)
+
+
+def of_person(work: Work, account_name: str, name: str) -> list[Verdict]:
+    """What a person may do on each repository of an account where that is anything, by slug; for administrators."""
+    owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
+    person = access.person(work, name)
+    everywhere = repositories.of_account(work.tx, owner.id)
+    known = cases.gather(work.tx, owner, everywhere, [person])
+    revision = accounts.revision(work.tx, owner.id)
+
+    verdicts = [Verdict(person, owner, each, why(known.of(person, each)), revision) for each in everywhere]
+    return [each for each in verdicts if each.ways]
+
+
+def summaries(work: Work, account_name: str, people: Collection[Account]) -> list[Summary]:
+    """What each of these people may do in the whole account; for administrators."""
+    owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
+    everywhere = repositories.of_account(work.tx, owner.id)
+    known = cases.gather(work.tx, owner, everywhere, people)
+    told: dict[str, Sequence[str]] = {
+        person.id: [f"{owner.username}/{row[2]}" for row in known.memberships.get(person.id, ())] for person in people
+    }
+
+    found = []
+    for person in people:
+        levels: dict[Level, int] = {}
+        others: set[str] = set()
+        for repository in everywhere:
+            ways = why(known.of(person, repository))
+            level = strongest(ways)
+            levels[level] = levels.get(level, 0) + 1
+            others |= {way.through.value for way in ways if way.group is None and way.through is not Through.PUBLIC}
+        found.append(Summary(person, levels, (*sorted(others), *sorted(told[person.id]))))
+    return found

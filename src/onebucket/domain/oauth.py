@@ -1,0 +1,189 @@
+"""OAuth: consumers, what is issued to them, and the rules: scopes, redirects, challenges, lifetimes."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from onebucket.domain.accounts import SCOPES, reach
+from onebucket.domain.refusals import Invalid, NotGranted
+
+# As long as the original's.
+ACCESS_LASTS = timedelta(hours=2)
+# What is exchanged for an access token lies in a browser's history: the next request brings it.
+CODE_LASTS = timedelta(minutes=1)
+# A refresh token that nobody uses for so long is dead; each use gives a new one.
+REFRESH_LASTS = timedelta(days=30)
+# In so long a person must have decided about an OAuth 1 request, and the consumer have fetched what came of it.
+REQUEST_LASTS = timedelta(minutes=10)
+# By so much a signed request's clock may be off.
+CLOCK_SKEW = timedelta(minutes=5)
+
+# Where OAuth 1 sends nobody back: the person reads the verifier and types it.
+OUT_OF_BAND = "oob"
+
+_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
+# A name with a dot in it, so that no browser takes it for `javascript` or `data`.
+_OWN_SCHEME = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+")
+_PRINTABLE = re.compile(r"[!-~]{1,2000}")
+
+
+class Kind(Enum):
+    """What was issued: a code to be exchanged, a Bearer token, what renews it, or an OAuth 1 token."""
+
+    CODE = "code"
+    ACCESS = "access token"
+    REFRESH = "refresh token"
+    SIGNING = "signing token"
+
+
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    """A program that may ask for tokens; it belongs to an account.
+
+    `key` is its public name, from which its secret is derived; one that `is_public` has no secret. `callback` is where
+    people are sent back to, if they are. `acts_as` is the id of the person it acts for on its own.
+    """
+
+    account_id: str
+    id: str
+    key: str
+    label: str
+    callback: str | None
+    scopes: frozenset[str]
+    is_public: bool
+    acts_as: str | None
+    created_at: datetime
+
+    @property
+    def credential(self) -> str:
+        """How the journal names it."""
+        return f"consumer:{self.id}"
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """What the journal keeps of it."""
+        return {
+            "key": self.key,
+            "label": self.label,
+            "callback": self.callback,
+            "scopes": sorted(self.scopes),
+            "public": self.is_public,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """Something that was issued to a consumer for the person `account_id`.
+
+    All that comes of one consent is one family, and ends together. A code and a refresh token are good once, until
+    `spent_at`; a code remembers where it was sent (`redirect`, if that was asked for) and the PKCE `challenge`.
+    """
+
+    account_id: str
+    id: str
+    kind: Kind
+    family_id: str
+    consumer_account_id: str
+    consumer_id: str
+    scopes: frozenset[str]
+    created_at: datetime
+    expires_at: datetime | None
+    spent_at: datetime | None = None
+    redirect: str | None = None
+    challenge: str | None = None
+
+    @property
+    def credential(self) -> str:
+        """How the journal names it."""
+        return f"{'oauth1' if self.kind is Kind.SIGNING else 'oauth2'}:{self.id}"
+
+    def is_of(self, consumer: Consumer) -> bool:
+        """Whether it was issued to that consumer."""
+        return (self.consumer_account_id, self.consumer_id) == (consumer.account_id, consumer.id)
+
+    def is_over(self, at: datetime) -> bool:
+        """Whether its time is over."""
+        return self.expires_at is not None and self.expires_at <= at
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a browser brings to the consent page of OAuth 2; what is missing is empty."""
+
+    key: str
+    response_type: str = ""
+    redirect: str = ""
+    scope: str = ""
+    state: str = ""
+    challenge: str = ""
+    challenge_method: str = ""
+
+
+def callback(address: str) -> str:
+    """Check an address that people may be sent back to: https, http, or a program's own scheme. Raises Invalid."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        raise Invalid("a callback must be an address") from None
+    if not _PRINTABLE.fullmatch(address) or "#" in address or "\\" in address or "@" in parts.netloc:
+        raise Invalid("a callback is one address, without a fragment and without a name in front of its host")
+    if not (parts.scheme in ("http", "https") and parts.hostname) and not _OWN_SCHEME.fullmatch(parts.scheme):
+        raise Invalid("a callback begins with https://, http:// or a program's own scheme such as com.example.app:/")
+    return address
+
+
+def redirect(consumer: Consumer, given: str) -> str:
+    """Where the person is sent back to: the consumer's own callback, letter by letter. Raises Invalid.
+
+    Nothing is ever sent to another address, not even a refusal.
+    """
+    if consumer.callback is None:
+        raise Invalid("this consumer has no callback: nobody can be sent back to it")
+    if given and given != consumer.callback:
+        raise Invalid("the redirect_uri is not the callback that was registered for this consumer")
+    return consumer.callback
+
+
+def narrowed(granted: frozenset[str], wanted: str) -> frozenset[str]:
+    """The scopes that are wanted, or all that were granted. Raises NotGranted for more than was.
+
+    >>> sorted(narrowed(frozenset({"account:write"}), "account")), sorted(narrowed(frozenset({"account"}), ""))
+    (['account'], ['account'])
+    """
+    asked = frozenset(wanted.split())
+    if not asked <= SCOPES.keys():
+        raise NotGranted("invalid_scope", f"the scopes are {', '.join(SCOPES)}")
+    if not asked <= reach(granted):
+        raise NotGranted("invalid_scope", "that is more than the consumer was made for, or than was consented to")
+    return asked or granted
+
+
+def check(consumer: Consumer, wish: Wish) -> None:
+    """Refuse a wish for anything but a code, or one whose code could be used by whoever intercepts it.
+
+    Raises NotGranted.
+    """
+    if wish.response_type != "code":
+        raise NotGranted("unsupported_response_type", "only response_type=code is supported")
+    if not wish.challenge and not wish.challenge_method:
+        if consumer.is_public:
+            raise NotGranted("invalid_request", "this consumer has no secret, so it needs a code_challenge")
+        return
+    # Without a method it would be `plain`, which protects from nothing.
+    if wish.challenge_method != "S256":
+        raise NotGranted("invalid_request", "the code_challenge_method must be S256")
+    if not _CHALLENGE.fullmatch(wish.challenge):
+        raise NotGranted("invalid_request", "the code_challenge must be the S256 of a code_verifier: 43 characters")
+
+
+def sent_to(address: str, **words: str) -> str:
+    """An address with more words in its query; empty ones are left out.
+
+    >>> sent_to("https://ci.example.com/done?job=7", code="abc", state="")
+    'https://ci.example.com/done?job=7&code=abc'
+    """
+    parts = urlsplit(address)
+    query = urlencode({name: value for name, value in words.items() if value})
+    return urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, query)))))

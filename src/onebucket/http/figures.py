@@ -1,0 +1,61 @@
+"""What `/metrics` tells besides the requests themselves."""
+
+import math
+from collections.abc import Callable
+from datetime import datetime
+
+from onebucket.actions import outbox
+from onebucket.actions.work import Work
+from onebucket.domain.accounts import OPERATOR
+from onebucket.http.authn import Authentication
+from onebucket.http.guesses import Guesses
+from onebucket.http.limits import Limits
+from onebucket.http.memory import Memory
+from onebucket.http.metrics import Metrics
+from onebucket.http.writer import Writer
+from onebucket.store.database import Database, Unavailable, Unusable
+
+_LETTERS = {
+    "waiting": "Letters that are still to be sent",
+    "failing": "Those of them that could not be sent the last time",
+    "undeliverable": "Letters that were given up, about something that is open still",
+}
+
+
+def watch_letters(
+    metrics: Metrics, database: Database, clock: Callable[[], datetime], new_id: Callable[[], str]
+) -> None:
+    """Tell how many letters wait or have failed; not a number while the database can't be asked."""
+
+    def counted(name: str) -> Callable[[], float]:
+        def count() -> float:
+            try:
+                with database.reading() as tx:
+                    counts = outbox.counts(Work(OPERATOR, tx, clock(), "metrics", new_id))
+            except (Unavailable, Unusable):
+                return math.nan
+            return float(getattr(counts, name))
+
+        return count
+
+    for name, about in _LETTERS.items():
+        metrics.watch(f"onebucket_letters_{name}", about, counted(name))
+
+
+def watch_work(metrics: Metrics, writer: Writer, authentication: Authentication, memory: Memory) -> None:
+    """Tell what was committed, which passwords were compared, and what was answered from memory."""
+    metrics.watch("onebucket_commits", "Transactions committed", lambda: writer.batches)
+    metrics.watch("onebucket_changes", "Requests whose changes were committed", lambda: writer.changes)
+    metrics.watch("onebucket_passwords_checked", "Passwords compared", lambda: authentication.passwords_checked)
+    metrics.watch("onebucket_answers_remembered_bytes", "Size of the answers remembered", lambda: memory.size)
+    metrics.watch("onebucket_answers_recalled", "Requests answered from memory", lambda: memory.hits)
+    metrics.watch("onebucket_answers_worked_out", "Requests to read that were not", lambda: memory.misses)
+
+
+def watch_limits(metrics: Metrics, limits: Limits | None, guesses: Guesses | None) -> None:
+    """Tell whom a limit has stopped, and what was guessed."""
+    if limits is not None:
+        metrics.watch("onebucket_calls_refused", "Calls over somebody's limit", lambda: limits.refused)
+    if guesses is not None:
+        metrics.watch("onebucket_credentials_wrong", "Passwords and tokens that were wrong", lambda: guesses.wrong)
+        metrics.watch("onebucket_guesses_refused", "Passwords not looked at after many wrong", lambda: guesses.refused)

@@ -1,0 +1,145 @@
+"""The token, revocation and introspection endpoints of OAuth 2: Authlib's protocol over our actions.
+
+Everything here runs in one transaction, which is committed whatever the answer is: a refusal may have ended tokens that
+somebody had stolen. Of what Authlib logs nothing is wanted: at its most talkative it tells whole tokens.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from authlib.oauth2 import OAuth2Error
+from authlib.oauth2.rfc6749 import (
+    AuthorizationServer,
+    InvalidClientError,
+    InvalidRequestError,
+    OAuth2Request,
+    UnauthorizedClientError,
+)
+from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
+from authlib.oauth2.rfc6749.util import extract_basic_authorization
+
+from onebucket import hashing
+from onebucket.actions import oauth
+from onebucket.actions.work import Work
+from onebucket.domain import oauth as domain
+from onebucket.domain.accounts import Account
+from onebucket.domain.oauth import Issued
+from onebucket.domain.refusals import NotGranted
+from onebucket.http import flows
+from onebucket.http.flows import Client
+
+logging.getLogger("authlib").setLevel(logging.WARNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A form that a consumer has posted. `person_id` is whose name and password it holds, if they are right."""
+
+    authorization: str | None
+    form: Mapping[str, str]
+    person_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What is answered: a JSON document, with headers."""
+
+    status: int
+    body: Any
+    headers: tuple[tuple[str, str], ...]
+
+
+class Provider(AuthorizationServer):  # type: ignore[misc]
+    """Answers one form that a consumer has posted, in one transaction; `key` is the server's."""
+
+    def __init__(self, work: Work, posted: Posted, *, key: bytes, password_grant: bool) -> None:
+        super().__init__(scopes_supported=None)
+        self.work = work
+        self.posted = posted
+        self.exchanged: Issued | None = None
+        self._key = key
+        self.register_grant(flows.CodeGrant, [flows.Challenge(required=True)])
+        self.register_grant(flows.CredentialsGrant)
+        self.register_grant(flows.RefreshGrant)
+        if password_grant:
+            self.register_grant(flows.PasswordGrant)
+        self.register_endpoint(flows.Revocation)
+        self.register_endpoint(flows.Introspection)
+        self.register_token_generator("default", self._token)
+
+    def reply(self, endpoint: str) -> Reply:
+        """The answer of `token`, `revocation` or `introspection`."""
+        try:
+            if endpoint == "token":
+                return self.create_token_response(self.posted)  # type: ignore[no-any-return]
+            return self.create_endpoint_response(endpoint, self.posted)  # type: ignore[no-any-return]
+        except OAuth2Error as error:
+            return self.handle_error_response(None, error)  # type: ignore[no-any-return]
+
+    def query_client(self, client_id: str) -> Client | None:
+        """The consumer of that key."""
+        found = oauth.consumer(self.work, client_id)
+        return Client(found, hashing.derived_secret(self._key, "consumer", found.key)) if found else None
+
+    def create_oauth2_request(self, request: Posted) -> OAuth2Request:
+        """What Authlib reads. Whether the way to us is secret is settled by whoever runs the server, not here."""
+        made = _Request("POST", "https://onebucket", headers={"Authorization": request.authorization or ""})
+        # All tokens are looked for in one place: a hint doesn't help, and a wrong one must not hinder.
+        words = {name: value for name, value in request.form.items() if name != "token_type_hint"}
+        made.payload = BasicOAuth2Payload(words)
+        _check_places(request)
+        return made
+
+    def handle_response(self, status: int, body: Any, headers: list[tuple[str, str]]) -> Reply:
+        """What is answered."""
+        return Reply(status, dict(body), tuple((name, value) for name, value in headers))
+
+    def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
+        """Nobody listens: what happens is told to the journal."""
+
+    def save_token(self, token: dict[str, Any], request: OAuth2Request) -> None:
+        """It is stored as it is made."""
+
+    def _token(self, *, client: Client, user: Account | None, scope: str | None, **how: Any) -> dict[str, Any]:
+        """Make and store the tokens that a grant gives."""
+        access = hashing.new_secret(hashing.ACCESS_PREFIX)
+        refresh = hashing.new_secret(hashing.REFRESH_PREFIX) if how["include_refresh_token"] else None
+        of = self.exchanged
+        granted = of.scopes if of else client.consumer.scopes
+        person = user or oauth.holder(self.work, client.consumer.acts_as or "")
+        if person is None:
+            raise UnauthorizedClientError("This consumer acts for nobody on its own")
+        try:
+            scopes = domain.narrowed(granted, scope or "")
+            hashes = {"access_hash": hashing.secret_hash(access)}
+            if refresh:
+                hashes["refresh_hash"] = hashing.secret_hash(refresh)
+            oauth.issue(self.work, client.consumer, person, scopes, of=of, **hashes)
+        except NotGranted as refusal:
+            raise OAuth2Error(refusal.sentence, error=refusal.error) from None
+        words = " ".join(sorted(scopes))
+        seconds = int(domain.ACCESS_LASTS.total_seconds())
+        made = {"access_token": access, "token_type": "bearer", "expires_in": seconds, "scopes": words, "scope": words}
+        return made | ({"refresh_token": refresh} if refresh else {})
+
+
+class _Request(OAuth2Request):  # type: ignore[misc]
+    @property
+    def form(self) -> Mapping[str, str]:
+        return self.payload.data  # type: ignore[no-any-return]
+
+
+def _check_places(posted: Posted) -> None:
+    """Refuse a consumer that shows itself in two places, or in none that we know. Raises OAuth2Error."""
+    if posted.authorization is None:
+        return
+    try:
+        key, secret = extract_basic_authorization({"Authorization": posted.authorization})
+    except ValueError:
+        key, secret = None, None
+    if not key or not secret:
+        raise InvalidClientError(status_code=401, description="The Authorization header must be Basic, key and secret")
+    if "client_secret" in posted.form or posted.form.get("client_id", key) != key:
+        raise InvalidRequestError("The consumer shows itself in two places")

@@ -1,0 +1,181 @@
+"""OAuth 1.0a: requests that a consumer has signed (RFC 5849).
+
+The base string and the signatures are Authlib's. Its server is not used: it refuses plain http, which signatures are
+made for, knows no HMAC-SHA256, and takes the time from a clock of its own.
+"""
+
+import hmac
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.request import parse_http_list, parse_keqv_list
+
+from onebucket import hashing
+from onebucket.domain import oauth
+from onebucket.domain.oauth import Consumer, Issued, Kind
+from onebucket.domain.refusals import Unauthenticated
+from onebucket.http import reading, shown
+from onebucket.http.authn import Proof
+from onebucket.http.requests import Scope
+from onebucket.http.writer import Writer
+from onebucket.store import consumers, issued
+from onebucket.store.database import Database, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A request as far as its signature goes; `form` is its body where that is a form, otherwise empty."""
+
+    method: str
+    scope: Scope
+    headers: dict[bytes, bytes]
+    form: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Who has signed: `token` is the public part of the token it was done with, empty for none."""
+
+    consumer: Consumer
+    token: str
+    words: dict[str, str]
+
+
+class Signatures:
+    """Checks signatures, and that each is used once. `key` is what the secrets are derived from."""
+
+    def __init__(
+        self, *, database: Database, writer: Writer, key: bytes, base_url: str, clock: Callable[[], datetime]
+    ) -> None:
+        self._database = database
+        self._writer = writer
+        self._key = key
+        self._base = urlsplit(base_url)
+        self._clock = clock
+
+    async def prove(self, message: Message) -> Proof:
+        """The proof of a signed request: for a consumer's own, or of a token it was given. Raises Unauthenticated."""
+        checked = await self.check(message)
+        consumer = checked.consumer
+        if not checked.token:
+            return Proof(consumer.account_id, None, consumer.id, None, bearer=False, form="consumer", once=True)
+        found = await reading.read(self._database, lambda: self._issued(checked.token))
+        if found is None or found.kind is not Kind.SIGNING or not found.is_of(consumer):
+            raise Unauthenticated
+        return Proof(found.account_id, None, found.id, None, bearer=False, form="issued", once=True)
+
+    async def check(self, message: Message) -> Checked:
+        """Who has signed a request, for the first time. Raises Unauthenticated."""
+        words, others = _collected(message)
+        consumer = await reading.read(self._database, lambda: self._consumer(words.get("oauth_consumer_key", "")))
+        if consumer is None or consumer.is_public:
+            raise Unauthenticated
+        token = words.get("oauth_token", "")
+        if words.get("oauth_version", "1.0") != "1.0" or not self._matches(message, words, others, consumer, token):
+            raise Unauthenticated
+
+        await self._seen_first(consumer, words, token)
+        return Checked(consumer, token, words)
+
+    def _issued(self, token: str) -> Issued | None:
+        with self._database.reading() as tx:
+            return issued.by_hash(tx, hashing.secret_hash(token))
+
+    def _consumer(self, key: str) -> Consumer | None:
+        with self._database.reading() as tx:
+            return consumers.by_key(tx, key)
+
+    def _matches(
+        self, message: Message, words: dict[str, str], others: list[tuple[str, str]], consumer: Consumer, token: str
+    ) -> bool:
+        from authlib.oauth1.rfc5849 import signature
+        from authlib.oauth1.rfc5849.util import escape
+
+        own = hashing.derived_secret(self._key, "consumer", consumer.key)
+        its = hashing.derived_secret(self._key, "token", token) if token else ""
+        method = words.get("oauth_signature_method")
+        if method == "PLAINTEXT":
+            made = signature.plaintext_signature(own, its) if self._is_secret(message) else None
+        elif method in ("HMAC-SHA1", "HMAC-SHA256"):
+            # Of the protocol's own words Authlib wants the spelling in the header.
+            signed = [(name, escape(value)) for name, value in words.items() if name != "oauth_signature"]
+            uri, host = self._address(message)
+            base = signature.construct_base_string(message.method, uri, [*signed, *others], host)
+            if method == "HMAC-SHA1":
+                made = signature.hmac_sha1_signature(base, own, its)
+            else:
+                digest = hmac.digest(f"{escape(own)}&{escape(its)}".encode(), base.encode(), "sha256")
+                made = b64encode(digest).decode()
+        else:
+            made = None
+        return made is not None and hmac.compare_digest(made.encode(), words.get("oauth_signature", "").encode())
+
+    async def _seen_first(self, consumer: Consumer, words: dict[str, str], token: str) -> None:
+        """Refuse what was signed too long ago, and what has been seen. Raises Unauthenticated."""
+        nonce, stamp = words.get("oauth_nonce", ""), words.get("oauth_timestamp", "")
+        if words["oauth_signature_method"] == "PLAINTEXT" and not nonce and not stamp:
+            return
+        if not nonce or not (stamp.isascii() and stamp.isdigit() and len(stamp) <= 11):
+            raise Unauthenticated
+        signed_at, now = datetime.fromtimestamp(int(stamp), UTC), self._clock()
+        if abs(signed_at - now) > oauth.CLOCK_SKEW:
+            raise Unauthenticated
+
+        hash = hashing.secret_hash(f"{stamp} {token} {nonce}")
+        until = signed_at + oauth.CLOCK_SKEW + timedelta(seconds=1)
+
+        def use(tx: Transaction) -> bool:
+            consumers.forget(tx, before=now)
+            # It may have been revoked just now.
+            known = consumers.one(tx, consumer.account_id, consumer.id)
+            return known is not None and consumers.use_nonce(tx, consumer, hash, until=until)
+
+        if not await self._writer.change(use):
+            raise Unauthenticated
+
+    def _address(self, message: Message) -> tuple[str, str]:
+        """The address as its sender knows it: of the proxy in front, if there is one."""
+        host = message.headers.get(b"host", b"").decode("latin-1")
+        scheme = self._base.scheme if host.lower() == self._base.netloc.lower() else message.scope["scheme"]
+        raw: bytes = message.scope.get("raw_path") or message.scope["path"].encode()
+        return f"{scheme}://{host}{raw.decode('latin-1')}", host
+
+    def _is_secret(self, message: Message) -> bool:
+        return message.scope["scheme"] == "https" or self._base.scheme == "https"
+
+
+def _collected(message: Message) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """The protocol's own words, from the one place where they are, and all others. Raises Unauthenticated."""
+    header = message.headers.get(b"authorization")
+    places = [_of_header(header) if header is not None else [], _decoded(message.scope["query_string"])]
+    places.append(_decoded(message.form))
+
+    found = [[each for each in place if each[0].startswith("oauth_")] for place in places]
+    own = [place for place in found if place]
+    if len(own) != 1 or (header is not None and not found[0]):
+        raise Unauthenticated
+    words = dict(own[0])
+    others = [each for place in places for each in place if not each[0].startswith("oauth_") and each[0] != "realm"]
+    if len(words) != len(own[0]) or any(name == shown.TOKEN for name, _ in others):
+        raise Unauthenticated
+    return words, others
+
+
+def _of_header(header: bytes) -> list[tuple[str, str]]:
+    try:
+        text = header[6:].decode("ascii")
+        items = parse_http_list(text)
+        pairs = [(unquote(name, errors="strict"), unquote(value, errors="strict"))
+                 for each in items for name, value in parse_keqv_list([each]).items()]  # fmt: skip
+    except ValueError:
+        raise Unauthenticated from None
+    return pairs
+
+
+def _decoded(words: bytes) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(words.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=1000)
+    except ValueError:
+        raise Unauthenticated from None

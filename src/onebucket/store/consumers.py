@@ -1,0 +1,197 @@
+"""OAuth consumers, the OAuth 1 requests they have under way, and the nonces they have used: rows and back."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import bindparam, delete, insert, select, update
+
+from onebucket.domain.accounts import Account
+from onebucket.domain.oauth import Consumer
+from onebucket.store import accounts as account_rows
+from onebucket.store import moments
+from onebucket.store.database import Row, Statement, Transaction
+from onebucket.store.tables import accounts, consumers, issued, nonces, oauth_requests
+
+_COLUMNS = (
+    consumers.c.account_id,
+    consumers.c.id,
+    consumers.c.key,
+    consumers.c.label,
+    consumers.c.callback,
+    consumers.c.scopes,
+    consumers.c.is_public,
+    consumers.c.acts_as,
+    consumers.c.created_at,
+)
+_of_account = consumers.c.account_id == bindparam("account_id")
+_this = (_of_account, consumers.c.id == bindparam("consumer_id"))
+_ADD = Statement(insert(consumers))
+_BY_KEY = Statement(select(*_COLUMNS).where(consumers.c.key == bindparam("key")))
+_ONE = Statement(select(*_COLUMNS).where(*_this))
+_OF_ACCOUNT = Statement(select(*_COLUMNS).where(_of_account).order_by(consumers.c.created_at, consumers.c.id))
+_HOLDER = Statement(
+    select(*account_rows.COLUMNS, consumers.c.scopes)
+    .join(consumers, consumers.c.acts_as == accounts.c.id)
+    .where(*_this)
+)
+_REMOVE = (
+    Statement(
+        delete(issued).where(
+            issued.c.consumer_account_id == bindparam("account_id"), issued.c.consumer_id == bindparam("consumer_id")
+        )
+    ),
+    *(
+        Statement(
+            delete(table).where(
+                table.c.account_id == bindparam("account_id"), table.c.consumer_id == bindparam("consumer_id")
+            )
+        )
+        for table in (oauth_requests, nonces)
+    ),
+    Statement(delete(consumers).where(*_this)),
+)
+
+
+def _consumer(row: Row) -> Consumer:
+    scopes = frozenset(row[5].split())
+    return Consumer(row[0], row[1], row[2], row[3], row[4], scopes, bool(row[6]), row[7], moments.moment(row[8]))
+
+
+def add(tx: Transaction, consumer: Consumer) -> None:
+    """Store a consumer."""
+    tx.run(
+        _ADD,
+        account_id=consumer.account_id,
+        id=consumer.id,
+        key=consumer.key,
+        label=consumer.label,
+        callback=consumer.callback,
+        scopes=" ".join(sorted(consumer.scopes)),
+        is_public=consumer.is_public,
+        acts_as=consumer.acts_as,
+        created_at=moments.number(consumer.created_at),
+    )
+
+
+def by_key(tx: Transaction, key: str) -> Consumer | None:
+    """The consumer of that public name."""
+    row = tx.row(_BY_KEY, key=key)
+    return _consumer(row) if row else None
+
+
+def one(tx: Transaction, account_id: str, id: str) -> Consumer | None:
+    """The consumer of that id."""
+    row = tx.row(_ONE, account_id=account_id, consumer_id=id)
+    return _consumer(row) if row else None
+
+
+def of_account(tx: Transaction, account_id: str) -> list[Consumer]:
+    """An account's consumers, oldest first."""
+    return [_consumer(row) for row in tx.rows(_OF_ACCOUNT, account_id=account_id)]
+
+
+def holder(tx: Transaction, account_id: str, id: str) -> tuple[Account, frozenset[str]] | None:
+    """Whom a consumer acts for on its own, and within which scopes."""
+    row = tx.row(_HOLDER, account_id=account_id, consumer_id=id)
+    return (account_rows.account(row), frozenset(row[-1].split())) if row else None
+
+
+def remove(tx: Transaction, consumer: Consumer) -> None:
+    """Forget a consumer, and everything that was issued to it."""
+    for statement in _REMOVE:
+        tx.run(statement, account_id=consumer.account_id, consumer_id=consumer.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """An OAuth 1 request of a consumer: where the person is sent back to, and who has agreed with which verifier."""
+
+    account_id: str
+    consumer_id: str
+    token_hash: str
+    callback: str
+    expires_at: datetime
+    person_id: str | None = None
+    verifier_hash: str | None = None
+
+
+_REQUEST = (
+    oauth_requests.c.account_id,
+    oauth_requests.c.consumer_id,
+    oauth_requests.c.token_hash,
+    oauth_requests.c.callback,
+    oauth_requests.c.expires_at,
+    oauth_requests.c.person_id,
+    oauth_requests.c.verifier_hash,
+)
+_this_request = (
+    oauth_requests.c.account_id == bindparam("its_account_id"),
+    oauth_requests.c.consumer_id == bindparam("its_consumer_id"),
+    oauth_requests.c.token_hash == bindparam("its_token_hash"),
+)
+_ASK = Statement(insert(oauth_requests))
+_ASKED = Statement(select(*_REQUEST).where(oauth_requests.c.token_hash == bindparam("token_hash")))
+_AGREE = Statement(
+    update(oauth_requests)
+    .where(*_this_request, oauth_requests.c.person_id.is_(None))
+    .values(person_id=bindparam("new_person_id"), verifier_hash=bindparam("new_verifier_hash"))
+)
+_TAKE = Statement(delete(oauth_requests).where(*_this_request))
+_FORGET_REQUESTS = Statement(delete(oauth_requests).where(oauth_requests.c.expires_at < bindparam("before")))
+
+
+def ask(tx: Transaction, pending: Pending) -> None:
+    """Store a request that a person is to decide about."""
+    tx.run(
+        _ASK,
+        account_id=pending.account_id,
+        consumer_id=pending.consumer_id,
+        token_hash=pending.token_hash,
+        callback=pending.callback,
+        expires_at=moments.number(pending.expires_at),
+        person_id=None,
+        verifier_hash=None,
+    )
+
+
+def asked(tx: Transaction, token_hash: str) -> Pending | None:
+    """The request whose token has that hash."""
+    row = tx.row(_ASKED, token_hash=token_hash)
+    if row is None:
+        return None
+    return Pending(row[0], row[1], row[2], row[3], moments.moment(row[4]), row[5], row[6])
+
+
+def agree(tx: Transaction, pending: Pending, *, person_id: str, verifier_hash: str) -> bool:
+    """Keep who has agreed; False when somebody has before."""
+    values = {"new_person_id": person_id, "new_verifier_hash": verifier_hash}
+    return tx.run(_AGREE, **_names(pending), **values) == 1
+
+
+def take(tx: Transaction, pending: Pending) -> bool:
+    """Use a request up: True for one of any number who try."""
+    return tx.run(_TAKE, **_names(pending)) == 1
+
+
+def _names(pending: Pending) -> dict[str, str]:
+    return {
+        "its_account_id": pending.account_id,
+        "its_consumer_id": pending.consumer_id,
+        "its_token_hash": pending.token_hash,
+    }
+
+
+_USE = Statement(lambda insert: insert(nonces).on_conflict_do_nothing())
+_FORGET_NONCES = Statement(delete(nonces).where(nonces.c.expires_at < bindparam("before")))
+
+
+def use_nonce(tx: Transaction, consumer: Consumer, nonce_hash: str, *, until: datetime) -> bool:
+    """Keep that a consumer has used a nonce; False when it has before."""
+    values = {"account_id": consumer.account_id, "consumer_id": consumer.id, "nonce_hash": nonce_hash}
+    return tx.run(_USE, **values, expires_at=moments.number(until)) == 1
+
+
+def forget(tx: Transaction, *, before: datetime) -> None:
+    """Forget requests and nonces whose time was over before that."""
+    for statement in (_FORGET_REQUESTS, _FORGET_NONCES):
+        tx.run(statement, before=moments.number(before))

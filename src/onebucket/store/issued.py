@@ -1,0 +1,108 @@
+"""What was issued to OAuth consumers: rows and back."""
+
+from datetime import datetime
+
+from sqlalchemy import bindparam, delete, insert, select, update
+
+from onebucket.domain.accounts import Account
+from onebucket.domain.oauth import Issued, Kind
+from onebucket.store import accounts as account_rows
+from onebucket.store import moments
+from onebucket.store.database import Row, Statement, Transaction
+from onebucket.store.tables import accounts, issued
+
+_COLUMNS = (
+    issued.c.account_id,
+    issued.c.id,
+    issued.c.kind,
+    issued.c.family_id,
+    issued.c.consumer_account_id,
+    issued.c.consumer_id,
+    issued.c.scopes,
+    issued.c.created_at,
+    issued.c.expires_at,
+    issued.c.spent_at,
+    issued.c.redirect,
+    issued.c.challenge,
+)
+_of_account = issued.c.account_id == bindparam("account_id")
+_this = (_of_account, issued.c.id == bindparam("issued_id"))
+_ADD = Statement(insert(issued))
+_BY_HASH = Statement(select(*_COLUMNS).where(issued.c.secret_hash == bindparam("secret_hash")))
+_HOLDER = Statement(
+    select(*_COLUMNS, *account_rows.COLUMNS).join(accounts, accounts.c.id == issued.c.account_id).where(*_this)
+)
+_SPEND = Statement(update(issued).where(*_this, issued.c.spent_at.is_(None)).values(spent_at=bindparam("new_spent_at")))
+_END = Statement(delete(issued).where(*_this))
+_END_FAMILY = Statement(delete(issued).where(_of_account, issued.c.family_id == bindparam("its_family_id")))
+_LASTING = Statement(
+    select(*_COLUMNS)
+    .where(_of_account, issued.c.kind != bindparam("all_but_kind"), issued.c.spent_at.is_(None))
+    .order_by(issued.c.created_at, issued.c.id)
+)
+_FORGET = Statement(delete(issued).where(issued.c.expires_at < bindparam("before")))
+
+
+def _issued(row: Row) -> Issued:
+    expires, spent = (moments.moment(each) if each is not None else None for each in row[8:10])
+    scopes = frozenset(row[6].split())
+    made = moments.moment(row[7])
+    kind = Kind(row[2])
+    return Issued(row[0], row[1], kind, row[3], row[4], row[5], scopes, made, expires, spent, row[10], row[11])
+
+
+def add(tx: Transaction, new: Issued, *, secret_hash: str) -> None:
+    """Store what was issued, of which only the hash is kept."""
+    tx.run(
+        _ADD,
+        account_id=new.account_id,
+        id=new.id,
+        kind=new.kind.value,
+        family_id=new.family_id,
+        consumer_account_id=new.consumer_account_id,
+        consumer_id=new.consumer_id,
+        scopes=" ".join(sorted(new.scopes)),
+        created_at=moments.number(new.created_at),
+        expires_at=moments.number(new.expires_at) if new.expires_at else None,
+        spent_at=None,
+        redirect=new.redirect,
+        challenge=new.challenge,
+        secret_hash=secret_hash,
+    )
+
+
+def by_hash(tx: Transaction, secret_hash: str) -> Issued | None:
+    """What was issued with that hash."""
+    row = tx.row(_BY_HASH, secret_hash=secret_hash)
+    return _issued(row) if row else None
+
+
+def holder(tx: Transaction, account_id: str, id: str) -> tuple[Account, Issued] | None:
+    """For whom something was issued, and it."""
+    row = tx.row(_HOLDER, account_id=account_id, issued_id=id)
+    return (account_rows.account(row[len(_COLUMNS) :]), _issued(row)) if row else None
+
+
+def lasting(tx: Transaction, account_id: str) -> list[Issued]:
+    """What consumers hold for a person and can use for long, or get such a thing for: oldest first, nothing spent."""
+    return [_issued(row) for row in tx.rows(_LASTING, account_id=account_id, all_but_kind=Kind.ACCESS.value)]
+
+
+def spend(tx: Transaction, one: Issued, at: datetime) -> bool:
+    """Use a code or a refresh token up: True for one of any number who try."""
+    return tx.run(_SPEND, account_id=one.account_id, issued_id=one.id, new_spent_at=moments.number(at)) == 1
+
+
+def end(tx: Transaction, one: Issued) -> bool:
+    """Forget one thing that was issued; whether it was there."""
+    return tx.run(_END, account_id=one.account_id, issued_id=one.id) == 1
+
+
+def end_family(tx: Transaction, one: Issued) -> int:
+    """Forget all that came of the same consent; how many."""
+    return tx.run(_END_FAMILY, account_id=one.account_id, its_family_id=one.family_id)
+
+
+def forget(tx: Transaction, *, before: datetime) -> None:
+    """Forget what ended by itself before that."""
+    tx.run(_FORGET, before=moments.number(before))

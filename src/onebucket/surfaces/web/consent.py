@@ -1,0 +1,126 @@
+"""Where OAuth sends people's browsers: may this program act for you? Both versions."""
+
+from urllib.parse import urlencode, urlsplit
+
+from starlette.responses import RedirectResponse, Response
+
+from onebucket import hashing
+from onebucket.actions import oauth
+from onebucket.actions.oauth import Asked
+from onebucket.domain.accounts import reach
+from onebucket.domain.oauth import Wish, sent_to
+from onebucket.domain.refusals import Invalid, NotGranted
+from onebucket.surfaces.web.visit import HEADERS, Page, Visit
+
+# What a program may do with each scope, said to the person whom it wants to act for.
+MEANINGS = {
+    "account": "see your groups, and invitations where you may",
+    "account:write": "change groups, their members and invitations where you may",
+    "repository": "see who may read and write repositories where you may",
+    "repository:admin": "change who may read and write repositories where you administer them",
+}
+
+# -- OAuth 2 ---------------------------------------------------------------------------------------
+
+
+async def ask(visit: Visit) -> Response:
+    """What the program wants; for whoever has signed in."""
+    wish = _wish(visit)
+    try:
+        asked = await visit.look(lambda work: oauth.asked(work, wish))
+    except NotGranted as refusal:
+        return await _back(visit, wish, error=refusal.error, error_description=refusal.sentence)
+    if visit.person is None:
+        return _sign_in(visit)
+    denied = sent_to(asked.redirect, error="access_denied", state=wish.state, iss=visit.house.base_url)
+    return _question(visit, asked, denied)
+
+
+async def agree(visit: Visit) -> Response:
+    """Yes: back to the program, with a code."""
+    wish, code = _wish(visit), visit.desk.new_secret()
+    if visit.person is None:
+        return _sign_in(visit)
+    hash = hashing.secret_hash(code)
+    try:
+        await visit.change(lambda work: oauth.agree(work, wish, code_hash=hash))
+    except NotGranted as refusal:
+        return await _back(visit, wish, error=refusal.error, error_description=refusal.sentence)
+    return await _back(visit, wish, code=code)
+
+
+def _wish(visit: Visit) -> Wish:
+    """Raises Invalid: nobody can be sent back with words of which some are there twice."""
+    names = ("client_id", "response_type", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method")
+    given = visit.request.query_params
+    if any(len(given.getlist(name)) > 1 for name in names):
+        raise Invalid("something in this address is there twice")
+    return Wish(*(visit.query(name) for name in names))
+
+
+async def _back(visit: Visit, wish: Wish, **words: str) -> Response:
+    """Back to the program; who answers is said too (RFC 9207). Raises Invalid when nobody may be sent there."""
+    redirect = await visit.look(lambda work: oauth.redirected(work, wish))
+    there = sent_to(redirect, **words, state=wish.state, iss=visit.house.base_url)
+    return RedirectResponse(there, status_code=303, headers=HEADERS)
+
+
+# -- OAuth 1 ---------------------------------------------------------------------------------------
+
+
+async def ask_first(visit: Visit) -> Response:
+    """What the program wants, that has sent this browser with its request's token."""
+    token = visit.query("oauth_token")
+    asked = await visit.look(lambda work: oauth.requested(work, hashing.secret_hash(token)))
+    if visit.person is None:
+        return _sign_in(visit)
+    denied = sent_to(asked.redirect, oauth_token=token, oauth_problem="user_refused") if asked.redirect else "/"
+    return _question(visit, asked, denied)
+
+
+async def agree_first(visit: Visit) -> Response:
+    """Yes: back to the program with the verifier or, where nobody is sent back, the verifier to be typed there."""
+    token, verifier = visit.query("oauth_token"), visit.desk.new_secret()
+    if visit.person is None:
+        return _sign_in(visit)
+    hash, verifier_hash = hashing.secret_hash(token), hashing.secret_hash(verifier)
+    asked = await visit.change(lambda work: oauth.agree_to_request(work, hash, verifier_hash=verifier_hash))
+    if not asked.redirect:
+        return visit.page("consent/verifier.html", asked=asked, verifier=verifier)
+    there = sent_to(asked.redirect, oauth_token=token, oauth_verifier=verifier)
+    return RedirectResponse(there, status_code=303, headers=HEADERS)
+
+
+# -- both ------------------------------------------------------------------------------------------
+
+
+def _question(visit: Visit, asked: Asked, denied: str) -> Response:
+    meant = reach(asked.scopes)
+    answer = visit.page(
+        "consent/question.html",
+        asked=asked,
+        denied=denied,
+        meanings=[words for scope, words in MEANINGS.items() if scope in meant],
+        host=urlsplit(asked.redirect).hostname or asked.redirect,
+    )
+    if asked.redirect:
+        # Browsers hold `form-action` against what a form's answer leads to as well.
+        parts = urlsplit(asked.redirect)
+        there = f"{parts.scheme}://{parts.netloc}" if parts.netloc else f"{parts.scheme}:"
+        policy = HEADERS["Content-Security-Policy"].replace("form-action 'self'", f"form-action 'self' {there}")
+        answer.headers["Content-Security-Policy"] = policy
+    return answer
+
+
+def _sign_in(visit: Visit) -> Response:
+    """First the sign-in form, which leads back here."""
+    return visit.go(f"/sign-in?{urlencode({'next': f'{visit.path}?{visit.request.url.query}'})}")
+
+
+PAGES = (
+    Page("/site/oauth2/authorize", ask, agree, link="consent"),
+    *(
+        Page(f"{base}/oauth/authenticate", ask_first, agree_first, link="consent")
+        for base in ("/api/1.0", "/1.0", "/!api/1.0")
+    ),
+)

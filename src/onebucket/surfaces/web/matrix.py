@@ -1,0 +1,122 @@
+"""The matrix: groups × repositories, several cells changed at once when one has seen who gains and who loses."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.responses import Response
+
+from onebucket.actions import matrix, overviews
+from onebucket.actions.matrix import Change
+from onebucket.actions.work import Work
+from onebucket.domain import privileges
+from onebucket.domain.groups import Group
+from onebucket.domain.privileges import Level
+from onebucket.domain.refusals import Invalid, Moved
+from onebucket.domain.repositories import Repository
+from onebucket.surfaces.web.lists import cut
+from onebucket.surfaces.web.visit import Page, Visit
+
+# A page of the matrix: with the longest names that there can be it stays below 100 KB.
+GROUPS, REPOSITORIES = 25, 8
+
+# A field is named by its cell and by what was set there when the page was made.
+_CELL = re.compile(r"cell:([a-z0-9_-]{1,62})/([A-Za-z0-9_.-]{1,100}):(default|none|read|write|admin)")
+
+DONE = {"set": "Set."}
+
+
+async def show(visit: Visit) -> Response:
+    """The cells of some groups and some repositories, with what was chosen when the form is shown again."""
+    name = visit.word("name")
+
+    def found(work: Work) -> dict[str, Any]:
+        groups, repositories = matrix.axes(work, name)
+        rows = cut(visit, groups, _group_words, find="groups", start="row", most=GROUPS)
+        columns = cut(visit, repositories, _repository_words, find="repositories", start="column", most=REPOSITORIES)
+        set_there = matrix.cells(work, name, rows.items, columns.items)
+        return {"place": overviews.place(work, name), "rows": rows, "columns": columns, "set_there": set_there}
+
+    return visit.page(
+        "matrix/page.html",
+        chosen=_chosen(visit),
+        words=_words,
+        done=DONE.get(visit.query("done"), ""),
+        **await visit.look(found),
+    )
+
+
+def _group_words(group: Group) -> str:
+    return f"{group.name} {group.slug}"
+
+
+def _repository_words(repository: Repository) -> str:
+    return f"{repository.name} {repository.slug}"
+
+
+def _chosen(visit: Visit) -> Mapping[tuple[str, str], str]:
+    """What was chosen for each cell of the form that was sent, by the slugs of group and repository."""
+    found = ((_CELL.fullmatch(name), value) for name, value in visit.typed)
+    return {(cell[1], cell[2]): value for cell, value in found if cell}
+
+
+def _changes(visit: Visit) -> list[Change]:
+    """The cells of the form that are to be something else. Raises Invalid."""
+    changes = []
+    for name, value in visit.typed:
+        cell = _CELL.fullmatch(name)
+        if cell and cell[3] != value:
+            changes.append(Change(cell[1], cell[2], _level(cell[3]), _level(value)))
+    return changes
+
+
+def _level(word: str) -> Level | None:
+    return None if word == "default" else privileges.named(word, none=True)
+
+
+def _words(level: Level | None) -> str:
+    """The word for what is set in a cell."""
+    return "default" if level is None else level.word
+
+
+async def ask(visit: Visit) -> Response:
+    """Who would gain and who would lose by the changes of the form."""
+    return await _planned(visit)
+
+
+async def _planned(visit: Visit, trouble: str = "", status: int = 200) -> Response:
+    name, changes = visit.word("name"), _changes(visit)
+    place, plan = await visit.look(lambda work: (overviews.place(work, name), matrix.plan(work, name, changes)))
+    effects = sorted(plan.effects, key=lambda each: (each.after - each.before, each.person.username.lower()))
+    gaining = {each.person.id for each in effects if each.after > each.before}
+    losing = {each.person.id for each in effects if each.after < each.before}
+    return visit.page(
+        "matrix/plan.html",
+        status=status,
+        place=place,
+        plan=plan,
+        words=_words,
+        trouble=trouble,
+        gaining=len(gaining),
+        losing=len(losing),
+        effects=effects,
+    )
+
+
+async def confirm(visit: Visit) -> Response:
+    """Change the cells; when anything has moved since one looked, show again who gains and who loses."""
+    name, changes, revision = visit.word("name"), _changes(visit), visit.line("revision")
+    if not re.fullmatch("[0-9]{1,17}", revision):
+        raise Invalid("look first who gains and who loses")
+    try:
+        await visit.change(lambda work: matrix.apply(work, name, changes, revision=int(revision)))
+    except Moved as moved:
+        return await _planned(visit, trouble=moved.sentence, status=409)
+    asked = visit.again({"done": "set"}).partition("?")[2]
+    return visit.go(f"/accounts/{visit.segment('name')}/privileges?{asked}")
+
+
+PAGES = (
+    Page("/accounts/{name}/privileges", show, ask, is_private=True),
+    Page("/accounts/{name}/privileges/set", show, confirm, is_private=True),
+)

@@ -1,0 +1,200 @@
+"""Questions, people, the journal and the site in a browser."""
+
+import csv
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from browsing import Visitor, done_by
+from cast import Api
+from onebucket.actions import accounts, groups, repositories
+from onebucket.actions.work import Work
+from onebucket.domain import telling
+from onebucket.domain.events import Event
+
+ON_BOTH_DATABASES = True
+
+ACME = "/accounts/acme"
+ASK = f"{ACME}/ask"
+
+
+@pytest.fixture
+def alice(api: Api) -> Iterator[Visitor]:
+    """The browser of alice, who administers acme."""
+    with Visitor(api, "alice") as opened:
+        yield opened
+
+
+def words(text: str) -> str:
+    return " ".join(text.split())
+
+
+# -- asking ----------------------------------------------------------------------------------------
+
+
+def test_may_she_and_why(alice: Visitor) -> None:
+    yes = alice.open(f"{ASK}?person=bob&level=write&repository=rocket")
+    no = alice.open(f"{ASK}?person=bob&level=admin&repository=rocket")
+    mallory = alice.open(f"{ASK}?person=mallory@example.com&level=read&repository=rocket")
+
+    assert "Yes bob may write on rocket." in words(yes.text)
+    assert "write, through the group acme/designers since" in words(yes.text) and "decides" in yes.text
+    assert "No bob may write on rocket." in words(no.text)
+    assert "No mallory may do nothing on rocket." in words(mallory.text)
+
+
+def test_who_can_write_to_a_repository(alice: Visitor) -> None:
+    text = words(alice.open(f"{ASK}?repository=website&level=write").text)
+
+    assert "4 can write website" in text
+    for line in ("aliceadminbecause members of acme/administrators administer", "doraadmingiven to him directly",
+                 "rootadminbecause site administrators", "bobwritethrough the group acme/developers"):  # fmt: skip
+        assert line in text
+    assert "mallory" not in text
+
+
+def test_what_somebody_can_reach_as_page_csv_and_json(api: Api, alice: Visitor) -> None:
+    page = alice.open(f"{ASK}?person=dora&repository=&level=read")
+    told = alice.ask("GET", f"{ASK}?person=dora&format=json")
+    lines = alice.ask("GET", f"{ASK}?person=dora&format=csv")
+
+    assert "dora reaches 1 repository" in words(page.text)
+    assert {each.partition("format=")[2] for each in page.linked if "format=" in each} == {"csv", "json"}
+    [row] = told.json()
+    assert told.headers["content-type"] == "application/json"
+    api_says = api("alice", "GET", "/api/access/acme/website?user=dora&level=read").json()
+    assert row == {key: api_says[key] for key in row}
+    [line] = csv.DictReader(lines.text.splitlines())
+    assert lines.headers["content-type"] == "text/csv; charset=utf-8"
+    assert (line["user"], line["repository"], line["level"], line["through"]) == ("dora", "acme/website", "admin",
+                                                                                 "direct")  # fmt: skip
+
+
+def test_a_member_asks_about_herself_alone(api: Api) -> None:
+    with Visitor(api, "bob") as bob:
+        own = bob.open(f"{ASK}?repository=rocket&level=write")
+        others = bob.open(f"{ASK}?person=dora&repository=rocket")
+        everybody = bob.open(f"{ASK}?person=&repository=rocket&level=read")
+        hidden = bob.open(f"{ASK}?person=dora&repository=rocket&format=csv")
+
+        assert "Yes bob may write" in words(own.text)
+        assert (others.status, hidden.status) == (403, 403)
+        assert "Yes bob may write" in words(everybody.text), "a member's question is about himself"
+        assert "website" not in bob.open(ASK).text
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["person=nobody&repository=rocket", "person=bob&repository=none", "repository=none", "person=nobody",
+     "person=acme&repository=rocket", "person=bob&level=owner", "person=<b>&repository=\u202e", "person=%00"],
+    ids=ascii,
+)  # fmt: skip
+def test_a_question_that_has_no_answer_says_why_and_keeps_what_was_typed(alice: Visitor, query: str) -> None:
+    page = alice.open(f"{ASK}?{query}")
+
+    assert page.status in (400, 404)
+    assert "That didn't work" in page.text
+    assert "b" not in page.tags
+    assert alice.ask("GET", f"{ASK}?{query}&format=json").status_code == page.status
+
+
+# -- people ----------------------------------------------------------------------------------------
+
+
+def test_everybody_is_listed_with_level_and_through_what(alice: Visitor) -> None:
+    text = words(alice.open(f"{ACME}/people").text)
+
+    assert "Alice Example alice administrators, developers admin on 2" in text
+    assert "Bob Example bob designers, developers write on 2" in text
+    assert "Dora Example dora given directly, developers admin on 1" in text
+    assert "mallory" not in text and "Root" not in text
+
+
+def test_one_is_found_among_many_in_as_many_queries(api: Api, alice: Visitor) -> None:
+    def make(work: Work) -> None:
+        for n in range(150):
+            accounts.add_user(work, f"person-{n:03}", email=None, display_name=f"שלום <b>{n}</b> {'w' * 50}")
+            groups.add_member(work, "acme", "designers", f"person-{n:03}")
+        for n in range(60):
+            repositories.add(work, "acme", f"r{n:02}")
+
+    api.operate(make)
+
+    first, found = alice.open(f"{ACME}/people"), alice.open(f"{ACME}/people?find=PERSON-077")
+
+    assert "1–25 of 153" in first.text and len(first.answer.content) < 100_000
+    assert "1–1 of 1 that fit, of 153" in words(found.text) and "person-077" in found.text
+    assert "b" not in first.tags
+    assert "Nobody here has" in alice.open(f"{ACME}/people?find=zzz").text
+
+
+# -- the journal -----------------------------------------------------------------------------------
+
+
+def test_each_entry_is_a_sentence_and_can_be_found_by_whom_what_and_when(api: Api, alice: Visitor) -> None:
+    api.operate(done_by("alice", lambda work: groups.add_member(work, "acme", "designers", "dora")))
+    api.operate(done_by("root", lambda work: groups.create(work, "acme", name="Night Crew")))
+
+    everything = words(alice.open(f"{ACME}/journal").text)
+    about = words(alice.open(f"{ACME}/journal?about=DORA").text)
+    by = words(alice.open(f"{ACME}/journal?actor=root").text)
+    kind = words(alice.open(f"{ACME}/journal?event=group-privilege.set").text)
+
+    assert "alice added dora to the group designers" in everything
+    assert "root made the group night-crew" in everything
+    assert "operator let the group designers have write on rocket" in kind and "night-crew" not in kind
+    assert "dora to the group designers" in about and "gave dora admin on website" in about
+    assert "night-crew" in by and "dora" not in by
+    assert "Nothing here." in alice.open(f"{ACME}/journal?since=2999-01-01").text
+
+
+def test_it_comes_in_pages_and_each_entry_on_one(api: Api, alice: Visitor) -> None:
+    api.operate(lambda work: [groups.create(work, "acme", name=f"Crew {n:03}") for n in range(120)])
+
+    seen, path = "", f"{ACME}/journal?event=group.added"
+    for _ in range(3):
+        page = alice.open(path)
+        seen += page.text
+        path = next((each for each in page.linked if "before=" in each), "")
+
+    assert path == ""
+    assert all(seen.count(f"made the group crew-{n:03}") == 1 for n in range(120))
+
+
+@pytest.mark.parametrize("query", ["event=x", "since=yesterday", "before=1", "before=%00", "since=0"])
+def test_a_filter_that_will_not_do_says_so(alice: Visitor, query: str) -> None:
+    page = alice.open(f"{ACME}/journal?{query}")
+
+    assert (page.status, "That didn't work" in page.text) == (400, True)
+
+
+def test_it_is_verified_when_asked_and_tampering_is_told(api: Api, alice: Visitor) -> None:
+    whole = alice.open(f"{ACME}/journal?verified=yes")
+    assert "✓ Verified:" in whole.text and "in an unbroken chain" in whole.text
+
+    with closing(sqlite3.connect(api.db.name)) as connection, connection:
+        connection.execute("UPDATE journal SET actor = 'nobody' WHERE account = 'acme' AND number = 3")
+
+    assert "It was tampered with" in alice.open(f"{ACME}/journal?verified=yes").text
+
+
+def test_there_is_a_sentence_for_every_event() -> None:
+    for event in Event:
+        said = telling.sentence(event, "acme", "subject", {"a": "x"}, {"a": "<b>"})
+        assert said and "{" not in said
+
+
+# -- the site --------------------------------------------------------------------------------------
+
+
+def test_whoever_runs_the_site_sees_people_teams_and_the_whole_journal(api: Api) -> None:
+    with Visitor(api, "root") as root:
+        page, journal = root.open("/site"), root.open("/site/journal")
+
+        text = words(page.text)
+        assert "Teams (2)" in text and "People (7)" in text
+        assert "Ghost Example ghost disabled" in text and "Root Example root runs the site" in text
+        assert "/site" in root.open("/me").linked
+        assert "acme: operator" in words(journal.text) and "globex: operator" in words(journal.text)
