@@ -63,7 +63,8 @@ def asking(at: int, path: str, ceiling: int, others: Mapping[str, tuple[int, Que
         ANEW: partial(running.answered, at, Question(path, ALICE, varying=True)),
         CEILING: partial(running.answered, ceiling, Question("/", {})),
     }
-    return in_turn(runs | {name: partial(running.answered, *asked) for name, asked in others.items()})
+    ports = {OURS: at, ANEW: at, CEILING: ceiling} | {name: port for name, (port, _) in others.items()}
+    return in_turn(runs | {name: partial(running.answered, *asked) for name, asked in others.items()}, at=ports)
 
 
 def changing(changes: Mapping[str, tuple[int, Change]]) -> Measured:
@@ -74,7 +75,7 @@ def changing(changes: Mapping[str, tuple[int, Change]]) -> Measured:
         at, change = changes[name]
         return running.changed(at, change, first=next(begin[name]))
 
-    return in_turn({name: partial(run, name) for name in changes})
+    return in_turn({name: partial(run, name) for name in changes}, at={name: at for name, (at, _) in changes.items()})
 
 
 def told(what: str, measured: Measured, target: str, *, ceiling: str = "the same bytes sent bare") -> None:
@@ -83,6 +84,11 @@ def told(what: str, measured: Measured, target: str, *, ceiling: str = "the same
         f"{measured.ratio(OURS, CEILING):.2f}", target)  # fmt: skip
     if ANEW in measured.found:
         row(f"the same, worked out each time: {measured.median(ANEW):,.0f}/s", f"{measured.ratio(ANEW, CEILING):.2f}")
+    if measured.processor:
+        costs = {name: statistics.median(taken) for name, taken in measured.processor.items()}
+        told = ", ".join(f"{name} {cost:,.0f} µs" for name, cost in costs.items() if name != OURS)
+        row(f"its processor time, the ceiling's in times of it: {costs[OURS]:,.0f} µs; {told}",
+            f"{costs[CEILING] / costs[OURS]:.2f}")  # fmt: skip
 
 
 def started_peers(stack: ExitStack, folder: Path) -> list[Peer]:

@@ -41,9 +41,9 @@ def counting(database: str) -> None:
 
 def _microseconds(at: int, process: "subprocess.Popen[bytes]") -> float:
     """Processor time of a server for one request under load, which others on the machine hardly change."""
-    before = running.processor_seconds(process)
+    before = running.processor(process.pid)
     answered = per_second(at, _ONE, ALICE) * running.SECONDS
-    return (running.processor_seconds(process) - before) / answered * 1e6
+    return (running.processor(process.pid) - before) / answered * 1e6
 
 
 def guessing(database: str) -> None:

@@ -1,5 +1,6 @@
 """What was measured, part by part: printed as tables while it comes, written into docs/ when asked for."""
 
+import os
 import platform
 import re
 import sqlite3
@@ -8,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 TOP = Path(__file__).parents[1]
+_LOAD = os.getloadavg()[0]
 HEAD = ("what", "measured", "to reach")
 
 
@@ -68,7 +70,7 @@ def machine() -> str:
     return (
         f"Measured on {datetime.now(UTC):%Y-%m-%d} on {platform.system()}, {cores} cores ({processor}), "
         f"which servers and load share; {platform.python_implementation()} {platform.python_version()}, "
-        f"SQLite {sqlite3.sqlite_version} with full fsync."
+        f"SQLite {sqlite3.sqlite_version} with full fsync. Load when it began: {_LOAD:.1f}."
     )
 
 

@@ -54,6 +54,10 @@ end
 """
 
 
+# The processes that listen, by their ports.
+_listening: dict[int, int] = {}
+
+
 class Missing(Exception):
     """Something that measuring needs isn't there."""
 
@@ -115,6 +119,7 @@ def listening(
                 if process.poll() is not None or time.perf_counter() - begun > STARTING_SECONDS:
                     raise Missing(f"{Path(command[0]).name} {command[1]} {command[2]} does not answer") from None
                 time.sleep(0.002)
+        _listening[at] = process.pid
         yield process, time.perf_counter() - begun
     finally:
         process.terminate()
@@ -186,9 +191,10 @@ def _load(at: int, path: str, headers: Mapping[str, str], script: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What several did in the same rounds, by their names."""
+    """What several did in the same rounds, by their names: how much, and microseconds of processor for each time."""
 
     found: dict[str, list[float]] = field(default_factory=dict)
+    processor: dict[str, list[float]] = field(default_factory=dict)
 
     def median(self, name: str) -> float:
         """What one did."""
@@ -199,12 +205,19 @@ class Measured:
         return statistics.median(a / b for a, b in zip(self.found[name], self.found[other], strict=True))
 
 
-def in_turn(runs: Mapping[str, Callable[[], float]], *, rounds: int = ROUNDS) -> Measured:
-    """Each of several in every round, so that a machine whose speed drifts favours none."""
-    measured = Measured({name: [] for name in runs})
-    for _ in range(rounds):
+def in_turn(runs: Mapping[str, Callable[[], float]], *, at: Mapping[str, int] | None = None) -> Measured:
+    """Each of several in every round, so that a machine whose speed drifts favours none.
+
+    Where it is said at which port each is asked, what is found is a rate, and the processor time of each is looked at.
+    """
+    measured = Measured({name: [] for name in runs}, {name: [] for name in at or ()})
+    for _ in range(ROUNDS):
         for name, run in runs.items():
+            before = processor(_listening[at[name]]) if at else 0
             measured.found[name].append(run())
+            if at:
+                taken = processor(_listening[at[name]]) - before
+                measured.processor[name].append(taken / (measured.found[name][-1] * SECONDS) * 1e6)
     return measured
 
 
@@ -235,10 +248,15 @@ def milliseconds(
     return [statistics.median(slot) for slot in taken]
 
 
-def processor_seconds(process: "subprocess.Popen[bytes]") -> float:
-    """The processor time that a process has taken so far, in all its threads."""
-    times = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
+def processor(pid: int) -> float:
+    """The seconds of processor that a process and its children have taken so far, in all their threads."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    ticks = 0
+    for each in (pid, *children):
+        # Its own, and those of children that have ended.
+        words = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
+        ticks += sum(map(int, words[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def resident_mib(process: "subprocess.Popen[bytes]", *, most: bool = False) -> float:

@@ -2,7 +2,6 @@
 
 import logging
 import math
-import os
 import statistics
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -86,21 +85,6 @@ def requests(folder: Path) -> None:
     api.close()
 
 
-def _processor(pids: list[int]) -> float:
-    """The processor time that processes have taken so far."""
-    taken = 0
-    for pid in pids:
-        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        # With that of children that have ended.
-        taken += sum(int(each) for each in words[11:15])
-    return taken / os.sysconf("SC_CLK_TCK")
-
-
-def _children(pid: int) -> list[int]:
-    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *(int(each) for each in found)]
-
-
 def processor(url: str, server: int) -> dict[str, tuple[float, float]]:
     """Microseconds of processor that a request takes, in a worker and in PostgreSQL, whatever else the machine does."""
     at = running.port()
@@ -116,9 +100,9 @@ def processor(url: str, server: int) -> dict[str, tuple[float, float]]:
             found = []
             run()
             for _ in range(2 if QUICK else 4):
-                before = _processor(_children(worker.pid)), _processor(_children(server))
+                before = running.processor(worker.pid), running.processor(server)
                 answered = run() * running.SECONDS
-                after = _processor(_children(worker.pid)), _processor(_children(server))
+                after = running.processor(worker.pid), running.processor(server)
                 found.append([(b - a) / answered * 1e6 for a, b in zip(before, after, strict=True)])
             costs[job] = (statistics.median(each[0] for each in found), statistics.median(each[1] for each in found))
     return costs
