@@ -8,7 +8,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from types import TracebackType
@@ -180,3 +180,11 @@ def with_the_cast(template: Path, folder: Path, *arguments: str, **settings: Any
 def basic(who: str) -> Mapping[str, str]:
     """The header with which somebody of the cast signs in."""
     return {"Authorization": cast.basic(who, cast.token(who))}
+
+
+def wait_until(so: Callable[[], object]) -> None:
+    """Wait until something is so, which it must be in half a minute."""
+    deadline = time.monotonic() + 30
+    while not so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

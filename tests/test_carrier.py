@@ -4,7 +4,7 @@ import socket
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -16,6 +16,7 @@ import pytest
 import cast
 import post_office
 from cast import Api
+from live import wait_until
 from onebucket.actions import invitations, outbox
 from onebucket.actions.work import Work
 from onebucket.domain.accounts import OPERATOR
@@ -90,13 +91,6 @@ def states(api: Api) -> dict[str, State]:
 
 def link(letter: EmailMessage) -> str:
     return next(line for line in post_office.parts(letter)[0].splitlines() if line.startswith("https://git.example/"))
-
-
-def wait_until(so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not so():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_what_waits_goes_out_and_its_link_works(api: Api, clock: Clock, office: PostOffice) -> None:

@@ -9,7 +9,7 @@ import pytest
 import typer
 
 import cast
-from live import Live
+from live import Live, wait_until
 from onebucket import settings
 from onebucket.cli.root import root
 from onebucket.domain.events import Event
@@ -88,6 +88,8 @@ def test_the_command_lines_of_the_readme_answer_what_it_says(tmp_path):
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_the_command_lines_that_the_demo_prints_work(tmp_path):
     with Live(tmp_path, "--demo") as demo:
+        # The lines come one after the other; the last is about letters.
+        wait_until(lambda: "letters can be read" in demo.output())
         commands = re.findall(r"^ +(curl .+)$", demo.output(), re.MULTILINE)
         statuses = [_paste(f"{command} -o /dev/null -w '%{{http_code}}'", demo.port) for command in commands]
         [letters] = re.findall(r"letters can be read at (http://\S+)$", demo.output(), re.MULTILINE)

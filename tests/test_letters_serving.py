@@ -5,7 +5,6 @@ import sqlite3
 import stat
 import threading
 import time
-from collections.abc import Callable
 from contextlib import closing
 from email.policy import default
 from pathlib import Path
@@ -15,20 +14,13 @@ import yaml
 
 import live
 from commands import Command
-from live import Live
+from live import Live, wait_until
 from onebucket import hashing, settings
 from onebucket.cli import keys
 from onebucket.cli.common import Mistake
 from post_office import LOGIN, PASSWORD, Certificate, PostOffice, parts
 
 EVE = {"email": "eve@example.net", "permission": "write"}
-
-
-def wait_until(so: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
-    while not so():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def files(running: Live) -> list[Path]:

@@ -13,7 +13,10 @@ import consuming
 from browsing import Visitor, deliver, done_by
 from cast import Api
 from onebucket import hashing
-from onebucket.actions import addresses, authorizations, invitations, outbox, passwords, sessions, tokens
+from onebucket.actions import addresses, consumers, invitations, outbox, passwords, sessions, tokens
+from onebucket.actions.work import Work
+from onebucket.domain import oauth as domain
+from onebucket.store import issued
 from onebucket.surfaces.web import demo, pages
 
 # mallory is in nothing, bob is a member of acme, alice administers it, root the whole site. `in`: to the sign-in form.
@@ -212,12 +215,8 @@ def stage(cast_template: Path, tmp_path_factory: pytest.TempPathFactory) -> tupl
 def _set(api: Api) -> dict[str, str]:
     builds = consuming.add(api)
     to = {"callback_uri": consuming.CALLBACK}
-    consuming.tokens(api, builds)
-    [consent] = api.operate(done_by("alice", authorizations.given))
     asked = consuming.fields(consuming.ask(api, builds, "/1.0/oauth/request_token", "POST", **to))
     return _links(api) | {
-        "{consent}": consent.id,
-        "{key}": builds.key,
         "/site/oauth2/authorize": consuming.wish(builds),
         "/oauth/authenticate": f"/oauth/authenticate?oauth_token={asked['oauth_token']}",
     }
@@ -237,6 +236,7 @@ def _links(api: Any) -> dict[str, str]:
     [letter, *_] = [each for _, each in api.operate(outbox.troubled)]
     hash = hashing.secret_hash("a session of hers")
     session = api.operate(done_by("alice", lambda work: sessions.begin(work, secret_hash=hash, agent="a")))
+    consent, key = api.operate(_consent)
     token = api.operate(lambda work: tokens.of_person(work, "alice"))[0]
     [id] = [each.id for _, each in api.operate(invitations.found) if each.email == "carol@example.net"]
     return {
@@ -246,9 +246,20 @@ def _links(api: Any) -> dict[str, str]:
         "/passwords/{bobs}": resetting["bob@example.com"],
         "{alices}": session.id,
         "{token}": token.id,
+        "{consent}": consent,
+        "{key}": key,
         "{id}": id,
         "{letter}": f"{letter.account_id}/{letter.id}",
     }
+
+
+def _consent(work: Work) -> tuple[str, str]:
+    """Let alice have a consumer that may sign for her; what came of her consent, and the consumer's key."""
+    person, program = consumers.add(work, "alice", key="a-program-of-hers", label="Hers", scopes=cast.ALL_SCOPES)
+    ids = (work.new_id(), domain.Kind.SIGNING, work.new_id(), program.account_id, program.id)
+    given = domain.Issued(person.id, *ids, cast.ALL_SCOPES, work.at, None)
+    issued.add(work.tx, given, secret_hash=hashing.secret_hash("what she gave it"))
+    return given.family_id, program.key
 
 
 @pytest.mark.parametrize("who", PEOPLE)

@@ -47,7 +47,12 @@ def new_secret(prefix: str = PREFIX) -> str:
 
 def new_consumer_key() -> str:
     """A random public name for an OAuth consumer."""
-    return secrets.token_hex(12)
+    return consumer_key(new_secret())
+
+
+def consumer_key(secret: str) -> str:
+    """A public name for an OAuth consumer, made from a secret that nobody is told."""
+    return secret_hash(secret)[:24]
 
 
 def derived_secret(key: bytes, purpose: str, name: str) -> str:

@@ -31,7 +31,11 @@ async def make(visit: Visit) -> Response:
     name, scopes = visit.word("name"), frozenset(visit.texts("scope"))
     if not scopes or not scopes <= SCOPES.keys():
         raise Wrong(scope="choose at least one thing that it may do")
-    key, callback, acts_as = hashing.new_consumer_key(), visit.line("callback"), visit.line("acts_as")
+    key, callback, acts_as = (
+        hashing.consumer_key(visit.desk.new_secret()),
+        visit.line("callback"),
+        visit.line("acts_as"),
+    )
     label, is_public = visit.line("label"), visit.is_on("public")
     if not label:
         raise Wrong(label="say what people will know it by")
