@@ -48,6 +48,9 @@ def make(url: str, people: int = PEOPLE) -> float:
         privileges.set_for_group(work, "acme", "rocket", "ten", Level.WRITE)
         if "kubernetes" not in accounts.owners(work):
             _make_up_kubernetes(work)
+    if url.startswith("postgresql:"):
+        # As it would be after a while anyhow.
+        opened.connect().execute("ANALYZE")
     opened.close()
     return taken
 

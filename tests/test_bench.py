@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 from bench import __main__ as command
-from bench import plot, report
+from bench import model, plot, report
 from bench.running import Measured
+
+from onebucket.store.tables import metadata
 
 TOP = Path(__file__).parents[1]
 
@@ -51,6 +53,12 @@ def test_the_plot_shows_what_was_measured() -> None:
     picture = plot.svg()
 
     assert all(f">{word}</text>" in picture for word in ("Read", "onebucket", "Kinto", "0.03", "GET", "1,000"))
+
+
+def test_ten_million_people_have_every_table_that_keeps_something_for_long() -> None:
+    weighed = {rows.table for rows in model.ALL}
+
+    assert {*metadata.tables} - weighed == {"site", "nonces", "oauth_requests"}
 
 
 def test_a_ratio_is_the_median_of_those_within_a_round() -> None:
