@@ -1,15 +1,20 @@
-"""The ceilings: bare ASGI functions on the same server, sending fixed bytes or one hand-written join.
+"""The ceilings: bare ASGI functions on the same server that send fixed bytes, make one join, or commit one row.
 
 python -m bench.ceiling PORT bytes FILE
 python -m bench.ceiling PORT join DATABASE ACCOUNT BASE_URL
+python -m bench.ceiling PORT commits DATABASE FILE
 """
 
+import asyncio
 import sqlite3
 import sys
+import threading
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import msgspec
+import psycopg
 import uvloop
 from granian.constants import Interfaces
 from granian.server.embed import Server
@@ -75,14 +80,76 @@ def join(database: str, account: str, base_url: str) -> Any:
     return _application(body)
 
 
-def _application(body: Any) -> Any:
+_TABLE = "CREATE TABLE IF NOT EXISTS bare (team TEXT, person TEXT, PRIMARY KEY (team, person))"
+_PUT = "INSERT INTO bare VALUES ('ten', ?) ON CONFLICT DO NOTHING"
+_DELETE = "DELETE FROM bare WHERE team = 'ten' AND person = ?"
+_AT_ONCE = 256
+
+
+def commits(database: str, file: str) -> Any:
+    """An application that puts a row in or takes it out, on disk before it answers: nobody is asked who he is.
+
+    One thread commits whatever has come while the disk was busy, each change in a savepoint of its own.
+    """
+    body = Path(file).read_bytes()
+    asked: SimpleQueue[tuple[str, str, asyncio.Future[None]]] = SimpleQueue()
+    threading.Thread(target=_commit, args=(database, asked), daemon=True).start()
+
     async def application(scope: Any, receive: Any, send: Any) -> None:
-        sent = body()
-        headers = [(b"content-type", b"application/json; charset=utf-8"), (b"content-length", b"%d" % len(sent))]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": sent})
+        done = asyncio.get_running_loop().create_future()
+        sql = _DELETE if scope["method"] == "DELETE" else _PUT
+        asked.put((sql, scope["path"].rpartition("/")[2], done))
+        await done
+        await _send(send, body)
 
     return application
+
+
+def _connected(database: str) -> Any:
+    if database.startswith("postgresql:"):
+        return psycopg.connect(database, autocommit=True, prepare_threshold=0)
+    connection = sqlite3.connect(database, isolation_level=None)
+    for pragma in ("journal_mode = WAL", "synchronous = FULL"):
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+def _commit(database: str, asked: "SimpleQueue[tuple[str, str, asyncio.Future[None]]]") -> None:
+    connection = _connected(database)
+    mark, begin = ("?", "BEGIN IMMEDIATE") if isinstance(connection, sqlite3.Connection) else ("%s", "BEGIN")
+    connection.execute(_TABLE)
+    while True:
+        batch = [asked.get()]
+        connection.execute(begin)
+        while True:
+            sql, person, _ = batch[-1]
+            connection.execute("SAVEPOINT one")
+            connection.execute(sql.replace("?", mark), (person,))
+            connection.execute("RELEASE one")
+            if asked.empty() or len(batch) == _AT_ONCE:
+                break
+            batch.append(asked.get())
+        connection.execute("COMMIT")
+        futures = [future for _, _, future in batch]
+        futures[0].get_loop().call_soon_threadsafe(_tell, futures)
+
+
+def _tell(futures: "list[asyncio.Future[None]]") -> None:
+    for future in futures:
+        future.set_result(None)
+
+
+def _application(body: Any) -> Any:
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await _send(send, body())
+
+    return application
+
+
+async def _send(send: Any, body: bytes) -> None:
+    headers = [(b"content-type", b"application/json; charset=utf-8"), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 async def _serve(application: Any, port: int) -> None:
@@ -92,4 +159,4 @@ async def _serve(application: Any, port: int) -> None:
 
 if __name__ == "__main__":
     _port, _kind, *_rest = sys.argv[1:]
-    uvloop.run(_serve({"bytes": fixed, "join": join}[_kind](*_rest), int(_port)))
+    uvloop.run(_serve({"bytes": fixed, "join": join, "commits": commits}[_kind](*_rest), int(_port)))

@@ -13,10 +13,11 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from bench import running
-from bench.running import ALICE, ROUNDS, basic, per_second, row
+from bench import making, running
+from bench.report import row
+from bench.running import ALICE, QUICK, ROUNDS, basic, per_second
 
-GUESSES = 10_000
+GUESSES = 2000 if QUICK else 10_000
 FEW = 300
 GUESSING = 100
 
@@ -40,9 +41,9 @@ def counting(database: str) -> None:
 
 def _microseconds(at: int, process: "subprocess.Popen[bytes]") -> float:
     """Processor time of a server for one request under load, which others on the machine hardly change."""
-    before = running.processor_seconds(process)
+    before = running.processor(process.pid)
     answered = per_second(at, _ONE, ALICE) * running.SECONDS
-    return (running.processor_seconds(process) - before) / answered * 1e6
+    return (running.processor(process.pid) - before) / answered * 1e6
 
 
 def guessing(database: str) -> None:
@@ -115,8 +116,10 @@ async def _guess(at: int, count: int, where: str) -> None:
     print(", ".join(f"{status}: {times:,}" for status, times in sorted(came.items())))
 
 
-def measure(path: Path | str) -> None:
-    """Everything, on the database that the other measurements use."""
+def measure(folder: Path) -> None:
+    """Everything, a line at a time."""
+    path = folder / "limits.db"
+    making.make(f"sqlite:///{path}")
     counting(str(path))
     guessing(str(path))
 

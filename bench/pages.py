@@ -9,7 +9,8 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from bench import running
-from bench.running import Missing, row
+from bench.report import row
+from bench.running import Missing
 from onebucket import hashing
 from onebucket.actions import accounts, groups, repositories, teams
 from onebucket.actions.work import Work

@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 
 from bench import running
-from bench.running import ALICE, ROUNDS, SECRET, ask, paired, row
+from bench.report import row
+from bench.running import ALICE, QUICK, ROUNDS, SECRET, ask, paired
 from onebucket import hashing
 from onebucket.actions import accounts, tokens
 from onebucket.cli import common
@@ -22,6 +23,7 @@ from onebucket.store.database import Transaction
 
 BUFFER = 1 << 20
 PAIRS = 1000
+TIMES = 100 if QUICK else 300
 
 
 @dataclass(frozen=True)
@@ -207,7 +209,7 @@ def _flat(what: str, sizes: Sequence[Size], at: int) -> None:
         # Never asked before, so that nothing is remembered of it.
         return running.milliseconds(at, [("GET", f"{_address(size)}&limit={next(serial)}")], ALICE, times=1)[0]
 
-    taken = [[once(size) for size in sizes] for _ in range(300)]
+    taken = [[once(size) for size in sizes] for _ in range(TIMES)]
     medians = [statistics.median(each) for each in zip(*taken, strict=True)]
     told = ", ".join(
         f"{size.repositories * size.privileges:,}: {ms:.2f} ms" for size, ms in zip(sizes, medians, strict=True)
@@ -257,7 +259,7 @@ def setting(at: int) -> None:
         for size in (FEW, MANY)
         for level in (b"read", b"write")
     ]
-    small, _, large, _ = running.milliseconds(at, asks, ALICE, times=300)
+    small, _, large, _ = running.milliseconds(at, asks, ALICE, times=TIMES)
     row(f"`PUT` of a privilege, on disk: {small:.2f} ms among {FEW.repositories} repositories and groups, "
         f"{large:.2f} ms among {MANY.repositories:,}", f"{large / small:.2f}", "0.5–1.5")  # fmt: skip
 

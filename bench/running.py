@@ -10,14 +10,18 @@ import sys
 import tempfile
 import time
 from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
-SECONDS = 2
-UNLIMITED = {"rate_limit": "0", "failures_per_address": "0"}
+# A first look takes a fifth of the time, and says less.
+QUICK = "--quick" in sys.argv
+SECONDS = 1 if QUICK else 2
+ROUNDS = 2 if QUICK else 5
 CONNECTIONS = 32
-ROUNDS = 5
+STARTING_SECONDS = 20
+UNLIMITED = {"rate_limit": "0", "failures_per_address": "0"}
 
 # The secret of alice's app password.
 SECRET = "a-token-for-measuring"
@@ -32,6 +36,27 @@ request = function()
 end
 """
 
+# So many are put in one after the other, then taken out again, and so on. What is under way at once never meets itself.
+CHANGED = 1000
+# The first request that is made is not sent: wrk looks at it.
+_CHANGING = """
+local n = -1
+request = function()
+  local step = math.max(n, 0) %% (2 * %(many)d)
+  local who = %(first)d + step %% %(many)d
+  n = n + 1
+  if step < %(many)d then
+    return wrk.format("%(put)s", string.format([[%(put_path)s]], who), nil,
+      string.format([[%(body)s]], who, who, who))
+  end
+  return wrk.format("%(delete)s", string.format([[%(delete_path)s]], who))
+end
+"""
+
+
+# The processes that listen, by their ports.
+_listening: dict[int, int] = {}
+
 
 class Missing(Exception):
     """Something that measuring needs isn't there."""
@@ -44,6 +69,25 @@ def port() -> int:
         return int(probe.getsockname()[1])
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What one asks again and again: an address with headers; `varying` makes each a question of its own."""
+
+    path: str
+    headers: Mapping[str, str]
+    varying: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Putting somebody in and taking him out: methods and addresses in which, as in the body, %d is his number."""
+
+    headers: Mapping[str, str]
+    put: tuple[str, str]
+    delete: tuple[str, str]
+    body: str = ""
+
+
 @contextmanager
 def started(
     module: str, *arguments: str, at: int, **settings: str
@@ -52,24 +96,34 @@ def started(
 
     Nothing is limited, unless `settings` say so.
     """
+    env = {f"ONEBUCKET_{name.upper()}": value for name, value in (UNLIMITED | settings).items()}
+    with listening([sys.executable, "-m", module, *arguments], at=at, env=env) as found:
+        yield found
+
+
+@contextmanager
+def listening(
+    command: Sequence[str | Path], *, at: int, env: Mapping[str, str], folder: Path | None = None
+) -> Iterator[tuple["subprocess.Popen[bytes]", float]]:
+    """A process that listens on the port `at`; and how many seconds its first answer took. Raises Missing."""
     begun = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, "-m", module, *arguments],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=os.environ | {f"ONEBUCKET_{name.upper()}": value for name, value in (UNLIMITED | settings).items()},
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | env, cwd=folder
     )
     try:
-        while process.poll() is None and time.perf_counter() - begun < 20:
+        while True:
             try:
                 ask(at, "GET", "/healthz", {})
                 break
             except OSError:
+                if process.poll() is not None or time.perf_counter() - begun > STARTING_SECONDS:
+                    raise Missing(f"{Path(command[0]).name} {command[1]} {command[2]} does not answer") from None
                 time.sleep(0.002)
+        _listening[at] = process.pid
         yield process, time.perf_counter() - begun
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(20)
 
 
 def basic(login: str, secret: str) -> dict[str, str]:
@@ -80,18 +134,41 @@ def basic(login: str, secret: str) -> dict[str, str]:
 ALICE = basic("alice", SECRET)
 
 
-def ask(at: int, method: str, path: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
+def ask(at: int, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None) -> tuple[int, bytes]:
     """One request on a connection of its own; its status and body."""
     connection = http.client.HTTPConnection("127.0.0.1", at, timeout=30)
-    connection.request(method, path, headers=dict(headers))
+    connection.request(method, path, body, headers=dict(headers))
     answer = connection.getresponse()
-    body = answer.read()
+    said = answer.read()
     connection.close()
-    return answer.status, body
+    return answer.status, said
 
 
 def per_second(at: int, path: str, headers: Mapping[str, str], *, varying: bool = False) -> float:
     """Requests answered in a second under load from wrk."""
+    return _load(at, path, headers, _VARYING if varying else "")
+
+
+def answered(at: int, question: Question) -> float:
+    """How many times in a second a question is answered."""
+    return per_second(at, question.path, question.headers, varying=question.varying)
+
+
+def changed(at: int, change: Change, *, first: int) -> float:
+    """How many changes are made in a second; those of numbers from `first` on, of which none has been put in yet."""
+    script = _CHANGING % {
+        "many": CHANGED,
+        "first": first,
+        "put": change.put[0],
+        "put_path": change.put[1],
+        "body": change.body,
+        "delete": change.delete[0],
+        "delete_path": change.delete[1],
+    }
+    return _load(at, "/", change.headers, script)
+
+
+def _load(at: int, path: str, headers: Mapping[str, str], script: str) -> float:
     wrk = shutil.which("wrk")
     if wrk is None:
         raise Missing("wrk is not installed (Debian: apt-get install wrk)")
@@ -99,11 +176,11 @@ def per_second(at: int, path: str, headers: Mapping[str, str], *, varying: bool 
     command = [wrk, "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}"]
     for name, value in headers.items():
         command += ["-H", f"{name}: {value}"]
-    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-        if varying:
-            script.write(_VARYING)
-            script.flush()
-            command += ["-s", script.name]
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
+        if script:
+            file.write(script)
+            file.flush()
+            command += ["-s", file.name]
         told = subprocess.run(
             [*command, f"http://127.0.0.1:{at}{path}"], capture_output=True, text=True, check=True
         ).stdout
@@ -112,22 +189,44 @@ def per_second(at: int, path: str, headers: Mapping[str, str], *, varying: bool 
     return float(next(line for line in told.splitlines() if "Requests/sec" in line).split()[1])
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What several did in the same rounds, by their names: how much, and microseconds of processor for each time."""
+
+    found: dict[str, list[float]] = field(default_factory=dict)
+    processor: dict[str, list[float]] = field(default_factory=dict)
+
+    def median(self, name: str) -> float:
+        """What one did."""
+        return statistics.median(self.found[name])
+
+    def ratio(self, name: str, other: str) -> float:
+        """What one did in times of what another did in the same round."""
+        return statistics.median(a / b for a, b in zip(self.found[name], self.found[other], strict=True))
+
+
+def in_turn(runs: Mapping[str, Callable[[], float]], *, at: Mapping[str, int] | None = None) -> Measured:
+    """Each of several in every round, so that a machine whose speed drifts favours none.
+
+    Where it is said at which port each is asked, what is found is a rate, and the processor time of each is looked at.
+    """
+    measured = Measured({name: [] for name in runs}, {name: [] for name in at or ()})
+    for _ in range(ROUNDS):
+        for name, run in runs.items():
+            before = processor(_listening[at[name]]) if at else 0
+            measured.found[name].append(run())
+            if at:
+                taken = processor(_listening[at[name]]) - before
+                measured.processor[name].append(taken / (measured.found[name][-1] * SECONDS) * 1e6)
+    return measured
+
+
 def paired(ours: tuple[int, str, dict[str, str]], ceiling: int, *, varying: bool = False) -> tuple[float, float, float]:
     """Requests per second of ours and of the ceiling, and the ratio: medians of runs in turn."""
-    pairs = []
-    for _ in range(ROUNDS):
-        mine = per_second(*ours, varying=varying)
-        pairs.append((mine, per_second(ceiling, "/", {})))
-    return (
-        statistics.median(mine for mine, _ in pairs),
-        statistics.median(bare for _, bare in pairs),
-        statistics.median(mine / bare for mine, bare in pairs),
+    measured = in_turn(
+        {"ours": lambda: per_second(*ours, varying=varying), "ceiling": lambda: per_second(ceiling, "/", {})}
     )
-
-
-def row(what: str, figure: str, target: str) -> None:
-    """Print one line of the table."""
-    print(f"| {what} | {figure} | {target} |", flush=True)
+    return measured.median("ours"), measured.median("ceiling"), measured.ratio("ours", "ceiling")
 
 
 def milliseconds(
@@ -149,10 +248,15 @@ def milliseconds(
     return [statistics.median(slot) for slot in taken]
 
 
-def processor_seconds(process: "subprocess.Popen[bytes]") -> float:
-    """The processor time that a process has taken so far, in all its threads."""
-    times = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
+def processor(pid: int) -> float:
+    """The seconds of processor that a process and its children have taken so far, in all their threads."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    ticks = 0
+    for each in (pid, *children):
+        # Its own, and those of children that have ended.
+        words = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
+        ticks += sum(map(int, words[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def resident_mib(process: "subprocess.Popen[bytes]", *, most: bool = False) -> float:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ import pytest
 from onebucket.store import database
 
 STARTING_SECONDS = 30
+# What tests keep is lost with the machine, and nobody minds.
+FORGETFUL = ("fsync=off", "full_page_writes=off", "shared_buffers=32MB", "max_connections=200")
 
 
 def binaries() -> Path | None:
@@ -34,7 +37,8 @@ def binaries() -> Path | None:
 class Postgres:
     """A server in a folder of its own, reached over a socket in it; as root it runs as nobody, who must own it."""
 
-    def __init__(self, programs: Path, within: str = "/tmp") -> None:
+    def __init__(self, programs: Path, within: str = "/tmp", settings: Sequence[str] = FORGETFUL) -> None:
+        self._settings = settings
         # Not where pytest has its folders: nobody may look into them, and a socket's path must be short.
         self._folder = Path(tempfile.mkdtemp(prefix="onebucket-pg-", dir=within))
         self._user: int | None = None
@@ -51,6 +55,12 @@ class Postgres:
     @property
     def _data(self) -> Path:
         return self._folder / "data"
+
+    @property
+    def pid(self) -> int:
+        """The id of its first process, whose children are the others."""
+        assert self._process is not None
+        return self._process.pid
 
     def _may_run(self, program: Path) -> bool:
         try:
@@ -71,8 +81,7 @@ class Postgres:
 
     def start(self) -> None:
         """Start it, or start it again, and wait until it answers."""
-        settings = ("fsync=off", "full_page_writes=off", "shared_buffers=32MB", "max_connections=200")
-        options = [word for setting in settings for word in ("-c", setting)]
+        options = [word for setting in self._settings for word in ("-c", setting)]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [self._programs / "postgres", "-D", self._data, "-k", self._folder, "-h", "", *options],

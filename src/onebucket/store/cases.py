@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from sqlalchemy import Text, and_, bindparam, cast, or_, select, tuple_, union
+from sqlalchemy import and_, bindparam, or_, select, tuple_, union
 
 from onebucket.domain.accounts import Account
 from onebucket.domain.groups import AccountPrivilege
@@ -13,16 +13,15 @@ from onebucket.domain.repositories import Repository
 from onebucket.store import accounts as account_rows
 from onebucket.store import moments
 from onebucket.store.database import Row, Statement, Transaction, each_of, each_pair_of
+from onebucket.store.hints import not_by
 from onebucket.store.tables import Id, accounts, group_privileges, groups, memberships, privileges
 
 _people, _repositories = each_of("people", Id), each_of("repositories", Id)
 _by = accounts.alias("by")
 
-# A cast keeps SQLite from looking through the whole account: there are fewer rows of these people than of it.
-_theirs = and_(memberships.c.person_id.in_(_people), cast(memberships.c.account_id, Text) == bindparam("account_id"))
-_given_to_them = and_(
-    privileges.c.person_id.in_(_people), cast(privileges.c.account_id, Text) == bindparam("account_id")
-)
+# Not by the account, which SQLite would look through as a whole: there are fewer rows of these people than of it.
+_theirs = and_(memberships.c.person_id.in_(_people), not_by(memberships.c.account_id) == bindparam("account_id"))
+_given_to_them = and_(privileges.c.person_id.in_(_people), not_by(privileges.c.account_id) == bindparam("account_id"))
 
 _MEMBERSHIPS = Statement(
     select(

@@ -11,6 +11,7 @@ from onebucket.domain.refusals import Conflict
 from onebucket.domain.repositories import Repository
 from onebucket.store import moments
 from onebucket.store.database import Row, Statement, Transaction, each_of
+from onebucket.store.hints import not_by
 from onebucket.store.tables import Id, repositories
 
 COLUMNS = (
@@ -23,9 +24,14 @@ COLUMNS = (
 )
 _OF_ACCOUNT = repositories.c.account_id == bindparam("account_id")
 _BY_SLUG = Statement(select(*COLUMNS).where(_OF_ACCOUNT, repositories.c.slug == bindparam("slug")))
-# As one tuple: otherwise SQLite goes through the whole account.
+# Looked up as one tuple: otherwise SQLite goes through the whole account.
 _each = each_of("slugs").add_columns(bindparam("account_id", type_=Id))
-_AMONG = Statement(select(*COLUMNS).where(tuple_(repositories.c.slug, repositories.c.account_id).in_(_each)))
+_AMONG = Statement(
+    select(*COLUMNS).where(
+        tuple_(repositories.c.slug, repositories.c.account_id).in_(_each),
+        not_by(repositories.c.account_id) == bindparam("account_id"),
+    )
+)
 _ALL = Statement(select(*COLUMNS).where(_OF_ACCOUNT).order_by(repositories.c.slug))
 _ADD = Statement(insert(repositories))
 _CHANGE = Statement(

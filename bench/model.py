@@ -1,0 +1,144 @@
+"""Ten million people, a million accounts, thirty million repositories: how many rows that is, and some of them."""
+
+import random
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from onebucket.store.tables import metadata
+
+PEOPLE, TEAMS, REPOSITORIES = 10_000_000, 1_000_000, 30_000_000
+CHANGES_A_DAY = 1_000_000
+PART = 1000
+
+
+@dataclass(frozen=True)
+class Rows:
+    """How many rows of a table there are, and why."""
+
+    table: str
+    number: int
+    because: str
+
+
+ALL = (
+    Rows("accounts", PEOPLE + TEAMS, "a row for each person and each team"),
+    Rows("emails", 11 * PEOPLE // 10, "one person in ten has two"),
+    Rows("tokens", PEOPLE // 2, "half of the people have an app password"),
+    Rows("sessions", PEOPLE // 5, "one in five has signed in with a browser"),
+    Rows("consumers", TEAMS // 10, "an OAuth consumer for one team in ten"),
+    Rows("issued", PEOPLE // 10, "one person in ten has let a program act for him"),
+    Rows("groups", 5 * TEAMS, "5 for each team"),
+    Rows("memberships", 3 * PEOPLE, "3 for each person"),
+    Rows("repositories", REPOSITORIES, "30 for each team"),
+    Rows("group_privileges", 2 * REPOSITORIES, "2 for each repository"),
+    Rows("privileges", REPOSITORIES // 5, "on one repository in five"),
+    Rows("invitations", PEOPLE // 100, "one for a hundred people"),
+    Rows("invitation_groups", PEOPLE // 100, "one for each of these"),
+    Rows("letters", 3 * PEOPLE // 100, "a month of them"),
+    Rows("links", PEOPLE // 100, "one for a hundred people"),
+    Rows("journal", 365 * CHANGES_A_DAY, "a year of a million changes a day"),
+    Rows("journal_heads", PEOPLE + TEAMS, "one for each account"),
+)
+
+
+def fill(connection: Any) -> None:
+    """Put a thousandth of every table into a database on PostgreSQL; ids are as random as they are, words as long.
+
+    What belongs together is not sought out: what rows weigh doesn't depend on it.
+    """
+    seed = random.Random(1)
+
+    def id() -> str:
+        return str(uuid.UUID(int=seed.getrandbits(128), version=4))
+
+    accounts = [id() for _ in range(1000)]
+    connection.execute("SET session_replication_role = replica")
+    for rows in ALL:
+        # A year of changes is only another number, and few rows would be weighed by whole pages.
+        number = max(min(rows.number // PART, 60_000), 5000)
+        columns = list(metadata.tables[rows.table].c)
+        names = ", ".join(f'"{column.name}"' for column in columns)
+        with connection.cursor().copy(f"COPY {rows.table} ({names}) FROM STDIN") as copy:
+            for n in range(number):
+                copy.write_row([_value(rows.table, column.name, n, id, accounts, seed) for column in columns])
+    connection.execute("SET session_replication_role = origin")
+    connection.execute("VACUUM ANALYZE")
+
+
+def _value(table: str, name: str, n: int, id: Callable[[], str], accounts: list[str], seed: random.Random) -> Any:
+    """Something of the length that such a column has."""
+    if name == "account_id" and table != "journal_heads":
+        return seed.choice(accounts)
+    if name.endswith("_hash") or name == "hash":
+        return (
+            f"$argon2id$v=19$m=65536,t=3,p=4${'s' * 22}${n:043}"
+            if name == "password_hash"
+            else f"{seed.getrandbits(256):064x}"
+        )
+    if name.endswith(("_by", "_id")) or name in ("id", "about"):
+        return id()
+    if name.endswith("_at") or name == "at":
+        return 1_795_000_000_000_000 + n
+    return _WORDS[name](n)
+
+
+_WORDS: dict[str, Callable[[int], Any]] = {
+    "username": lambda n: f"person-{n:07}",
+    "username_key": lambda n: f"model-person-{n:07}",
+    "display_name": lambda n: f"Person Number {n}",
+    "aaid": lambda n: f"70121:{n:032x}",
+    "nickname": lambda n: None,
+    "is_team": lambda n: False,
+    "is_active": lambda n: True,
+    "site_admin": lambda n: False,
+    "revision": lambda n: n % 100,
+    "email": lambda n: f"model-{n:07}@example.com",
+    "email_key": lambda n: f"model-{n:07}@example.com",
+    "is_primary": lambda n: True,
+    "label": lambda n: "continuous integration",
+    "scopes": lambda n: "account repository:write",
+    "last_used_from": lambda n: "192.0.2.123",
+    "address": lambda n: "192.0.2.123",
+    "agent": lambda n: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+    "name": lambda n: f"Group or Repository {n}",
+    "slug": lambda n: f"group-or-repository-{n}",
+    "permission": lambda n: 2,
+    "auto_add": lambda n: False,
+    "email_forwarding_disabled": lambda n: False,
+    "account_privilege": lambda n: "admin" if n % 5 == 0 else None,
+    "is_private": lambda n: True,
+    "description": lambda n: "What it is for, in a sentence.",
+    "level": lambda n: 2,
+    "kind": lambda n: "invitation",
+    "attempts": lambda n: 1,
+    "trouble": lambda n: None,
+    "key": lambda n: f"{n:022}",
+    "callback": lambda n: "https://tool.example.com/callback",
+    "is_public": lambda n: False,
+    "acts_as": lambda n: None,
+    "redirect": lambda n: None,
+    "challenge": lambda n: None,
+    "purpose": lambda n: "password",
+    "number": lambda n: n + 1,
+    "account": lambda n: "some-team",
+    "actor": lambda n: f"person-{n:07}",
+    "credential": lambda n: "token:0f8fad5b-d9cb-469f-a165-70867728950e",
+    "event": lambda n: "member.added",
+    "subject": lambda n: "some-team/developers",
+    "before": lambda n: None,
+    "after": lambda n: f'{{"member":"person-{n:07}"}}',
+    "request_id": lambda n: f"d8a34109b5d6-{n}",
+}
+
+
+def weights(connection: Any) -> dict[str, float]:
+    """How many bytes a row of each table takes, with what its indexes take for it."""
+    weighed = {}
+    for rows in ALL:
+        # Two of the statements of a catalogue: PostgreSQL counts whole pages.
+        size = connection.execute("SELECT pg_total_relation_size(%s::regclass)", (rows.table,)).fetchone()[0]
+        number = connection.execute(f"SELECT count(*) FROM {rows.table}").fetchone()[0]
+        weighed[rows.table] = size / max(number, 1)
+    return weighed

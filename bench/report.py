@@ -1,0 +1,86 @@
+"""What was measured, part by part: printed as tables while it comes, written into docs/ when asked for."""
+
+import os
+import platform
+import re
+import sqlite3
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+TOP = Path(__file__).parents[1]
+_LOAD = os.getloadavg()[0]
+HEAD = ("what", "measured", "to reach")
+
+
+@dataclass(slots=True)
+class Part:
+    """A table, and what else there is to say: `notes` come after it."""
+
+    name: str
+    head: tuple[str, ...]
+    rows: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Drawn:
+    """What the plot shows: rates in times of a ceiling, job by job, and milliseconds by size."""
+
+    bars: dict[str, dict[str, float]] = field(default_factory=dict)
+    lines: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
+
+
+_parts: list[Part] = []
+drawn = Drawn()
+
+
+def begin(name: str, head: tuple[str, ...] = HEAD) -> None:
+    """Let what comes be of another part, or table of it."""
+    _parts.append(Part(name, head))
+    print(f"\n## {name}\n\n{_headed(head)}", flush=True)
+
+
+def _headed(head: tuple[str, ...]) -> str:
+    return f"| {' | '.join(head)} |\n{'|---' * len(head)}|"
+
+
+def row(*cells: str) -> None:
+    """Print one line of the table; the last cells may be left out."""
+    width = len(_parts[-1].head) if _parts else len(cells)
+    line = f"| {' | '.join((*cells, *[''] * (width - len(cells))))} |"
+    print(line, flush=True)
+    if _parts:
+        _parts[-1].rows.append(line)
+
+
+def note(sentence: str) -> None:
+    """Say something about what was measured, or why it was not."""
+    print(f"\n{sentence}\n", flush=True)
+    if _parts:
+        _parts[-1].notes.append(sentence)
+
+
+def machine() -> str:
+    """What everything ran on, as a sentence."""
+    words = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    model = re.search(r"^model name\s*: (.*)$", words, re.MULTILINE)
+    cores = len(re.findall(r"^processor\s*:", words, re.MULTILINE)) or "?"
+    processor = model[1] if model else "?"
+    return (
+        f"Measured on {datetime.now(UTC):%Y-%m-%d} on {platform.system()}, {cores} cores ({processor}), "
+        f"which servers and load share; {platform.python_implementation()} {platform.python_version()}, "
+        f"SQLite {sqlite3.sqlite_version} with full fsync. Load when it began: {_LOAD:.1f}."
+    )
+
+
+def write(folder: Path = TOP / "docs") -> None:
+    """Put each table in the place of what stands between its marks on some page, and draw the plot."""
+    for part in _parts:
+        table = "\n".join((machine(), "", _headed(part.head), *part.rows, *(f"\n{each}" for each in part.notes)))
+        between = re.compile(f"(<!-- measured: {part.name} -->).*?(<!-- end -->)", re.DOTALL)
+        for page in sorted(folder.glob("*.md")):
+            before = page.read_text()
+            after = between.sub(lambda found, table=table: f"{found[1]}\n{table}\n{found[2]}", before)
+            if after != before:
+                page.write_text(after)

@@ -1,0 +1,107 @@
+"""What the same jobs cost in accounts of very different sizes, and what memory the largest takes."""
+
+import statistics
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from bench import running
+from bench.report import drawn, row
+from bench.running import ALICE, QUICK, SECRET, milliseconds
+from onebucket import hashing
+from onebucket.actions import accounts, tokens
+from onebucket.cli import common
+from onebucket.store import database, moments, schema
+from onebucket.store.database import Transaction
+
+SIZES = (100, 1000, 10_000) if QUICK else (100, 1000, 10_000, 100_000)
+TIMES = 60 if QUICK else 300
+# In groups of ten, and all of them in one more.
+TOGETHER = 10
+
+
+def make(folder: Path) -> str:
+    """A database with alice, who runs the site, and an account of each size; its path."""
+    path = folder / "sizes.db"
+    opened = database.at(f"sqlite:///{path}")
+    schema.bring_up_to_date(opened)
+    with opened.writing() as tx:
+        work = common.work(tx)
+        accounts.add_user(work, "alice", email="alice@example.com")
+        accounts.add_user(work, "newcomer", email="newcomer@example.com")
+        scopes = frozenset({"account:write", "repository:admin"})
+        tokens.add(work, "alice", secret_hash=hashing.secret_hash(SECRET), scopes=scopes)
+        accounts.change_user(work, "alice", site_admin=True)
+        for size in SIZES:
+            fill(tx, size)
+    opened.close()
+    return str(path)
+
+
+def fill(tx: Transaction, size: int) -> None:
+    """An account with as many people, groups and repositories, past the actions, which would take minutes.
+
+    Each person is in one of its first groups and in the group `all`, and a group has something on each repository.
+    """
+    at = moments.number(datetime.now(UTC))
+
+    def id(kind: int, n: int) -> str:
+        return f"{size:08x}-{kind:04x}-4000-8000-{n:012x}"
+
+    def insert(table: str, rows: Iterator[Sequence[Any]]) -> None:
+        first, *others = rows
+        tx.connection.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(first))})", [first, *others])
+
+    owner, every, each = id(0, 0), id(2, size), range(size)
+    name = f"size{size}"
+    insert("accounts", iter([(owner, name, name, name, None, None, 1, 1, 0, None, at, 0)]))
+    insert("accounts", ((id(1, n), f"{name}-{n}", f"{name}-{n}", f"Person Number {n}", f"70121:{id(1, n)}", None,
+                         0, 1, 0, None, at, 0) for n in each))  # fmt: skip
+    insert("groups", ((owner, id(2, n), f"Group {n}", f"group-{n}", None, 0, 0, None, at) for n in each))
+    insert("groups", iter([(owner, every, "All", "all", None, 0, 0, None, at)]))
+    insert("memberships", ((owner, id(2, n // TOGETHER), id(1, n), at, None) for n in each))
+    insert("memberships", ((owner, every, id(1, n), at, None) for n in each))
+    insert("repositories", ((owner, id(3, n), f"repository-{n}", f"Repository {n}", 1, "", at, at) for n in each))
+    insert("group_privileges", ((owner, id(3, n), id(2, n // TOGETHER), 1 + n % 3, at, None) for n in each))
+
+
+def costs(at: int) -> None:
+    """Each job in each account in turn, one at a time; what is read is worked out each time."""
+    serial = count()
+    asked: dict[tuple[str, int], list[float]] = {(job, size): [] for job in JOBS for size in SIZES}
+    for n in range(TIMES):
+        for size in SIZES:
+            anew = f"limit={next(serial)}"
+            member = f"/1.0/groups/size{size}/all/members/newcomer"
+            asks = [("GET", f"/1.0/groups/size{size}/group-{n % TOGETHER}?{anew}"),
+                    ("GET", f"/api/access/size{size}/repository-{n % TOGETHER}?user=size{size}-7&level=read&{anew}"),
+                    (("PUT", "DELETE")[n % 2], member)]  # fmt: skip
+            for job, taken in zip(JOBS, milliseconds(at, asks, ALICE, times=1), strict=True):
+                asked[job, size].append(taken)
+
+    for job in JOBS:
+        medians = {size: statistics.median(asked[job, size]) for size in SIZES}
+        drawn.lines[job] = list(medians.items())
+        told = ", ".join(f"{size:,}: {taken:.2f}" for size, taken in medians.items())
+        row(f"**i** {job}, in ms, in an account of so many people, groups and repositories: {told}; "
+            "the last in times of the first", f"{medians[SIZES[-1]] / medians[SIZES[0]]:.2f}", "0.5–1.5")  # fmt: skip
+
+
+JOBS = ("`GET` one group with 10 members", "`GET /api/access/…`", "`PUT` or `DELETE` of a member of the group of all")
+
+
+def measure(folder: Path) -> None:
+    """Everything, a line at a time."""
+    path, at = make(folder), running.port()
+    with running.started("onebucket", "serve", "--port", str(at), "--database", f"sqlite:///{path}", at=at) as started:
+        costs(at)
+        for size in SIZES:
+            running.ask(at, "GET", f"/1.0/groups/size{size}/group-1", ALICE)
+        row(f"**j** memory after all of this, with {2 * sum(SIZES):,} memberships",
+            f"{running.resident_mib(started[0]):.0f} MiB", "≤ 120 MiB")  # fmt: skip
+        running.forget_most(started[0])
+        status, body = running.ask(at, "GET", f"/1.0/groups/size{SIZES[-1]}/all", ALICE)
+        row(f"memory at most while a group of {SIZES[-1]:,} is read, {len(body) / 1e6:.0f} MB ({status})",
+            f"{running.resident_mib(started[0], most=True):.0f} MiB")  # fmt: skip

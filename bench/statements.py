@@ -1,0 +1,186 @@
+"""Every statement the store can issue, and which accounts' rows it touches: what decides where it can run, once split.
+
+A table is bound to an account when its `account_id` (of `accounts`, the `id`) is said to equal one value, in the
+statement itself or through columns that are joined to it. What stands under an OR or a NOT binds nothing, nor does an
+account hidden in an expression or a list: a database that is split by account must be able to see it.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Alias, BindParameter, Column, ColumnElement, Delete, Insert, Join, Select, Table, Update
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.sql import operators
+from sqlalchemy.sql.elements import BinaryExpression, BooleanClauseList, ClauseElement
+from sqlalchemy.sql.selectable import FromClause, SelectBase, TableValuedAlias
+
+from onebucket import store
+from onebucket.store.database import Statement
+from onebucket.store.hints import NotBy
+
+# A column of one table in a statement, which may be there twice, or the name of a value that is handed in.
+_Node = tuple[Any, str] | str
+_Values = frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A table in a statement: the values its account equals, and the columns that its account is looked up by."""
+
+    table: str
+    values: frozenset[str]
+    looked_up_by: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """All tables that a statement names."""
+
+    uses: frozenset[Use]
+
+    @property
+    def looks_people_up(self) -> bool:
+        """Whether it reads rows of `accounts` by ids that are found in the rows of one account."""
+        return any(_is_looked_up(use) for use in self.uses)
+
+    @property
+    def stays(self) -> bool:
+        """Whether everything else in it is bound to one and the same account."""
+        values = [use.values for use in self.uses if not _is_looked_up(use)]
+        return bool(values) and bool(frozenset.intersection(*values))
+
+
+def _is_looked_up(use: Use) -> bool:
+    return use.table == "accounts" and not use.values and bool(use.looked_up_by)
+
+
+def every() -> Iterator[tuple[str, Statement]]:
+    """Each statement by its name, as `groups._BY_SLUG` or `accounts._BY[email]`."""
+    for module in pkgutil.iter_modules(store.__path__):
+        if module.name == "migrations":
+            continue
+        for name, value in vars(importlib.import_module(f"{store.__name__}.{module.name}")).items():
+            if isinstance(value, Statement):
+                yield f"{module.name}.{name}", value
+            elif isinstance(value, dict | tuple):
+                several = value.items() if isinstance(value, dict) else enumerate(value)
+                found = ((key, each) for key, each in several if isinstance(each, Statement))
+                yield from ((f"{module.name}.{name}[{key}]", each) for key, each in found)
+
+
+def clause(statement: Statement) -> ClauseElement:
+    """What a statement was made of."""
+    made: Any = statement._clause
+    return made if isinstance(made, ClauseElement) else made(insert)
+
+
+def reach(made: Any) -> Reach:
+    """Which tables a clause names, and what each of them is bound to."""
+    if isinstance(made, Insert):
+        account = _account_column(made.table)
+        named = {str(getattr(column, "key", column)) for column in made.compile().params}
+        return Reach(frozenset({Use(made.table.name, frozenset({account} if account in named else ()))}))
+    return Reach(frozenset(_uses(made, {})))
+
+
+def _uses(made: Any, outside: Mapping[_Node, _Values]) -> Iterator[Use]:
+    """The tables of one level, then of those within it, which may be bound to what is `outside` of them."""
+    if isinstance(made, Update | Delete):
+        sources: list[FromClause] = [made.table]
+        conditions = list(made._where_criteria)
+    elif isinstance(made, Select):
+        sources = [each for each in made.get_final_froms() if not _is_of(each, outside)]
+        conditions = list(made._where_criteria)
+    else:
+        sources, conditions = [], []
+    tables = [each for source in sources for each in _flat(source, conditions)]
+
+    classes = _classes(_equalities(conditions))
+    known = dict(outside)
+    for table in tables:
+        for column in table.c:
+            nodes = _class_of(classes, (table, column.name))
+            values = [outside.get(node, frozenset()) for node in nodes if not isinstance(node, str)]
+            known[table, column.name] = frozenset(each for each in nodes if isinstance(each, str)).union(*values)
+
+    for table in tables:
+        if isinstance(table, Table) or (isinstance(table, Alias) and isinstance(table.element, Table)):
+            yield _use(table, known, classes)
+    for inner in _within(made, first=True):
+        yield from _uses(inner, known)
+
+
+def _use(table: FromClause, known: Mapping[_Node, _Values], classes: list[set[_Node]]) -> Use:
+    name = str(table.element.name if isinstance(table, Alias) else getattr(table, "name", ""))
+    account = _account_column(table)
+    nodes = _class_of(classes, (table, account))
+    by = frozenset(node[1] for node in nodes if not isinstance(node, str) and node[0] is not table)
+    return Use(name, known.get((table, account), frozenset()), by)
+
+
+def _is_of(source: FromClause, outside: Mapping[_Node, _Values]) -> bool:
+    """Whether that is a table of a statement around this one."""
+    return not isinstance(source, Join) and any(not isinstance(node, str) and node[0] is source for node in outside)
+
+
+def _account_column(table: Any) -> str:
+    return "account_id" if "account_id" in table.c else "id"
+
+
+def _flat(source: FromClause, conditions: list[Any]) -> Iterator[FromClause]:
+    """The tables of a join; what joins them is added to `conditions`."""
+    if isinstance(source, Join):
+        conditions.append(source.onclause)
+        yield from _flat(source.left, conditions)
+        yield from _flat(source.right, conditions)
+    elif not isinstance(source, TableValuedAlias):
+        yield source
+
+
+def _equalities(conditions: Iterable[Any]) -> Iterator[tuple[_Node, _Node]]:
+    """What must be equal for a row to count: of an AND all sides, of an OR none."""
+    for condition in conditions:
+        if isinstance(condition, BooleanClauseList) and condition.operator is operators.and_:
+            yield from _equalities(condition.clauses)
+        elif isinstance(condition, BinaryExpression) and condition.operator is operators.eq:
+            left, right = _node(condition.left), _node(condition.right)
+            if left is not None and right is not None:
+                yield left, right
+        elif isinstance(condition, BinaryExpression) and condition.operator is operators.in_op:
+            # Not equal to a value that is known, but looked up by what is found elsewhere.
+            left = _node(condition.left)
+            if left is not None and [*_within(condition.right)]:
+                yield left, (condition.right, "in a list")
+
+
+def _node(side: ColumnElement[Any]) -> _Node | None:
+    if isinstance(side, BindParameter):
+        return str(side.key)
+    if isinstance(side, NotBy):
+        return _node(next(iter(side.clauses)))
+    return (side.table, side.name) if isinstance(side, Column) else None
+
+
+def _classes(pairs: Iterable[tuple[_Node, _Node]]) -> list[set[_Node]]:
+    classes: list[set[_Node]] = []
+    for left, right in pairs:
+        joined = {left, right}.union(*(each for each in classes if left in each or right in each))
+        classes = [each for each in classes if not each & joined] + [joined]
+    return classes
+
+
+def _class_of(classes: list[set[_Node]], node: _Node) -> set[_Node]:
+    return next((each for each in classes if node in each), {node})
+
+
+def _within(element: Any, *, first: bool = False) -> Iterator[Any]:
+    """The statements directly within one."""
+    if isinstance(element, SelectBase) and not first:
+        # Some wrap another: a scalar one, a union.
+        yield element
+    elif not isinstance(element, Table):
+        for child in element.get_children():
+            yield from _within(child)
