@@ -76,9 +76,11 @@ class Repeats:
         repeat = self._known.get(words)
         if repeat is None:
             return False
-        at, ends = self._clock(), repeat.actor.expires_at
-        if self._now() >= repeat.until or (ends is not None and ends <= at) or not self._memory.is_of(self._version):
+        if self._now() >= repeat.until or not self._memory.is_of(self._version):
             del self._known[words]
+            return False
+        at, ends = self._clock(), repeat.actor.expires_at
+        if ends is not None and ends <= at:
             return False
         id = requests.new_request_id()
         headers = (*repeat.answer.headers, (requests.REQUEST_ID, id.encode()))
