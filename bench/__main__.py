@@ -1,5 +1,6 @@
 """`./dev bench [--quick] [--write] [PART…]`: measure, print medians and ratios, write them into docs/."""
 
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -53,4 +54,6 @@ def main(words: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    # Whoever ends it ends what it has started, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     main(sys.argv[1:])

@@ -4,12 +4,14 @@ import os
 import platform
 import re
 import sqlite3
+import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 TOP = Path(__file__).parents[1]
 _LOAD = os.getloadavg()[0]
+_HOW = " A quick look: fewer and shorter runs." if "--quick" in sys.argv else ""
 HEAD = ("what", "measured", "to reach")
 
 
@@ -70,7 +72,7 @@ def machine() -> str:
     return (
         f"Measured on {datetime.now(UTC):%Y-%m-%d} on {platform.system()}, {cores} cores ({processor}), "
         f"which servers and load share; {platform.python_implementation()} {platform.python_version()}, "
-        f"SQLite {sqlite3.sqlite_version} with full fsync. Load when it began: {_LOAD:.1f}."
+        f"SQLite {sqlite3.sqlite_version} with full fsync. Load when it began: {_LOAD:.1f}.{_HOW}"
     )
 
 

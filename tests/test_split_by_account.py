@@ -89,7 +89,7 @@ def _values(statement: Statement) -> dict[str, Any]:
             values[name] = True
         elif isinstance(bound.type, Integer):
             values[name] = 1
-        elif f"keys_of_{name}" in text:
+        elif f"pairs_of_{name}" in text:
             values[name] = json.dumps({ACCOUNT: [ACCOUNT]})
         else:
             values[name] = json.dumps([ACCOUNT])
