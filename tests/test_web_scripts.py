@@ -204,3 +204,53 @@ def test_the_second_of_two_administrators_is_told_though_the_cell_is_not_shown(p
 
     expect(page.get_by_role("alert")).to_contain_text("somebody else has changed this meanwhile: designers on rocket")
     assert page.get_by_role("searchbox", name="Groups").input_value() == "crew"
+
+
+def tab_to(page: Page, name: str, role: str = "button") -> None:
+    """Press Tab until the focus is there, as somebody without a mouse does."""
+    wanted = page.get_by_role(role, name=name, exact=True).first  # type: ignore[arg-type]
+    for _ in range(120):
+        page.keyboard.press("Tab")
+        if wanted.evaluate("each => each === document.activeElement"):
+            assert wanted.evaluate("each => getComputedStyle(each).outlineStyle") == "solid"
+            return
+    raise AssertionError(f"{name} can't be reached with the keyboard")
+
+
+def test_a_group_is_made_filled_and_deleted_with_the_keyboard_alone(page: Page, running: Live) -> None:
+    page.goto("/accounts/acme?find=designers")
+    tab_to(page, "Name", "textbox")
+    page.keyboard.type("Night Crew")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Night Crew")
+
+    tab_to(page, "Add somebody", "textbox")
+    page.keyboard.type("dora")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status").first).to_have_text("Added.")
+
+    tab_to(page, "Look at it", "link")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Nobody would have less")).to_be_visible()
+    tab_to(page, "Delete the group")
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_role("status").first).to_contain_text("The group is deleted")
+    assert running.rows("SELECT event FROM journal WHERE subject = 'night-crew' ORDER BY number") == [
+        ("group.added",), ("member.added",), ("group.deleted",)
+    ]  # fmt: skip
+
+
+def test_people_are_invited_with_the_keyboard_alone(page: Page, running: Live) -> None:
+    page.goto("/accounts/acme/invitations")
+    tab_to(page, "E-mail addresses", "textbox")
+    page.keyboard.type("erin@example.net, frank@example.net")
+    for group in ("Administrators", "Crew 00"):
+        tab_to(page, group, "checkbox")
+        page.keyboard.press("Space")
+    tab_to(page, "Invite them")
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_role("status").first).to_have_text("Letters are on their way.")
+    expect(page.get_by_role("heading", name="erin@example.net")).to_be_visible()
+    expect(page.get_by_role("heading", name="frank@example.net")).to_be_visible()

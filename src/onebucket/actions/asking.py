@@ -122,11 +122,12 @@ def impact(work: Work, account_name: str, slug: str, member: str | None = None) 
     found = cases.gather(work.tx, owner, everywhere, people)
     bunches = found.bunches(everywhere)
     losses = []
-    for person in sorted(people, key=lambda person: person.username.lower()):
+    for alike in found.alike(people):
         lost: dict[tuple[Level, Level], list[Repository]] = {}
-        for alike in bunches(person):
-            before, after = (found.level(person, alike[0], without=left) for left in (None, group.id))
+        for bunch in bunches(alike[0]):
+            before, after = (found.level(alike[0], bunch[0], without=left) for left in (None, group.id))
             if after < before:
-                lost.setdefault((before, after), []).extend(alike)
-        losses += [Loss(person, there, *levels) for levels, there in lost.items()]
+                lost.setdefault((before, after), []).extend(bunch)
+        losses += [Loss(person, there, *levels) for person in alike for levels, there in lost.items()]
+    losses.sort(key=lambda loss: loss.person.username.lower())
     return f"{owner.username}/{group.slug}", losses

@@ -96,13 +96,13 @@ def plan(work: Work, account_name: str, changes: Sequence[Change]) -> Plan:
     now = cases.gather(work.tx, owner, everywhere.values(), people)
     then = now.supposing({(each.repository.id, each.group.id): each.after for each in planned})
     effects = []
-    for person in people:
+    for alike in now.alike(people):
         differing: dict[tuple[Level, Level], list[Repository]] = {}
         for repository in everywhere.values():
-            before, after = now.level(person, repository), then.level(person, repository)
+            before, after = (supposed.level(alike[0], repository) for supposed in (now, then))
             if before is not after:
                 differing.setdefault((before, after), []).append(repository)
-        effects += [Effect(person, there, *levels) for levels, there in differing.items()]
+        effects += [Effect(person, there, *levels) for person in alike for levels, there in differing.items()]
     return Plan(owner, planned, effects, accounts.revision(work.tx, owner.id))
 
 

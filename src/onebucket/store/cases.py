@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from sqlalchemy import and_, bindparam, or_, select, tuple_, union
 
@@ -91,7 +91,6 @@ class Cases:
     memberships: Mapping[str, Sequence[Row]]
     set_there: Mapping[str, Mapping[str, Row]]
     direct: Mapping[tuple[str, str], Row]
-    _levels: dict[object, Level] = field(default_factory=dict, init=False, repr=False)
 
     def of(self, person: Account, repository: Repository, *, without: str | None = None) -> Case:
         """All that decides what that person may do there; `without` is the id of a group to leave out."""
@@ -113,20 +112,18 @@ class Cases:
         )
 
     def level(self, person: Account, repository: Repository, *, without: str | None = None) -> Level:
-        """The level that all ways give that person there; worked out once for everybody in the same case."""
-        set_here = self.set_there.get(repository.id, _NOTHING)
-        theirs = tuple([row[1] for row in self.memberships.get(person.id, ())])
-        given = self.direct.get((repository.id, person.id)) if self.direct else None
-        alike = (
-            (person.is_active, person.site_admin, person.id == self.owner.id, repository.is_private, without),
-            theirs,
-            tuple([(group, set_here[group][2]) for group in theirs if group in set_here]) if set_here else (),
-            given[2] if given else None,
-        )
-        level = self._levels.get(alike)
-        if level is None:
-            level = self._levels[alike] = strongest(why(self.of(person, repository, without=without)))
-        return level
+        """The level that all ways give that person there."""
+        return strongest(why(self.of(person, repository, without=without)))
+
+    def alike(self, people: Iterable[Account]) -> list[list[Account]]:
+        """The people, those together who are in the same case on every repository; none is empty."""
+        alone = {self.owner.id, *(person_id for _, person_id in self.direct)}
+        together: dict[object, list[Account]] = {}
+        for person in people:
+            theirs = tuple([row[1] for row in self.memberships.get(person.id, ())])
+            alike = person.id if person.id in alone else (person.is_active, person.site_admin, theirs)
+            together.setdefault(alike, []).append(person)
+        return [*together.values()]
 
     def bunches(self, repositories: Sequence[Repository]) -> Callable[[Account], list[list[Repository]]]:
         """For a person, these repositories, those together on which he is in the same case; none is empty."""
