@@ -386,9 +386,10 @@ def test_an_administrator_sees_what_has_become_of_each_invitation(api: Api, visi
 
 def _fail(api: Api, email: str) -> None:
     def fail(work: Work) -> None:
+        # The two databases mark places for values differently: here there are none.
         work.tx.connection.execute(
-            "UPDATE letters SET sent_at = NULL, due_at = ?, trouble = '450 try later' WHERE email = ?",
-            [int(work.at.timestamp() * 1e6) + 60_000_000, email],
+            f"UPDATE letters SET sent_at = NULL, due_at = {int(work.at.timestamp() * 1e6) + 60_000_000},"
+            f" trouble = '450 try later' WHERE email = '{email}'"
         )
 
     api.operate(fail)
