@@ -7,6 +7,7 @@ from contextlib import closing
 
 import pytest
 
+import consuming
 from browsing import Visitor, done_by
 from cast import Api
 from onebucket.actions import accounts, groups, repositories, teams
@@ -190,12 +191,15 @@ def test_there_is_a_sentence_for_every_event() -> None:
 
 
 def test_whoever_runs_the_site_sees_people_teams_and_the_whole_journal(api: Api) -> None:
+    consuming.add(api, "acme", label="Builds of acme", acts_as="alice")
     with Visitor(api, "root") as root:
         page, journal = root.open("/site"), root.open("/site/journal")
 
         text = words(page.text)
         assert "Teams (2)" in text and "People (7)" in text
         assert "Ghost Example ghost disabled" in text and "Root Example root runs the site" in text
+        assert "Programs (1) Builds of acme of Acme acts for alice" in text
+        assert "/accounts/acme/consumers" in page.linked
         assert "/site" in root.open("/me").linked
         assert "acme: operator" in words(journal.text) and "globex: operator" in words(journal.text)
 

@@ -54,16 +54,16 @@ def add(
 
 def listed(work: Work, account_name: str | None = None) -> list[tuple[Account, Consumer, Account | None]]:
     """The consumers of an account, or of all, oldest first; with each, its account and whom it acts for."""
-    if account_name is None:
-        access.site(work)
-        owners = accounts.everyone(work.tx)
-    else:
-        owners = [access.account(work, account_name, to=To.MANAGE_CONSUMERS)]
-    return [
-        (owner, each, accounts.by_id(work.tx, each.acts_as) if each.acts_as else None)
-        for owner in owners
-        for each in consumers.of_account(work.tx, owner.id)
-    ]
+    if account_name is not None:
+        owner = access.account(work, account_name, to=To.MANAGE_CONSUMERS)
+        return [
+            (owner, each, accounts.by_id(work.tx, each.acts_as) if each.acts_as else None)
+            for each in consumers.of_account(work.tx, owner.id)
+        ]
+    access.site(work)
+    found = consumers.everywhere(work.tx)
+    everybody = {each.id: each for each in accounts.everyone(work.tx)} if found else {}
+    return [(everybody[each.account_id], each, everybody.get(each.acts_as or "")) for each in found]
 
 
 def revoke(work: Work, key: str) -> Consumer:

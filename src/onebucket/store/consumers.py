@@ -29,6 +29,7 @@ _ADD = Statement(insert(consumers))
 _BY_KEY = Statement(select(*_COLUMNS).where(consumers.c.key == bindparam("key")))
 _ONE = Statement(select(*_COLUMNS).where(*_this))
 _OF_ACCOUNT = Statement(select(*_COLUMNS).where(_of_account).order_by(consumers.c.created_at, consumers.c.id))
+_EVERYWHERE = Statement(select(*_COLUMNS).order_by(consumers.c.created_at, consumers.c.id))
 _HOLDER = Statement(
     select(*account_rows.COLUMNS, consumers.c.scopes)
     .join(consumers, consumers.c.acts_as == accounts.c.id)
@@ -71,6 +72,11 @@ def add(tx: Transaction, consumer: Consumer) -> None:
         acts_as=consumer.acts_as,
         created_at=moments.number(consumer.created_at),
     )
+
+
+def everywhere(tx: Transaction) -> list[Consumer]:
+    """The consumers of all accounts, oldest first."""
+    return [_consumer(row) for row in tx.rows(_EVERYWHERE)]
 
 
 def by_key(tx: Transaction, key: str) -> Consumer | None:
