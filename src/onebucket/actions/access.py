@@ -24,6 +24,13 @@ def account(work: Work, name: str, *, to: To) -> Account:
     return found
 
 
+def oneself(work: Work, *, to: To) -> Account:
+    """The account of the person who asks. Raises Forbidden when nobody has signed in."""
+    if work.actor.id is None:
+        raise Forbidden("sign in first")
+    return account(work, work.actor.id, to=to)
+
+
 def group(work: Work, account_name: str, slug: str, *, to: To, member: str | None = None) -> tuple[Account, Group]:
     """The account's group of that slug, and the account. Raises NotFound, NoSuchGroup, Forbidden.
 

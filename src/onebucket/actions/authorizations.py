@@ -7,10 +7,10 @@ from onebucket.actions import access
 from onebucket.actions.work import Work
 from onebucket.domain.accounts import Account
 from onebucket.domain.events import Event
-from onebucket.domain.oauth import Consumer, Issued
+from onebucket.domain.oauth import Consumer
 from onebucket.domain.policy import To
-from onebucket.domain.refusals import Forbidden, NotFound
-from onebucket.store import accounts, consumers, issued
+from onebucket.domain.refusals import NotFound
+from onebucket.store import consumers, issued
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,11 @@ class Authorization:
 
 def given(work: Work) -> list[Authorization]:
     """Who may act for the person who asks because she agreed to it, oldest first."""
-    person = _oneself(work)
+    person = access.oneself(work, to=To.ACT_FOR)
     held = [each for each in issued.lasting(work.tx, person.id) if not each.is_over(work.at)]
-    its = {(each.consumer_account_id, each.consumer_id): _consumer(work, each) for each in held}
+    its = {
+        ids: consumers.owned(work.tx, *ids) for ids in {(each.consumer_account_id, each.consumer_id) for each in held}
+    }
     found = {}
     for each in held:
         owner, consumer = its[each.consumer_account_id, each.consumer_id]
@@ -41,28 +43,14 @@ def given(work: Work) -> list[Authorization]:
 
 def withdraw(work: Work, id: str) -> Consumer:
     """End, as the person who agreed, all that came of one consent. Raises NotFound."""
-    person = _oneself(work)
+    person = access.oneself(work, to=To.ACT_FOR)
     one = next((each for each in issued.lasting(work.tx, person.id) if each.family_id == id), None)
     if one is None:
         raise NotFound("that program can't act for you any more")
-    _, consumer = _consumer(work, one)
+    _, consumer = consumers.owned(work.tx, one.consumer_account_id, one.consumer_id)
 
     issued.end_family(work.tx, one)
 
     facts = {"id": one.family_id, "key": consumer.key, "reason": "the person ended it"}
     work.tell(Event.AUTHORIZATION_REVOKED, person, consumer.label, before=facts)
     return consumer
-
-
-def _consumer(work: Work, one: Issued) -> tuple[Account, Consumer]:
-    consumer = consumers.one(work.tx, one.consumer_account_id, one.consumer_id)
-    owner = accounts.by_id(work.tx, one.consumer_account_id)
-    # It ends with what was issued to it, and its account with it.
-    assert consumer is not None and owner is not None
-    return owner, consumer
-
-
-def _oneself(work: Work) -> Account:
-    if work.actor.id is None:
-        raise Forbidden("sign in first")
-    return access.account(work, work.actor.id, to=To.ACT_FOR)

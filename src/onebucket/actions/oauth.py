@@ -12,7 +12,7 @@ from onebucket.domain.accounts import Account, Actor
 from onebucket.domain.events import Event
 from onebucket.domain.oauth import Consumer, Issued, Kind, Wish
 from onebucket.domain.policy import To
-from onebucket.domain.refusals import Forbidden, Invalid, LinkIsDead, NotGranted
+from onebucket.domain.refusals import Invalid, LinkIsDead, NotGranted
 from onebucket.store import accounts, consumers, issued
 from onebucket.store.consumers import Pending
 
@@ -54,7 +54,7 @@ def redirected(work: Work, wish: Wish) -> str:
 def agree(work: Work, wish: Wish, *, code_hash: str) -> Asked:
     """Let the consumer act for the person who asks; the code with that hash fetches the tokens. Raises as `asked`."""
     wanted = asked(work, wish)
-    person = _himself(work)
+    person = access.oneself(work, to=To.ACT_FOR)
 
     family_id = work.new_id()
     code = _new(work, person, wanted.consumer, Kind.CODE, family_id, wanted.scopes, oauth.CODE_LASTS,
@@ -111,7 +111,7 @@ def issue(
         raise NotGranted("invalid_grant", "it was used already")
 
     with _for(work, person, consumer):
-        _himself(work)
+        access.oneself(work, to=To.ACT_FOR)
         family_id = of.family_id if of else work.new_id()
         token = _new(work, person, consumer, Kind.ACCESS, family_id, scopes, oauth.ACCESS_LASTS)
         issued.forget(work.tx, before=work.at)
@@ -135,7 +135,7 @@ def end(work: Work, consumer: Consumer, one: Issued) -> None:
     person = accounts.by_id(work.tx, one.account_id)
     if person is not None and issued.end(work.tx, one):
         with _for(work, person, consumer):
-            _himself(work)
+            access.oneself(work, to=To.ACT_FOR)
             _tell_ended(work, person, consumer, one.id, "the consumer gave the access token back")
 
 
@@ -156,7 +156,7 @@ def requested(work: Work, token_hash: str) -> Asked:
     pending = _pending(work, token_hash)
     if pending.person_id is not None:
         raise LinkIsDead
-    owner, consumer = _its(work, pending)
+    owner, consumer = consumers.owned(work.tx, pending.account_id, pending.consumer_id)
     redirect = "" if pending.callback == oauth.OUT_OF_BAND else pending.callback
     return Asked(owner, consumer, redirect, consumer.scopes)
 
@@ -164,7 +164,7 @@ def requested(work: Work, token_hash: str) -> Asked:
 def agree_to_request(work: Work, token_hash: str, *, verifier_hash: str) -> Asked:
     """Let the consumer act for the person who asks, once it has shown the verifier. Raises LinkIsDead."""
     wanted = requested(work, token_hash)
-    person = _himself(work)
+    person = access.oneself(work, to=To.ACT_FOR)
 
     if not consumers.agree(work.tx, _pending(work, token_hash), person_id=person.id, verifier_hash=verifier_hash):
         raise LinkIsDead
@@ -182,7 +182,7 @@ def exchange(work: Work, consumer: Consumer, *, token_hash: str, verifier_hash: 
         raise NotGranted("invalid_grant", "it was used already")
 
     with _for(work, person, consumer):
-        _himself(work)
+        access.oneself(work, to=To.ACT_FOR)
         token = _new(work, person, consumer, Kind.SIGNING, work.new_id(), consumer.scopes, None)
         issued.add(work.tx, token, secret_hash=new_hash)
         _tell_agreed(work, person, consumer, token.family_id, consumer.scopes)
@@ -204,19 +204,6 @@ def _pending(work: Work, token_hash: str) -> Pending:
     if found is None or found.expires_at <= work.at:
         raise LinkIsDead
     return found
-
-
-def _its(work: Work, pending: Pending) -> tuple[Account, Consumer]:
-    consumer = consumers.one(work.tx, pending.account_id, pending.consumer_id)
-    owner = accounts.by_id(work.tx, pending.account_id)
-    assert consumer is not None and owner is not None
-    return owner, consumer
-
-
-def _himself(work: Work) -> Account:
-    if work.actor.id is None:
-        raise Forbidden("sign in first")
-    return access.account(work, work.actor.id, to=To.ACT_FOR)
 
 
 @contextmanager
@@ -256,7 +243,7 @@ def _end_family(work: Work, consumer: Consumer, one: Issued, reason: str) -> Non
     person = accounts.by_id(work.tx, one.account_id)
     if person is not None and issued.end_family(work.tx, one):
         with _for(work, person, consumer):
-            _himself(work)
+            access.oneself(work, to=To.ACT_FOR)
             _tell_ended(work, person, consumer, one.family_id, reason)
 
 

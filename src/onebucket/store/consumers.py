@@ -74,6 +74,13 @@ def add(tx: Transaction, consumer: Consumer) -> None:
     )
 
 
+def owned(tx: Transaction, account_id: str, id: str) -> tuple[Account, Consumer]:
+    """A consumer that there is, and the account it belongs to; what it was issued and asked for ends with it."""
+    consumer, owner = one(tx, account_id, id), account_rows.by_id(tx, account_id)
+    assert consumer is not None and owner is not None
+    return owner, consumer
+
+
 def everywhere(tx: Transaction) -> list[Consumer]:
     """The consumers of all accounts, oldest first."""
     return [_consumer(row) for row in tx.rows(_EVERYWHERE)]

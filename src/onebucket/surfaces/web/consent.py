@@ -7,10 +7,10 @@ from starlette.responses import RedirectResponse, Response
 from onebucket import hashing
 from onebucket.actions import oauth
 from onebucket.actions.oauth import Asked
-from onebucket.domain.accounts import reach
+from onebucket.domain.accounts import SCOPES, reach
 from onebucket.domain.oauth import Wish, sent_to
 from onebucket.domain.refusals import Invalid, NotGranted
-from onebucket.surfaces.web.visit import HEADERS, Page, Visit
+from onebucket.surfaces.web.visit import HEADERS, Page, Visit, Wrong
 
 # What a program may do with each scope, said to the person whom it wants to act for.
 MEANINGS = {
@@ -19,6 +19,15 @@ MEANINGS = {
     "repository": "see who may read and write repositories where you may",
     "repository:admin": "change who may read and write repositories where you administer them",
 }
+
+
+def chosen(visit: Visit) -> frozenset[str]:
+    """The scopes that were ticked in a form. Raises Wrong when there is none, or one that nobody knows."""
+    scopes = frozenset(visit.texts("scope"))
+    if not scopes or not scopes <= SCOPES.keys():
+        raise Wrong(scope="choose at least one thing that it may do")
+    return scopes
+
 
 # -- OAuth 2 ---------------------------------------------------------------------------------------
 

@@ -7,9 +7,8 @@ from starlette.responses import Response
 from onebucket import hashing
 from onebucket.actions import consumers, overviews
 from onebucket.actions.work import Work
-from onebucket.domain.accounts import SCOPES
 from onebucket.domain.refusals import Forbidden, Invalid, NotFound
-from onebucket.surfaces.web.consent import MEANINGS
+from onebucket.surfaces.web.consent import MEANINGS, chosen
 from onebucket.surfaces.web.visit import Page, Visit, Wrong
 
 DONE = {"revoked": "It is revoked, and so is everything that was issued to it: its next request is refused."}
@@ -28,15 +27,10 @@ async def show(visit: Visit) -> Response:
 
 async def make(visit: Visit) -> Response:
     """Make one, and show its key and its secret this once."""
-    name, scopes = visit.word("name"), frozenset(visit.texts("scope"))
-    if not scopes or not scopes <= SCOPES.keys():
-        raise Wrong(scope="choose at least one thing that it may do")
-    key, callback, acts_as = (
-        hashing.consumer_key(visit.desk.new_secret()),
-        visit.line("callback"),
-        visit.line("acts_as"),
-    )
+    name, scopes = visit.word("name"), chosen(visit)
     label, is_public = visit.line("label"), visit.is_on("public")
+    callback, acts_as = visit.line("callback"), visit.line("acts_as")
+    key = hashing.consumer_key(visit.desk.new_secret())
     if not label:
         raise Wrong(label="say what people will know it by")
     try:

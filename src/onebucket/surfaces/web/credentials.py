@@ -1,16 +1,15 @@
 """A person's app passwords, and the programs that may act for her: seen, made and ended."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from starlette.responses import Response
 
 from onebucket import hashing
 from onebucket.actions import authorizations, tokens
 from onebucket.actions.work import Work
-from onebucket.domain.accounts import SCOPES, Account
-from onebucket.domain.refusals import Invalid, NotFound
+from onebucket.domain.refusals import Invalid
 from onebucket.domain.tokens import Token
-from onebucket.surfaces.web.consent import MEANINGS
+from onebucket.surfaces.web.consent import MEANINGS, chosen
 from onebucket.surfaces.web.visit import Page, Visit, Wrong
 
 # How long an app password may last, in days; for good is said in so many words.
@@ -25,7 +24,7 @@ DONE = {
 async def show(visit: Visit) -> Response:
     """What is good for signing in besides the password; and a form for another one."""
     held, programs, at = await visit.look(
-        lambda work: (tokens.of_person(work, _me(visit).id), authorizations.given(work), work.at)
+        lambda work: (tokens.of_person(work, visit.me.id), authorizations.given(work), work.at)
     )
     return visit.page(
         "me/tokens.html",
@@ -40,33 +39,31 @@ async def show(visit: Visit) -> Response:
 
 async def make(visit: Visit) -> Response:
     """Make an app password, and show it this once."""
-    label, scopes = visit.line("label"), frozenset(visit.texts("scope"))
+    label = visit.line("label")
     if not label:
         raise Wrong(label="say what it is for: later the name is all that tells it from others")
-    if not scopes or not scopes <= SCOPES.keys():
-        raise Wrong(scope="choose at least one thing that it may do")
-    secret, lasts = visit.desk.new_secret(), _lasts(visit.line("lasts"))
+    scopes, lasts, secret = chosen(visit), _lasts(visit.line("lasts")), visit.desk.new_secret()
 
     def made(work: Work) -> Token:
         return tokens.add(
             work,
-            _me(visit).id,
+            visit.me.id,
             secret_hash=hashing.secret_hash(secret),
             scopes=scopes,
             label=label,
-            expires_at=_end(work.at, lasts),
+            expires_at=work.at + lasts if lasts else None,
         )
 
     try:
         token = await visit.change(made)
     except Invalid as refusal:
         raise Wrong(label=refusal.sentence) from None
-    return visit.page("me/token-made.html", token=token, secret=secret, me=_me(visit))
+    return visit.page("me/token-made.html", token=token, secret=secret, me=visit.me)
 
 
 async def revoke(visit: Visit) -> Response:
     """End an app password."""
-    await visit.change(lambda work: tokens.revoke_of(work, _me(visit).id, visit.word("id")))
+    await visit.change(lambda work: tokens.revoke_of(work, visit.me.id, visit.word("id")))
     return visit.go("/me/tokens?done=revoked")
 
 
@@ -80,16 +77,6 @@ def _lasts(chosen: str) -> timedelta | None:
     if chosen not in dict(LASTING):
         raise Wrong(lasts="choose how long it is good")
     return None if chosen == "never" else timedelta(days=int(chosen))
-
-
-def _end(at: datetime, lasts: timedelta | None) -> datetime | None:
-    return at + lasts if lasts else None
-
-
-def _me(visit: Visit) -> Account:
-    if visit.person is None:
-        raise NotFound("nobody has signed in")
-    return visit.person
 
 
 PAGES = (

@@ -8,8 +8,7 @@ from starlette.responses import Response
 from onebucket.actions import addresses, mine, passwords, sessions
 from onebucket.actions.work import Work
 from onebucket.domain import accounts
-from onebucket.domain.accounts import Account
-from onebucket.domain.refusals import Invalid, NotFound, Unauthenticated
+from onebucket.domain.refusals import Invalid, Unauthenticated
 from onebucket.surfaces.web.desk import Proved
 from onebucket.surfaces.web.visit import Handler, Page, Visit, Wrong
 
@@ -26,7 +25,7 @@ DONE = {
 
 async def show(visit: Visit) -> Response:
     """Everything about oneself."""
-    me = _me(visit)
+    me = visit.me
     holdings, emails, browsers = await visit.look(
         lambda work: (mine.holdings(work), addresses.of_person(work, me.id), sessions.mine(work))
     )
@@ -47,7 +46,7 @@ async def add_address(visit: Visit) -> Response:
     """Ask for one more address: a letter goes to it."""
     address = visit.line("email")
     try:
-        await visit.change(lambda work: addresses.ask_for(work, _me(visit).id, address))
+        await visit.change(lambda work: addresses.ask_for(work, visit.me.id, address))
     except Invalid as refusal:
         raise Wrong(email=refusal.sentence) from None
     return visit.go("/me?done=asked#addresses")
@@ -56,7 +55,7 @@ async def add_address(visit: Visit) -> Response:
 def _with_address(action: Callable[[Work, str, str], None], done: str) -> Handler:
     async def send(visit: Visit) -> Response:
         address = visit.line("address")
-        await visit.change(lambda work: action(work, _me(visit).id, address))
+        await visit.change(lambda work: action(work, visit.me.id, address))
         return visit.go(f"/me?done={done}#addresses")
 
     return send
@@ -64,7 +63,7 @@ def _with_address(action: Callable[[Work, str, str], None], done: str) -> Handle
 
 async def change_password(visit: Visit) -> Response:
     """Set another password, knowing the old one; this browser alone stays signed in, with a new secret."""
-    me, old, new = _me(visit), visit.text("old_password"), visit.text("password")
+    me, old, new = visit.me, visit.text("old_password"), visit.text("password")
     try:
         accounts.check_password(new)
         await visit.desk.prove(visit.caller, me.username, old)
@@ -89,12 +88,6 @@ async def end_other_sessions(visit: Visit) -> Response:
     """Sign out everywhere else."""
     await visit.change(sessions.end_others)
     return visit.go("/me?done=ended#sessions")
-
-
-def _me(visit: Visit) -> Account:
-    if visit.person is None:
-        raise NotFound("nobody has signed in")
-    return visit.person
 
 
 PAGES = (

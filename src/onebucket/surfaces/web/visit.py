@@ -15,7 +15,7 @@ from onebucket import hashing
 from onebucket.actions import sessions
 from onebucket.actions.work import Work
 from onebucket.domain.accounts import Account
-from onebucket.domain.refusals import Invalid, NoSuchGroup, Refusal
+from onebucket.domain.refusals import Invalid, NoSuchGroup, NotFound, Refusal
 from onebucket.surfaces.web import guard
 from onebucket.surfaces.web.desk import Caller, Desk, House, Proved
 from onebucket.wire import bodies
@@ -76,6 +76,13 @@ class Visit:
             self.person = await self.look(lambda work: work.actor.account)
         if self.person:
             self._form_secret = self.caller.secret
+
+    @property
+    def me(self) -> Account:
+        """Whoever has signed in. Raises NotFound when nobody has."""
+        if self.person is None:
+            raise NotFound("nobody has signed in")
+        return self.person
 
     # -- what was asked
 
