@@ -140,6 +140,7 @@ class Api:
         terms: Terms = house.DEFAULT,
         demo_letters: Path | None = None,
         password_grant: bool = False,
+        answer_memory: int = 16,
         **ways: Any,
     ) -> None:
         chosen = {"base_url": BASE, "realm": "Bitbucket.org HTTP", "jsonp": "guarded", "jsonp_origins": frozenset()}
@@ -152,6 +153,7 @@ class Api:
             demo_letters=demo_letters,
             secret_key=KEY,
             password_grant=password_grant,
+            answer_memory=answer_memory,
         )
         # What app passwords were used for last is written a minute later: here only where a test asks for it.
         self.server.uses.every = self.server.uses.first = 1e6

@@ -46,6 +46,7 @@ class Settings:
     letter_templates: str
     secret_key: str
     oauth_password_grant: str
+    answer_memory: int
     metrics_token: str
     log_format: str
     log_level: str
@@ -183,6 +184,7 @@ SETTINGS = (
         "oauth_password_grant", "`on`: OAuth consumers may ask for tokens with a person's own password", "off",
         _one_of("on", "off"),
     ),
+    Setting("answer_memory", "MiB of answers that each process remembers; 0: none", "16", _number(0, 1_000_000)),
     Setting("metrics_token", "a Bearer token for `/metrics`; site administrators may always", "", _line, secret=True),
     Setting("log_format", "`console` for people, `json` for machines", "console", _one_of("console", "json")),
     Setting(

@@ -13,7 +13,8 @@ from onebucket.store import (
     groups,
     sessions,
 )
-from onebucket.store.accounts import Email
+from onebucket.store import addresses as address_rows
+from onebucket.store.addresses import Email
 
 # The number before the colon of an account_id; the original's users have several, and nothing reads a meaning in it.
 _AAID_PREFIX = "70121"
@@ -67,7 +68,7 @@ def add_user(
 
     accounts.add(work.tx, account, at=work.at)
     if email is not None:
-        accounts.add_email(work.tx, account.id, email, is_primary=True, at=work.at)
+        address_rows.add(work.tx, account.id, email, is_primary=True, at=work.at)
     if password_hash:
         accounts.set_password(work.tx, account.id, password_hash)
 
@@ -123,16 +124,16 @@ def set_email(work: Work, name: str, address: str) -> Account:
     """Put `address`, validated, in the place of a person's primary one; others stay. Raises Invalid, Conflict."""
     account = _person(work, name)
     key = domain.email_key(address)
-    now = {email.key: email for email in accounts.emails_of(work.tx, account.id)}
+    now = {email.key: email for email in address_rows.of_person(work.tx, account.id)}
     if key in now and (now[key].address, now[key].is_primary, now[key].validated) == (address, True, True):
         return account
 
     for email in now.values():
         if email.is_primary or email.key == key:
-            accounts.remove_email(work.tx, account.id, email.key)
+            address_rows.remove(work.tx, account.id, email.key)
             if email.key != key:
                 work.tell(Event.EMAIL_REMOVED, account, account.username, before={"email": email.address})
-    accounts.add_email(work.tx, account.id, address, is_primary=True, at=work.at)
+    address_rows.add(work.tx, account.id, address, is_primary=True, at=work.at)
 
     work.tell(Event.EMAIL_ADDED, account, account.username, after={"email": address})
     return account
@@ -161,7 +162,7 @@ def password_hash(work: Work, name: str) -> str | None:
 
 
 def _dossier(work: Work, account: Account) -> Person:
-    emails = tuple(accounts.emails_of(work.tx, account.id))
+    emails = tuple(address_rows.of_person(work.tx, account.id))
     return Person(account, emails, accounts.password_hash(work.tx, account.id) is not None)
 
 

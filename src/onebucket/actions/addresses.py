@@ -10,8 +10,9 @@ from onebucket.domain.events import Event
 from onebucket.domain.letters import Kind
 from onebucket.domain.policy import To
 from onebucket.domain.refusals import Invalid, LinkIsDead, NotFound, NotYours
-from onebucket.store import accounts, links
-from onebucket.store.accounts import Email
+from onebucket.store import addresses as address_rows
+from onebucket.store import links
+from onebucket.store.addresses import Email
 from onebucket.store.links import Link, Purpose
 
 
@@ -27,7 +28,7 @@ def of_person(work: Work, name: str) -> Addresses:
     """The addresses of a person."""
     person = _person(work, name)
     waiting = [each for each in links.of_person(work.tx, person.id, Purpose.EMAIL) if each.expires_at > work.at]
-    return Addresses(accounts.emails_of(work.tx, person.id), waiting)
+    return Addresses(address_rows.of_person(work.tx, person.id), waiting)
 
 
 def ask_for(work: Work, name: str, address: str) -> None:
@@ -37,7 +38,7 @@ def ask_for(work: Work, name: str, address: str) -> None:
     """
     person = _person(work, name)
     key = email_key(address)
-    if any(email.key == key for email in accounts.emails_of(work.tx, person.id)):
+    if any(email.key == key for email in address_rows.of_person(work.tx, person.id)):
         raise Invalid("that address is one of yours already")
     link = Link(person.id, work.new_id(), Purpose.EMAIL, address, work.at, work.at + terms.CONFIRMING)
 
@@ -63,11 +64,11 @@ def asked(work: Work, secret_hash: str) -> tuple[Account, Link]:
 def confirm(work: Work, secret_hash: str) -> str:
     """Let the address be one of the person's, once; it is given back. Raises LinkIsDead, NotYours, Conflict."""
     person, link = asked(work, secret_hash)
-    is_first = not accounts.emails_of(work.tx, person.id)
+    is_first = not address_rows.of_person(work.tx, person.id)
     if not links.spend(work.tx, link, secret_hash, work.at):
         raise LinkIsDead
 
-    accounts.add_email(work.tx, person.id, link.email, is_primary=is_first, at=work.at)
+    address_rows.add(work.tx, person.id, link.email, is_primary=is_first, at=work.at)
 
     work.tell(Event.EMAIL_ADDED, person, person.username, after={"email": link.email})
     return link.email
@@ -80,7 +81,7 @@ def make_primary(work: Work, name: str, address: str) -> None:
     if before == after:
         return
 
-    accounts.set_primary_email(work.tx, person.id, after.key)
+    address_rows.set_primary(work.tx, person.id, after.key)
 
     work.tell(
         Event.EMAIL_PRIMARY,
@@ -100,7 +101,7 @@ def end(work: Work, name: str, address: str) -> None:
     if ended == primary:
         raise Invalid("letters go to that address: make another one the primary address first")
 
-    accounts.remove_email(work.tx, person.id, ended.key)
+    address_rows.remove(work.tx, person.id, ended.key)
 
     work.tell(Event.EMAIL_REMOVED, person, person.username, before={"email": ended.address})
 
@@ -113,7 +114,7 @@ def _person(work: Work, name: str) -> Account:
 
 
 def _primary_and(work: Work, person: Account, address: str) -> tuple[Email | None, Email]:
-    emails = {email.key: email for email in accounts.emails_of(work.tx, person.id)}
+    emails = {email.key: email for email in address_rows.of_person(work.tx, person.id)}
     meant = emails.get(email_key(address))
     if meant is None:
         raise NotFound(f"that is not an address of {person.username}")

@@ -15,6 +15,7 @@ from onebucket.domain.policy import To
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Forbidden, LinkIsDead, NotFound
 from onebucket.store import accounts as account_rows
+from onebucket.store import addresses as address_rows
 from onebucket.store import groups, invitations, privileges
 
 _SIGN_UP = "sign-up"
@@ -65,7 +66,7 @@ def accept(work: Work, secret_hash: str, *, name: str | None = None) -> tuple[Ac
     """
     person = _person(work, name)
     owner, invitation = _alive(work, secret_hash)
-    emails = account_rows.emails_of(work.tx, person.id)
+    emails = address_rows.of_person(work.tx, person.id)
     domain.check_invitee(invitation, {email.key for email in emails if email.validated})
     if not invitations.close(work.tx, invitation, secret_hash, work.at):
         raise LinkIsDead

@@ -9,6 +9,7 @@ from onebucket.domain.letters import Kind
 from onebucket.domain.policy import To
 from onebucket.domain.refusals import Invalid, LinkIsDead, Overloaded
 from onebucket.store import accounts, links, sessions
+from onebucket.store import addresses as address_rows
 from onebucket.store.links import Link, Purpose
 
 
@@ -32,7 +33,7 @@ def forgotten(work: Work, login: str) -> None:
     Nothing tells whether there is, nor that so many letters have gone there today that this one doesn't.
     """
     person = accounts.named(work.tx, login)
-    emails = [email for email in accounts.emails_of(work.tx, person.id) if email.validated] if person else []
+    emails = [email for email in address_rows.of_person(work.tx, person.id) if email.validated] if person else []
     if person is None or person.is_team or not person.is_active or not emails:
         return
     link = Link(person.id, work.new_id(), Purpose.PASSWORD, emails[0].address, work.at, work.at + terms.RESETTING)
@@ -52,7 +53,7 @@ def whose(work: Work, secret_hash: str) -> tuple[Account, Link]:
     person = accounts.by_id(work.tx, link.account_id) if link else None
     if link is None or person is None or link.purpose is not Purpose.PASSWORD:
         raise LinkIsDead
-    emails = accounts.emails_of(work.tx, person.id)
+    emails = address_rows.of_person(work.tx, person.id)
     still_his = any(email.validated and email.address == link.email for email in emails)
     if link.expires_at <= work.at or not person.is_active or not still_his:
         raise LinkIsDead

@@ -11,7 +11,8 @@ from onebucket.domain.invitations import Invitation
 from onebucket.domain.policy import To
 from onebucket.domain.repositories import Grants, Repository
 from onebucket.store import accounts, invitations, privileges, repositories, rosters
-from onebucket.store.accounts import Email
+from onebucket.store import addresses as address_rows
+from onebucket.store.addresses import Email
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ def of(work: Work, name: str, *, owned: bool = True) -> Whole:
     account = access.account(work, name, to=To.RUN_SITE)
     return Whole(
         account=account,
-        emails=tuple(accounts.emails_of(work.tx, account.id)),
+        emails=tuple(address_rows.of_person(work.tx, account.id)),
         password_hash=accounts.password_hash(work.tx, account.id),
         rosters=rosters.gather(work.tx, account_id=account.id) if owned else [],
         repositories=repositories.of_account(work.tx, account.id) if owned else [],

@@ -89,6 +89,7 @@ def serve(
                 demo_letters=database_file.parent / "letters" if demo else None,
                 secret_key=key,
                 password_grant=chosen.oauth_password_grant == "on",  # noqa: S105
+                answer_memory=chosen.answer_memory,
                 settings=settings_module.shown(chosen),
                 counts=counts,
             )

@@ -27,8 +27,11 @@ from onebucket.http.requestlog import RequestLog
 from onebucket.http.requests import Application, Disconnected, Receive, Request, Scope, Send
 from onebucket.http.signed import Signatures
 from onebucket.http.uses import Uses
+from onebucket.http.versions import Versions
 from onebucket.http.writer import Writer
-from onebucket.store.database import Database, Transaction, Unavailable
+from onebucket.store import directory
+from onebucket.store.database import Database, Transaction, Unavailable, Version
+from onebucket.store.grounds import Seen
 from onebucket.surfaces.routing import Ask, Found, Surface, Table
 from onebucket.wire import bodies
 
@@ -70,22 +73,21 @@ class App:
         self._clock = clock
         self._new_id = new_id
         self._new_secret = hashing.new_secret
+        versions = self._versions = Versions(database)
         self._memory = memory
         self._uses = uses
         self._limits = limits
         self._proxies = Proxies(ways.trusted_proxies)
         self._has_warned = False
         self._log = structlog.get_logger("onebucket.http").bind()
-        # Where the database has to be waited for, asking whether it has changed is the dearest part of an answer.
-        is_near = database.readers is None
-        self._repeats = Repeats(memory, self._requestlog, limits, uses, lambda: self._clock(), now) if is_near else None
+        self._repeats = Repeats(memory, versions, self._requestlog, limits, uses, lambda: self._clock(), now)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
         started = time.perf_counter()
-        words = self._repeats.words(scope) if self._repeats is not None else b""
-        if words and self._repeats is not None and await self._repeats.answer(words, started, send):
+        words = self._repeats.words(scope)
+        if words and await self._repeats.answer(words, started, send):
             return
 
         headers = requests.headers(scope)
@@ -173,41 +175,65 @@ class App:
         return await self._signatures.prove(message), True
 
     async def _act(self, request: Request, proof: Proof, found: Found) -> Answer:
-        if request.route is None or not request.route.changes:
+        route = request.route
+        if route is not None and route.changes:
+            return await self._writer.change(
+                lambda tx: self._perform(tx, request, proof, found),
+                refused=lambda tx, error: self._attempts.change_refused(tx, request, found, error),
+            )
+        if route is None or proof.once or not (request.reads or route.only_reads):
             return await reading.read(self._database, lambda: self._look(request, proof, found))
-        return await self._writer.change(
-            lambda tx: self._perform(tx, request, proof, found),
-            refused=lambda tx, error: self._attempts.change_refused(tx, request, found, error),
-        )
+        return await self._recall(request, proof, found)
 
     def _look(self, request: Request, proof: Proof, found: Found) -> Answer:
-        """Answer what changes nothing: from memory, or from the database."""
-        asks = request.route is not None and (request.reads or request.route.only_reads)
-        if not asks or proof.once:
-            with self._database.reading() as tx:
-                return self._perform(tx, request, proof, found)
-
-        remembered, version = self._memory.recall(request, proof, request.at)
-        if remembered is not None:
-            request.actor = remembered.actor
-            self._count(request, remembered.actor)
-            self._keep_words(request, proof, remembered)
-            return remembered.answer
+        """Answer what changes nothing, from the database."""
         with self._database.reading() as tx:
-            answer = self._perform(tx, request, proof, found)
-        if request.actor is not None:
-            self._memory.keep(request, proof, answer, request.actor, version=version)
-        return answer
+            return self._perform(tx, request, proof, found)
 
-    def _keep_words(self, request: Request, proof: Proof, recalled: Remembered) -> None:
+    async def _recall(self, request: Request, proof: Proof, found: Found) -> Answer:
+        """Answer what only reads: from memory where that holds still."""
+        version = await self._versions.now()
+        known = self._memory.find(request, proof)
+        if known is None or not known.holds(version, request.at):
+            told = await reading.read(self._database, lambda: self._work_out(request, proof, found, known, version))
+            if told is not known:
+                self._memory.misses += 1
+                self._memory.keep(request, proof, told)
+                return told.answer
+            self._memory.confirm(told, version)
+            known = told
+        else:
+            request.actor = known.actor
+            self._count(request, known.actor)
+
+        self._memory.hits += 1
         credential = request.headers.get(b"authorization")
-        if self._repeats is not None and credential is not None:
-            self._repeats.keep(request, recalled, until=self._authentication.until(credential, proof))
+        if credential is not None:
+            self._repeats.keep(request, known, until=self._authentication.until(credential, proof))
+        return known.answer
+
+    def _work_out(
+        self, request: Request, proof: Proof, found: Found, known: Remembered | None, version: Version
+    ) -> Remembered:
+        """What is to be remembered of the answer from now on: what was `known` of it, where that holds still."""
+        with self._database.reading() as tx:
+            actor = self._let_in(tx, request, proof)
+            if known is not None and known.still_holds(tx, actor):
+                return known
+            tx.seen = Seen()
+            answer = self._answer_to(tx, request, actor, found)
+            return Remembered(answer, actor, version, directory.foundation(tx, [actor.id] if actor.id else []))
 
     def _perform(self, tx: Transaction, request: Request, proof: Proof, found: Found) -> Answer:
-        """Everything in the order of refusals: 401, the address, the format, the body, the rules (spec 1.9)."""
+        return self._answer_to(tx, request, self._let_in(tx, request, proof), found)
+
+    def _let_in(self, tx: Transaction, request: Request, proof: Proof) -> Actor:
         actor = request.actor = self._authentication.actor(tx, proof, request.at)
         self._count(request, actor)
+        return actor
+
+    def _answer_to(self, tx: Transaction, request: Request, actor: Actor, found: Found) -> Answer:
+        """Everything in the order of refusals: after 401 the address, the format, the body, the rules (spec 1.9)."""
         if request.is_malformed:
             raise Invalid("the address is not valid UTF-8, or it holds control characters")
         route = request.route

@@ -28,7 +28,7 @@ from onebucket.domain.oauth import Kind
 from onebucket.domain.refusals import Overloaded, Refusal, Unauthenticated
 from onebucket.http import reading
 from onebucket.http.guesses import Guesses
-from onebucket.store import accounts, consumers, issued, tokens
+from onebucket.store import accounts, addresses, consumers, issued, tokens
 from onebucket.store.database import Database, Transaction, Unavailable
 
 _Result = TypeVar("_Result")
@@ -48,7 +48,7 @@ _NOBODYS_HASH = "$argon2id$v=19$m=65536,t=3,p=4$b25lYnVja2V0b25lYnVja2V0$wC0JuGd
 class Proof:
     """A credential that was proved: whose, under which name, and what must still be so for it to count.
 
-    Each is equal only to itself, so that what is remembered for one is never found for another.
+    Each is equal only to itself; those of the same credential have the same `key`.
 
     `token_id` is None for a password, which counts as long as its hash is `password_hash`. `form` says what else it is
     the id of: something `issued` to an OAuth consumer, or a `consumer` that acts on its own. `once`: it is good for one
@@ -62,6 +62,11 @@ class Proof:
     bearer: bool
     form: str = "app password"
     once: bool = False
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What the credential is, and who it says that its holder is."""
+        return self.account_id, self.form, self.token_id, self.login, self.password_hash, self.bearer
 
 
 class Authentication:
@@ -274,6 +279,6 @@ def _counts(tx: Transaction, actor: Actor, login: str | None, at: datetime) -> b
     if "@" not in login:
         return domain.username_key(login) == domain.username_key(account.username)
     try:
-        return accounts.has_email(tx, account.id, domain.email_key(login))
+        return addresses.has(tx, account.id, domain.email_key(login))
     except Refusal:
         return False

@@ -49,6 +49,9 @@ def watch_work(metrics: Metrics, writer: Writer, authentication: Authentication,
     metrics.watch("onebucket_passwords_checked", "Passwords compared", lambda: authentication.passwords_checked)
     metrics.watch("onebucket_answers_remembered_bytes", "Size of the answers remembered", lambda: memory.size)
     metrics.watch("onebucket_answers_recalled", "Requests answered from memory", lambda: memory.hits)
+    metrics.watch(
+        "onebucket_answers_confirmed", "Those of them looked at after a commit elsewhere", lambda: memory.confirmed
+    )
     metrics.watch("onebucket_answers_worked_out", "Requests to read that were not", lambda: memory.misses)
 
 

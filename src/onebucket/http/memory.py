@@ -1,96 +1,114 @@
-"""Answers that were given and would be given again: the same question by the same credential, and nothing changed.
+"""Answers that were given and would be given again: the same question with the same credential, and nothing changed.
 
-An answer to a GET, or to a POST that only asks, follows from the database, the request and the credential alone. The
-database says for little whether anybody has committed anything since, in this process or another; as long as nobody
-has, what was answered before is the answer. After any change all is forgotten.
+An answer to a GET, or to a POST that only asks, follows from the database, the request and the credential alone. As
+long as the database says that nobody has committed anything, what was answered before is the answer. When somebody
+has, an answer that was read from groups, privileges and people alone holds still if the revisions of the accounts it
+rests on are the same, and the credential is good for the same; any other is forgotten.
 """
 
-import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from onebucket.domain.accounts import Actor
 from onebucket.http.answers import NOT_STORED, Answer
 from onebucket.http.authn import Proof
 from onebucket.http.requests import Request
-from onebucket.store.database import Database
+from onebucket.store import directory
+from onebucket.store.database import Transaction, Version
+from onebucket.store.directory import Foundation
 
-LARGEST = 8 << 20
-
+# What an answer takes besides its bytes.
 _OVERHEAD = 1000
 
-Key = tuple[Proof, str, bytes, bytes, bytes, str | None, bytes | None, tuple[tuple[str, str], ...]]
+Key = tuple[object, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Remembered:
-    """An answer, and on whose behalf it was given."""
+    """An answer, on whose behalf it was given, in which version of the database it held last, and what it rests on.
+
+    The version was asked for before it was worked out: should somebody have committed in between, the next to ask for
+    the version notices. `repeats` are the hashes of requests that are answered with it before they are read.
+    """
 
     answer: Answer
     actor: Actor
-    size: int
+    version: Version
+    foundation: Foundation | None
+    size: int = 0
+    repeats: list[bytes] = field(default_factory=list)
+
+    def holds(self, version: Version, at: datetime) -> bool:
+        """Whether it is the answer in that version, at that moment."""
+        ends = self.actor.expires_at
+        return self.version == version and (ends is None or at < ends)
+
+    def still_holds(self, tx: Transaction, actor: Actor) -> bool:
+        """Whether it is what would be worked out in that transaction, for somebody whom it has let in."""
+        return self.foundation is not None and self.actor == actor and directory.holds(tx, self.foundation)
 
 
 class Memory:
-    """Remembers answers, `limit` bytes of them at most; `hits` and `misses` count the questions."""
+    """Remembers answers, `limit` bytes of them at most, and forgets first what was asked for longest ago.
 
-    def __init__(self, database: Database, limit: int = LARGEST) -> None:
-        self._database = database
+    `hits` counts questions that were answered from here, `confirmed` those among them for which somebody had committed
+    something in between, `misses` the others; whoever asks counts them. `forgets` hears of each that is forgotten.
+    """
+
+    def __init__(self, limit: int) -> None:
         self._limit = limit
-        self.version: int | str = -1
-        self._lock = threading.Lock()
         self._answers: OrderedDict[Key, Remembered] = OrderedDict()
+        self.forgets: Callable[[Remembered], None] = lambda known: None
         self.size = 0
         self.hits = 0
+        self.confirmed = 0
         self.misses = 0
 
-    def recall(self, request: Request, proof: Proof, at: datetime) -> tuple[Remembered | None, int | str]:
-        """The answer to that question, if it was given and holds still; and the version of the database it is of."""
-        version = self._database.version()
-        with self._lock:
-            if version != self.version:
-                self._answers.clear()
-                self.version, self.size = version, 0
+    def find(self, request: Request, proof: Proof) -> Remembered | None:
+        """What was answered to that question, which may not be so any more."""
+        key = _key(request, proof)
+        known = self._answers.get(key)
+        if known is not None:
+            self._answers.move_to_end(key)
+        return known
 
-            found = self._answers.get(_key(request, proof))
-            if found is None or (found.actor.expires_at is not None and found.actor.expires_at <= at):
-                self.misses += 1
-                return None, version
-            self.hits += 1
-            return found, version
+    def confirm(self, known: Remembered, version: Version) -> None:
+        """Let an answer be of that version too, as it was found to hold still after that version was asked for."""
+        known.version = version
+        self.confirmed += 1
 
-    def is_of(self, version: int | str) -> bool:
-        """Whether the database is still what it was when it had that version."""
-        return self._database.version() == version
-
-    def keep(self, request: Request, proof: Proof, answer: Answer, actor: Actor, *, version: int | str) -> None:
-        """Remember an answer that was worked out after `recall` found none in that version.
-
-        Should somebody have committed in between, the next `recall` notices, and forgets this one too.
-        """
+    def keep(self, request: Request, proof: Proof, worked_out: Remembered) -> None:
+        """Remember an answer to that question."""
+        answer = worked_out.answer
         # Who may read JSONP depends on more headers than the key holds (formats C4); it says of itself that it is not
         # to be stored, however its query was spelled.
-        size = self._limit + 1
-        if isinstance(answer.body, bytes):
-            size = len(answer.body) + len(request.body) + _OVERHEAD
-        if answer.status not in (200, 304) or size > self._limit or NOT_STORED in answer.headers:
+        if answer.status not in (200, 304) or not isinstance(answer.body, bytes) or NOT_STORED in answer.headers:
             return
-        key = _key(request, proof)
-        with self._lock:
-            if key in self._answers or version != self.version:
-                return
+        size = len(answer.body) + len(request.body) + _OVERHEAD
+        if size > self._limit:
+            return
 
-            self._answers[key] = Remembered(answer, actor, size)
-            self.size += size
-            while self.size > self._limit:
-                _, oldest = self._answers.popitem(last=False)
-                self.size -= oldest.size
+        key = _key(request, proof)
+        self._forget(key)
+        self._answers[key] = worked_out
+        worked_out.size = size
+        self.size += size
+        while self.size > self._limit:
+            self._forget(next(iter(self._answers)))
+
+    def _forget(self, key: Key) -> None:
+        known = self._answers.pop(key, None)
+        if known is not None:
+            self.size -= known.size
+            self.forgets(known)
 
 
 def _key(request: Request, proof: Proof) -> Key:
+    """The question and the credential. The one that is proved again after a while is the same one."""
     scope = request.scope
     raw: bytes = scope.get("raw_path") or scope["path"].encode()
     heeded = tuple(request.heeded.items())
     etag = request.headers.get(b"if-none-match")
-    return proof, request.method, raw, request.query, request.body, request.content_type, etag, heeded
+    return proof.key, request.method, raw, request.query, request.body, request.content_type, etag, heeded

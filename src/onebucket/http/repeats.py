@@ -6,19 +6,20 @@ whoever repeats all of that while nothing has changed gets the same bytes again.
 
 import secrets
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
 
-from onebucket.domain.accounts import Actor
 from onebucket.http import requests
-from onebucket.http.answers import Answer
 from onebucket.http.limits import Limits
 from onebucket.http.memory import Memory, Remembered
 from onebucket.http.requestlog import RequestLog, Told
 from onebucket.http.requests import Request, Scope, Send
 from onebucket.http.uses import Uses
+from onebucket.http.versions import Versions
+from onebucket.store.database import Unavailable
 
 # Each is a key of 16 bytes and a row of references to an answer that is remembered anyway.
 REPEATS_AT_MOST = 10_000
@@ -26,14 +27,13 @@ REPEATS_AT_MOST = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """What is answered again: on whose behalf, whether that counts as a call, and until when the credential is good.
+    """What is answered again: from where it is asked, whether that counts as a call, until when it is proved by whom.
 
     `until` is in seconds of a clock that never goes back; `told` hears the id of each and how many seconds it took.
     """
 
-    answer: Answer
+    known: Remembered
     body: bytes
-    actor: Actor
     address: str | None
     counts: bool
     until: float
@@ -46,6 +46,7 @@ class Repeats:
     def __init__(
         self,
         memory: Memory,
+        versions: Versions,
         requestlog: RequestLog,
         limits: Limits | None,
         uses: Uses,
@@ -53,14 +54,15 @@ class Repeats:
         now: Callable[[], float],
     ) -> None:
         self._memory = memory
+        self._versions = versions
         self._requestlog = requestlog
         self._limits = limits
         self._uses = uses
         self._clock = clock
         self._now = now
         self._key = secrets.token_bytes(32)
-        self._known: dict[bytes, Repeat] = {}
-        self._version: int | str = -1
+        self._known: OrderedDict[bytes, Repeat] = OrderedDict()
+        memory.forgets = self._forget
 
     def words(self, scope: Scope) -> bytes:
         """The hash of everything that a request says, before any of it is looked at; empty for what can't repeat."""
@@ -74,39 +76,47 @@ class Repeats:
     async def answer(self, words: bytes, started: float, send: Send) -> bool:
         """Answer what came before in the same words, if that holds still; whether it did."""
         repeat = self._known.get(words)
-        if repeat is None:
+        if repeat is None or self._now() >= repeat.until:
             return False
-        if self._now() >= repeat.until or not self._memory.is_of(self._version):
-            del self._known[words]
+        # Other words may hold still what these don't any more: the answer is looked at once more when it is found.
+        known, at = repeat.known, self._clock()
+        try:
+            version = await self._versions.now()
+        except Unavailable:
+            # Whoever asks is told so in the form of an answer to him.
             return False
-        at, ends = self._clock(), repeat.actor.expires_at
-        if ends is not None and ends <= at:
+        if not known.holds(version, at):
             return False
+
         id = requests.new_request_id()
-        headers = (*repeat.answer.headers, (requests.REQUEST_ID, id.encode()))
-        if self._limits is not None and repeat.counts and repeat.actor.id is not None:
-            left = self._limits.try_to_take(repeat.actor.id)
+        headers = (*known.answer.headers, (requests.REQUEST_ID, id.encode()))
+        if self._limits is not None and repeat.counts and known.actor.id is not None:
+            left = self._limits.try_to_take(known.actor.id)
             if left is None:
                 return False
             headers = (*headers, *self._limits.near(left))
 
         self._memory.hits += 1
         repeat.told(id, time.perf_counter() - started)
-        self._uses.note(repeat.actor, at, repeat.address)
-        await send({"type": "http.response.start", "status": repeat.answer.status, "headers": headers})
+        self._uses.note(known.actor, at, repeat.address)
+        await send({"type": "http.response.start", "status": known.answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": repeat.body})
         return True
 
-    def keep(self, request: Request, recalled: Remembered, *, until: float) -> None:
+    def keep(self, request: Request, known: Remembered, *, until: float) -> None:
         """Remember that its words were answered so, from memory just now."""
-        body, route = recalled.answer.body, request.route
+        body, route = known.answer.body, request.route
         # A request that brings its own id is never the same one twice.
         if not request.words or route is None or not isinstance(body, bytes) or requests.REQUEST_ID in request.headers:
             return
-        if self._version != self._memory.version or len(self._known) >= REPEATS_AT_MOST:
-            self._known.clear()
-            self._version = self._memory.version
-        told = self._requestlog.again(request, recalled.answer)
-        self._known[request.words] = Repeat(
-            recalled.answer, body, recalled.actor, request.address, route.counts, until, told
-        )
+        if request.words not in self._known:
+            known.repeats.append(request.words)
+        told = self._requestlog.again(request, known.answer)
+        self._known[request.words] = Repeat(known, body, request.address, route.counts, until, told)
+        while len(self._known) > REPEATS_AT_MOST:
+            oldest, repeat = self._known.popitem(last=False)
+            repeat.known.repeats.remove(oldest)
+
+    def _forget(self, known: Remembered) -> None:
+        for words in known.repeats:
+            del self._known[words]

@@ -90,20 +90,21 @@ def build(
     demo_letters: Path | None = None,
     secret_key: bytes | None = None,
     password_grant: bool = False,
+    answer_memory: int = 16,
     settings: Sequence[tuple[str, str, str]] = (),
     counts: Counts | None = None,
 ) -> Server:
     """Put a server together. The database must be up to date already; `demo_letters` is what the demo's page shows.
 
     `secret_key` is what the secrets of OAuth consumers are derived from: without one they are good until this server
-    stops. `password_grant`: OAuth consumers may ask for tokens with a person's own password. `settings` are those in
-    force, for the page of whoever runs the site. `counts` are shared by several that serve together.
+    stops. `password_grant`: OAuth consumers may ask for tokens with a person's own password. `answer_memory` is in
+    MiB. `settings` are those in force, for whoever runs the site. `counts` are shared by several that serve together.
     """
     writer, counts = Writer(database), counts or counting.own()
     guesses = Guesses(ways.failures_per_address, time.monotonic, counts) if ways.failures_per_address else None
     authentication = Authentication(database, time.monotonic, guesses)
     limits = Limits(ways.rate_limit, time.monotonic, counts) if ways.rate_limit else None
-    memory, metrics = Memory(database), Metrics()
+    memory, metrics = Memory(answer_memory << 20), Metrics()
     uses = Uses(database, writer)
     figures.watch_letters(metrics, database, now, new_id)
     figures.watch_work(metrics, writer, authentication, memory)

@@ -1,7 +1,7 @@
 """When and from where app passwords were used last: gathered while requests are answered, and written once a minute.
 
-Any commit makes every remembered answer be forgotten. So one is made a minute at most, for all uses together, and no
-answer waits for it; what was gathered since is written when the server stops. A power cut loses a minute of it.
+Any commit makes every remembered answer be looked at anew. So one is made a minute at most, for all uses together, and
+no answer waits for it; what was gathered since is written when the server stops. A power cut loses a minute of it.
 """
 
 import asyncio

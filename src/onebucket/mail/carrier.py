@@ -18,7 +18,7 @@ from onebucket.domain.letters import Letter
 from onebucket.mail.post import Counter, Post, Undelivered, plain
 from onebucket.mail.smtp import LETTER_SECONDS
 from onebucket.mail.writing import Desk, Unwritable
-from onebucket.store.database import Database, Transaction, Unavailable, Unusable
+from onebucket.store.database import Database, Transaction, Unavailable, Unusable, Version
 
 # How often it looks whether a letter is due, and how long it waits after a trouble of the database's or our own.
 LOOK_SECONDS = 0.5
@@ -71,7 +71,7 @@ class Carrier:
         self._thread: threading.Thread | None = None
         self._unkept: list[_Outcome] = []
         self._tidied: datetime | None = None
-        self._seen: int | str | None = None
+        self._seen: Version | None = None
         self._next_due: datetime | None = None
         self.sent = 0
 

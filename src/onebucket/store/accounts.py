@@ -1,17 +1,16 @@
-"""Accounts, their e-mail addresses and their passwords: rows and back."""
+"""Accounts and their passwords: rows and back."""
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, exists, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from onebucket.domain import accounts as domain
 from onebucket.domain.accounts import Account
 from onebucket.domain.refusals import Conflict, Refusal
-from onebucket.store import moments
+from onebucket.store import directory, moments
 from onebucket.store.database import Row, Statement, Transaction, each_of
 from onebucket.store.tables import accounts, emails
 
@@ -159,7 +158,7 @@ _DELETE = Statement(delete(accounts).where(accounts.c.id == bindparam("id")))
 
 def add(tx: Transaction, account: Account, *, at: datetime) -> None:
     """Store a new account. Raises Conflict when its username, id or account_id is taken."""
-    if tx.row(_BY["username"], key=domain.username_key(account.username)):
+    if by_username(tx, account.username):
         raise Conflict(f"there is an account {account.username!r} already")
     if tx.row(_BY["id"], key=account.id) or (account.aaid and tx.row(_BY["aaid"], key=account.aaid)):
         raise Conflict(f"another account has the uuid or the account_id given for {account.username!r}")
@@ -171,6 +170,7 @@ def add(tx: Transaction, account: Account, *, at: datetime) -> None:
         created_at=moments.number(at),
         revision=0,
     )
+    directory.revise(tx)
 
 
 def change(tx: Transaction, account: Account) -> None:
@@ -180,81 +180,19 @@ def change(tx: Transaction, account: Account) -> None:
         raise Conflict(f"there is an account {account.username!r} already")
     columns = _columns(account) | {"username_key": domain.username_key(account.username)}
     tx.run(_UPDATE, **{"id" if name == "id" else f"new_{name}": value for name, value in columns.items()})
+    directory.revise(tx)
 
 
 def delete_account(tx: Transaction, account_id: str) -> None:
     """Forget an account that has nothing any more."""
     tx.run(_DELETE, id=account_id)
+    directory.revise(tx)
 
 
 def _columns(account: Account) -> dict[str, Any]:
     return {column.name: getattr(account, column.name) for column in COLUMNS}
 
 
-@dataclass(frozen=True, slots=True)
-class Email:
-    """An address of a person; `key` is its normal form, `address` how it was given."""
-
-    address: str
-    key: str
-    is_primary: bool
-    validated: bool
-
-
-_EMAILS = Statement(
-    select(emails.c.email, emails.c.email_key, emails.c.is_primary, emails.c.validated_at)
-    .where(emails.c.account_id == bindparam("account_id"))
-    .order_by(emails.c.is_primary.desc(), emails.c.email_key)
-)
-_PRIMARY_EMAILS = Statement(select(emails.c.account_id, emails.c.email).where(emails.c.is_primary.is_(True)))
-_EMAIL_HOLDER = Statement(select(emails.c.account_id).where(emails.c.email_key == bindparam("key")))
-_ADD_EMAIL = Statement(insert(emails))
-_SET_PRIMARY = Statement(
-    update(emails)
-    .where(emails.c.account_id == bindparam("account_id"))
-    .values(is_primary=emails.c.email_key == bindparam("key"))
-)
-_REMOVE_EMAIL = Statement(
-    delete(emails).where(emails.c.account_id == bindparam("account_id"), emails.c.email_key == bindparam("key"))
-)
-
-
-def emails_of(tx: Transaction, account_id: str) -> list[Email]:
-    """A person's addresses, the primary one first."""
-    return [Email(row[0], row[1], bool(row[2]), row[3] is not None) for row in tx.rows(_EMAILS, account_id=account_id)]
-
-
-def primary_emails(tx: Transaction) -> dict[str, str]:
-    """Everybody's primary address by account id."""
-    return {row[0]: row[1] for row in tx.rows(_PRIMARY_EMAILS)}
-
-
-def add_email(tx: Transaction, account_id: str, address: str, *, is_primary: bool, at: datetime) -> None:
-    """Give a person a validated address. Raises Conflict when somebody has it, Invalid when it isn't one."""
-    key = domain.email_key(address)
-    if tx.row(_EMAIL_HOLDER, key=key):
-        raise Conflict(f"the e-mail address {address} belongs to an account already")
-    tx.run(
-        _ADD_EMAIL,
-        account_id=account_id,
-        email_key=key,
-        email=address,
-        is_primary=is_primary,
-        validated_at=moments.number(at),
-    )
-
-
-def set_primary_email(tx: Transaction, account_id: str, key: str) -> None:
-    """Let one of a person's addresses be the primary one, and no other."""
-    tx.run(_SET_PRIMARY, account_id=account_id, key=key)
-
-
-def remove_email(tx: Transaction, account_id: str, key: str) -> None:
-    """Take an address from a person."""
-    tx.run(_REMOVE_EMAIL, account_id=account_id, key=key)
-
-
-_PASSWORD_HASH = Statement(select(accounts.c.password_hash).where(accounts.c.id == bindparam("id")))
 _SET_PASSWORD = Statement(
     update(accounts).where(accounts.c.id == bindparam("id")).values(password_hash=bindparam("hash"))
 )
@@ -262,8 +200,8 @@ _SET_PASSWORD = Statement(
 
 def password_hash(tx: Transaction, account_id: str) -> str | None:
     """The hash of a person's password, if he has one."""
-    row = tx.row(_PASSWORD_HASH, id=account_id)
-    return row[0] if row else None
+    held = holder_of_password(tx, account_id)
+    return held[1] if held else None
 
 
 def set_password(tx: Transaction, account_id: str, hash: str) -> None:
@@ -272,26 +210,9 @@ def set_password(tx: Transaction, account_id: str, hash: str) -> None:
 
 
 _BY_PASSWORD = Statement(select(*COLUMNS, accounts.c.password_hash).where(accounts.c.id == bindparam("id")))
-_HAS_EMAIL = Statement(
-    select(
-        exists().where(
-            and_(
-                emails.c.account_id == bindparam("account_id"),
-                emails.c.email_key == bindparam("key"),
-                emails.c.validated_at.is_not(None),
-            )
-        )
-    )
-)
 
 
 def holder_of_password(tx: Transaction, account_id: str) -> tuple[Account, str | None] | None:
     """The person, and the hash of the password he has now."""
     row = tx.row(_BY_PASSWORD, id=account_id)
     return (account(row), row[8]) if row else None
-
-
-def has_email(tx: Transaction, account_id: str, key: str) -> bool:
-    """Whether a person has that validated address now."""
-    row = tx.row(_HAS_EMAIL, account_id=account_id, key=key)
-    return bool(row and row[0])

@@ -18,7 +18,13 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import TypeEngine
 
+from onebucket.store import grounds
+from onebucket.store.grounds import Seen
+
 Row = tuple[Any, ...]
+
+# What is seen of a database, as something to compare.
+Version = int | str | bytes
 
 # How long a change waits for one made by another process before it gives up.
 BUSY_SECONDS = 10
@@ -68,11 +74,19 @@ class Statement:
     our short queries. A statement with ON CONFLICT is a function of the `insert` of whichever database it is for.
     """
 
-    __slots__ = ("_clause", "_forms")
+    __slots__ = ("_clause", "_forms", "_grounds")
 
     def __init__(self, clause: ClauseElement | Callable[[Any], ClauseElement]) -> None:
         self._clause = clause
         self._forms: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {}
+        self._grounds: tuple[str | None] | None = None
+
+    @property
+    def grounds(self) -> str | None:
+        """What it reads, as `grounds.of` tells it; of one that changes something, nothing is told."""
+        if self._grounds is None:
+            self._grounds = (grounds.of(self._clause) if isinstance(self._clause, Select) else None,)
+        return self._grounds[0]
 
     def text(self, values: dict[str, Any], dialect: str) -> str:
         """The SQL text in a dialect; adds to `values` the constants that were written into the statement."""
@@ -146,11 +160,12 @@ def each_pair_of(name: str, kind: TypeEngine[Any] | type[TypeEngine[Any]] = Text
 
 
 class Transaction(ABC):
-    """A transaction under way on one connection of the driver's."""
+    """A transaction under way on one connection of the driver's; `seen` is what it has read, where that is noted."""
 
-    __slots__ = ()
+    __slots__ = ("seen",)
 
     connection: Any
+    seen: Seen | None
 
     @abstractmethod
     def rows(self, statement: Statement, **values: Any) -> list[Row]:
@@ -216,7 +231,7 @@ class Database(ABC):
         """
 
     @abstractmethod
-    def version(self) -> int | str:
+    def version(self) -> Version:
         """Another one than before whenever anybody has committed anything, in this process or elsewhere."""
 
     @abstractmethod

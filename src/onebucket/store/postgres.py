@@ -55,19 +55,20 @@ class PostgresTransaction(Transaction):
 
     def __init__(self, connection: _Connection) -> None:
         self.connection = connection
+        self.seen = None
         self._cursors = 0
         self._execute = connection.execute
 
     def rows(self, statement: Statement, **values: Any) -> list[Row]:
         """All rows that `statement` finds."""
-        return self._execute(_bound(statement, values), values).fetchall()
+        return self._execute(self._text(statement, values), values).fetchall()
 
     def each(self, statement: Statement, **values: Any) -> Iterator[Row]:
         """The rows that `statement` finds, one after the other: there may be more than memory holds."""
         # A cursor is closed with its transaction, however far it was read; others may be read meanwhile.
         self._cursors += 1
         name = f"each_{self._cursors}"
-        sql = f"DECLARE {name} NO SCROLL CURSOR FOR {_bound(statement, values)}"
+        sql = f"DECLARE {name} NO SCROLL CURSOR FOR {self._text(statement, values)}"
         self._execute(sql, values, prepare=False)
         while rows := self._execute(f"FETCH {_AT_ONCE} FROM {name}", prepare=False).fetchall():
             yield from rows
@@ -76,11 +77,11 @@ class PostgresTransaction(Transaction):
 
     def row(self, statement: Statement, **values: Any) -> Row | None:
         """The first row that `statement` finds, or None."""
-        return self._execute(_bound(statement, values), values).fetchone()
+        return self._execute(self._text(statement, values), values).fetchone()
 
     def run(self, statement: Statement, **values: Any) -> int:
         """Run a change; the number of rows it changed."""
-        return self._execute(_bound(statement, values), values).rowcount
+        return self._execute(self._text(statement, values), values).rowcount
 
     def run_many(self, statement: Statement, rows: Sequence[dict[str, Any]]) -> None:
         """Run a change once for each of `rows`."""
@@ -88,6 +89,19 @@ class PostgresTransaction(Transaction):
             constants: dict[str, Any] = {}
             sql = statement.text(constants, "postgresql")
             self.connection.cursor().executemany(sql, [row | constants for row in rows])
+
+    def _text(self, statement: Statement, values: dict[str, Any]) -> str:
+        """The text of a statement; what can't be in this database is NULL in `values`, which equals nothing that is."""
+        if self.seen is not None:
+            self.seen.note(statement.grounds, values)
+        text = statement.text(values, "postgresql")
+        for name, value in values.items():
+            if isinstance(value, str) and "\0" in value:
+                values[name] = None
+        for name in statement.ids("postgresql"):
+            if values[name] is not None and not _ID.fullmatch(values[name]):
+                values[name] = None
+        return text
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -226,18 +240,6 @@ class PostgresDatabase(Database):
         self._writer = None
         self._of_thread = threading.local()
         self.readers = self._readers = Readers()
-
-
-def _bound(statement: Statement, values: dict[str, Any]) -> str:
-    """The text of a statement; what can't be in this database is NULL in `values`, which equals nothing that is."""
-    text = statement.text(values, "postgresql")
-    for name, value in values.items():
-        if isinstance(value, str) and "\0" in value:
-            values[name] = None
-    for name in statement.ids("postgresql"):
-        if values[name] is not None and not _ID.fullmatch(values[name]):
-            values[name] = None
-    return text
 
 
 def at(url: str) -> PostgresDatabase:

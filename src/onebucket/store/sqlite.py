@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from onebucket.store import walindex
 from onebucket.store.database import BUSY_SECONDS, Database, Row, Statement, Transaction, Unavailable, Unusable
 
 
@@ -18,19 +19,20 @@ class SqliteTransaction(Transaction):
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
+        self.seen = None
         self._execute = connection.execute
 
     def rows(self, statement: Statement, **values: Any) -> list[Row]:
         """All rows that `statement` finds."""
-        return self._execute(statement.text(values, "sqlite"), values).fetchall()
+        return self._execute(self._text(statement, values), values).fetchall()
 
     def each(self, statement: Statement, **values: Any) -> Iterator[Row]:
         """The rows that `statement` finds, one after the other: there may be more than memory holds."""
-        return iter(self._execute(statement.text(values, "sqlite"), values))
+        return iter(self._execute(self._text(statement, values), values))
 
     def row(self, statement: Statement, **values: Any) -> Row | None:
         """The first row that `statement` finds, or None."""
-        row: Row | None = self._execute(statement.text(values, "sqlite"), values).fetchone()
+        row: Row | None = self._execute(self._text(statement, values), values).fetchone()
         return row
 
     def run(self, statement: Statement, **values: Any) -> int:
@@ -44,6 +46,11 @@ class SqliteTransaction(Transaction):
             sql = statement.text(first, "sqlite")
             constants = {name: value for name, value in first.items() if name not in rows[0]}
             self.connection.executemany(sql, [row | constants for row in rows])
+
+    def _text(self, statement: Statement, values: dict[str, Any]) -> str:
+        if self.seen is not None:
+            self.seen.note(statement.grounds, values)
+        return statement.text(values, "sqlite")
 
     @contextmanager
     def reading_anything(self) -> Iterator[None]:
@@ -88,6 +95,8 @@ class SqliteDatabase(Database):
         self._opened: list[sqlite3.Connection] = []
         self._writing = threading.Lock()
         self._writer: sqlite3.Connection | None = None
+        self._head: walindex.Head | None = None
+        self._has_looked = False
 
     def connect(self) -> sqlite3.Connection:
         """Open another connection, set up as all of ours are. Raises Unusable, Unavailable."""
@@ -126,13 +135,18 @@ class SqliteDatabase(Database):
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
 
-    def version(self) -> int:
-        """A number that is another one whenever anybody has committed anything, in this process or elsewhere.
+    def version(self) -> bytes | int:
+        """Another one than before whenever anybody has committed anything, in this process or elsewhere.
 
-        To be compared only with what it was before in the same thread.
+        A number is to be compared only with one from the same thread.
         """
-        row = self._reader().execute("PRAGMA data_version").fetchone()
-        return int(row[0])
+        known = self._head.read() if self._head is not None else None
+        if known is not None:
+            return known
+        number = int(self._reader().execute("PRAGMA data_version").fetchone()[0])
+        if not self._has_looked:
+            self._head, self._has_looked = walindex.head(self.path), True
+        return number
 
     @contextmanager
     def writing(self) -> Iterator[SqliteTransaction]:
@@ -204,7 +218,8 @@ class SqliteDatabase(Database):
         for connection in self._opened:
             connection.close()
         self._opened.clear()
-        self._writer = None
+        self._writer = self._head = None
+        self._has_looked = False
         self._of_thread = threading.local()
 
 

@@ -1,0 +1,63 @@
+"""The directory of all accounts: the number of its revision, and whether what was read before is still so.
+
+Whatever was read from an account's groups, repositories and privileges holds as long as the account's revision is the
+same; who people are, as long as the directory's is. So what was made of both can be known to hold still without being
+made anew, although others have changed other accounts.
+"""
+
+import json
+from collections.abc import Iterable
+
+from sqlalchemy import BigInteger, Text, bindparam, cast, select
+
+from onebucket.store.database import Row, Statement, Transaction, each_of
+from onebucket.store.tables import Id, accounts, site
+
+# Accounts and their revisions, and with each the directory's.
+Foundation = tuple[Row, ...]
+
+# An answer that rests on more accounts than that is cheaper made anew than looked after.
+MOST = 100
+
+_NAME = "directory"
+_REVISE = Statement(
+    lambda insert: (
+        insert(site)
+        .values(name=_NAME, value="1")
+        .on_conflict_do_update(index_elements=["name"], set_={"value": cast(cast(site.c.value, BigInteger) + 1, Text)})
+    )
+)
+_NOW = Statement(
+    select(
+        accounts.c.id,
+        accounts.c.revision,
+        select(site.c.value).where(site.c.name == bindparam("directory")).scalar_subquery(),
+    )
+    .where(accounts.c.id.in_(each_of("ids", Id)))
+    .order_by(accounts.c.id)
+)
+
+
+def revise(tx: Transaction) -> None:
+    """Let the directory's revision grow: somebody has come, gone, or is another than he was."""
+    tx.run(_REVISE)
+
+
+def foundation(tx: Transaction, also: Iterable[str] = ()) -> Foundation | None:
+    """What the answer rests on that is made of all that the transaction has read, and of the accounts `also`.
+
+    None when that may be anything.
+    """
+    seen = tx.seen
+    if seen is None or seen.anything or len(seen.accounts) > MOST:
+        return None
+    return _now(tx, seen.accounts.union(also))
+
+
+def holds(tx: Transaction, foundation: Foundation) -> bool:
+    """Whether nothing has changed of what an answer rests on."""
+    return _now(tx, [row[0] for row in foundation]) == foundation
+
+
+def _now(tx: Transaction, ids: Iterable[str]) -> Foundation:
+    return tuple(tx.rows(_NOW, ids=json.dumps([*ids]), directory=_NAME))
