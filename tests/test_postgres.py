@@ -28,6 +28,7 @@ from onebucket.http.writer import Writer
 from onebucket.store import database, readers, schema, site
 from onebucket.store import postgres as postgres_store
 from onebucket.store.database import Database, Interrupted, Transaction, Unavailable, Version
+from onebucket.store.inquiry import Inquiry
 from onebucket.store.readers import Readers
 from pg import Postgres
 
@@ -267,27 +268,58 @@ def test_who_has_read_the_version_before_a_change_is_not_kept_as_what_came_after
     assert (memory.hits, memory.confirmed) == (1, 1)
 
 
-def test_who_asks_for_the_version_while_it_is_asked_for_waits_for_the_next(api: Api) -> None:
+def test_who_asks_for_the_version_while_it_is_asked_for_waits_for_the_next(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
     versions, asked = api.server.app._versions, []
-    ask = api.db.version
+    ask = Inquiry.ask
 
-    def counted() -> Version:
+    def counted(inquiry: Inquiry) -> None:
         asked.append(1)
-        return ask()
+        ask(inquiry)
+        if len(asked) == 1:
+            # It is on its way, and can't tell of this.
+            time.sleep(0.1)
+            _commit(api)
 
-    api.db.version = counted  # type: ignore[method-assign]
+    monkeypatch.setattr(Inquiry, "ask", counted)
 
-    async def many() -> set[Version]:
+    async def many() -> tuple[Version, set[Version]]:
         first = asyncio.ensure_future(versions.now())
         while not asked:
             await asyncio.sleep(0)
-        await asyncio.get_running_loop().run_in_executor(None, _commit, api)
-        return {await first, *await asyncio.gather(*(versions.now() for _ in range(50)))}
+        later = [asyncio.ensure_future(versions.now()) for _ in range(50)]
+        return await first, {*await asyncio.gather(*later)}
 
-    seen = api.run(many())
+    before, after = api.run(many())
 
     assert len(asked) == 2
-    assert len(seen) == 2
+    assert after == {api.db.version()} != {before}
+
+
+def test_a_connection_that_is_cut_while_the_version_is_asked_for_is_not_noticed(api: Api, postgres: Postgres) -> None:
+    versions = api.server.app._versions
+
+    async def cut() -> set[Version]:
+        seen = {await versions.now()}
+        for _ in range(3):
+            postgres.do("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'onebucket'")
+            seen |= {*await asyncio.gather(*(versions.now() for _ in range(5)))}
+            await asyncio.sleep(0.05)
+        return seen
+
+    assert api.run(cut()) == {api.db.version()}
+
+
+def test_what_is_cut_again_and_again_is_told_to_whoever_asks(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cut(inquiry: Inquiry) -> None:
+        raise Interrupted("the connection to the database was lost")
+
+    monkeypatch.setattr(Inquiry, "ask", cut)
+
+    assert api("alice", "GET", "/groups/acme").status_code == 503
+    monkeypatch.undo()
+    assert api("alice", "GET", "/groups/acme").status_code == 200
 
 
 def _commit(api: Api) -> None:

@@ -10,7 +10,7 @@ from concurrent.futures import Executor
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import ClauseElement, Dialect, Select, Text, Uuid, bindparam, select
 from sqlalchemy.ext.compiler import compiles
@@ -200,11 +200,29 @@ class Transaction(ABC):
         """Whether what was done before that error, outside its savepoint, can still be committed."""
 
 
+class Inquiry(Protocol):
+    """Asks which version there is, without waiting: when `socket` can be read, there may be an answer."""
+
+    @property
+    def socket(self) -> int:
+        """What is to be watched."""
+
+    def ask(self) -> None:
+        """Send the question; the answer to the one before must have come. Raises Unavailable."""
+
+    def answer(self) -> Version | None:
+        """What was answered; None as long as it has not come. Raises Unavailable."""
+
+    def close(self) -> None:
+        """Ask no more."""
+
+
 class Database(ABC):
     """Where everything is kept. Reading never waits for writing; what was written is on disk when `writing` ends.
 
     `name` is what people are told, without any password; `url` is how `--database` spells it, with it. `readers` runs
-    what only reads where that may wait for another machine; None where it doesn't. `engine` is what SQLAlchemy calls
+    what only reads, and `inquire` begins to ask for the version, where that may wait for another machine; None where it
+    doesn't. `engine` is what SQLAlchemy calls
     it, and `begin_steps` begins the transaction in which the schema is changed, by one process at a time.
     """
 
@@ -213,6 +231,7 @@ class Database(ABC):
     name: str
     url: str
     readers: Executor | None = None
+    inquire: Callable[[], Inquiry] | None = None
 
     @abstractmethod
     def connect(self) -> Any:

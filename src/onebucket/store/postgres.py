@@ -15,7 +15,7 @@ from psycopg import pq
 from psycopg.conninfo import make_conninfo
 from psycopg.types.string import TextLoader
 
-from onebucket.store import libpq
+from onebucket.store import inquiry, libpq
 from onebucket.store.database import (
     BUSY_SECONDS,
     Database,
@@ -26,6 +26,7 @@ from onebucket.store.database import (
     Unavailable,
     Unusable,
 )
+from onebucket.store.inquiry import Inquiry
 from onebucket.store.readers import Readers
 
 OLDEST = 15
@@ -44,7 +45,6 @@ _WRITE = "BEGIN ISOLATION LEVEL REPEATABLE READ; LOCK TABLE site IN SHARE ROW EX
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # So many rows are fetched at once where there may be more than memory holds.
 _AT_ONCE = 500
-_VERSION = "SELECT pg_current_snapshot()::text || ' ' || pg_postmaster_start_time()::text"
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
 
 
@@ -181,14 +181,17 @@ class PostgresDatabase(Database):
         finally:
             _roll_back(connection)
 
+    def inquire(self) -> Inquiry:
+        """Begin to ask for the version over a connection of its own. Raises Unavailable, Unusable."""
+        return Inquiry(self.connect())
+
     def version(self) -> str:
         """The snapshot that a transaction would have now: what it names as finished is what can be seen, and no more.
 
         Equal snapshots of one run of the server show the same; that is the server's own rule of who sees what.
         """
-        _, found = _first(self._reader, _VERSION)
-        row = found.fetchone()
-        assert row is not None
+        _, found = _first(self._reader, inquiry.VERSION)
+        [row] = found.fetchall()
         return str(row[0])
 
     @contextmanager
