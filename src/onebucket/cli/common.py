@@ -50,7 +50,7 @@ def mistakes() -> tuple[type[Exception], ...]:
         ("onebucket.store.database", "Unavailable"),
         ("onebucket.transfer.document", "Unreadable"),
         ("onebucket.transfer.peribolos", "Unreadable"),
-        ("onebucket.http.server", "CannotListen"),
+        ("onebucket.http.place", "CannotListen"),
         ("onebucket.http.workers", "CannotStart"),
     ):
         # Only what has been loaded can have raised anything.

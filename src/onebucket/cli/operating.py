@@ -43,6 +43,7 @@ def serve(
     from onebucket.cli import delivery, keys, logs
     from onebucket.http import server, shared
     from onebucket.http.answers import Ways
+    from onebucket.http.place import Place
 
     with ExitStack() as stack:
         if demo:
@@ -64,7 +65,7 @@ def serve(
             lines = company.lines(base_url, opened.url)
         else:
             lines = [f"Everything is kept in {opened.name}", *_first_administrator(opened, base_url)]
-        place = server.Place(host, port, tls_cert, tls_key)
+        place = Place(host, port, tls_cert, tls_key)
         ways = Ways(
             base_url,
             chosen.realm,

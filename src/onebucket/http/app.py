@@ -115,6 +115,10 @@ class App:
             if answer.status == 401 and b"authorization" in request.headers:
                 self._writer.post(lambda tx: self._attempts.sign_in_failed(tx, request))
 
+    def close(self) -> None:
+        """Ask the database nothing more."""
+        self._versions.close()
+
     async def _send(self, request: Request, answer: Answer, receive: Receive, send: Send) -> None:
         named = (*answer.headers, (requests.REQUEST_ID, request.id.encode()))
         if request.calls_left is not None and self._limits is not None:

@@ -5,8 +5,6 @@ import logging
 import os
 import secrets
 import signal
-import socket
-import ssl
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
@@ -31,6 +29,7 @@ from onebucket.http.limits import Limits
 from onebucket.http.memory import Memory
 from onebucket.http.metrics import Metrics
 from onebucket.http.oauth import Endpoints
+from onebucket.http.place import Place
 from onebucket.http.uses import Uses
 from onebucket.http.writer import Writer
 from onebucket.store.database import Database
@@ -57,10 +56,6 @@ def new_id() -> str:
     return str(uuid.uuid4())
 
 
-class CannotListen(Exception):
-    """The address is in use or not this machine's, or the certificate and its key can't be used."""
-
-
 @dataclass(frozen=True, slots=True)
 class Server:
     """Everything that serves one database; `app` is an ASGI application."""
@@ -77,6 +72,7 @@ class Server:
         """Finish what is under way, then let go of everything."""
         self.writer.stop()
         self.uses.close()
+        self.app.close()
         self.authentication.close()
         self.database.close()
 
@@ -163,22 +159,6 @@ def build(
     return Server(app, database, authentication, writer, uses, metrics, desk)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where to listen, and the certificate with which to speak TLS there."""
-
-    host: str
-    port: int
-    tls_cert: Path | None = None
-    tls_key: Path | None = None
-
-    def check(self) -> None:
-        """Raises CannotListen."""
-        _must_be_free(self.host, self.port)
-        if self.tls_cert is not None and self.tls_key is not None:
-            _must_fit(self.tls_cert, self.tls_key)
-
-
 def run(
     server: Server,
     place: Place,
@@ -250,27 +230,6 @@ def _heed(loop: asyncio.AbstractEventLoop, told: "asyncio.Queue[None]", heard: i
         told.put_nowait(None)
 
     loop.add_reader(heard, hear)
-
-
-def _must_be_free(host: str, port: int) -> None:
-    """Two servers could share a port without either noticing: the kernel would deal out the requests."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise CannotListen(f"can't listen on {host} port {port}: {error.strerror}") from None
-
-
-def _must_fit(certificate: Path, key: Path) -> None:
-    """What is wrong with a certificate or its key is found out where it can be said, and no passphrase is asked for."""
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
-    except ssl.SSLError:
-        raise CannotListen(f"{certificate} and {key} must be PEM, belong together and need no passphrase") from None
-    except OSError as error:
-        raise CannotListen(f"can't read {certificate} or {key}: {error.strerror}") from None
 
 
 async def _first(*waiting: Awaitable[None], seconds: float | None = None) -> None:

@@ -35,6 +35,12 @@ class Versions:
             loop.call_soon(self._ask)
         return await told
 
+    def close(self) -> None:
+        """Ask no more; whoever was to be told has gone."""
+        if self._inquiry is not None:
+            self._inquiry.close()
+            self._inquiry = None
+
     def _ask(self) -> None:
         """Ask for all who wait; or once more for those who were asked for over a connection that was lost."""
         if not self._asked:
