@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import count
@@ -152,6 +153,30 @@ def side_by_side(at: int, folder: Path) -> None:
             _beside(each.name, list(jobs.items()))
 
 
+def while_others_change(at: int) -> None:
+    """Reading a group of one account while two connections put people into a group of another and take them out."""
+    slug = msgspec.json.decode(ask(at, "GET", f"{MANY}?exclude_members=true", ALICE)[1])[0]["slug"]
+    member = f"{MANY}/{slug}/members/person-%d"
+    change, begin = Change(ALICE, ("PUT", member), ("DELETE", member)), numbers()
+
+    def both() -> float:
+        with ThreadPoolExecutor(1) as beside:
+            changing = beside.submit(running.changed, at, change, first=next(begin), connections=2)
+            read = running.answered(at, Question(READ, ALICE))
+            changes.append(changing.result())
+        return read
+
+    changes: list[float] = []
+    before = running.told_by_metrics(at)
+    measured = in_turn({"alone": partial(running.answered, at, Question(READ, ALICE)), "both": both})
+    after = running.told_by_metrics(at)
+    recalled, worked_out = (after[name] - before[name] for name in (
+        "onebucket_answers_recalled", "onebucket_answers_worked_out"))  # fmt: skip
+    row(f"**a** while another account is changed {statistics.median(changes):,.0f} times a second: "
+        f"{measured.median('both'):,.0f}/s, {recalled / (recalled + worked_out):.1%} of all from memory; "
+        "in times of alone", f"{measured.ratio('both', 'alone'):.2f}")  # fmt: skip
+
+
 def _beside(name: str, jobs: list[tuple[str, Measured]]) -> None:
     letter, asked, changed = WANTED[name]
     for number, (job, measured) in enumerate(jobs):
@@ -234,6 +259,7 @@ def measure(folder: Path) -> None:
     seconds = making.make(f"sqlite:///{path}")
     with serving(f"sqlite:///{path}") as at:
         side_by_side(at, folder)
+        while_others_change(at)
         many_groups(at, str(path), folder)
     on_postgresql(folder)
     starting(f"sqlite:///{path}")

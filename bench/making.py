@@ -5,7 +5,7 @@ import sys
 import time
 from pathlib import Path
 
-from bench.running import SECRET
+from bench.running import PASSWORD, SECRET
 from onebucket import hashing
 from onebucket.actions import accounts, groups, privileges, repositories, teams, tokens
 from onebucket.actions.work import Work
@@ -31,7 +31,7 @@ def make(url: str, people: int = PEOPLE) -> float:
     schema.bring_up_to_date(opened)
     with opened.writing() as tx:
         work = common.work(tx)
-        accounts.add_user(work, "alice", email="alice@example.com", password_hash=hashing.password_hash("password"))
+        accounts.add_user(work, "alice", email="alice@example.com", password_hash=hashing.password_hash(PASSWORD))
         scopes = frozenset({"account:write", "repository:admin"})
         tokens.add(work, "alice", secret_hash=hashing.secret_hash(SECRET), scopes=scopes)
         accounts.change_user(work, "alice", site_admin=True)

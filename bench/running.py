@@ -25,6 +25,7 @@ UNLIMITED = {"rate_limit": "0", "failures_per_address": "0"}
 
 # The secret of alice's app password.
 SECRET = "a-token-for-measuring"
+PASSWORD = "alice's own password"
 
 # Another query each time: what the server remembers of one request doesn't serve the next.
 _VARYING = """
@@ -154,7 +155,7 @@ def answered(at: int, question: Question) -> float:
     return per_second(at, question.path, question.headers, varying=question.varying)
 
 
-def changed(at: int, change: Change, *, first: int) -> float:
+def changed(at: int, change: Change, *, first: int, connections: int = CONNECTIONS) -> float:
     """How many changes are made in a second; those of numbers from `first` on, of which none has been put in yet."""
     script = _CHANGING % {
         "many": CHANGED,
@@ -165,15 +166,22 @@ def changed(at: int, change: Change, *, first: int) -> float:
         "delete": change.delete[0],
         "delete_path": change.delete[1],
     }
-    return _load(at, "/", change.headers, script)
+    return _load(at, "/", change.headers, script, connections)
 
 
-def _load(at: int, path: str, headers: Mapping[str, str], script: str) -> float:
+def told_by_metrics(at: int) -> dict[str, float]:
+    """The figures of our server that have no labels, by their names."""
+    page = ask(at, "GET", "/metrics", basic("alice", PASSWORD))[1].decode()
+    named = (line.split() for line in page.splitlines() if line[0] != "#" and "{" not in line)
+    return {name: float(value) for name, value in named}
+
+
+def _load(at: int, path: str, headers: Mapping[str, str], script: str, connections: int = CONNECTIONS) -> float:
     wrk = shutil.which("wrk")
     if wrk is None:
         raise Missing("wrk is not installed (Debian: apt-get install wrk)")
 
-    command = [wrk, "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}"]
+    command = [wrk, "-t1", f"-c{connections}", f"-d{SECONDS}"]
     for name, value in headers.items():
         command += ["-H", f"{name}: {value}"]
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:

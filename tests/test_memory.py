@@ -286,6 +286,20 @@ def test_no_credential_can_be_read_from_what_repeats_and_there_is_a_bound(api, m
     assert cast.token("alice", "all") not in repr(api.server.app._repeats._known)
 
 
+def test_what_is_forgotten_is_not_repeated(api):
+    for _ in range(3):
+        api("alice", "GET", "/groups/acme")
+    memory = api.server.app._memory
+    [known] = memory._answers.values()
+
+    memory._limit = 5000
+    for number in range(20):
+        api("alice", "GET", f"/groups/acme/designers?limit={number}")
+
+    assert (known.size, known.repeats != [], _repeats(api)) == (0, True, 0)
+    assert known not in memory._answers.values()
+
+
 def test_who_brings_an_id_of_his_own_gets_it_back_every_time(api):
     came = [api("alice", "GET", "/groups/acme", headers={"X-Request-Id": "mine-mine"}) for _ in range(4)]
 

@@ -30,7 +30,8 @@ class Remembered:
     """An answer, on whose behalf it was given, in which version of the database it held last, and what it rests on.
 
     The version was asked for before it was worked out: should somebody have committed in between, the next to ask for
-    the version notices. `repeats` are the hashes of requests that are answered with it before they are read.
+    the version notices. `size` is in bytes, 0 when it is not remembered, or not any more. `repeats` are the hashes of
+    requests that are answered with it before they are read.
     """
 
     answer: Answer
@@ -102,6 +103,7 @@ class Memory:
         known = self._answers.pop(key, None)
         if known is not None:
             self.size -= known.size
+            known.size = 0
             self.forgets(known)
 
 

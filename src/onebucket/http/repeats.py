@@ -109,6 +109,9 @@ class Repeats:
         # A request that brings its own id is never the same one twice.
         if not request.words or route is None or not isinstance(body, bytes) or requests.REQUEST_ID in request.headers:
             return
+        if not known.size:
+            # While it was looked at once more, others took its place.
+            return
         if request.words not in self._known:
             known.repeats.append(request.words)
         told = self._requestlog.again(request, known.answer)
