@@ -1,26 +1,16 @@
 """Documents going out: the caller's choice of JSON, XML or YAML, and the bytes of each, JSONP included."""
 
-import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
-from math import isfinite
 from types import MappingProxyType
-from typing import TypeAlias, Union
 
 import msgspec
-from yaml import events
 
 from onebucket.wire import echo
-
-try:
-    from yaml.cyaml import CEmitter as Emitter  # type: ignore[attr-defined]  # the stubs do not re-export it
-except ImportError:  # a PyYAML that was built without libyaml: the same documents, more slowly
-    from yaml.emitter import Emitter  # type: ignore[assignment]
-
-Document: TypeAlias = Union["dict[str, Document]", "list[Document]", str, int, float, bool, None]
+from onebucket.wire.documents import Document, finite
 
 
 class Format(Enum):
@@ -106,17 +96,10 @@ def _may_hide_nan(document: Document) -> bool:
 
 def _refuse_nan(value: Document) -> None:
     if isinstance(value, float):
-        _finite(value)
+        finite(value)
     elif isinstance(value, dict | list):
         for inner in value.values() if isinstance(value, dict) else value:
             _refuse_nan(inner)
-
-
-def _finite(number: float) -> float:
-    if not isfinite(number):
-        raise ValueError("NaN and infinities are no JSON values")
-
-    return number
 
 
 # --- XML
@@ -155,7 +138,7 @@ def _write_element(name: str, value: Document, put: Callable[[str], None]) -> No
     elif value is None or isinstance(value, int):
         put(f"{opening}{value}{closing}")
     elif isinstance(value, float):
-        put(f"{opening}{Decimal(repr(_finite(value))):f}{closing}")
+        put(f"{opening}{Decimal(repr(finite(value))):f}{closing}")
     else:
         raise TypeError(f"not a JSON value: {type(value).__name__}")
 
@@ -181,73 +164,12 @@ def _escaped(text: str) -> str:
 
 # --- YAML
 
-# A string stays bare only if no loader of any YAML could take it for something else.
-_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./@-]*(?: [A-Za-z0-9][A-Za-z0-9_./@-]*)*")
-_YAML_WORDS = frozenset({"y", "yes", "n", "no", "true", "false", "on", "off", "null", "nan", "inf", "infinity"})
-_UNFOLDED = 2**31 - 1  # the widest line libyaml can count: nothing is ever folded
-
-_PLAINLY, _AS_STRING = (True, False), (False, True)
-_NULL = events.ScalarEvent(None, None, _PLAINLY, "null")
-_TRUE = events.ScalarEvent(None, None, _PLAINLY, "true")
-_FALSE = events.ScalarEvent(None, None, _PLAINLY, "false")
-_MAPPING = events.MappingStartEvent(None, None, True, flow_style=False)
-_MAPPING_END = events.MappingEndEvent()
-_SEQUENCE = events.SequenceStartEvent(None, None, True, flow_style=False)
-_SEQUENCE_END = events.SequenceEndEvent()
-
 
 def _yaml(document: Document) -> bytes:
-    stream = io.BytesIO()
-    emitter = Emitter(stream, width=_UNFOLDED, allow_unicode=True)
+    # PyYAML takes longer to load than answers to make, and few ask for YAML.
+    from onebucket.wire import yaml
 
-    emitter.emit(events.StreamStartEvent(encoding="utf-8"))
-    emitter.emit(events.DocumentStartEvent(explicit=False))
-    _emit_node(document, emitter.emit)
-    emitter.emit(events.DocumentEndEvent(explicit=False))
-    emitter.emit(events.StreamEndEvent())
-    return stream.getvalue()
-
-
-def _emit_node(value: Document, emit: Callable[[events.Event], None]) -> None:
-    if isinstance(value, str):
-        emit(_string(value))
-    elif isinstance(value, dict):
-        emit(_MAPPING)
-        for key, member in value.items():
-            emit(_key(key))
-            _emit_node(member, emit)
-        emit(_MAPPING_END)
-    elif isinstance(value, list):
-        emit(_SEQUENCE)
-        for item in value:
-            _emit_node(item, emit)
-        emit(_SEQUENCE_END)
-    elif value is None:
-        emit(_NULL)
-    elif isinstance(value, bool):
-        emit(_TRUE if value else _FALSE)
-    elif isinstance(value, int):
-        emit(events.ScalarEvent(None, None, _PLAINLY, str(value)))
-    elif isinstance(value, float):
-        emit(events.ScalarEvent(None, None, _PLAINLY, _yaml_float(value)))
-    else:
-        raise TypeError(f"not a JSON value: {type(value).__name__}")
-
-
-def _string(text: str) -> events.ScalarEvent:
-    if _PLAIN.fullmatch(text) and text.lower() not in _YAML_WORDS:
-        return events.ScalarEvent(None, None, _PLAINLY, text)
-
-    return events.ScalarEvent(None, None, _AS_STRING, text, style='"')
-
-
-_key = lru_cache(maxsize=1024)(_string)
-
-
-def _yaml_float(number: float) -> str:
-    digits = repr(_finite(number))
-    # YAML 1.1 knows a float by its point: 1e-07 would come back as a string.
-    return digits if "." in digits else digits.replace("e", ".0e")
+    return yaml.written(document)
 
 
 _WRITERS: Mapping[Format, Callable[[Document], bytes]] = MappingProxyType(
