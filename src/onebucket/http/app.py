@@ -18,6 +18,7 @@ from onebucket.http.answers import Answer, Answers, Ways
 from onebucket.http.attempts import Attempts
 from onebucket.http.authn import Authentication, Proof
 from onebucket.http.errors import MethodNotAllowed, TooLarge
+from onebucket.http.lengths import Lasting, Lengths
 from onebucket.http.limits import Limits
 from onebucket.http.memory import Memory, Remembered
 from onebucket.http.metrics import Metrics
@@ -29,6 +30,7 @@ from onebucket.http.signed import Signatures
 from onebucket.http.uses import Uses
 from onebucket.http.writer import Writer
 from onebucket.store.database import Database, Transaction, Unavailable
+from onebucket.store.spans import Span, TooMany
 from onebucket.surfaces.routing import Ask, Found, Surface, Table
 from onebucket.wire import bodies
 
@@ -71,6 +73,7 @@ class App:
         self._new_id = new_id
         self._new_secret = hashing.new_secret
         self._memory = memory
+        self._lengths = Lengths(database)
         self._uses = uses
         self._limits = limits
         self._proxies = Proxies(ways.trusted_proxies)
@@ -120,9 +123,16 @@ class App:
         await send({"type": "http.response.start", "status": answer.status, "headers": named})
         if isinstance(answer.body, bytes) or request.method == "HEAD":
             body = answer.body if isinstance(answer.body, bytes) and request.method != "HEAD" else b""
+            if isinstance(answer.body, Lasting):
+                answer.body.close()
             await send({"type": "http.response.body", "body": body})
         else:
-            await pieces.send_all(answer.body, receive, send)
+            try:
+                await pieces.send_all(answer.body, receive, send)
+            except Unavailable as error:
+                # It has begun already: it is cut off, so that nobody takes it for whole.
+                self._log.error("unavailable", reason=str(error), request_id=request.id)
+                raise
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -184,8 +194,7 @@ class App:
         """Answer what changes nothing: from memory, or from the database."""
         asks = request.route is not None and (request.reads or request.route.only_reads)
         if not asks or proof.once:
-            with self._database.reading() as tx:
-                return self._perform(tx, request, proof, found)
+            return self._read(request, proof, found)
 
         remembered, version = self._memory.recall(request, proof, request.at)
         if remembered is not None:
@@ -193,11 +202,19 @@ class App:
             self._count(request, remembered.actor)
             self._keep_words(request, proof, remembered)
             return remembered.answer
-        with self._database.reading() as tx:
-            answer = self._perform(tx, request, proof, found)
+        answer = self._read(request, proof, found)
         if request.actor is not None:
             self._memory.keep(request, proof, answer, request.actor, version=version)
         return answer
+
+    def _read(self, request: Request, proof: Proof, found: Found) -> Answer:
+        """Answer from the database; once more, and at length, when there is more than memory should hold."""
+        try:
+            with self._database.reading() as tx:
+                tx.span = Span.BRIEF
+                return self._perform(tx, request, proof, found)
+        except TooMany:
+            return self._lengths.answer(lambda tx: self._perform(tx, request, proof, found))
 
     def _keep_words(self, request: Request, proof: Proof, recalled: Remembered) -> None:
         credential = request.headers.get(b"authorization")

@@ -18,6 +18,8 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import TypeEngine
 
+from onebucket.store.spans import Span
+
 Row = tuple[Any, ...]
 
 # How long a change waits for one made by another process before it gives up.
@@ -146,11 +148,12 @@ def each_pair_of(name: str, kind: TypeEngine[Any] | type[TypeEngine[Any]] = Text
 
 
 class Transaction(ABC):
-    """A transaction under way on one connection of the driver's."""
+    """A transaction under way on one connection of the driver's; its `span` may be set at its beginning."""
 
-    __slots__ = ()
+    __slots__ = ("span",)
 
     connection: Any
+    span: Span
 
     @abstractmethod
     def rows(self, statement: Statement, **values: Any) -> list[Row]:
@@ -206,6 +209,13 @@ class Database(ABC):
     @abstractmethod
     def reading(self) -> AbstractContextManager[Transaction]:
         """A transaction that sees one state of the database, and changes nothing. Raises Unavailable, Unusable."""
+
+    @abstractmethod
+    def lasting(self) -> AbstractContextManager[Transaction]:
+        """The same on a connection of its own, for as long as it takes to send what is read, in whichever threads.
+
+        Its span is `LASTING`. Raises Unavailable, Unusable.
+        """
 
     @abstractmethod
     def writing(self) -> AbstractContextManager[Transaction]:

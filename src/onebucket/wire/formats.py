@@ -6,11 +6,12 @@ from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
 from types import MappingProxyType
+from typing import Any
 
 import msgspec
 
 from onebucket.wire import echo
-from onebucket.wire.documents import Document, finite
+from onebucket.wire.documents import Document, Many, finite
 
 
 class Format(Enum):
@@ -71,6 +72,16 @@ def encode(document: Document, format: Format) -> bytes:
     return _WRITERS[format](document)
 
 
+def around(document: object, format: Format) -> tuple[list[bytes], list[Many]]:
+    """Write a document of msgspec structs that holds `Many`: what stands before, between and after them, and they.
+
+    Only JSON and XML are written so: what is inside a list doesn't depend on how deep it lies.
+    """
+    if format is Format.JSON:
+        return _json_around(document)
+    return _xml_around(msgspec.to_builtins(document, builtin_types=(Many,)))
+
+
 # --- JSON
 
 _PACKED_NAN = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]")  # MessagePack's mark of a float, then an exponent of ones only
@@ -78,23 +89,43 @@ _PACKED_NAN = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]")  # MessagePack's mark of
 
 def _json(document: Document) -> bytes:
     body = msgspec.json.encode(document)
-
-    if b"null" in body and _may_hide_nan(document):
-        _refuse_nan(document)
-
+    _refuse_hidden_nan(body, document)
     return body
 
 
-def _may_hide_nan(document: Document) -> bool:
+def _json_around(document: object) -> tuple[list[bytes], list[Many]]:
+    gaps: list[Many] = []
+    body = msgspec.json.encode(document, enc_hook=lambda value: _gap(value, gaps))
+    _refuse_hidden_nan(body, document)
+    return body.split(_GAP_IN_JSON), gaps
+
+
+# JSON holds no such byte: in strings it is escaped.
+_GAP_IN_JSON = b"\0"
+
+
+def _gap(value: object, gaps: list[Many]) -> msgspec.Raw:
+    if not isinstance(value, Many):
+        raise TypeError(f"not a JSON value: {type(value).__name__}")
+    gaps.append(value)
+    return msgspec.Raw(_GAP_IN_JSON)
+
+
+def _refuse_hidden_nan(body: bytes, document: object) -> None:
+    if b"null" in body and _may_hide_nan(document):
+        _refuse_nan(document)
+
+
+def _may_hide_nan(document: object) -> bool:
     # msgspec writes NaN as null in JSON, but as itself in MessagePack, and packing costs a quarter of a walk.
     # A few strings and integers look alike: hence "may".
     try:
-        return _PACKED_NAN.search(msgspec.msgpack.encode(document)) is not None
+        return _PACKED_NAN.search(msgspec.msgpack.encode(document, enc_hook=lambda value: None)) is not None
     except OverflowError:  # an integer of more than 64 bits
         return True
 
 
-def _refuse_nan(value: Document) -> None:
+def _refuse_nan(value: object) -> None:
     if isinstance(value, float):
         finite(value)
     elif isinstance(value, dict | list):
@@ -110,8 +141,29 @@ _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # 
 
 
 def _xml(document: Document) -> bytes:
-    parts = ['<?xml version="1.0" encoding="utf-8"?>']
+    parts: list[str] = []
     _write_element("response", document, parts.append)
+    return _XML_DECLARATION + _xml_text(parts)
+
+
+_XML_DECLARATION = b'<?xml version="1.0" encoding="utf-8"?>'
+
+
+def _xml_around(document: Document) -> tuple[list[bytes], list[Many]]:
+    parts: list[str | Many] = []
+    _write_element("response", document, parts.append)
+    texts: list[list[str]] = [[]]
+    gaps = []
+    for part in parts:
+        if isinstance(part, str):
+            texts[-1].append(part)
+        else:
+            gaps.append(part)
+            texts.append([])
+    return [_XML_DECLARATION + _xml_text(texts[0]), *map(_xml_text, texts[1:])], gaps
+
+
+def _xml_text(parts: Sequence[str]) -> bytes:
     text = "".join(parts)
 
     # Our tags hold none of these, so the whole document is mended at once, and seldom.
@@ -121,7 +173,7 @@ def _xml(document: Document) -> bytes:
     return text.encode()
 
 
-def _write_element(name: str, value: Document, put: Callable[[str], None]) -> None:
+def _write_element(name: str, value: Document | Many, put: Callable[[Any], None]) -> None:
     opening, closing = _tags(name)
     if isinstance(value, str):
         put(opening + _escaped(value) + closing)
@@ -139,6 +191,10 @@ def _write_element(name: str, value: Document, put: Callable[[str], None]) -> No
         put(f"{opening}{value}{closing}")
     elif isinstance(value, float):
         put(f"{opening}{Decimal(repr(finite(value))):f}{closing}")
+    elif isinstance(value, Many):
+        put(opening)
+        put(value)
+        put(closing)
     else:
         raise TypeError(f"not a JSON value: {type(value).__name__}")
 
