@@ -80,8 +80,8 @@ def _columns(index: Any) -> list[str]:
 
 
 def _where(index: Any) -> str:
-    condition = index.dialect_options["postgresql"]["where"]
-    return f" WHERE {condition}" if condition is not None else ""
+    condition = index.info.get("where")
+    return f" WHERE {condition}" if condition else ""
 
 
 def _references(table: Table) -> Iterator[str]:

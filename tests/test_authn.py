@@ -276,7 +276,7 @@ class Trusting(Authentication):
 
 @pytest.mark.parametrize("name", [name for name, (_, ended) in ENDINGS.items() if ended])
 def test_the_test_above_would_notice_if_requests_were_not_checked_one_by_one(api: Api, name: str) -> None:
-    api.server.app._authentication = Trusting(api.db, lambda: 0.0)
+    api.server.app._authentication = api.server.app._handling._authentication = Trusting(api.db, lambda: 0.0)
     ending, ended = ENDINGS[name]
 
     after = outlived(api, ending, elsewhere=True)

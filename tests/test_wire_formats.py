@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from onebucket.wire import formats
+from onebucket.wire import yaml as blocks
 from onebucket.wire.formats import Format
 
 # Strings that some reader of YAML would take for something else, or that are hard to carry.
@@ -271,7 +272,7 @@ def test_yaml_is_plain_blocks_with_quotes_only_where_a_reader_could_err() -> Non
 
 def test_yaml_reads_the_same_where_pyyaml_came_without_libyaml(monkeypatch: pytest.MonkeyPatch) -> None:
     document = every_key_and_trap_at_once()
-    monkeypatch.setattr(formats, "Emitter", yaml.emitter.Emitter)
+    monkeypatch.setattr(blocks, "Emitter", yaml.emitter.Emitter)
 
     body = formats.encode(document, Format.YAML)
 

@@ -1,11 +1,13 @@
 """Lists that go out as they are made: the same bytes as the whole, in pieces that stay short."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import msgspec
 import pytest
 
 from onebucket.wire import formats, streams
+from onebucket.wire.documents import Many, many
 from onebucket.wire.formats import Format
 
 
@@ -25,7 +27,7 @@ def entries(count: int, members: int) -> list[Entry]:
 def test_the_pieces_together_are_the_whole_list(format: Format, count: int, members: int) -> None:
     listed = entries(count, members)
 
-    pieces = list(streams.written(iter(listed), format))
+    pieces = list(streams.written(Many(listed), format))
 
     assert b"".join(pieces) == formats.encode(msgspec.to_builtins(listed), format)
     longest = max([len(formats.encode([msgspec.to_builtins(each)], format)) for each in listed[-1:]], default=0)
@@ -41,8 +43,43 @@ def test_nothing_is_made_before_it_is_asked_for() -> None:
             made.append(entry)
             yield entry
 
-    pieces = streams.written(making(), Format.JSON)
+    pieces = streams.written(Many(making()), Format.JSON)
     assert made == []
 
     next(pieces)
     assert len(made) == 1
+
+
+class Shelf(msgspec.Struct):
+    label: str
+    entries: list[Entry]
+    more: dict[str, list[Entry]]
+    last: None = None
+
+
+def shelf(listed: Callable[[Iterable[Any]], Any], count: int, members: int) -> Shelf:
+    """A thing with lists in it, and lists in those; `listed` says what is a list."""
+
+    def entries_of(each: int) -> Any:
+        return listed(Entry(f"é {number}", listed(f"\0 {member}" for member in range(each))) for number in range(count))
+
+    return Shelf('"<&', entries_of(members), {"no": entries_of(1), "none": listed(())})
+
+
+@pytest.mark.parametrize("format", Format)
+@pytest.mark.parametrize("outside", [list, many])
+@pytest.mark.parametrize(("count", "members"), [(0, 0), (1, 0), (2, 3), (700, 0), (300, 90), (3, 20_000)])
+def test_lists_within_lists_come_in_pieces_too(format: Format, outside: Any, count: int, members: int) -> None:
+    pieces = list(streams.written(outside(shelf(many, count, members) for _ in range(2)), format))
+
+    assert b"".join(pieces) == formats.encode(msgspec.to_builtins([shelf(list, count, members)] * 2), format)
+    # YAML's emitter hands over 16 KiB at a time.
+    assert max(map(len, pieces)) < streams.PIECE + (1 << 14) + 1000
+
+
+@pytest.mark.parametrize("format", Format)
+def test_what_no_format_can_say_is_refused_in_pieces_too(format: Format) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        list(streams.written(Many([{"a": object()}]), format))
+    with pytest.raises(ValueError):
+        list(streams.written(Many([{"a": float("nan")}]), format))

@@ -122,6 +122,7 @@ def _synchronize(api: Api, at: datetime) -> None:
     secrets = (f"obk_secret-number-{number}-is-long-enough" for number in count(1))
     for part in (api.server.app, api.server.desk):
         part._clock = lambda: at + timedelta(milliseconds=next(seconds))
+    for part in (api.server.app._handling, api.server.desk):
         part._new_id = lambda: next(ids)
         part._new_secret = lambda: next(secrets)
 

@@ -111,7 +111,7 @@ def impact(work: Work, account_name: str, slug: str, member: str | None = None) 
     group.
     """
     owner, group = access.group(work, account_name, slug, to=To.DELETE_GROUP)
-    people = rosters.members(work.tx, group)
+    people = tuple(rosters.members(work.tx, group))
     if member is not None:
         leaving = access.person(work, member)
         people = tuple(person for person in people if person.id == leaving.id)

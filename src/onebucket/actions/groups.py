@@ -1,7 +1,8 @@
 """Groups and their members: listing, making, changing and deleting them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import cache
 
 from onebucket.actions import access
 from onebucket.actions.work import Work
@@ -19,11 +20,11 @@ from onebucket.store import accounts, groups, invitations, privileges, rosters
 from onebucket.store.journal import Facts
 
 
-def everywhere(work: Work, *, members: bool) -> list[Roster]:
+def everywhere(work: Work, *, members: bool) -> Iterable[Roster]:
     """Every group that the actor administers or is in (spec G1)."""
     if work.actor.runs_site:
-        return rosters.gather(work.tx, members=members)
-    return rosters.gather(work.tx, person_id=work.actor.id, members=members)
+        return rosters.each(work.tx, members=members)
+    return rosters.each(work.tx, person_id=work.actor.id, members=members)
 
 
 def among(work: Work, names: Iterable[tuple[str, str]], *, members: bool) -> list[Roster]:
@@ -39,11 +40,11 @@ def among(work: Work, names: Iterable[tuple[str, str]], *, members: bool) -> lis
     return sorted(found.values(), key=lambda roster: (roster.group.slug, roster.owner.username.lower()))
 
 
-def of_account(work: Work, account_name: str, *, members: bool) -> list[Roster]:
+def of_account(work: Work, account_name: str, *, members: bool) -> Iterable[Roster]:
     """The account's groups: all for an administrator, those he is in for a member (spec G2)."""
     owner = access.account(work, account_name, to=To.LIST_GROUPS)
     person_id = None if access.administers(work, owner) else work.actor.id
-    return rosters.gather(work.tx, account_id=owner.id, person_id=person_id, members=members)
+    return rosters.each(work.tx, account_id=owner.id, person_id=person_id, members=members)
 
 
 def read(work: Work, account_name: str, slug: str, *, members: bool) -> Roster:
@@ -52,20 +53,18 @@ def read(work: Work, account_name: str, slug: str, *, members: bool) -> Roster:
     return _roster(work, owner, group, members=members)
 
 
-def invited(work: Work, rosters: Iterable[Roster]) -> dict[str, list[Invitation]]:
-    """Who is invited to each of these groups, by the group's id, oldest first; groups that the actor doesn't
-    administer are left out.
-    """
-    found: dict[str, list[Invitation]] = {}
-    by_owner: dict[str, list[Roster]] = {}
-    for roster in rosters:
-        by_owner.setdefault(roster.owner.id, []).append(roster)
-    for theirs in by_owner.values():
-        if access.administers(work, theirs[0].owner):
-            pending = invitations.of_account(work.tx, theirs[0].owner.id)
-            for roster in theirs:
-                found[roster.group.id] = [each for each in pending if roster.group.slug in each.groups]
-    return found
+def invited(work: Work) -> Callable[[Roster], Iterable[Invitation] | None]:
+    """What tells who is invited to a group, oldest first; None where the actor doesn't administer its account."""
+
+    @cache
+    def pending(owner: Account) -> list[Invitation] | None:
+        return invitations.of_account(work.tx, owner.id) if access.administers(work, owner) else None
+
+    def to(roster: Roster) -> Iterable[Invitation] | None:
+        found = pending(roster.owner)
+        return None if found is None else [each for each in found if roster.group.slug in each.groups]
+
+    return to
 
 
 def _roster(work: Work, owner: Account, group: Group, *, members: bool) -> Roster:
@@ -197,7 +196,7 @@ def delete(work: Work, account_name: str, slug: str) -> None:
     work.tell(Event.GROUP_DELETED, owner, group.slug, before=lost)
 
 
-def members(work: Work, account_name: str, slug: str) -> tuple[Account, ...]:
+def members(work: Work, account_name: str, slug: str) -> Iterable[Account]:
     """A group's members, in the order they were added (spec G7)."""
     _, group = access.group(work, account_name, slug, to=To.SEE_GROUP)
     return rosters.members(work.tx, group)

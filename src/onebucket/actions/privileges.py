@@ -197,7 +197,7 @@ def direct(
     slug: str | None = None,
     name: str | None = None,
     wanted: Wanted = Wanted(),
-) -> list[Given]:
+) -> Iterator[Given]:
     """What was given to people directly: in an account, on a repository, to one person there."""
     if slug is None:
         owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
@@ -207,14 +207,14 @@ def direct(
     person = access.person(work, name) if name is not None else None
 
     found = privileges.given(work.tx, owner.id)
-    return [
+    return (
         Given(owner, where, who, level)
         for where, who, level in found
         if (repository is None or where.id == repository.id)
         and (person is None or who.id == person.id)
         and level >= wanted.least
         and not (wanted.private and not where.is_private)
-    ]
+    )
 
 
 def give(work: Work, account_name: str, slug: str, name: str, level: Level) -> Given:
@@ -245,7 +245,7 @@ def take(work: Work, account_name: str, slug: str | None = None, name: str | Non
 
     Raises NotFound when one person is named who has nothing there.
     """
-    ended = direct(work, account_name, slug, name)
+    ended = [*direct(work, account_name, slug, name)]
     if name is not None and not ended:
         raise NotFound(f"nothing was given to {name[:64]} on that repository directly")
 
@@ -262,5 +262,5 @@ def set_for_person(work: Work, account_name: str, slug: str, name: str, level: L
 
 def unset_for_person(work: Work, account_name: str, slug: str, name: str) -> None:
     """Take what a person had on a repository directly; nothing happens when he had nothing."""
-    if direct(work, account_name, slug, name):
+    if any(direct(work, account_name, slug, name)):
         take(work, account_name, slug, name)

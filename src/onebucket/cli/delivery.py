@@ -7,7 +7,7 @@ from pathlib import Path
 from onebucket.actions import outbox
 from onebucket.cli import common
 from onebucket.cli.common import Mistake
-from onebucket.cli.health import Finding
+from onebucket.cli.finding import Finding
 from onebucket.domain.letters import Letter
 from onebucket.mail import words
 from onebucket.mail.carrier import Carrier

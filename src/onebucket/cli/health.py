@@ -1,23 +1,14 @@
 """What `doctor` looks at: each finding says what is so and, where it is wrong, how to mend it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from onebucket.actions import journal, teams
 from onebucket.cli import common
+from onebucket.cli.finding import Finding
 from onebucket.settings import Settings
 from onebucket.store import database, schema
 from onebucket.store.database import Database, Unavailable, Unusable
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at."""
-
-    ok: bool
-    what: str
-    mend: str = ""
 
 
 def findings(chosen: Settings) -> Iterator[Finding]:

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
 from onebucket.cli import common
@@ -33,6 +32,8 @@ def list_invitations(
         found = invitations.found(work, account_name=account or None, email=email or None)
         at = work.at
     if json:
+        import msgspec
+
         from onebucket.surfaces.own.invitations import pending
 
         common.show_json([msgspec.to_builtins(pending(owner, each)) for owner, each in found])

@@ -2,10 +2,27 @@
 
 import logging
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TextIO, cast
 
-import structlog
+
+@contextmanager
+def _without(module: str) -> Iterator[None]:
+    """Let a module seem not to be installed."""
+    loaded = sys.modules.get(module)
+    sys.modules[module] = None  # type: ignore[assignment]  # this is how an import is told that there is none
+    try:
+        yield
+    finally:
+        del sys.modules[module]
+        if loaded is not None:
+            sys.modules[module] = loaded
+
+
+# It loads rich where there is one, to draw tracebacks with; ours are plain text.
+with _without("rich"):
+    import structlog
 
 
 class _StandardError:

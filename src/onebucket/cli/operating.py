@@ -40,10 +40,7 @@ def serve(
     if (tls_cert is None) != (tls_key is None):
         raise Mistake("--tls-cert and --tls-key go together")
 
-    from onebucket.cli import delivery, keys, logs
-    from onebucket.http import server, shared
-    from onebucket.http.answers import Ways
-    from onebucket.http.place import Place
+    from onebucket.cli import logs
 
     with ExitStack() as stack:
         if demo:
@@ -55,6 +52,13 @@ def serve(
         if workers > 1 and chosen.database.startswith("sqlite:"):
             raise Mistake("SQLite is served by one process: start it without --workers")
         logs.configure(chosen.log_format, chosen.log_level)
+
+        # Only now: they load structlog too, which must have been loaded by `logs`.
+        from onebucket.cli import delivery, keys
+        from onebucket.http import server, shared
+        from onebucket.http.answers import Ways
+        from onebucket.http.place import Place
+
         base_url = chosen.base_url or _address(host, port, secure=tls_cert is not None)
         post = delivery.post(chosen, base_url, throw_away=database_file.parent if demo else None)
         desk = delivery.desk(chosen, base_url)
@@ -115,6 +119,9 @@ def serve(
         if workers == 1:
             live(ready)
         else:
+            # Loaded once for all of them.
+            import granian.server.embed  # noqa: F401
+
             from onebucket.http.workers import Workers
 
             # Each opens connections of its own: nothing that is open may be shared with them.

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -49,7 +50,7 @@ class Roster:
 
     group: Group
     owner: Account
-    members: tuple[Account, ...] | None
+    members: Iterable[Account] | None
 
 
 LONGEST_SLUG = 62

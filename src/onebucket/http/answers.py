@@ -1,6 +1,6 @@
 """Answers: what came of a request, in the format that was asked for, with the headers that every answer has."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import chain
@@ -18,7 +18,7 @@ from onebucket.wire.formats import Format
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
-# A longer list is sent as it is made, without an ETag, and is not remembered.
+# A longer one is sent as it is made, without an ETag, and is not remembered.
 LARGEST_WHOLE = 1 << 20
 
 _CORP = b"cross-origin-resource-policy"
@@ -64,7 +64,7 @@ class Answer:
     """What goes back, but for the header that names the request; a long list as pieces that are still to be made."""
 
     status: int
-    body: bytes | Iterator[bytes]
+    body: bytes | Iterable[bytes]
     headers: Headers
 
 
@@ -98,7 +98,7 @@ class Answers:
         if outcome is None:
             return self.empty(request)
         if isinstance(outcome, Stream):
-            return self._list(request, outcome, manner)
+            return self._stream(request, outcome, manner)
         if isinstance(outcome, Text):
             own = tuple((name.encode(), value.encode()) for name, value in outcome.headers)
             body, kind = outcome.body.encode(), errors.PLAIN.encode()
@@ -113,9 +113,9 @@ class Answers:
             return self._script(request, formats.jsonp(manner.callback, body))
         return self._whole(request, body, _CONTENT_TYPES[Format.JSON])
 
-    def _list(self, request: Request, stream: Stream, manner: Manner) -> Answer:
-        """A list: in one piece with its ETag when it is short, otherwise as it is made."""
-        pieces = streams.written(stream.items, manner.format)
+    def _stream(self, request: Request, stream: Stream, manner: Manner) -> Answer:
+        """What may be long: in one piece with its ETag when it is short, otherwise as it is made."""
+        pieces = streams.written(stream.document, manner.format)
         first: list[bytes] = []
         size = 0
         for piece in pieces:
@@ -157,7 +157,7 @@ class Answers:
             return self._made(request, 304, b"", caching)
         return self._made(request, 200, body, (kind, *own, *caching))
 
-    def _script(self, request: Request, body: bytes | Iterator[bytes]) -> Answer:
+    def _script(self, request: Request, body: bytes | Iterable[bytes]) -> Answer:
         kind = (b"content-type", formats.JSONP_CONTENT_TYPE.encode())
         answer = self._made(request, 200, body, (kind, NOT_STORED))
         if not self._is_allowed(request):
@@ -171,7 +171,7 @@ class Answers:
         page = request.headers.get(b"origin") or request.headers.get(b"referer") or b""
         return b"/".join(page.split(b"/")[:3]).decode("latin-1").lower() in self._ways.jsonp_origins
 
-    def _made(self, request: Request, status: int, body: bytes | Iterator[bytes], headers: Headers) -> Answer:
+    def _made(self, request: Request, status: int, body: bytes | Iterable[bytes], headers: Headers) -> Answer:
         length: Headers = ()
         if isinstance(body, bytes) and status not in (204, 304):
             length = ((b"content-length", b"%d" % len(body)),)

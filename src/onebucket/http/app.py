@@ -7,17 +7,14 @@ from urllib.parse import quote
 
 import structlog
 
-from onebucket import hashing
-from onebucket.actions.work import Work
-from onebucket.domain import accounts as domain
-from onebucket.domain.accounts import Actor
-from onebucket.domain.refusals import Gone, Invalid, LacksScope, NotFound, Unauthenticated
+from onebucket.domain.refusals import Unauthenticated
 from onebucket.domain.terms import Terms
 from onebucket.http import errors, pieces, reading, requests, shown, signed
 from onebucket.http.answers import Answer, Answers, Ways
 from onebucket.http.attempts import Attempts
 from onebucket.http.authn import Authentication, Proof
-from onebucket.http.errors import MethodNotAllowed, TooLarge
+from onebucket.http.handling import Handling
+from onebucket.http.lengths import Lasting, Lengths
 from onebucket.http.limits import Limits
 from onebucket.http.memory import Memory, Remembered
 from onebucket.http.metrics import Metrics
@@ -30,10 +27,10 @@ from onebucket.http.uses import Uses
 from onebucket.http.versions import Versions
 from onebucket.http.writer import Writer
 from onebucket.store import directory
-from onebucket.store.database import Database, Transaction, Unavailable, Version
+from onebucket.store.database import Database, Unavailable, Version
 from onebucket.store.grounds import Seen
-from onebucket.surfaces.routing import Ask, Found, Surface, Table
-from onebucket.wire import bodies
+from onebucket.store.spans import Span, TooMany
+from onebucket.surfaces.routing import Found, Surface, Table
 
 
 class App:
@@ -63,7 +60,6 @@ class App:
         self._table = Table(surfaces)
         self._others = others
         self._ways = ways
-        self._terms = terms
         self._answers = Answers(ways)
         self._authentication = authentication
         self._attempts = attempts
@@ -71,10 +67,12 @@ class App:
         self._writer = writer
         self._requestlog = RequestLog(metrics)
         self._clock = clock
-        self._new_id = new_id
-        self._new_secret = hashing.new_secret
+        self._handling = Handling(
+            authentication=authentication, answers=self._answers, ways=ways, terms=terms, limits=limits, new_id=new_id
+        )
         versions = self._versions = Versions(database)
         self._memory = memory
+        self._lengths = Lengths(database)
         self._uses = uses
         self._limits = limits
         self._proxies = Proxies(ways.trusted_proxies)
@@ -126,9 +124,16 @@ class App:
         await send({"type": "http.response.start", "status": answer.status, "headers": named})
         if isinstance(answer.body, bytes) or request.method == "HEAD":
             body = answer.body if isinstance(answer.body, bytes) and request.method != "HEAD" else b""
+            if isinstance(answer.body, Lasting):
+                answer.body.close()
             await send({"type": "http.response.body", "body": body})
         else:
-            await pieces.send_all(answer.body, receive, send)
+            try:
+                await pieces.send_all(answer.body, receive, send)
+            except Unavailable as error:
+                # It has begun already: it is cut off, so that nobody takes it for whole.
+                self._log.error("unavailable", reason=str(error), request_id=request.id)
+                raise
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -182,7 +187,7 @@ class App:
         route = request.route
         if route is not None and route.changes:
             return await self._writer.change(
-                lambda tx: self._perform(tx, request, proof, found),
+                lambda tx: self._handling.perform(tx, request, proof, found),
                 refused=lambda tx, error: self._attempts.change_refused(tx, request, found, error),
             )
         if route is None or proof.once or not (request.reads or route.only_reads):
@@ -191,8 +196,16 @@ class App:
 
     def _look(self, request: Request, proof: Proof, found: Found) -> Answer:
         """Answer what changes nothing, from the database."""
-        with self._database.reading() as tx:
-            return self._perform(tx, request, proof, found)
+        try:
+            with self._database.reading() as tx:
+                tx.span = Span.BRIEF
+                return self._handling.perform(tx, request, proof, found)
+        except TooMany:
+            return self._at_length(request, proof, found)
+
+    def _at_length(self, request: Request, proof: Proof, found: Found) -> Answer:
+        """The answer once more, as there is more than memory should hold."""
+        return self._lengths.answer(lambda tx: self._handling.perform(tx, request, proof, found))
 
     async def _recall(self, request: Request, proof: Proof, found: Found) -> Answer:
         """Answer what only reads: from memory where that holds still."""
@@ -208,7 +221,7 @@ class App:
             known = told
         else:
             request.actor = known.actor
-            self._count(request, known.actor)
+            self._handling.count(request, known.actor)
 
         self._memory.hits += 1
         credential = request.headers.get(b"authorization")
@@ -220,74 +233,19 @@ class App:
         self, request: Request, proof: Proof, found: Found, known: Remembered | None, version: Version
     ) -> Remembered:
         """What is to be remembered of the answer from now on: what was `known` of it, where that holds still."""
-        with self._database.reading() as tx:
-            actor = self._let_in(tx, request, proof)
-            if known is not None and known.still_holds(tx, actor):
-                return known
-            tx.seen = Seen()
-            answer = self._answer_to(tx, request, actor, found)
-            return Remembered(answer, actor, version, directory.foundation(tx, [actor.id] if actor.id else []))
-
-    def _perform(self, tx: Transaction, request: Request, proof: Proof, found: Found) -> Answer:
-        return self._answer_to(tx, request, self._let_in(tx, request, proof), found)
-
-    def _let_in(self, tx: Transaction, request: Request, proof: Proof) -> Actor:
-        actor = request.actor = self._authentication.actor(tx, proof, request.at)
-        self._count(request, actor)
-        return actor
-
-    def _answer_to(self, tx: Transaction, request: Request, actor: Actor, found: Found) -> Answer:
-        """Everything in the order of refusals: after 401 the address, the format, the body, the rules (spec 1.9)."""
-        if request.is_malformed:
-            raise Invalid("the address is not valid UTF-8, or it holds control characters")
-        route = request.route
-        if route is None:
-            return self._without_route(request, found)
-        if actor.scopes is not None and route.scope not in domain.reach(actor.scopes):
-            raise LacksScope(required=[route.scope], granted=actor.scopes)
-
-        query = bodies.query(request.query)
-        manner = self._answers.manner(request, query)
-        if request.is_too_large:
-            raise TooLarge
-
-        work = Work(actor, tx, request.at, request.id, self._new_id, request.address, self._terms)
-        ask = Ask(
-            found.words,
-            query,
-            request.body,
-            request.content_type,
-            self._ways.base_url,
-            self._new_secret,
-            request.heeded,
-            self._ways.amsterdam_times,
-            self._ways.emails_in_paths,
-        )
-        return self._answers.entity(request, route.handler(work, ask), manner)
-
-    def _without_route(self, request: Request, found: Found) -> Answer:
-        if found.removed is not None and not (found.methods and request.method == "OPTIONS"):
-            raise Gone(found.removed.detail)
-        if not found.methods:
-            raise NotFound("there is nothing at this address; /openapi.json lists what there is")
-
-        allow = ", ".join(sorted({*found.methods, "OPTIONS"} | ({"HEAD"} if "GET" in found.methods else set())))
-        if request.method != "OPTIONS":
-            raise MethodNotAllowed(allow)
-        return self._answers.empty(request, (b"allow", allow.encode()))
+        try:
+            with self._database.reading() as tx:
+                actor = self._handling.let_in(tx, request, proof)
+                if known is not None and known.still_holds(tx, actor):
+                    return known
+                tx.span, tx.seen = Span.BRIEF, Seen()
+                answer = self._handling.answer(tx, request, actor, found)
+                return Remembered(answer, actor, version, directory.foundation(tx, [actor.id] if actor.id else []))
+        except TooMany:
+            return Remembered(self._at_length(request, proof, found), actor, version, None)
 
     def _warn_of_proxy(self, scope: Scope, headers: Mapping[bytes, bytes]) -> None:
         if self._proxies.overlooks(scope, headers):
             self._has_warned = True
             self._log.warning("a proxy that trusted_proxies doesn't name: its callers all count as one address",
                               address=scope["client"][0])  # fmt: skip
-
-    def _count(self, request: Request, actor: Actor) -> None:
-        """Count a call of somebody's. Raises Overloaded."""
-        if self._limits is None or actor.id is None or (request.route is not None and not request.route.counts):
-            return
-        # What was interrupted is done once more; it is one call nevertheless.
-        if request.calls_left is not None:
-            return
-        request.calls_left = 0
-        request.calls_left = self._limits.take(actor.id)

@@ -33,14 +33,15 @@ class Health:
         database: Database,
         metrics: Metrics,
         authentication: Authentication,
-        openapi: Mapping[str, Any],
+        openapi: Callable[[], Mapping[str, Any]],
         metrics_token: str,
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._metrics = metrics
         self._authentication = authentication
-        self._openapi = msgspec.json.encode(openapi)
+        self._described = openapi
+        self._openapi = b""
         self._token = metrics_token.encode()
         self._clock = clock
 
@@ -85,6 +86,7 @@ class Health:
 
     async def openapi(self, request: Request) -> Response:
         """The API's description, for programs."""
+        self._openapi = self._openapi or msgspec.json.encode(self._described())
         return Response(self._openapi, media_type="application/json", headers={"X-Content-Type-Options": "nosniff"})
 
     async def _may_see_metrics(self, request: Request) -> bool:

@@ -1,7 +1,8 @@
 """The OpenAPI 3.1 document, made from the table of routes that serves."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -59,6 +60,11 @@ _MEANINGS = {
     503: "The database is busy; Retry-After says when to try again",
 }
 _EVERYWHERE = (400, 401, 403, 429, 503)
+
+
+def later(surfaces: Sequence[Surface], *, base_url: str) -> Callable[[], dict[str, Any]]:
+    """What gives the whole document, and makes it for the first who asks: few do, and none while the server starts."""
+    return cache(lambda: document(surfaces, base_url=base_url))
 
 
 def document(surfaces: Sequence[Surface], *, base_url: str) -> dict[str, Any]:

@@ -1,25 +1,55 @@
 """Answers that are sent as they are made, until they end or the caller has gone."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable
 
+from onebucket.http.lengths import LONGEST_SECONDS, Lasting
 from onebucket.http.requests import Receive, Send
 
 
-async def send_all(pieces: Iterator[bytes], receive: Receive, send: Send) -> None:
-    """Send a long list as it is made, until it ends or the caller has gone."""
+async def send_all(pieces: Iterable[bytes], receive: Receive, send: Send) -> None:
+    """Send a long answer as it is made, until it ends or the caller has gone."""
     # The server makes `send` wait for a slow reader, but says nothing here of one who has hung up.
     gone = asyncio.ensure_future(_hung_up(receive))
     try:
-        for piece in pieces:
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-            # A long answer must not keep the others waiting.
+        if isinstance(pieces, Lasting):
+            await _send_lasting(pieces, gone, send)
+        else:
+            await _send_each(pieces, gone, send)
+    finally:
+        gone.cancel()
+
+
+async def _send_each(pieces: Iterable[bytes], gone: "asyncio.Future[bool]", send: Send) -> None:
+    for piece in pieces:
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+        # A long answer must not keep the others waiting.
+        await asyncio.sleep(0)
+        if _is_over(gone):
+            return
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _send_lasting(pieces: Lasting, gone: "asyncio.Future[bool]", send: Send) -> None:
+    loop = asyncio.get_running_loop()
+    until = loop.time() + LONGEST_SECONDS
+    try:
+        while piece := await pieces.next():
+            sending = asyncio.ensure_future(send({"type": "http.response.body", "body": piece, "more_body": True}))
+            await asyncio.wait((sending,), timeout=max(0, until - loop.time()) if not pieces.is_aside else None)
+            if not pieces.is_aside and loop.time() >= until:
+                await pieces.put_aside(lambda: _is_over(gone))
+            await sending
             await asyncio.sleep(0)
-            if gone.done() and gone.result():
+            if _is_over(gone):
                 return
         await send({"type": "http.response.body", "body": b""})
     finally:
-        gone.cancel()
+        pieces.close()
+
+
+def _is_over(gone: "asyncio.Future[bool]") -> bool:
+    return gone.done() and gone.result()
 
 
 async def _hung_up(receive: Receive) -> bool:

@@ -105,7 +105,7 @@ def build(
     figures.watch_letters(metrics, database, now, new_id)
     figures.watch_work(metrics, writer, authentication, memory)
     figures.watch_limits(metrics, limits, guesses)
-    described = openapi.document(SURFACES, base_url=ways.base_url)
+    described = openapi.later(SURFACES, base_url=ways.base_url)
     health = Health(
         database=database,
         metrics=metrics,

@@ -1,29 +1,23 @@
 """Writing letters: from a parcel and templates, the operator's before ours, to a message in text and HTML."""
 
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
+from functools import cached_property
 from pathlib import Path
-
-from jinja2 import (
-    BaseLoader,
-    Environment,
-    FileSystemLoader,
-    PackageLoader,
-    StrictUndefined,
-    TemplateError,
-    TemplateNotFound,
-    select_autoescape,
-)
+from typing import TYPE_CHECKING
 
 from onebucket.actions.outbox import Parcel
 from onebucket.domain.accounts import email_key
 from onebucket.mail import words
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 PARTS = ("subject.txt", "body.txt", "body.html")
 
@@ -42,14 +36,14 @@ class Desk:
     def __init__(self, *, base_url: str, sender: str = "", templates: Path | None = None) -> None:
         self._base_url = base_url
         self._sender = _sender(sender, words.host(base_url))
-        self._templates = Environment(
-            loader=_Loader(templates),
-            autoescape=select_autoescape(["html"]),
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            keep_trailing_newline=True,
-        )
+        self._folder = templates
+
+    @cached_property
+    def _templates(self) -> "Environment":
+        # Jinja is loaded for the first letter: a server that starts has none to write yet.
+        from onebucket.mail import templates
+
+        return templates.environment(self._folder)
 
     @property
     def sender(self) -> str:
@@ -93,30 +87,16 @@ class Desk:
             raise Unwritable(f"the template {name} is not written in UTF-8") from None
         except Exception as error:
             # A template is a program of somebody else's: it may raise anything.
-            where = f" line {error.lineno}" if isinstance(error, TemplateError) and hasattr(error, "lineno") else ""
-            raise Unwritable(f"the template {name}{where}: {_line(str(error))[:200]}") from None
+            raise Unwritable(f"the template {name}{_where(error)}: {_line(str(error))[:200]}") from None
         if not rendered.strip():
             raise Unwritable(f"the template {name} says nothing")
         return rendered
 
 
-class _Loader(BaseLoader):
-    """The operator's template where there is one, ours where not; looked for anew for each letter."""
+def _where(error: Exception) -> str:
+    from jinja2 import TemplateError
 
-    def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
-        self._theirs = FileSystemLoader(folder) if folder else None
-        self._ours = PackageLoader("onebucket", "letters")
-
-    def get_source(self, environment: Environment, template: str) -> tuple[str, str | None, Callable[[], bool] | None]:
-        if self._folder is None or self._theirs is None:
-            return self._ours.get_source(environment, template)
-        try:
-            return self._theirs.get_source(environment, template)
-        except TemplateNotFound:
-            source, path, _ = self._ours.get_source(environment, template)
-            theirs = self._folder / template
-            return source, path, lambda: not theirs.exists()
+    return f" line {error.lineno}" if isinstance(error, TemplateError) and hasattr(error, "lineno") else ""
 
 
 def _sender(given: str, host: str) -> Address:

@@ -11,7 +11,8 @@ from onebucket.domain import accounts as domain
 from onebucket.domain.accounts import Account
 from onebucket.domain.refusals import Conflict, Refusal
 from onebucket.store import directory, moments
-from onebucket.store.database import Row, Statement, Transaction, each_of
+from onebucket.store.database import Row, Statement, Transaction
+from onebucket.store.lists import each_of
 from onebucket.store.tables import accounts, emails
 
 COLUMNS = (

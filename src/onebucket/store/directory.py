@@ -10,7 +10,8 @@ from collections.abc import Iterable
 
 from sqlalchemy import BigInteger, Text, bindparam, cast, select
 
-from onebucket.store.database import Row, Statement, Transaction, each_of
+from onebucket.store.database import Row, Statement, Transaction
+from onebucket.store.lists import each_of
 from onebucket.store.tables import Id, accounts, site
 
 # Accounts and their revisions, and with each the directory's.

@@ -15,7 +15,7 @@ from psycopg import pq
 from psycopg.conninfo import make_conninfo
 from psycopg.types.string import TextLoader
 
-from onebucket.store import inquiry, libpq
+from onebucket.store import examining, inquiry, libpq
 from onebucket.store.database import (
     BUSY_SECONDS,
     Database,
@@ -28,6 +28,7 @@ from onebucket.store.database import (
 )
 from onebucket.store.inquiry import Inquiry
 from onebucket.store.readers import Readers
+from onebucket.store.spans import Span
 
 OLDEST = 15
 
@@ -53,9 +54,10 @@ class PostgresTransaction(Transaction):
 
     __slots__ = ("_cursors", "_execute", "connection")
 
-    def __init__(self, connection: _Connection) -> None:
+    def __init__(self, connection: _Connection, span: Span = Span.WHOLE) -> None:
         self.connection = connection
         self.seen = None
+        self.span = span
         self._cursors = 0
         self._execute = connection.execute
 
@@ -185,6 +187,20 @@ class PostgresDatabase(Database):
         """Begin to ask for the version over a connection of its own. Raises Unavailable, Unusable."""
         return Inquiry(self.connect())
 
+    @contextmanager
+    def lasting(self) -> Iterator[PostgresTransaction]:
+        """The same on a connection of its own, for as long as it takes to send what is read, in whichever threads.
+
+        Raises Unavailable, Unusable.
+        """
+        connection, _ = _first(self.connect, _READ)
+        try:
+            yield PostgresTransaction(connection, Span.LASTING)
+        except psycopg.Error as error:
+            raise libpq.trouble(error, lost=connection.closed) from error
+        finally:
+            connection.close()
+
     def version(self) -> str:
         """The snapshot that a transaction would have now: what it names as finished is what can be seen, and no more.
 
@@ -218,12 +234,12 @@ class PostgresDatabase(Database):
     def check(self) -> str:
         """What is broken; empty when nothing is."""
         with self.reading() as tx:
-            return "; ".join(row[0] for row in tx.connection.execute(_BROKEN))
+            return "; ".join(row[0] for row in tx.connection.execute(examining.BROKEN))
 
     def about(self) -> str:
         """Which PostgreSQL it is, and how many are connected."""
         with self.reading() as tx:
-            version, connected = tx.connection.execute(_ABOUT).fetchone()
+            version, connected = tx.connection.execute(examining.ABOUT).fetchone()
         return f", on PostgreSQL {version}, with {connected}"
 
     def copy_to(self, file: Path, progress: Callable[[int, int], None]) -> None:
@@ -279,22 +295,3 @@ def _roll_back(connection: _Connection) -> None:
     if not connection.closed and connection.pgconn.transaction_status != pq.TransactionStatus.IDLE:
         with suppress(psycopg.Error):
             connection.execute("ROLLBACK")
-
-
-_ABOUT = """
-SELECT split_part(current_setting('server_version'), ' ', 1),
-       count(*) || ' of ' || current_setting('max_connections') || ' connections in use'
-  FROM pg_stat_activity WHERE backend_type = 'client backend'
-"""
-_BROKEN = """
-SELECT 'column ' || table_name || '.' || column_name || ' is sorted as ' || coalesce(collation_name, 'the server likes')
-  FROM information_schema.columns
- WHERE table_schema = current_schema() AND data_type = 'text' AND collation_name IS DISTINCT FROM 'C'
-UNION ALL
-SELECT 'index ' || indexrelid::regclass || ' is not valid' FROM pg_index WHERE NOT indisvalid
-UNION ALL
-SELECT 'process ' || pid || ' of PostgreSQL (' || application_name || ') has kept a transaction open for '
-       || extract(epoch FROM now() - xact_start)::int || ' seconds'
-  FROM pg_stat_activity
- WHERE datname = current_database() AND state = 'idle in transaction' AND now() - xact_start > interval '1 minute'
-"""

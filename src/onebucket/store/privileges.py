@@ -1,6 +1,6 @@
 """What is set on repositories, for groups and for people: rows and back."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ from onebucket.domain.accounts import Account
 from onebucket.domain.privileges import Level
 from onebucket.domain.repositories import Grants, Repository
 from onebucket.store import accounts as account_rows
-from onebucket.store import moments
+from onebucket.store import moments, spans
 from onebucket.store import repositories as repository_rows
 from onebucket.store.database import Row, Statement, Transaction
 from onebucket.store.tables import accounts, group_privileges, groups, privileges, repositories
@@ -95,7 +95,7 @@ def level(tx: Transaction, account_id: str, repository_id: str, group_id: str) -
     return Level(row[0]) if row else None
 
 
-_GIVEN = Statement(
+_given = (
     select(*repository_rows.COLUMNS, *account_rows.COLUMNS, privileges.c.level)
     .select_from(privileges)
     .join(
@@ -106,14 +106,15 @@ _GIVEN = Statement(
     .where(privileges.c.account_id == bindparam("account_id"))
     .order_by(repositories.c.slug, accounts.c.username_key)
 )
+_GIVEN, _FEW_GIVEN = Statement(_given), Statement(_given.limit(spans.ONE_MORE))
 
 
-def given(tx: Transaction, account_id: str) -> list[tuple[Repository, Account, Level]]:
-    """What was given to people directly on an account's repositories, by repository, then person."""
-    return [
+def given(tx: Transaction, account_id: str) -> Iterator[tuple[Repository, Account, Level]]:
+    """What was given to people directly on an account's repositories, by repository, then person. Raises TooMany."""
+    return (
         (repository_rows.repository(row), account_rows.account(row[6:]), Level(row[14]))
-        for row in tx.rows(_GIVEN, account_id=account_id)
-    ]
+        for row in spans.rows(tx, _GIVEN, _FEW_GIVEN, account_id=account_id)
+    )
 
 
 def _set_or_replace(table: Table, whose: str) -> Statement:

@@ -10,8 +10,9 @@ from sqlalchemy import bindparam, delete, insert, select, tuple_, update
 from onebucket.domain.refusals import Conflict
 from onebucket.domain.repositories import Repository
 from onebucket.store import moments
-from onebucket.store.database import Row, Statement, Transaction, each_of
+from onebucket.store.database import Row, Statement, Transaction
 from onebucket.store.hints import not_by
+from onebucket.store.lists import each_of
 from onebucket.store.tables import Id, repositories
 
 COLUMNS = (

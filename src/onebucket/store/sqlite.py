@@ -4,12 +4,13 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from onebucket.store import walindex
 from onebucket.store.database import BUSY_SECONDS, Database, Row, Statement, Transaction, Unavailable, Unusable
+from onebucket.store.spans import Span
 
 
 class SqliteTransaction(Transaction):
@@ -17,9 +18,10 @@ class SqliteTransaction(Transaction):
 
     __slots__ = ("_execute", "connection")
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, span: Span = Span.WHOLE) -> None:
         self.connection = connection
         self.seen = None
+        self.span = span
         self._execute = connection.execute
 
     def rows(self, statement: Statement, **values: Any) -> list[Row]:
@@ -134,6 +136,24 @@ class SqliteDatabase(Database):
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
+
+    @contextmanager
+    def lasting(self) -> Iterator[SqliteTransaction]:
+        """The same on a connection of its own, for as long as it takes to send what is read.
+
+        Raises Unavailable, Unusable.
+        """
+        connection = self.connect()
+        try:
+            connection.execute("BEGIN")
+            yield SqliteTransaction(connection, Span.LASTING)
+        except sqlite3.DatabaseError as error:
+            raise self._trouble(error, "be read") from error
+        finally:
+            connection.close()
+            # When all were closed, it was among them.
+            with suppress(ValueError):
+                self._opened.remove(connection)
 
     def version(self) -> bytes | int:
         """Another one than before whenever anybody has committed anything, in this process or elsewhere.

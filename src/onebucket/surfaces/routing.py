@@ -1,6 +1,6 @@
 """What a surface is made of: routes, what a handler is asked, and finding the route of an address."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,9 +23,9 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """An answer that is a list, however long: it is written as its items come."""
+    """An answer that is a list or holds lists, however long: `Many`, which are written as their items come."""
 
-    items: Iterator[Any]
+    document: Any
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,26 +1,17 @@
 """Documents going out: the caller's choice of JSON, XML or YAML, and the bytes of each, JSONP included."""
 
-import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
-from math import isfinite
 from types import MappingProxyType
-from typing import TypeAlias, Union
+from typing import Any
 
 import msgspec
-from yaml import events
 
 from onebucket.wire import echo
-
-try:
-    from yaml.cyaml import CEmitter as Emitter  # type: ignore[attr-defined]  # the stubs do not re-export it
-except ImportError:  # a PyYAML that was built without libyaml: the same documents, more slowly
-    from yaml.emitter import Emitter  # type: ignore[assignment]
-
-Document: TypeAlias = Union["dict[str, Document]", "list[Document]", str, int, float, bool, None]
+from onebucket.wire.documents import Document, Many, finite
 
 
 class Format(Enum):
@@ -81,6 +72,16 @@ def encode(document: Document, format: Format) -> bytes:
     return _WRITERS[format](document)
 
 
+def around(document: object, format: Format) -> tuple[list[bytes], list[Many]]:
+    """Write a document of msgspec structs that holds `Many`: what stands before, between and after them, and they.
+
+    Only JSON and XML are written so: what is inside a list doesn't depend on how deep it lies.
+    """
+    if format is Format.JSON:
+        return _json_around(document)
+    return _xml_around(msgspec.to_builtins(document, builtin_types=(Many,)))
+
+
 # --- JSON
 
 _PACKED_NAN = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]")  # MessagePack's mark of a float, then an exponent of ones only
@@ -88,35 +89,48 @@ _PACKED_NAN = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]")  # MessagePack's mark of
 
 def _json(document: Document) -> bytes:
     body = msgspec.json.encode(document)
-
-    if b"null" in body and _may_hide_nan(document):
-        _refuse_nan(document)
-
+    _refuse_hidden_nan(body, document)
     return body
 
 
-def _may_hide_nan(document: Document) -> bool:
+def _json_around(document: object) -> tuple[list[bytes], list[Many]]:
+    gaps: list[Many] = []
+    body = msgspec.json.encode(document, enc_hook=lambda value: _gap(value, gaps))
+    _refuse_hidden_nan(body, document)
+    return body.split(_GAP_IN_JSON), gaps
+
+
+# JSON holds no such byte: in strings it is escaped.
+_GAP_IN_JSON = b"\0"
+
+
+def _gap(value: object, gaps: list[Many]) -> msgspec.Raw:
+    if not isinstance(value, Many):
+        raise TypeError(f"not a JSON value: {type(value).__name__}")
+    gaps.append(value)
+    return msgspec.Raw(_GAP_IN_JSON)
+
+
+def _refuse_hidden_nan(body: bytes, document: object) -> None:
+    if b"null" in body and _may_hide_nan(document):
+        _refuse_nan(document)
+
+
+def _may_hide_nan(document: object) -> bool:
     # msgspec writes NaN as null in JSON, but as itself in MessagePack, and packing costs a quarter of a walk.
     # A few strings and integers look alike: hence "may".
     try:
-        return _PACKED_NAN.search(msgspec.msgpack.encode(document)) is not None
+        return _PACKED_NAN.search(msgspec.msgpack.encode(document, enc_hook=lambda value: None)) is not None
     except OverflowError:  # an integer of more than 64 bits
         return True
 
 
-def _refuse_nan(value: Document) -> None:
+def _refuse_nan(value: object) -> None:
     if isinstance(value, float):
-        _finite(value)
+        finite(value)
     elif isinstance(value, dict | list):
         for inner in value.values() if isinstance(value, dict) else value:
             _refuse_nan(inner)
-
-
-def _finite(number: float) -> float:
-    if not isfinite(number):
-        raise ValueError("NaN and infinities are no JSON values")
-
-    return number
 
 
 # --- XML
@@ -127,8 +141,29 @@ _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # 
 
 
 def _xml(document: Document) -> bytes:
-    parts = ['<?xml version="1.0" encoding="utf-8"?>']
+    parts: list[str] = []
     _write_element("response", document, parts.append)
+    return _XML_DECLARATION + _xml_text(parts)
+
+
+_XML_DECLARATION = b'<?xml version="1.0" encoding="utf-8"?>'
+
+
+def _xml_around(document: Document) -> tuple[list[bytes], list[Many]]:
+    parts: list[str | Many] = []
+    _write_element("response", document, parts.append)
+    texts: list[list[str]] = [[]]
+    gaps = []
+    for part in parts:
+        if isinstance(part, str):
+            texts[-1].append(part)
+        else:
+            gaps.append(part)
+            texts.append([])
+    return [_XML_DECLARATION + _xml_text(texts[0]), *map(_xml_text, texts[1:])], gaps
+
+
+def _xml_text(parts: Sequence[str]) -> bytes:
     text = "".join(parts)
 
     # Our tags hold none of these, so the whole document is mended at once, and seldom.
@@ -138,7 +173,7 @@ def _xml(document: Document) -> bytes:
     return text.encode()
 
 
-def _write_element(name: str, value: Document, put: Callable[[str], None]) -> None:
+def _write_element(name: str, value: Document | Many, put: Callable[[Any], None]) -> None:
     opening, closing = _tags(name)
     if isinstance(value, str):
         put(opening + _escaped(value) + closing)
@@ -155,7 +190,11 @@ def _write_element(name: str, value: Document, put: Callable[[str], None]) -> No
     elif value is None or isinstance(value, int):
         put(f"{opening}{value}{closing}")
     elif isinstance(value, float):
-        put(f"{opening}{Decimal(repr(_finite(value))):f}{closing}")
+        put(f"{opening}{Decimal(repr(finite(value))):f}{closing}")
+    elif isinstance(value, Many):
+        put(opening)
+        put(value)
+        put(closing)
     else:
         raise TypeError(f"not a JSON value: {type(value).__name__}")
 
@@ -181,73 +220,12 @@ def _escaped(text: str) -> str:
 
 # --- YAML
 
-# A string stays bare only if no loader of any YAML could take it for something else.
-_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./@-]*(?: [A-Za-z0-9][A-Za-z0-9_./@-]*)*")
-_YAML_WORDS = frozenset({"y", "yes", "n", "no", "true", "false", "on", "off", "null", "nan", "inf", "infinity"})
-_UNFOLDED = 2**31 - 1  # the widest line libyaml can count: nothing is ever folded
-
-_PLAINLY, _AS_STRING = (True, False), (False, True)
-_NULL = events.ScalarEvent(None, None, _PLAINLY, "null")
-_TRUE = events.ScalarEvent(None, None, _PLAINLY, "true")
-_FALSE = events.ScalarEvent(None, None, _PLAINLY, "false")
-_MAPPING = events.MappingStartEvent(None, None, True, flow_style=False)
-_MAPPING_END = events.MappingEndEvent()
-_SEQUENCE = events.SequenceStartEvent(None, None, True, flow_style=False)
-_SEQUENCE_END = events.SequenceEndEvent()
-
 
 def _yaml(document: Document) -> bytes:
-    stream = io.BytesIO()
-    emitter = Emitter(stream, width=_UNFOLDED, allow_unicode=True)
+    # PyYAML takes longer to load than answers to make, and few ask for YAML.
+    from onebucket.wire import yaml
 
-    emitter.emit(events.StreamStartEvent(encoding="utf-8"))
-    emitter.emit(events.DocumentStartEvent(explicit=False))
-    _emit_node(document, emitter.emit)
-    emitter.emit(events.DocumentEndEvent(explicit=False))
-    emitter.emit(events.StreamEndEvent())
-    return stream.getvalue()
-
-
-def _emit_node(value: Document, emit: Callable[[events.Event], None]) -> None:
-    if isinstance(value, str):
-        emit(_string(value))
-    elif isinstance(value, dict):
-        emit(_MAPPING)
-        for key, member in value.items():
-            emit(_key(key))
-            _emit_node(member, emit)
-        emit(_MAPPING_END)
-    elif isinstance(value, list):
-        emit(_SEQUENCE)
-        for item in value:
-            _emit_node(item, emit)
-        emit(_SEQUENCE_END)
-    elif value is None:
-        emit(_NULL)
-    elif isinstance(value, bool):
-        emit(_TRUE if value else _FALSE)
-    elif isinstance(value, int):
-        emit(events.ScalarEvent(None, None, _PLAINLY, str(value)))
-    elif isinstance(value, float):
-        emit(events.ScalarEvent(None, None, _PLAINLY, _yaml_float(value)))
-    else:
-        raise TypeError(f"not a JSON value: {type(value).__name__}")
-
-
-def _string(text: str) -> events.ScalarEvent:
-    if _PLAIN.fullmatch(text) and text.lower() not in _YAML_WORDS:
-        return events.ScalarEvent(None, None, _PLAINLY, text)
-
-    return events.ScalarEvent(None, None, _AS_STRING, text, style='"')
-
-
-_key = lru_cache(maxsize=1024)(_string)
-
-
-def _yaml_float(number: float) -> str:
-    digits = repr(_finite(number))
-    # YAML 1.1 knows a float by its point: 1e-07 would come back as a string.
-    return digits if "." in digits else digits.replace("e", ".0e")
+    return yaml.written(document)
 
 
 _WRITERS: Mapping[Format, Callable[[Document], bytes]] = MappingProxyType(

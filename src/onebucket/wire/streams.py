@@ -1,11 +1,12 @@
-"""Lists going out as they are made: the same bytes as the whole list would be, a piece at a time."""
+"""Documents going out as they are made: the same bytes as the whole document would be, a piece at a time."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from dataclasses import dataclass
 
 import msgspec
 
 from onebucket.wire import formats
+from onebucket.wire.documents import Many
 from onebucket.wire.formats import Format
 
 # Pieces are about so long, whatever the items are: it bounds what is in memory for a slow reader, and for how long one
@@ -13,35 +14,69 @@ from onebucket.wire.formats import Format
 PIECE = 1 << 17
 
 
-def written(items: Iterable[Any], format: Format) -> Iterator[bytes]:
-    """Write a list of JSON values or msgspec structs; the pieces together are `formats.encode` of the whole list.
+def written(document: object, format: Format) -> Iterator[bytes]:
+    """Write a JSON value or msgspec struct that is or holds `Many`; the pieces together are `formats.encode` of it all.
 
-    No piece is longer than `PIECE` and one item.
+    No piece is longer than `PIECE` and what stands between two of the innermost items.
     """
-    opening, between, closing, bare = _MANNERS[format]
-    before, empty = opening, True
+    if format is Format.YAML:
+        from onebucket.wire import yaml
+
+        return yaml.pieces(msgspec.to_builtins(document, builtin_types=(Many,)), PIECE)
+    return _gathered(_around(document, format))
+
+
+def _gathered(parts: Iterable[bytes]) -> Iterator[bytes]:
     gathered: list[bytes] = []
     size = 0
-    for item in items:
-        encoded = formats.encode([item if format is Format.JSON else msgspec.to_builtins(item)], format)
-        gathered.append(encoded[bare : len(encoded) - len(closing)])
-        size += len(encoded)
-        empty = False
+    for part in parts:
+        gathered.append(part)
+        size += len(part)
         if size >= PIECE:
-            yield before + between.join(gathered)
-            before, size = between, 0
+            yield b"".join(gathered)
             gathered.clear()
-
+            size = 0
     if gathered:
-        yield before + between.join(gathered)
-    yield formats.encode([], format) if empty else closing
+        yield b"".join(gathered)
 
 
-_XML_OPENING = formats.encode([], Format.XML).removesuffix(b"</response>")
+def _around(document: object, format: Format) -> Iterator[bytes]:
+    texts, gaps = formats.around(document, format)
+    yield texts[0]
+    for text, gap in zip(texts[1:], gaps, strict=True):
+        yield from _items(gap, format)
+        yield text
 
-# What stands before the first item, between items, and after the last; and how much of its own beginning an item loses.
+
+def _items(listed: Many, format: Format) -> Iterator[bytes]:
+    manner = _MANNERS[format]
+    yield manner.opening
+    before = b""
+    for item in listed.items:
+        texts, gaps = formats.around([item], format)
+        texts[0] = before + texts[0][manner.before_one :]
+        texts[-1] = texts[-1][: -manner.after_one]
+        before = manner.between
+        yield texts[0]
+        for text, gap in zip(texts[1:], gaps, strict=True):
+            yield from _items(gap, format)
+            yield text
+    yield manner.closing
+
+
+@dataclass(frozen=True, slots=True)
+class _Manner:
+    """What stands around a list, and between its items; how many bytes are around the item in a document of one."""
+
+    opening: bytes
+    between: bytes
+    closing: bytes
+    before_one: int
+    after_one: int
+
+
+_XML_BEFORE, _XML_AFTER = formats.encode([""], Format.XML).split(b"<resource></resource>")
 _MANNERS = {
-    Format.JSON: (b"[", b",", b"]", 1),
-    Format.XML: (_XML_OPENING, b"", b"</response>", len(_XML_OPENING)),
-    Format.YAML: (b"", b"", b"", 0),
+    Format.JSON: _Manner(b"[", b",", b"]", 1, 1),
+    Format.XML: _Manner(b"", b"", b"", len(_XML_BEFORE), len(_XML_AFTER)),
 }

@@ -1,5 +1,6 @@
 """Handlers of `/groups` (spec 3)."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from onebucket.actions import groups
@@ -7,12 +8,12 @@ from onebucket.actions.work import Work
 from onebucket.domain import privileges
 from onebucket.domain.groups import Roster
 from onebucket.domain.privileges import Level
-from onebucket.surfaces.routing import Ask
+from onebucket.surfaces.routing import Ask, Stream
 from onebucket.surfaces.v1 import shapes
 from onebucket.wire.bodies import Fields
 
 
-def list_my_groups(work: Work, ask: Ask) -> list[shapes.Group]:
+def list_my_groups(work: Work, ask: Ask) -> list[shapes.Group] | Stream:
     """G1: without a filter all groups of the caller, with `group=account/slug` those of them."""
     # Some clients send several filters as one value, percent-encoded (spec G1).
     named = [name for value in ask.query.get("group", ()) for name in value.split("&group=")]
@@ -23,12 +24,12 @@ def list_my_groups(work: Work, ask: Ask) -> list[shapes.Group]:
     return _shown(work, ask, groups.among(work, pairs, members=_with_members(ask)))
 
 
-def list_groups(work: Work, ask: Ask) -> list[shapes.Group]:
+def list_groups(work: Work, ask: Ask) -> list[shapes.Group] | Stream:
     """G2."""
     return _shown(work, ask, groups.of_account(work, ask.words["accountname"], members=_with_members(ask)))
 
 
-def create_group(work: Work, ask: Ask) -> shapes.Group:
+def create_group(work: Work, ask: Ask) -> shapes.Group | Stream:
     """G3."""
     fields = ask.fields()
     roster = groups.create(
@@ -42,13 +43,13 @@ def create_group(work: Work, ask: Ask) -> shapes.Group:
     return _told(ask, roster)
 
 
-def read_group(work: Work, ask: Ask) -> shapes.Group:
+def read_group(work: Work, ask: Ask) -> shapes.Group | Stream:
     """G4."""
     roster = groups.read(work, ask.words["accountname"], ask.words["group_slug"], members=_with_members(ask))
-    return _shown(work, ask, [roster])[0]
+    return shapes.group(roster, ask.base_url, _pending(work, ask))
 
 
-def change_group(work: Work, ask: Ask) -> shapes.Group:
+def change_group(work: Work, ask: Ask) -> shapes.Group | Stream:
     """G5: what is omitted is kept, but for the two flags, which are then false."""
     fields = ask.fields()
     roster = groups.change(
@@ -68,7 +69,7 @@ def delete_group(work: Work, ask: Ask) -> None:
     groups.delete(work, ask.words["accountname"], ask.words["group_slug"])
 
 
-def list_members(work: Work, ask: Ask) -> list[shapes.User]:
+def list_members(work: Work, ask: Ask) -> list[shapes.User] | Stream:
     """G7."""
     return shapes.users(groups.members(work, ask.words["accountname"], ask.words["group_slug"]), ask.base_url)
 
@@ -90,13 +91,17 @@ def remove_member(work: Work, ask: Ask) -> None:
     groups.remove_member(work, ask.words["accountname"], ask.words["group_slug"], ask.words["member"])
 
 
-def _shown(work: Work, ask: Ask, rosters: list[Roster]) -> list[shapes.Group]:
-    """Groups that were read; with those who are invited to them, where that is asked for."""
-    wants_pending = "pending" in ask.query.get("include", ())
-    return shapes.groups(rosters, ask.base_url, groups.invited(work, rosters) if wants_pending else {})
+def _shown(work: Work, ask: Ask, rosters: Iterable[Roster]) -> list[shapes.Group] | Stream:
+    """Groups that were read."""
+    return shapes.groups(rosters, ask.base_url, _pending(work, ask))
 
 
-def _told(ask: Ask, roster: Roster) -> shapes.Group:
+def _pending(work: Work, ask: Ask) -> shapes.Pending:
+    """Who is invited to groups that were read, where that is asked for."""
+    return groups.invited(work) if "pending" in ask.query.get("include", ()) else lambda roster: None
+
+
+def _told(ask: Ask, roster: Roster) -> shapes.Group | Stream:
     """A group that was changed, less its members where they are to be left out of every answer (spec 1.5)."""
     return shapes.group(roster if _with_members(ask) else replace(roster, members=None), ask.base_url)
 

@@ -49,10 +49,10 @@ def revoke_everywhere(work: Work, ask: Ask) -> None:
     privileges.revoke_everywhere(work, account, owner, slug)
 
 
-def list_direct(work: Work, ask: Ask) -> list[shapes.DirectPrivilege]:
+def list_direct(work: Work, ask: Ask) -> Stream:
     """What was given to people directly: in an account, on a repository, or to one person there."""
     found = privileges.direct(work, *_given(ask), wanted=_wanted(ask))
-    return [shapes.direct_privilege(each, ask.base_url) for each in found]
+    return shapes.direct_privileges(found, ask.base_url)
 
 
 def give(work: Work, ask: Ask) -> list[shapes.DirectPrivilege]:

@@ -1,7 +1,8 @@
 """What each thing looks like in 1.0, field by field and in the documented order (spec 2)."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Iterable, Iterator
+from types import NoneType
+from typing import TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -11,6 +12,7 @@ from onebucket.domain.groups import Roster
 from onebucket.domain.invitations import Invitation
 from onebucket.surfaces.routing import Stream
 from onebucket.wire import times
+from onebucket.wire.documents import many
 
 
 class User(Struct, frozen=True):
@@ -130,60 +132,101 @@ def user(account: Account, base_url: str) -> User:
     )
 
 
-def users(accounts: Iterable[Account], base_url: str) -> list[User]:
-    """Several people."""
-    return [user(account, base_url) for account in accounts]
+def users(accounts: Iterable[Account], base_url: str) -> list[User] | Stream:
+    """Several people; a stream where they come one after the other."""
+    if isinstance(accounts, tuple):
+        return [user(account, base_url) for account in accounts]
+    return Stream(many(user(account, base_url) for account in accounts))
 
 
-def group(roster: Roster, base_url: str) -> Group:
-    """One group."""
-    return groups([roster], base_url)[0]
+# What tells who is invited to a group; None where that isn't to be said.
+Pending = Callable[[Roster], Iterable[Invitation] | None]
 
 
-def groups(
-    rosters: Iterable[Roster], base_url: str, pending: Mapping[str, Iterable[Invitation]] = MappingProxyType({})
-) -> list[Group]:
-    """Several groups, with those invited to them by the group's id; whoever is in many of them is shaped once."""
-    shaped: dict[str, User] = {}
+def group(roster: Roster, base_url: str, pending: Pending = lambda roster: None) -> Group | Stream:
+    """One group; a stream where its members come one after the other."""
+    shaped = Groups(base_url, pending).shaped(roster)
+    return shaped if isinstance(roster.members, tuple | NoneType) else Stream(shaped)
 
-    def face(account: Account) -> User:
-        return shaped.get(account.id) or shaped.setdefault(account.id, user(account, base_url))
 
-    def invited(invitation: Invitation) -> Invited:
-        return Invited(invitation.email, face(invitation.invited_by), times.utc(invitation.sent_at))
+def groups(rosters: Iterable[Roster], base_url: str, pending: Pending = lambda roster: None) -> list[Group] | Stream:
+    """Several groups; a stream where they or their members come one after the other."""
+    shape = Groups(base_url, pending).shaped
+    if isinstance(rosters, list) and all(isinstance(roster.members, tuple | NoneType) for roster in rosters):
+        return [shape(roster) for roster in rosters]
+    return Stream(many(map(shape, rosters)))
 
-    return [
-        Group(
+
+class Groups:
+    """Shapes groups, with those invited to them; whoever is in many of them is shaped once."""
+
+    def __init__(self, base_url: str, pending: Pending) -> None:
+        self._pending = pending
+        self._face = faces(lambda account: user(account, base_url))
+
+    def shaped(self, roster: Roster) -> Group:
+        """One of them."""
+        face, pending = self._face, self._pending(roster)
+        return Group(
             name=roster.group.name,
             slug=roster.group.slug,
             permission=roster.group.permission.word if roster.group.permission else None,
             auto_add=roster.group.auto_add,
             email_forwarding_disabled=roster.group.email_forwarding_disabled,
-            members=UNSET if roster.members is None else [face(member) for member in roster.members],
-            pending=[invited(each) for each in pending[roster.group.id]] if roster.group.id in pending else UNSET,
+            members=_shown(roster.members, face),
+            pending=UNSET if pending is None else [self._invited(each) for each in pending],
             owner=face(roster.owner),
         )
-        for roster in rosters
-    ]
+
+    def _invited(self, invitation: Invitation) -> Invited:
+        return Invited(invitation.email, self._face(invitation.invited_by), times.utc(invitation.sent_at))
+
+
+_Face = TypeVar("_Face")
+
+
+def faces(shape: Callable[[Account], _Face]) -> Callable[[Account], _Face]:
+    """What tells what people look like, and shapes each once; of more than are held at once, some are shaped again."""
+    known: dict[str, _Face] = {}
+
+    def face(account: Account) -> _Face:
+        found = known.get(account.id)
+        if found is None:
+            if len(known) >= MOST_FACES:
+                known.clear()
+            found = known[account.id] = shape(account)
+        return found
+
+    return face
+
+
+MOST_FACES = 5000
+
+
+def _shown(members: Iterable[Account] | None, face: Callable[[Account], _Face]) -> list[_Face] | UnsetType:
+    """Members where they were asked for, a list of `Many` where they come one after the other."""
+    if members is None:
+        return UNSET
+    return [face(member) for member in members] if isinstance(members, tuple) else many(map(face, members))
 
 
 def privileges(listing: Listing, base_url: str) -> Stream:
-    """What groups have on repositories, an entry at a time; groups and repositories are shaped once each."""
-    faces: dict[str, PrivilegedUser] = {}
+    """What groups have on repositories, an entry at a time; groups and repositories are shaped once each.
 
-    def face(account: Account) -> PrivilegedUser:
-        return faces.get(account.id) or faces.setdefault(account.id, privileged_user(account, base_url))
-
+    But for groups whose members come one after the other, who come again with each entry.
+    """
+    face = faces(lambda account: privileged_user(account, base_url))
     owner = face(listing.owner)
-    shaped = {
-        roster.group.id: PrivilegedGroup(
-            owner=owner,
-            name=roster.group.name,
-            members=UNSET if roster.members is None else [face(member) for member in roster.members],
-            slug=roster.group.slug,
-        )
-        for roster in listing.rosters
-    }
+    known: dict[str, PrivilegedGroup] = {}
+
+    def group(roster: Roster) -> PrivilegedGroup:
+        shaped = known.get(roster.group.id)
+        if shaped is None:
+            members = _shown(roster.members, face)
+            shaped = PrivilegedGroup(owner=owner, name=roster.group.name, members=members, slug=roster.group.slug)
+            if isinstance(roster.members, tuple | NoneType):
+                known[roster.group.id] = shaped
+        return shaped
 
     def entries() -> Iterator[GroupPrivilege]:
         for each in listing:
@@ -191,11 +234,16 @@ def privileges(listing: Listing, base_url: str) -> Stream:
             yield GroupPrivilege(
                 repo=f"{listing.owner.username}/{repository.slug}",
                 privilege=each.level.word,
-                group=shaped[each.roster.group.id],
+                group=group(each.roster),
                 repository=RepositoryName(owner=owner, name=repository.name, slug=repository.slug),
             )
 
-    return Stream(entries())
+    return Stream(many(entries()))
+
+
+def direct_privileges(given: Iterable[Given], base_url: str) -> Stream:
+    """What was given to people directly."""
+    return Stream(many(direct_privilege(each, base_url) for each in given))
 
 
 def direct_privilege(given: Given, base_url: str) -> DirectPrivilege:

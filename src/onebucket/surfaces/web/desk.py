@@ -34,12 +34,13 @@ class Proved(NamedTuple):
 class House:
     """What the pages say of this server; `letters` is the folder that `/demo/letters` shows, None but for the demo.
 
-    `settings` are those in force: name, value and where it came from, secrets left out.
+    `openapi` gives the API's description; `settings` are those in force: name, value and where it came from, secrets
+    left out.
     """
 
     base_url: str
     sign_up: str
-    openapi: Mapping[str, Any]
+    openapi: Callable[[], Mapping[str, Any]]
     letters: Path | None = None
     settings: Sequence[tuple[str, str, str]] = ()
 

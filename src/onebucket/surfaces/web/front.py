@@ -17,15 +17,16 @@ async def front(visit: Visit) -> Response:
 
 async def docs(visit: Visit) -> Response:
     """Every address of the API."""
-    return visit.page("docs/page.html", api=visit.house.openapi)
+    return visit.page("docs/page.html", api=visit.house.openapi())
 
 
 async def operation(visit: Visit) -> Response:
     """One address with one method, and the shapes that it takes and gives."""
-    for path, methods in visit.house.openapi["paths"].items():
+    described = visit.house.openapi()
+    for path, methods in described["paths"].items():
         for method, each in methods.items():
             if method != "parameters" and each["operationId"] == visit.word("operation"):
-                shapes = _shapes(each, visit.house.openapi["components"]["schemas"])
+                shapes = _shapes(each, described["components"]["schemas"])
                 return visit.page(
                     "docs/operation.html", path=path, method=method, methods=methods, operation=each, shapes=shapes
                 )

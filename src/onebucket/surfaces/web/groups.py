@@ -33,7 +33,7 @@ async def show(visit: Visit) -> Response:
         return {
             "place": overviews.place(work, account),
             "roster": roster,
-            "invited": groups.invited(work, [roster]).get(roster.group.id, []),
+            "invited": groups.invited(work)(roster) or [],
         }
 
     seen = await visit.look(found)
@@ -131,7 +131,7 @@ async def ask_to_delete(visit: Visit) -> Response:
             "place": overviews.place(work, account),
             "roster": roster,
             "losses": losses,
-            "invited": groups.invited(work, [roster]).get(roster.group.id, []),
+            "invited": groups.invited(work)(roster) or [],
         }
 
     seen = await visit.look(asked)

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Awaitable, Callable
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
@@ -32,7 +33,6 @@ from onebucket.surfaces.web import (
     matrix,
     myself,
     pending,
-    rendering,
     resuming,
     setup,
     signing,
@@ -40,6 +40,9 @@ from onebucket.surfaces.web import (
 )
 from onebucket.surfaces.web.desk import Desk, House
 from onebucket.surfaces.web.visit import HEADERS, Page, Visit, Wrong, retry_after, sentence
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 EVERYWHERE = (
     *front.PAGES,
@@ -79,7 +82,13 @@ class Pages:
     def __init__(self, *, desk: Desk, house: House) -> None:
         self._desk = desk
         self._house = house
-        self._templates = rendering.environment()
+
+    @cached_property
+    def _templates(self) -> "Environment":
+        # Jinja is loaded for the first page: a server that starts, or is asked by programs only, has none to show.
+        from onebucket.surfaces.web import rendering
+
+        return rendering.environment()
 
     def routes(self) -> list[BaseRoute]:
         """Every page's address."""

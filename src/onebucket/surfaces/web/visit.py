@@ -3,10 +3,9 @@
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlencode
 
-from jinja2 import Environment
 from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -20,6 +19,9 @@ from onebucket.surfaces.web import guard
 from onebucket.surfaces.web.desk import Caller, Desk, House, Proved
 from onebucket.wire import bodies
 from onebucket.wire.bodies import Fields, Unreadable
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _Result = TypeVar("_Result")
 
@@ -51,7 +53,7 @@ class Visit:
     `notice` is what the page is to say first.
     """
 
-    def __init__(self, request: Request, desk: Desk, house: House, templates: Environment) -> None:
+    def __init__(self, request: Request, desk: Desk, house: House, templates: "Environment") -> None:
         self.request = request
         self.desk = desk
         self.house = house

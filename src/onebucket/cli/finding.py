@@ -1,0 +1,12 @@
+"""What `doctor` finds: what is so and, where it is wrong, how to mend it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    ok: bool
+    what: str
+    mend: str = ""

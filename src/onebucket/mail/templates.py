@@ -1,0 +1,45 @@
+"""The templates of letters: the operator's where there is one, ours where not."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from jinja2 import (
+    BaseLoader,
+    Environment,
+    FileSystemLoader,
+    PackageLoader,
+    StrictUndefined,
+    TemplateNotFound,
+    select_autoescape,
+)
+
+
+def environment(folder: Path | None) -> Environment:
+    """What writes letters; `folder` is the operator's."""
+    return Environment(
+        loader=_Loader(folder),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+class _Loader(BaseLoader):
+    """The operator's template where there is one, ours where not; looked for anew for each letter."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self._theirs = FileSystemLoader(folder) if folder else None
+        self._ours = PackageLoader("onebucket", "letters")
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str | None, Callable[[], bool] | None]:
+        if self._folder is None or self._theirs is None:
+            return self._ours.get_source(environment, template)
+        try:
+            return self._theirs.get_source(environment, template)
+        except TemplateNotFound:
+            source, path, _ = self._ours.get_source(environment, template)
+            theirs = self._folder / template
+            return source, path, lambda: not theirs.exists()
