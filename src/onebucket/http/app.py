@@ -23,6 +23,7 @@ from onebucket.http.memory import Memory, Remembered
 from onebucket.http.metrics import Metrics
 from onebucket.http.peers import Proxies
 from onebucket.http.repeats import Repeats
+from onebucket.http.replicas import Replicas
 from onebucket.http.requestlog import RequestLog
 from onebucket.http.requests import Application, Disconnected, Receive, Request, Scope, Send
 from onebucket.http.signed import Signatures
@@ -57,6 +58,7 @@ class App:
         new_id: Callable[[], str],
     ) -> None:
         self._database = database
+        self.replicas = Replicas(database, now)
         self._table = Table(surfaces)
         self._others = others
         self._ways = ways
@@ -99,6 +101,8 @@ class App:
 
         request = Request(scope, requests.request_id(headers), scope["method"], segments, headers, self._clock())
         request.query, request.is_malformed, request.words = scope["query_string"], is_malformed, words
+        if requests.REVISION in headers:
+            requests.read_revision(request)
         try:
             answer = await self._answer(request, base, receive)
         except Disconnected:
@@ -174,16 +178,26 @@ class App:
 
     async def _act(self, request: Request, proof: Proof, found: Found) -> Answer:
         if request.route is None or not request.route.changes:
+            told = await self._read_on_replica(request, proof, found) if self.replicas.each else None
+            if told is not None:
+                return told
             return await reading.read(self._database, lambda: self._look(request, proof, found))
-        return await self._writer.change(
-            lambda tx: self._perform(tx, request, proof, found),
+        answer, tx = await self._writer.change(
+            lambda tx: (self._perform(tx, request, proof, found), tx),
             refused=lambda tx, error: self._attempts.change_refused(tx, request, found, error),
         )
+        return answer if tx.position is None else answer.named(requests.REVISION, str(tx.position).encode())
+
+    async def _read_on_replica(self, request: Request, proof: Proof, found: Found) -> Answer | None:
+        """The answer of a replica, which is not remembered; None where the primary has to be asked."""
+        if request.route is None or request.is_unclear or proof.once:
+            return None
+        return await self.replicas.read(request.wanted, lambda tx: self._perform(tx, request, proof, found))
 
     def _look(self, request: Request, proof: Proof, found: Found) -> Answer:
         """Answer what changes nothing: from memory, or from the database."""
         asks = request.route is not None and (request.reads or request.route.only_reads)
-        if not asks or proof.once:
+        if not asks or proof.once or request.is_unclear:
             with self._database.reading() as tx:
                 return self._perform(tx, request, proof, found)
 
@@ -218,6 +232,8 @@ class App:
 
         query = bodies.query(request.query)
         manner = self._answers.manner(request, query)
+        if request.is_unclear:
+            raise Invalid("X-Onebucket-Revision must be at-least= and the position that a change was answered with")
         if request.is_too_large:
             raise TooLarge
 

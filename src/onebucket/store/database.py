@@ -10,13 +10,17 @@ from concurrent.futures import Executor
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ClauseElement, Dialect, Select, Text, Uuid, bindparam, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import TypeEngine
+
+if TYPE_CHECKING:
+    from onebucket.store.positions import Position, Standing
+    from onebucket.store.replica import Replica
 
 Row = tuple[Any, ...]
 
@@ -146,11 +150,15 @@ def each_pair_of(name: str, kind: TypeEngine[Any] | type[TypeEngine[Any]] = Text
 
 
 class Transaction(ABC):
-    """A transaction under way on one connection of the driver's."""
+    """A transaction under way on one connection of the driver's.
+
+    `position` is where a change can be seen once it is committed, on a database that may have replicas.
+    """
 
     __slots__ = ()
 
     connection: Any
+    position: "Position | None" = None
 
     @abstractmethod
     def rows(self, statement: Statement, **values: Any) -> list[Row]:
@@ -189,8 +197,9 @@ class Database(ABC):
     """Where everything is kept. Reading never waits for writing; what was written is on disk when `writing` ends.
 
     `name` is what people are told, without any password; `url` is how `--database` spells it, with it. `readers` runs
-    what only reads where that may wait for another machine; None where it doesn't. `engine` is what SQLAlchemy calls
-    it, and `begin_steps` begins the transaction in which the schema is changed, by one process at a time.
+    what only reads where that may wait for another machine; None where it doesn't. `replicas` are where the same can be
+    read a moment later. `engine` is what SQLAlchemy calls it, and `begin_steps` begins the transaction in which the
+    schema is changed, by one process at a time.
     """
 
     engine: str
@@ -198,6 +207,7 @@ class Database(ABC):
     name: str
     url: str
     readers: Executor | None = None
+    replicas: "Sequence[Replica]" = ()
 
     @abstractmethod
     def connect(self) -> Any:
@@ -218,6 +228,10 @@ class Database(ABC):
     @abstractmethod
     def version(self) -> int | str:
         """Another one than before whenever anybody has committed anything, in this process or elsewhere."""
+
+    def standing(self) -> "Standing | None":
+        """Where it stands in what replicas follow; None where there can be none. Raises Unavailable, Unusable."""
+        return None
 
     @abstractmethod
     def tables(self) -> set[str]:
@@ -244,16 +258,21 @@ class Database(ABC):
         """Close every connection."""
 
 
-def at(url: str, *, make: bool = True) -> Database:
+def at(url: str, *, make: bool = True, replicas: Sequence[str] = ()) -> Database:
     """The database that `url` names: `sqlite:///PATH`, whose folder is made where `make` allows, or `postgresql://…`.
 
-    Raises Unusable.
+    Only PostgreSQL has `replicas`, which are URLs too. Raises Unusable.
     """
     kind = url.partition(":")[0]
     if kind in ("postgresql", "postgres"):
         from onebucket.store import postgres
 
-        return postgres.at(url)
+        opened = postgres.at(url)
+        if replicas:
+            from onebucket.store import replica
+
+            opened.replicas = [replica.at(each) for each in replicas]
+        return opened
     if url.startswith("sqlite:///"):
         from onebucket.store import sqlite
 

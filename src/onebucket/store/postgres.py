@@ -15,7 +15,7 @@ from psycopg import pq
 from psycopg.conninfo import make_conninfo
 from psycopg.types.string import TextLoader
 
-from onebucket.store import libpq
+from onebucket.store import libpq, positions, soundness
 from onebucket.store.database import (
     BUSY_SECONDS,
     Database,
@@ -26,6 +26,7 @@ from onebucket.store.database import (
     Unavailable,
     Unusable,
 )
+from onebucket.store.positions import Position, Standing
 from onebucket.store.readers import Readers
 
 OLDEST = 15
@@ -51,10 +52,11 @@ _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
 class PostgresTransaction(Transaction):
     """A transaction under way on one connection."""
 
-    __slots__ = ("_cursors", "_execute", "connection")
+    __slots__ = ("_cursors", "_execute", "connection", "position")
 
     def __init__(self, connection: _Connection) -> None:
         self.connection = connection
+        self.position: Position | None = None
         self._cursors = 0
         self._execute = connection.execute
 
@@ -111,6 +113,7 @@ class PostgresDatabase(Database):
     """One database of a PostgreSQL server; a change is acknowledged when the server has it on disk."""
 
     engine = "postgresql+psycopg://"
+    readers: Readers
     # The number is nobody's but ours: the first letters of the name.
     begin_steps = ("BEGIN", f"SELECT pg_advisory_xact_lock({int.from_bytes(b'onebucke')})")
 
@@ -172,10 +175,14 @@ class PostgresDatabase(Database):
 
         Equal snapshots of one run of the server show the same; that is the server's own rule of who sees what.
         """
-        _, found = _first(self._reader, _VERSION)
-        row = found.fetchone()
-        assert row is not None
-        return str(row[0])
+        return str(_asked(self._reader, _VERSION)[0])
+
+    def standing(self) -> Standing:
+        """Where it stands, as a primary or as a standby. Raises Unavailable, Unusable."""
+        try:
+            return positions.standing(_asked(self._reader, positions.STANDING))
+        except psycopg.Error as error:
+            raise Unavailable(f"{self.name} doesn't say where it stands: {libpq.sentence(error)}") from error
 
     @contextmanager
     def writing(self) -> Iterator[PostgresTransaction]:
@@ -185,13 +192,17 @@ class PostgresDatabase(Database):
         """
         with self._writing:
             connection, _ = _first(self._writer_now, _WRITE)
+            tx = PostgresTransaction(connection)
             try:
-                yield PostgresTransaction(connection)
+                yield tx
                 _commit(connection)
             except psycopg.Error as error:
                 raise libpq.trouble(error, lost=connection.closed) from error
             finally:
                 _roll_back(connection)
+            # It is done, whatever comes of asking where.
+            with suppress(psycopg.Error, Unavailable, Unusable):
+                tx.position = positions.of_row(_asked(self._writer_now, positions.POSITION))
 
     def tables(self) -> set[str]:
         """The names of the tables there are."""
@@ -201,12 +212,12 @@ class PostgresDatabase(Database):
     def check(self) -> str:
         """What is broken; empty when nothing is."""
         with self.reading() as tx:
-            return "; ".join(row[0] for row in tx.connection.execute(_BROKEN))
+            return "; ".join(row[0] for row in tx.connection.execute(soundness.BROKEN))
 
     def about(self) -> str:
         """Which PostgreSQL it is, and how many are connected."""
         with self.reading() as tx:
-            version, connected = tx.connection.execute(_ABOUT).fetchone()
+            version, connected = tx.connection.execute(soundness.ABOUT).fetchone()
         return f", on PostgreSQL {version}, with {connected}"
 
     def copy_to(self, file: Path, progress: Callable[[int, int], None]) -> None:
@@ -220,6 +231,8 @@ class PostgresDatabase(Database):
     def close(self) -> None:
         """Close every connection."""
         self._readers.shutdown(cancel_futures=True)
+        for replica in self.replicas:
+            replica.close()
         for connection in self._opened:
             connection.close()
         self._opened.clear()
@@ -259,6 +272,14 @@ def _first(connection: Callable[[], _Connection], statement: str) -> tuple[_Conn
     raise AssertionError
 
 
+def _asked(connection: Callable[[], _Connection], question: str) -> Row:
+    """The one row that answers a question outside of any transaction."""
+    _, found = _first(connection, question)
+    row = found.fetchone()
+    assert row is not None
+    return row
+
+
 def _commit(connection: _Connection) -> None:
     if connection.pgconn.transaction_status != pq.TransactionStatus.INTRANS:
         raise Interrupted("the transaction was undone by the database")
@@ -274,22 +295,3 @@ def _roll_back(connection: _Connection) -> None:
     if not connection.closed and connection.pgconn.transaction_status != pq.TransactionStatus.IDLE:
         with suppress(psycopg.Error):
             connection.execute("ROLLBACK")
-
-
-_ABOUT = """
-SELECT split_part(current_setting('server_version'), ' ', 1),
-       count(*) || ' of ' || current_setting('max_connections') || ' connections in use'
-  FROM pg_stat_activity WHERE backend_type = 'client backend'
-"""
-_BROKEN = """
-SELECT 'column ' || table_name || '.' || column_name || ' is sorted as ' || coalesce(collation_name, 'the server likes')
-  FROM information_schema.columns
- WHERE table_schema = current_schema() AND data_type = 'text' AND collation_name IS DISTINCT FROM 'C'
-UNION ALL
-SELECT 'index ' || indexrelid::regclass || ' is not valid' FROM pg_index WHERE NOT indisvalid
-UNION ALL
-SELECT 'process ' || pid || ' of PostgreSQL (' || application_name || ') has kept a transaction open for '
-       || extract(epoch FROM now() - xact_start)::int || ' seconds'
-  FROM pg_stat_activity
- WHERE datname = current_database() AND state = 'idle in transaction' AND now() - xact_start > interval '1 minute'
-"""
