@@ -24,7 +24,7 @@ from onebucket import settings
 from onebucket.actions import tokens
 from onebucket.http import replicas, requests
 from onebucket.settings import Misconfigured
-from onebucket.store import database, positions, schema
+from onebucket.store import database, positions, replica, schema, site
 from onebucket.store.positions import Position, Standing
 from pg import Postgres
 
@@ -401,6 +401,22 @@ def test_what_is_no_replica_is_told_apart() -> None:
         *["is another database"] * 2,
         "is not a standby",
     ]
+
+
+def test_statements_stay_prepared_on_a_replica(primary: Postgres, standby: Postgres) -> None:
+    keep_up(primary, standby)
+    db, there = database.at(primary.url("stage")), replica.at(standby.url("stage"))
+    stands = db.standing()
+    assert stands is not None
+
+    for _ in range(3):
+        with there.reading_after(stands.position, stands) as tx:
+            site.value(tx, "something")
+            prepared = tx.connection.execute("SELECT count(*) FROM pg_prepared_statements").fetchone()
+    there.close()
+    db.close()
+
+    assert prepared[0] >= 2
 
 
 # -- bad days ----------------------------------------------------------------------------------------

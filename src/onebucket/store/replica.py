@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import psycopg
+from psycopg import pq
 
 from onebucket.store import libpq, positions
 from onebucket.store.database import Interrupted, Unavailable, Unusable
@@ -38,8 +39,10 @@ class Replica(PostgresDatabase):
             crossed = connection.closed or libpq.code(error) in libpq.CROSSED
             raise (Interrupted if crossed else Unavailable)(f"{self.name}: {libpq.sentence(error)}") from error
         finally:
-            with suppress(psycopg.Error):
-                connection.rollback()
+            # `connection.rollback()` would forget every statement that was prepared.
+            if not connection.closed and connection.pgconn.transaction_status != pq.TransactionStatus.IDLE:
+                with suppress(psycopg.Error):
+                    connection.execute("ROLLBACK")
 
 
 def at(url: str) -> Replica:
