@@ -72,8 +72,10 @@ def _alone(at: int) -> float:
         method, path = (figures.CHANGE.put, figures.CHANGE.delete)[number % 2]
         begun = time.perf_counter()
         connection.request(method, path % (7 * CHANGED), headers=ALICE)
-        if connection.getresponse().read() is None:
-            raise Missing("a change was not answered")
+        answer = connection.getresponse()
+        answer.read()
+        if answer.status >= 300:
+            raise Missing(f"a change was answered {answer.status}")
         taken.append(time.perf_counter() - begun)
     connection.close()
     return statistics.median(taken)
@@ -100,8 +102,10 @@ def reading(primary: tuple[str, int], standby: tuple[str, int]) -> None:
                 "on the replica": (1, Question(path, ALICE, varying=True)),
             }
             found: dict[str, list[list[float]]] = {way: [] for way in ways}
-            for _ in range(ROUNDS):
+            for turn in range(ROUNDS):
                 for way, (server, asked) in ways.items():
+                    # What the last round was answered is forgotten.
+                    _change(ports[0], turn)
                     at, pids = ports[server], (workers[server], primary[1], standby[1])
                     found[way].append(_costs(lambda at=at, asked=asked: running.answered(at, asked), pids))
             for way, runs in found.items():
@@ -112,6 +116,13 @@ def reading(primary: tuple[str, int], standby: tuple[str, int]) -> None:
     told = ", ".join(f"{name} {number:,.0f}" for name, number in kept.items() if number)
     report.note(f"Of what was asked of the server with a replica, {on_replica / (on_replica + sum(kept.values())):.1%} "
                 f"was answered there; the primary answered the rest ({told}).")  # fmt: skip
+
+
+def _change(at: int, turn: int) -> None:
+    for method, path in (figures.CHANGE.put, figures.CHANGE.delete):
+        status, _ = running.ask(at, method, path % (7 * CHANGED + turn), ALICE)
+        if status >= 300:
+            raise Missing(f"a change was answered {status}")
 
 
 def _costs(run: Callable[[], float], pids: tuple[int, ...]) -> list[float]:
