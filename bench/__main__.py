@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import figures, letters, limits, pages, plot, privileges, report, running, scale, sizes
+from bench import figures, letters, limits, pages, plot, privileges, replicas, report, running, scale, sizes
 from bench.running import Missing
 
 PARTS: dict[str, tuple[str, Callable[[Path], None]]] = {
@@ -18,7 +18,10 @@ PARTS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "letters": ("what a mail server that hangs costs", letters.measure),
 }
 # What is computed for docs/scale.md is measured only when it is asked for.
-ON_REQUEST = {"scale": ("what ten million people would take, from what is counted and weighed here", scale.measure)}
+ON_REQUEST: dict[str, tuple[str, Callable[[Path], None]]] = {
+    "scale": ("what ten million people would take, from what is counted and weighed here", scale.measure),
+    "replicas": ("what positions cost, and reading on a replica beside reading on the primary", replicas.measure),
+}
 OPTIONS = {"--quick": "fewer and shorter runs", "--write": "put tables and plot into docs/"}
 
 

@@ -1,7 +1,7 @@
 """A PostgreSQL server for measuring: as the tests start theirs, but durable."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from tests import pg
 
@@ -24,3 +24,18 @@ def durable() -> Iterator[tuple[str, int]]:
         yield server.url(server.create()), server.pid
     finally:
         server.close()
+
+
+@contextmanager
+def replicated() -> Iterator[tuple[tuple[str, int], tuple[str, int]]]:
+    """The same of one that has a standby, and of the standby. Raises Missing."""
+    programs = pg.binaries()
+    if programs is None:
+        raise Missing("Replicas were not measured: there is no PostgreSQL.")
+    with ExitStack() as stack:
+        primary = pg.Postgres(programs, settings=SETTINGS)
+        stack.callback(primary.close)
+        name = primary.create()
+        standby = primary.standby()
+        stack.callback(standby.close)
+        yield (primary.url(name), primary.pid), (standby.url(name), standby.pid)

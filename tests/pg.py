@@ -35,9 +35,14 @@ def binaries() -> Path | None:
 
 
 class Postgres:
-    """A server in a folder of its own, reached over a socket in it; as root it runs as nobody, who must own it."""
+    """A server in a folder of its own, reached over a socket in it; as root it runs as nobody, who must own it.
 
-    def __init__(self, programs: Path, within: str = "/tmp", settings: Sequence[str] = FORGETFUL) -> None:
+    It is a streaming standby `of` another one, where that is given.
+    """
+
+    def __init__(
+        self, programs: Path, within: str = "/tmp", settings: Sequence[str] = FORGETFUL, *, of: "Postgres | None" = None
+    ) -> None:
         self._settings = settings
         # Not where pytest has its folders: nobody may look into them, and a socket's path must be short.
         self._folder = Path(tempfile.mkdtemp(prefix="onebucket-pg-", dir=within))
@@ -48,7 +53,12 @@ class Postgres:
             if not self._may_run(programs / "postgres"):
                 programs = Path(shutil.copytree(programs.parent, self._folder / "programs")) / "bin"
         self._programs = programs
-        self._run("initdb", "--auth=trust", "--encoding=UTF8", "--no-sync", "--username=postgres", "-D", self._data)
+        if of is None:
+            self._run("initdb", "--auth=trust", "--encoding=UTF8", "--no-sync", "--username=postgres", "-D", self._data)
+        else:
+            self._run(
+                "pg_basebackup", "-R", "--checkpoint=fast", "--no-sync", "-D", self._data, "-d", of.url("postgres")
+            )
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
 
@@ -106,6 +116,15 @@ class Postgres:
         assert self._process is not None
         self._process.send_signal(how)
         self._process.wait(STARTING_SECONDS)
+
+    def standby(self) -> "Postgres":
+        """Another server that follows this one, as `primary_conninfo` and `standby.signal` have it."""
+        return Postgres(self._programs, settings=self._settings, of=self)
+
+    def follow(self, other: "Postgres") -> None:
+        """Let a standby follow another one from now on."""
+        self.do(f"ALTER SYSTEM SET primary_conninfo = 'user=postgres host={other._folder}'")
+        self.do("SELECT pg_reload_conf()")
 
     @property
     def is_running(self) -> bool:

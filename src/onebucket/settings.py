@@ -27,6 +27,7 @@ class Settings:
 
     data: Path
     database: str
+    replicas: tuple[str, ...]
     base_url: str
     realm: str
     jsonp: str
@@ -136,12 +137,20 @@ def _networks(value: str) -> frozenset[str]:
         raise ValueError("must be addresses or networks such as 127.0.0.1 10.0.0.0/8, separated by blanks") from None
 
 
+def _servers(value: str) -> tuple[str, ...]:
+    urls = tuple(value.split())
+    if not all(each.startswith(("postgresql://", "postgres://")) for each in urls):
+        raise ValueError("must be addresses like postgresql://USER:PASSWORD@HOST/NAME, separated by blanks")
+    return urls
+
+
 SETTINGS = (
     Setting("data", "the folder for everything that is kept", "", lambda value: Path(value).expanduser()),
     Setting(
         "database", "`sqlite:///PATH`, or `postgresql://USER:PASSWORD@HOST/NAME`; empty: a file in the data folder", "",
         str,
     ),
+    Setting("replicas", "standbys of the PostgreSQL in `database`, separated by blanks, to read on", "", _servers),
     Setting("base_url", "where people reach this server; empty: the address it listens on", "", _url),
     Setting("realm", "what a 401 answer asks a password for", "Bitbucket.org HTTP", _line),
     Setting(
@@ -231,16 +240,22 @@ def shown(settings: Settings) -> list[tuple[str, str, str]]:
     rows = []
     for setting in SETTINGS:
         value = getattr(settings, setting.name)
-        text = " ".join(sorted(value)) if isinstance(value, frozenset) else _PASSWORD.sub(r"\1\2…", str(value))
+        text = " ".join(sorted(value)) if isinstance(value, frozenset) else _without_passwords(value)
         rows.append((setting.name, "(set)" if setting.secret and text else text, settings.sources[setting.name]))
     return rows
+
+
+def _without_passwords(value: object) -> str:
+    words = value if isinstance(value, tuple) else (str(value),)
+    return " ".join(_PASSWORD.sub(r"\1\2…", word) for word in words)
 
 
 def _read(setting: Setting, text: str, source: str) -> Any:
     try:
         return setting.read(text)
     except ValueError as error:
-        raise Misconfigured(f"{setting.name} {error} (it is {text!r}, from the {source})") from None
+        told = _without_passwords(tuple(text.split())) if "://" in text else text
+        raise Misconfigured(f"{setting.name} {error} (it is {told!r}, from the {source})") from None
 
 
 def _file(*folders: Path) -> tuple[Path, dict[str, str]]:

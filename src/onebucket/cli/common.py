@@ -38,6 +38,9 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for program
 PasswordOption = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 
 
+NO_REPLICAS = "SQLite has no replicas: leave out the setting `replicas`, or keep everything in PostgreSQL"
+
+
 class Mistake(Exception):
     """What was asked for can't be done; the sentence says why."""
 
@@ -70,7 +73,7 @@ def opened(chosen: Settings) -> "Iterator[Database]":
     """The database, up to date."""
     from onebucket.store import database, schema
 
-    opened = database.at(chosen.database)
+    opened = database.at(chosen.database, replicas=chosen.replicas)
     try:
         schema.bring_up_to_date(opened)
         yield opened

@@ -16,7 +16,7 @@ def findings(chosen: Settings) -> Iterator[Finding]:
     yield from _settings(chosen)
     on_file = chosen.database.startswith("sqlite:")
     try:
-        opened = database.at(chosen.database, make=False)
+        opened = database.at(chosen.database, make=False, replicas=chosen.replicas)
     except Unusable as error:
         mend = "It is made by the first `onebucket serve`, or by any command that adds something."
         yield Finding(False, str(error), mend if on_file else _OUT_OF_REACH)
@@ -37,6 +37,8 @@ def _settings(chosen: Settings) -> Iterator[Finding]:
         yield Finding(True, "every setting that is given is known")
     if chosen.data.exists() and chosen.data.stat().st_mode & 0o007:
         yield Finding(False, f"everybody on this machine may look into {chosen.data}", f"chmod o= {chosen.data}")
+    if chosen.replicas and chosen.database.startswith("sqlite:"):
+        yield Finding(False, common.NO_REPLICAS)
 
 
 _OUT_OF_REACH = "Start PostgreSQL, or mend the setting `database`: host, name, user, password."
@@ -72,8 +74,9 @@ def _database(opened: Database, chosen: Settings, *, mend: str) -> Iterator[Find
         else:
             yield Finding(True, "every team has an active administrator")
 
-    from onebucket.cli import delivery
+    from onebucket.cli import delivery, replicas
 
+    yield from replicas.findings(opened)
     yield from delivery.findings(chosen, opened)
 
 

@@ -14,7 +14,7 @@ import typer
 import onebucket
 from onebucket import settings as settings_module
 from onebucket.cli import common
-from onebucket.cli.common import DatabaseOption, DataOption, JsonOption, Mistake
+from onebucket.cli.common import NO_REPLICAS, DatabaseOption, DataOption, JsonOption, Mistake
 from onebucket.settings import Settings
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ def serve(
         chosen = common.settings(database, data)
         if workers > 1 and chosen.database.startswith("sqlite:"):
             raise Mistake("SQLite is served by one process: start it without --workers")
+        if chosen.replicas and chosen.database.startswith("sqlite:"):
+            raise Mistake(NO_REPLICAS)
         logs.configure(chosen.log_format, chosen.log_level)
 
         # Only now: they load structlog too, which must have been loaded by `logs`.
@@ -69,6 +71,7 @@ def serve(
             lines = company.lines(base_url, opened.url)
         else:
             lines = [f"Everything is kept in {opened.name}", *_first_administrator(opened, base_url)]
+            lines += [f"It is read on {len(opened.replicas)} more: {_names(opened)}"] if opened.replicas else []
         place = Place(host, port, tls_cert, tls_key)
         ways = Ways(
             base_url,
@@ -128,6 +131,10 @@ def serve(
             opened.close()
             place.check()
             Workers(workers, live).run(ready)
+
+
+def _names(opened: "Database") -> str:
+    return ", ".join(each.name for each in opened.replicas)
 
 
 def _address(host: str, port: int, *, secure: bool) -> str:

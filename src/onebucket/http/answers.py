@@ -67,6 +67,10 @@ class Answer:
     body: bytes | Iterable[bytes]
     headers: Headers
 
+    def named(self, name: bytes, value: bytes) -> "Answer":
+        """The same with one more header."""
+        return Answer(self.status, self.body, (*self.headers, (name, value)))
+
 
 class Answers:
     """Makes answers, in the ways of this server."""

@@ -20,6 +20,7 @@ from onebucket.http.memory import Memory, Remembered
 from onebucket.http.metrics import Metrics
 from onebucket.http.peers import Proxies
 from onebucket.http.repeats import Repeats
+from onebucket.http.replicas import Replicas
 from onebucket.http.requestlog import RequestLog
 from onebucket.http.requests import Application, Disconnected, Receive, Request, Scope, Send
 from onebucket.http.signed import Signatures
@@ -27,7 +28,7 @@ from onebucket.http.uses import Uses
 from onebucket.http.versions import Versions
 from onebucket.http.writer import Writer
 from onebucket.store import directory
-from onebucket.store.database import Database, Unavailable, Version
+from onebucket.store.database import Database, Transaction, Unavailable, Version
 from onebucket.store.grounds import Seen
 from onebucket.store.spans import Span, TooMany
 from onebucket.surfaces.routing import Found, Surface, Table
@@ -57,6 +58,7 @@ class App:
         new_id: Callable[[], str],
     ) -> None:
         self._database = database
+        self.replicas = Replicas(database, now)
         self._table = Table(surfaces)
         self._others = others
         self._ways = ways
@@ -99,6 +101,8 @@ class App:
 
         request = Request(scope, requests.request_id(headers), scope["method"], segments, headers, self._clock())
         request.query, request.is_malformed, request.words = scope["query_string"], is_malformed, words
+        if requests.REVISION in headers:
+            requests.read_revision(request)
         try:
             answer = await self._answer(request, base, receive)
         except Disconnected:
@@ -186,22 +190,39 @@ class App:
     async def _act(self, request: Request, proof: Proof, found: Found) -> Answer:
         route = request.route
         if route is not None and route.changes:
-            return await self._writer.change(
-                lambda tx: self._handling.perform(tx, request, proof, found),
+            answer, tx = await self._writer.change(
+                lambda tx: (self._handling.perform(tx, request, proof, found), tx),
                 refused=lambda tx, error: self._attempts.change_refused(tx, request, found, error),
             )
-        if route is None or proof.once or not (request.reads or route.only_reads):
+            return answer if tx.position is None else answer.named(requests.REVISION, str(tx.position).encode())
+
+        is_usual = route is not None and not proof.once and not request.is_unclear
+        told = await self._read_on_replica(request, proof, found) if is_usual and self.replicas.each else None
+        if told is not None:
+            return told
+        if route is None or not is_usual or not (request.reads or route.only_reads):
             return await reading.read(self._database, lambda: self._look(request, proof, found))
         return await self._recall(request, proof, found)
+
+    async def _read_on_replica(self, request: Request, proof: Proof, found: Found) -> Answer | None:
+        """The answer of a replica, which is not remembered; None where the primary has to be asked."""
+        try:
+            return await self.replicas.read(request.wanted, lambda tx: self._briefly(tx, request, proof, found))
+        except TooMany:
+            return None
 
     def _look(self, request: Request, proof: Proof, found: Found) -> Answer:
         """Answer what changes nothing, from the database."""
         try:
             with self._database.reading() as tx:
-                tx.span = Span.BRIEF
-                return self._handling.perform(tx, request, proof, found)
+                return self._briefly(tx, request, proof, found)
         except TooMany:
             return self._at_length(request, proof, found)
+
+    def _briefly(self, tx: Transaction, request: Request, proof: Proof, found: Found) -> Answer:
+        """The answer, unless there is more than memory should hold. Raises TooMany."""
+        tx.span = Span.BRIEF
+        return self._handling.perform(tx, request, proof, found)
 
     def _at_length(self, request: Request, proof: Proof, found: Found) -> Answer:
         """The answer once more, as there is more than memory should hold."""

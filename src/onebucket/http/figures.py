@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 from onebucket.actions import outbox
 from onebucket.actions.work import Work
@@ -12,6 +13,7 @@ from onebucket.http.guesses import Guesses
 from onebucket.http.limits import Limits
 from onebucket.http.memory import Memory
 from onebucket.http.metrics import Metrics
+from onebucket.http.replicas import KEPT, Replicas
 from onebucket.http.writer import Writer
 from onebucket.store.database import Database, Unavailable, Unusable
 
@@ -53,6 +55,17 @@ def watch_work(metrics: Metrics, writer: Writer, authentication: Authentication,
         "onebucket_answers_confirmed", "Those of them looked at after a commit elsewhere", lambda: memory.confirmed
     )
     metrics.watch("onebucket_answers_worked_out", "Requests to read that were not", lambda: memory.misses)
+
+
+def watch_replicas(metrics: Metrics, replicas: Replicas) -> None:
+    """Tell how much is read on replicas, why not more, and how far behind each is."""
+    if not replicas.each:
+        return
+    metrics.watch("onebucket_reads_on_replicas", "Reads that a replica answered", lambda: replicas.answered)
+    for reason, about in KEPT.items():
+        metrics.watch(f"onebucket_reads_kept_{reason}", about, partial(replicas.kept.__getitem__, reason))
+    lags = {each.database.name: partial(replicas.lag, each) for each in replicas.each}
+    metrics.watch_each("onebucket_replica_lag_seconds", "How far behind a replica is at most", "replica", lags)
 
 
 def watch_limits(metrics: Metrics, limits: Limits | None, guesses: Guesses | None) -> None:

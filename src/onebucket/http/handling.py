@@ -61,6 +61,8 @@ class Handling:
 
         query = bodies.query(request.query)
         manner = self._answers.manner(request, query)
+        if request.is_unclear:
+            raise Invalid("X-Onebucket-Revision must be at-least= and the position that a change was answered with")
         if request.is_too_large:
             raise TooLarge
 

@@ -1,6 +1,6 @@
 """What is counted, for Prometheus."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -43,6 +43,12 @@ class Metrics:
     def watch(self, name: str, about: str, value: Callable[[], float]) -> None:
         """Show a figure that something else keeps."""
         Gauge(name, about, registry=self.registry).set_function(value)
+
+    def watch_each(self, name: str, about: str, label: str, values: Mapping[str, Callable[[], float]]) -> None:
+        """Show a figure of several things, each by its own name."""
+        gauge = Gauge(name, about, [label], registry=self.registry)
+        for each, value in values.items():
+            gauge.labels(each).set_function(value)
 
     def page(self) -> bytes:
         """Everything, as Prometheus reads it."""

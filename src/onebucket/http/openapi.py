@@ -21,7 +21,10 @@ Say who you are with HTTP Basic: a username or e-mail address, and a password or
 works as a Bearer token too.
 
 Answers are JSON, or XML or YAML with ?format=xml or ?format=yaml; GET with ?callback=name answers JSONP. \
-Refusals are plain text: the standard phrase, then a sentence that says what to mend."""
+Refusals are plain text: the standard phrase, then a sentence that says what to mend.
+
+A change may be answered with X-Onebucket-Revision, a position. Sent back with a question, as \
+X-Onebucket-Revision: at-least=POSITION, the answer is no older than that change, wherever it is read."""
 
 _WORDS = {
     "accountname": "a person or a team: username, UUID with or without braces, account_id, or validated e-mail address",
@@ -46,6 +49,12 @@ _CALLBACK = {
     "in": "query",
     "description": "answer JSONP: a call of this JavaScript function",
     "schema": {"type": "string", "maxLength": formats.CALLBACK_LIMIT, "pattern": f"^{formats.CALLBACK.pattern}$"},
+}
+_REVISION = {
+    "X-Onebucket-Revision": {
+        "description": "On PostgreSQL, the position from which on the change can be seen",
+        "schema": {"type": "string"},
+    }
 }
 
 # What each status means wherever it occurs.
@@ -170,15 +179,16 @@ def _responses(route: Route, schema: Mapping[str, Any] | None) -> dict[str, Any]
         str(status): {"description": _MEANINGS[status], "content": _refusal(status)}
         for status in sorted({*_EVERYWHERE, *route.refuses})
     }
+    told = {"headers": _REVISION} if route.changes else {}
     if schema is None:
-        return {"204": {"description": "Done"}, **refusals}
+        return {"204": {"description": "Done", **told}, **refusals}
 
     kinds = [*formats.CONTENT_TYPES.values(), *([formats.JSONP_CONTENT_TYPE] if route.method == "GET" else [])]
     names = ["text/plain"] if route.gives is Text else [kind.partition(";")[0] for kind in kinds]
     # YAML says the same as JSON, word for word (formats Y2).
     values = ("application/json", "application/x-yaml")
     content = {name: {"schema": schema if name in values else {"type": "string"}} for name in names}
-    done = {"200": {"description": "Done", "content": content}}
+    done = {"200": {"description": "Done", **told, "content": content}}
     unchanged = {} if route.method != "GET" else {"304": {"description": "Unchanged since the ETag in If-None-Match"}}
     return {**done, **unchanged, **refusals}
 

@@ -11,6 +11,8 @@ from typing import Any
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from onebucket.domain.accounts import Actor
+from onebucket.store import positions
+from onebucket.store.positions import Position
 from onebucket.surfaces.routing import Route
 
 Scope = MutableMapping[str, Any]
@@ -24,6 +26,8 @@ LARGEST_DRAINED = 16 << 20
 
 REQUEST_ID = b"x-request-id"
 _SANE_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+
+REVISION = b"x-onebucket-revision"
 
 # Asking the system for randomness for every request would be the dearest part of a short one.
 _process = secrets.token_hex(6)
@@ -46,7 +50,7 @@ class Request:
     `words` are a hash of all that it says, where the same may come again. `query` is what handlers see and what is
     remembered: without a token. `calls_left` is what is left of the calls that the caller has in an hour, where those
     are limited. `is_malformed`: the address is not UTF-8 or holds control characters; `is_too_large`: the body is, and
-    was not kept.
+    was not kept. `wanted` is how far a replica must have come to answer; `is_unclear`: that can't be read.
     """
 
     scope: Scope
@@ -64,6 +68,8 @@ class Request:
     route: Route | None = None
     calls_left: int | None = None
     words: bytes = b""
+    wanted: Position | None = None
+    is_unclear: bool = False
 
     @property
     def reads(self) -> bool:
@@ -136,6 +142,16 @@ def request_id(headers: dict[bytes, bytes]) -> str:
 def new_request_id() -> str:
     """One that no other request has."""
     return f"{_process}-{next(_serial):x}"
+
+
+def read_revision(request: Request) -> None:
+    """Read which state of the database it wants to see at least."""
+    kind, _, place = request.headers[REVISION].decode("latin-1").strip().partition("=")
+    try:
+        request.wanted = positions.read(place)
+    except ValueError:
+        request.is_unclear = True
+    request.is_unclear = request.is_unclear or kind != "at-least"
 
 
 def without_tokens(query: bytes) -> tuple[bytes, list[bytes]]:

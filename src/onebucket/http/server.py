@@ -156,6 +156,7 @@ def build(
         now=time.monotonic,
         new_id=new_id,
     )
+    figures.watch_replicas(metrics, app.replicas)
     return Server(app, database, authentication, writer, uses, metrics, desk)
 
 

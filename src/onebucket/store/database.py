@@ -10,7 +10,7 @@ from concurrent.futures import Executor
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import ClauseElement, Dialect, Select, Uuid
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -18,6 +18,10 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from onebucket.store import grounds
 from onebucket.store.grounds import Seen
 from onebucket.store.spans import Span
+
+if TYPE_CHECKING:
+    from onebucket.store.positions import Position, Standing
+    from onebucket.store.replica import Replica
 
 Row = tuple[Any, ...]
 
@@ -115,6 +119,7 @@ class Statement:
 class Transaction(ABC):
     """A transaction under way on one connection of the driver's; its `span` may be set at its beginning.
 
+    `position` is where a change can be seen once it is committed, on a database that may have replicas.
     `seen` is what it has read, where that is noted.
     """
 
@@ -123,6 +128,7 @@ class Transaction(ABC):
     connection: Any
     seen: Seen | None
     span: Span
+    position: "Position | None" = None
 
     @abstractmethod
     def rows(self, statement: Statement, **values: Any) -> list[Row]:
@@ -179,8 +185,8 @@ class Database(ABC):
 
     `name` is what people are told, without any password; `url` is how `--database` spells it, with it. `readers` runs
     what only reads, and `inquire` begins to ask for the version, where that may wait for another machine; None where it
-    doesn't. `engine` is what SQLAlchemy calls
-    it, and `begin_steps` begins the transaction in which the schema is changed, by one process at a time.
+    doesn't. `replicas` are where the same can be read a moment later. `engine` is what SQLAlchemy calls it, and
+    `begin_steps` begins the transaction in which the schema is changed, by one process at a time.
     """
 
     engine: str
@@ -189,6 +195,7 @@ class Database(ABC):
     url: str
     readers: Executor | None = None
     inquire: Callable[[], Inquiry] | None = None
+    replicas: "Sequence[Replica]" = ()
 
     @abstractmethod
     def connect(self) -> Any:
@@ -217,6 +224,10 @@ class Database(ABC):
     def version(self) -> Version:
         """Another one than before whenever anybody has committed anything, in this process or elsewhere."""
 
+    def standing(self) -> "Standing | None":
+        """Where it stands in what replicas follow; None where there can be none. Raises Unavailable, Unusable."""
+        return None
+
     @abstractmethod
     def tables(self) -> set[str]:
         """The names of the tables there are."""
@@ -242,16 +253,21 @@ class Database(ABC):
         """Close every connection."""
 
 
-def at(url: str, *, make: bool = True) -> Database:
+def at(url: str, *, make: bool = True, replicas: Sequence[str] = ()) -> Database:
     """The database that `url` names: `sqlite:///PATH`, whose folder is made where `make` allows, or `postgresql://…`.
 
-    Raises Unusable.
+    Only PostgreSQL has `replicas`, which are URLs too. Raises Unusable.
     """
     kind = url.partition(":")[0]
     if kind in ("postgresql", "postgres"):
         from onebucket.store import postgres
 
-        return postgres.at(url)
+        opened = postgres.at(url)
+        if replicas:
+            from onebucket.store import replica
+
+            opened.replicas = [replica.at(each) for each in replicas]
+        return opened
     if url.startswith("sqlite:///"):
         from onebucket.store import sqlite
 

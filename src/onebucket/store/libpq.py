@@ -19,6 +19,15 @@ _OURS: Address = {
     "tcp_user_timeout": 20_000,
 }
 
+# Whoever waits for a replica could have asked the primary meanwhile.
+_OF_REPLICAS: Address = {
+    "connect_timeout": 2,
+    "keepalives_idle": 1,
+    "keepalives_interval": 1,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 2_000,
+}
+
 # Somebody who doesn't wait for our lock, with psql, has changed the same rows.
 CROSSED = ("40001", "40P01")
 NOT_LET_IN = ("28", "3D")
@@ -33,6 +42,14 @@ def address(url: str) -> Address:
     except psycopg.ProgrammingError:
         # What libpq says of it repeats the address, with its password.
         raise Unusable("the address of the database must be like postgresql://USER:PASSWORD@HOST/NAME") from None
+
+
+def address_of_replica(url: str) -> Address:
+    """What a URL of a replica says, over what we'd choose. Raises Unusable."""
+    try:
+        return _OURS | _OF_REPLICAS | conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        raise Unusable("the address of a replica must be like postgresql://USER:PASSWORD@HOST/NAME") from None
 
 
 def without_password(there: Address) -> str:

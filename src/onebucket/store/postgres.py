@@ -3,9 +3,8 @@
 As on SQLite one transaction writes at a time, whichever process it is in (docs/decisions/0005).
 """
 
-import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -15,24 +14,22 @@ from psycopg import pq
 from psycopg.conninfo import make_conninfo
 from psycopg.types.string import TextLoader
 
-from onebucket.store import examining, inquiry, libpq
+from onebucket.store import examining, inquiry, libpq, positions
 from onebucket.store.database import (
     BUSY_SECONDS,
     Database,
     Interrupted,
     Row,
-    Statement,
-    Transaction,
     Unavailable,
     Unusable,
 )
 from onebucket.store.inquiry import Inquiry
+from onebucket.store.pgtransaction import Connection, PostgresTransaction
+from onebucket.store.positions import Standing
 from onebucket.store.readers import Readers
 from onebucket.store.spans import Span
 
 OLDEST = 15
-
-_Connection = psycopg.Connection[Row]
 
 _SETTINGS = f"""
 SET lock_timeout = '{BUSY_SECONDS}s';
@@ -43,90 +40,14 @@ SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('sync
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # To lock a table takes no snapshot, as an advisory lock would: what is seen is what was committed when it was had.
 _WRITE = "BEGIN ISOLATION LEVEL REPEATABLE READ; LOCK TABLE site IN SHARE ROW EXCLUSIVE MODE"
-_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-# So many rows are fetched at once where there may be more than memory holds.
-_AT_ONCE = 500
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
-
-
-class PostgresTransaction(Transaction):
-    """A transaction under way on one connection."""
-
-    __slots__ = ("_cursors", "_execute", "connection")
-
-    def __init__(self, connection: _Connection, span: Span = Span.WHOLE) -> None:
-        self.connection = connection
-        self.seen = None
-        self.span = span
-        self._cursors = 0
-        self._execute = connection.execute
-
-    def rows(self, statement: Statement, **values: Any) -> list[Row]:
-        """All rows that `statement` finds."""
-        return self._execute(self._text(statement, values), values).fetchall()
-
-    def each(self, statement: Statement, **values: Any) -> Iterator[Row]:
-        """The rows that `statement` finds, one after the other: there may be more than memory holds."""
-        # A cursor is closed with its transaction, however far it was read; others may be read meanwhile.
-        self._cursors += 1
-        name = f"each_{self._cursors}"
-        sql = f"DECLARE {name} NO SCROLL CURSOR FOR {self._text(statement, values)}"
-        self._execute(sql, values, prepare=False)
-        while rows := self._execute(f"FETCH {_AT_ONCE} FROM {name}", prepare=False).fetchall():
-            yield from rows
-            if len(rows) < _AT_ONCE:
-                return
-
-    def row(self, statement: Statement, **values: Any) -> Row | None:
-        """The first row that `statement` finds, or None."""
-        return self._execute(self._text(statement, values), values).fetchone()
-
-    def run(self, statement: Statement, **values: Any) -> int:
-        """Run a change; the number of rows it changed."""
-        return self._execute(self._text(statement, values), values).rowcount
-
-    def run_many(self, statement: Statement, rows: Sequence[dict[str, Any]]) -> None:
-        """Run a change once for each of `rows`."""
-        if rows:
-            constants: dict[str, Any] = {}
-            sql = statement.text(constants, "postgresql")
-            self.connection.cursor().executemany(sql, [row | constants for row in rows])
-
-    def _text(self, statement: Statement, values: dict[str, Any]) -> str:
-        """The text of a statement; what can't be in this database is NULL in `values`, which equals nothing that is."""
-        if self.seen is not None:
-            self.seen.note(statement.grounds, values)
-        text = statement.text(values, "postgresql")
-        for name, value in values.items():
-            if isinstance(value, str) and "\0" in value:
-                values[name] = None
-        for name in statement.ids("postgresql"):
-            if values[name] is not None and not _ID.fullmatch(values[name]):
-                values[name] = None
-        return text
-
-    @contextmanager
-    def savepoint(self) -> Iterator[None]:
-        """Undo what is done inside, and only that, when it raises."""
-        self._execute("SAVEPOINT attempt")
-        try:
-            yield
-        except BaseException:
-            if not self.connection.closed:
-                self._execute("ROLLBACK TO attempt; RELEASE attempt")
-            raise
-        self._execute("RELEASE attempt")
-
-    def survives(self, error: Exception) -> bool:
-        """Whether what was done before that error, outside its savepoint, can still be committed."""
-        passing = libpq.code(error).startswith((*libpq.CROSSED, *libpq.PASSING))
-        return not passing and self.connection.pgconn.transaction_status == pq.TransactionStatus.INTRANS
 
 
 class PostgresDatabase(Database):
     """One database of a PostgreSQL server; a change is acknowledged when the server has it on disk."""
 
     engine = "postgresql+psycopg://"
+    readers: Readers
     # The number is nobody's but ours: the first letters of the name.
     begin_steps = ("BEGIN", f"SELECT pg_advisory_xact_lock({int.from_bytes(b'onebucke')})")
 
@@ -136,12 +57,12 @@ class PostgresDatabase(Database):
         self.readers = self._readers = Readers()
         self._conninfo = make_conninfo("", **conninfo)
         self._of_thread = threading.local()
-        self._opened: list[_Connection] = []
+        self._opened: list[Connection] = []
         self._opening = threading.Lock()
         self._writing = threading.Lock()
-        self._writer: _Connection | None = None
+        self._writer: Connection | None = None
 
-    def connect(self) -> _Connection:
+    def connect(self) -> Connection:
         """Open another connection, set up as all of ours are. Raises Unusable, Unavailable."""
         try:
             connection = psycopg.connect(self._conninfo, autocommit=True, prepare_threshold=1)
@@ -161,13 +82,13 @@ class PostgresDatabase(Database):
             raise Unusable(f"{self.name} is not in UTF8: make one with createdb -T template0 -E UTF8")
         return connection
 
-    def _reader(self) -> _Connection:
-        connection: _Connection | None = getattr(self._of_thread, "connection", None)
+    def _reader(self) -> Connection:
+        connection: Connection | None = getattr(self._of_thread, "connection", None)
         if connection is None or connection.closed:
             connection = self._of_thread.connection = self.connect()
         return connection
 
-    def _writer_now(self) -> _Connection:
+    def _writer_now(self) -> Connection:
         if self._writer is None or self._writer.closed:
             self._writer = self.connect()
         return self._writer
@@ -206,9 +127,14 @@ class PostgresDatabase(Database):
 
         Equal snapshots of one run of the server show the same; that is the server's own rule of who sees what.
         """
-        _, found = _first(self._reader, inquiry.VERSION)
-        [row] = found.fetchall()
-        return str(row[0])
+        return str(_asked(self._reader, inquiry.VERSION)[0])
+
+    def standing(self) -> Standing:
+        """Where it stands, as a primary or as a standby. Raises Unavailable, Unusable."""
+        try:
+            return positions.standing(_asked(self._reader, positions.STANDING))
+        except psycopg.Error as error:
+            raise Unavailable(f"{self.name} doesn't say where it stands: {libpq.sentence(error)}") from error
 
     @contextmanager
     def writing(self) -> Iterator[PostgresTransaction]:
@@ -218,13 +144,17 @@ class PostgresDatabase(Database):
         """
         with self._writing:
             connection, _ = _first(self._writer_now, _WRITE)
+            tx = PostgresTransaction(connection)
             try:
-                yield PostgresTransaction(connection)
+                yield tx
                 _commit(connection)
             except psycopg.Error as error:
                 raise libpq.trouble(error, lost=connection.closed) from error
             finally:
                 _roll_back(connection)
+            # It is done, whatever comes of asking where.
+            with suppress(psycopg.Error, Unavailable, Unusable):
+                tx.position = positions.of_row(_asked(self._writer_now, positions.POSITION))
 
     def tables(self) -> set[str]:
         """The names of the tables there are."""
@@ -253,6 +183,8 @@ class PostgresDatabase(Database):
     def close(self) -> None:
         """Close every connection."""
         self._readers.shutdown(cancel_futures=True)
+        for replica in self.replicas:
+            replica.close()
         for connection in self._opened:
             connection.close()
         self._opened.clear()
@@ -266,7 +198,7 @@ def at(url: str) -> PostgresDatabase:
     return PostgresDatabase(libpq.address(url), url)
 
 
-def _first(connection: Callable[[], _Connection], statement: str) -> tuple[_Connection, psycopg.Cursor[Row]]:
+def _first(connection: Callable[[], Connection], statement: str) -> tuple[Connection, psycopg.Cursor[Row]]:
     """Begin on a connection; on another one when it turns out to have been lost since it was used last."""
     for attempt in (1, 2):
         found = connection()
@@ -280,7 +212,15 @@ def _first(connection: Callable[[], _Connection], statement: str) -> tuple[_Conn
     raise AssertionError
 
 
-def _commit(connection: _Connection) -> None:
+def _asked(connection: Callable[[], Connection], question: str) -> Row:
+    """The one row that answers a question outside of any transaction."""
+    _, found = _first(connection, question)
+    row = found.fetchone()
+    assert row is not None
+    return row
+
+
+def _commit(connection: Connection) -> None:
     if connection.pgconn.transaction_status != pq.TransactionStatus.INTRANS:
         raise Interrupted("the transaction was undone by the database")
     try:
@@ -291,7 +231,7 @@ def _commit(connection: _Connection) -> None:
         raise
 
 
-def _roll_back(connection: _Connection) -> None:
+def _roll_back(connection: Connection) -> None:
     if not connection.closed and connection.pgconn.transaction_status != pq.TransactionStatus.IDLE:
         with suppress(psycopg.Error):
             connection.execute("ROLLBACK")

@@ -1,0 +1,216 @@
+"""Reading on replicas: which of them has come far enough to be asked; where none has, the primary answers.
+
+The primary is asked every quarter of a second where it stands. What a replica tells is no older than a second when the
+replica has everything that the primary had a second ago; whoever brings a position is told nothing older than that
+either. That is asked of the replica before each read, over the connection that then reads. Whatever a replica can't do,
+the primary does; one that failed is looked at again with the next look.
+"""
+
+import asyncio
+import math
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, wait
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import structlog
+
+from onebucket.domain.refusals import Unauthenticated
+from onebucket.store.database import Database, Interrupted, Transaction, Unavailable, Unusable
+from onebucket.store.positions import Behind, Position, Standing
+
+if TYPE_CHECKING:
+    from onebucket.store.replica import Replica
+
+_Result = TypeVar("_Result")
+
+LOOK_SECONDS = 0.25
+OLDEST_SECONDS = 1.0
+
+# Whoever brings a position waits so long for it, 50 ms in all, before he is sent to the primary.
+PAUSES = (0.001, 0.002, 0.004, 0.008, 0.015, 0.02)
+
+# Where the primary stood in the last minute: how far behind a replica is can be told up to there.
+LOOKS_KEPT = 240
+
+# Why the primary was asked though there are replicas.
+KEPT: Mapping[str, str] = {
+    "position": "Reads that the primary answered since no replica had come to the position that was asked for",
+    "lag": "Reads that the primary answered since the replicas were too far behind",
+    "trouble": "Reads that the primary answered since no replica could be asked",
+    "credential": "Reads that the primary answered since a replica didn't know the credential",
+}
+
+
+@dataclass(slots=True)
+class Known:
+    """A replica, and what was found when it was looked at last: how many seconds it is behind at most, and since when
+    it is being looked at. It is not asked where there is a `reason`, of those in `KEPT`.
+    """
+
+    database: "Replica"
+    reason: str = "trouble"
+    lag: float = math.inf
+    since: float = -math.inf
+    looking: "Future[None] | None" = None
+
+
+class Replicas:
+    """The replicas of a database; `answered` and `kept` count the reads that they answered, and those they didn't.
+
+    `now` is in seconds, from a clock that never goes back.
+    """
+
+    def __init__(self, primary: Database, now: Callable[[], float]) -> None:
+        self._primary = primary
+        self._now = now
+        self.each = [Known(each) for each in primary.replicas]
+        self.answered = 0
+        self.kept = dict.fromkeys(KEPT, 0)
+        # Where the primary stood, and when it was asked; never changed but replaced, as several threads look at it.
+        self._stood: tuple[tuple[float, Standing], ...] = ()
+        self._looked_at = -math.inf
+        self._looking: Future[None] | None = None
+        self._turn = 0
+        self._log = structlog.get_logger("onebucket.http.replicas").bind()
+
+    async def read(self, wanted: Position | None, job: Callable[[Transaction], _Result]) -> _Result | None:
+        """What comes of `job`, which changes nothing, on a replica; None where the primary has to be asked."""
+        self._look_soon()
+        chosen = self._choice(wanted)
+        if isinstance(chosen, str):
+            self.kept[chosen] += 1
+            return None
+        replica, position, primary = chosen
+        try:
+            result = await _read(replica.database, position, primary, job, PAUSES if wanted else ())
+        except Behind:
+            reason = "position" if wanted else "lag"
+        except (Unavailable, Unusable) as error:
+            reason = "trouble"
+            # What was cut off in its middle needn't be so again.
+            if not isinstance(error, Interrupted):
+                self._found(replica, reason, str(error))
+        except Unauthenticated:
+            # An app password that was made a moment ago, perhaps.
+            reason = "credential"
+        except Exception:
+            self.answered += 1
+            raise
+        else:
+            self.answered += 1
+            return result
+        self.kept[reason] += 1
+        return None
+
+    def _choice(self, wanted: Position | None) -> tuple[Known, Position, Standing] | str:
+        """A replica, what it must have, and of which primary; or why there is none."""
+        near = [each for each in self.each if not each.reason]
+        if not near:
+            return "lag" if any(each.reason == "lag" for each in self.each) else "trouble"
+        primary = self._a_second_ago()
+        if primary is None:
+            return "lag"
+        if wanted is not None and wanted.timeline != primary.position.timeline:
+            return "position"
+        self._turn += 1
+        return near[self._turn % len(near)], max(primary.position, wanted or primary.position), primary
+
+    def _a_second_ago(self) -> Standing | None:
+        """Where the primary stood a second ago, or since then; None where it was not asked since then."""
+        since, found = self._now() - OLDEST_SECONDS, None
+        for at, standing in reversed(self._stood):
+            if at < since:
+                break
+            found = standing
+        return found
+
+    def lag(self, known: Known) -> float:
+        """How many seconds a replica is behind at most; infinity where that is more than a minute, or not known.
+
+        Waits for an answer where nothing was read, and looked at, of late.
+        """
+        if self._now() - self._looked_at > OLDEST_SECONDS:
+            self._looked_at = self._now()
+            self._look()
+            wait([each.looking for each in self.each if each.looking is not None], OLDEST_SECONDS)
+        return math.inf if known.reason == "trouble" else known.lag
+
+    def _look_soon(self) -> None:
+        """Have the primary and all replicas looked at, where that was not done a moment ago."""
+        is_under_way = self._looking is not None and not self._looking.done()
+        if is_under_way or self._now() - self._looked_at < LOOK_SECONDS or self._primary.readers is None:
+            return
+        self._looked_at = self._now()
+        with suppress(Unavailable):
+            self._looking = self._primary.readers.submit(self._look)
+
+    def _look(self) -> None:
+        at = self._now()
+        try:
+            standing = self._primary.standing()
+        except (Unavailable, Unusable):
+            return
+        if standing is not None:
+            self._stood = (*self._stood[1 - LOOKS_KEPT :], (at, standing))
+            for each in self.each:
+                self._look_at(each, at)
+
+    def _look_at(self, known: Known, at: float) -> None:
+        """Have a replica looked at, unless that is under way."""
+        if known.looking is not None and not known.looking.done():
+            if at - known.since > OLDEST_SECONDS:
+                self._found(known, "trouble", f"{known.database.name} does not answer")
+            return
+        known.since = at
+        try:
+            known.looking = known.database.readers.submit(self._compare, known)
+        except Unavailable as error:
+            self._found(known, "trouble", str(error))
+
+    def _compare(self, known: Known) -> None:
+        stood = self._stood
+        try:
+            here = known.database.standing()
+        except (Unavailable, Unusable) as error:
+            self._found(known, "trouble", str(error))
+            return
+        fault = here.fault(stood[-1][1])
+        known.lag = next((self._now() - at for at, there in reversed(stood) if here.has(there.position)), math.inf)
+        if fault:
+            self._found(known, "trouble", f"{known.database.name} {fault}")
+        elif known.lag > OLDEST_SECONDS:
+            self._found(known, "lag", f"{known.database.name} is more than a second behind")
+        else:
+            self._found(known, "", "")
+
+    def _found(self, known: Known, reason: str, sentence: str) -> None:
+        """Ask it from now on, or don't; whoever runs the server is told when that changes."""
+        before, known.reason = known.reason, reason
+        if reason and reason != before:
+            self._log.warning("a replica is not asked", reason=sentence)
+        elif before and not reason:
+            self._log.info("a replica is asked", replica=known.database.name)
+
+
+async def _read(
+    replica: "Replica",
+    position: Position,
+    primary: Standing,
+    job: Callable[[Transaction], _Result],
+    pauses: Iterable[float],
+) -> _Result:
+    """What comes of `job` there, when it has come to a position; asked again after each pause. Raises Behind."""
+
+    def read() -> _Result:
+        with replica.reading_after(position, primary) as tx:
+            return job(tx)
+
+    loop = asyncio.get_running_loop()
+    for pause in pauses:
+        try:
+            return await loop.run_in_executor(replica.readers, read)
+        except Behind:
+            await asyncio.sleep(pause)
+    return await loop.run_in_executor(replica.readers, read)

@@ -1,0 +1,95 @@
+"""A transaction under way on a connection to PostgreSQL."""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import pq
+
+from onebucket.store import libpq
+from onebucket.store.database import Row, Statement, Transaction
+from onebucket.store.positions import Position
+from onebucket.store.spans import Span
+
+Connection = psycopg.Connection[Row]
+
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# So many rows are fetched at once where there may be more than memory holds.
+_AT_ONCE = 500
+
+
+class PostgresTransaction(Transaction):
+    """A transaction under way on one connection."""
+
+    __slots__ = ("_cursors", "_execute", "connection", "position")
+
+    def __init__(self, connection: Connection, span: Span = Span.WHOLE) -> None:
+        self.connection = connection
+        self.seen = None
+        self.span = span
+        self.position: Position | None = None
+        self._cursors = 0
+        self._execute = connection.execute
+
+    def rows(self, statement: Statement, **values: Any) -> list[Row]:
+        """All rows that `statement` finds."""
+        return self._execute(self._text(statement, values), values).fetchall()
+
+    def each(self, statement: Statement, **values: Any) -> Iterator[Row]:
+        """The rows that `statement` finds, one after the other: there may be more than memory holds."""
+        # A cursor is closed with its transaction, however far it was read; others may be read meanwhile.
+        self._cursors += 1
+        name = f"each_{self._cursors}"
+        sql = f"DECLARE {name} NO SCROLL CURSOR FOR {self._text(statement, values)}"
+        self._execute(sql, values, prepare=False)
+        while rows := self._execute(f"FETCH {_AT_ONCE} FROM {name}", prepare=False).fetchall():
+            yield from rows
+            if len(rows) < _AT_ONCE:
+                return
+
+    def row(self, statement: Statement, **values: Any) -> Row | None:
+        """The first row that `statement` finds, or None."""
+        return self._execute(self._text(statement, values), values).fetchone()
+
+    def run(self, statement: Statement, **values: Any) -> int:
+        """Run a change; the number of rows it changed."""
+        return self._execute(self._text(statement, values), values).rowcount
+
+    def run_many(self, statement: Statement, rows: Sequence[dict[str, Any]]) -> None:
+        """Run a change once for each of `rows`."""
+        if rows:
+            constants: dict[str, Any] = {}
+            sql = statement.text(constants, "postgresql")
+            self.connection.cursor().executemany(sql, [row | constants for row in rows])
+
+    def _text(self, statement: Statement, values: dict[str, Any]) -> str:
+        """The text of a statement; what can't be in this database is NULL in `values`, which equals nothing that is."""
+        if self.seen is not None:
+            self.seen.note(statement.grounds, values)
+        text = statement.text(values, "postgresql")
+        for name, value in values.items():
+            if isinstance(value, str) and "\0" in value:
+                values[name] = None
+        for name in statement.ids("postgresql"):
+            if values[name] is not None and not _ID.fullmatch(values[name]):
+                values[name] = None
+        return text
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Undo what is done inside, and only that, when it raises."""
+        self._execute("SAVEPOINT attempt")
+        try:
+            yield
+        except BaseException:
+            if not self.connection.closed:
+                self._execute("ROLLBACK TO attempt; RELEASE attempt")
+            raise
+        self._execute("RELEASE attempt")
+
+    def survives(self, error: Exception) -> bool:
+        """Whether what was done before that error, outside its savepoint, can still be committed."""
+        passing = libpq.code(error).startswith((*libpq.CROSSED, *libpq.PASSING))
+        return not passing and self.connection.pgconn.transaction_status == pq.TransactionStatus.INTRANS

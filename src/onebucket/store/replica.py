@@ -1,0 +1,51 @@
+"""A standby of the PostgreSQL that everything is kept in: read, never written, and only when it has come far enough."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import psycopg
+from psycopg import pq
+
+from onebucket.store import libpq, positions
+from onebucket.store.database import Interrupted, Unavailable, Unusable
+from onebucket.store.pgtransaction import PostgresTransaction
+from onebucket.store.positions import Behind, Position, Standing
+from onebucket.store.postgres import PostgresDatabase
+
+_BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+
+class Replica(PostgresDatabase):
+    """A standby. What it can't do the primary can: every trouble of it is Unavailable or Unusable, and nothing else."""
+
+    @contextmanager
+    def reading_after(self, position: Position, primary: Standing) -> Iterator[PostgresTransaction]:
+        """A transaction that sees everything up to a position of the primary. Raises Behind, Unavailable, Unusable.
+
+        Where it stands is asked first, since a transaction sees what could be seen when it began; and over the same
+        connection, since another one may lead to another server.
+        """
+        connection = self._reader()
+        try:
+            found = connection.execute(positions.STANDING).fetchone()
+            assert found is not None
+            here = positions.standing(found)
+            if fault := here.fault(primary):
+                raise Unusable(f"{self.name} {fault}")
+            if not here.has(position):
+                raise Behind(f"{self.name} has come to {here.position}, not to {position}")
+            connection.execute(_BEGIN)
+            yield PostgresTransaction(connection)
+        except psycopg.Error as error:
+            crossed = connection.closed or libpq.code(error) in libpq.CROSSED
+            raise (Interrupted if crossed else Unavailable)(f"{self.name}: {libpq.sentence(error)}") from error
+        finally:
+            # `connection.rollback()` would forget every statement that was prepared.
+            if not connection.closed and connection.pgconn.transaction_status != pq.TransactionStatus.IDLE:
+                with suppress(psycopg.Error):
+                    connection.execute("ROLLBACK")
+
+
+def at(url: str) -> Replica:
+    """The standby that a URL of libpq's names; nothing is asked of it yet. Raises Unusable."""
+    return Replica(libpq.address_of_replica(url), url)
