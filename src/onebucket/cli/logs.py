@@ -18,8 +18,7 @@ class _StandardError:
             sys.stderr.write(text)
 
     def flush(self) -> None:
-        with suppress(OSError):
-            sys.stderr.flush()
+        """Nothing is left to do: Python writes it out at the end of each line."""
 
 
 class Plain:

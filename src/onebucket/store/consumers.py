@@ -105,8 +105,11 @@ def of_account(tx: Transaction, account_id: str) -> list[Consumer]:
 
 def holder(tx: Transaction, account_id: str, id: str) -> tuple[Account, frozenset[str]] | None:
     """Whom a consumer acts for on its own, and within which scopes."""
-    row = tx.row(_HOLDER, account_id=account_id, consumer_id=id)
-    return (account_rows.account(row), frozenset(row[-1].split())) if row else None
+    return tx.found(_HOLDER, _held, account_id=account_id, consumer_id=id)
+
+
+def _held(row: Row) -> tuple[Account, frozenset[str]]:
+    return account_rows.account(row), frozenset(row[-1].split())
 
 
 def remove(tx: Transaction, consumer: Consumer) -> None:

@@ -10,18 +10,20 @@ from concurrent.futures import Executor
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import ClauseElement, Dialect, Select, Text, Uuid, bindparam, select
-from sqlalchemy.ext.compiler import compiles
+from sqlalchemy import ClauseElement, Dialect, Table, Uuid
+from sqlalchemy.sql import visitors
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import GenericFunction
-from sqlalchemy.types import TypeEngine
 
 Row = tuple[Any, ...]
+_Made = TypeVar("_Made")
 
 # How long a change waits for one made by another process before it gives up.
 BUSY_SECONDS = 10
+
+# Of each statement; a transaction may look up any number of things.
+FOUND_AT_MOST = 1000
 
 
 class Unusable(Exception):
@@ -66,13 +68,17 @@ class Statement:
 
     Every value is bound by name. Measured: SQLAlchemy's own execution costs several times what SQLite needs for one of
     our short queries. A statement with ON CONFLICT is a function of the `insert` of whichever database it is for.
+    A change that `spares` what was found changes nothing of it, although it is in the same table.
     """
 
-    __slots__ = ("_clause", "_forms")
+    __slots__ = ("_clause", "_forms", "_spared", "_spares", "_tables")
 
-    def __init__(self, clause: ClauseElement | Callable[[Any], ClauseElement]) -> None:
+    def __init__(self, clause: ClauseElement | Callable[[Any], ClauseElement], *, spares: bool = False) -> None:
         self._clause = clause
         self._forms: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {}
+        self._spares = spares
+        self._spared: dict[Statement, bool] = {}
+        self._tables: frozenset[str] = frozenset()
 
     def text(self, values: dict[str, Any], dialect: str) -> str:
         """The SQL text in a dialect; adds to `values` the constants that were written into the statement."""
@@ -88,10 +94,18 @@ class Statement:
         """The names of the values that are ids."""
         return self._forms[dialect][2]
 
+    def overturns(self, other: "Statement") -> bool:
+        """Whether this change can change what the other finds; both have been run."""
+        spared = self._spared.get(other)
+        if spared is None:
+            spared = self._spared[other] = self._spares or self._tables.isdisjoint(other._tables)
+        return not spared
+
     def _compiled(self, dialect: str) -> tuple[str, dict[str, Any], tuple[str, ...]]:
         clause = self._clause if isinstance(self._clause, ClauseElement) else self._clause(_insert(dialect))
         compiled = clause.compile(dialect=_dialect(dialect))
         assert isinstance(compiled, SQLCompiler)
+        self._tables = frozenset(each.name for each in visitors.iterate(clause) if isinstance(each, Table))
         constants = {name: value for name, value in compiled.params.items() if value is not None}
         return (
             compiled.string,
@@ -100,57 +114,56 @@ class Statement:
         )
 
 
-class _Texts(GenericFunction[Any]):
-    name = "json_each"
-    identifier = "onebucket_texts"
-    inherit_cache = True
-
-
-class _Pairs(GenericFunction[Any]):
-    name = "json_each"
-    identifier = "onebucket_pairs"
-    inherit_cache = True
-
-
-# PostgreSQL expects a hundred of a function of JSON, and of one within another ten thousand: it would rather read a
-# whole account than look those up. Of an array it expects ten.
-@compiles(_Texts, "postgresql")
-def _texts(element: _Texts, compiler: SQLCompiler, **options: Any) -> str:
-    given = compiler.process(element.clauses, **options)
-    return f"(SELECT unnest(ARRAY(SELECT json_array_elements_text(CAST({given} AS JSON)))) AS value)"
-
-
-@compiles(_Pairs, "postgresql")
-def _pairs(element: _Pairs, compiler: SQLCompiler, **options: Any) -> str:
-    given = compiler.process(element.clauses, **options)
-    within = f"json_each(CAST({given} AS JSON)) AS k, json_array_elements_text(k.value) AS v"
-    pairs = f"unnest(ARRAY(SELECT json_build_array(k.key, v.value) FROM {within}))"  # noqa: S608
-    return f"(SELECT pair ->> 0 AS key, pair ->> 1 AS value FROM {pairs} AS pair)"  # noqa: S608
-
-
-@compiles(_Pairs)
-def _pairs_of_tables(element: _Pairs, compiler: SQLCompiler, **options: Any) -> str:
-    given = compiler.process(element.clauses, **options)
-    return f"(SELECT k.key, v.value FROM json_each({given}) AS k, json_each(k.value) AS v)"  # noqa: S608
-
-
-def each_of(name: str, kind: TypeEngine[Any] | type[TypeEngine[Any]] = Text) -> Select[Any]:
-    """What a JSON list holds that is bound by that name, for `IN`: however much, it is one statement."""
-    return select(_Texts(bindparam(name)).table_valued("value", name=f"each_of_{name}").c.value.cast(kind))
-
-
-def each_pair_of(name: str, kind: TypeEngine[Any] | type[TypeEngine[Any]] = Text) -> Select[Any]:
-    """The pairs of a JSON object of lists that is bound by that name, for `IN`: each key with each of its texts."""
-    pair = _Pairs(bindparam(name)).table_valued("key", "value", name=f"pairs_of_{name}").c
-    return select(pair.key.cast(kind), pair.value.cast(kind))
-
-
 class Transaction(ABC):
     """A transaction under way on one connection of the driver's."""
 
-    __slots__ = ()
+    __slots__ = ("_at_end", "_found", "_left")
 
     connection: Any
+
+    def __init__(self) -> None:
+        self._found: dict[Statement, dict[tuple[Any, ...], Any]] = {}
+        self._at_end: dict[tuple[Statement, str], dict[str, Any]] = {}
+        self._left = 0
+
+    def found(self, statement: Statement, made: Callable[[Row], _Made], **values: Any) -> _Made | None:
+        """What `made` makes of the first row that `statement` finds, or None.
+
+        It is looked up once for all who ask in this transaction, until something in it changes a table of it.
+        """
+        found = self._found.setdefault(statement, {})
+        key = (made, *values.items())
+        if key not in found:
+            if len(found) >= FOUND_AT_MOST:
+                found.clear()
+            row = self.row(statement, **values)
+            found[key] = None if row is None else made(row)
+        kept: _Made | None = found[key]
+        return kept
+
+    def at_end(self, statement: Statement, key: str, **values: Any) -> None:
+        """Run a change when the transaction ends: for each key once, with what was said last."""
+        self._at_end[statement, key] = values
+        self._left += 1
+
+    def left(self, statement: Statement, key: str) -> dict[str, Any] | None:
+        """The values with which a change will be run at the end; None where it won't."""
+        return self._at_end.get((statement, key))
+
+    def end(self) -> None:
+        """Run what was left for the end."""
+        for (statement, _), values in self._at_end.items():
+            self.run(statement, **values)
+        self._at_end.clear()
+
+    def _overturn(self, change: Statement) -> None:
+        for statement, found in self._found.items():
+            if found and change.overturns(statement):
+                found.clear()
+
+    @abstractmethod
+    def changed(self) -> int:
+        """A number that grows with every row that is changed, or will be at the end."""
 
     @abstractmethod
     def rows(self, statement: Statement, **values: Any) -> list[Row]:
@@ -181,8 +194,12 @@ class Transaction(ABC):
         """Undo what is done inside, and only that, when it raises."""
 
     @abstractmethod
+    def stands(self) -> bool:
+        """Whether what was done so far can still be committed."""
+
     def survives(self, error: Exception) -> bool:
         """Whether what was done before that error, outside its savepoint, can still be committed."""
+        return self.stands()
 
 
 class Database(ABC):

@@ -51,12 +51,18 @@ _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
 class PostgresTransaction(Transaction):
     """A transaction under way on one connection."""
 
-    __slots__ = ("_cursors", "_execute", "connection")
+    __slots__ = ("_changed", "_cursors", "_execute", "connection")
 
     def __init__(self, connection: _Connection) -> None:
+        super().__init__()
         self.connection = connection
+        self._changed = 0
         self._cursors = 0
         self._execute = connection.execute
+
+    def changed(self) -> int:
+        """A number that grows with every row that is changed, or will be at the end."""
+        return self._changed + self._left
 
     def rows(self, statement: Statement, **values: Any) -> list[Row]:
         """All rows that `statement` finds."""
@@ -80,31 +86,43 @@ class PostgresTransaction(Transaction):
 
     def run(self, statement: Statement, **values: Any) -> int:
         """Run a change; the number of rows it changed."""
-        return self._execute(_bound(statement, values), values).rowcount
+        changed = self._execute(_bound(statement, values), values).rowcount
+        self._changed += changed
+        self._overturn(statement)
+        return changed
 
     def run_many(self, statement: Statement, rows: Sequence[dict[str, Any]]) -> None:
         """Run a change once for each of `rows`."""
         if rows:
             constants: dict[str, Any] = {}
             sql = statement.text(constants, "postgresql")
-            self.connection.cursor().executemany(sql, [row | constants for row in rows])
+            cursor = self.connection.cursor()
+            cursor.executemany(sql, [row | constants for row in rows])
+            self._changed += cursor.rowcount
+            self._overturn(statement)
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """Undo what is done inside, and only that, when it raises."""
+        at_end = dict(self._at_end)
         self._execute("SAVEPOINT attempt")
         try:
             yield
         except BaseException:
+            self._found.clear()
+            self._at_end = at_end
             if not self.connection.closed:
                 self._execute("ROLLBACK TO attempt; RELEASE attempt")
             raise
         self._execute("RELEASE attempt")
 
+    def stands(self) -> bool:
+        """Whether what was done so far can still be committed."""
+        return bool(self.connection.pgconn.transaction_status == pq.TransactionStatus.INTRANS)
+
     def survives(self, error: Exception) -> bool:
         """Whether what was done before that error, outside its savepoint, can still be committed."""
-        passing = libpq.code(error).startswith((*libpq.CROSSED, *libpq.PASSING))
-        return not passing and self.connection.pgconn.transaction_status == pq.TransactionStatus.INTRANS
+        return self.stands() and not libpq.code(error).startswith((*libpq.CROSSED, *libpq.PASSING))
 
 
 class PostgresDatabase(Database):
@@ -186,7 +204,9 @@ class PostgresDatabase(Database):
         with self._writing:
             connection, _ = _first(self._writer_now, _WRITE)
             try:
-                yield PostgresTransaction(connection)
+                tx = PostgresTransaction(connection)
+                yield tx
+                tx.end()
                 _commit(connection)
             except psycopg.Error as error:
                 raise libpq.trouble(error, lost=connection.closed) from error
@@ -201,12 +221,12 @@ class PostgresDatabase(Database):
     def check(self) -> str:
         """What is broken; empty when nothing is."""
         with self.reading() as tx:
-            return "; ".join(row[0] for row in tx.connection.execute(_BROKEN))
+            return "; ".join(row[0] for row in tx.connection.execute(libpq.BROKEN))
 
     def about(self) -> str:
         """Which PostgreSQL it is, and how many are connected."""
         with self.reading() as tx:
-            version, connected = tx.connection.execute(_ABOUT).fetchone()
+            version, connected = tx.connection.execute(libpq.ABOUT).fetchone()
         return f", on PostgreSQL {version}, with {connected}"
 
     def copy_to(self, file: Path, progress: Callable[[int, int], None]) -> None:
@@ -274,22 +294,3 @@ def _roll_back(connection: _Connection) -> None:
     if not connection.closed and connection.pgconn.transaction_status != pq.TransactionStatus.IDLE:
         with suppress(psycopg.Error):
             connection.execute("ROLLBACK")
-
-
-_ABOUT = """
-SELECT split_part(current_setting('server_version'), ' ', 1),
-       count(*) || ' of ' || current_setting('max_connections') || ' connections in use'
-  FROM pg_stat_activity WHERE backend_type = 'client backend'
-"""
-_BROKEN = """
-SELECT 'column ' || table_name || '.' || column_name || ' is sorted as ' || coalesce(collation_name, 'the server likes')
-  FROM information_schema.columns
- WHERE table_schema = current_schema() AND data_type = 'text' AND collation_name IS DISTINCT FROM 'C'
-UNION ALL
-SELECT 'index ' || indexrelid::regclass || ' is not valid' FROM pg_index WHERE NOT indisvalid
-UNION ALL
-SELECT 'process ' || pid || ' of PostgreSQL (' || application_name || ') has kept a transaction open for '
-       || extract(epoch FROM now() - xact_start)::int || ' seconds'
-  FROM pg_stat_activity
- WHERE datname = current_database() AND state = 'idle in transaction' AND now() - xact_start > interval '1 minute'
-"""

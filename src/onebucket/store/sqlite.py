@@ -10,6 +10,10 @@ from typing import Any
 
 from onebucket.store.database import BUSY_SECONDS, Database, Row, Statement, Transaction, Unavailable, Unusable
 
+# So many pages come into the write-ahead log, 16 MB, before they are copied into the file: in several commits most of
+# them are the same pages again. With SQLite's own 1,000 a change took 6 µs more.
+_PAGES_IN_LOG = 4000
+
 
 class SqliteTransaction(Transaction):
     """A transaction under way on one connection."""
@@ -17,8 +21,14 @@ class SqliteTransaction(Transaction):
     __slots__ = ("_execute", "connection")
 
     def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__()
         self.connection = connection
         self._execute = connection.execute
+
+    def changed(self) -> int:
+        """A number that grows with every row that is changed, or will be at the end."""
+        changed: int = self.connection.total_changes
+        return changed + self._left
 
     def rows(self, statement: Statement, **values: Any) -> list[Row]:
         """All rows that `statement` finds."""
@@ -35,7 +45,9 @@ class SqliteTransaction(Transaction):
 
     def run(self, statement: Statement, **values: Any) -> int:
         """Run a change; the number of rows it changed."""
-        return self._execute(statement.text(values, "sqlite"), values).rowcount
+        changed = self._execute(statement.text(values, "sqlite"), values).rowcount
+        self._overturn(statement)
+        return changed
 
     def run_many(self, statement: Statement, rows: Sequence[dict[str, Any]]) -> None:
         """Run a change once for each of `rows`."""
@@ -44,6 +56,7 @@ class SqliteTransaction(Transaction):
             sql = statement.text(first, "sqlite")
             constants = {name: value for name, value in first.items() if name not in rows[0]}
             self.connection.executemany(sql, [row | constants for row in rows])
+            self._overturn(statement)
 
     @contextmanager
     def reading_anything(self) -> Iterator[None]:
@@ -57,18 +70,22 @@ class SqliteTransaction(Transaction):
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """Undo what is done inside, and only that, when it raises."""
+        at_end = dict(self._at_end)
         self._execute("SAVEPOINT attempt")
         try:
             yield
         except BaseException:
+            self._found.clear()
+            self._at_end = at_end
             self._execute("ROLLBACK TO attempt")
             raise
         finally:
             self._execute("RELEASE attempt")
 
-    def survives(self, error: Exception) -> bool:
-        """Whether what was done before that error, outside its savepoint, can still be committed."""
-        return bool(self.connection.in_transaction)
+    def stands(self) -> bool:
+        """Whether what was done so far can still be committed."""
+        stands: bool = self.connection.in_transaction
+        return stands
 
 
 class SqliteDatabase(Database):
@@ -99,6 +116,7 @@ class SqliteDatabase(Database):
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {_PAGES_IN_LOG}")
         except sqlite3.DatabaseError as error:
             if connection is not None:
                 connection.close()
@@ -146,7 +164,9 @@ class SqliteDatabase(Database):
             connection = self._writer
             try:
                 connection.execute("BEGIN IMMEDIATE")
-                yield SqliteTransaction(connection)
+                tx = SqliteTransaction(connection)
+                yield tx
+                tx.end()
                 connection.execute("COMMIT")
             except sqlite3.DatabaseError as error:
                 raise self._trouble(error, "take changes") from error

@@ -1,0 +1,54 @@
+"""Lists that are bound as one value: however long they are, it is one statement."""
+
+from typing import Any
+
+from sqlalchemy import Select, Text, bindparam, select
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import GenericFunction
+from sqlalchemy.types import TypeEngine
+
+
+class _Texts(GenericFunction[Any]):
+    name = "json_each"
+    identifier = "onebucket_texts"
+    inherit_cache = True
+
+
+class _Pairs(GenericFunction[Any]):
+    name = "json_each"
+    identifier = "onebucket_pairs"
+    inherit_cache = True
+
+
+# PostgreSQL expects a hundred of a function of JSON, and of one within another ten thousand: it would rather read a
+# whole account than look those up. Of an array it expects ten.
+@compiles(_Texts, "postgresql")
+def _texts(element: _Texts, compiler: SQLCompiler, **options: Any) -> str:
+    given = compiler.process(element.clauses, **options)
+    return f"(SELECT unnest(ARRAY(SELECT json_array_elements_text(CAST({given} AS JSON)))) AS value)"
+
+
+@compiles(_Pairs, "postgresql")
+def _pairs(element: _Pairs, compiler: SQLCompiler, **options: Any) -> str:
+    given = compiler.process(element.clauses, **options)
+    within = f"json_each(CAST({given} AS JSON)) AS k, json_array_elements_text(k.value) AS v"
+    pairs = f"unnest(ARRAY(SELECT json_build_array(k.key, v.value) FROM {within}))"  # noqa: S608
+    return f"(SELECT pair ->> 0 AS key, pair ->> 1 AS value FROM {pairs} AS pair)"  # noqa: S608
+
+
+@compiles(_Pairs)
+def _pairs_of_tables(element: _Pairs, compiler: SQLCompiler, **options: Any) -> str:
+    given = compiler.process(element.clauses, **options)
+    return f"(SELECT k.key, v.value FROM json_each({given}) AS k, json_each(k.value) AS v)"  # noqa: S608
+
+
+def each_of(name: str, kind: TypeEngine[Any] | type[TypeEngine[Any]] = Text) -> Select[Any]:
+    """What a JSON list holds that is bound by that name, for `IN`: however much, it is one statement."""
+    return select(_Texts(bindparam(name)).table_valued("value", name=f"each_of_{name}").c.value.cast(kind))
+
+
+def each_pair_of(name: str, kind: TypeEngine[Any] | type[TypeEngine[Any]] = Text) -> Select[Any]:
+    """The pairs of a JSON object of lists that is bound by that name, for `IN`: each key with each of its texts."""
+    pair = _Pairs(bindparam(name)).table_valued("key", "value", name=f"pairs_of_{name}").c
+    return select(pair.key.cast(kind), pair.value.cast(kind))
