@@ -16,7 +16,7 @@ from bench import figures, making, model, postgres, report, running, statements
 from bench.report import note, row
 from bench.running import ALICE, CHANGED, QUICK, Missing, Question
 from onebucket.store import database
-from onebucket.store.database import Statement
+from onebucket.store.statement import Statement
 
 # What people do in a day, as an assumption; everything else is counted or measured.
 REQUESTS_A_DAY = 100 * model.PEOPLE

@@ -18,8 +18,8 @@ from sqlalchemy.sql.elements import BinaryExpression, BooleanClauseList, ClauseE
 from sqlalchemy.sql.selectable import FromClause, SelectBase, TableValuedAlias
 
 from onebucket import store
-from onebucket.store.database import Statement
 from onebucket.store.hints import NotBy
+from onebucket.store.statement import Statement
 
 # A column of one table in a statement, which may be there twice, or the name of a value that is handed in.
 _Node = tuple[Any, str] | str

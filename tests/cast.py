@@ -4,7 +4,6 @@ import asyncio
 import shutil
 from base64 import b64encode
 from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -14,6 +13,7 @@ from uuid import uuid4
 
 import httpx
 from argon2 import PasswordHasher
+from msgspec.structs import asdict
 
 from onebucket import hashing
 from onebucket.actions import accounts, groups, invitations, journal, privileges, repositories, teams, tokens
@@ -205,6 +205,9 @@ class Api:
         named = [(name.lower().encode(), value) for name, value in headers]
         if who is not None:
             named.append((b"authorization", basic(who, token(who)).encode()))
+        chunks = [*body]
+        if chunks and b"content-length" not in dict(named):
+            named.append((b"transfer-encoding", b"chunked"))
         scope = {
             "type": "http",
             "http_version": "1.1",
@@ -217,7 +220,6 @@ class Api:
             "client": (client, 1),
             "server": ("onebucket.test", 80),
         }
-        chunks = [*body]
         sent: list[Any] = []
 
         async def receive() -> dict[str, Any]:

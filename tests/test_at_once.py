@@ -149,6 +149,56 @@ def test_what_is_refused_is_undone_and_nothing_else_of_its_commit(db: Database, 
         assert site.value(tx, "a") == "kept"
 
 
+def test_attempts_are_told_once_although_all_is_done_again(db: Database, writer: Writer) -> None:
+    runs, told = [], []
+    everybody_is_here = threading.Event()
+
+    def refused(tx: Transaction, error: Exception) -> None:
+        told.append(str(error))
+
+    def refuse(tx: Transaction) -> None:
+        raise Invalid("not now")
+
+    def counted(tx: Transaction) -> None:
+        runs.append("done")
+        remember("a")(tx)
+
+    async def ask() -> None:
+        asked = [
+            writer.change(lambda tx: everybody_is_here.wait(10)),
+            writer.change(refuse, refused=refused),
+            writer.change(counted),
+            writer.change(remember_and_refuse("b"), refused=refused),
+        ]
+        under_way = [asyncio.ensure_future(each) for each in asked]
+        await asyncio.sleep(0)
+        everybody_is_here.set()
+        await asyncio.gather(*under_way, return_exceptions=True)
+
+    asyncio.run(ask())
+
+    assert (told, len(runs)) == (["not now", "no"], 2)
+    assert (kept(db, "a", "b"), writer.batches) == (["a"], 1)
+
+
+def test_no_savepoint_is_made_where_nothing_has_to_be_undone(db: Database, writer: Writer) -> None:
+    said: list[str] = []
+
+    def listen(tx: Transaction) -> None:
+        tx.connection.set_trace_callback(said.append)
+
+    def refuse(tx: Transaction) -> None:
+        raise Invalid("no")
+
+    came = together(writer, listen, remember("a"), refuse, remember("b"))
+    without = [each for each in said if "SAVEPOINT" in each]
+    came += together(writer, remember("c"), remember_and_refuse("d"))
+
+    assert [isinstance(each, Refusal) for each in came] == [False, False, True, False, False, True]
+    assert (without, "SAVEPOINT attempt" in said) == ([], True)
+    assert kept(db, *"abcd") == ["a", "b", "c"]
+
+
 def test_when_a_commit_fails_everybody_in_it_hears_so_and_the_next_one_works(db: Database, writer: Writer) -> None:
     came = together(writer, remember("a"), give_up, remember("c"))
 

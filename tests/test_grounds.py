@@ -4,7 +4,7 @@ import pytest
 from bench import statements
 
 from onebucket.store import grounds
-from onebucket.store.database import Statement
+from onebucket.store.statement import Statement
 from onebucket.store.tables import metadata
 
 EVERY = dict(statements.every())

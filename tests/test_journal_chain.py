@@ -377,6 +377,7 @@ def test_two_processes_that_write_at_once_keep_it_whole(command: Command, tmp_pa
 def test_a_long_journal_is_not_held_in_memory(db: Database) -> None:
     with db.writing() as tx:
         teams.add(cast.operator(tx), "acme", first_groups=False)
+    with db.writing() as tx:
         (row,) = tx.connection.execute("SELECT * FROM journal").fetchall()
         previous, rows = row[-1], []
         for number in range(2, 20_001):

@@ -1,6 +1,7 @@
 """How much one may ask: calls by user, wrong credentials by address and by login; and how that is told."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,12 +11,14 @@ import pytest
 import cast
 from cast import Api, basic, password, token
 from live import with_the_cast
-from onebucket.domain.refusals import Overloaded, Refusal, Unauthenticated
+from onebucket.domain.refusals import Invalid, Overloaded, Refusal, Unauthenticated
 from onebucket.http import authn, counting, guesses
 from onebucket.http.authn import Authentication
 from onebucket.http.counting import Marked, Rolling
 from onebucket.http.guesses import Guesses
 from onebucket.http.limits import Limits
+from onebucket.store import site
+from onebucket.store.database import Transaction
 
 TOO_MUCH = "Rate limit for this resource has been exceeded"
 HOUR = 3600.0
@@ -100,6 +103,30 @@ def test_what_is_over_the_limit_changes_nothing(limited: Api) -> None:
 
     assert [answer.status_code for answer in came] == [429] * 5
     assert limited.everything() == before
+
+
+def test_what_is_over_the_limit_stays_so_when_it_is_done_again_beside_one_that_was_undone(limited: Api) -> None:
+    def write_and_refuse(tx: Transaction) -> None:
+        site.remember(tx, "a", "refused")
+        raise Invalid("no")
+
+    async def beside() -> list[object]:
+        client, writer = limited._client, limited.server.writer
+        asks = [client.put("/1.0/groups/acme/designers/members/dora", auth=("alice", token("alice"))) for _ in range(3)]
+        everybody_is_here = threading.Event()
+        held = asyncio.ensure_future(writer.change(lambda tx: everybody_is_here.wait(10)))
+        under_way = [asyncio.ensure_future(each) for each in asks]
+        await asyncio.sleep(0.2)
+        refused = asyncio.ensure_future(writer.change(write_and_refuse))
+        await asyncio.sleep(0)
+        everybody_is_here.set()
+        return await asyncio.gather(held, *under_way, refused, return_exceptions=True)
+
+    limited.at_once("alice", *[("GET", "/groups/acme")] * 9)
+    _, *answers, refusal = limited._runner.run(beside())
+
+    assert sorted(answer.status_code for answer in answers) == [200, 429, 429]
+    assert isinstance(refusal, Invalid)
 
 
 def test_many_at_once_get_no_more_than_one_after_the_other(limited: Api) -> None:

@@ -10,12 +10,14 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from structlog.dev import ConsoleRenderer
 
 import cast
 import commands
 import live
 from browsing import Beside, Page, invite
 from live import Live
+from onebucket.cli import logs
 
 PASSWORD = "a password that nobody else has"
 
@@ -152,6 +154,42 @@ def test_what_nobody_foresaw_is_logged_and_the_caller_told_nothing(cast_template
     assert (answer.status_code, answer.text) == (500, "Internal Error")
     assert "no such table: memberships" in str(told["exception"])
     assert cast.token("alice") not in running.log()
+
+
+_VALUES = (
+    "",
+    "alice",
+    "a b",
+    "a=b",
+    "it's",
+    'say "so"',
+    "tab\t",
+    "line\r\n",
+    "naïve ☃",
+    "{x}",
+    7,
+    2.5,
+    None,
+    True,
+    ["a"],
+)
+
+
+@pytest.mark.parametrize("value", _VALUES)
+@pytest.mark.parametrize("level", ["debug", "info", "warning", "error", "critical"])
+def test_a_line_for_people_is_structlogs_own_byte_for_byte(level: str, value: object) -> None:
+    told = {"timestamp": "2026-11-27T03:52:15.750891Z", "level": level, "event": "request", "path": value, "Actor": 1}
+
+    assert logs.Plain()(None, level, dict(told)) == ConsoleRenderer(colors=False)(None, level, dict(told))
+    only = {**told, "event": str(value)}
+    del only["path"], only["Actor"]
+    assert logs.Plain()(None, level, dict(only)) == ConsoleRenderer(colors=False)(None, level, dict(only))
+
+
+def test_what_takes_several_lines_is_structlogs_own_too() -> None:
+    told = {"timestamp": "t", "level": "error", "event": "unforeseen", "exception": "Traceback:\n  no", "path": "/a b"}
+
+    assert logs.Plain()(None, "error", dict(told)) == ConsoleRenderer(colors=False)(None, "error", dict(told))
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from onebucket.store import cases, database, privileges, repositories, schema
-from onebucket.store.database import Statement
+from onebucket.store.statement import Statement
 from pg import Postgres
 
 MANY = 20_000

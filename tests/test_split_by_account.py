@@ -20,8 +20,8 @@ import test_v1_groups
 import test_v1_members
 import test_v1_privileges
 from onebucket.store import database
-from onebucket.store.database import Statement
 from onebucket.store.postgres import PostgresDatabase
+from onebucket.store.statement import Statement
 from onebucket.store.tables import groups, memberships
 from pg import Postgres
 from test_both_databases import Behind, Stage

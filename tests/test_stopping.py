@@ -1,10 +1,12 @@
 """How a server ends: SIGTERM finishes what is under way, and what SIGKILL interrupts is whole or not there at all."""
 
+import json
 import os
 import random
 import signal
 import socket
 import sqlite3
+import subprocess
 import sys
 import threading
 import time
@@ -15,11 +17,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+import cast
 import live
 from live import Live, basic
 from onebucket.http.server import GRACE_SECONDS
 
-KILLS = int(os.environ.get("ONEBUCKET_KILLS", "10"))
+KILLS = int(os.environ.get("ONEBUCKET_KILLS", "200"))
+# On databases of their own, so that none grows large, and side by side where there are several cores.
+PARTS = 8
 
 # The server with less patience at its end.
 IMPATIENT = (
@@ -138,6 +143,73 @@ def test_a_second_signal_stops_it_at_once(cast_template: Path, tmp_path: Path) -
 
 # -- SIGKILL under load -----------------------------------------------------------------------------
 
+# Importing takes most of the time that a server needs to start: one process does it, and forks into a server each time.
+FORKING = """
+import contextlib, io, json, os, sys
+import granian.server.embed, sqlalchemy.dialects.sqlite, uvloop
+import onebucket.cli.delivery, onebucket.cli.keys, onebucket.cli.logs, onebucket.http.server, onebucket.http.shared
+import onebucket.store.sqlite
+from onebucket.cli import main
+
+sys.argv = ["onebucket", "serve", "--help"]
+with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):
+    main()
+
+while line := sys.stdin.readline():
+    pid = os.fork()
+    if not pid:
+        *arguments, stdout, stderr = json.loads(line)
+        for number, (name, how) in enumerate(((stdout, os.O_TRUNC), (stderr, os.O_APPEND)), start=1):
+            os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | how), number)
+        sys.argv = ["onebucket", *arguments]
+        main()
+    print(pid, flush=True)
+    print(os.waitpid(pid, 0)[1], flush=True)
+"""
+
+
+class Forked(Live):
+    """A server that starts at once each time, as a fork of a process that has imported everything."""
+
+    def _spawn(self) -> None:
+        if not hasattr(self, "process"):
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", "-c", FORKING],
+                cwd=self.folder,
+                env=live.environment(data=str(self.folder), **live.UNLIMITED),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+            )
+        self.port = live.free_port()
+        self.base = f"http://127.0.0.1:{self.port}"
+        files = [str(self.folder / name) for name in ("stdout", "stderr")]
+        Path(files[0]).write_text("")
+        line = ["serve", "--port", str(self.port), "--database", self.url, *files]
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(line).encode() + b"\n")
+        self.process.stdin.flush()
+        self.pid = int(self._said())
+
+    def _said(self) -> bytes:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline()
+
+    def end(self, with_signal: signal.Signals) -> int:
+        """End the server; what it ended with: a signal, or its exit code times 256."""
+        os.kill(self.pid, with_signal)
+        return int(self._said())
+
+    def kill(self) -> None:
+        """End it at once, as a power cut would."""
+        self.end(signal.SIGKILL)
+
+    def close(self) -> None:
+        """End what it is forked from."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.wait()
+
 
 class Writing(threading.Thread):
     """Makes groups, puts bob into them and deletes every third, and keeps what was acknowledged, until cut off."""
@@ -184,21 +256,29 @@ def after(running: Live) -> tuple[set[str], set[str], dict[str, set[str]]]:
     return groups, with_bob, told
 
 
-def test_after_a_crash_all_that_was_acknowledged_is_there_and_nothing_by_halves(
-    cast_template: Path, tmp_path: Path
-) -> None:
-    chance = random.Random(KILLS)
-    running = live.with_the_cast(cast_template, tmp_path)
+@pytest.fixture
+def forked(cast_template: Path, tmp_path: Path) -> Iterator[Forked]:
+    """A server with the cast on stage, that starts at once."""
+    cast.copy(cast_template, tmp_path).close()
+    running = Forked(tmp_path)
+    yield running
+    running.close()
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_after_a_crash_all_that_was_acknowledged_is_there_and_nothing_by_halves(forked: Forked, part: int) -> None:
+    chance = random.Random(part)
+    running = forked
     before = {slug for (slug,) in running.rows("SELECT slug FROM groups")}
     writers: list[Writing] = []
 
-    for cycle in range(KILLS):
+    for cycle in range(max(KILLS // PARTS, 1)):
         if cycle:
             running.start()
         writers += [Writing(running, f"c{cycle}w{writer}") for writer in range(3)]
         while not any(writer.made for writer in writers[-3:]):
             time.sleep(0.01)
-        time.sleep(chance.uniform(0, 0.25))
+        time.sleep(chance.uniform(0, 0.2))
         running.kill()
         for writer in writers:
             writer.join()
@@ -222,4 +302,4 @@ def test_after_a_crash_all_that_was_acknowledged_is_there_and_nothing_by_halves(
     assert (verified.returncode, "WRONG" in verified.stdout, verified.stderr) == (0, False, "")
     running.start()
     assert running("alice", "GET", "/readyz").status_code == 200
-    assert running.stop() == 0
+    assert running.end(signal.SIGTERM) == 0

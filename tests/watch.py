@@ -160,8 +160,10 @@ class Watch(RuleBasedStateMachine):
         super().__init__()
         self.stage = stage
         self.tally = tally
-        self.tx = stage.tx
-        self.tx.connection.execute("SAVEPOINT machine")
+        stage.tx.end()
+        stage.tx.connection.execute("SAVEPOINT machine")
+        # What one machine has found, or left for the end, is none of the next one's.
+        self.tx = type(stage.tx)(stage.tx.connection)
         self.world = deepcopy(stage.world)
         self.at = _START + timedelta(days=1)
         self.turn = 0
@@ -228,6 +230,7 @@ class Watch(RuleBasedStateMachine):
 
     def revisions(self) -> dict[str, int]:
         """Every account's revision."""
+        self.tx.end()
         return dict(self.tx.connection.execute("SELECT username, revision FROM accounts"))
 
     def compare(self, actor: str, where: str | None, revisions: Mapping[str, int]) -> None:

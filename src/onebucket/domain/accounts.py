@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from onebucket.domain.refusals import Invalid
@@ -87,6 +88,7 @@ SCOPES: Mapping[str, frozenset[str]] = {
 }
 
 
+@cache
 def reach(scopes: frozenset[str]) -> frozenset[str]:
     """Every scope that `scopes` are good for.
 

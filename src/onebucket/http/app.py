@@ -29,7 +29,6 @@ from onebucket.http.versions import Versions
 from onebucket.http.writer import Writer
 from onebucket.store import directory
 from onebucket.store.database import Database, Transaction, Unavailable, Version
-from onebucket.store.grounds import Seen
 from onebucket.store.spans import Span, TooMany
 from onebucket.surfaces.routing import Found, Surface, Table
 
@@ -259,7 +258,8 @@ class App:
                 actor = self._handling.let_in(tx, request, proof)
                 if known is not None and known.still_holds(tx, actor):
                     return known
-                tx.span, tx.seen = Span.BRIEF, Seen()
+                tx.span = Span.BRIEF
+                tx.note()
                 answer = self._handling.answer(tx, request, actor, found)
                 return Remembered(answer, actor, version, directory.foundation(tx, [actor.id] if actor.id else []))
         except TooMany:

@@ -95,8 +95,9 @@ class Handling:
         """Count a call of somebody's. Raises Overloaded."""
         if self._limits is None or actor.id is None or (request.route is not None and not request.route.counts):
             return
-        # What was interrupted is done once more; it is one call nevertheless.
-        if request.calls_left is not None:
+        # What was interrupted is done once more; it is one call nevertheless, and one that was refused stays so.
+        if request.is_counted:
             return
         request.calls_left = 0
         request.calls_left = self._limits.take(actor.id)
+        request.is_counted = True

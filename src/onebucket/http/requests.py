@@ -49,8 +49,9 @@ class Request:
 
     `words` are a hash of all that it says, where the same may come again. `query` is what handlers see and what is
     remembered: without a token. `calls_left` is what is left of the calls that the caller has in an hour, where those
-    are limited. `is_malformed`: the address is not UTF-8 or holds control characters; `is_too_large`: the body is, and
-    was not kept. `wanted` is how far a replica must have come to answer; `is_unclear`: that can't be read.
+    are limited; `is_counted`: it was counted as one of them. `is_malformed`: the address is not UTF-8 or holds control
+    characters; `is_too_large`: the body is, and was not kept. `wanted` is how far a replica must have come to answer;
+    `is_unclear`: that can't be read.
     """
 
     scope: Scope
@@ -67,6 +68,7 @@ class Request:
     actor: Actor | None = None
     route: Route | None = None
     calls_left: int | None = None
+    is_counted: bool = False
     words: bytes = b""
     wanted: Position | None = None
     is_unclear: bool = False
@@ -174,13 +176,18 @@ class Disconnected(Exception):
     """The caller has gone before the request was whole."""
 
 
+def _ends_with_its_headers(request: Request) -> bool:
+    """Whether a request without a length has no body (RFC 9112, 6.3); asking the server for one takes a while."""
+    return request.scope.get("http_version", "").startswith("1") and b"transfer-encoding" not in request.headers
+
+
 async def read_body(request: Request, receive: Receive) -> None:
     """Read the whole body, once, unless it is longer than 1 MiB. Raises Disconnected."""
     if request.is_read:
         return
     request.is_read = True
     length = request.headers.get(b"content-length", b"")
-    if length == b"0":
+    if length == b"0" or (not length and _ends_with_its_headers(request)):
         return
     if length.isdigit() and int(length) > LARGEST_DRAINED:
         request.is_too_large = True

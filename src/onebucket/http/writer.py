@@ -1,8 +1,8 @@
 """One thread that writes: it commits many requests together, and each is answered after the commit that holds it.
 
 Committing durably costs a wait for the disk, and there is one writer at a time. So whatever has been asked for while
-the disk was busy goes into the next commit; each request has a savepoint, so that one that is refused doesn't hurt its
-neighbours.
+the disk was busy goes into the next commit. One that is refused doesn't hurt its neighbours: mostly it has changed
+nothing by then; otherwise all is undone, and done again with a savepoint for each (docs/decisions/0012).
 """
 
 import asyncio
@@ -27,6 +27,11 @@ class _Job:
     future: "asyncio.Future[Any] | None" = None
     refused: Refused | None = None
 
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether whoever asked for it has gone."""
+        return self.future is not None and self.future.cancelled()
+
 
 # What came of it, and whether it was done; otherwise it is what was raised.
 _Outcome = tuple["asyncio.Future[Any]", Any, bool]
@@ -36,6 +41,10 @@ LARGEST_BATCH = 256
 
 # So often a change is made when the connection is lost before it is committed.
 ATTEMPTS = 2
+
+
+class _Entangled(Exception):
+    """One of several has to be undone, and can't be without the others."""
 
 
 class Writer:
@@ -88,12 +97,16 @@ class Writer:
     def _commit(self, first: _Job) -> tuple[list[_Outcome], bool]:
         """What came of each job that somebody waits for; and whether that was all."""
         batch = [first]
-        for _ in range(ATTEMPTS):
+        attempts, apart = ATTEMPTS, False
+        while attempts:
             try:
-                done = self._together(batch)
+                done = self._together(batch, apart=apart)
+            except _Entangled:
+                apart = True
             except Interrupted as error:
                 # Nothing was done that could have been seen, so that it can be done again.
                 trouble: Exception = error
+                attempts -= 1
             except Exception as error:
                 trouble = error
                 break
@@ -106,21 +119,45 @@ class Writer:
                 return outcomes, self._ending
         return [(job.future, trouble, False) for job in batch if job.future is not None], self._ending
 
-    def _together(self, batch: list[_Job]) -> list[tuple[Any, bool]]:
-        """Do it all in one transaction, with whatever else is asked for meanwhile, which is added to `batch`."""
+    def _together(self, batch: list[_Job], *, apart: bool) -> list[tuple[Any, bool]]:
+        """Do it all in one transaction, with whatever else is asked for meanwhile, which is added to `batch`.
+
+        `apart` from each other, where that has turned out to be needed: otherwise raises _Entangled.
+        """
+        attempt = _attempt_apart if apart else _attempt
         done: list[tuple[Any, bool]] = []
         with self._database.writing() as tx:
             for job in batch:
-                done.append(_attempt(job, tx))
+                done.append(attempt(job, tx))
                 if len(done) == len(batch) < LARGEST_BATCH and not self._ending and not self._jobs.empty():
                     another = self._jobs.get()
                     self._ending = another is None
                     batch.extend([another] if another else [])
+
+            # Nobody is told of what may yet be done again.
+            for job, (outcome, is_done) in zip(batch, done, strict=True):
+                if not is_done and outcome is not None:
+                    _tell_of(outcome, job, tx)
         return done
 
 
 def _attempt(job: _Job, tx: Transaction) -> tuple[Any, bool]:
-    if job.future is not None and job.future.cancelled():
+    if job.is_cancelled:
+        return None, False
+    before = tx.changed()
+    try:
+        outcome = job.change(tx), True
+    except Exception as error:
+        if tx.changed() != before:
+            raise _Entangled from error
+        outcome = error, False
+    if not tx.stands():
+        raise _Entangled
+    return outcome
+
+
+def _attempt_apart(job: _Job, tx: Transaction) -> tuple[Any, bool]:
+    if job.is_cancelled:
         return None, False
     try:
         with tx.savepoint():
@@ -128,26 +165,26 @@ def _attempt(job: _Job, tx: Transaction) -> tuple[Any, bool]:
     except Exception as error:
         if not tx.survives(error):
             raise
-        if job.refused is not None:
-            _tell_of(error, job.refused, tx)
-        elif job.future is None:
-            _log_unforeseen()
         return error, False
 
 
-def _tell_of(error: Exception, refused: Refused, tx: Transaction) -> None:
+def _tell_of(error: Exception, job: _Job, tx: Transaction) -> None:
+    if job.refused is None:
+        if job.future is None:
+            _log_unforeseen(error)
+        return
     try:
         with tx.savepoint():
-            refused(tx, error)
+            job.refused(tx, error)
     except Exception as trouble:
         if not tx.survives(trouble):
             raise
         # Whoever was refused is to hear why, whatever came of telling others.
-        _log_unforeseen()
+        _log_unforeseen(trouble)
 
 
-def _log_unforeseen() -> None:
-    structlog.get_logger("onebucket.http").exception("unforeseen")
+def _log_unforeseen(error: Exception) -> None:
+    structlog.get_logger("onebucket.http").error("unforeseen", exc_info=error)
 
 
 def _tell(outcomes: list[_Outcome]) -> None:

@@ -11,8 +11,9 @@ from onebucket.domain import accounts as domain
 from onebucket.domain.accounts import Account
 from onebucket.domain.refusals import Conflict, Refusal
 from onebucket.store import directory, moments
-from onebucket.store.database import Row, Statement, Transaction
+from onebucket.store.database import Transaction
 from onebucket.store.lists import each_of
+from onebucket.store.statement import Row, Statement
 from onebucket.store.tables import accounts, emails
 
 COLUMNS = (
@@ -52,18 +53,14 @@ _BY_ANY_EMAIL = Statement(
 )
 
 
-def _found(row: Row | None) -> Account | None:
-    return account(row) if row else None
-
-
 def by_id(tx: Transaction, id: str) -> Account | None:
     """The account with that id."""
-    return _found(tx.row(_BY["id"], key=id))
+    return tx.found(_BY["id"], account, key=id)
 
 
 def by_username(tx: Transaction, name: str) -> Account | None:
     """The account of that username; its case doesn't count."""
-    return _found(tx.row(_BY["username"], key=domain.username_key(name)))
+    return tx.found(_BY["username"], account, key=domain.username_key(name))
 
 
 def by_email(tx: Transaction, address: str, *, validated: bool = True) -> Account | None:
@@ -72,7 +69,7 @@ def by_email(tx: Transaction, address: str, *, validated: bool = True) -> Accoun
         key = domain.email_key(address)
     except Refusal:
         return None
-    return _found(tx.row(_BY["email"] if validated else _BY_ANY_EMAIL, key=key))
+    return tx.found(_BY["email"] if validated else _BY_ANY_EMAIL, account, key=key)
 
 
 def named(tx: Transaction, word: str) -> Account | None:
@@ -81,7 +78,7 @@ def named(tx: Transaction, word: str) -> Account | None:
     Tried in that order (spec 1.2).
     """
     meant = _meant(word)
-    return _found(tx.row(_BY[meant[0]], key=meant[1])) if meant else None
+    return tx.found(_BY[meant[0]], account, key=meant[1]) if meant else None
 
 
 def each_named(tx: Transaction, words: Iterable[str]) -> dict[str, Account]:
@@ -119,19 +116,27 @@ def _meant(word: str) -> tuple[str, str] | None:
 
 _REVISION = Statement(select(accounts.c.revision).where(accounts.c.id == bindparam("id")))
 _REVISE = Statement(
-    update(accounts).where(accounts.c.id == bindparam("account_id")).values(revision=accounts.c.revision + 1)
+    update(accounts)
+    .where(accounts.c.id == bindparam("account_id"))
+    .values(revision=accounts.c.revision + bindparam("changes", type_=accounts.c.revision.type)),
+    spares=True,
 )
 
 
 def revision(tx: Transaction, account_id: str) -> int:
     """A number that grows with every change of an account."""
     row = tx.row(_REVISION, id=account_id)
-    return int(row[0]) if row else 0
+    return int(row[0]) + _changes(tx, account_id) if row else 0
 
 
 def revise(tx: Transaction, account_id: str) -> None:
-    """Let the account's revision grow."""
-    tx.run(_REVISE, account_id=account_id)
+    """Let the account's revision grow, by all changes of this transaction at once."""
+    tx.at_end(_REVISE, account_id, account_id=account_id, changes=_changes(tx, account_id) + 1)
+
+
+def _changes(tx: Transaction, account_id: str) -> int:
+    left = tx.left(_REVISE, account_id)
+    return left["changes"] if left else 0
 
 
 _ALL = Statement(select(*COLUMNS).order_by(accounts.c.username_key))
@@ -215,5 +220,8 @@ _BY_PASSWORD = Statement(select(*COLUMNS, accounts.c.password_hash).where(accoun
 
 def holder_of_password(tx: Transaction, account_id: str) -> tuple[Account, str | None] | None:
     """The person, and the hash of the password he has now."""
-    row = tx.row(_BY_PASSWORD, id=account_id)
-    return (account(row), row[8]) if row else None
+    return tx.found(_BY_PASSWORD, _with_password, id=account_id)
+
+
+def _with_password(row: Row) -> tuple[Account, str | None]:
+    return account(row), row[8]

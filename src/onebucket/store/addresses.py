@@ -8,7 +8,8 @@ from sqlalchemy import and_, bindparam, delete, exists, insert, select, update
 from onebucket.domain import accounts as domain
 from onebucket.domain.refusals import Conflict
 from onebucket.store import directory, moments
-from onebucket.store.database import Statement, Transaction
+from onebucket.store.database import Transaction
+from onebucket.store.statement import Statement
 from onebucket.store.tables import emails
 
 

@@ -12,9 +12,10 @@ from onebucket.domain.privileges import Case, InGroup, Level, Reason, Through, s
 from onebucket.domain.repositories import Repository
 from onebucket.store import accounts as account_rows
 from onebucket.store import moments
-from onebucket.store.database import Row, Statement, Transaction
+from onebucket.store.database import Transaction
 from onebucket.store.hints import not_by
 from onebucket.store.lists import each_of, each_pair_of
+from onebucket.store.statement import Row, Statement
 from onebucket.store.tables import Id, accounts, group_privileges, groups, memberships, privileges
 
 _people, _repositories = each_of("people", Id), each_of("repositories", Id)

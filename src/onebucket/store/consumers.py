@@ -9,7 +9,8 @@ from onebucket.domain.accounts import Account
 from onebucket.domain.oauth import Consumer
 from onebucket.store import accounts as account_rows
 from onebucket.store import moments
-from onebucket.store.database import Row, Statement, Transaction
+from onebucket.store.database import Transaction
+from onebucket.store.statement import Row, Statement
 from onebucket.store.tables import accounts, consumers, issued, nonces, oauth_requests
 
 _COLUMNS = (
@@ -105,8 +106,11 @@ def of_account(tx: Transaction, account_id: str) -> list[Consumer]:
 
 def holder(tx: Transaction, account_id: str, id: str) -> tuple[Account, frozenset[str]] | None:
     """Whom a consumer acts for on its own, and within which scopes."""
-    row = tx.row(_HOLDER, account_id=account_id, consumer_id=id)
-    return (account_rows.account(row), frozenset(row[-1].split())) if row else None
+    return tx.found(_HOLDER, _held, account_id=account_id, consumer_id=id)
+
+
+def _held(row: Row) -> tuple[Account, frozenset[str]]:
+    return account_rows.account(row), frozenset(row[-1].split())
 
 
 def remove(tx: Transaction, consumer: Consumer) -> None:

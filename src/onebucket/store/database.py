@@ -1,4 +1,4 @@
-"""The database: reading and writing transactions, and statements compiled once and run on the driver itself.
+"""The database: reading and writing transactions, in which statements are run on the driver itself.
 
 What they are made of is in `sqlite.py` and `postgres.py`; nothing else differs between the two, except where a
 statement says so itself.
@@ -8,28 +8,27 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, nullcontext
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from sqlalchemy import ClauseElement, Dialect, Select, Uuid
-from sqlalchemy.sql.compiler import SQLCompiler
-
-from onebucket.store import grounds
 from onebucket.store.grounds import Seen
 from onebucket.store.spans import Span
+from onebucket.store.statement import Row, Statement
 
 if TYPE_CHECKING:
     from onebucket.store.positions import Position, Standing
     from onebucket.store.replica import Replica
 
-Row = tuple[Any, ...]
+_Made = TypeVar("_Made")
 
 # What is seen of a database, as something to compare.
 Version = int | str | bytes
 
 # How long a change waits for one made by another process before it gives up.
 BUSY_SECONDS = 10
+
+# Of each statement; a transaction may look up any number of things.
+FOUND_AT_MOST = 1000
 
 
 class Unusable(Exception):
@@ -48,74 +47,6 @@ class Interrupted(Unavailable):
     retry_after = 1
 
 
-@cache
-def _dialect(name: str) -> Dialect:
-    if name == "sqlite":
-        from sqlalchemy.dialects import sqlite
-
-        return sqlite.dialect(paramstyle="named")
-    from sqlalchemy.dialects.postgresql.psycopg import dialect
-
-    return dialect(paramstyle="pyformat")  # type: ignore[no-untyped-call]
-
-
-def _insert(name: str) -> Callable[..., Any]:
-    if name == "sqlite":
-        from sqlalchemy.dialects.sqlite import insert
-
-        return insert
-    from sqlalchemy.dialects.postgresql import insert as upsert
-
-    return upsert
-
-
-class Statement:
-    """A SQLAlchemy Core statement, compiled at its first use and then run as text on the driver.
-
-    Every value is bound by name. Measured: SQLAlchemy's own execution costs several times what SQLite needs for one of
-    our short queries. A statement with ON CONFLICT is a function of the `insert` of whichever database it is for.
-    """
-
-    __slots__ = ("_clause", "_forms", "_grounds")
-
-    def __init__(self, clause: ClauseElement | Callable[[Any], ClauseElement]) -> None:
-        self._clause = clause
-        self._forms: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {}
-        self._grounds: tuple[str | None] | None = None
-
-    @property
-    def grounds(self) -> str | None:
-        """What it reads, as `grounds.of` tells it; of one that changes something, nothing is told."""
-        if self._grounds is None:
-            self._grounds = (grounds.of(self._clause) if isinstance(self._clause, Select) else None,)
-        return self._grounds[0]
-
-    def text(self, values: dict[str, Any], dialect: str) -> str:
-        """The SQL text in a dialect; adds to `values` the constants that were written into the statement."""
-        form = self._forms.get(dialect)
-        if form is None:
-            form = self._forms[dialect] = self._compiled(dialect)
-        text, constants, _ = form
-        if constants:
-            values.update(constants)
-        return text
-
-    def ids(self, dialect: str) -> tuple[str, ...]:
-        """The names of the values that are ids."""
-        return self._forms[dialect][2]
-
-    def _compiled(self, dialect: str) -> tuple[str, dict[str, Any], tuple[str, ...]]:
-        clause = self._clause if isinstance(self._clause, ClauseElement) else self._clause(_insert(dialect))
-        compiled = clause.compile(dialect=_dialect(dialect))
-        assert isinstance(compiled, SQLCompiler)
-        constants = {name: value for name, value in compiled.params.items() if value is not None}
-        return (
-            compiled.string,
-            constants,
-            tuple(name for name, of in compiled.binds.items() if isinstance(of.type, Uuid)),
-        )
-
-
 class Transaction(ABC):
     """A transaction under way on one connection of the driver's; its `span` may be set at its beginning.
 
@@ -123,12 +54,61 @@ class Transaction(ABC):
     `seen` is what it has read, where that is noted.
     """
 
-    __slots__ = ("seen", "span")
+    __slots__ = ("_at_end", "_found", "_left", "seen", "span")
 
     connection: Any
-    seen: Seen | None
-    span: Span
     position: "Position | None" = None
+
+    def __init__(self, span: Span) -> None:
+        self.span = span
+        self.seen: Seen | None = None
+        self._found: dict[Statement, dict[tuple[Any, ...], Any]] = {}
+        self._at_end: dict[tuple[Statement, str], dict[str, Any]] = {}
+        self._left = 0
+
+    def note(self) -> None:
+        """Note in `seen` what is read from now on."""
+        self._found.clear()
+        self.seen = Seen()
+
+    def found(self, statement: Statement, made: Callable[[Row], _Made], **values: Any) -> _Made | None:
+        """What `made` makes of the first row that `statement` finds, or None.
+
+        It is looked up once for all who ask in this transaction, until something in it changes a table of it.
+        """
+        found = self._found.setdefault(statement, {})
+        key = (made, *values.items())
+        if key not in found:
+            if len(found) >= FOUND_AT_MOST:
+                found.clear()
+            row = self.row(statement, **values)
+            found[key] = None if row is None else made(row)
+        kept: _Made | None = found[key]
+        return kept
+
+    def at_end(self, statement: Statement, key: str, **values: Any) -> None:
+        """Run a change when the transaction ends: for each key once, with what was said last."""
+        self._at_end[statement, key] = values
+        self._left += 1
+
+    def left(self, statement: Statement, key: str) -> dict[str, Any] | None:
+        """The values with which a change will be run at the end; None where it won't."""
+        return self._at_end.get((statement, key))
+
+    def end(self) -> None:
+        """Run what was left for the end."""
+        for (statement, _), values in self._at_end.items():
+            self.run(statement, **values)
+        self._at_end.clear()
+
+    def _overturn(self, change: Statement) -> None:
+        for statement, found in self._found.items():
+            if found and change.overturns(statement):
+                found.clear()
+
+    @abstractmethod
+    def changed(self) -> int:
+        """A number that grows with every row that is changed, or will be at the end."""
 
     @abstractmethod
     def rows(self, statement: Statement, **values: Any) -> list[Row]:
@@ -159,8 +139,12 @@ class Transaction(ABC):
         """Undo what is done inside, and only that, when it raises."""
 
     @abstractmethod
+    def stands(self) -> bool:
+        """Whether what was done so far can still be committed."""
+
     def survives(self, error: Exception) -> bool:
         """Whether what was done before that error, outside its savepoint, can still be committed."""
+        return self.stands()
 
 
 class Inquiry(Protocol):
@@ -223,6 +207,11 @@ class Database(ABC):
     @abstractmethod
     def version(self) -> Version:
         """Another one than before whenever anybody has committed anything, in this process or elsewhere."""
+
+    @property
+    def replicas_named(self) -> str:
+        """How many replicas there are, and their names."""
+        return f"{len(self.replicas)} more: {', '.join(each.name for each in self.replicas)}"
 
     def standing(self) -> "Standing | None":
         """Where it stands in what replicas follow; None where there can be none. Raises Unavailable, Unusable."""

@@ -10,8 +10,9 @@ from collections.abc import Iterable
 
 from sqlalchemy import BigInteger, Text, bindparam, cast, select
 
-from onebucket.store.database import Row, Statement, Transaction
+from onebucket.store.database import Transaction
 from onebucket.store.lists import each_of
+from onebucket.store.statement import Row, Statement
 from onebucket.store.tables import Id, accounts, site
 
 # Accounts and their revisions, and with each the directory's.
@@ -41,7 +42,7 @@ _NOW = Statement(
 
 def revise(tx: Transaction) -> None:
     """Let the directory's revision grow: somebody has come, gone, or is another than he was."""
-    tx.run(_REVISE)
+    tx.at_end(_REVISE, _NAME)
 
 
 def foundation(tx: Transaction, also: Iterable[str] = ()) -> Foundation | None:

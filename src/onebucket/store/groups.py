@@ -11,7 +11,8 @@ from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import GroupExists
 from onebucket.store import accounts as account_rows
 from onebucket.store import moments
-from onebucket.store.database import Row, Statement, Transaction
+from onebucket.store.database import Transaction
+from onebucket.store.statement import Row, Statement
 from onebucket.store.tables import accounts, groups, memberships
 
 COLUMNS = (
@@ -42,8 +43,7 @@ _ALL = Statement(select(*COLUMNS).where(_OF_ACCOUNT).order_by(groups.c.slug))
 
 def find(tx: Transaction, account_id: str, slug: str) -> Group | None:
     """The account's group of that slug; case counts."""
-    row = tx.row(_BY_SLUG, account_id=account_id, slug=slug)
-    return group(row) if row else None
+    return tx.found(_BY_SLUG, group, account_id=account_id, slug=slug)
 
 
 def of_account(tx: Transaction, account_id: str) -> list[Group]:
@@ -71,8 +71,12 @@ _STANDING = Statement(
 
 def standing(tx: Transaction, account_id: str, person_id: str, group_id: str | None) -> tuple[bool, bool, bool]:
     """Whether a person is in a group that administers the account, in any group of it, and in that one."""
-    row = tx.row(_STANDING, account_id=account_id, person_id=person_id, group_id=group_id)
-    assert row is not None
+    found = tx.found(_STANDING, _standing, account_id=account_id, person_id=person_id, group_id=group_id)
+    assert found is not None
+    return found
+
+
+def _standing(row: Row) -> tuple[bool, bool, bool]:
     return bool(row[0]), bool(row[1]), bool(row[2])
 
 

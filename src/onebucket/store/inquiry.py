@@ -6,7 +6,8 @@ import psycopg
 from psycopg import pq
 
 from onebucket.store import libpq
-from onebucket.store.database import Interrupted, Row
+from onebucket.store.database import Interrupted
+from onebucket.store.statement import Row
 
 VERSION = "SELECT pg_current_snapshot()::text || ' ' || pg_postmaster_start_time()::text"
 

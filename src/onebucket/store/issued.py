@@ -8,7 +8,8 @@ from onebucket.domain.accounts import Account
 from onebucket.domain.oauth import Issued, Kind
 from onebucket.store import accounts as account_rows
 from onebucket.store import moments
-from onebucket.store.database import Row, Statement, Transaction
+from onebucket.store.database import Transaction
+from onebucket.store.statement import Row, Statement
 from onebucket.store.tables import accounts, issued
 
 _COLUMNS = (
@@ -79,8 +80,11 @@ def by_hash(tx: Transaction, secret_hash: str) -> Issued | None:
 
 def holder(tx: Transaction, account_id: str, id: str) -> tuple[Account, Issued] | None:
     """For whom something was issued, and it."""
-    row = tx.row(_HOLDER, account_id=account_id, issued_id=id)
-    return (account_rows.account(row[len(_COLUMNS) :]), _issued(row)) if row else None
+    return tx.found(_HOLDER, _held, account_id=account_id, issued_id=id)
+
+
+def _held(row: Row) -> tuple[Account, Issued]:
+    return account_rows.account(row[len(_COLUMNS) :]), _issued(row)
 
 
 def lasting(tx: Transaction, account_id: str) -> list[Issued]:

@@ -1,7 +1,6 @@
 """The journal: one row for each change of an account, numbered within it and chained to the one before."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,14 +12,14 @@ from onebucket.domain.events import Event
 from onebucket.domain.places import Place
 from onebucket.store import chain, moments
 from onebucket.store.chain import Chain, Head
-from onebucket.store.database import Row, Statement, Transaction
+from onebucket.store.database import Transaction
+from onebucket.store.statement import Row, Statement
 from onebucket.store.tables import accounts, journal, journal_heads
 
 Facts = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """What happened to an account: who did what to which subject, with which credential, before and after.
 
     `number` counts an account's entries from 1; `address` is where the request came from, None at the command line;
@@ -68,8 +67,8 @@ def add(
     request_id: str,
 ) -> Entry:
     """Write an account's next entry."""
-    last = tx.row(_HEAD, account_id=account.id)
-    number, previous = (last[0] + 1, last[1]) if last else (1, account.id)
+    last = _last(tx, account.id)
+    number, previous = (last.number + 1, last.hash) if last else (1, account.id)
     columns: dict[str, Any] = {
         "account_id": account.id,
         "number": number,
@@ -88,9 +87,18 @@ def add(
     hash = chain.link(previous, [*columns.values()])
 
     tx.run(_ADD, **columns, hash=hash)
-    tx.run(_KEEP_HEAD, account_id=account.id, number=number, hash=hash)
+    tx.at_end(_KEEP_HEAD, account.id, account_id=account.id, number=number, hash=hash)
 
     return Entry(**columns | {"at": at, "event": event, "before": before, "after": after, "hash": hash})
+
+
+def _last(tx: Transaction, account_id: str) -> Head | None:
+    """An account's last entry; one that this transaction has added is stored at its end."""
+    left = tx.left(_KEEP_HEAD, account_id)
+    if left is not None:
+        return Head(left["number"], left["hash"])
+    row = tx.row(_HEAD, account_id=account_id)
+    return Head(row[0], row[1]) if row else None
 
 
 def _written(facts: Facts | None) -> str | None:
@@ -226,7 +234,6 @@ def _verified(tx: Transaction, account_id: str, expected: Head | None) -> Chain:
     name = tx.row(_NAME, account_id=account_id) or tx.row(_LAST_NAME, account_id=account_id)
     shown = str(name[0]).encode(errors="replace").decode() if name else "unknown"
     examined = Chain(account_id, shown, Head(0, ""))
-    kept = tx.row(_HEAD, account_id=account_id)
     rows = tx.each(_CHAIN, account_id=account_id)
-    chain.examine(examined, rows, Head(kept[0], kept[1]) if kept else None, expected)
+    chain.examine(examined, rows, _last(tx, account_id), expected)
     return examined

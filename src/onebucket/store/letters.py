@@ -7,7 +7,8 @@ from sqlalchemy import and_, bindparam, case, delete, func, insert, or_, select,
 from onebucket.domain.accounts import email_key
 from onebucket.domain.letters import Kind, Letter
 from onebucket.store import moments
-from onebucket.store.database import Row, Statement, Transaction
+from onebucket.store.database import Transaction
+from onebucket.store.statement import Row, Statement
 from onebucket.store.tables import letters
 
 COLUMNS = (

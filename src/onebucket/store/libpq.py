@@ -1,4 +1,4 @@
-"""What PostgreSQL's client library is told and tells: addresses of databases, and errors as troubles of ours."""
+"""What PostgreSQL's client library is told, tells and asks: addresses, troubles of ours, how a server does."""
 
 from typing import Any
 

@@ -8,7 +8,8 @@ from sqlalchemy import bindparam, delete, insert, select, update
 
 from onebucket.domain.accounts import email_key
 from onebucket.store import moments
-from onebucket.store.database import Row, Statement, Transaction
+from onebucket.store.database import Transaction
+from onebucket.store.statement import Row, Statement
 from onebucket.store.tables import links
 
 

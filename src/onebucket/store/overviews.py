@@ -8,8 +8,9 @@ from sqlalchemy import bindparam, false, func, or_, select, true, union
 from onebucket.domain.accounts import Account
 from onebucket.domain.privileges import Level
 from onebucket.store import accounts as account_rows
-from onebucket.store.database import Statement, Transaction
+from onebucket.store.database import Transaction
 from onebucket.store.lists import each_of
+from onebucket.store.statement import Statement
 from onebucket.store.tables import Id, accounts, group_privileges, memberships, privileges
 
 _COUNTS = Statement(

@@ -9,9 +9,10 @@ import psycopg
 from psycopg import pq
 
 from onebucket.store import libpq
-from onebucket.store.database import Row, Statement, Transaction
+from onebucket.store.database import Transaction
 from onebucket.store.positions import Position
 from onebucket.store.spans import Span
+from onebucket.store.statement import Row, Statement
 
 Connection = psycopg.Connection[Row]
 
@@ -23,15 +24,19 @@ _AT_ONCE = 500
 class PostgresTransaction(Transaction):
     """A transaction under way on one connection."""
 
-    __slots__ = ("_cursors", "_execute", "connection", "position")
+    __slots__ = ("_changed", "_cursors", "_execute", "connection", "position")
 
     def __init__(self, connection: Connection, span: Span = Span.WHOLE) -> None:
+        super().__init__(span)
         self.connection = connection
-        self.seen = None
-        self.span = span
+        self._changed = 0
         self.position: Position | None = None
         self._cursors = 0
         self._execute = connection.execute
+
+    def changed(self) -> int:
+        """A number that grows with every row that is changed, or will be at the end."""
+        return self._changed + self._left
 
     def rows(self, statement: Statement, **values: Any) -> list[Row]:
         """All rows that `statement` finds."""
@@ -55,14 +60,20 @@ class PostgresTransaction(Transaction):
 
     def run(self, statement: Statement, **values: Any) -> int:
         """Run a change; the number of rows it changed."""
-        return self._execute(self._text(statement, values), values).rowcount
+        changed = self._execute(self._text(statement, values), values).rowcount
+        self._changed += changed
+        self._overturn(statement)
+        return changed
 
     def run_many(self, statement: Statement, rows: Sequence[dict[str, Any]]) -> None:
         """Run a change once for each of `rows`."""
         if rows:
             constants: dict[str, Any] = {}
             sql = statement.text(constants, "postgresql")
-            self.connection.cursor().executemany(sql, [row | constants for row in rows])
+            cursor = self.connection.cursor()
+            cursor.executemany(sql, [row | constants for row in rows])
+            self._changed += cursor.rowcount
+            self._overturn(statement)
 
     def _text(self, statement: Statement, values: dict[str, Any]) -> str:
         """The text of a statement; what can't be in this database is NULL in `values`, which equals nothing that is."""
@@ -80,16 +91,22 @@ class PostgresTransaction(Transaction):
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """Undo what is done inside, and only that, when it raises."""
+        at_end = dict(self._at_end)
         self._execute("SAVEPOINT attempt")
         try:
             yield
         except BaseException:
+            self._found.clear()
+            self._at_end = at_end
             if not self.connection.closed:
                 self._execute("ROLLBACK TO attempt; RELEASE attempt")
             raise
         self._execute("RELEASE attempt")
 
+    def stands(self) -> bool:
+        """Whether what was done so far can still be committed."""
+        return bool(self.connection.pgconn.transaction_status == pq.TransactionStatus.INTRANS)
+
     def survives(self, error: Exception) -> bool:
         """Whether what was done before that error, outside its savepoint, can still be committed."""
-        passing = libpq.code(error).startswith((*libpq.CROSSED, *libpq.PASSING))
-        return not passing and self.connection.pgconn.transaction_status == pq.TransactionStatus.INTRANS
+        return self.stands() and not libpq.code(error).startswith((*libpq.CROSSED, *libpq.PASSING))

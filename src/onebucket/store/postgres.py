@@ -15,19 +15,13 @@ from psycopg.conninfo import make_conninfo
 from psycopg.types.string import TextLoader
 
 from onebucket.store import examining, inquiry, libpq, positions
-from onebucket.store.database import (
-    BUSY_SECONDS,
-    Database,
-    Interrupted,
-    Row,
-    Unavailable,
-    Unusable,
-)
+from onebucket.store.database import BUSY_SECONDS, Database, Interrupted, Unavailable, Unusable
 from onebucket.store.inquiry import Inquiry
 from onebucket.store.pgtransaction import Connection, PostgresTransaction
 from onebucket.store.positions import Standing
 from onebucket.store.readers import Readers
 from onebucket.store.spans import Span
+from onebucket.store.statement import Row
 
 OLDEST = 15
 
@@ -147,6 +141,7 @@ class PostgresDatabase(Database):
             tx = PostgresTransaction(connection)
             try:
                 yield tx
+                tx.end()
                 _commit(connection)
             except psycopg.Error as error:
                 raise libpq.trouble(error, lost=connection.closed) from error

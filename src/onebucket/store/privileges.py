@@ -12,7 +12,8 @@ from onebucket.domain.repositories import Grants, Repository
 from onebucket.store import accounts as account_rows
 from onebucket.store import moments, spans
 from onebucket.store import repositories as repository_rows
-from onebucket.store.database import Row, Statement, Transaction
+from onebucket.store.database import Transaction
+from onebucket.store.statement import Row, Statement
 from onebucket.store.tables import accounts, group_privileges, groups, privileges, repositories
 
 _GROUPS = Statement(

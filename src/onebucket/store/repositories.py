@@ -10,9 +10,10 @@ from sqlalchemy import bindparam, delete, insert, select, tuple_, update
 from onebucket.domain.refusals import Conflict
 from onebucket.domain.repositories import Repository
 from onebucket.store import moments
-from onebucket.store.database import Row, Statement, Transaction
+from onebucket.store.database import Transaction
 from onebucket.store.hints import not_by
 from onebucket.store.lists import each_of
+from onebucket.store.statement import Row, Statement
 from onebucket.store.tables import Id, repositories
 
 COLUMNS = (
@@ -50,8 +51,7 @@ def repository(row: Row) -> Repository:
 
 def find(tx: Transaction, account_id: str, slug: str) -> Repository | None:
     """The account's repository of that slug; case counts."""
-    row = tx.row(_BY_SLUG, account_id=account_id, slug=slug)
-    return repository(row) if row else None
+    return tx.found(_BY_SLUG, repository, account_id=account_id, slug=slug)
 
 
 def among(tx: Transaction, account_id: str, slugs: Iterable[str]) -> dict[str, Repository]:

@@ -13,8 +13,9 @@ from onebucket.domain.groups import AccountPrivilege, Group, Roster
 from onebucket.store import accounts as account_rows
 from onebucket.store import groups as group_rows
 from onebucket.store import spans
-from onebucket.store.database import Row, Statement, Transaction
+from onebucket.store.database import Transaction
 from onebucket.store.spans import FEW, ONE_MORE, Span
+from onebucket.store.statement import Row, Statement
 from onebucket.store.tables import accounts, group_privileges, groups, memberships
 
 _Statements: TypeAlias = Mapping[str, Statement]

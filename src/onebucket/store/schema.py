@@ -4,7 +4,8 @@ from pathlib import Path
 
 from sqlalchemy import column, select, table
 
-from onebucket.store.database import Database, Statement, Unavailable, Unusable
+from onebucket.store.database import Database, Unavailable, Unusable
+from onebucket.store.statement import Statement
 
 # The newest step under migrations/versions.
 HEAD = "0005"

@@ -8,7 +8,8 @@ from sqlalchemy import bindparam, delete, insert, select
 from onebucket.domain.accounts import Account
 from onebucket.store import accounts as account_rows
 from onebucket.store import moments
-from onebucket.store.database import Row, Statement, Transaction
+from onebucket.store.database import Transaction
+from onebucket.store.statement import Row, Statement
 from onebucket.store.tables import accounts, sessions
 
 

@@ -2,7 +2,8 @@
 
 from sqlalchemy import bindparam, delete, select
 
-from onebucket.store.database import Statement, Transaction
+from onebucket.store.database import Transaction
+from onebucket.store.statement import Statement
 from onebucket.store.tables import site
 
 _FIND = Statement(select(site.c.value).where(site.c.name == bindparam("name")))

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ColumnElement, literal_column
 
 if TYPE_CHECKING:
-    from onebucket.store.database import Row, Statement, Transaction
+    from onebucket.store.database import Transaction
+    from onebucket.store.statement import Row, Statement
 
 # So many rows are held at once where more can be read as they are sent.
 FEW = 5000

@@ -10,7 +10,8 @@ from onebucket.domain.refusals import Conflict
 from onebucket.domain.tokens import Token, Use
 from onebucket.store import accounts as account_rows
 from onebucket.store import moments
-from onebucket.store.database import Row, Statement, Transaction
+from onebucket.store.database import Transaction
+from onebucket.store.statement import Row, Statement
 from onebucket.store.tables import accounts, tokens
 
 _COLUMNS = (
@@ -118,7 +119,8 @@ def used(tx: Transaction, uses: Iterable[Use]) -> None:
 
 def holder(tx: Transaction, account_id: str, id: str) -> tuple[Account, frozenset[str], datetime | None] | None:
     """Whom an app password speaks for, its scopes, and until when."""
-    row = tx.row(_HOLDER, account_id=account_id, token_id=id)
-    if row is None:
-        return None
+    return tx.found(_HOLDER, _held, account_id=account_id, token_id=id)
+
+
+def _held(row: Row) -> tuple[Account, frozenset[str], datetime | None]:
     return account_rows.account(row), frozenset(row[8].split()), moments.moment(row[9]) if row[9] is not None else None
