@@ -263,7 +263,7 @@ def test_very_many_come_alike_from_postgresql(
     server: Postgres, cast_template: Path, tmp_path: Path, workers: str
 ) -> None:
     url = server.url(server.create())
-    for opened in (cast.copy(cast_template, tmp_path), _filled(url)):
+    for opened in (cast.copy(cast_template, tmp_path), filled(url)):
         with opened.writing() as tx:
             crowd(tx, CROWD)
         opened.close()
@@ -280,7 +280,7 @@ def test_very_many_come_alike_from_postgresql(
         assert told["lite", address] == told["pg", address]
 
 
-def _filled(url: str) -> Database:
+def filled(url: str) -> Database:
     opened = database.at(url)
     schema.bring_up_to_date(opened)
     cast.fill(opened)
@@ -297,7 +297,7 @@ def _lasting(told: Any) -> Any:
 
 def test_whoever_hangs_up_ends_the_transaction(server: Postgres, tmp_path: Path) -> None:
     url = server.url(server.create())
-    opened = _filled(url)
+    opened = filled(url)
     with opened.writing() as tx:
         crowd(tx, MANY)
     opened.close()
@@ -316,7 +316,7 @@ def _held(url: str) -> list[tuple[Any, ...]]:
 
 def test_an_answer_that_the_database_cuts_off_does_not_look_whole(server: Postgres, tmp_path: Path) -> None:
     url = server.url(server.create())
-    opened = _filled(url)
+    opened = filled(url)
     with opened.writing() as tx:
         crowd(tx, MANY)
     opened.close()

@@ -5,6 +5,7 @@ import shutil
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -55,7 +56,7 @@ def serve(
 
         # Only now: they load structlog too, which must have been loaded by `logs`.
         from onebucket.cli import delivery, keys
-        from onebucket.http import server, shared
+        from onebucket.http import server, shared, tallies
         from onebucket.http.answers import Ways
 
         base_url = chosen.base_url or _address(host, port, secure=tls_cert is not None)
@@ -83,8 +84,9 @@ def serve(
         )
         # What the workers are to count together they have from the process that starts them.
         counts = shared.counts() if workers > 1 else None
+        together = tallies.Tallies(workers) if workers > 1 else None
 
-        def live(ready: Callable[[], None], heard: int | None = None) -> None:
+        def live(ready: Callable[[], None], heard: int | None = None, number: int = 0) -> None:
             built = server.build(
                 opened,
                 ways,
@@ -94,7 +96,7 @@ def serve(
                 secret_key=key,
                 password_grant=chosen.oauth_password_grant == "on",  # noqa: S105
                 settings=settings_module.shown(chosen),
-                counts=counts,
+                counts=replace(counts, tally=together.of(number)) if counts and together else None,
             )
             carrier = delivery.carrier(opened, post, desk, key)
             built.metrics.watch("onebucket_letters_sent_total", "Letters sent since the start", lambda: carrier.sent)
@@ -102,6 +104,7 @@ def serve(
             def begin() -> None:
                 ready()
                 carrier.start()
+                built.metrics.begin()
 
             server.run(built, place, ready=begin, ended=carrier.stop, heard=heard)
 

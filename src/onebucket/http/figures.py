@@ -39,7 +39,7 @@ def watch_letters(
         return count
 
     for name, about in _LETTERS.items():
-        metrics.watch(f"onebucket_letters_{name}", about, counted(name))
+        metrics.show(f"onebucket_letters_{name}", about, counted(name))
 
 
 def watch_work(metrics: Metrics, writer: Writer, authentication: Authentication, memory: Memory) -> None:
@@ -47,7 +47,9 @@ def watch_work(metrics: Metrics, writer: Writer, authentication: Authentication,
     metrics.watch("onebucket_commits", "Transactions committed", lambda: writer.batches)
     metrics.watch("onebucket_changes", "Requests whose changes were committed", lambda: writer.changes)
     metrics.watch("onebucket_passwords_checked", "Passwords compared", lambda: authentication.passwords_checked)
-    metrics.watch("onebucket_answers_remembered_bytes", "Size of the answers remembered", lambda: memory.size)
+    metrics.watch(
+        "onebucket_answers_remembered_bytes", "Size of the answers remembered", lambda: memory.size, grows=False
+    )
     metrics.watch("onebucket_answers_recalled", "Requests answered from memory", lambda: memory.hits)
     metrics.watch("onebucket_answers_worked_out", "Requests to read that were not", lambda: memory.misses)
 
