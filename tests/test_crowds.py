@@ -70,21 +70,25 @@ def crowded(api: Api) -> Api:
 # -- the same answers -------------------------------------------------------------------------------
 
 
+_AGAIN = "_also_where_nothing_is_few"
+
+
 def _again() -> Iterator[tuple[str, Callable[..., Any]]]:
     for module in (test_v1_groups, test_v1_members, test_v1_privileges, test_v1_group_changes):
         for name, test in vars(module).items():
             if name.startswith("test_") and inspect.isfunction(test) and test.__module__ == module.__name__:
-                yield f"{name}_also_where_nothing_is_few", test
-
-
-@pytest.fixture
-def nothing_is_few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is read that could be long is read while it is sent."""
-    monkeypatch.setattr(spans, "FEW", -1)
+                yield f"{name}{_AGAIN}", test
 
 
 for _name, _test in _again():
-    globals()[_name] = pytest.mark.usefixtures("nothing_is_few")(_test)
+    globals()[_name] = _test
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There, whatever is read that could be long is read while it is sent. Others have these tests, too: no mark."""
+    if request.node.originalname.endswith(_AGAIN):
+        monkeypatch.setattr(spans, "FEW", -1)
 
 
 @pytest.mark.parametrize("format", Format)
