@@ -70,21 +70,25 @@ def crowded(api: Api) -> Api:
 # -- the same answers -------------------------------------------------------------------------------
 
 
+_AGAIN = "_also_where_nothing_is_few"
+
+
 def _again() -> Iterator[tuple[str, Callable[..., Any]]]:
     for module in (test_v1_groups, test_v1_members, test_v1_privileges, test_v1_group_changes):
         for name, test in vars(module).items():
             if name.startswith("test_") and inspect.isfunction(test) and test.__module__ == module.__name__:
-                yield f"{name}_also_where_nothing_is_few", test
-
-
-@pytest.fixture
-def nothing_is_few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is read that could be long is read while it is sent."""
-    monkeypatch.setattr(spans, "FEW", -1)
+                yield f"{name}{_AGAIN}", test
 
 
 for _name, _test in _again():
-    globals()[_name] = pytest.mark.usefixtures("nothing_is_few")(_test)
+    globals()[_name] = _test
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There, whatever is read that could be long is read while it is sent. Others have these tests, too: no mark."""
+    if request.node.originalname.endswith(_AGAIN):
+        monkeypatch.setattr(spans, "FEW", -1)
 
 
 @pytest.mark.parametrize("format", Format)
@@ -263,7 +267,7 @@ def test_very_many_come_alike_from_postgresql(
     server: Postgres, cast_template: Path, tmp_path: Path, workers: str
 ) -> None:
     url = server.url(server.create())
-    for opened in (cast.copy(cast_template, tmp_path), _filled(url)):
+    for opened in (cast.copy(cast_template, tmp_path), filled(url)):
         with opened.writing() as tx:
             crowd(tx, CROWD)
         opened.close()
@@ -280,7 +284,7 @@ def test_very_many_come_alike_from_postgresql(
         assert told["lite", address] == told["pg", address]
 
 
-def _filled(url: str) -> Database:
+def filled(url: str) -> Database:
     opened = database.at(url)
     schema.bring_up_to_date(opened)
     cast.fill(opened)
@@ -297,7 +301,7 @@ def _lasting(told: Any) -> Any:
 
 def test_whoever_hangs_up_ends_the_transaction(server: Postgres, tmp_path: Path) -> None:
     url = server.url(server.create())
-    opened = _filled(url)
+    opened = filled(url)
     with opened.writing() as tx:
         crowd(tx, MANY)
     opened.close()
@@ -316,7 +320,7 @@ def _held(url: str) -> list[tuple[Any, ...]]:
 
 def test_an_answer_that_the_database_cuts_off_does_not_look_whole(server: Postgres, tmp_path: Path) -> None:
     url = server.url(server.create())
-    opened = _filled(url)
+    opened = filled(url)
     with opened.writing() as tx:
         crowd(tx, MANY)
     opened.close()

@@ -1,6 +1,6 @@
 """Privileges: who may do what on which repository; seeing it, setting it, ending it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from onebucket.actions import access
@@ -34,21 +34,33 @@ class Listing:
     """
 
     owner: Account
-    repositories: list[Repository]
+    repositories: Iterable[Repository]
     rosters: list[Roster]
     set_there: Mapping[tuple[str, str], Level]
     least: Level = Level.READ
     private: bool = False
 
     def __iter__(self) -> Iterator[Granted]:
+        places = {roster.group.id: place for place, roster in enumerate(self.rosters)}
+        usual = [place for place, roster in enumerate(self.rosters) if roster.group.permission]
+        # Most groups have nothing on most repositories: only those are gone through that may.
+        set_on: dict[str, dict[int, Level]] = {}
+        for (repository_id, group_id), set_there in self.set_there.items():
+            if group_id in places:
+                set_on.setdefault(repository_id, {})[places[group_id]] = set_there
+
         for repository in self.repositories:
             if self.private and not repository.is_private:
                 continue
-            for roster in self.rosters:
-                set_there = self.set_there.get((repository.id, roster.group.id))
-                level = domain.of_group(set_there=set_there, permission=roster.group.permission)
+            set_here = set_on.get(repository.id, _NOTHING)
+            for place in sorted({*usual, *set_here}):
+                roster = self.rosters[place]
+                level = domain.of_group(set_there=set_here.get(place), permission=roster.group.permission)
                 if level and level >= self.least:
                     yield Granted(repository, roster, level)
+
+
+_NOTHING: Mapping[int, Level] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +75,7 @@ class Wanted:
 def of_account(work: Work, account_name: str, wanted: Wanted) -> Listing:
     """Every repository and group of an account where the group has something (spec P1)."""
     owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
-    everywhere = repositories.of_account(work.tx, owner.id)
+    everywhere = repositories.each_of_account(work.tx, owner.id)
     found = rosters.gather(work.tx, account_id=owner.id, members=wanted.members)
     return Listing(owner, everywhere, found, privileges.levels(work.tx, owner.id), wanted.least, wanted.private)
 
@@ -82,7 +94,7 @@ def of_group(work: Work, account_name: str, group_owner: str, group_slug: str, w
     group = access.group_of(work, owner, group_owner, group_slug)
     return Listing(
         owner,
-        repositories.of_account(work.tx, owner.id),
+        repositories.each_of_account(work.tx, owner.id),
         [_roster(work, owner, group, members=wanted.members)],
         privileges.for_group(work.tx, owner.id, group.id),
         wanted.least,

@@ -6,6 +6,7 @@ import shutil
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -58,7 +59,7 @@ def serve(
 
         # Only now: they load structlog too, which must have been loaded by `logs`.
         from onebucket.cli import delivery, keys
-        from onebucket.http import server, shared
+        from onebucket.http import server, shared, tallies
         from onebucket.http.answers import Ways
         from onebucket.http.place import Place
 
@@ -88,8 +89,9 @@ def serve(
         )
         # What the workers are to count together they have from the process that starts them.
         counts = shared.counts() if workers > 1 else None
+        together = tallies.Tallies(workers) if workers > 1 else None
 
-        def live(ready: Callable[[], None], heard: int | None = None) -> None:
+        def live(ready: Callable[[], None], heard: int | None = None, number: int = 0) -> None:
             built = server.build(
                 opened,
                 ways,
@@ -100,7 +102,7 @@ def serve(
                 password_grant=chosen.oauth_password_grant == "on",  # noqa: S105
                 answer_memory=chosen.answer_memory,
                 settings=settings_module.shown(chosen),
-                counts=counts,
+                counts=replace(counts, tally=together.of(number)) if counts and together else None,
             )
             carrier = delivery.carrier(opened, post, desk, key)
             built.metrics.watch("onebucket_letters_sent_total", "Letters sent since the start", lambda: carrier.sent)
@@ -108,6 +110,7 @@ def serve(
             def begin() -> None:
                 ready()
                 carrier.start()
+                built.metrics.begin()
                 # Whatever was made by now stays; to look through it for garbage again and again costs 5 % of a change.
                 gc.freeze()
 
@@ -115,11 +118,8 @@ def serve(
 
         def ready() -> None:
             common.show(f"onebucket {onebucket.__version__} answers at {base_url}  (API: {base_url}/docs)")
-            for line in [
-                *lines,
-                delivery.line(post, desk),
-                *(f"warning: {name} is not a setting" for name in chosen.unknown),
-            ]:
+            warnings = (f"warning: {name} is not a setting" for name in chosen.unknown)
+            for line in (*lines, delivery.line(post, desk), *warnings):
                 common.show(line)
 
         if workers == 1:

@@ -6,7 +6,10 @@ from collections.abc import Hashable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from math import ceil
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from onebucket.http.tallies import Tally
 
 # What is kept of a user is small; of so many that the longest silent are forgotten, each could begin anew.
 MOST_USERS = 100_000
@@ -54,7 +57,8 @@ class Marks(Protocol):
 class Counts:
     """All that is counted: calls by user, what was wrong by network and login, what the journal was told by person.
 
-    Whoever looks at something and changes it has `lock` meanwhile.
+    Whoever looks at something and changes it has `lock` meanwhile. `tally` is where several processes count what
+    `/metrics` shows.
     """
 
     calls: Hours
@@ -64,6 +68,7 @@ class Counts:
     refused: Marks
     failed: Marks
     lock: AbstractContextManager[object]
+    tally: "Tally | None" = None
 
 
 def own(users: int = MOST_USERS, others: int = MOST_OTHERS) -> Counts:

@@ -41,7 +41,7 @@ def watch_letters(
         return count
 
     for name, about in _LETTERS.items():
-        metrics.watch(f"onebucket_letters_{name}", about, counted(name))
+        metrics.show(f"onebucket_letters_{name}", about, counted(name))
 
 
 def watch_work(metrics: Metrics, writer: Writer, authentication: Authentication, memory: Memory) -> None:
@@ -49,7 +49,9 @@ def watch_work(metrics: Metrics, writer: Writer, authentication: Authentication,
     metrics.watch("onebucket_commits", "Transactions committed", lambda: writer.batches)
     metrics.watch("onebucket_changes", "Requests whose changes were committed", lambda: writer.changes)
     metrics.watch("onebucket_passwords_checked", "Passwords compared", lambda: authentication.passwords_checked)
-    metrics.watch("onebucket_answers_remembered_bytes", "Size of the answers remembered", lambda: memory.size)
+    metrics.watch(
+        "onebucket_answers_remembered_bytes", "Size of the answers remembered", lambda: memory.size, grows=False
+    )
     metrics.watch("onebucket_answers_recalled", "Requests answered from memory", lambda: memory.hits)
     metrics.watch(
         "onebucket_answers_confirmed", "Those of them looked at after a commit elsewhere", lambda: memory.confirmed
@@ -65,7 +67,7 @@ def watch_replicas(metrics: Metrics, replicas: Replicas) -> None:
     for reason, about in KEPT.items():
         metrics.watch(f"onebucket_reads_kept_{reason}", about, partial(replicas.kept.__getitem__, reason))
     lags = {each.database.name: partial(replicas.lag, each) for each in replicas.each}
-    metrics.watch_each("onebucket_replica_lag_seconds", "How far behind a replica is at most", "replica", lags)
+    metrics.show_each("onebucket_replica_lag_seconds", "How far behind a replica is at most", "replica", lags)
 
 
 def watch_limits(metrics: Metrics, limits: Limits | None, guesses: Guesses | None) -> None:

@@ -100,7 +100,7 @@ def build(
     guesses = Guesses(ways.failures_per_address, time.monotonic, counts) if ways.failures_per_address else None
     authentication = Authentication(database, time.monotonic, guesses)
     limits = Limits(ways.rate_limit, time.monotonic, counts) if ways.rate_limit else None
-    memory, metrics = Memory(answer_memory << 20), Metrics()
+    memory, metrics = Memory(answer_memory << 20), Metrics(counts.tally)
     uses = Uses(database, writer)
     figures.watch_letters(metrics, database, now, new_id)
     figures.watch_work(metrics, writer, authentication, memory)

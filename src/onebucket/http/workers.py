@@ -23,8 +23,9 @@ _HEEDED = {*_STOPPING, signal.SIGCHLD}
 # A worker that ends sooner than this after it was started is not replaced at once: its successor might fare the same.
 SHORT_LIFE_SECONDS = 1.0
 
-# What a worker does: it says that it answers, and heeds what comes over the file descriptor.
-Life = Callable[[Callable[[], None], int], None]
+# What a worker does: it says that it answers, and heeds what comes over the file descriptor. The last is its number,
+# from 0 on; whoever takes its place has the same.
+Life = Callable[[Callable[[], None], int, int], None]
 
 
 class CannotStart(Exception):
@@ -36,6 +37,7 @@ class _Worker:
     pid: int
     tell: int
     started: float
+    number: int
 
 
 class Workers:
@@ -65,13 +67,14 @@ class Workers:
 
     def _start(self) -> None:
         heard, tell = os.pipe()
+        number = min({*range(self._count)} - {each.number for each in self._workers.values()})
         pid = os.fork()
         if pid == 0:
-            self._live(heard, (tell, self._answers, *(each.tell for each in self._workers.values())))
+            self._live(heard, number, (tell, self._answers, *(each.tell for each in self._workers.values())))
         os.close(heard)
-        self._workers[pid] = _Worker(pid, tell, time.monotonic())
+        self._workers[pid] = _Worker(pid, tell, time.monotonic(), number)
 
-    def _live(self, heard: int, not_ours: tuple[int, ...]) -> None:
+    def _live(self, heard: int, number: int, not_ours: tuple[int, ...]) -> None:
         code = 1
         try:
             for each in not_ours:
@@ -79,7 +82,7 @@ class Workers:
             for stopping in _STOPPING:
                 signal.signal(stopping, signal.SIG_IGN)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _HEEDED)
-            self._life(self._answer, heard)
+            self._life(self._answer, heard, number)
             code = 0
         except Exception:
             traceback.print_exc()

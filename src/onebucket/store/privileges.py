@@ -1,6 +1,6 @@
 """What is set on repositories, for groups and for people: rows and back."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -73,7 +73,7 @@ _LEVEL = Statement(
 
 def levels(tx: Transaction, account_id: str) -> dict[tuple[str, str], Level]:
     """What is set for groups on an account's repositories, by the ids of repository and group."""
-    return _by_ids(tx.rows(_LEVELS, account_id=account_id))
+    return _by_ids(_rows(tx, _LEVELS, account_id=account_id))
 
 
 def on_repository(tx: Transaction, account_id: str, repository_id: str) -> dict[tuple[str, str], Level]:
@@ -83,10 +83,15 @@ def on_repository(tx: Transaction, account_id: str, repository_id: str) -> dict[
 
 def for_group(tx: Transaction, account_id: str, group_id: str) -> dict[tuple[str, str], Level]:
     """What is set for one group, by the ids of repository and group."""
-    return _by_ids(tx.rows(_LEVELS_OF_GROUP, account_id=account_id, group_id=group_id))
+    return _by_ids(_rows(tx, _LEVELS_OF_GROUP, account_id=account_id, group_id=group_id))
 
 
-def _by_ids(rows: list[Row]) -> dict[tuple[str, str], Level]:
+def _rows(tx: Transaction, statement: Statement, **values: str) -> Iterable[Row]:
+    # Rows are larger than what is kept of them.
+    return tx.each(statement, **values) if tx.span is spans.Span.LASTING else tx.rows(statement, **values)
+
+
+def _by_ids(rows: Iterable[Row]) -> dict[tuple[str, str], Level]:
     return {(row[0], row[1]): Level(row[2]) for row in rows}
 
 

@@ -1,7 +1,7 @@
 """Repositories: rows and back."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, delete, insert, select, tuple_, update
 
 from onebucket.domain.refusals import Conflict
 from onebucket.domain.repositories import Repository
-from onebucket.store import moments
+from onebucket.store import moments, spans
 from onebucket.store.database import Transaction
 from onebucket.store.hints import not_by
 from onebucket.store.lists import each_of
@@ -34,7 +34,8 @@ _AMONG = Statement(
         not_by(repositories.c.account_id) == bindparam("account_id"),
     )
 )
-_ALL = Statement(select(*COLUMNS).where(_OF_ACCOUNT).order_by(repositories.c.slug))
+_all = select(*COLUMNS).where(_OF_ACCOUNT).order_by(repositories.c.slug)
+_ALL, _FEW = Statement(_all), Statement(_all.limit(spans.ONE_MORE))
 _ADD = Statement(insert(repositories))
 _CHANGE = Statement(
     update(repositories)
@@ -63,6 +64,11 @@ def among(tx: Transaction, account_id: str, slugs: Iterable[str]) -> dict[str, R
 def of_account(tx: Transaction, account_id: str) -> list[Repository]:
     """All repositories of an account, by slug."""
     return [repository(row) for row in tx.rows(_ALL, account_id=account_id)]
+
+
+def each_of_account(tx: Transaction, account_id: str) -> Iterator[Repository]:
+    """The same, one after the other in a transaction that lasts. Raises TooMany in a brief one."""
+    return map(repository, spans.rows(tx, _ALL, _FEW, account_id=account_id))
 
 
 def _columns(repository: Repository) -> dict[str, Any]:
