@@ -37,7 +37,7 @@ LOOKS_KEPT = 240
 # Why the primary was asked though there are replicas.
 KEPT: Mapping[str, str] = {
     "position": "Reads that the primary answered since no replica had come to the position that was asked for",
-    "lag": "Reads that the primary answered since the replicas were too far behind",
+    "lag": "Reads that the primary answered since the replicas were too far behind, or nobody knew",
     "trouble": "Reads that the primary answered since no replica could be asked",
     "credential": "Reads that the primary answered since a replica didn't know the credential",
 }
@@ -45,8 +45,9 @@ KEPT: Mapping[str, str] = {
 
 @dataclass(slots=True)
 class Known:
-    """A replica, and what was found when it was looked at last: how many seconds it is behind at most, and since when
-    it is being looked at. It is not asked where there is a `reason`, of those in `KEPT`.
+    """A replica, and what was found when it was looked at last; it is not asked where there is a `reason` of `KEPT`.
+
+    `lag` is how many seconds it is behind at most, `since` when it was looked at last.
     """
 
     database: "Replica"
