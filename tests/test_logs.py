@@ -147,7 +147,7 @@ def test_what_nobody_foresaw_is_logged_and_the_caller_told_nothing(cast_template
     with closing(sqlite3.connect(running.database)) as connection:
         connection.execute("DROP TABLE memberships")
 
-    answer = running("alice", "GET", "/1.0/groups/acme")
+    answer = running("alice", "GET", "/1.0/groups/acme/designers")
     running.stop()
 
     told = next(entry for entry in entries(running) if entry["request_id"] == answer.headers["x-request-id"])

@@ -19,7 +19,7 @@ import test_v1_group_changes
 import test_v1_groups
 import test_v1_members
 import test_v1_privileges
-from onebucket.store import database
+from onebucket.store import statement as compiling
 from onebucket.store.postgres import PostgresDatabase
 from onebucket.store.statement import Statement
 from onebucket.store.tables import groups, memberships
@@ -80,7 +80,7 @@ def _values(statement: Statement) -> dict[str, Any]:
     """Something for each value that a statement is handed: the account's id wherever an id may stand."""
     constants: dict[str, Any] = {}
     text = statement.text(constants, "postgresql")
-    kinds = statements.clause(statement).compile(dialect=database._dialect("postgresql")).binds  # type: ignore[attr-defined]
+    kinds = statements.clause(statement).compile(dialect=compiling._dialect("postgresql")).binds  # type: ignore[attr-defined]
     values: dict[str, Any] = {}
     for name, bound in kinds.items():
         if isinstance(bound.type, Uuid):
