@@ -7,7 +7,7 @@ statement says so itself.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -134,9 +134,23 @@ class Transaction(ABC):
         """Let text that is not UTF-8 be read as lone surrogates, not as an error: somebody else may have written it."""
         return nullcontext()
 
-    @abstractmethod
-    def savepoint(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
         """Undo what is done inside, and only that, when it raises."""
+        at_end = dict(self._at_end)
+        self.connection.execute("SAVEPOINT attempt")
+        try:
+            yield
+        except BaseException:
+            self._found.clear()
+            self._at_end = at_end
+            self._undo()
+            raise
+        self.connection.execute("RELEASE attempt")
+
+    @abstractmethod
+    def _undo(self) -> None:
+        """Undo what was done since the savepoint, and let go of it."""
 
     @abstractmethod
     def stands(self) -> bool:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -88,20 +87,9 @@ class PostgresTransaction(Transaction):
                 values[name] = None
         return text
 
-    @contextmanager
-    def savepoint(self) -> Iterator[None]:
-        """Undo what is done inside, and only that, when it raises."""
-        at_end = dict(self._at_end)
-        self._execute("SAVEPOINT attempt")
-        try:
-            yield
-        except BaseException:
-            self._found.clear()
-            self._at_end = at_end
-            if not self.connection.closed:
-                self._execute("ROLLBACK TO attempt; RELEASE attempt")
-            raise
-        self._execute("RELEASE attempt")
+    def _undo(self) -> None:
+        if not self.connection.closed:
+            self._execute("ROLLBACK TO attempt; RELEASE attempt")
 
     def stands(self) -> bool:
         """Whether what was done so far can still be committed."""

@@ -74,20 +74,9 @@ class SqliteTransaction(Transaction):
         finally:
             self.connection.text_factory = str
 
-    @contextmanager
-    def savepoint(self) -> Iterator[None]:
-        """Undo what is done inside, and only that, when it raises."""
-        at_end = dict(self._at_end)
-        self._execute("SAVEPOINT attempt")
-        try:
-            yield
-        except BaseException:
-            self._found.clear()
-            self._at_end = at_end
-            self._execute("ROLLBACK TO attempt")
-            raise
-        finally:
-            self._execute("RELEASE attempt")
+    def _undo(self) -> None:
+        self._execute("ROLLBACK TO attempt")
+        self._execute("RELEASE attempt")
 
     def stands(self) -> bool:
         """Whether what was done so far can still be committed."""
