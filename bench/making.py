@@ -18,7 +18,7 @@ PEOPLE = 10_000
 
 
 def make(url: str, people: int = PEOPLE) -> float:
-    """Fill a database: `kubernetes` with 284 groups, `acme` with a group of 10, one of all and one to change.
+    """Fill a database: `kubernetes` with 284 groups, `acme` with a group of 10, one of all and one to change, `another` too.
 
     How many seconds it took to bring in `kubernetes`.
     """
@@ -43,6 +43,8 @@ def make(url: str, people: int = PEOPLE) -> float:
             groups.add_member(work, "acme", "big", f"person-{number}")
             if number < 10:
                 groups.add_member(work, "acme", "ten", f"person-{number}")
+        teams.add(work, "another", administrator="alice")
+        groups.create(work, "another", name="Changing")
         accounts.add_user(work, "newcomer", email="newcomer@example.com")
         repositories.add(work, "acme", "rocket", name="Rocket")
         privileges.set_for_group(work, "acme", "rocket", "ten", Level.WRITE)
