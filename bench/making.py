@@ -18,9 +18,9 @@ PEOPLE = 10_000
 
 
 def make(url: str, people: int = PEOPLE) -> float:
-    """Fill a database: `kubernetes` with 284 groups, `acme` with a group of 10, one of all and one to change, `another` too.
+    """Fill a database: `kubernetes` with 284 groups, `acme` with a group of 10, one of all and one to change.
 
-    How many seconds it took to bring in `kubernetes`.
+    There is one to change in `another`, too. How many seconds it took to bring in `kubernetes`.
     """
     begun = time.perf_counter()
     if (ORGANISATIONS / "kubernetes").is_dir():

@@ -3,6 +3,7 @@
 import inspect
 import json
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -175,7 +176,8 @@ def test_no_transaction_waits_for_whoever_reads_slowly(crowded: Api, monkeypatch
 
 
 def test_so_many_long_answers_at_once_and_no_more(crowded: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    begun = [crowded.server.app._lengths.answer(lambda tx: lengths.Answer(200, iter([b""]), ()))
+    monkeypatch.setattr(lengths, "WAITING_SECONDS", 0.0)
+    begun = [crowded.server.app._lengths.begun(lambda tx: lengths.Answer(200, iter([b""]), ()))
              for _ in range(lengths.AT_ONCE)]  # fmt: skip
 
     refused = crowded("alice", "GET", "/groups/acme/crowd")
@@ -186,6 +188,21 @@ def test_so_many_long_answers_at_once_and_no_more(crowded: Api, monkeypatch: pyt
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
     assert "too many long answers" in refused.text
     assert crowded("alice", "GET", "/groups/acme/crowd").status_code == 200
+
+
+def test_who_comes_while_as_many_are_sent_as_may_be_waits_for_his_turn(
+    crowded: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lengths, "LOOKING_SECONDS", 0.001)
+    crowded.server.app._lengths._room = threading.Semaphore(1)
+    held = crowded.server.app._lengths.begun(lambda tx: lengths.Answer(200, iter([b""]), ())).body
+    assert isinstance(held, lengths.Lasting)
+    threading.Timer(0.2, held.close).start()
+
+    came = crowded.at_once("alice", *[("GET", "/groups/acme/crowd")] * 3)
+
+    assert [each.status_code for each in came] == [200] * 3
+    assert len({each.content for each in came}) == 1
 
 
 def test_members_of_small_groups_are_kept_and_of_large_ones_read_again(crowded: Api) -> None:

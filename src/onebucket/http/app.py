@@ -199,9 +199,13 @@ class App:
         told = await self._read_on_replica(request, proof, found) if is_usual and self.replicas.each else None
         if told is not None:
             return told
-        if route is None or not is_usual or not (request.reads or route.only_reads):
-            return await reading.read(self._database, lambda: self._look(request, proof, found))
-        return await self._recall(request, proof, found)
+        try:
+            if route is None or not is_usual or not (request.reads or route.only_reads):
+                return await reading.read(self._database, lambda: self._look(request, proof, found))
+            return await self._recall(request, proof, found)
+        except TooMany:
+            # Once more, as there is more than memory should hold.
+            return await self._lengths.answer(lambda tx: self._handling.perform(tx, request, proof, found))
 
     async def _read_on_replica(self, request: Request, proof: Proof, found: Found) -> Answer | None:
         """The answer of a replica, which is not remembered; None where the primary has to be asked."""
@@ -211,24 +215,17 @@ class App:
             return None
 
     def _look(self, request: Request, proof: Proof, found: Found) -> Answer:
-        """Answer what changes nothing, from the database."""
-        try:
-            with self._database.reading() as tx:
-                return self._briefly(tx, request, proof, found)
-        except TooMany:
-            return self._at_length(request, proof, found)
+        """Answer what changes nothing, from the database. Raises TooMany."""
+        with self._database.reading() as tx:
+            return self._briefly(tx, request, proof, found)
 
     def _briefly(self, tx: Transaction, request: Request, proof: Proof, found: Found) -> Answer:
         """The answer, unless there is more than memory should hold. Raises TooMany."""
         tx.span = Span.BRIEF
         return self._handling.perform(tx, request, proof, found)
 
-    def _at_length(self, request: Request, proof: Proof, found: Found) -> Answer:
-        """The answer once more, as there is more than memory should hold."""
-        return self._lengths.answer(lambda tx: self._handling.perform(tx, request, proof, found))
-
     async def _recall(self, request: Request, proof: Proof, found: Found) -> Answer:
-        """Answer what only reads: from memory where that holds still."""
+        """Answer what only reads: from memory where that holds still. Raises TooMany."""
         version = await self._versions.now()
         known = self._memory.find(request, proof)
         if known is None or not known.holds(version, request.at):
@@ -252,18 +249,18 @@ class App:
     def _work_out(
         self, request: Request, proof: Proof, found: Found, known: Remembered | None, version: Version
     ) -> Remembered:
-        """What is to be remembered of the answer from now on: what was `known` of it, where that holds still."""
-        try:
-            with self._database.reading() as tx:
-                actor = self._handling.let_in(tx, request, proof)
-                if known is not None and known.still_holds(tx, actor):
-                    return known
-                tx.span = Span.BRIEF
-                tx.note()
-                answer = self._handling.answer(tx, request, actor, found)
-                return Remembered(answer, actor, version, directory.foundation(tx, [actor.id] if actor.id else []))
-        except TooMany:
-            return Remembered(self._at_length(request, proof, found), actor, version, None)
+        """What is to be remembered of the answer from now on: what was `known` of it, where that holds still.
+
+        Raises TooMany.
+        """
+        with self._database.reading() as tx:
+            actor = self._handling.let_in(tx, request, proof)
+            if known is not None and known.still_holds(tx, actor):
+                return known
+            tx.span = Span.BRIEF
+            tx.note()
+            answer = self._handling.answer(tx, request, actor, found)
+            return Remembered(answer, actor, version, directory.foundation(tx, [actor.id] if actor.id else []))
 
     def _warn_of_proxy(self, scope: Scope, headers: Mapping[bytes, bytes]) -> None:
         if self._proxies.overlooks(scope, headers):

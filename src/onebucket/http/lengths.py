@@ -3,18 +3,24 @@
 import asyncio
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
+from onebucket.http import reading
 from onebucket.http.answers import Answer
 from onebucket.store.database import Database, Transaction, Unavailable
 from onebucket.wire.streams import PIECE
 
 # So many are made at once by one process: each has a connection to the database.
 AT_ONCE = 8
+
+# The next one waits so long for its turn, and looks so often.
+WAITING_SECONDS = 10.0
+LOOKING_SECONDS = 0.05
 
 # A transaction lasts no longer for one who reads slowly: what is left is made then and there, and put aside in a file.
 # As long as it lasts, SQLite's log can't be cut short, and PostgreSQL can't sweep.
@@ -64,6 +70,10 @@ class Lasting:
         self._ending.close()
 
 
+class Full(Unavailable):
+    """As many long answers are being sent as may be."""
+
+
 class Lengths:
     """Makes such answers from a database."""
 
@@ -71,10 +81,21 @@ class Lengths:
         self._database = database
         self._room = threading.Semaphore(AT_ONCE)
 
-    def answer(self, perform: Callable[[Transaction], Answer]) -> Answer:
-        """What `perform` answers in a transaction of its own. Raises Unavailable when there are too many of them."""
+    async def answer(self, perform: Callable[[Transaction], Answer]) -> Answer:
+        """What `perform` answers in a transaction of its own, when its turn has come. Raises Unavailable."""
+        latest = time.monotonic() + WAITING_SECONDS
+        while True:
+            try:
+                return await reading.read(self._database, lambda: self.begun(perform))
+            except Full:
+                if time.monotonic() > latest:
+                    raise
+            await asyncio.sleep(LOOKING_SECONDS)
+
+    def begun(self, perform: Callable[[Transaction], Answer]) -> Answer:
+        """The same at once. Raises Full."""
         if not self._room.acquire(blocking=False):
-            raise Unavailable("too many long answers are being sent")
+            raise Full("too many long answers are being sent")
         with ExitStack() as ending:
             ending.callback(self._room.release)
             answer = perform(ending.enter_context(self._database.lasting()))
