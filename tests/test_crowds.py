@@ -316,12 +316,18 @@ def _lasting(told: Any) -> Any:
     return [_lasting(each) for each in told] if isinstance(told, list) else told
 
 
-def test_whoever_hangs_up_ends_the_transaction(server: Postgres, tmp_path: Path) -> None:
+def _with_a_crowd(server: Postgres) -> str:
+    """The address of a database of its own with the cast on stage, and many in a group."""
     url = server.url(server.create())
     opened = filled(url)
     with opened.writing() as tx:
         crowd(tx, MANY)
     opened.close()
+    return url
+
+
+def test_whoever_hangs_up_ends_the_transaction(server: Postgres, tmp_path: Path) -> None:
+    url = _with_a_crowd(server)
 
     with Live(tmp_path, url=url) as running:
         with running.client("alice") as client, client.stream("GET", "/1.0/groups/acme/crowd") as answer:
@@ -336,11 +342,7 @@ def _held(url: str) -> list[tuple[Any, ...]]:
 
 
 def test_an_answer_that_the_database_cuts_off_does_not_look_whole(server: Postgres, tmp_path: Path) -> None:
-    url = server.url(server.create())
-    opened = filled(url)
-    with opened.writing() as tx:
-        crowd(tx, MANY)
-    opened.close()
+    url = _with_a_crowd(server)
 
     with Live(tmp_path, url=url) as running:
         with (
