@@ -367,7 +367,7 @@ def test_the_consent_page_says_who_wants_what_and_spends_nothing(api: Api, build
         after = api.everything()
 
     assert "May Builds act for you?" in page.text and "alice" in page.text and "ci.example.com" in page.text
-    assert "see your groups" in page.text and "change groups" not in page.text
+    assert "see your groups" in page.text and "delete groups" not in page.text
     assert page.answer.headers["cache-control"] == "no-store"
     assert "form-action 'self' https://ci.example.com;" in page.answer.headers["content-security-policy"]
     assert f"{CALLBACK}&error=access_denied&state=xyz" in "".join(page.linked)

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 import onebucket
-from onebucket.domain.accounts import SCOPES, reach
+from onebucket.domain.accounts import SCOPES
+from onebucket.domain.scopes import described
 from onebucket.http import errors
 from onebucket.surfaces.routing import Parameter, Route, Surface, Text
 from onebucket.wire import formats
@@ -108,7 +109,7 @@ def document(surfaces: Sequence[Surface], *, base_url: str) -> dict[str, Any]:
 
 _TOKENS = {
     "tokenUrl": "/site/oauth2/access_token",
-    "scopes": {scope: f"good for {', '.join(sorted(reach(frozenset({scope}))))}" for scope in SCOPES},
+    "scopes": {scope: described(scope) for scope in SCOPES},
 }
 _CODES = {"authorizationUrl": "/site/oauth2/authorize", "refreshUrl": _TOKENS["tokenUrl"]}
 _FLOWS = {"authorizationCode": _TOKENS | _CODES, "clientCredentials": _TOKENS}

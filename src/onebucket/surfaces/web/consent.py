@@ -7,18 +7,10 @@ from starlette.responses import RedirectResponse, Response
 from onebucket import hashing
 from onebucket.actions import oauth
 from onebucket.actions.oauth import Asked
-from onebucket.domain.accounts import SCOPES, reach
+from onebucket.domain.accounts import SCOPES
 from onebucket.domain.oauth import Wish, sent_to
 from onebucket.domain.refusals import Invalid, NotGranted
 from onebucket.surfaces.web.visit import HEADERS, Page, Visit, Wrong
-
-# What a program may do with each scope, said to the person whom it wants to act for.
-MEANINGS = {
-    "account": "see your groups, and invitations where you may",
-    "account:write": "change groups, their members and invitations where you may",
-    "repository": "see who may read and write repositories where you may",
-    "repository:admin": "change who may read and write repositories where you administer them",
-}
 
 
 def chosen(visit: Visit) -> frozenset[str]:
@@ -104,12 +96,10 @@ async def agree_first(visit: Visit) -> Response:
 
 
 def _question(visit: Visit, asked: Asked, denied: str) -> Response:
-    meant = reach(asked.scopes)
     answer = visit.page(
         "consent/question.html",
         asked=asked,
         denied=denied,
-        meanings=[words for scope, words in MEANINGS.items() if scope in meant],
         host=urlsplit(asked.redirect).hostname or asked.redirect,
     )
     if asked.redirect:

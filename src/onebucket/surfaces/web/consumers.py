@@ -8,7 +8,8 @@ from onebucket import hashing
 from onebucket.actions import consumers, overviews
 from onebucket.actions.work import Work
 from onebucket.domain.refusals import Forbidden, Invalid, NotFound
-from onebucket.surfaces.web.consent import MEANINGS, chosen
+from onebucket.domain.scopes import OFFERED
+from onebucket.surfaces.web.consent import chosen
 from onebucket.surfaces.web.visit import Page, Visit, Wrong
 
 DONE = {"revoked": "It is revoked, and so is everything that was issued to it: its next request is refused."}
@@ -22,7 +23,7 @@ async def show(visit: Visit) -> Response:
         return {"consumers": consumers.listed(work, name), "place": overviews.place(work, name)}
 
     done = DONE.get(visit.query("done"), "")
-    return visit.page("consumers/page.html", **await visit.look(seen), scopes=MEANINGS, done=done)
+    return visit.page("consumers/page.html", **await visit.look(seen), scopes=OFFERED, done=done)
 
 
 async def make(visit: Visit) -> Response:

@@ -8,8 +8,9 @@ from onebucket import hashing
 from onebucket.actions import authorizations, tokens
 from onebucket.actions.work import Work
 from onebucket.domain.refusals import Invalid
+from onebucket.domain.scopes import OFFERED
 from onebucket.domain.tokens import Token
-from onebucket.surfaces.web.consent import MEANINGS, chosen
+from onebucket.surfaces.web.consent import chosen
 from onebucket.surfaces.web.visit import Page, Visit, Wrong
 
 # How long an app password may last, in days; for good is said in so many words.
@@ -31,7 +32,7 @@ async def show(visit: Visit) -> Response:
         held=held,
         programs=programs,
         at=at,
-        scopes=MEANINGS,
+        scopes=OFFERED,
         lasting=LASTING,
         done=DONE.get(visit.query("done"), ""),
     )

@@ -7,7 +7,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from onebucket.domain import telling
+from onebucket.domain import scopes, telling
 
 
 def environment() -> Environment:
@@ -24,6 +24,8 @@ def environment() -> Environment:
     made.filters["browser"] = browser
     made.filters["why"] = telling.way
     made.filters["told"] = told
+    made.filters["lets"] = scopes.lets
+    made.filters["described"] = scopes.described
     return made
 
 
