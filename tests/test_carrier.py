@@ -17,6 +17,7 @@ import cast
 import post_office
 from cast import Api
 from live import wait_until
+from onebucket import bounds
 from onebucket.actions import invitations, outbox
 from onebucket.actions.work import Work
 from onebucket.domain.accounts import OPERATOR
@@ -252,7 +253,7 @@ def test_a_letter_that_went_out_before_a_crash_goes_out_the_same_again(
 def test_what_went_out_is_kept_when_the_database_can_be_written_again(
     api: Api, clock: Clock, office: PostOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(bounds, "BUSY_SECONDS", 0.05)
     db = database.at(api.db.url)
     blocker = sqlite3.connect(api.db.name, isolation_level=None, check_same_thread=False)
     office.data = lambda letter: blocker.execute("BEGIN IMMEDIATE") and None

@@ -13,7 +13,7 @@ import pytest
 
 import live
 from commands import Command, Done, refused
-from onebucket.store import database
+from onebucket import bounds
 
 NOBODY = "there is no user 'nobody'"
 USERNAMES = "1 to 62 letters, digits, '_', '.' and '-', starting with a letter, a digit or '_'"
@@ -220,7 +220,7 @@ def test_a_folder_that_can_not_be_made_or_written(command: Command, tmp_path: Pa
 
 
 def test_a_database_that_somebody_else_holds(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(bounds, "BUSY_SECONDS", 0.1)
     with closing(sqlite3.connect(tmp_path / "onebucket.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
 

@@ -1,6 +1,7 @@
 """The rules of the house that no linter can hold; each is also shown to notice what it forbids."""
 
 import ast
+import inspect
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import onebucket
+from onebucket import bounds
 from onebucket.domain import policy, refusals
 from onebucket.domain.events import Event
 from onebucket.domain.policy import To
@@ -263,3 +265,73 @@ def test_a_rule_notices_what_it_forbids(rule: Callable[[ast.Module], object], so
 def test_a_refusal_without_a_status_and_a_note_are_noticed() -> None:
     assert without_status([Refusal], errors.STATUSES) == ["Refusal"]
     assert LATER.search("# TO" + "DO: later")
+
+
+# --- limits and deadlines are chosen in bounds.py, not taken over from a dependency
+
+# What waits for somebody else, and the words with which we say for how long.
+WAITS = {
+    "sqlite3.connect": {"timeout", "cached_statements"},
+    "psycopg.connect": {"prepare_threshold"},
+    "smtplib.SMTP": {"timeout"},
+    "smtplib.SMTP_SSL": {"timeout", "context"},
+    "socket.create_connection": {"timeout"},
+    "request.urlopen": {"timeout"},
+    "client.HTTPConnection": {"timeout"},
+    "client.HTTPSConnection": {"timeout"},
+    "subprocess.run": {"timeout"},
+    **{f"{library}.{verb}": {"timeout"} for library in ("httpx", "requests")
+       for verb in ("get", "post", "put", "delete", "request", "Client", "AsyncClient")},
+}  # fmt: skip
+# A copy of a database is made once, with few statements.
+FEW_STATEMENTS = {"store/sqlite.py: sqlite3.connect(unfinished)"}
+
+# What granian's server is not told, since it limits nothing.
+NO_LIMITS = {
+    "uds", "log_level", "log_dictconfig", "log_access", "log_access_format", "ssl_key_password", "ssl_ca", "ssl_crl",
+    "ssl_client_verify", "url_path_prefix", "factory", "static_path_route", "static_path_mount",
+    "static_path_dir_to_file", "static_path_expires",
+}  # fmt: skip
+
+
+def waiting_calls(module: ast.AST) -> Iterator[tuple[str, ast.Call]]:
+    """Every call, by the last two words of what is called."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.Call):
+            yield ".".join(ast.unparse(node.func).split(".")[-2:]), node
+
+
+def left_to_a_dependency(name: str, module: ast.AST) -> Iterator[str]:
+    """Calls that wait for somebody else without saying for how long."""
+    for called, node in waiting_calls(module):
+        missing = WAITS.get(called, set()) - {word.arg for word in node.keywords}
+        if f"{name}: {called}({ast.unparse(node.args[0]) if node.args else ''})" in FEW_STATEMENTS:
+            missing -= {"cached_statements"}
+        if missing:
+            yield f"{name}:{node.lineno}: {called} without {', '.join(sorted(missing))}"
+
+
+def test_no_call_leaves_a_limit_or_a_deadline_to_a_dependency() -> None:
+    assert not [each for name, module in modules() for each in left_to_a_dependency(name, module)]
+
+
+def test_a_call_that_leaves_its_deadline_to_a_dependency_is_noticed() -> None:
+    for source in ("sqlite3.connect(path)", "smtplib.SMTP(host)", "urllib.request.urlopen(url)", "httpx.get(url)"):
+        assert list(left_to_a_dependency("x.py", tree(source)))
+
+
+def test_the_server_program_is_told_everything_that_it_has_a_default_for() -> None:
+    from granian.http import HTTP1Settings
+    from granian.server.embed import Server
+
+    told = dict(waiting_calls(tree((ROOMS / "http/listening.py").read_text())))
+    for called, program in (("Listener", Server), ("HTTP1Settings", HTTP1Settings)):
+        takes = set(inspect.signature(program).parameters) - {"target"}
+        assert takes - {word.arg for word in told[called].keywords} - NO_LIMITS == set()
+
+
+def test_postgresql_is_never_waited_for_without_end() -> None:
+    for chosen in (bounds.POSTGRES, bounds.REPLICA):
+        assert set(chosen) == {
+            "connect_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout"
+        }  # fmt: skip

@@ -20,7 +20,7 @@ import pytest
 import cast
 import live
 from live import Live, basic
-from onebucket.http.server import GRACE_SECONDS
+from onebucket.bounds import GRACE_SECONDS
 
 KILLS = int(os.environ.get("ONEBUCKET_KILLS", "200"))
 # On databases of their own, so that none grows large, and side by side where there are several cores.
@@ -31,7 +31,7 @@ IMPATIENT = (
     sys.executable,
     "-P",
     "-c",
-    "from onebucket.http import server; server.GRACE_SECONDS = 0.5; from onebucket.cli import main; main()",
+    "from onebucket import bounds; bounds.GRACE_SECONDS = 0.5; from onebucket.cli import main; main()",
 )
 
 

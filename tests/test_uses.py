@@ -75,7 +75,7 @@ def test_what_a_database_can_not_take_now_is_written_later(api: Api) -> None:
     api.server.uses.every = api.server.uses.first = 0.05
     api("alice", "GET", "/groups/acme")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("onebucket.store.database.BUSY_SECONDS", 0)
+        patched.setattr("onebucket.bounds.BUSY_SECONDS", 0)
         held = api.db.connect()
         held.execute("BEGIN IMMEDIATE")
         api.server.database._writer = None

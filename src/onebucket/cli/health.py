@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from onebucket.actions import journal, teams
 from onebucket.cli import common
 from onebucket.cli.finding import Finding
+from onebucket.http import descriptors
 from onebucket.settings import Settings
 from onebucket.store import database, schema
 from onebucket.store.database import Database, Unavailable, Unusable
@@ -14,6 +15,7 @@ from onebucket.store.database import Database, Unavailable, Unusable
 def findings(chosen: Settings) -> Iterator[Finding]:
     """Look at everything, in the order in which to mend it."""
     yield from _settings(chosen)
+    yield _connections()
     on_file = chosen.database.startswith("sqlite:")
     try:
         opened = database.at(chosen.database, make=False, replicas=chosen.replicas)
@@ -40,6 +42,16 @@ def _settings(chosen: Settings) -> Iterator[Finding]:
     if chosen.replicas and chosen.database.startswith("sqlite:"):
         yield Finding(False, common.NO_REPLICAS)
 
+
+def _connections() -> Finding:
+    """How many connections a server may have that is started where this command is."""
+    many = descriptors.connections(descriptors.allowed())
+    mend = "Allow more open files where it is started: LimitNOFILE= of systemd, --ulimit nofile= of a container."
+    return Finding(many >= _FEW, f"each process may hold {many:,} connections at once", mend if many < _FEW else "")
+
+
+# A few people with a program each that forgets to close its connections.
+_FEW = 1000
 
 _OUT_OF_REACH = "Start PostgreSQL, or mend the setting `database`: host, name, user, password."
 _DAMAGED = "Stop the server and restore a backup: onebucket restore FILE"

@@ -126,8 +126,7 @@ def serve(
             live(ready)
         else:
             # Loaded once for all of them.
-            import granian.server.embed  # noqa: F401
-
+            from onebucket.http import listening  # noqa: F401
             from onebucket.http.workers import Workers
 
             # Each opens connections of its own: nothing that is open may be shared with them.

@@ -6,11 +6,13 @@ from datetime import datetime
 from urllib.parse import quote
 
 import structlog
+from starlette.requests import ClientDisconnect
 
 from onebucket.domain.refusals import Unauthenticated
 from onebucket.domain.terms import Terms
 from onebucket.http import errors, pieces, reading, requests, shown, signed
 from onebucket.http.answers import Answer, Answers, Ways
+from onebucket.http.arriving import ArrivingBody
 from onebucket.http.attempts import Attempts
 from onebucket.http.authn import Authentication, Proof
 from onebucket.http.handling import Handling
@@ -103,7 +105,7 @@ class App:
         if requests.REVISION in headers:
             requests.read_revision(request)
         try:
-            answer = await self._answer(request, base, receive)
+            answer = await self._answer(request, base, ArrivingBody(receive))
         except Disconnected:
             return
         self._requestlog.tell(request, answer, time.perf_counter() - started)
@@ -140,7 +142,10 @@ class App:
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await self._others(scope, receive, send)
+            await self._others(scope, ArrivingBody(receive), send)
+        except ClientDisconnect:
+            # There is nobody to be told anything.
+            return
         except Exception:
             # Starlette has told the caller already, and lets the error through to be told here.
             # Of the address only its beginning: what follows may be a token.

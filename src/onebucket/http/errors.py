@@ -7,6 +7,7 @@ import msgspec
 
 from onebucket.domain import refusals
 from onebucket.domain.refusals import Refusal
+from onebucket.http.arriving import BodyTooSlow
 from onebucket.store.database import Unavailable
 from onebucket.wire.bodies import Unreadable
 from onebucket.wire.formats import BadCallback, UnknownFormat
@@ -18,6 +19,7 @@ STANDARD = {
     403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
+    408: "Request Timeout",
     409: "Conflict/Duplicate",
     410: "Gone",
     413: "Payload Too Large",
@@ -86,6 +88,8 @@ def said(error: Exception, *, realm: str, exceptions: Mapping[type[Exception], i
         return Said(405, PLAIN, _text(405, str(error)), ((b"allow", error.allow.encode()),))
     if isinstance(error, TooLarge):
         return Said(413, PLAIN, _text(413, "the body may be 1 MiB long at most"))
+    if isinstance(error, BodyTooSlow):
+        return Said(408, PLAIN, _text(408, str(error)), ((b"connection", b"close"),))
 
     status = status_of(error, exceptions)
     if status is None:

@@ -13,12 +13,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
 
+from onebucket import bounds
 from onebucket.domain import terms as house
 from onebucket.domain.terms import Terms
-from onebucket.http import counting, figures, openapi
+from onebucket.http import counting, errors, figures, openapi
 from onebucket.http.answers import Ways
 from onebucket.http.app import App
+from onebucket.http.arriving import BodyTooSlow
 from onebucket.http.attempts import Attempts
 from onebucket.http.authn import Authentication
 from onebucket.http.counting import Counts
@@ -41,9 +45,6 @@ from onebucket.surfaces.web.desk import House
 from onebucket.surfaces.web.pages import Pages
 
 SURFACES: Sequence[Surface] = (v1.SURFACE, own.SURFACE, git.SURFACE)
-
-# Requests under way have so long when the server is told to stop. Docker kills after ten seconds, systemd after ninety.
-GRACE_SECONDS = 8.0
 
 
 def now() -> datetime:
@@ -141,7 +142,10 @@ def build(
     app = App(
         database=database,
         surfaces=SURFACES,
-        others=Starlette(routes=[*health.routes(), *endpoints.routes(), *pages.routes()]),
+        others=Starlette(
+            routes=[*health.routes(), *endpoints.routes(), *pages.routes()],
+            exception_handlers={BodyTooSlow: _too_slow},
+        ),
         ways=ways,
         terms=terms,
         authentication=authentication,
@@ -160,6 +164,13 @@ def build(
     return Server(app, database, authentication, writer, uses, metrics, desk)
 
 
+async def _too_slow(request: Request, error: Exception) -> Response:
+    told = errors.said(error, realm="", exceptions={})
+    assert told is not None
+    headers = {name.decode(): value.decode() for name, value in told.headers}
+    return Response(told.body, told.status, headers, told.content_type)
+
+
 def run(
     server: Server,
     place: Place,
@@ -168,29 +179,18 @@ def run(
     ended: Callable[[], None] = lambda: None,
     heard: int | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then for `GRACE_SECONDS` finish what is under way. Raises CannotListen.
+    """Serve until SIGTERM or SIGINT, then for `bounds.GRACE_SECONDS` finish what is under way. Raises CannotListen.
 
     `ready` is called when it answers, `ended` when it does no more, before the database is closed. A worker heeds its
     parent in place of signals: each byte that comes over `heard`, and its end.
     """
-    from granian.constants import Interfaces, SSLProtocols
-    from granian.server.embed import Server as Granian
+    # Granian takes long to load.
+    from onebucket.http.listening import listener
 
     logging.getLogger("_granian").setLevel(logging.ERROR)
 
     async def serve() -> None:
-        granian = Granian(
-            server.app,
-            address=place.host,
-            port=place.port,
-            interface=Interfaces.ASGINL,
-            websockets=False,
-            log_enabled=False,
-            ssl_cert=place.tls_cert,
-            ssl_key=place.tls_key,
-            # Granian would ask for 1.3, which older clients don't speak.
-            ssl_protocol_min=SSLProtocols.tls12,
-        )
+        granian = listener(server.app, place)
         loop = asyncio.get_running_loop()
         told: asyncio.Queue[None] = asyncio.Queue()
         _heed(loop, told, heard)
@@ -202,7 +202,7 @@ def run(
         # It takes no more connections and ends when what is under way is answered. Whoever stalls is cut off in the
         # end, or as soon as it is told again.
         granian.stop()  # type: ignore[no-untyped-call]
-        await _first(serving, told.get(), seconds=GRACE_SECONDS)
+        await _first(serving, told.get(), seconds=bounds.GRACE_SECONDS)
         if serving.done():
             serving.result()
         else:
@@ -244,7 +244,8 @@ async def _answering(serving: "asyncio.Task[None]", host: str, port: int) -> Non
     local = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - where it listens, not where we bind
     while not serving.done():
         try:
-            _, writer = await asyncio.open_connection(local, port)
+            async with asyncio.timeout(bounds.LOOPBACK_SECONDS):
+                _, writer = await asyncio.open_connection(local, port)
         except OSError:
             await asyncio.sleep(0.005)
             continue

@@ -10,13 +10,12 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from onebucket import hashing
+from onebucket import bounds, hashing
 from onebucket.actions import outbox
 from onebucket.actions.outbox import Parcel
 from onebucket.actions.work import Work
 from onebucket.domain.letters import Letter
 from onebucket.mail.post import Counter, Post, Undelivered, plain
-from onebucket.mail.smtp import LETTER_SECONDS
 from onebucket.mail.writing import Desk, Unwritable
 from onebucket.store.database import Database, Transaction, Unavailable, Unusable, Version
 
@@ -31,7 +30,7 @@ KEEP_AFTER = timedelta(seconds=2)
 TIDY_AFTER = timedelta(hours=1)
 
 # No letter is begun that could not be finished within the lease, with as much again to keep it.
-_LAST_BEGINNING = outbox.LEASE - 2 * timedelta(seconds=LETTER_SECONDS)
+_LAST_BEGINNING = outbox.LEASE - 2 * timedelta(seconds=bounds.SMTP_LETTER_SECONDS)
 
 # (letter, trouble, for good): no trouble means it is gone.
 _Outcome = tuple[Letter, str | None, bool]

@@ -11,12 +11,8 @@ from email.message import EmailMessage
 from threading import Timer
 from urllib.parse import unquote, urlsplit
 
+from onebucket import bounds
 from onebucket.mail.post import Undelivered, as_bytes, plain
-
-# A mail server has so long to be reached, to answer one command, and to take one letter in all.
-CONNECT_SECONDS = 10.0
-COMMAND_SECONDS = 30.0
-LETTER_SECONDS = 120.0
 
 
 class Smtp:
@@ -32,9 +28,9 @@ class Smtp:
         url: str,
         *,
         named: str = "",
-        to_connect: float = CONNECT_SECONDS,
-        to_answer: float = COMMAND_SECONDS,
-        to_finish: float = LETTER_SECONDS,
+        to_connect: float = bounds.SMTP_CONNECT_SECONDS,
+        to_answer: float = bounds.SMTP_COMMAND_SECONDS,
+        to_finish: float = bounds.SMTP_LETTER_SECONDS,
     ) -> None:
         parts = urlsplit(url)
         self.host = parts.hostname or ""
@@ -226,10 +222,9 @@ def _is_loopback(host: str) -> bool:
 
 
 def _leave(client: smtplib.SMTP) -> None:
-    # Whatever was to be sent has been: nobody waits long for a farewell.
     with suppress(smtplib.SMTPException, OSError, ValueError):
         if client.sock is not None:
-            client.sock.settimeout(1)
+            client.sock.settimeout(bounds.SMTP_FAREWELL_SECONDS)
         client.quit()
     client.close()
 

@@ -24,9 +24,6 @@ _Made = TypeVar("_Made")
 # What is seen of a database, as something to compare.
 Version = int | str | bytes
 
-# How long a change waits for one made by another process before it gives up.
-BUSY_SECONDS = 10
-
 # Of each statement; a transaction may look up any number of things.
 FOUND_AT_MOST = 1000
 

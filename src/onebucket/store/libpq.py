@@ -5,6 +5,7 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from onebucket import bounds
 from onebucket.store.database import Interrupted, Unavailable, Unusable
 
 Address = dict[str, Any]
@@ -12,20 +13,7 @@ Address = dict[str, Any]
 _OURS: Address = {
     "application_name": "onebucket",
     "client_encoding": "utf8",
-    "connect_timeout": 5,
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 20_000,
-}
-
-# Whoever waits for a replica could have asked the primary meanwhile.
-_OF_REPLICAS: Address = {
-    "connect_timeout": 2,
-    "keepalives_idle": 1,
-    "keepalives_interval": 1,
-    "keepalives_count": 2,
-    "tcp_user_timeout": 2_000,
+    **bounds.POSTGRES,
 }
 
 # Somebody who doesn't wait for our lock, with psql, has changed the same rows.
@@ -47,7 +35,7 @@ def address(url: str) -> Address:
 def address_of_replica(url: str) -> Address:
     """What a URL of a replica says, over what we'd choose. Raises Unusable."""
     try:
-        return _OURS | _OF_REPLICAS | conninfo_to_dict(url)
+        return _OURS | bounds.REPLICA | conninfo_to_dict(url)
     except psycopg.ProgrammingError:
         raise Unusable("the address of a replica must be like postgresql://USER:PASSWORD@HOST/NAME") from None
 

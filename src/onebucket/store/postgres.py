@@ -14,8 +14,9 @@ from psycopg import pq
 from psycopg.conninfo import make_conninfo
 from psycopg.types.string import TextLoader
 
+from onebucket import bounds
 from onebucket.store import examining, inquiry, libpq, positions
-from onebucket.store.database import BUSY_SECONDS, Database, Interrupted, Unavailable, Unusable
+from onebucket.store.database import Database, Interrupted, Unavailable, Unusable
 from onebucket.store.inquiry import Inquiry
 from onebucket.store.pgtransaction import Connection, PostgresTransaction
 from onebucket.store.positions import Standing
@@ -25,8 +26,7 @@ from onebucket.store.statement import Row
 
 OLDEST = 15
 
-_SETTINGS = f"""
-SET lock_timeout = '{BUSY_SECONDS}s';
+_SETTINGS = """
 SET TimeZone = 'UTC';
 SET jit = off;
 SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'
@@ -59,13 +59,13 @@ class PostgresDatabase(Database):
     def connect(self) -> Connection:
         """Open another connection, set up as all of ours are. Raises Unusable, Unavailable."""
         try:
-            connection = psycopg.connect(self._conninfo, autocommit=True, prepare_threshold=1)
-            connection.execute(_SETTINGS)
+            connection = psycopg.connect(self._conninfo, autocommit=True, prepare_threshold=bounds.PREPARED_AFTER)
+            connection.execute(f"SET lock_timeout = {round(bounds.BUSY_SECONDS * 1000)}; {_SETTINGS}")
         except psycopg.OperationalError as error:
             self._readers.failures += 1
             kind = Unusable if libpq.code(error)[:2] in libpq.NOT_LET_IN else Unavailable
             raise kind(f"can't reach the database {self.name}: {libpq.sentence(error)}") from None
-        connection.prepared_max = 1000
+        connection.prepared_max = bounds.PREPARED_STATEMENTS
         connection.adapters.register_loader("uuid", TextLoader)
         with self._opening:
             self._opened = [each for each in self._opened if not each.closed] + [connection]

@@ -8,8 +8,9 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from onebucket import bounds
 from onebucket.store import walindex
-from onebucket.store.database import BUSY_SECONDS, Database, Transaction, Unavailable, Unusable
+from onebucket.store.database import Database, Transaction, Unavailable, Unusable
 from onebucket.store.spans import Span
 from onebucket.store.statement import Row, Statement
 
@@ -108,7 +109,11 @@ class SqliteDatabase(Database):
         connection = None
         try:
             connection = sqlite3.connect(
-                self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=512
+                self.path,
+                timeout=bounds.BUSY_SECONDS,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=bounds.COMPILED_STATEMENTS,
             )
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
@@ -216,7 +221,7 @@ class SqliteDatabase(Database):
         unfinished = file.with_name(file.name + ".unfinished")
         try:
             unfinished.touch(mode=0o600)
-            with closing(sqlite3.connect(unfinished)) as target:
+            with closing(sqlite3.connect(unfinished, timeout=bounds.BUSY_SECONDS)) as target:
                 _copy(self.connect(), target, progress)
                 target.execute("PRAGMA journal_mode = DELETE")
                 if broken := _broken(target):
