@@ -27,6 +27,7 @@ class Scene:
     name: str
     level: str
     yes: bool
+    back: bool = False
 
 
 @st.composite
@@ -55,7 +56,8 @@ def _scenes(draw: st.DrawFn) -> Scene:
         may = [each for each in PEOPLE if machine.administers(each, where)] * 3
         may += [each for each in PEOPLE if machine.grants(each, where, slug)] * 3
     who = one_of(*["operator"] * 3, *may, *sorted(members) * 2, *PEOPLE)
-    return Scene(deed, who, where, slug, group, person, one_of(*NAMES), one_of(*slow.LEVELS), draw(st.booleans()))
+    return Scene(deed, who, where, slug, group, person, one_of(*NAMES), one_of(*slow.LEVELS), draw(st.booleans()),
+                 draw(st.integers(0, 19)) == 19)  # fmt: skip
 
 
 _OF_THE_SITE = ("disable_or_enable", "let_run_the_site", "add_team", "delete_team", "rename_team")
@@ -77,8 +79,10 @@ class Machine(Watch):
 
     @rule(at=_scenes())
     def act(self, at: Scene) -> None:
-        """Let happen what the scene says."""
+        """Let happen what the scene says; now and then everything until now is undone afterwards."""
         DEEDS[at.deed](self, at)
+        if at.back:
+            self.turn_back()
 
     def manages(self, at: Scene) -> bool:
         return self.administers(at.who, at.where) and at.group in self.groups(at.where)

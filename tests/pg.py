@@ -126,6 +126,24 @@ class Postgres:
         self.do(f"ALTER SYSTEM SET primary_conninfo = 'user=postgres host={other._folder}'")
         self.do("SELECT pg_reload_conf()")
 
+    def wait(self, sql: str, *values: Any) -> None:
+        """Wait until it answers true."""
+        deadline = time.monotonic() + STARTING_SECONDS
+        while self.do(sql, *values) != [(True,)]:
+            assert time.monotonic() < deadline, sql
+            time.sleep(0.01)
+
+    def dump(self, name: str) -> Path:
+        """What `pg_dump` writes of one of its databases."""
+        file = self._folder / f"{name}.dump"
+        self._run("pg_dump", "--format=custom", "--compress=0", f"--file={file}", self.url(name))
+        return file
+
+    def restore(self, name: str, file: Path) -> None:
+        """Put a dump in the place of what there is, as `pg_restore` does it while others are connected."""
+        how = ("--clean", "--if-exists", "--single-transaction")
+        self._run("pg_restore", *how, f"--dbname={self.url(name)}", file)
+
     @property
     def is_running(self) -> bool:
         """Whether it has not ended."""
@@ -181,6 +199,50 @@ class Kept:
         """Close it at last."""
         self._close()
         self._connection.close()
+
+
+class Line:
+    """Servers at one address that take over from each other; whoever does has not heard of the last commits."""
+
+    def __init__(self) -> None:
+        self.primary = started()
+        self._address = Path(tempfile.mkdtemp(prefix="onebucket-pg-", dir="/tmp"))
+        self._standby: Postgres | None = None
+        self._lead_to(self.primary)
+
+    def url(self, name: str) -> str:
+        """The address of a database on whichever is the primary."""
+        return f"postgresql://postgres@/{name}?host={self._address / 'now'}"
+
+    def _lead_to(self, server: Postgres) -> None:
+        new = self._address / "new"
+        new.symlink_to(server._folder)
+        new.replace(self._address / "now")
+
+    def keep(self) -> None:
+        """Let a standby have everything that there is now, and nothing after."""
+        if self._standby is not None:
+            self._standby.close()
+        self._standby = self.primary.standby()
+        [(place,)] = self.primary.do("SELECT pg_current_wal_flush_lsn()::text")
+        self._standby.wait("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", place)
+        self._standby.do("ALTER SYSTEM SET primary_conninfo = ''")
+        self._standby.do("SELECT pg_reload_conf()")
+        self._standby.wait("SELECT count(*) = 0 FROM pg_stat_wal_receiver")
+
+    def fail_over(self) -> None:
+        """Lose the primary, with whatever was committed since `keep`; the standby takes its place."""
+        assert self._standby is not None
+        self.primary.close()
+        self._standby.do("SELECT pg_promote()")
+        self.primary, self._standby = self._standby, None
+        self._lead_to(self.primary)
+
+    def close(self) -> None:
+        """Stop them."""
+        for each in filter(None, (self.primary, self._standby)):
+            each.close()
+        shutil.rmtree(self._address)
 
 
 def started() -> Postgres:

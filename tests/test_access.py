@@ -55,7 +55,7 @@ def test_the_revision_grows_with_every_change_of_the_account(api):
     before = api("bob", "GET", ROCKET).json()["revision"]
     api("alice", "PUT", "/group-privileges/acme/rocket/acme/designers", content=b"read")
 
-    assert api("bob", "GET", ROCKET).json()["revision"] == before + 1
+    assert api("bob", "GET", ROCKET).json()["revision"] > before
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ import test_v1_privileges
 import test_web_permissions
 from browsing import Visitor
 from cast import Api
-from onebucket.actions import journal
+from onebucket.actions import accounts, journal
 from onebucket.actions.work import Work
 from onebucket.store import database, schema
 from onebucket.store.database import Database, Transaction
@@ -234,3 +234,29 @@ def test_a_journal_from_before_the_chain_becomes_the_same_chain(postgres: Postgr
 
     assert faults == [[]] * 4
     assert heads[0] == heads[1] and [head.number for _, head in heads[0]] == [1199, 1199]
+
+
+def test_accounts_from_before_there_were_stamps_have_one_each(postgres: Postgres, tmp_path: Path) -> None:
+    stamps = []
+    for url in (f"sqlite:///{tmp_path / 'old.db'}", postgres.url(postgres.create())):
+        db = at_step(url, "0005")
+        with db.writing() as tx:
+            for number in range(3):
+                id = f"aaaaaaaa-0000-4000-8000-00000000000{number}"
+                tx.connection.execute(
+                    "INSERT INTO accounts (id, username, username_key, display_name, is_team, is_active, site_admin,"
+                    f" created_at, revision) VALUES ('{id}', 'a{number}', 'a{number}', '', false, true, false, 0, 7)"
+                )
+            tx.connection.execute("INSERT INTO site (name, value) VALUES ('directory', '12')")
+        schema.bring_up_to_date(db)
+        with db.writing() as tx:
+            stamps += [row[0] for row in tx.connection.execute("SELECT stamp FROM accounts")]
+            stamps += [row[0] for row in tx.connection.execute("SELECT value FROM site WHERE name = 'directory'")]
+            accounts.set_active(cast.operator(tx), "a1", False)
+        with db.reading() as tx:
+            [revision] = [*tx.connection.execute("SELECT revision FROM accounts WHERE username = 'a1'")]
+        assert revision[0] > 7
+        db.close()
+
+    assert len({*stamps}) == len(stamps) == 8
+    assert None not in stamps and "12" not in stamps

@@ -5,6 +5,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from math import ceil
@@ -16,6 +17,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 import cast
+import test_memory
 import watch
 from machine import DEEDS, Machine, Scene
 from onebucket.actions import access, asking, groups, privileges, repositories
@@ -346,6 +348,22 @@ def _play(stage: Stage, scene: Scene) -> Tally:
 @pytest.mark.parametrize("what", BROKEN)
 def test_a_scene_in_which_nothing_is_broken_passes(stage: Stage, what: str) -> None:
     assert _play(stage, BROKEN[what][1]).steps == 1
+
+
+@pytest.mark.parametrize("forgets", [False, True])
+def test_it_is_noticed_when_a_state_after_a_restore_has_the_stamp_of_one_before_it(
+    stage: Stage, forgets: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if forgets:
+        monkeypatch.setattr(*test_memory.BROKEN["that history may have been turned back"])
+    machine = Machine(stage, Tally())
+    given = replace(_SCENE, deed="give", person="mallory", level="read")
+    try:
+        machine.act(replace(given, back=True))
+        with pytest.raises(AssertionError, match="another state") if forgets else nullcontext():
+            machine.act(replace(given, level="admin"))
+    finally:
+        machine.undo()
 
 
 @pytest.mark.parametrize("what", BROKEN)

@@ -2,18 +2,22 @@
 
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import bindparam, func, update
 
 import cast
 from onebucket import hashing
 from onebucket.actions import accounts, groups, privileges, repositories, teams, tokens
 from onebucket.domain.privileges import Level
 from onebucket.store import database
+from onebucket.store.statement import Statement
+from onebucket.store.tables import accounts as accounts_table
 
 _READS = (
     "/groups",
@@ -63,22 +67,60 @@ _ELSEWHERE = (
 )
 
 
-def disagreements(api: cast.Api, fresh: cast.Api, elsewhere: database.Database, steps: int) -> Iterator[str]:
-    """Read and change at random, through the server and behind its back; what was asked when memory was wrong."""
+@dataclass(frozen=True)
+class History:
+    """How a state of the database is kept, and put back in the place of whatever came after it."""
+
+    keep: Callable[[], None]
+    turn_back: Callable[[], None]
+    share: float = 0.03
+
+
+def disagreements(
+    api: cast.Api, fresh: cast.Api, elsewhere: database.Database, steps: int, history: History | None = None
+) -> Iterator[str]:
+    """Read and change at random, through the server and behind its back; what was asked when memory was wrong.
+
+    Where there is a `history`, what has just been changed and read is undone now and then, and something else done.
+    """
     choose = random.Random(steps)
-    for _ in range(steps):
-        deed = choose.random()
-        if deed < 0.1:
+
+    def change(by_server: float) -> None:
+        if choose.random() < by_server:
             method, path = choose.choice(_CHANGES)
             path, _, word = path.partition("?")
             api("alice", method, path, **({"content": word} if method == "PUT" else {"data": {"name": "Night Crew"}}))
-        elif deed < 0.2:
-            with elsewhere.writing() as tx:
-                choose.choice(_ELSEWHERE)(cast.operator(tx), choose.random())
+            return
+        with elsewhere.writing() as tx:
+            choose.choice(_ELSEWHERE)(cast.operator(tx), choose.random())
+
+    def turn_back(history: History) -> None:
+        history.keep()
+        for _ in range(choose.randint(1, 3)):
+            change(by_server=0.7)
+            for path in _READS:
+                _read(api, "alice", path)
+        history.turn_back()
+        for _ in range(choose.randint(0, 3)):
+            change(by_server=0.7)
+
+    for _ in range(steps):
+        if choose.random() < 0.2:
+            change(by_server=0.5)
+        if history is not None and choose.random() < history.share:
+            turn_back(history)
+            for path in _READS:
+                if (wrong := _differs(api, fresh, "alice", path)) is not None:
+                    yield wrong
         who, path = choose.choice(("alice", "bob", "dora", "mallory")), choose.choice(_READS)
-        remembered, true = _read(api, who, path), _read(fresh, who, path)
-        if (remembered.status_code, remembered.content) != (true.status_code, true.content):
-            yield f"{who} {path}"
+        if (wrong := _differs(api, fresh, who, path)) is not None:
+            yield wrong
+
+
+def _differs(api: cast.Api, fresh: cast.Api, who: str, path: str) -> str | None:
+    remembered, true = _read(api, who, path), _read(fresh, who, path)
+    same = (remembered.status_code, remembered.content) == (true.status_code, true.content)
+    return None if same else f"{who} {path}"
 
 
 def _read(api: cast.Api, who: str, path: str):
@@ -110,8 +152,21 @@ def elsewhere(api):
     opened.close()
 
 
-def test_a_remembered_answer_equals_the_one_worked_out_now(api, fresh, elsewhere):
-    assert [*disagreements(api, fresh, elsewhere, steps=1000)] == []
+@pytest.fixture
+def history(elsewhere, tmp_path: Path) -> History:
+    """`backup` and `restore`."""
+    backup = tmp_path / "kept.db"
+
+    def turn_back() -> None:
+        source = database.at(f"sqlite:///{backup}")
+        elsewhere.restore_from(source, lambda done, of: None)
+        source.close()
+
+    return History(lambda: elsewhere.copy_to(backup, lambda done, of: None), turn_back)
+
+
+def test_a_remembered_answer_equals_the_one_worked_out_now_whatever_is_restored(api, fresh, elsewhere, history):
+    assert [*disagreements(api, fresh, elsewhere, 1000, history)] == []
 
     memory = api.server.app._memory
     assert memory.hits > memory.confirmed > 10
@@ -123,16 +178,55 @@ BROKEN = {
     "that anybody has committed": ("onebucket.http.versions.Versions.now", _always(7)),
     "what an answer rests on": ("onebucket.store.directory.holds", lambda tx, foundation: True),
     "which accounts were read": ("onebucket.store.grounds.Seen.note", lambda self, grounds, values: None),
-    "that an account has changed": ("onebucket.store.accounts.revise", lambda tx, account_id: None),
+    "that an account has changed": ("onebucket.store.accounts.revise", lambda tx, account_id, at: None),
     "who people are": ("onebucket.store.directory.revise", lambda tx: None),
+    # A stamp that only grows is a counter: it goes back with a restore, and then names another state.
+    "that history may have been turned back": (
+        "onebucket.store.accounts._REVISE",
+        Statement(
+            update(accounts_table)
+            .where(accounts_table.c.id == bindparam("account_id"))
+            .values(stamp=func.coalesce(accounts_table.c.stamp, "") + "+", revision=accounts_table.c.revision + 1),
+            spares=True,
+        ),
+    ),
 }
 
 
 @pytest.mark.parametrize("forgotten", BROKEN)
-def test_the_comparison_notices_a_memory_that_forgets_to_look(api, fresh, elsewhere, monkeypatch, forgotten):
+def test_the_comparison_notices_a_memory_that_forgets_to_look(api, fresh, elsewhere, monkeypatch, history, forgotten):
     monkeypatch.setattr(*BROKEN[forgotten])
 
-    assert any(disagreements(api, fresh, elsewhere, steps=2000))
+    assert any(disagreements(api, fresh, elsewhere, 2000, history))
+
+
+def test_what_was_remembered_before_a_restore_is_not_confirmed_after_it(api, elsewhere, history):
+    history.keep()
+    api("alice", "PUT", "/groups/acme/designers/members/dora")
+    before = api("alice", "GET", "/groups/acme/designers/members")
+    history.turn_back()
+    # As many changes as before it, and none asks in between.
+    api("alice", "PUT", "/groups/acme/administrators/members/bob")
+
+    after = api("alice", "GET", "/groups/acme/designers/members")
+
+    assert [user["username"] for user in before.json()] == ["bob", "dora"]
+    assert [user["username"] for user in after.json()] == ["bob"]
+
+
+def test_a_revision_does_not_come_again_after_a_restore(api, history):
+    asked = "/api/access/acme/rocket?user=bob"
+    history.keep()
+    told = [api("bob", "GET", asked).json()["revision"]]
+    for path in ("designers/members/dora", "administrators/members/bob"):
+        api("alice", "PUT", f"/groups/acme/{path}")
+        told.append(api("bob", "GET", asked).json()["revision"])
+    history.turn_back()
+    for path in ("administrators/members/dora", "designers/members/alice"):
+        api("alice", "PUT", f"/groups/acme/{path}")
+        told.append(api("bob", "GET", asked).json()["revision"])
+
+    assert told == sorted(set(told))
 
 
 def test_what_others_do_to_other_accounts_leaves_an_answer_remembered(api, elsewhere):

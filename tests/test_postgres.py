@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from onebucket.store.database import Database, Interrupted, Transaction, Unavail
 from onebucket.store.inquiry import Inquiry
 from onebucket.store.readers import Readers
 from pg import Postgres
+from test_memory import History
 
 
 @pytest.fixture
@@ -233,8 +234,22 @@ def elsewhere(url: str) -> Iterator[Database]:
     opened.close()
 
 
-def test_a_remembered_answer_equals_the_one_worked_out_now(api: Api, fresh: Api, elsewhere: Database) -> None:
-    assert [*test_memory.disagreements(api, fresh, elsewhere, steps=1000)] == []
+@pytest.fixture
+def history(postgres: Postgres, url: str) -> History:
+    """`pg_dump` and `pg_restore`, with the server left running."""
+    [(name,)] = pg.rows(url, "SELECT current_database()")
+    kept: list[Path] = []
+
+    def keep() -> None:
+        kept[:] = [postgres.dump(name)]
+
+    return History(keep, lambda: postgres.restore(name, kept[0]), share=0.01)
+
+
+def test_a_remembered_answer_equals_the_one_worked_out_now_whatever_is_restored(
+    api: Api, fresh: Api, elsewhere: Database, history: History
+) -> None:
+    assert [*test_memory.disagreements(api, fresh, elsewhere, 1000, history)] == []
 
     memory = api.server.app._memory
     assert memory.hits > memory.confirmed > 10
@@ -242,11 +257,54 @@ def test_a_remembered_answer_equals_the_one_worked_out_now(api: Api, fresh: Api,
 
 @pytest.mark.parametrize("forgotten", test_memory.BROKEN)
 def test_the_comparison_notices_a_memory_that_forgets_to_look(
-    api: Api, fresh: Api, elsewhere: Database, monkeypatch: pytest.MonkeyPatch, forgotten: str
+    api: Api, fresh: Api, elsewhere: Database, monkeypatch: pytest.MonkeyPatch, history: History, forgotten: str
 ) -> None:
     monkeypatch.setattr(*test_memory.BROKEN[forgotten])
 
-    assert any(test_memory.disagreements(api, fresh, elsewhere, steps=2000))
+    assert any(test_memory.disagreements(api, fresh, elsewhere, 2000, history))
+
+
+@pytest.fixture
+def line() -> Iterator[pg.Line]:
+    """Servers with the cast on stage, one of which is the primary."""
+    made = pg.Line()
+    made.primary.do("CREATE DATABASE stage TEMPLATE template0")
+    db = database.at(made.url("stage"))
+    schema.bring_up_to_date(db)
+    cast.fill(db)
+    db.close()
+    yield made
+    made.close()
+
+
+def test_a_remembered_answer_equals_the_one_worked_out_now_whoever_takes_over(line: pg.Line) -> None:
+    history = History(line.keep, line.fail_over, share=0.03)
+    url = line.url("stage")
+    with ExitStack() as stack:
+        api, fresh = (stack.enter_context(closing(Api(database.at(url), answer_memory=size))) for size in (1 << 24, 0))
+        elsewhere = stack.enter_context(closing(database.at(url)))
+
+        assert [*test_memory.disagreements(api, fresh, elsewhere, 100, history)] == []
+
+        assert line.primary.do("SELECT timeline_id > 1 FROM pg_control_checkpoint()") == [(True,)]
+        assert api.server.app._memory.confirmed > 0
+
+
+@pytest.mark.parametrize("forgets", [False, True])
+def test_what_was_remembered_of_commits_that_a_failover_lost_is_not_confirmed(
+    line: pg.Line, monkeypatch: pytest.MonkeyPatch, forgets: bool
+) -> None:
+    if forgets:
+        monkeypatch.setattr(*test_memory.BROKEN["that history may have been turned back"])
+    with closing(Api(database.at(line.url("stage")))) as api:
+        line.keep()
+        api("alice", "PUT", "/groups/acme/designers/members/dora")
+        before = api.members("designers")
+        line.fail_over()
+        # As many changes as were lost, and none asks in between.
+        api("alice", "PUT", "/groups/acme/administrators/members/bob")
+
+        assert (before, api.members("designers") == ["bob"]) == (["bob", "dora"], not forgets)
 
 
 def test_who_has_read_the_version_before_a_change_is_not_kept_as_what_came_after(api: Api) -> None:

@@ -224,7 +224,7 @@ def test_what_is_left_for_the_end_is_stored_with_the_rest_and_undone_with_it(db:
         meanwhile = accounts.revision(tx, id_of(tx, "acme"))
         (own,) = journal.verify(cast.operator(tx), "acme")
 
-    assert (meanwhile, revision(db)) == (before + 2, before + 2)
+    assert meanwhile == revision(db) > before
     with db.reading() as tx:
         (chained,) = journal.verify(cast.operator(tx), "acme")
         told = [entry.subject for entry in journal.entries(cast.operator(tx), "acme")][-2:]

@@ -168,6 +168,25 @@ class Watch(RuleBasedStateMachine):
         self.at = _START + timedelta(days=1)
         self.turn = 0
         self.ways = {where: self.compared(where) for where in self.world.accounts}
+        self.states: dict[tuple[Any, ...], Ways] = {}
+        self.tell_states_apart()
+
+    def turn_back(self) -> None:
+        """Let everything be again as it was at the beginning, as a restore does; what comes then is another history."""
+        self.tx.connection.execute("ROLLBACK TO machine")
+        self.tx = type(self.stage.tx)(self.stage.tx.connection)
+        self.world = deepcopy(self.stage.world)
+        self.ways = {where: self.compared(where) for where in self.world.accounts}
+        self.tell_states_apart()
+
+    def tell_states_apart(self) -> None:
+        """Show that the stamps which an answer is remembered with have never been those of another state."""
+        self.tx.end()
+        stamps = dict(self.tx.connection.execute("SELECT username, stamp FROM accounts"))
+        directory = self.tx.connection.execute("SELECT value FROM site WHERE name = 'directory'").fetchone()
+        for where, ways in self.ways.items():
+            key = (where, stamps[where], directory)
+            assert self.states.setdefault(key, ways) == ways, f"{where} had the same stamps in another state"
 
     def teardown(self) -> None:
         """Compare everything once more, also what no step has touched."""
@@ -224,6 +243,7 @@ class Watch(RuleBasedStateMachine):
         if done:
             then()
             self.compare(actor, where, revisions)
+            self.tell_states_apart()
             assert may_orphan or administered & self.teams() <= self.administered()
         self.look_around()
         return done

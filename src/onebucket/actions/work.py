@@ -52,7 +52,7 @@ class Work:
         after: dict[str, Any] | None = None,
     ) -> None:
         """Write into the account's journal what was done to `subject`, in this transaction; its revision grows."""
-        accounts.revise(self.tx, account.id)
+        accounts.revise(self.tx, account.id, self.at)
         self.note(event, account, subject, before=before, after=after)
 
     def note(

@@ -2,7 +2,7 @@
 
 An answer to a GET, or to a POST that only asks, follows from the database, the request and the credential alone. As
 long as the database says that nobody has committed anything, what was answered before is the answer. When somebody
-has, an answer that was read from groups, privileges and people alone holds still if the revisions of the accounts it
+has, an answer that was read from groups, privileges and people alone holds still if the stamps of the accounts it
 rests on are the same, and the credential is good for the same; any other is forgotten.
 """
 

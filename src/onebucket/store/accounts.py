@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, case, delete, insert, select, update
 
 from onebucket.domain import accounts as domain
 from onebucket.domain.accounts import Account
@@ -13,6 +13,7 @@ from onebucket.domain.refusals import Conflict, Refusal
 from onebucket.store import directory, moments
 from onebucket.store.database import Transaction
 from onebucket.store.lists import each_of
+from onebucket.store.stamps import NewStamp
 from onebucket.store.statement import Row, Statement
 from onebucket.store.tables import accounts, emails
 
@@ -115,28 +116,31 @@ def _meant(word: str) -> tuple[str, str] | None:
 
 
 _REVISION = Statement(select(accounts.c.revision).where(accounts.c.id == bindparam("id")))
+_AT = bindparam("at", type_=accounts.c.revision.type)
 _REVISE = Statement(
     update(accounts)
     .where(accounts.c.id == bindparam("account_id"))
-    .values(revision=accounts.c.revision + bindparam("changes", type_=accounts.c.revision.type)),
+    .values(revision=case((accounts.c.revision < _AT, _AT), else_=accounts.c.revision + 1), stamp=NewStamp()),
     spares=True,
 )
 
 
 def revision(tx: Transaction, account_id: str) -> int:
-    """A number that grows with every change of an account."""
+    """A number that grows with every change of an account: the moment of the last one, in microseconds, or later.
+
+    So it does not come again after a restore, unless the clock was set back meanwhile; where nothing may depend on the
+    clock there are stamps.
+    """
     row = tx.row(_REVISION, id=account_id)
-    return int(row[0]) + _changes(tx, account_id) if row else 0
-
-
-def revise(tx: Transaction, account_id: str) -> None:
-    """Let the account's revision grow, by all changes of this transaction at once."""
-    tx.at_end(_REVISE, account_id, account_id=account_id, changes=_changes(tx, account_id) + 1)
-
-
-def _changes(tx: Transaction, account_id: str) -> int:
     left = tx.left(_REVISE, account_id)
-    return left["changes"] if left else 0
+    before = int(row[0]) if row else 0
+    return max(before + 1, left["at"]) if left else before
+
+
+def revise(tx: Transaction, account_id: str, at: datetime) -> None:
+    """Let the account's revision grow, and its stamp be another, for all changes of this transaction at once."""
+    left = tx.left(_REVISE, account_id)
+    tx.at_end(_REVISE, account_id, account_id=account_id, at=max(moments.number(at), left["at"] + 1 if left else 0))
 
 
 _ALL = Statement(select(*COLUMNS).order_by(accounts.c.username_key))
@@ -175,6 +179,7 @@ def add(tx: Transaction, account: Account, *, at: datetime) -> None:
         password_hash=None,
         created_at=moments.number(at),
         revision=0,
+        stamp=None,
     )
     directory.revise(tx)
 

@@ -1,21 +1,22 @@
-"""The directory of all accounts: the number of its revision, and whether what was read before is still so.
+"""The directory of all accounts: its stamp, and whether what was read before is still so.
 
-Whatever was read from an account's groups, repositories and privileges holds as long as the account's revision is the
+Whatever was read from an account's groups, repositories and privileges holds as long as the account's stamp is the
 same; who people are, as long as the directory's is. So what was made of both can be known to hold still without being
-made anew, although others have changed other accounts.
+made anew, although others have changed other accounts, or a backup was put in the place of everything.
 """
 
 import json
 from collections.abc import Iterable
 
-from sqlalchemy import BigInteger, Text, bindparam, cast, select
+from sqlalchemy import bindparam, select
 
 from onebucket.store.database import Transaction
 from onebucket.store.lists import each_of
+from onebucket.store.stamps import NewStamp
 from onebucket.store.statement import Row, Statement
 from onebucket.store.tables import Id, accounts, site
 
-# Accounts and their revisions, and with each the directory's.
+# Accounts and their stamps, and with each the directory's.
 Foundation = tuple[Row, ...]
 
 # An answer that rests on more accounts than that is cheaper made anew than looked after.
@@ -25,14 +26,14 @@ _NAME = "directory"
 _REVISE = Statement(
     lambda insert: (
         insert(site)
-        .values(name=_NAME, value="1")
-        .on_conflict_do_update(index_elements=["name"], set_={"value": cast(cast(site.c.value, BigInteger) + 1, Text)})
+        .values(name=_NAME, value=NewStamp())
+        .on_conflict_do_update(index_elements=["name"], set_={"value": NewStamp()})
     )
 )
 _NOW = Statement(
     select(
         accounts.c.id,
-        accounts.c.revision,
+        accounts.c.stamp,
         select(site.c.value).where(site.c.name == bindparam("directory")).scalar_subquery(),
     )
     .where(accounts.c.id.in_(each_of("ids", Id)))
@@ -41,7 +42,7 @@ _NOW = Statement(
 
 
 def revise(tx: Transaction) -> None:
-    """Let the directory's revision grow: somebody has come, gone, or is another than he was."""
+    """Let the directory's stamp be another: somebody has come, gone, or is not who they were."""
     tx.at_end(_REVISE, _NAME)
 
 

@@ -12,7 +12,7 @@ from onebucket.store.tables import accounts, emails, group_privileges, groups, m
 # Who there is. Whoever changes these tables tells so (`directory.revise`).
 _DIRECTORY = {accounts.name, emails.name}
 
-# Who may do what in an account. Whatever changes them lets the account's revision grow (`accounts.revise`).
+# Who may do what in an account. Whatever changes them gives the account another stamp (`accounts.revise`).
 _ACCESS = {table.name for table in (groups, memberships, repositories, group_privileges, privileges)}
 
 # What else there is (invitations, letters, app passwords, the journal) changes without either.
@@ -33,7 +33,7 @@ def of(clause: ClauseElement) -> str | None:
 
     if tables <= _DIRECTORY:
         # An account's own revision is not the directory's.
-        return "id" if any(each is accounts.c.revision for each in parts) else ""
+        return "id" if any(each is accounts.c.revision or each is accounts.c.stamp for each in parts) else ""
     return ACCOUNT if tables <= _DIRECTORY | _ACCESS and ACCOUNT in values else None
 
 

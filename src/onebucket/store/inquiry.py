@@ -9,7 +9,11 @@ from onebucket.store import libpq
 from onebucket.store.database import Interrupted
 from onebucket.store.statement import Row
 
-VERSION = "SELECT pg_current_snapshot()::text || ' ' || pg_postmaster_start_time()::text"
+# A standby's snapshot doesn't list what is under way on the primary: what it shows is told by how far it is.
+VERSION = """
+SELECT concat_ws(' ', pg_current_snapshot(), pg_postmaster_start_time(),
+                 CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() END)
+"""
 
 _NAME = b"version"
 

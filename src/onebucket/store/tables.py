@@ -47,6 +47,7 @@ def _where(condition: str) -> dict[str, str]:
     return {"where": condition}
 
 
+# `revision` and `stamp` are others after every change of what an account has (store/stamps.py says why both).
 accounts = Table(
     "accounts",
     metadata,
@@ -62,6 +63,7 @@ accounts = Table(
     Column("password_hash", Text),
     Column("created_at", Moment, nullable=False),
     Column("revision", BigInteger, nullable=False),
+    Column("stamp", Text),
     sqlite_with_rowid=False,
 )
 
