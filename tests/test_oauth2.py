@@ -155,7 +155,8 @@ def test_consumers_that_show_themselves_wrongly_get_nothing(api: Api, builds: Co
         ((builds.key, ""), {}, (401, "invalid_client")),
         (("nobody", builds.secret), {}, (401, "invalid_client")),
         (("alice", cast.password("alice")), {}, (401, "invalid_client")),
-        (builds, in_form, (400, "invalid_request")),
+        (builds, in_form | {"client_secret": other.secret}, (400, "invalid_request")),
+        (builds, {"client_id": other.key, "client_secret": other.secret}, (400, "invalid_request")),
         (builds, {"client_id": other.key}, (400, "invalid_request")),
     ]
     before = api.everything()
@@ -175,7 +176,7 @@ def test_consumers_that_show_themselves_wrongly_get_nothing(api: Api, builds: Co
     [
         (b"grant_type=client_credentials&grant_type=client_credentials", "invalid_request"),
         (b"grant_type=client_credentials&scope=account&scope=account", "invalid_request"),
-        (b"grant_type=client_credentials&scope=team%20nonsense", "invalid_scope"),
+        (b"grant_type=client_credentials&scope=webhook%20nonsense", "invalid_scope"),
         (b"grant_type=client_credentials&scope=repository%3Aadmin", "invalid_scope"),
         (b"grant_type=implicit", "unsupported_grant_type"),
         (b"grant_type=", "unsupported_grant_type"),
@@ -228,6 +229,7 @@ def test_a_teams_consumer_acts_for_whom_it_was_made_for_or_for_nobody(api: Api) 
     refused, given = (post(api, each, grant_type="client_credentials") for each in (for_nobody, for_bob))
 
     assert (refused.status_code, refused.json()["error"]) == (400, "unauthorized_client")
+    assert "--as USER" in refused.json()["error_description"]
     assert slugs(api, given.json()["access_token"]) == ["designers", "developers"]
 
 
@@ -348,7 +350,7 @@ def test_a_code_or_refresh_token_of_another_consumer_is_worth_nothing_and_ends_n
         post(api, builds, grant_type="refresh_token", refresh_token=code),
         post(api, builds, grant_type="authorization_code", code=given["refresh_token"]),
         post(api, builds, grant_type="refresh_token", refresh_token=given["refresh_token"][:-1]),
-        post(api, builds, grant_type="refresh_token", refresh_token=given["refresh_token"], scope="team"),
+        post(api, builds, grant_type="refresh_token", refresh_token=given["refresh_token"], scope="repository"),
     ]
 
     assert {(answer.status_code, answer.json()["error"]) for answer in wrong[:-1]} == {(400, "invalid_grant")}

@@ -61,11 +61,21 @@ def test_nobody_can_be_sent_back_to_these(address: str) -> None:
         ("account:write", "account", "account"),
         ("account:write", "account account:write", "account account:write"),
         ("team:write", "account:write", "account:write"),
-        ("account", "account:write", None),
-        ("account", "team", None),
-        ("account", "account repository:admin", None),
+        ("account", "account:write", "account"),
+        ("account", "team", "team"),
+        ("account", "team:write", "account"),
+        ("team", "account", "account"),
+        ("account:write", "account:write team", "account:write team"),
+        ("account", "account email team", "account team"),
+        ("account", "account pullrequest webhook project", "account"),
+        ("account", "account repository:admin", "account"),
+        ("repository:write", "repository:admin repository:write", "repository repository:write"),
+        ("account repository", "account:write repository", "account repository"),
+        ("account", "account,team", "account team"),
+        ("account", "account, account", "account"),
+        ("account", "email", None),
+        ("account", "repository:admin", None),
         ("account", "Account", None),
-        ("account", "account,account", None),
         ("", "account", None),
         ("", "", ""),
     ],
@@ -92,6 +102,43 @@ def test_a_challenge_is_s256_or_none(is_public: bool, challenge: str, method: st
     else:
         with pytest.raises(NotGranted):
             oauth.check(consumer(is_public=is_public), wish)
+
+
+@pytest.mark.parametrize(
+    ("callback", "given"),
+    [("https://ci.example.com/done", "https://ci.example.com/done/sub"),
+     ("https://ci.example.com/done", "https://ci.example.com/done/a/b-c_d.e~f/"),
+     ("https://ci.example.com/done", "https://ci.example.com/done/...x/.y"),
+     ("https://ci.example.com/done/", "https://ci.example.com/done/sub"),
+     ("https://ci.example.com", "https://ci.example.com/done"),
+     ("https://ci.example.com/done?job=7", "https://ci.example.com/done/sub?job=7"),
+     ("com.example.app:/done", "com.example.app:/done/sub")],
+)  # fmt: skip
+def test_a_callback_is_extended_only_where_that_is_switched_on(callback: str, given: str) -> None:
+    assert oauth.redirect(consumer(callback=callback), given, may_extend=True) == given
+    with pytest.raises(Invalid):
+        oauth.redirect(consumer(callback=callback), given)
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["https://ci.example.com/done/../x", "https://ci.example.com/done/./x", "https://ci.example.com/done/..",
+     "https://ci.example.com/done/%2e%2e/x", "https://ci.example.com/done/%2E%2e", "https://ci.example.com/done/a%2f..",
+     "https://ci.example.com/done//x", "https://ci.example.com/done//", "https://ci.example.com/done/x\\y",
+     "https://ci.example.com/done/x;y", "https://ci.example.com/done/x?y=z", "https://ci.example.com/done/x#y",
+     "https://ci.example.com/donex", "https://ci.example.com/done.evil/x", "https://ci.example.com/Done/x",
+     "https://ci.example.com.evil.org/done/x", "https://ci.example.com@evil.org/done/x", "https://evil.org/done/x",
+     "https://ci.example.com:443/done/x", "http://ci.example.com/done/x", "//ci.example.com/done/x",
+     "https://ci.example.com/", "https://ci.example.com/done/x ", "https://ci.example.com/done/x\n",
+     "https://ci.example.com/done/\u00e9", "https://ci.example.com/done/@evil", "https://ci.example.com/done/"],
+)  # fmt: skip
+def test_nothing_but_more_segments_extends_a_callback(given: str) -> None:
+    with pytest.raises(Invalid):
+        oauth.redirect(consumer(), given, may_extend=True)
+    with pytest.raises(Invalid):
+        oauth.redirect(
+            consumer(callback="https://ci.example.com"), given.replace("/done", "", 1) + "//", may_extend=True
+        )
 
 
 def test_nobody_is_sent_back_by_a_consumer_without_a_callback() -> None:
@@ -192,7 +239,7 @@ def test_consumers_are_made_listed_and_revoked_by_command(command: Command) -> N
     revoked = command("consumer", "revoke", key)
 
     assert (made.code, made.out.splitlines()[1].split()[0]) == (0, "secret")
-    assert "not shown again" in made.err
+    assert "not shown again" in made.err and "--as" not in made.err
     assert public["secret"] is None
     assert [(each["account"], each["label"], each["acts_as"], each["public"]) for each in listed] == [
         ("acme", "Builds", "alice", False),
@@ -231,6 +278,15 @@ def test_helping_and_starting_load_nothing_of_oauth() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout == "[]\n"
+
+
+def test_whoever_makes_a_teams_consumer_is_told_of_as(command: Command) -> None:
+    made = command("consumer", "add", "acme", "--label", "Builds")
+    own = command("consumer", "add", "bob", "--label", "Builds")
+
+    assert (made.code, own.code) == (0, 0)
+    assert "for nobody on its own" in made.err and "--as USER" in made.err
+    assert "--as" not in own.err
 
 
 # --- tokens in the query

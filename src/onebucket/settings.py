@@ -47,6 +47,7 @@ class Settings:
     letter_templates: str
     secret_key: str
     oauth_password_grant: str
+    oauth_callbacks: str
     answer_memory: int
     metrics_token: str
     log_format: str
@@ -192,6 +193,10 @@ SETTINGS = (
     Setting(
         "oauth_password_grant", "`on`: OAuth consumers may ask for tokens with a person's own password", "off",
         _one_of("on", "off"),
+    ),
+    Setting(
+        "oauth_callbacks", "where OAuth consumers may have people sent: to their callback as it stands (`exact`), or "
+        "below it as well (`prefix`)", "exact", _one_of("exact", "prefix"),
     ),
     Setting("answer_memory", "MiB of answers that each process remembers; 0: none", "16", _number(0, 1_000_000)),
     Setting("metrics_token", "a Bearer token for `/metrics`; site administrators may always", "", _line, secret=True),

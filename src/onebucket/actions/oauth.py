@@ -41,14 +41,14 @@ def asked(work: Work, wish: Wish) -> Asked:
     Raises Invalid, and NotGranted for what is to be told to the consumer: `redirected` says where.
     """
     owner, consumer = _named(work, wish.key)
-    redirect = oauth.redirect(consumer, wish.redirect)
+    redirect = _redirect(work, consumer, wish.redirect)
     oauth.check(consumer, wish)
     return Asked(owner, consumer, redirect, oauth.narrowed(consumer.scopes, wish.scope))
 
 
 def redirected(work: Work, wish: Wish) -> str:
     """Where a browser is sent back to with whatever comes of its wish. Raises Invalid when that can't be trusted."""
-    return oauth.redirect(_named(work, wish.key)[1], wish.redirect)
+    return _redirect(work, _named(work, wish.key)[1], wish.redirect)
 
 
 def agree(work: Work, wish: Wish, *, code_hash: str) -> Asked:
@@ -144,7 +144,7 @@ def end(work: Work, consumer: Consumer, one: Issued) -> None:
 
 def request(work: Work, consumer: Consumer, *, callback: str, token_hash: str) -> None:
     """Keep that a consumer wants to ask a person, with the token of that hash. Raises Invalid."""
-    if callback != oauth.OUT_OF_BAND and (not callback or oauth.redirect(consumer, callback) != callback):
+    if callback != oauth.OUT_OF_BAND and (not callback or _redirect(work, consumer, callback) != callback):
         raise Invalid("oauth_callback is missing")
     consumers.forget(work.tx, before=work.at)
     expires = work.at + oauth.REQUEST_LASTS
@@ -197,6 +197,10 @@ def _named(work: Work, key: str) -> tuple[Account, Consumer]:
     if found is None or owner is None:
         raise Invalid("there is no such consumer: its client_id is wrong, or it was revoked")
     return owner, found
+
+
+def _redirect(work: Work, consumer: Consumer, given: str) -> str:
+    return oauth.redirect(consumer, given, may_extend=work.terms.callbacks_extend)
 
 
 def _pending(work: Work, token_hash: str) -> Pending:

@@ -112,6 +112,7 @@ def terms(chosen: Settings) -> Terms:
         letters_per_account=chosen.letters_per_account,
         letters_per_address=chosen.letters_per_address,
         sign_up=chosen.sign_up,
+        callbacks_extend=chosen.oauth_callbacks == "prefix",
     )
 
 

@@ -59,16 +59,25 @@ def add_consumer(
             acts_as=acts_as or None,
         )
         secret = None if public else hashing.derived_secret(keys.secret_key(chosen), "consumer", key)
+    _show_made(made, secret, json=json)
+
+
+def _show_made(made: "Consumer", secret: str | None, *, json: bool) -> None:
     scopes = sorted(made.scopes)
     if json:
         common.show_json(
-            {"key": key, "secret": secret, "label": made.label, "scopes": scopes, "callback": made.callback}
+            {"key": made.key, "secret": secret, "label": made.label, "scopes": scopes, "callback": made.callback}
         )
         return
-    common.show(f"key     {key}")
+    common.show(f"key     {made.key}")
     if secret:
         common.show(f"secret  {secret}")
         typer.echo(f"scopes: {', '.join(scopes)}. The secret is not shown again.", err=True)
+    if secret and made.acts_as is None:
+        typer.echo(
+            "It acts for nobody on its own (client_credentials, OAuth 1 with two legs); with --as USER it would.",
+            err=True,
+        )
 
 
 @consumer.command("list")

@@ -87,6 +87,9 @@ SCOPES: Mapping[str, frozenset[str]] = {
     "repository:admin": frozenset({"repository", "repository:write"}),
 }
 
+# Words of the original for scopes that are others here.
+SYNONYMS: Mapping[str, str] = {"team": "account", "team:write": "account:write"}
+
 
 @cache
 def reach(scopes: frozenset[str]) -> frozenset[str]:

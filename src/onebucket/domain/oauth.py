@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-from onebucket.domain.accounts import SCOPES, reach
+from onebucket.domain.accounts import SCOPES, SYNONYMS, reach
 from onebucket.domain.refusals import Invalid, NotGranted
 
 # As long as the original's.
@@ -26,6 +26,8 @@ OUT_OF_BAND = "oob"
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 # A name with a dot in it, so that no browser takes it for `javascript` or `data`.
 _OWN_SCHEME = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+")
+# Segments without anything encoded; none is `.` or `..`, none is empty.
+_MORE_PATH = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)+/?", re.ASCII)
 _PRINTABLE = re.compile(r"[!-~]{1,2000}")
 
 
@@ -134,30 +136,53 @@ def callback(address: str) -> str:
     return address
 
 
-def redirect(consumer: Consumer, given: str) -> str:
+def redirect(consumer: Consumer, given: str, *, may_extend: bool = False) -> str:
     """Where the person is sent back to: the consumer's own callback, letter by letter. Raises Invalid.
 
-    Nothing is ever sent to another address, not even a refusal.
+    With `may_extend` more segments may follow its path. Nothing is ever sent to another address, not even a refusal.
     """
     if consumer.callback is None:
         raise Invalid("this consumer has no callback: nobody can be sent back to it")
-    if given and given != consumer.callback:
+    if not given or given == consumer.callback:
+        return consumer.callback
+    if not (may_extend and _extends(consumer.callback, given)):
         raise Invalid("the redirect_uri is not the callback that was registered for this consumer")
-    return consumer.callback
+    return given
+
+
+def _extends(callback: str, given: str) -> bool:
+    """Whether an address is a callback with more segments after its path, which no server reads in another way.
+
+    >>> _extends("https://ci.example.com/done?job=7", "https://ci.example.com/done/sub?job=7")
+    True
+    """
+    path, mark, query = callback.partition("?")
+    base, end = path.rstrip("/"), mark + query
+    if not (given.startswith(f"{base}/") and given.endswith(end)):
+        return False
+    return _MORE_PATH.fullmatch(given[len(base) : len(given) - len(end)]) is not None
 
 
 def narrowed(granted: frozenset[str], wanted: str) -> frozenset[str]:
-    """The scopes that are wanted, or all that were granted. Raises NotGranted for more than was.
+    """What of the wanted scopes was granted, or all that was where none are wanted.
 
-    >>> sorted(narrowed(frozenset({"account:write"}), "account")), sorted(narrowed(frozenset({"account"}), ""))
-    (['account'], ['account'])
+    Words that are no scope here, and what goes beyond the grant, are left out. Raises NotGranted when nothing is left.
+
+    >>> sorted(narrowed(frozenset({"account"}), "account,email team")), sorted(narrowed(frozenset({"account"}), ""))
+    (['account', 'team'], ['account'])
     """
-    asked = frozenset(wanted.split())
-    if not asked <= SCOPES.keys():
-        raise NotGranted("invalid_scope", f"the scopes are {', '.join(SCOPES)}")
-    if not asked <= reach(granted):
-        raise NotGranted("invalid_scope", "that is more than the consumer was made for, or than was consented to")
-    return asked or granted
+    asked = frozenset(wanted.replace(",", " ").split())
+    if not asked:
+        return granted
+
+    known = asked.intersection(SCOPES)
+    fitting = frozenset(scope for scope in reach(known) if SYNONYMS.get(scope, scope) in reach(granted))
+    # Of a scope that is too much, what it holds may fit.
+    given = known & fitting | reach(known - fitting) & fitting
+    if not given:
+        has = ", ".join(sorted(granted)) or "none"
+        raise NotGranted("invalid_scope", f"nothing of that was granted; the scopes that were are {has}")
+    return given
 
 
 def check(consumer: Consumer, wish: Wish) -> None:

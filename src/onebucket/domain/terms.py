@@ -10,13 +10,15 @@ class Terms:
 
     An invitation's link is good for `invitation_days`. In any 24 hours `letters_per_account` letters may be asked for
     in the name of one account and `letters_per_address` to one address. `sign_up` says who may make an account:
-    people who are `invited`, anybody (`open`), or nobody (`off`).
+    people who are `invited`, anybody (`open`), or nobody (`off`). `callbacks_extend`: an OAuth
+    consumer may have people sent to addresses below its callback.
     """
 
     invitation_days: int = 7
     letters_per_account: int = 2000
     letters_per_address: int = 50
     sign_up: str = "invited"
+    callbacks_extend: bool = False
 
     def invitation_until(self, at: datetime) -> datetime:
         """Until when the link of an invitation is good that is sent at that moment."""

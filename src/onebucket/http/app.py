@@ -141,6 +141,10 @@ class App:
                 raise
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # A slash at the end makes no difference, as everywhere. What was signed is `raw_path`, which stays.
+        path = scope["path"]
+        if path.endswith("/") and path != "/":
+            scope = {**scope, "path": path[:-1]}
         try:
             await self._others(scope, ArrivingBody(receive), send)
         except ClientDisconnect:

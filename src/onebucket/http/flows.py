@@ -3,7 +3,7 @@
 import hmac
 from typing import Any
 
-from authlib.oauth2.rfc6749 import InvalidGrantError, OAuth2Request, grants
+from authlib.oauth2.rfc6749 import InvalidGrantError, OAuth2Request, UnauthorizedClientError, grants
 from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint
@@ -14,6 +14,9 @@ from onebucket.domain.accounts import Account
 from onebucket.domain.oauth import Consumer, Issued, Kind
 
 SECRET_METHODS = ["client_secret_basic", "client_secret_post"]
+NOBODY_TO_ACT_FOR = (
+    "This consumer acts for nobody on its own: make one with onebucket consumer add --as USER, or on the page"
+)
 ANY_METHOD = [*SECRET_METHODS, "none"]
 
 
@@ -124,6 +127,13 @@ class CredentialsGrant(grants.ClientCredentialsGrant):  # type: ignore[misc]
     """A token for whom the consumer acts on its own."""
 
     TOKEN_ENDPOINT_AUTH_METHODS = SECRET_METHODS
+
+    def validate_token_request(self) -> None:
+        """As always; a consumer that acts for nobody is told how to make one that does."""
+        try:
+            super().validate_token_request()
+        except UnauthorizedClientError:
+            raise UnauthorizedClientError(NOBODY_TO_ACT_FOR) from None
 
 
 class PasswordGrant(grants.ResourceOwnerPasswordCredentialsGrant):  # type: ignore[misc]

@@ -4,6 +4,7 @@ Everything here runs in one transaction, which is committed whatever the answer 
 somebody had stolen. Of what Authlib logs nothing is wanted: at its most talkative it tells whole tokens.
 """
 
+import hmac
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -87,9 +88,11 @@ class Provider(AuthorizationServer):  # type: ignore[misc]
         """What Authlib reads. Whether the way to us is secret is settled by whoever runs the server, not here."""
         made = _Request("POST", "https://onebucket", headers={"Authorization": request.authorization or ""})
         # All tokens are looked for in one place: a hint doesn't help, and a wrong one must not hinder.
-        words = {name: value for name, value in request.form.items() if name != "token_type_hint"}
-        made.payload = BasicOAuth2Payload(words)
-        _check_places(request)
+        left_out = {"token_type_hint"}
+        if request.authorization is not None:
+            _check_places(request.authorization, request.form)
+            left_out.add("client_secret")
+        made.payload = BasicOAuth2Payload({name: value for name, value in request.form.items() if name not in left_out})
         return made
 
     def handle_response(self, status: int, body: Any, headers: list[tuple[str, str]]) -> Reply:
@@ -110,7 +113,7 @@ class Provider(AuthorizationServer):  # type: ignore[misc]
         granted = of.scopes if of else client.consumer.scopes
         person = user or oauth.holder(self.work, client.consumer.acts_as or "")
         if person is None:
-            raise UnauthorizedClientError("This consumer acts for nobody on its own")
+            raise UnauthorizedClientError(flows.NOBODY_TO_ACT_FOR)
         try:
             scopes = domain.narrowed(granted, scope or "")
             hashes = {"access_hash": hashing.secret_hash(access)}
@@ -131,15 +134,14 @@ class _Request(OAuth2Request):  # type: ignore[misc]
         return self.payload.data  # type: ignore[no-any-return]
 
 
-def _check_places(posted: Posted) -> None:
-    """Refuse a consumer that shows itself in two places, or in none that we know. Raises OAuth2Error."""
-    if posted.authorization is None:
-        return
+def _check_places(authorization: str, form: Mapping[str, str]) -> None:
+    """Refuse a header that we don't know, and one that says something else than the form. Raises OAuth2Error."""
     try:
-        key, secret = extract_basic_authorization({"Authorization": posted.authorization})
+        key, secret = extract_basic_authorization({"Authorization": authorization})
     except ValueError:
         key, secret = None, None
     if not key or not secret:
         raise InvalidClientError(status_code=401, description="The Authorization header must be Basic, key and secret")
-    if "client_secret" in posted.form or posted.form.get("client_id", key) != key:
-        raise InvalidRequestError("The consumer shows itself in two places")
+    same_secret = hmac.compare_digest(form.get("client_secret", secret).encode(), secret.encode())
+    if form.get("client_id", key) != key or not same_secret:
+        raise InvalidRequestError("The consumer shows itself in two places, and not as the same")

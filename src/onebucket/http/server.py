@@ -139,13 +139,16 @@ def build(
         new_id=new_id,
     )
     pages = Pages(desk=desk, house=House(ways.base_url, terms.sign_up, described, demo_letters, settings))
+    others = Starlette(
+        routes=[*health.routes(), *endpoints.routes(), *pages.routes()],
+        exception_handlers={BodyTooSlow: _too_slow},
+    )
+    # It would answer a slash too many with a redirect to http:// and whatever Host says.
+    others.router.redirect_slashes = False
     app = App(
         database=database,
         surfaces=SURFACES,
-        others=Starlette(
-            routes=[*health.routes(), *endpoints.routes(), *pages.routes()],
-            exception_handlers={BodyTooSlow: _too_slow},
-        ),
+        others=others,
         ways=ways,
         terms=terms,
         authentication=authentication,

@@ -99,10 +99,11 @@ class Signatures:
         if method == "PLAINTEXT":
             made = signature.plaintext_signature(own, its) if self._is_secret(message) else None
         elif method in ("HMAC-SHA1", "HMAC-SHA256"):
-            # Of the protocol's own words Authlib wants the spelling in the header.
-            signed = [(name, escape(value)) for name, value in words.items() if name != "oauth_signature"]
-            uri, host = self._address(message)
-            base = signature.construct_base_string(message.method, uri, [*signed, *others], host)
+            signed = [(name, value) for name, value in words.items() if name != "oauth_signature"]
+            # Authlib's own function for all three parts leaves out every `realm`.
+            uri = signature.normalize_base_string_uri(*self._address(message))
+            parameters = signature.normalize_parameters([*signed, *others])
+            base = "&".join(escape(part) for part in (message.method.upper(), uri, parameters))
             if method == "HMAC-SHA1":
                 made = signature.hmac_sha1_signature(base, own, its)
             else:
@@ -147,9 +148,13 @@ class Signatures:
 
 
 def _collected(message: Message) -> tuple[dict[str, str], list[tuple[str, str]]]:
-    """The protocol's own words, from the one place where they are, and all others. Raises Unauthenticated."""
+    """The protocol's own words, from the one place where they are, and all others. Raises Unauthenticated.
+
+    Of the header `realm` is not signed; a parameter of that name is (RFC 5849, 3.4.1.3.1).
+    """
     header = message.headers.get(b"authorization")
-    places = [_of_header(header) if header is not None else [], _decoded(message.scope["query_string"])]
+    in_header = [each for each in _of_header(header) if each[0] != "realm"] if header is not None else []
+    places = [in_header, _decoded(message.scope["query_string"])]
     places.append(_decoded(message.form))
 
     found = [[each for each in place if each[0].startswith("oauth_")] for place in places]
@@ -157,7 +162,7 @@ def _collected(message: Message) -> tuple[dict[str, str], list[tuple[str, str]]]
     if len(own) != 1 or (header is not None and not found[0]):
         raise Unauthenticated
     words = dict(own[0])
-    others = [each for place in places for each in place if not each[0].startswith("oauth_") and each[0] != "realm"]
+    others = [each for place in places for each in place if not each[0].startswith("oauth_")]
     if len(words) != len(own[0]) or any(name == shown.TOKEN for name, _ in others):
         raise Unauthenticated
     return words, others

@@ -185,7 +185,8 @@ class Table:
         """The base path that an address lies under, if it is one of ours; both as decoded segments."""
         for base in self._roots:
             if tuple(segments[: len(base)]) == base:
-                return None if tuple(segments) in self._elsewhere else base
+                named = segments[:-1] if segments[-1] == "" else segments
+                return None if tuple(named) in self._elsewhere else base
         return None
 
     def find(self, base: tuple[str, ...], segments: Sequence[str]) -> Found:

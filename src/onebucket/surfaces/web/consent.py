@@ -30,6 +30,9 @@ async def ask(visit: Visit) -> Response:
     try:
         asked = await visit.look(lambda work: oauth.asked(work, wish))
     except NotGranted as refusal:
+        # Whoever may register a callback could send anybody there with a link to this server (RFC 9700, 4.11.2).
+        if visit.person is None:
+            raise Invalid(f"the program that sent you here asks for what it can't have: {refusal.sentence}") from None
         return await _back(visit, wish, error=refusal.error, error_description=refusal.sentence)
     if visit.person is None:
         return _sign_in(visit)
