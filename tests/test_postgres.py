@@ -23,10 +23,10 @@ import test_memory
 from cast import Api
 from commands import Command, refused
 from live import Live
+from onebucket import bounds
 from onebucket.actions import groups, journal
 from onebucket.http.writer import Writer
 from onebucket.store import database, readers, schema, site
-from onebucket.store import postgres as postgres_store
 from onebucket.store.database import Database, Interrupted, Transaction, Unavailable, Version
 from onebucket.store.inquiry import Inquiry
 from onebucket.store.readers import Readers
@@ -166,7 +166,7 @@ def test_who_writes_waits_for_who_writes_elsewhere(db: Database, url: str) -> No
 def test_who_waits_too_long_for_who_writes_elsewhere_is_told_when_to_come_again(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres_store, "_SETTINGS", "SET lock_timeout = '200ms'")
+    monkeypatch.setattr(bounds, "CHANGE_SECONDS", 0.2)
     elsewhere, api = database.at(url), Api(database.at(url))
     path = "/groups/acme/designers/members/dora"
 

@@ -29,8 +29,9 @@ STALLED_SECONDS = 60.0
 SOCKET_THREADS = 1
 PYTHON_THREADS = 1
 
-# Requests under way have so long when the server is told to stop. Docker kills after ten seconds, systemd after ninety.
-GRACE_SECONDS = 8.0
+# Requests under way have so long when the server is told to stop. Docker kills after ten seconds, systemd after ninety;
+# what is done afterwards takes its time too.
+GRACE_SECONDS = 7.0
 # The server reaches itself over loopback to see that it answers.
 LOOPBACK_SECONDS = 1.0
 
@@ -38,6 +39,13 @@ LOOPBACK_SECONDS = 1.0
 
 # How long a command waits for a change that another process makes before it gives up.
 BUSY_SECONDS = 10.0
+# A caller whose change waits for another process hears after so long, however many wait with them. It is less than the
+# grace, so that whoever waits when the server is told to stop hears too.
+CHANGE_SECONDS = 6.0
+# Letters can wait: what isn't kept now is kept in the next round, and stopping waits for this round.
+LETTERS_BUSY_SECONDS = 2.0
+# When the server stops it writes what else it has gathered, if that can be done at once.
+CLOSING_SECONDS = 0.5
 # Statements that SQLite keeps compiled on each connection: more than we have.
 COMPILED_STATEMENTS = 512
 # From the first time on PostgreSQL keeps a statement compiled, and so many of them.

@@ -8,6 +8,7 @@ import asyncio
 from contextlib import suppress
 from datetime import datetime
 
+from onebucket import bounds
 from onebucket.domain.accounts import Actor
 from onebucket.domain.tokens import Use
 from onebucket.http.writer import Writer
@@ -62,7 +63,7 @@ class Uses:
         """Write what has been gathered since; the writer must have stopped."""
         if self._noted:
             # Whether an app password was used in the last minute is not worth a failure to stop.
-            with suppress(Unavailable, Unusable), self._database.writing() as tx:
+            with suppress(Unavailable, Unusable), self._database.writing(lambda: bounds.CLOSING_SECONDS) as tx:
                 _write(tx, self._take())
 
     def _wait(self) -> None:

@@ -7,15 +7,18 @@ nothing by then; otherwise all is undone, and done again with a savepoint for ea
 
 import asyncio
 import threading
+import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
 import structlog
 
-from onebucket.store.database import Database, Interrupted, Transaction
+from onebucket import bounds
+from onebucket.store.database import Database, Interrupted, Transaction, Unavailable
 
 _Result = TypeVar("_Result")
 Refused = Callable[[Transaction, Exception], None]
@@ -23,9 +26,12 @@ Refused = Callable[[Transaction, Exception], None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Job:
+    """One change; until when it may wait for its turn, whatever is tried meanwhile."""
+
     change: Callable[[Transaction], Any]
     future: "asyncio.Future[Any] | None" = None
     refused: Refused | None = None
+    until: float = field(default_factory=lambda: time.monotonic() + bounds.CHANGE_SECONDS)
 
     @property
     def is_cancelled(self) -> bool:
@@ -53,6 +59,8 @@ class Writer:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        # Taken from there already, to see who has waited too long.
+        self._kept: deque[_Job | None] = deque()
         self._thread: threading.Thread | None = None
         self._ending = False
         self.batches = 0
@@ -78,14 +86,16 @@ class Writer:
         self._jobs.put(job)
 
     def stop(self) -> None:
-        """Finish what was asked for, then end the thread."""
+        """Finish what was asked for, then end the thread; leave it to itself when a commit doesn't end in the grace."""
         if self._thread is not None:
             self._jobs.put(None)
-            self._thread.join()
+            self._thread.join(bounds.GRACE_SECONDS)
             self._thread, self._ending = None, False
 
     def _run(self) -> None:
-        while (first := self._jobs.get()) is not None:
+        while (first := self._next()) is not None:
+            if first.is_cancelled:
+                continue
             outcomes, ending = self._commit(first)
             if outcomes:
                 # A loop that is closed was stopped without waiting: nobody is there to be told.
@@ -93,6 +103,22 @@ class Writer:
                     outcomes[0][0].get_loop().call_soon_threadsafe(_tell, outcomes)
             if ending:
                 return
+
+    def _next(self) -> _Job | None:
+        return self._kept.popleft() if self._kept else self._jobs.get()
+
+    def _has_next(self) -> bool:
+        return bool(self._kept) or not self._jobs.empty()
+
+    def _overdue(self) -> list[_Job]:
+        """Those whose time is up, out of all that wait; who has come later has more time."""
+        while not self._jobs.empty():
+            self._kept.append(self._jobs.get())
+        now, found = time.monotonic(), []
+        while self._kept and (first := self._kept[0]) is not None and (first.until <= now or first.is_cancelled):
+            found.append(first)
+            self._kept.popleft()
+        return found
 
     def _commit(self, first: _Job) -> tuple[list[_Outcome], bool]:
         """What came of each job that somebody waits for; and whether that was all."""
@@ -107,6 +133,11 @@ class Writer:
                 # Nothing was done that could have been seen, so that it can be done again.
                 trouble: Exception = error
                 attempts -= 1
+            except Unavailable as error:
+                trouble = error
+                # What kept these from being done has kept all who waited as long: nobody waits for it anew.
+                batch += self._overdue()
+                break
             except Exception as error:
                 trouble = error
                 break
@@ -126,11 +157,11 @@ class Writer:
         """
         attempt = _attempt_apart if apart else _attempt
         done: list[tuple[Any, bool]] = []
-        with self._database.writing() as tx:
+        with self._database.writing(lambda: batch[0].until - time.monotonic()) as tx:
             for job in batch:
                 done.append(attempt(job, tx))
-                if len(done) == len(batch) < LARGEST_BATCH and not self._ending and not self._jobs.empty():
-                    another = self._jobs.get()
+                if len(done) == len(batch) < LARGEST_BATCH and not self._ending and self._has_next():
+                    another = self._next()
                     self._ending = another is None
                     batch.extend([another] if another else [])
 

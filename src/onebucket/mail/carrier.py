@@ -128,7 +128,7 @@ class Carrier:
         with self._storing:
             if self._stopped:
                 raise Stopped
-            with self._database.writing() as tx:
+            with self._database.writing(lambda: bounds.LETTERS_BUSY_SECONDS) as tx:
                 change(self._operate(tx))
 
     def _is_due(self) -> bool:

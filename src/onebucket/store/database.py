@@ -208,11 +208,12 @@ class Database(ABC):
         """
 
     @abstractmethod
-    def writing(self) -> AbstractContextManager[Transaction]:
+    def writing(self, patience: Callable[[], float] | None = None) -> AbstractContextManager[Transaction]:
         """A transaction that changes things: on disk when it ends, undone when it raises.
 
-        There is one at a time, whichever process it is in: what was looked at is still so when it is changed. Raises
-        Unavailable, Unusable.
+        There is one at a time, whichever process it is in: what was looked at is still so when it is changed. It waits
+        for another one to end as long as `patience` tells how many seconds are left; `bounds.BUSY_SECONDS` without.
+        Raises Unavailable, Unusable.
         """
 
     @abstractmethod

@@ -15,7 +15,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg.types.string import TextLoader
 
 from onebucket import bounds
-from onebucket.store import examining, inquiry, libpq, positions
+from onebucket.store import examining, inquiry, libpq, positions, turns
 from onebucket.store.database import Database, Interrupted, Unavailable, Unusable
 from onebucket.store.inquiry import Inquiry
 from onebucket.store.pgtransaction import Connection, PostgresTransaction
@@ -23,6 +23,7 @@ from onebucket.store.positions import Standing
 from onebucket.store.readers import Readers
 from onebucket.store.spans import Span
 from onebucket.store.statement import Row
+from onebucket.store.turns import Patience
 
 OLDEST = 15
 
@@ -33,7 +34,11 @@ SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('sync
 """
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # To lock a table takes no snapshot, as an advisory lock would: what is seen is what was committed when it was had.
-_WRITE = "BEGIN ISOLATION LEVEL REPEATABLE READ; LOCK TABLE site IN SHARE ROW EXCLUSIVE MODE"
+_WRITE = """
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SET LOCAL lock_timeout = {};
+LOCK TABLE site IN SHARE ROW EXCLUSIVE MODE
+"""
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
 
 
@@ -131,13 +136,14 @@ class PostgresDatabase(Database):
             raise Unavailable(f"{self.name} doesn't say where it stands: {libpq.sentence(error)}") from error
 
     @contextmanager
-    def writing(self) -> Iterator[PostgresTransaction]:
+    def writing(self, patience: Patience | None = None) -> Iterator[PostgresTransaction]:
         """A transaction that changes things: on disk when it ends, undone when it raises.
 
-        There is one at a time, whichever process it is in. Raises Unavailable, Unusable.
+        There is one at a time, whichever process it is in; it waits for another one to end while there is
+        patience. Raises Unavailable, Unusable.
         """
-        with self._writing:
-            connection, _ = _first(self._writer_now, _WRITE)
+        with turns.turn(self._writing, patience) as left:
+            connection, _ = _first(self._writer_now, _WRITE.format(left()))
             tx = PostgresTransaction(connection)
             try:
                 yield tx

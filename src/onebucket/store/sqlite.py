@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from onebucket import bounds
-from onebucket.store import walindex
+from onebucket.store import turns, walindex
 from onebucket.store.database import Database, Transaction, Unavailable, Unusable
 from onebucket.store.spans import Span
 from onebucket.store.statement import Row, Statement
+from onebucket.store.turns import Patience
 
 # So many pages come into the write-ahead log, 16 MB, before they are copied into the file: in several commits most of
 # them are the same pages again. With SQLite's own 1,000 a change took 6 µs more.
@@ -175,16 +176,17 @@ class SqliteDatabase(Database):
         return number
 
     @contextmanager
-    def writing(self) -> Iterator[SqliteTransaction]:
+    def writing(self, patience: Patience | None = None) -> Iterator[SqliteTransaction]:
         """A transaction that changes things: on disk when it ends, undone when it raises.
 
-        Raises Unavailable, Unusable.
+        It waits for another one to end while there is patience. Raises Unavailable, Unusable.
         """
-        with self._writing:
+        with turns.turn(self._writing, patience) as left:
             if self._writer is None:
                 self._writer = self.connect()
             connection = self._writer
             try:
+                connection.execute(f"PRAGMA busy_timeout = {left()}")
                 connection.execute("BEGIN IMMEDIATE")
                 tx = SqliteTransaction(connection)
                 yield tx
