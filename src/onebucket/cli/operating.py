@@ -1,14 +1,12 @@
-"""`serve`, `check`, `backup`, `restore`, `doctor` and `openapi`."""
+"""`serve`, `check`, `doctor` and `openapi`."""
 
 import gc
 import os
-import shutil
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -190,77 +188,6 @@ def check(
 
 
 _LEVELS = ("read", "write", "admin")
-
-
-def backup(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The new file; it must not be there yet")],
-    database: DatabaseOption = "",
-    data: DataOption = "",
-) -> None:
-    """Write the whole database into one file, also while it is being served. SQLite only."""
-    chosen = _of_sqlite(common.settings(database, data))
-    if file.exists():
-        raise Mistake(f"{file} is there already")
-    with common.opened(chosen) as opened, common.progress("backup") as told:
-        opened.copy_to(file, told)
-    common.show(f"wrote {file} ({file.stat().st_size:,} bytes)")
-
-
-def restore(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `backup` wrote")],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
-    database: DatabaseOption = "",
-    data: DataOption = "",
-) -> None:
-    """Put a backup in the place of everything there is, also while it is being served. SQLite only."""
-    chosen = _of_sqlite(common.settings(database, data))
-    with ExitStack() as stack:
-        copy = stack.enter_context(_readable_copy(file))
-        opened = stack.enter_context(common.opened(chosen))
-        if not common.confirmed(f"Replace everything in {opened.name} by {file}?", yes=yes):
-            raise Mistake("nothing was restored")
-        opened.restore_from(copy, stack.enter_context(common.progress("restore")))
-    common.show(f"restored {file}")
-
-
-def _of_sqlite(chosen: Settings) -> Settings:
-    if not chosen.database.startswith("sqlite:"):
-        raise Mistake("a PostgreSQL database is backed up with pg_dump, and restored with pg_restore")
-    return chosen
-
-
-@contextmanager
-def _readable_copy(file: Path) -> "Iterator[Database]":
-    """A copy of a backup, whole and up to date: the backup itself stays as it is. Raises Unusable."""
-    from onebucket.store import database
-
-    with TemporaryDirectory(prefix="onebucket-restore-") as folder:
-        try:
-            shutil.copyfile(file, Path(folder) / file.name)
-        except OSError as error:
-            raise Mistake(f"can't read {file}: {error.strerror}") from None
-        copy = database.at(f"sqlite:///{folder}/{file.name}", make=False)
-        try:
-            _make_usable(copy, file)
-            yield copy
-        finally:
-            copy.close()
-
-
-def _make_usable(copy: "Database", file: Path) -> None:
-    from onebucket.store import schema
-    from onebucket.store.database import Unusable
-
-    try:
-        if schema.version(copy) is None:
-            raise Mistake(f"{file} is empty, not a backup")
-        trouble = copy.check()
-        if trouble:
-            raise Mistake(f"{file} is damaged: {trouble}")
-        schema.bring_up_to_date(copy)
-    except Unusable as error:
-        # What is wrong is wrong with the file that was given, not with its copy.
-        raise Mistake(str(error).replace(str(copy.name), str(file))) from None
 
 
 def doctor(json: JsonOption = False, database: DatabaseOption = "", data: DataOption = "") -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import onebucket
-from onebucket.cli import accounts, consumers, documents, invitations, journal, letters, operating, tokens
+from onebucket.cli import accounts, backups, consumers, documents, invitations, journal, letters, operating, tokens
 
 root = typer.Typer(
     name="onebucket",
@@ -44,7 +44,7 @@ root.add_typer(invitations.invitation, name="invitation")
 root.add_typer(letters.letter, name="letter")
 root.command("check")(operating.check)
 root.command("journal")(journal.journal)
-root.command("backup")(operating.backup)
-root.command("restore")(operating.restore)
+root.command("backup")(backups.backup)
+root.command("restore")(backups.restore)
 root.command("doctor")(operating.doctor)
 root.command("openapi")(operating.openapi)

@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from onebucket.actions.asking import Verdict
 from onebucket.domain import telling as words
 from onebucket.domain.events import Event
 from onebucket.domain.privileges import Reason
 from onebucket.store.journal import Entry, Facts
+
+if TYPE_CHECKING:
+    from onebucket.actions.restoring import Settled
 
 
 def as_line(entry: Entry) -> str:
@@ -82,3 +85,28 @@ def verdict_as_json(verdict: Verdict, *, allowed: bool) -> dict[str, Any]:
 def _through(way: Reason) -> str:
     by = f" by {way.granted_by}" if way.granted_by else ""
     return words.way(way) + (f", since {way.since:%Y-%m-%d %H:%M} UTC{by}" if way.since else "")
+
+
+_NAMES = {
+    "sessions": "sessions",
+    "links": "links of letters",
+    "codes": "OAuth codes",
+    "requests": "OAuth requests",
+    "consumers": "OAuth consumers",
+    "issued": "tokens of OAuth consumers",
+    "invitations": "invitations",
+}
+
+
+def settled_as_lines(settled: "Settled") -> Iterator[str]:
+    """What a restore ended, and what it kept of the state that it replaced, for people."""
+    if ended := ", ".join(f"{count} {_NAMES[name]}" for name, count in settled.ended.items() if count):
+        yield f"ended: {ended}"
+    for line in settled.app_passwords:
+        yield f"still revoked: the app password of {line}"
+    for name, count in settled.kept.items():
+        yield f"still ended: {count} {_NAMES[name]}" if name in _NAMES else f"still used: {count} {name}"
+    if settled.disabled:
+        yield f"still disabled: {', '.join(settled.disabled)}"
+    if settled.passwords:
+        yield f"still with the password of now: {', '.join(settled.passwords)}"

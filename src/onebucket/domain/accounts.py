@@ -71,6 +71,9 @@ class Actor:
         return self.account.site_admin if self.account else self.operates
 
 
+# What isn't any account's own is told in a journal of this one, which nobody can have: no username holds a parenthesis.
+SITE = Account("00000000-0000-0000-0000-000000000000", "(site)", "", None, None, True, True, False)
+
 OPERATOR = Actor(account=None, credential="operator", operates=True)
 
 # Whoever looks at a page without having signed in: he may do what a link lets him do, and nothing else.

@@ -46,5 +46,6 @@ class Event(Enum):
     AUTHORIZATION_GIVEN = "authorization.given"
     AUTHORIZATION_REVOKED = "authorization.revoked"
     ACCESS_TOKEN_ISSUED = "access-token.issued"  # noqa: S105
+    SITE_RESTORED = "site.restored"
     CHANGE_REFUSED = "change.refused"
     SIGN_IN_FAILED = "sign-in.failed"
