@@ -9,6 +9,8 @@ import httpx
 import pytest
 
 import cast
+import consuming
+from browsing import Visitor
 from cast import Api, basic, password, token
 from live import with_the_cast
 from onebucket.domain.refusals import Invalid, Overloaded, Refusal, Unauthenticated
@@ -143,6 +145,67 @@ def test_who_is_not_known_is_told_so_first(limited: Api) -> None:
     came = [limited(who, "GET", "/groups/acme").status_code for who in (None, ("alice", "wrong"), "alice")]
 
     assert came == [401, 401, 429]
+
+
+def test_asking_for_tokens_counts_for_the_consumer_and_for_the_person(limited: Api) -> None:
+    builds, other, teams = (consuming.add(limited, each) for each in ("alice", "alice", "acme"))
+
+    def asked(consumer: consuming.Consumer, path: str = consuming.TOKEN, **form: str) -> int:
+        answer = consuming.post(limited, consumer, path, **form)
+        if answer.status_code == 429:
+            assert answer.json()["error"] == "temporarily_unavailable" and int(answer.headers["retry-after"]) > 0
+        return answer.status_code
+
+    came = [asked(builds, grant_type="client_credentials") for _ in range(12)]
+    introspected = [asked(teams, "/site/oauth2/introspect", token="x") for _ in range(12)]
+
+    assert came == [200] * 10 + [429] * 2
+    assert introspected == [200] * 10 + [429] * 2
+    assert asked(other, grant_type="client_credentials") == 429
+    assert limited("alice", "GET", "/groups").status_code == 429
+    assert limited("bob", "GET", "/groups").status_code == 200
+
+
+def test_asking_to_sign_counts_for_the_consumer(limited: Api) -> None:
+    builds = consuming.add(limited)
+    words = {"callback_uri": consuming.CALLBACK}
+
+    came = [consuming.ask(limited, builds, "/1.0/oauth/request_token", "POST", **words).status_code for _ in range(12)]
+
+    assert came == [200] * 10 + [429] * 2
+
+
+def test_wrong_secrets_of_consumers_count_for_the_address(limited: Api) -> None:
+    builds = consuming.add(limited)
+    wrong = consuming.Consumer(builds.key, "wrong")
+
+    came = [consuming.post(limited, wrong, grant_type="client_credentials").status_code for _ in range(8)]
+
+    assert came == [401] * 6 + [429] * 2
+    assert consuming.post(limited, builds, grant_type="client_credentials").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["/accounts/acme/journal", "/accounts/acme/ask", "/accounts/acme/people", "/accounts/acme/privileges",
+     "/accounts/acme/groups/designers/delete", "/accounts/acme/groups/designers/members/bob/remove"],
+)  # fmt: skip
+def test_pages_that_are_worked_out_anew_each_time_count_for_whoever_looks(limited: Api, address: str) -> None:
+    with Visitor(limited, "alice") as visitor:
+        came = [visitor.ask("GET", address) for _ in range(12)]
+        others = visitor.ask("GET", "/me")
+
+    assert [answer.status_code for answer in came] == [200] * 10 + [429] * 2
+    assert int(came[-1].headers["retry-after"]) > 0 and others.status_code == 200
+    assert limited("alice", "GET", "/groups").status_code == 200
+
+
+def test_forms_count_for_whoever_sends_them(limited: Api) -> None:
+    with Visitor(limited, "alice") as visitor:
+        page = visitor.open("/me/tokens")
+        made = [visitor.send(page, "/me/tokens", label=f"ci {i}", scope=["account"]).status for i in range(11)]
+
+    assert made[:8] == [200] * 8 and made[-1] == 429
 
 
 def test_pages_and_questions_of_proxies_are_not_counted(limited: Api) -> None:

@@ -559,6 +559,8 @@ def test_no_secret_is_in_the_database(api: Api, builds: Consumer) -> None:
 def test_the_journal_tells_what_consumers_got_and_for_whom(api: Api, builds: Consumer) -> None:
     given = consuming.tokens(api, builds, "bob")
     post(api, builds, grant_type="client_credentials")
+    post(api, builds, grant_type="client_credentials")
+    given = post(api, builds, grant_type="refresh_token", refresh_token=given["refresh_token"]).json()
     post(api, builds, REVOKE, token=given["refresh_token"])
 
     told = [each for each in api.journal() if not each[1].startswith("session")]
@@ -569,6 +571,31 @@ def test_the_journal_tells_what_consumers_got_and_for_whom(api: Api, builds: Con
         ("alice", "access-token.issued", "alice", "Builds"),
         ("bob", "authorization.revoked", "bob", "Builds"),
     ]
+
+
+def test_the_journal_tells_of_tokens_once_an_hour_for_each_consent_and_what_it_lets_happen(
+    api: Api, builds: Consumer
+) -> None:
+    def told() -> int:
+        return [event for _, event, _, _ in api.journal()].count("access-token.issued")
+
+    def an_hour_later() -> None:
+        an_hour = int(61 * 60 * 1e6)
+        api.operate(lambda work: work.tx.connection.execute(f"UPDATE issued SET created_at = created_at - {an_hour}"))
+
+    counted = []
+    for _ in range(2):
+        for _ in range(5):
+            post(api, builds, grant_type="client_credentials")
+        counted.append(told())
+        an_hour_later()
+    post(api, builds, grant_type="client_credentials", scope="account")
+    counted.append(told())
+    consuming.tokens(api, builds, "bob")
+    consuming.tokens(api, builds, "bob")
+    counted.append(told())
+
+    assert counted == [1, 2, 3, 5]
 
 
 def test_the_metadata_leads_to_every_endpoint(api: Api) -> None:

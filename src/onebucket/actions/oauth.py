@@ -115,6 +115,7 @@ def issue(
         family_id = of.family_id if of else work.new_id()
         token = _new(work, person, consumer, Kind.ACCESS, family_id, scopes, oauth.ACCESS_LASTS)
         issued.forget(work.tx, before=work.at)
+        was_told = issued.has_like(work.tx, token, since=work.at - oauth.TOLD_EVERY, of_family=of is not None)
         issued.add(work.tx, token, secret_hash=access_hash)
         if refresh_hash is not None:
             # What renews keeps all that was consented to, however little is wanted this time.
@@ -122,8 +123,10 @@ def issue(
             renewing = _new(work, person, consumer, Kind.REFRESH, family_id, everything, oauth.REFRESH_LASTS)
             issued.add(work.tx, renewing, secret_hash=refresh_hash)
 
-        after = {"id": token.id, "key": consumer.key, "scopes": sorted(scopes)}
-        work.tell(Event.ACCESS_TOKEN_ISSUED, person, consumer.label, after=after)
+        # The journal keeps what it is told for good: a program that asks all the time is told of once in a while.
+        if not was_told:
+            after = {"id": token.id, "key": consumer.key, "scopes": sorted(scopes)}
+            work.tell(Event.ACCESS_TOKEN_ISSUED, person, consumer.label, after=after)
     return token
 
 

@@ -17,6 +17,8 @@ CODE_LASTS = timedelta(minutes=1)
 REFRESH_LASTS = timedelta(days=30)
 # In so long a person must have decided about an OAuth 1 request, and the consumer have fetched what came of it.
 REQUEST_LASTS = timedelta(minutes=10)
+# So often the journal tells that a consumer gets access tokens of one consent.
+TOLD_EVERY = timedelta(hours=1)
 # By so much a signed request's clock may be off.
 CLOCK_SKEW = timedelta(minutes=5)
 

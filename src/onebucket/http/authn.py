@@ -133,6 +133,11 @@ class Authentication:
             self._guesses.was_right(attempt)
         return proof
 
+    def count_wrong_secret(self, address: str | None) -> None:
+        """Count an OAuth consumer that is none, or whose secret is wrong. Raises Overloaded."""
+        if self._guesses is not None:
+            self._guesses.wrong_token(address)
+
     async def password_hash(self, password: str) -> str:
         """Hash a new password, in turn with those that are checked. Raises Overloaded."""
         return await self._in_turn(hashing.password_hash, password)

@@ -16,6 +16,7 @@ from onebucket.domain.terms import Terms
 from onebucket.http import errors, reading
 from onebucket.http.attempts import Attempts
 from onebucket.http.authn import Authentication, Proof
+from onebucket.http.limits import Limits
 from onebucket.http.requests import headers, request_id
 from onebucket.http.writer import Writer
 from onebucket.store import sessions as rows
@@ -35,6 +36,7 @@ class Desk:
         writer: Writer,
         authentication: Authentication,
         attempts: Attempts,
+        limits: Limits | None,
         terms: Terms,
         key: bytes,
         clock: Callable[[], datetime],
@@ -44,6 +46,7 @@ class Desk:
         self._writer = writer
         self._authentication = authentication
         self._attempts = attempts
+        self._limits = limits
         self._terms = terms
         self._key = key
         self._clock = clock
@@ -103,6 +106,11 @@ class Desk:
     def consumer_secret(self, key: str) -> str:
         """The secret of the OAuth consumer with that key."""
         return hashing.derived_secret(self._key, "consumer", key)
+
+    def count(self, person_id: str) -> None:
+        """Count something that a person does on pages, apart from their calls. Raises Overloaded."""
+        if self._limits is not None:
+            self._limits.take(f"pages of {person_id}")
 
     def request_id(self, scope: Scope) -> str:
         """What names a request in the journal, the log and the answer."""

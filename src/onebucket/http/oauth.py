@@ -16,11 +16,12 @@ from onebucket import hashing
 from onebucket.actions import oauth
 from onebucket.actions.work import Work
 from onebucket.domain.accounts import NOBODY, SCOPES
-from onebucket.domain.refusals import Invalid, LinkIsDead, Overloaded, Refusal, Unauthenticated
+from onebucket.domain.refusals import Invalid, LinkIsDead, Overloaded, Unauthenticated
 from onebucket.domain.terms import Terms
-from onebucket.http import errors, requests, shown
+from onebucket.http import replies, requests, shown
 from onebucket.http.answers import Ways
 from onebucket.http.authn import Authentication
+from onebucket.http.limits import Limits
 from onebucket.http.signed import Checked, Message, Signatures
 from onebucket.http.writer import Writer
 from onebucket.store.database import Database, Transaction, Unavailable
@@ -28,14 +29,13 @@ from onebucket.surfaces.v1.routes import BASES
 
 LARGEST_FORM = 1 << 16
 
-_HEADERS = {"Cache-Control": "no-store", "Pragma": "no-cache", "X-Content-Type-Options": "nosniff"}
-_JSON = "application/json"
 _FORM = "application/x-www-form-urlencoded"
 
 
 class Endpoints:
     """`/site/oauth2/access_token`, `revoke` and `introspect`, what OAuth 1 asks for, and the metadata of OAuth 2.
 
+    Calls count for the consumer, and for the person who is given to it, in `limits`.
     `key` is what consumers' secrets are derived from; `signatures` checks requests that were signed with them. Only
     with `password_grant` a consumer may ask for tokens with a person's own password.
     """
@@ -50,6 +50,7 @@ class Endpoints:
         terms: Terms,
         key: bytes,
         password_grant: bool,
+        limits: Limits | None,
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
     ) -> None:
@@ -60,6 +61,7 @@ class Endpoints:
         self._terms = terms
         self._key = key
         self._password_grant = password_grant
+        self._limits = limits
         self._clock = clock
         self._new_id = new_id
         self._log = structlog.get_logger("onebucket.http").bind()
@@ -99,7 +101,7 @@ class Endpoints:
             "service_documentation": f"{here}/docs",
         }
         headers = {"X-Content-Type-Options": "nosniff"}
-        return Response(msgspec.json.encode(described), media_type=_JSON, headers=headers)
+        return Response(msgspec.json.encode(described), media_type=replies.JSON, headers=headers)
 
     # -- OAuth 2
 
@@ -112,19 +114,35 @@ class Endpoints:
                 form = await _form(request)
                 person_id = await self._whose_password(form, _address(request)) if endpoint == "token" else None
             except Invalid as refusal:
-                return _problem(400, "invalid_request", refusal.sentence)
-            except Overloaded as refusal:
-                return _problem(429, "temporarily_unavailable", refusal.sentence, retry_after=refusal.retry_after)
-            except Unavailable as trouble:
-                return _problem(503, "temporarily_unavailable", str(trouble), retry_after=trouble.retry_after)
+                return replies.problem(400, "invalid_request", refusal.sentence)
+            except (Overloaded, Unavailable) as trouble:
+                return replies.told_in_json(trouble)
             posted = Posted(request.headers.get("authorization"), form, person_id)
-            return await self._change(
-                request,
-                lambda work: Provider(work, posted, key=self._key, password_grant=self._password_grant).reply(endpoint),
-                lambda reply: _json(reply.status, reply.body, dict(reply.headers)),
-            )
+            count = self._counter()
+
+            def replied(work: Work) -> Any:
+                provider = Provider(work, posted, key=self._key, password_grant=self._password_grant, count=count)
+                return provider.reply(endpoint)
+
+            def written(reply: Any) -> Response:
+                if reply.body.get("error") == "invalid_client":
+                    self._authentication.count_wrong_secret(_address(request))
+                return replies.json(reply.status, reply.body, dict(reply.headers))
+
+            return await self._change(request, replied, written, told=replies.told_in_json)
 
         return answer
+
+    def _counter(self) -> Callable[[str], None]:
+        """What counts the calls of one request, once for each id, however often the request is done again."""
+        counted: set[str] = set()
+
+        def count(id: str) -> None:
+            if self._limits is not None and id not in counted:
+                self._limits.take(id)
+                counted.add(id)
+
+        return count
 
     async def _whose_password(self, form: dict[str, str], address: str | None) -> str | None:
         """Whose name and password a form holds, where that is a way to get a token. Raises Overloaded."""
@@ -147,15 +165,21 @@ class Endpoints:
                 form = body if shown.is_form(headers) else b""
                 checked = await self.signatures.check(Message("POST", request.scope, headers, form))
             except Invalid as refusal:
-                return _text(400, refusal.sentence)
+                return replies.text(400, refusal.sentence)
             except Unauthenticated:
-                return _unsigned()
+                return replies.unsigned()
             except Unavailable as trouble:
-                return _told(trouble)
+                return replies.told(trouble)
+            count = self._counter()
+
+            def change(work: Work) -> dict[str, str]:
+                count(checked.consumer.id)
+                return action(work, checked)
+
             return await self._change(
                 request,
-                lambda work: action(work, checked),
-                lambda words: Response(urlencode(words), media_type=_FORM, headers=_HEADERS),
+                change,
+                lambda words: Response(urlencode(words), media_type=_FORM, headers=replies.HEADERS),
             )
 
         return answer
@@ -190,7 +214,12 @@ class Endpoints:
     # -- both
 
     async def _change(
-        self, request: Request, action: Callable[[Work], Any], written: Callable[[Any], Response]
+        self,
+        request: Request,
+        action: Callable[[Work], Any],
+        written: Callable[[Any], Response],
+        *,
+        told: Callable[[Exception], Response] | None = None,
     ) -> Response:
         """Run an action as nobody yet, in a transaction of its own, and log it."""
         id = requests.request_id(requests.headers(request.scope))
@@ -202,12 +231,12 @@ class Endpoints:
         try:
             answer = written(await self._writer.change(change))
         except Unauthenticated:
-            answer = _unsigned()
+            answer = replies.unsigned()
         except Exception as error:
-            answer = _told(error)
+            answer = (told or replies.told)(error)
         answer.headers["X-Request-Id"] = id
-        told = {"request_id": id, "method": "POST", "path": request.url.path, "status": answer.status_code}
-        self._log.log(logging.INFO, "request", **told, address=address)
+        about = {"request_id": id, "method": "POST", "path": request.url.path, "status": answer.status_code}
+        self._log.log(logging.INFO, "request", **about, address=address)
         return answer
 
 
@@ -235,31 +264,3 @@ async def _body(request: Request) -> bytes:
         if len(body) > LARGEST_FORM:
             raise Invalid("the form is too long")
     return body
-
-
-def _json(status: int, body: Any, headers: dict[str, str]) -> Response:
-    return Response(msgspec.json.encode(body), status, headers | _HEADERS, _JSON)
-
-
-def _problem(status: int, error: str, sentence: str, *, retry_after: int = 0) -> Response:
-    headers = {"Retry-After": str(retry_after)} if retry_after else {}
-    return _json(status, {"error": error, "error_description": sentence}, headers)
-
-
-def _text(status: int, sentence: str) -> Response:
-    return Response(f"{errors.STANDARD[status]}: {sentence}.", status, _HEADERS, errors.PLAIN)
-
-
-def _told(error: Exception) -> Response:
-    """What is told of an error; one that nobody foresaw is raised again."""
-    status = errors.status_of(error)
-    if status is None:
-        raise error
-    answer = _text(status, error.sentence if isinstance(error, Refusal) else str(error))
-    if isinstance(error, Overloaded | Unavailable):
-        answer.headers["Retry-After"] = str(error.retry_after)
-    return answer
-
-
-def _unsigned() -> Response:
-    return Response("Unauthorized", 401, {**_HEADERS, "WWW-Authenticate": "OAuth"}, errors.PLAIN)

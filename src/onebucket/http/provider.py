@@ -6,7 +6,7 @@ somebody had stolen. Of what Authlib logs nothing is wanted: at its most talkati
 
 import hmac
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,14 +53,20 @@ class Reply:
 
 
 class Provider(AuthorizationServer):  # type: ignore[misc]
-    """Answers one form that a consumer has posted, in one transaction; `key` is the server's."""
+    """Answers one form that a consumer has posted, in one transaction; `key` is the server's.
 
-    def __init__(self, work: Work, posted: Posted, *, key: bytes, password_grant: bool) -> None:
+    `count` counts a call of whoever has that id, and raises Overloaded where there were too many.
+    """
+
+    def __init__(
+        self, work: Work, posted: Posted, *, key: bytes, password_grant: bool, count: Callable[[str], None]
+    ) -> None:
         super().__init__(scopes_supported=None)
         self.work = work
         self.posted = posted
         self.exchanged: Issued | None = None
         self._key = key
+        self._count = count
         self.register_grant(flows.CodeGrant, [flows.Challenge(required=True)])
         self.register_grant(flows.CredentialsGrant)
         self.register_grant(flows.RefreshGrant)
@@ -83,6 +89,12 @@ class Provider(AuthorizationServer):  # type: ignore[misc]
         """The consumer of that key."""
         found = oauth.consumer(self.work, client_id)
         return Client(found, hashing.derived_secret(self._key, "consumer", found.key)) if found else None
+
+    def authenticate_client(self, *how: Any, **more: Any) -> Client:
+        """The consumer that has posted it, which is a call of its own."""
+        client: Client = super().authenticate_client(*how, **more)
+        self._count(client.consumer.id)
+        return client
 
     def create_oauth2_request(self, request: Posted) -> OAuth2Request:
         """What Authlib reads. Whether the way to us is secret is settled by whoever runs the server, not here."""
@@ -114,6 +126,7 @@ class Provider(AuthorizationServer):  # type: ignore[misc]
         person = user or oauth.holder(self.work, client.consumer.acts_as or "")
         if person is None:
             raise UnauthorizedClientError(flows.NOBODY_TO_ACT_FOR)
+        self._count(person.id)
         try:
             scopes = domain.narrowed(granted, scope or "")
             hashes = {"access_hash": hashing.secret_hash(access)}

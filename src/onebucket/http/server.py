@@ -124,6 +124,7 @@ def build(
         terms=terms,
         key=key,
         password_grant=password_grant,
+        limits=limits,
         clock=now,
         new_id=new_id,
     )
@@ -133,6 +134,7 @@ def build(
         writer=writer,
         authentication=authentication,
         attempts=attempts,
+        limits=limits,
         terms=terms,
         key=key,
         clock=now,

@@ -41,6 +41,16 @@ _LASTING = Statement(
     .where(_of_account, issued.c.kind != bindparam("all_but_kind"), issued.c.spent_at.is_(None))
     .order_by(issued.c.created_at, issued.c.id)
 )
+_like_it = select(issued.c.id).where(
+    _of_account,
+    issued.c.consumer_account_id == bindparam("its_owner"),
+    issued.c.consumer_id == bindparam("its_consumer"),
+    issued.c.kind == bindparam("its_kind"),
+    issued.c.scopes == bindparam("its_scopes"),
+    issued.c.created_at > bindparam("since"),
+)
+_LIKE_IT = Statement(_like_it.limit(1))
+_LIKE_IT_OF_FAMILY = Statement(_like_it.where(issued.c.family_id == bindparam("its_family_id")).limit(1))
 _FORGET = Statement(delete(issued).where(issued.c.expires_at < bindparam("before")))
 
 
@@ -105,6 +115,21 @@ def end(tx: Transaction, one: Issued) -> bool:
 def end_family(tx: Transaction, one: Issued) -> int:
     """Forget all that came of the same consent; how many."""
     return tx.run(_END_FAMILY, account_id=one.account_id, its_family_id=one.family_id)
+
+
+def has_like(tx: Transaction, one: Issued, *, since: datetime, of_family: bool) -> bool:
+    """Whether the same was issued to a consumer after a moment, and is there; `of_family`: for the same consent."""
+    values = {
+        "account_id": one.account_id,
+        "its_owner": one.consumer_account_id,
+        "its_consumer": one.consumer_id,
+        "its_kind": one.kind.value,
+        "its_scopes": " ".join(sorted(one.scopes)),
+        "since": moments.number(since),
+    }
+    if of_family:
+        return tx.row(_LIKE_IT_OF_FAMILY, its_family_id=one.family_id, **values) is not None
+    return tx.row(_LIKE_IT, **values) is not None
 
 
 def forget(tx: Transaction, *, before: datetime) -> None:

@@ -116,6 +116,6 @@ async def people(visit: Visit) -> Response:
 
 
 PAGES = (
-    Page("/accounts/{name}/ask", show, is_private=True),
-    Page("/accounts/{name}/people", people, is_private=True),
+    Page("/accounts/{name}/ask", show, is_private=True, is_costly=True),
+    Page("/accounts/{name}/people", people, is_private=True, is_costly=True),
 )

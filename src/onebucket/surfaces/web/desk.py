@@ -72,6 +72,9 @@ class Desk(Protocol):
     def consumer_secret(self, key: str) -> str:
         """The secret of the OAuth consumer with that key."""
 
+    def count(self, person_id: str) -> None:
+        """Count something that a person does on pages, apart from their calls. Raises Overloaded."""
+
     def request_id(self, scope: Scope) -> str:
         """What names a request in the journal, the log and the answer."""
 

@@ -155,6 +155,6 @@ _GROUP = "/accounts/{name}/groups/{slug}"
 PAGES = (
     Page(_GROUP, show, change, is_private=True),
     Page(f"{_GROUP}/members", show, add, is_private=True),
-    Page(f"{_GROUP}/members/{{member}}/remove", ask_to_remove, remove, is_private=True),
-    Page(f"{_GROUP}/delete", ask_to_delete, delete, is_private=True),
+    Page(f"{_GROUP}/members/{{member}}/remove", ask_to_remove, remove, is_private=True, is_costly=True),
+    Page(f"{_GROUP}/delete", ask_to_delete, delete, is_private=True, is_costly=True),
 )

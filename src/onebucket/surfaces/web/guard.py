@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from onebucket.domain.refusals import Forbidden
+from onebucket.domain.refusals import Forbidden, Overloaded
 
 
 class Elsewhere(Forbidden):
@@ -20,6 +20,13 @@ class Stale(Forbidden):
 
     def __init__(self) -> None:
         super().__init__("this form was open for too long, or cookies are off; nothing was done yet, so send it again")
+
+
+class TooOften(Overloaded):
+    """Somebody has asked for so much on pages that nothing is worked out for them any more, the same page included."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__("that is more than one person may do on pages in an hour", retry_after=retry_after)
 
 
 def check_source(headers: Mapping[str, str], base_url: str) -> None:

@@ -85,6 +85,6 @@ def _wanted(visit: Visit) -> Wanted:
 
 
 PAGES = (
-    Page("/accounts/{name}/journal", of_account, is_private=True),
-    Page("/site/journal", of_site, is_private=True),
+    Page("/accounts/{name}/journal", of_account, is_private=True, is_costly=True),
+    Page("/site/journal", of_site, is_private=True, is_costly=True),
 )

@@ -130,6 +130,6 @@ async def confirm(visit: Visit) -> Response:
 
 
 PAGES = (
-    Page("/accounts/{name}/privileges", show, ask, is_private=True),
-    Page("/accounts/{name}/privileges/set", show, confirm, is_private=True),
+    Page("/accounts/{name}/privileges", show, ask, is_private=True, is_costly=True),
+    Page("/accounts/{name}/privileges/set", show, confirm, is_private=True, is_costly=True),
 )

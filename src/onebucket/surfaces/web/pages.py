@@ -119,6 +119,8 @@ async def _answered(page: Page, visit: Visit) -> Response:
         return await resuming.resume(page, visit)
     if page.is_private and visit.person is None:
         return visit.go(f"/sign-in?{urlencode({'next': visit.path})}")
+    if page.is_costly or visit.request.method == "POST":
+        visit.count()
     if visit.request.method != "POST" or page.send is None:
         return await page.show(visit)
     await visit.read_form()
@@ -133,7 +135,7 @@ async def _refused(page: Page, visit: Visit, error: Exception) -> Response:
         raise error
     if isinstance(error, LinkIsDead):
         return visit.refused(error, "links/dead.html", kind=page.link)
-    if visit.request.method != "POST" or isinstance(error, guard.Elsewhere):
+    if visit.request.method != "POST" or isinstance(error, guard.Elsewhere | guard.TooOften):
         return visit.refused(error, "refused.html", back=await _back(page, visit, error))
 
     visit.errors = error.fields if isinstance(error, Wrong) else {"": sentence(error)}

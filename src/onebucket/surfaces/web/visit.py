@@ -14,7 +14,7 @@ from onebucket import hashing
 from onebucket.actions import sessions
 from onebucket.actions.work import Work
 from onebucket.domain.accounts import Account
-from onebucket.domain.refusals import Invalid, NoSuchGroup, NotFound, Refusal
+from onebucket.domain.refusals import Invalid, NoSuchGroup, NotFound, Overloaded, Refusal
 from onebucket.surfaces.web import guard
 from onebucket.surfaces.web.desk import Caller, Desk, House, Proved
 from onebucket.wire import bodies
@@ -177,6 +177,15 @@ class Visit:
         """Run an action that may change something, as whoever has signed in."""
         return self.desk.change(self.caller, action)
 
+    def count(self) -> None:
+        """Count what is done for whoever has signed in. Raises TooOften."""
+        if self.person is None:
+            return
+        try:
+            self.desk.count(self.person.id)
+        except Overloaded as refusal:
+            raise guard.TooOften(refusal.retry_after) from None
+
     async def begin(self, proved: Proved) -> None:
         """Let this browser be signed in from now on, with a new secret. Raises Unauthenticated."""
         secret = await self.desk.begin(self.caller, proved)
@@ -268,7 +277,9 @@ Handler = Callable[[Visit], Awaitable[Response]]
 class Page:
     """A page's address; what shows it, and what its forms do.
 
-    `is_private`: only for people who have signed in. `link`: its address ends with a secret, of a link of that kind.
+    `is_private`: only for people who have signed in. `is_costly`: it is worked out anew each time, from more than
+    it shows, so it counts for whoever looks at it, as forms do that are sent. `link`: its address ends with a secret,
+    of a link of that kind.
     """
 
     path: str
@@ -276,6 +287,7 @@ class Page:
     send: Handler | None = None
     is_private: bool = False
     link: str = ""
+    is_costly: bool = False
 
     @property
     def methods(self) -> list[str]:
