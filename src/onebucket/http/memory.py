@@ -7,8 +7,7 @@ rests on are the same, and the credential is good for the same; any other is for
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from onebucket.domain.accounts import Actor
@@ -25,13 +24,12 @@ _OVERHEAD = 1000
 Key = tuple[object, ...]
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Remembered:
     """An answer, on whose behalf it was given, in which version of the database it held last, and what it rests on.
 
     The version was asked for before it was worked out: should somebody have committed in between, the next to ask for
-    the version notices. `size` is in bytes, 0 when it is not remembered, or not any more. `repeats` are the hashes of
-    requests that are answered with it before they are read.
+    the version notices. `size` is in bytes, 0 when it is not remembered, or not any more.
     """
 
     answer: Answer
@@ -39,7 +37,6 @@ class Remembered:
     version: Version
     foundation: Foundation | None
     size: int = 0
-    repeats: list[bytes] = field(default_factory=list)
 
     def holds(self, version: Version, at: datetime) -> bool:
         """Whether it is the answer in that version, at that moment."""
@@ -55,13 +52,12 @@ class Memory:
     """Remembers answers, `limit` bytes of them at most, and forgets first what was asked for longest ago.
 
     `hits` counts questions that were answered from here, `confirmed` those among them for which somebody had committed
-    something in between, `misses` the others; whoever asks counts them. `forgets` hears of each that is forgotten.
+    something in between, `misses` the others; whoever asks counts them.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._answers: OrderedDict[Key, Remembered] = OrderedDict()
-        self.forgets: Callable[[Remembered], None] = lambda known: None
         self.size = 0
         self.hits = 0
         self.confirmed = 0
@@ -104,7 +100,6 @@ class Memory:
         if known is not None:
             self.size -= known.size
             known.size = 0
-            self.forgets(known)
 
 
 def _key(request: Request, proof: Proof) -> Key:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
+from weakref import ref
 
 from onebucket.http import requests
 from onebucket.http.limits import Limits
@@ -21,7 +22,7 @@ from onebucket.http.uses import Uses
 from onebucket.http.versions import Versions
 from onebucket.store.database import Unavailable
 
-# Each is a key of 16 bytes and a row of references to an answer that is remembered anyway.
+# Each is a key of 16 bytes and a row of references; it keeps no answer.
 REPEATS_AT_MOST = 10_000
 
 
@@ -29,11 +30,11 @@ REPEATS_AT_MOST = 10_000
 class Repeat:
     """What is answered again: from where it is asked, whether that counts as a call, until when it is proved by whom.
 
-    `until` is in seconds of a clock that never goes back; `told` hears the id of each and how many seconds it took.
+    `known` is nothing any more when memory has forgotten it: so there is nothing to be kept in step with that. `until`
+    is in seconds of a clock that never goes back; `told` hears the id of each and how many seconds it took.
     """
 
-    known: Remembered
-    body: bytes
+    known: "ref[Remembered]"
     address: str | None
     counts: bool
     until: float
@@ -62,7 +63,6 @@ class Repeats:
         self._now = now
         self._key = secrets.token_bytes(32)
         self._known: OrderedDict[bytes, Repeat] = OrderedDict()
-        memory.forgets = self._forget
 
     def words(self, scope: Scope) -> bytes:
         """The hash of everything that a request says, before any of it is looked at; empty for what can't repeat."""
@@ -76,10 +76,12 @@ class Repeats:
     async def answer(self, words: bytes, started: float, send: Send) -> bool:
         """Answer what came before in the same words, if that holds still; whether it did."""
         repeat = self._known.get(words)
-        if repeat is None or self._now() >= repeat.until:
+        known = repeat.known() if repeat is not None else None
+        # One that is forgotten may still be sent to somebody else.
+        if repeat is None or known is None or not known.size or self._now() >= repeat.until:
             return False
         # Other words may hold still what these don't any more: the answer is looked at once more when it is found.
-        known, at = repeat.known, self._clock()
+        at = self._clock()
         try:
             version = await self._versions.now()
         except Unavailable:
@@ -100,26 +102,20 @@ class Repeats:
         repeat.told(id, time.perf_counter() - started)
         self._uses.note(known.actor, at, repeat.address)
         await send({"type": "http.response.start", "status": known.answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": repeat.body})
+        await send({"type": "http.response.body", "body": known.answer.body})
         return True
 
     def keep(self, request: Request, known: Remembered, *, until: float) -> None:
         """Remember that its words were answered so, from memory just now."""
-        body, route = known.answer.body, request.route
+        route, is_whole = request.route, isinstance(known.answer.body, bytes)
         # A request that brings its own id is never the same one twice.
-        if not request.words or route is None or not isinstance(body, bytes) or requests.REQUEST_ID in request.headers:
+        if not request.words or route is None or not is_whole or requests.REQUEST_ID in request.headers:
             return
         if not known.size:
             # While it was looked at once more, others took its place.
             return
-        if request.words not in self._known:
-            known.repeats.append(request.words)
         told = self._requestlog.again(request, known.answer)
-        self._known[request.words] = Repeat(known, body, request.address, route.counts, until, told)
+        self._known[request.words] = Repeat(ref(known), request.address, route.counts, until, told)
+        self._known.move_to_end(request.words)
         while len(self._known) > REPEATS_AT_MOST:
-            oldest, repeat = self._known.popitem(last=False)
-            repeat.known.repeats.remove(oldest)
-
-    def _forget(self, known: Remembered) -> None:
-        for words in known.repeats:
-            del self._known[words]
+            self._known.popitem(last=False)
