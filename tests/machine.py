@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 import slow
-from onebucket.actions import accounts, groups, privileges, repositories, teams
+from onebucket.actions import accounts, groups, invitations, joining, privileges, repositories, teams
 from onebucket.actions.privileges import Wanted
 from onebucket.domain.groups import AccountPrivilege
 from onebucket.domain.privileges import named
@@ -42,14 +42,22 @@ def _scenes(draw: st.DrawFn) -> Scene:
         missing = [each for each in everything if each not in there]
         return one_of(*(missing if deed == added_by else sorted(there)) * 3, *everything)
 
-    deed = one_of(*DEEDS)
+    deed = one_of(*DEEDS, *_ABOUT_INVITATIONS * 2)
     where = among(machine.world.accounts, ACCOUNTS, added_by="add_team")
+    if deed == "accept" and (waiting := [each for each in ACCOUNTS if machine.invited(each)]):
+        where = one_of(*waiting)
     repositories = machine.repositories(where)
     given = {slug: repository.people for slug, repository in repositories.items() if repository.people}
     slug = among(given if deed == "take" else repositories, REPOSITORIES, added_by="create_repository")
     group = among(machine.groups(where), GROUPS)
     members = machine.groups(where)[group].members if group in machine.groups(where) else set()
     person = among(given.get(slug, {}) if deed == "take" else members, PEOPLE, added_by="add_member")
+    invited = sorted(machine.invited(where), key=str)
+    if deed == "accept" and invited:
+        person, to = invited[draw(st.integers(0, len(invited) - 1))]
+        slug = to or slug
+    elif invited and draw(st.booleans()):
+        person = invited[draw(st.integers(0, len(invited) - 1))][0]
     if deed in _OF_THE_SITE:
         may = [each for each in PEOPLE if machine.runs_site(each)] * 8
     else:
@@ -60,6 +68,7 @@ def _scenes(draw: st.DrawFn) -> Scene:
                  draw(st.integers(0, 19)) == 19)  # fmt: skip
 
 
+_ABOUT_INVITATIONS = ("invite_to_group", "invite_to_repository", "accept")
 _OF_THE_SITE = ("disable_or_enable", "let_run_the_site", "add_team", "delete_team", "rename_team")
 
 # By the name that the failing scene shows.
@@ -128,9 +137,14 @@ class Machine(Watch):
             at.who,
             self.administers(at.who, at.where) and at.slug in there,
             lambda work: repositories.delete(work, at.where, at.slug),
-            lambda: there.pop(at.slug),
+            lambda: self.delete(at),
             where=at.where,
         )
+
+    def delete(self, at: Scene) -> None:
+        del self.repositories(at.where)[at.slug]
+        for key in [key for key in self.invited(at.where) if key[1] == at.slug]:
+            del self.invited(at.where)[key]
 
     # -- groups ------------------------------------------------------------------------------------
 
@@ -153,6 +167,9 @@ class Machine(Watch):
             for each in (there, *(repository.groups for repository in self.repositories(at.where).values())):
                 if at.group in each:
                     each[slug] = each.pop(at.group)
+            for invitation in self.invited(at.where).values():
+                if at.group in invitation.groups:
+                    invitation.groups = invitation.groups - {at.group} | {slug}
 
         self.step(
             at.who,
@@ -307,6 +324,86 @@ class Machine(Watch):
             lambda work: privileges.take(work, at.where, None if at.yes else at.slug),
             lambda: [there[slug].people.clear() for slug in slugs],
             where=at.where,
+        )
+
+    # -- who is invited ----------------------------------------------------------------------------
+
+    @_deed
+    def invite_to_group(self, at: Scene) -> None:
+        before = self.invited(at.where).get((at.person, None))
+        if before and not slow.is_good(self.world, at.where, None, before):
+            before = None
+
+        def invite() -> None:
+            groups = {at.group} | (before.groups if before else set())
+            inviter = before.inviter if before and at.who == "operator" else at.who
+            self.invited(at.where)[at.person, None] = slow.Invitation(inviter, groups)
+
+        self.step(
+            at.who,
+            # Who runs the site from its command line is nobody whom one could be invited by.
+            self.manages(at)
+            and (at.who != "operator" or before is not None)
+            and at.person not in self.group(at).members,
+            lambda work: invitations.invite_to_group(work, at.where, self.address(at.person), None, at.group),
+            invite,
+            where=at.where,
+        )
+
+    @_deed
+    def invite_to_repository(self, at: Scene) -> None:
+        level = at.level if at.level != "none" else "admin"
+        before = self.invited(at.where).get((at.person, at.slug))
+        self.step(
+            at.who,
+            self.grants(at.who, at.where, at.slug)
+            and at.who != "operator"
+            and not (level == "read" and self.repository(at).public)
+            and not (before and slow.is_good(self.world, at.where, at.slug, before))
+            and not slow.at_least(slow.own_level(self.world, at.person, at.where, at.slug), level),
+            lambda work: invitations.invite_to_repository(
+                work, at.where, at.slug, self.address(at.person), named(level)
+            ),
+            lambda: self.invited(at.where).update({(at.person, at.slug): slow.Invitation(at.who, permission=level)}),
+            where=at.where,
+        )
+
+    @_deed
+    def invite_by_document(self, at: Scene) -> None:
+        def invite() -> None:
+            if at.person not in self.group(at).members:
+                self.invited(at.where)[at.person, None] = slow.Invitation("alice", {at.group})
+
+        self.step(
+            at.who,
+            self.manages(at),
+            lambda work: invitations.set_groups(work, at.where, self.address(at.person), [at.group], inviter="alice"),
+            invite,
+            where=at.where,
+        )
+
+    @_deed
+    def accept(self, at: Scene) -> None:
+        there = self.invited(at.where)
+        person, repository = at.person, at.slug if (at.person, at.slug) in there else None
+        pending = there.get((person, repository))
+
+        def accept() -> None:
+            assert pending
+            del there[person, repository]
+            for slug in pending.groups:
+                self.groups(at.where)[slug].members.add(person)
+            if repository is not None:
+                people = self.repositories(at.where)[repository].people
+                people[person] = max(people.get(person, "none"), pending.permission, key=slow.LEVELS.index)
+
+        self.step(
+            person,
+            pending is not None and slow.is_good(self.world, at.where, repository, pending),
+            lambda work: joining.accept_mine(work, self.id_of(at.where, person, repository)),
+            accept,
+            where=at.where,
+            invited=True,
         )
 
     # -- what only those may do who run the site ---------------------------------------------------

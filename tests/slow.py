@@ -36,10 +36,23 @@ class Repository:
 
 
 @dataclass
+class Invitation:
+    """A pending invitation of a person: to `groups`, or to one repository with `permission`."""
+
+    inviter: str
+    groups: set[str] = field(default_factory=set)
+    permission: str = "none"
+
+
+@dataclass
 class Account:
-    """`owner` is the person whose own account it is; None for a team."""
+    """`owner` is the person whose own account it is; None for a team.
+
+    `invited` holds what is pending, by the person and the repository it is to, None for groups.
+    """
 
     owner: str | None = None
+    invited: dict[tuple[str, str | None], Invitation] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
     repositories: dict[str, Repository] = field(default_factory=dict)
 
@@ -148,9 +161,52 @@ def without(world: World, account: str, group: str, member: str | None = None) -
         after.accounts[account].groups[group].members.remove(member)
         return after
     del after.accounts[account].groups[group]
+    for invitation in after.accounts[account].invited.values():
+        invitation.groups.discard(group)
     for repository in after.accounts[account].repositories.values():
         repository.groups.pop(group, None)
     return after
+
+
+def own_level(world: World, person: str, account: str, repository: str) -> str:
+    """What a person has apart from what everybody has, as if they were not disabled."""
+    supposed = deepcopy(world)
+    supposed.people[person].active = True
+    supposed.accounts[account].repositories[repository].public = False
+    return level(supposed, person, account, repository)
+
+
+def is_good(world: World, account: str, repository: str | None, invitation: Invitation) -> bool:
+    """Whether an invitation can be accepted: its inviter may invite to it now."""
+    if not world.people[invitation.inviter].active:
+        return False
+    if repository is None:
+        return administers(world, invitation.inviter, account)
+    return (
+        administers(world, invitation.inviter, account)
+        or level(world, invitation.inviter, account, repository) == "admin"
+    )
+
+
+def settle(before: World, after: World) -> None:
+    """End what is pending in the world that came after: what the person has, and what was taken from them.
+
+    Whoever has left the last group of an account has nothing pending there.
+    """
+    # A team that is called otherwise since then has not changed.
+    for name in after.accounts.keys() & before.accounts.keys():
+        had, account = before.accounts[name], after.accounts[name]
+        for (person, repository), invitation in list(account.invited.items()):
+            was_in = {slug for slug, group in had.groups.items() if person in group.members}
+            is_in = {slug for slug, group in account.groups.items() if person in group.members}
+            invitation.groups -= was_in | is_in
+            over = repository is None and not invitation.groups
+            if repository is not None:
+                now = own_level(after, person, name, repository)
+                then = own_level(before, person, name, repository) if repository in had.repositories else now
+                over = at_least(now, invitation.permission) or not at_least(now, then)
+            if over or (was_in and not is_in):
+                del account.invited[person, repository]
 
 
 def losses(before: World, after: World, account: str) -> list[tuple[str, str, str, str]]:

@@ -127,6 +127,9 @@ def test_the_impact_of_deleting_a_group_is_what_is_really_lost(api):
     assert foretold == {
         "group": "acme/designers",
         "losses": [{"user": "bob", "repository": "acme/rocket", "before": "write", "after": None}],
+        "invitations": [
+            {"email": "carol@example.net", "groups": ["acme/designers"], "repository": None, "permission": None}
+        ],
     }
 
 

@@ -23,7 +23,7 @@ from machine import DEEDS, Machine, Scene
 from onebucket.actions import access, asking, groups, privileges, repositories
 from onebucket.actions.asking import Question, Verdict
 from onebucket.actions.work import Work
-from onebucket.domain import consequences, policy
+from onebucket.domain import consequences, invitations, policy
 from onebucket.domain import privileges as domain
 from onebucket.domain.accounts import Actor
 from onebucket.domain.policy import To
@@ -308,6 +308,10 @@ def _what_is_refused_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(groups, "add_member", broken)
 
 
+def _what_is_pending_outlives_what_was_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(invitations, "left_of", lambda invitation, before, after: invitation)
+
+
 def _nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Work, "tell", lambda *_, **__: None)
 
@@ -332,6 +336,10 @@ BROKEN: dict[str, tuple[Break, Scene]] = {
         replace(_SCENE, deed="remove_member", person="bob"),
     ),
     "what is refused is begun": (_what_is_refused_is_begun, replace(_SCENE, deed="add_member", person="bob")),
+    "what is pending outlives what was taken": (
+        _what_is_pending_outlives_what_was_taken,
+        replace(_SCENE, deed="give", person="bob", level="admin"),
+    ),
     "nothing is told": (_nothing_is_told, replace(_SCENE, deed="set_permission")),
 }
 

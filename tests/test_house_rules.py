@@ -43,6 +43,13 @@ NOT_THROUGH_THE_DOOR = {
     "oauth.request": "a consumer that has signed asks for nothing yet but that a person be asked",
     "oauth.requested": "whoever holds the request's token may know what a program wants of him",
     "oauth.shown": "whoever holds a token may know what it is good for",
+    "issuing.fresh": "of an account that is held already",
+    "issuing.add": "to an account that is held already",
+    "issuing.withdraw": "of an account that is held already",
+    "settling.settled": "around what an action does that went through the door",
+    "settling.foretold": "of an account that is held already, for a preview",
+    "settling.invited": "of a group that is held already",
+    "settling.end_held": "for a person whose addresses an action has just changed",
     "setup.is_needed": "tells only whether there is any account",
     "setup.is_offered": "whoever holds the secret may know whether it is still good",
 }

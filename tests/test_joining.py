@@ -97,22 +97,29 @@ def test_accepting_raises_what_the_person_has_on_the_repository(
     assert [each["privilege"] for each in api("alice", "GET", "/privileges/acme/rocket/mallory").json()] == [has_then]
 
 
-def test_accepting_never_lowers_what_the_person_has_by_now(api: Api) -> None:
+def test_what_the_person_has_by_now_is_not_lowered_by_an_invitation_to_less(api: Api) -> None:
     hash = invite_to(api, "rocket", MALLORY, "read")
     api("alice", "PUT", "/privileges/acme/rocket/mallory", content="admin")
 
-    accepting(api, "mallory", hash)
+    with pytest.raises(LinkIsDead):
+        accepting(api, "mallory", hash)
 
     assert [each["privilege"] for each in api("alice", "GET", "/privileges/acme/rocket/mallory").json()] == ["admin"]
+    assert ("alice", "invitation.ended", "acme", MALLORY) in api.journal()
 
 
-def test_whoever_is_in_the_group_by_now_stays_in_it(api: Api) -> None:
-    hash = invite(api, MALLORY, "designers")
+def test_whoever_joins_a_group_by_another_way_needs_no_invitation_to_it(api: Api) -> None:
+    both, other = invite(api, MALLORY, "designers", "developers"), invite(api, "erin@example.net", "designers")
     api("alice", "PUT", "/groups/acme/designers/members/mallory")
 
-    accepting(api, "mallory", hash)
+    accepting(api, "mallory", both)
 
-    assert api.members("designers") == ["bob", "mallory"]
+    assert [each["groups"] for each in api("alice", "GET", "/users/acme/invitations").json()] == [
+        ["acme/designers"],
+        ["acme/designers"],
+    ]
+    assert api.members("designers") == ["bob", "mallory"] and "mallory" in api.members("developers")
+    assert other not in (both, "")
 
 
 def test_only_the_invited_address_accepts(api: Api) -> None:
@@ -384,3 +391,55 @@ def test_levels_below_nothing_are_not_given(api: Api) -> None:
     verdict = api("mallory", "GET", "/api/access/acme/rocket").json()
     assert verdict["level"] == Level.ADMIN.word
     assert verdict["because"][0]["through"] == "direct"
+
+
+# -- an inviter who may not invite any more --------------------------------------------------------
+
+
+@pytest.fixture
+def void(api: Api) -> Api:
+    """bob administered acme, invited dan to the repository and erin to a group, and doesn't administer it any more."""
+    api("alice", "PUT", "/groups/acme/administrators/members/bob")
+    invite_to(api, "rocket", "dan@example.net", "read", who="bob")
+    invite(api, "erin@example.net", "designers", who="bob")
+    api("alice", "DELETE", "/groups/acme/administrators/members/bob")
+    return api
+
+
+def told(api: Api, email: str) -> dict[str, Any]:
+    found: list[dict[str, Any]] = api("alice", "GET", f"/api/invitations?account=acme&email={email}").json()
+    return found[0]
+
+
+def test_an_invitation_whose_inviter_may_not_invite_is_told_as_what_it_is(void: Api) -> None:
+    for email in ("dan@example.net", "erin@example.net"):
+        assert told(void, email)["trouble"] == "bob may not invite any more, so the link is dead: send it again"
+    assert told(void, "carol@example.net")["trouble"] is None
+
+    void("alice", "PUT", "/groups/acme/administrators/members/bob")
+
+    assert told(void, "dan@example.net")["trouble"] is None
+
+
+def test_a_new_invitation_takes_the_place_of_one_whose_inviter_may_not_invite(void: Api) -> None:
+    hash = invite_to(void, "rocket", "dan@example.net", "write")
+    again = void("alice", "POST", "/invitations/acme/rocket", json={"email": "dan@example.net", "permission": "write"})
+
+    now = told(void, "dan@example.net")
+    assert (now["invited_by"], now["permission"], now["trouble"]) == ("alice", "write", None)
+    assert again.status_code == 409
+    assert void.operate(lambda work: joining.look(visitor(work), hash)).invitation.email == "dan@example.net"
+
+
+def test_a_new_invitation_to_another_group_does_not_bring_back_what_nobody_may_accept(void: Api) -> None:
+    invite(void, "erin@example.net", "developers")
+
+    now = told(void, "erin@example.net")
+    assert (now["invited_by"], now["groups"], now["trouble"]) == ("alice", ["acme/developers"], None)
+
+
+def test_the_operator_cannot_be_the_inviter_of_an_invitation_that_is_void(void: Api) -> None:
+    id = told(void, "dan@example.net")["id"]
+
+    with pytest.raises(Invalid, match="bob may not invite any more"):
+        void.operate(lambda work: invitations.resend(work, id))

@@ -226,7 +226,7 @@ def test_deleting_says_first_who_loses_what(api: Api, alice: Visitor) -> None:
 
     text = words(asked.text)
     assert "1 person would have less" in text and "bobrocketwritenothing" in text.replace(" ", "")
-    assert "2 pending invitations lose it" in text
+    assert "2 pending invitations end with it" in text and "erin@example.org, to designers" in text
     assert (deleted.path, "The group is deleted" in deleted.text) == (ACME, True)
     assert api("alice", "GET", "/groups/acme/designers").status_code == 404
 

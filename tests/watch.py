@@ -15,9 +15,10 @@ from typing import Any
 from hypothesis.stateful import RuleBasedStateMachine
 
 import slow
-from onebucket.actions import accounts, asking, groups, privileges, repositories, teams, tokens
+from onebucket.actions import accounts, asking, groups, invitations, privileges, repositories, settling, teams, tokens
 from onebucket.actions.asking import Question, Verdict
 from onebucket.actions.privileges import Listing, Wanted
+from onebucket.actions.settling import Ending
 from onebucket.actions.work import Work
 from onebucket.domain.accounts import OPERATOR
 from onebucket.domain.groups import AccountPrivilege
@@ -110,6 +111,10 @@ def set_up(database: Database, tx: Transaction) -> Stage:
     privileges.give(work, "acme", "rocket", "bob", Level.READ)
     privileges.give(work, "globex", "rocket", "dora", Level.ADMIN)
     privileges.give(work, "Pia", "rocket", "mallory", Level.WRITE)
+    for where, group, email in (("acme", "designers", "mallory"), ("globex", "night-crew", "alice")):
+        inviter = "alice" if where == "acme" else "gina"
+        invitations.set_groups(work, where, f"{email}@example.com", [group], inviter=inviter)
+    invitations.set_repository(work, "acme", "bob@example.com", "rocket", Level.ADMIN, inviter="alice")
     return Stage(tx, _world(), Authentication(database, lambda: 0.0), proofs, spellings, new_id)
 
 
@@ -123,11 +128,16 @@ def _world() -> World:
                     "rocket": slow.Repository(groups={"designers": "admin"}, people={"bob": "read"}),
                     "engine": slow.Repository(public=True),
                 },
+                invited={
+                    ("mallory", None): slow.Invitation("alice", {"designers"}),
+                    ("bob", "rocket"): slow.Invitation("alice", permission="admin"),
+                },
             ),
             "globex": slow.Account(
                 groups=first_groups(["gina"], ["alice"])
                 | {"night-crew": slow.Group(administers=True, members={"gina"})},
                 repositories={"rocket": slow.Repository(people={"dora": "admin"})},
+                invited={("alice", None): slow.Invitation("gina", {"night-crew"})},
             ),
             "Pia": slow.Account(
                 owner="Pia",
@@ -217,11 +227,12 @@ class Watch(RuleBasedStateMachine):
         *,
         where: str | None = None,
         may_orphan: bool = False,
+        invited: bool = False,
     ) -> bool:
         """Let somebody do something that will be done or refused as `may` says, then look around; whether it was done.
 
         `then` does it in the world. `where` is the account that it is about, None for possibly all; only what
-        `may_orphan` leaves a team without an administrator.
+        `may_orphan` leaves a team without an administrator. Whoever is `invited` gets what somebody else has granted.
         """
         may = may and self.is_here(actor)
         administered, revisions = self.administered(), self.revisions()
@@ -241,8 +252,10 @@ class Watch(RuleBasedStateMachine):
         self.tally.steps += 1
         (self.tally.done if done else self.tally.refused)[kind] += 1
         if done:
+            before = deepcopy(self.world)
             then()
-            self.compare(actor, where, revisions)
+            slow.settle(before, self.world)
+            self.compare("operator" if invited else actor, where, revisions)
             self.tell_states_apart()
             assert may_orphan or administered & self.teams() <= self.administered()
         self.look_around()
@@ -285,6 +298,11 @@ class Watch(RuleBasedStateMachine):
             for (person, repository), answer in zip(pairs, answers, strict=True)
         }
 
+        assert self.pending(where) == {
+            (person, slug, invitation.inviter, invitation.permission)
+            for (person, repository), invitation in found.invited.items()
+            for slug in ([repository] if repository is not None else sorted(invitation.groups))
+        }
         self.same_listing(privileges.of_account(self.work(), where, Wanted()), where)
         given = privileges.direct(self.work(), where)
         assert {(each.repository.slug, each.person.username): each.level.word for each in given} == {
@@ -320,6 +338,21 @@ class Watch(RuleBasedStateMachine):
             members = self.world.accounts[where].groups[each.roster.group.slug].members
             assert {member.username for member in each.roster.members or ()} == members
         self.tally.compared += 1
+
+    def pending(self, where: str) -> set[tuple[str, str, str, str]]:
+        """Who is invited to what in an account, by whom, with which permission, as the server tells it.
+
+        Whether it can be accepted is what the world says.
+        """
+        told = set()
+        for _, each in invitations.found(self.work(), account_name=where):
+            person, repository = each.email.partition("@")[0], each.repository_slug
+            permission = each.permission.word if each.permission else "none"
+            told |= {(person, slug, each.invited_by.username, permission) for slug in each.groups or [repository or ""]}
+            mirrored = self.world.accounts[where].invited[person, repository]
+            assert each.is_void != slow.is_good(self.world, where, repository, mirrored)
+        self.tally.compared += 1
+        return told
 
     # -- looking around ----------------------------------------------------------------------------
 
@@ -398,11 +431,26 @@ class Watch(RuleBasedStateMachine):
                     for loss in losses for repository in loss.repositories]  # fmt: skip
         assert sorted(foretold) == sorted(slow.losses(self.world, after, where))
         self.tally.compared += 1
+        endings, pending = self.endings(where, group, member), self.pending(where)
 
         before, may = self.ways[where], may and self.may_end(where, group, member)
         if self.step(who, may, deed, lambda: setattr(self, "world", after), where=where):
+            assert endings == {each[:2] for each in pending - self.pending(where)}
             changed = [(*key, level(before[key]), level(now)) for key, now in self.ways[where].items()]
             assert sorted(foretold) == sorted(each for each in changed if each[2] != each[3])
+
+    def endings(self, where: str, group: str, member: str | None) -> set[tuple[str, str]]:
+        """What the server says would end of what is pending: the person, and the group or repository."""
+        found: list[Ending]
+        if member is None:
+            found = settling.by_deleting(self.work(), where, group)
+        else:
+            found = settling.by_leaving(self.work(), where, group, member)
+        return {
+            (invitation.email.partition("@")[0], slug)
+            for invitation, left in found
+            for slug in set(invitation.groups or [invitation.repository_slug or ""]) - set(left.groups if left else ())
+        }
 
     # -- the world's answers -----------------------------------------------------------------------
 
@@ -414,6 +462,20 @@ class Watch(RuleBasedStateMachine):
 
     def groups(self, where: str) -> dict[str, slow.Group]:
         return self.world.accounts[where].groups if where in self.world.accounts else {}
+
+    def invited(self, where: str) -> dict[tuple[str, str | None], slow.Invitation]:
+        return self.world.accounts[where].invited if where in self.world.accounts else {}
+
+    def address(self, person: str) -> str:
+        return f"{person}@example.com"
+
+    def id_of(self, where: str, person: str, repository: str | None) -> str:
+        """The id of a pending invitation; one that there isn't when there is none."""
+        if where in self.world.accounts:
+            for _, each in invitations.found(self.work(), account_name=where, email=self.address(person)):
+                if each.repository_slug == repository:
+                    return each.id
+        return "00000000-0000-4000-8000-ffffffffffff"
 
     def repositories(self, where: str) -> dict[str, slow.Repository]:
         return self.world.accounts[where].repositories if where in self.world.accounts else {}

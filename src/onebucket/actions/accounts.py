@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from onebucket.actions import access, passwords
+from onebucket.actions import access, passwords, settling
 from onebucket.actions.work import Work
 from onebucket.domain import accounts as domain
 from onebucket.domain.accounts import Account
@@ -73,6 +73,7 @@ def add_user(
         accounts.set_password(work.tx, account.id, password_hash)
 
     work.tell(Event.USER_ADDED, account, account.username, after=domain.facts(account) | {"email": email})
+    settling.end_held(work, account)
     return account
 
 
@@ -94,7 +95,9 @@ def change_user(
     if site_admin is not None:
         after = replace(after, site_admin=site_admin)
 
-    _store(work, before, after, Event.USER_CHANGED)
+    # Whoever runs the site may do everything everywhere.
+    with settling.settled(work, None, person=before):
+        _store(work, before, after, Event.USER_CHANGED)
 
     return after
 
@@ -136,6 +139,7 @@ def set_email(work: Work, name: str, address: str) -> Account:
     address_rows.add(work.tx, account.id, address, is_primary=True, at=work.at)
 
     work.tell(Event.EMAIL_ADDED, account, account.username, after={"email": address})
+    settling.end_held(work, account)
     return account
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from onebucket.actions import access
+from onebucket.actions import access, settling
 from onebucket.actions.work import Work
 from onebucket.domain import terms
 from onebucket.domain.accounts import Account, email_key
@@ -71,6 +71,7 @@ def confirm(work: Work, secret_hash: str) -> str:
     address_rows.add(work.tx, person.id, link.email, is_primary=is_first, at=work.at)
 
     work.tell(Event.EMAIL_ADDED, person, person.username, after={"email": link.email})
+    settling.end_held(work, person)
     return link.email
 
 

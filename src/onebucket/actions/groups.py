@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cache
 
-from onebucket.actions import access
+from onebucket.actions import access, settling
 from onebucket.actions.work import Work
 from onebucket.domain import consequences
 from onebucket.domain import groups as domain
@@ -167,8 +167,9 @@ def set_account_privilege_of(
 def _store(work: Work, owner: Account, before: Group, after: Group) -> None:
     if after == before:
         return
-    groups.change(work.tx, after)
-    work.tell(Event.GROUP_CHANGED, owner, before.slug, before=_facts(before), after=_facts(after))
+    with settling.settled(work, owner, group=before):
+        groups.change(work.tx, after)
+        work.tell(Event.GROUP_CHANGED, owner, before.slug, before=_facts(before), after=_facts(after))
 
 
 def delete(work: Work, account_name: str, slug: str) -> None:
@@ -190,10 +191,11 @@ def delete(work: Work, account_name: str, slug: str) -> None:
             invitations.remove(work.tx, invitation)
         before = {"groups": sorted((*invitation.groups, group.slug))}
         work.tell(event, owner, invitation.email, before=before, after={"groups": sorted(invitation.groups)})
-    privileges.remove_of_group(work.tx, owner.id, group.id)
-    groups.delete_group(work.tx, group)
+    with settling.settled(work, owner, group=group):
+        privileges.remove_of_group(work.tx, owner.id, group.id)
+        groups.delete_group(work.tx, group)
 
-    work.tell(Event.GROUP_DELETED, owner, group.slug, before=lost)
+        work.tell(Event.GROUP_DELETED, owner, group.slug, before=lost)
 
 
 def members(work: Work, account_name: str, slug: str) -> Iterable[Account]:
@@ -220,10 +222,11 @@ def add_member(work: Work, account_name: str, slug: str, name: str) -> Account:
     owner, group = access.group(work, account_name, slug, to=To.ADD_MEMBER)
     person = access.person(work, name)
 
-    if not groups.add_member(work.tx, group, person.id, by=work.actor.id, at=work.instant()):
-        raise AlreadyMember
+    with settling.settled(work, owner, person=person):
+        if not groups.add_member(work.tx, group, person.id, by=work.actor.id, at=work.instant()):
+            raise AlreadyMember
 
-    work.tell(Event.MEMBER_ADDED, owner, group.slug, after={"member": person.username, "id": person.id})
+        work.tell(Event.MEMBER_ADDED, owner, group.slug, after={"member": person.username, "id": person.id})
     return person
 
 
@@ -233,9 +236,10 @@ def remove_member(work: Work, account_name: str, slug: str, name: str) -> None:
     person = _member(work, group, name)
     _keep_administrator(work, owner, group, deed=f"remove {person.username} from {group.slug}", person=person)
 
-    groups.remove_member(work.tx, group, person.id)
+    with settling.settled(work, owner, person=person):
+        groups.remove_member(work.tx, group, person.id)
 
-    work.tell(Event.MEMBER_REMOVED, owner, group.slug, before={"member": person.username, "id": person.id})
+        work.tell(Event.MEMBER_REMOVED, owner, group.slug, before={"member": person.username, "id": person.id})
 
 
 def _keep_administrator(work: Work, owner: Account, group: Group, *, deed: str, person: Account | None = None) -> None:

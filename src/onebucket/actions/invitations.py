@@ -2,17 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
 
-from onebucket.actions import access
+from onebucket.actions import access, inviters, issuing
 from onebucket.actions.work import Work
 from onebucket.domain.accounts import Account, email_key
 from onebucket.domain.events import Event
 from onebucket.domain.groups import Group
 from onebucket.domain.invitations import Invitation
-from onebucket.domain.letters import Kind
 from onebucket.domain.policy import To
-from onebucket.domain.privileges import Level, strongest, why
+from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import (
     AlreadyInvited,
     AlreadyMember,
@@ -53,7 +51,7 @@ def invite_to_group(
     """Invite an address to a group; a letter goes out (spec U4). Raises AlreadyMember, NoSuchGroup, Invalid.
 
     A second group joins the pending invitation, and the link of the first letter stays good. For the same group again
-    the invitation is sent again, with another link.
+    the invitation is sent again, with another link. One whose inviter may not invite any more is replaced.
     """
     owner = access.account(work, account_name, to=To.INVITE)
     group = access.group_of(work, owner, group_owner or owner.id, slug)
@@ -63,11 +61,15 @@ def invite_to_group(
         raise AlreadyMember
 
     if before is None:
-        named = Invitation(**_fresh(work, owner, email), groups=(group.slug,))
-        return owner, _add(work, owner, named, [group], letter=True)
+        named = Invitation(**issuing.fresh(work, owner, email), groups=(group.slug,))
+        return owner, issuing.add(work, owner, named, [group], letter=True)
+    if inviters.is_void(work, before):
+        instead = replace(before, groups=(group.slug,))
+        invitations.set_groups(work.tx, instead, [group.id])
+        return owner, issuing.send_again(work, owner, before, instead, keep_link=False)
     joined = replace(before, groups=tuple(sorted({*before.groups, group.slug})))
     invitations.add_groups(work.tx, joined, [group.id])
-    return owner, _send_again(work, owner, before, joined, keep_link=group.slug not in before.groups)
+    return owner, issuing.send_again(work, owner, before, joined, keep_link=group.slug not in before.groups)
 
 
 def withdraw_from_groups(work: Work, account_name: str, email: str, group: tuple[str | None, str] | None) -> None:
@@ -78,7 +80,7 @@ def withdraw_from_groups(work: Work, account_name: str, email: str, group: tuple
     owner = access.account(work, account_name, to=To.INVITE)
     invitation = _pending(work, owner, email)
     if group is None:
-        _withdraw(work, owner, invitation)
+        issuing.withdraw(work, owner, invitation)
         return
 
     left_out = access.group_of(work, owner, group[0] or owner.id, group[1])
@@ -88,13 +90,16 @@ def withdraw_from_groups(work: Work, account_name: str, email: str, group: tuple
     if after.groups:
         work.tell(Event.INVITATION_CHANGED, owner, after.email, before=invitation.facts, after=after.facts)
     else:
-        _withdraw(work, owner, invitation)
+        issuing.withdraw(work, owner, invitation)
 
 
 def set_groups(
     work: Work, account_name: str, email: str, slugs: Iterable[str], *, inviter: str, letter: bool = False
-) -> Invitation:
-    """Let an address be invited to exactly these groups, in the name of `inviter`, with a letter or without."""
+) -> Invitation | None:
+    """Let an address be invited to exactly these groups, in the name of `inviter`, with a letter or without.
+
+    Those that its owner is in are left out; None when that is all of them.
+    """
     owner = access.account(work, account_name, to=To.INVITE)
     invited_by = access.person(work, inviter)
     chosen = [groups.find(work.tx, owner.id, slug) for slug in dict.fromkeys(slugs)]
@@ -103,9 +108,13 @@ def set_groups(
         raise NoSuchGroup
     if not found:
         raise Invalid("an invitation needs a group or a repository")
+    holder = accounts.by_email(work.tx, email)
+    found = [group for group in found if not (holder and groups.is_member(work.tx, group, holder.id))]
+    if not found:
+        return None
     before = invitations.pending(work.tx, owner.id, email, repository_id=None)
     named = tuple(sorted(group.slug for group in found))
-    after = Invitation(**_fresh(work, owner, email, invited_by), groups=named)
+    after = Invitation(**issuing.fresh(work, owner, email, invited_by), groups=named)
     return _set(work, owner, before, after, found, letter=letter)
 
 
@@ -124,37 +133,45 @@ def invite_to_repository(
 ) -> tuple[Account, Invitation]:
     """Invite an address to a repository; a letter goes out (spec I1). Raises AlreadyInvited, Invalid.
 
-    An invitation whose link is not good any more is no reason to refuse: it is sent again, with this permission.
+    An invitation that nobody can accept any more, because its time is over or its inviter may not invite, is no reason
+    to refuse: this one takes its place.
     """
     owner, repository = access.repository(work, account_name, slug, to=To.INVITE_TO_REPOSITORY)
     if permission is Level.READ and not repository.is_private:
         raise Invalid("everybody may read a public repository; invite to write or admin")
     before = invitations.pending(work.tx, owner.id, email, repository_id=repository.id)
-    if (before and before.expires_at > work.at) or _has(work, owner, repository, email, permission):
+    if (before and before.expires_at > work.at and not inviters.is_void(work, before)) or _has(
+        work, owner, repository, email, permission
+    ):
         raise AlreadyInvited
 
     if before is None:
-        named = Invitation(**_fresh(work, owner, email), repository=repository, permission=permission)
-        _add(work, owner, named, [], letter=True)
+        named = Invitation(**issuing.fresh(work, owner, email), repository=repository, permission=permission)
+        issuing.add(work, owner, named, [], letter=True)
     else:
-        _send_again(work, owner, before, replace(before, permission=permission), keep_link=False)
+        issuing.send_again(work, owner, before, replace(before, permission=permission), keep_link=False)
     return owner, _pending(work, owner, email, repository.id)
 
 
 def withdraw_from_repository(work: Work, account_name: str, slug: str, email: str) -> None:
     """Withdraw what an address is invited to on a repository (spec I4). Raises NotInvited, Invalid."""
     owner, repository = access.repository(work, account_name, slug, to=To.INVITE_TO_REPOSITORY)
-    _withdraw(work, owner, _pending(work, owner, email, repository.id))
+    issuing.withdraw(work, owner, _pending(work, owner, email, repository.id))
 
 
 def set_repository(
     work: Work, account_name: str, email: str, slug: str, permission: Level, *, inviter: str, letter: bool = False
-) -> Invitation:
-    """Let an address be invited to a repository with exactly this permission, in the name of `inviter`."""
+) -> Invitation | None:
+    """Let an address be invited to a repository with exactly this permission, in the name of `inviter`.
+
+    None when its owner has so much there, apart from what everybody has.
+    """
     owner, repository = access.repository(work, account_name, slug, to=To.INVITE_TO_REPOSITORY)
     invited_by = access.person(work, inviter)
+    if _has(work, owner, repository, email, permission):
+        return None
     before = invitations.pending(work.tx, owner.id, email, repository_id=repository.id)
-    after = Invitation(**_fresh(work, owner, email, invited_by), repository=repository, permission=permission)
+    after = Invitation(**issuing.fresh(work, owner, email, invited_by), repository=repository, permission=permission)
     return _set(work, owner, before, after, [], letter=letter)
 
 
@@ -164,7 +181,7 @@ def set_repository(
 def found(work: Work, *, account_name: str | None = None, email: str | None = None) -> list[tuple[Account, Invitation]]:
     """Pending invitations with their accounts, the newest first: of one account, or of all for whoever runs the site.
 
-    With `email`, only those of that address.
+    With `email`, only those of that address. Each is marked when nobody can accept it any more.
     """
     if account_name is not None:
         owner = access.account(work, account_name, to=To.INVITE)
@@ -176,19 +193,19 @@ def found(work: Work, *, account_name: str | None = None, email: str | None = No
         pending = invitations.to_address(work.tx, email) if email else invitations.everywhere(work.tx)
     key = email_key(email) if email else None
     chosen = [each for each in pending if key is None or email_key(each.email) == key]
-    return [(owners[each.account_id], each) for each in reversed(chosen)]
+    return [(owners[each.account_id], each) for each in reversed(inviters.marked(work, chosen))]
 
 
 def resend(work: Work, id: str) -> tuple[Account, Invitation]:
-    """Send an invitation again: a new letter with a new link, good from now on. Raises NotInvited."""
+    """Send an invitation again: a new letter with a new link, good from now on. Raises NotInvited, Invalid."""
     owner, invitation = _held(work, id)
-    return owner, _send_again(work, owner, invitation, invitation, keep_link=False)
+    return owner, issuing.send_again(work, owner, invitation, invitation, keep_link=False)
 
 
 def withdraw(work: Work, id: str) -> tuple[Account, Invitation]:
     """End a pending invitation. Raises NotInvited."""
     owner, invitation = _held(work, id)
-    _withdraw(work, owner, invitation)
+    issuing.withdraw(work, owner, invitation)
     return owner, invitation
 
 
@@ -215,85 +232,33 @@ def _held(work: Work, id: str) -> tuple[Account, Invitation]:
 
 
 def _has(work: Work, owner: Account, repository: Repository, email: str, permission: Level) -> bool:
-    """Whether the person with that address may do that much there already."""
+    """Whether the person with that address may do that much there already, or could if they weren't disabled.
+
+    What everybody may do on a public repository doesn't count: it isn't theirs.
+    """
     holder = accounts.by_email(work.tx, email)
     if holder is None:
         return False
-    known = cases.gather(work.tx, owner, [repository], [holder])
-    return strongest(why(known.of(holder, repository))) >= permission
-
-
-def _fresh(work: Work, owner: Account, email: str, inviter: Account | None = None) -> dict[str, Any]:
-    """What every new invitation begins with. Raises Invalid."""
-    email_key(email)
-    invited_by = inviter or work.actor.account
-    if invited_by is None:
-        raise Invalid("an invitation is made in somebody's name")
-    return {
-        "account_id": owner.id,
-        "id": work.new_id(),
-        "email": email,
-        "invited_by": invited_by,
-        "sent_at": work.instant(),
-        "expires_at": work.terms.invitation_until(work.at),
-    }
+    enabled, private = replace(holder, is_active=True), replace(repository, is_private=True)
+    return cases.gather(work.tx, owner, [private], [enabled]).level(enabled, private) >= permission
 
 
 def _set(
     work: Work, owner: Account, before: Invitation | None, after: Invitation, found: Sequence[Group], *, letter: bool
 ) -> Invitation:
     if before is None:
-        return _add(work, owner, after, found, letter=letter)
+        return issuing.add(work, owner, after, found, letter=letter)
     if before.facts == after.facts:
         return before
     if before.email != after.email:
         # Spelled differently it may be another mailbox, and the old one's link is not for it.
-        _withdraw(work, owner, before)
-        return _add(work, owner, after, found, letter=letter)
+        issuing.withdraw(work, owner, before)
+        return issuing.add(work, owner, after, found, letter=letter)
 
     wanted = replace(before, invited_by=after.invited_by, groups=after.groups, permission=after.permission)
     invitations.set_groups(work.tx, wanted, [group.id for group in found])
     if letter:
-        return _send_again(work, owner, before, wanted, keep_link=True)
+        return issuing.send_again(work, owner, before, wanted, keep_link=not inviters.is_void(work, before))
     invitations.change(work.tx, wanted)
     work.tell(Event.INVITATION_CHANGED, owner, wanted.email, before=before.facts, after=wanted.facts)
     return wanted
-
-
-def _add(work: Work, owner: Account, invitation: Invitation, found: Sequence[Group], *, letter: bool) -> Invitation:
-    after = _with_letter(work, owner, invitation, work.new_id()) if letter else invitation
-
-    invitations.add(work.tx, after, group_ids=[group.id for group in found])
-
-    work.tell(Event.INVITATION_ADDED, owner, after.email, after=after.facts)
-    return after
-
-
-def _send_again(work: Work, owner: Account, before: Invitation, wanted: Invitation, *, keep_link: bool) -> Invitation:
-    """Send what is wanted of an invitation now, with the same link if it may be kept and is good still."""
-    is_good = before.link_id is not None and before.expires_at > work.at
-    link_id = before.link_id if keep_link and is_good and before.link_id else work.new_id()
-    renewed = replace(
-        wanted,
-        invited_by=work.actor.account or wanted.invited_by,
-        sent_at=work.instant(),
-        expires_at=work.terms.invitation_until(work.at),
-    )
-    after = _with_letter(work, owner, renewed, link_id)
-
-    invitations.change(work.tx, after)
-
-    event = Event.INVITATION_SENT if before.facts == after.facts else Event.INVITATION_CHANGED
-    work.tell(event, owner, after.email, before=before.facts, after=after.facts)
-    return after
-
-
-def _with_letter(work: Work, owner: Account, invitation: Invitation, link_id: str) -> Invitation:
-    letter = work.post(Kind.INVITATION, owner, about=invitation.id, link_id=link_id, email=invitation.email)
-    return replace(invitation, link_id=link_id, letter=letter)
-
-
-def _withdraw(work: Work, owner: Account, invitation: Invitation) -> None:
-    invitations.remove(work.tx, invitation)
-
-    work.tell(Event.INVITATION_WITHDRAWN, owner, invitation.email, before=invitation.facts)

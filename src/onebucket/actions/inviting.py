@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable
 
-from onebucket.actions import access, invitations
+from onebucket.actions import access, invitations, inviters
 from onebucket.actions.work import Work
 from onebucket.domain.accounts import email_key
-from onebucket.domain.invitations import Invitation
 from onebucket.domain.policy import To
 from onebucket.domain.refusals import AlreadyMember, Invalid, NotInvited
 from onebucket.store import accounts, groups
@@ -14,7 +13,7 @@ from onebucket.store import accounts, groups
 MOST = 50
 
 
-def invite_each(work: Work, account_name: str, emails: Iterable[str], slugs: Iterable[str]) -> list[Invitation]:
+def invite_each(work: Work, account_name: str, emails: Iterable[str], slugs: Iterable[str]) -> None:
     """Invite each address to those of the groups that its owner isn't in already; groups that it was invited to stay.
 
     Raises Invalid, also for an address that is none, NoSuchGroup, and AlreadyMember for one whose owner is in all.
@@ -27,14 +26,12 @@ def invite_each(work: Work, account_name: str, emails: Iterable[str], slugs: Ite
     if not 1 <= len(addresses) <= MOST:
         raise Invalid(f"give 1 to {MOST} e-mail addresses")
 
-    invited = []
     for email in addresses.values():
         holder = accounts.by_email(work.tx, email)
         missing = [each.slug for each in chosen if not (holder and groups.is_member(work.tx, each, holder.id))]
         if not missing:
             raise AlreadyMember(email)
-        invited.append(_invite(work, owner.id, email, missing))
-    return invited
+        _invite(work, owner.id, email, missing)
 
 
 def _key(email: str) -> str:
@@ -44,13 +41,17 @@ def _key(email: str) -> str:
         raise Invalid(f"{email[:64]}: {refusal.sentence}") from None
 
 
-def _invite(work: Work, account_id: str, email: str, slugs: list[str]) -> Invitation:
+def _invite(work: Work, account_id: str, email: str, slugs: list[str]) -> None:
     try:
         _, before = invitations.to_groups_of(work, account_id, email)
     except NotInvited:
         before = None
+    if before and work.actor.id and inviters.is_void(work, before):
+        invitations.set_groups(work, account_id, email, slugs, inviter=work.actor.id, letter=True)
+        return
     wanted = sorted({*slugs, *(before.groups if before else ())})
     if before and set(wanted) == set(before.groups):
-        return invitations.resend(work, before.id)[1]
+        invitations.resend(work, before.id)
+        return
     inviter = work.actor.id or (before.invited_by.id if before else "")
-    return invitations.set_groups(work, account_id, email, wanted, inviter=inviter, letter=True)
+    invitations.set_groups(work, account_id, email, wanted, inviter=inviter, letter=True)

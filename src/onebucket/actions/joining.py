@@ -5,18 +5,17 @@ The link is all that somebody without an account has; of it, only the hash arriv
 
 from dataclasses import dataclass
 
-from onebucket.actions import access, accounts, addresses
+from onebucket.actions import access, accounts, addresses, inviters, settling
 from onebucket.actions.work import Work
 from onebucket.domain import invitations as domain
 from onebucket.domain.accounts import Account, Actor
 from onebucket.domain.events import Event
 from onebucket.domain.invitations import Invitation
-from onebucket.domain.policy import To
 from onebucket.domain.privileges import Level
-from onebucket.domain.refusals import Forbidden, LinkIsDead, NotFound
+from onebucket.domain.refusals import Forbidden, LinkIsDead
 from onebucket.store import accounts as account_rows
 from onebucket.store import addresses as address_rows
-from onebucket.store import groups, invitations, privileges
+from onebucket.store import groups, invitations, invitees, privileges
 
 _SIGN_UP = "sign-up"
 
@@ -71,12 +70,7 @@ def accept(work: Work, secret_hash: str, *, name: str | None = None) -> tuple[Ac
     if not invitations.close(work.tx, invitation, secret_hash, work.at):
         raise LinkIsDead
 
-    _let_in(work, owner, invitation, person)
-    invitations.remove(work.tx, invitation)
-
-    work.tell(
-        Event.INVITATION_ACCEPTED, owner, invitation.email, before=invitation.facts, after={"user": person.username}
-    )
+    _accept(work, owner, invitation, person)
     return owner, invitation
 
 
@@ -86,9 +80,31 @@ def decline(work: Work, secret_hash: str) -> None:
     if not invitations.close(work.tx, invitation, secret_hash, work.at):
         raise LinkIsDead
 
-    invitations.remove(work.tx, invitation)
+    _decline(work, owner, invitation)
 
-    work.tell(Event.INVITATION_DECLINED, owner, invitation.email, before=invitation.facts)
+
+def mine(work: Work) -> list[tuple[Account, Invitation]]:
+    """What the confirmed addresses of the person who asks are invited to and can accept now, oldest first."""
+    found = []
+    for invitation in invitees.invited_to(work.tx, _person(work, None).id):
+        try:
+            found.append((_checked(work, invitation), invitation))
+        except LinkIsDead:
+            continue
+    return found
+
+
+def accept_mine(work: Work, id: str) -> tuple[Account, Invitation]:
+    """Accept one of those: a confirmed address is as good as the link that was sent to it. Raises LinkIsDead."""
+    owner, invitation = _mine(work, id)
+
+    _accept(work, owner, invitation, _person(work, None))
+    return owner, invitation
+
+
+def decline_mine(work: Work, id: str) -> None:
+    """Decline one of those. Raises LinkIsDead."""
+    _decline(work, *_mine(work, id))
 
 
 def sign_up(work: Work, secret_hash: str, *, username: str, display_name: str, password_hash: str) -> Account:
@@ -147,19 +163,44 @@ def _person(work: Work, name: str | None) -> Account:
 def _alive(work: Work, secret_hash: str) -> tuple[Account, Invitation]:
     """The invitation behind a link that is good, whose inviter may invite to it still. Raises LinkIsDead."""
     invitation = invitations.by_hash(work.tx, secret_hash)
-    if invitation is None or not invitation.invited_by.is_active:
+    if invitation is None:
         raise LinkIsDead
+    return _checked(work, invitation), invitation
+
+
+def _mine(work: Work, id: str) -> tuple[Account, Invitation]:
+    """The invitation of that id, if it is to an address of the person who asks. Raises LinkIsDead."""
+    found = [each for each in invitees.invited_to(work.tx, _person(work, None).id) if each.id == id]
+    if not found:
+        raise LinkIsDead
+    return _checked(work, found[0]), found[0]
+
+
+def _checked(work: Work, invitation: Invitation) -> Account:
     domain.check_link(invitation, work.at)
-    try:
-        with work.on_behalf(Actor(invitation.invited_by, f"invitation:{invitation.id}")):
-            if invitation.repository:
-                slug = invitation.repository.slug
-                owner, _ = access.repository(work, invitation.account_id, slug, to=To.INVITE_TO_REPOSITORY)
-            else:
-                owner = access.account(work, invitation.account_id, to=To.INVITE)
-    except (Forbidden, NotFound):
-        raise LinkIsDead from None
-    return owner, invitation
+    return inviters.check(work, invitation)
+
+
+def _accept(work: Work, owner: Account, invitation: Invitation, person: Account) -> None:
+    _end(work, invitation)
+
+    with settling.settled(work, owner, person=person):
+        _let_in(work, owner, invitation, person)
+
+        facts = {"user": person.username}
+        work.tell(Event.INVITATION_ACCEPTED, owner, invitation.email, before=invitation.facts, after=facts)
+
+
+def _decline(work: Work, owner: Account, invitation: Invitation) -> None:
+    _end(work, invitation)
+
+    work.tell(Event.INVITATION_DECLINED, owner, invitation.email, before=invitation.facts)
+
+
+def _end(work: Work, invitation: Invitation) -> None:
+    """Let it be over, for one of any number who try at once. Raises LinkIsDead for the others."""
+    if not invitations.remove(work.tx, invitation):
+        raise LinkIsDead
 
 
 def _let_in(work: Work, owner: Account, invitation: Invitation, person: Account) -> None:

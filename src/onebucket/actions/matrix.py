@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from onebucket.actions import access, privileges
+from onebucket.actions import access, privileges, settling
+from onebucket.actions.settling import Ending
 from onebucket.actions.work import Work
 from onebucket.domain.accounts import Account
 from onebucket.domain.groups import Group
@@ -58,11 +59,12 @@ class Effect(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Several changes, and who gains and loses by them; true as long as `revision` is the account's."""
+    """Several changes: who gains and loses, which invitations end; true while `revision` is the account's."""
 
     owner: Account
     changes: list[Planned]
     effects: list[Effect]
+    endings: list[Ending]
     revision: int
 
 
@@ -94,7 +96,8 @@ def plan(work: Work, account_name: str, changes: Sequence[Change]) -> Plan:
     people = overviews.members(work.tx, owner.id, {each.group.id for each in planned})
 
     now = cases.gather(work.tx, owner, everywhere.values(), people)
-    then = now.supposing({(each.repository.id, each.group.id): each.after for each in planned})
+    changed = {(each.repository.id, each.group.id): each.after for each in planned}
+    then = now.supposing(changed)
     effects = []
     for alike in now.alike(people):
         differing: dict[tuple[Level, Level], list[Repository]] = {}
@@ -103,7 +106,14 @@ def plan(work: Work, account_name: str, changes: Sequence[Change]) -> Plan:
             if before is not after:
                 differing.setdefault((before, after), []).append(repository)
         effects += [Effect(person, there, *levels) for person in alike for levels, there in differing.items()]
-    return Plan(owner, planned, effects, accounts.revision(work.tx, owner.id))
+    endings = settling.foretold(work, owner, _invited(work, planned), then=lambda known: known.supposing(changed))
+    return Plan(owner, planned, effects, endings, accounts.revision(work.tx, owner.id))
+
+
+def _invited(work: Work, planned: Sequence[Planned]) -> list[Account]:
+    """The members of these groups who are invited to something."""
+    of_groups = {each.group.id: each.group for each in planned}.values()
+    return [*{person.id: person for group in of_groups for person in settling.invited(work, group)}.values()]
 
 
 def apply(work: Work, account_name: str, changes: Sequence[Change], *, revision: int) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from onebucket.actions import access
+from onebucket.actions import access, settling
 from onebucket.actions.work import Work
 from onebucket.domain import privileges as domain
 from onebucket.domain.accounts import Account
@@ -169,9 +169,12 @@ def unset_for_group(work: Work, account_name: str, slug: str, group_slug: str) -
     group = access.group_of(work, owner, owner.id, group_slug)
     before = privileges.level(work.tx, owner.id, repository.id, group.id)
 
-    if before is not None and privileges.remove_for_group(work.tx, owner.id, repository.id, group.id):
-        facts = {"group": group.slug, "privilege": before.word}
-        work.tell(Event.GROUP_PRIVILEGE_REMOVED, owner, repository.slug, before=facts)
+    if before is None:
+        return
+    with settling.settled(work, owner, group=group):
+        if privileges.remove_for_group(work.tx, owner.id, repository.id, group.id):
+            facts = {"group": group.slug, "privilege": before.word}
+            work.tell(Event.GROUP_PRIVILEGE_REMOVED, owner, repository.slug, before=facts)
 
 
 def _set(work: Work, owner: Account, repository: Repository, group: Group, level: Level) -> None:
@@ -179,15 +182,16 @@ def _set(work: Work, owner: Account, repository: Repository, group: Group, level
     if before is level:
         return
 
-    privileges.set_for_group(work.tx, owner.id, repository.id, group.id, level, by=work.actor.id, at=work.instant())
+    with settling.settled(work, owner, group=group):
+        privileges.set_for_group(work.tx, owner.id, repository.id, group.id, level, by=work.actor.id, at=work.instant())
 
-    work.tell(
-        Event.GROUP_PRIVILEGE_SET,
-        owner,
-        repository.slug,
-        before={"group": group.slug, "privilege": before.word} if before is not None else None,
-        after={"group": group.slug, "privilege": level.word},
-    )
+        work.tell(
+            Event.GROUP_PRIVILEGE_SET,
+            owner,
+            repository.slug,
+            before={"group": group.slug, "privilege": before.word} if before is not None else None,
+            after={"group": group.slug, "privilege": level.word},
+        )
 
 
 # -- for people ------------------------------------------------------------------------------------
@@ -238,16 +242,17 @@ def give(work: Work, account_name: str, slug: str, name: str, level: Level) -> G
     before = privileges.of_person(work.tx, owner.id, repository.id, person.id)
 
     if before is not level:
-        privileges.set_for_person(
-            work.tx, owner.id, repository.id, person.id, level, by=work.actor.id, at=work.instant()
-        )
-        work.tell(
-            Event.PRIVILEGE_SET,
-            owner,
-            repository.slug,
-            before={"user": person.username, "privilege": before.word} if before is not None else None,
-            after={"user": person.username, "privilege": level.word},
-        )
+        with settling.settled(work, owner, person=person):
+            privileges.set_for_person(
+                work.tx, owner.id, repository.id, person.id, level, by=work.actor.id, at=work.instant()
+            )
+            work.tell(
+                Event.PRIVILEGE_SET,
+                owner,
+                repository.slug,
+                before={"user": person.username, "privilege": before.word} if before is not None else None,
+                after={"user": person.username, "privilege": level.word},
+            )
 
     return Given(owner, repository, person, level)
 
@@ -262,9 +267,10 @@ def take(work: Work, account_name: str, slug: str | None = None, name: str | Non
         raise NotFound(f"nothing was given to {name[:64]} on that repository directly")
 
     for each in ended:
-        privileges.remove_for_person(work.tx, each.owner.id, each.repository.id, each.person.id)
-        facts = {"user": each.person.username, "privilege": each.level.word}
-        work.tell(Event.PRIVILEGE_REMOVED, each.owner, each.repository.slug, before=facts)
+        with settling.settled(work, each.owner, person=each.person):
+            privileges.remove_for_person(work.tx, each.owner.id, each.repository.id, each.person.id)
+            facts = {"user": each.person.username, "privilege": each.level.word}
+            work.tell(Event.PRIVILEGE_REMOVED, each.owner, each.repository.slug, before=facts)
 
 
 def set_for_person(work: Work, account_name: str, slug: str, name: str, level: Level) -> None:

@@ -8,6 +8,8 @@ from onebucket.cli import common
 from onebucket.cli.common import DatabaseOption, DataOption, JsonOption, Mistake
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from onebucket.domain.accounts import Account
     from onebucket.domain.invitations import Invitation
 
@@ -47,7 +49,7 @@ def list_invitations(
                 each.invited_by.username,
                 f"{each.sent_at:%Y-%m-%d %H:%M}",
                 _letter(each),
-                "expired" if each.expires_at <= at else f"{each.expires_at:%Y-%m-%d %H:%M}",
+                _until(each, at),
             ]
             for owner, each in found
         ],
@@ -110,6 +112,12 @@ def _to(owner: "Account", invitation: "Invitation") -> str:
         return ", ".join(f"{owner.username}/{slug}" for slug in invitation.groups)
     permission = invitation.permission.word if invitation.permission else ""
     return f"{owner.username}/{invitation.repository.slug} ({permission})"
+
+
+def _until(invitation: "Invitation", at: "datetime") -> str:
+    if invitation.is_void:
+        return "dead: the inviter may not invite"
+    return "expired" if invitation.expires_at <= at else f"{invitation.expires_at:%Y-%m-%d %H:%M}"
 
 
 def _letter(invitation: "Invitation") -> str:

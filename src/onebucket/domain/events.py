@@ -39,6 +39,7 @@ class Event(Enum):
     INVITATION_CHANGED = "invitation.changed"
     INVITATION_SENT = "invitation.sent"
     INVITATION_WITHDRAWN = "invitation.withdrawn"
+    INVITATION_ENDED = "invitation.ended"
     INVITATION_ACCEPTED = "invitation.accepted"
     INVITATION_DECLINED = "invitation.declined"
     CONSUMER_ADDED = "consumer.added"

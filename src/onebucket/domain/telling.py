@@ -150,6 +150,7 @@ _SENTENCES: Mapping[Event, _Words] = {
     Event.INVITATION_CHANGED: _plainly("changed the invitation of {subject}"),
     Event.INVITATION_SENT: _plainly("sent the invitation of {subject} again"),
     Event.INVITATION_WITHDRAWN: _plainly("withdrew the invitation of {subject}"),
+    Event.INVITATION_ENDED: _plainly("ended, by what was changed for {user}, the invitation of {subject}"),
     Event.INVITATION_ACCEPTED: _plainly("accepted the invitation of {subject}"),
     Event.INVITATION_DECLINED: _plainly("declined the invitation of {subject}"),
     Event.CONSUMER_ADDED: _plainly("added the OAuth consumer {subject}"),

@@ -227,10 +227,10 @@ def close(tx: Transaction, invitation: Invitation, secret_hash: str, at: datetim
     )
 
 
-def remove(tx: Transaction, invitation: Invitation) -> None:
-    """Forget an invitation."""
+def remove(tx: Transaction, invitation: Invitation) -> bool:
+    """Forget an invitation; whether it was there."""
     tx.run(_REMOVE_GROUPS, account_id=invitation.account_id, invitation_id=invitation.id)
-    tx.run(_REMOVE, account_id=invitation.account_id, invitation_id=invitation.id)
+    return tx.run(_REMOVE, account_id=invitation.account_id, invitation_id=invitation.id) == 1
 
 
 def remove_group(tx: Transaction, invitation: Invitation, group_id: str) -> bool:

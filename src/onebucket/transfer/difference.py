@@ -10,7 +10,14 @@ from onebucket.store.journal import Entry, Facts
 
 ADDED, CHANGED, REMOVED = "+", "~", "-"
 
-_SIGNS = {"added": ADDED, "removed": REMOVED, "deleted": REMOVED, "revoked": REMOVED, "withdrawn": REMOVED}
+_SIGNS = {
+    "added": ADDED,
+    "removed": REMOVED,
+    "deleted": REMOVED,
+    "revoked": REMOVED,
+    "withdrawn": REMOVED,
+    "ended": REMOVED,
+}
 
 
 def lines(entries: Iterable[Entry]) -> Iterator[str]:

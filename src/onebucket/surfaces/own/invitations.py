@@ -15,8 +15,9 @@ _NOT_SENT = "not-sent"
 class Pending(Struct, frozen=True):
     """A pending invitation: to `groups` (each `account/slug`), or to `repository` (`account/slug`) with `permission`.
 
-    `letter` is `not-sent`, `waiting`, `failing`, `sent` or `undeliverable`; `trouble` what the mail server said last.
-    The link is good until `expires_on`; `opened_on` is when somebody opened it first. Times are UTC.
+    `letter` is `not-sent`, `waiting`, `failing`, `sent` or `undeliverable`; `trouble` what the mail server said last,
+    or that the link is dead because whoever invited may not invite any more. Otherwise the link is good until
+    `expires_on`; `opened_on` is when somebody opened it first. Times are UTC.
     """
 
     id: str
@@ -66,9 +67,15 @@ def pending(owner: Account, invitation: Invitation) -> Pending:
         sent_on=instant(invitation.sent_at),
         expires_on=instant(invitation.expires_at),
         letter=letter.state.value if letter else _NOT_SENT,
-        trouble=letter.trouble if letter else None,
+        trouble=_trouble(invitation),
         opened_on=instant(invitation.opened_at) if invitation.opened_at else None,
     )
+
+
+def _trouble(invitation: Invitation) -> str | None:
+    if invitation.is_void:
+        return f"{invitation.invited_by.username} may not invite any more, so the link is dead: send it again"
+    return invitation.letter.trouble if invitation.letter else None
 
 
 _READ, _WRITE = "account", "account:write"

@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from onebucket.actions import asking
+from onebucket.actions import asking, settling
 from onebucket.actions.asking import Question
 from onebucket.actions.work import Work
 from onebucket.domain import privileges
@@ -58,13 +58,14 @@ def ask_many(work: Work, ask: Ask) -> list[shapes.Access]:
 
 def impact_of_deleting(work: Work, ask: Ask) -> shapes.Impact:
     """Who would lose what if this group were deleted?"""
-    return shapes.impact(*asking.impact(work, ask.words["accountname"], ask.words["group_slug"]))
+    account, slug = ask.words["accountname"], ask.words["group_slug"]
+    return shapes.impact(*asking.impact(work, account, slug), settling.by_deleting(work, account, slug))
 
 
 def impact_of_leaving(work: Work, ask: Ask) -> shapes.Impact:
     """What would this member lose by leaving the group?"""
-    words = ask.words
-    return shapes.impact(*asking.impact(work, words["accountname"], words["group_slug"], words["member"]))
+    account, slug, member = (ask.words[each] for each in ("accountname", "group_slug", "member"))
+    return shapes.impact(*asking.impact(work, account, slug, member), settling.by_leaving(work, account, slug, member))
 
 
 def _level(word: str | None) -> Level:

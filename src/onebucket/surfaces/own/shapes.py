@@ -5,6 +5,7 @@ from datetime import datetime
 from msgspec import UNSET, Struct, UnsetType
 
 from onebucket.actions.asking import Loss, Question, Verdict
+from onebucket.actions.settling import Ending
 from onebucket.domain.privileges import Level, Reason
 from onebucket.domain.refusals import Refusal
 
@@ -46,11 +47,21 @@ class LostLevel(Struct, frozen=True):
     after: str | None
 
 
+class EndedInvitation(Struct, frozen=True):
+    """A pending invitation that would end, wholly or for these groups (each `account/slug`)."""
+
+    email: str
+    groups: list[str]
+    repository: str | None
+    permission: str | None
+
+
 class Impact(Struct, frozen=True):
-    """Who would lose what."""
+    """Who would lose what, and which pending invitations would end, so that nobody comes back by one from before."""
 
     group: str
     losses: list[LostLevel]
+    invitations: list[EndedInvitation]
 
 
 def access(verdict: Verdict, asked: Level) -> Access:
@@ -72,7 +83,7 @@ def refused(question: Question, refusal: Refusal) -> Access:
     return Access(question.user, repository, None, False, [], refused=refusal.sentence)
 
 
-def impact(group: str, losses: list[Loss]) -> Impact:
+def impact(group: str, losses: list[Loss], endings: list[Ending]) -> Impact:
     """Who would lose what, by person, then repository."""
     account = group.partition("/")[0]
     each = [(loss, repository) for loss in losses for repository in loss.repositories]
@@ -88,6 +99,18 @@ def impact(group: str, losses: list[Loss]) -> Impact:
             )
             for loss, repository in each
         ],
+        invitations=[_ended(account, ending) for ending in endings],
+    )
+
+
+def _ended(account: str, ending: Ending) -> EndedInvitation:
+    invitation, left = ending
+    repository, permission = invitation.repository, invitation.permission
+    return EndedInvitation(
+        email=invitation.email,
+        groups=[f"{account}/{slug}" for slug in invitation.groups if left is None or slug not in left.groups],
+        repository=f"{account}/{repository.slug}" if repository else None,
+        permission=permission.word if permission else None,
     )
 
 

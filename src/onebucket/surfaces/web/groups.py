@@ -5,7 +5,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from onebucket.actions import asking, groups, overviews
+from onebucket.actions import asking, groups, overviews, settling
 from onebucket.actions.work import Work
 from onebucket.domain import groups as domain
 from onebucket.domain.groups import Group
@@ -107,7 +107,8 @@ async def ask_to_remove(visit: Visit) -> Response:
         person = groups.member(work, account, slug, member)
         place = overviews.place(work, account)
         losses = asking.impact(work, account, slug, member)[1] if place.administers else None
-        return {"place": place, "group": group, "person": person, "losses": losses}
+        endings = settling.by_leaving(work, account, slug, member)
+        return {"place": place, "group": group, "person": person, "losses": losses, "endings": endings}
 
     return visit.page("groups/remove.html", **await visit.look(asked))
 
@@ -131,7 +132,7 @@ async def ask_to_delete(visit: Visit) -> Response:
             "place": overviews.place(work, account),
             "roster": roster,
             "losses": losses,
-            "invited": groups.invited(work)(roster) or [],
+            "endings": settling.by_deleting(work, account, slug),
         }
 
     seen = await visit.look(asked)
