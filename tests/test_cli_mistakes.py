@@ -68,7 +68,7 @@ DATES = "is neither a date like 2026-03-04, nor a span like 90d or 12h"
         (f"restore {__file__}", f"can't open the database {__file__}: file is not a database"),
         ("export nobody", "there is no account 'nobody'"),
         ("apply none.yaml", "can't read none.yaml: No such file or directory"),
-        ("import peribolos none", "none: there is no such folder"),
+        ("import peribolos none", "none: there is no such file or folder"),
         (
             "user list --database mariadb://x/y",
             "'mariadb' databases can't be used: give sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME",

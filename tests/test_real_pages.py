@@ -34,7 +34,7 @@ def filled(empty_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     db = cast.copy(empty_template, folder)
     with db.writing() as tx:
         work = cast.operator(tx)
-        apply.apply(work, [peribolos.to_document(peribolos.read(FOLDER))], prune=False)
+        apply.apply(work, [peribolos.to_document(peribolos.read([FOLDER])[0])], prune=False)
         hash = cast.cheap_hash(cast.password("root"))
         accounts.add_user(work, "root", email="root@example.com", site_admin=True, password_hash=hash)
     db.close()

@@ -94,7 +94,7 @@ def served(empty_template: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     db = cast.copy(empty_template, tmp_path_factory.mktemp("real"))
     with db.writing() as tx:
         work = cast.operator(tx)
-        apply.apply(work, [peribolos.to_document(peribolos.read(FOLDER))], prune=False)
+        apply.apply(work, [peribolos.to_document(peribolos.read([FOLDER])[0])], prune=False)
         accounts.add_user(work, "root", email="root@example.com", site_admin=True)
         secret = hashing.secret_hash(cast.token("root"))
         tokens.add(work, "root", secret_hash=secret, scopes=cast.ALL_SCOPES)

@@ -144,8 +144,8 @@ def test_what_differs_is_changed_and_nothing_else(company: Database) -> None:
     )
 
     assert changed == [
-        "~ user alice: display_name Alice Liddell → Alice Hargreaves, site_admin false → true",
         "- alice@example.com of alice",
+        "~ user alice: display_name Alice Liddell → Alice Hargreaves, site_admin false → true",
         "+ alice@example.org of alice",
         "~ user bob: nickname nothing → bobby",
         "~ user bob: disabled",

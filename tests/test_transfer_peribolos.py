@@ -66,11 +66,17 @@ def written(folder: Path, files: Mapping[str, str | bytes]) -> Path:
     return folder
 
 
+def read(folder: Path) -> peribolos.Organisation:
+    """The one organisation of a folder."""
+    (organisation,) = peribolos.read([folder])
+    return organisation
+
+
 def imported(db: Database, folder: Path) -> list[Entry]:
     """Import an organisation's folder; what the journal was told."""
     with db.writing() as tx:
         work = cast.operator(tx)
-        apply.apply(work, [peribolos.to_document(peribolos.read(folder))], prune=False)
+        apply.apply(work, [peribolos.to_document(read(folder))], prune=False)
         return work.told
 
 
@@ -135,7 +141,7 @@ def test_people_get_an_address_where_no_letter_arrives(db: Database, folder: Pat
 
 
 def test_spellings_that_differ_in_case_are_one_person_and_are_counted(folder: Path) -> None:
-    organisation = peribolos.read(folder)
+    organisation = read(folder)
 
     assert organisation.respelled == {"alice", "BOB", "dora", "Ilse"}
     assert organisation.summary() == (
@@ -169,12 +175,6 @@ def test_an_organisation_of_admins_only_is_imported(db: Database, tmp_path: Path
 
     assert rosters(team(db, "retired")) == {"administrators": ["alice"], "members": ["alice"]}
     assert {roster.group.permission for roster in team(db, "retired").rosters} == {Level.ADMIN, None}
-
-
-def test_an_empty_organisation_is_imported(db: Database, tmp_path: Path) -> None:
-    imported(db, written(tmp_path / "empty", {"org.yaml": ""}))
-
-    assert rosters(team(db, "empty")) == {"administrators": [], "members": []}
 
 
 def test_what_is_said_of_repositories_themselves_is_kept(db: Database, tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     ),
     "an unknown level": (
         "teams:\n  crew:\n    repos:\n      rocket: owner",
-        "{}:4: the permission on 'rocket' must be one of read, triage, write, maintain, admin",
+        "{}:4: the permission on 'rocket' must be one of none, read, triage, write, maintain, admin",
     ),
     "an unknown default": (
         "default_repository_permission: triage",
@@ -243,7 +243,7 @@ def test_wrong_shapes_are_refused_with_their_file_and_line(tmp_path: Path, what:
     folder = written(tmp_path / "acme", {"org.yaml": text})
 
     with pytest.raises(peribolos.Unreadable) as refused:
-        peribolos.read(folder)
+        read(folder)
 
     assert refused.value.sentence == sentence.replace("{}", str(folder / "org.yaml"))
 
@@ -252,7 +252,7 @@ def test_two_teams_with_one_slug_in_two_files_are_both_named(folder: Path) -> No
     written(folder, {"sig-b/teams.yaml": "teams:\n  memb-ers: {privacy: closed}\n  mem.bers: {privacy: closed}"})
 
     with pytest.raises(peribolos.Unreadable) as refused:
-        peribolos.read(folder)
+        read(folder)
 
     assert refused.value.sentence == (
         f"{folder}/sig-b/teams.yaml:3: the team 'mem.bers' and the team 'Members' ({folder}/sig-a/deep/teams.yaml:3) "
@@ -262,7 +262,7 @@ def test_two_teams_with_one_slug_in_two_files_are_both_named(folder: Path) -> No
 
 def test_teams_that_leave_no_name_for_everyone_are_refused(tmp_path: Path) -> None:
     text = "teams: {members: {privacy: closed}, Organization Members: {privacy: closed}}"
-    organisation = peribolos.read(written(tmp_path / "acme", {"org.yaml": text}))
+    organisation = read(written(tmp_path / "acme", {"org.yaml": text}))
 
     with pytest.raises(peribolos.Unreadable) as refused:
         peribolos.to_document(organisation)
@@ -277,20 +277,18 @@ def test_a_folder_that_holds_no_organisation_is_refused(tmp_path: Path, folder: 
     (tmp_path / "other").mkdir()
 
     for place, sentence in (
-        (tmp_path / "none", f"{tmp_path}/none: there is no such folder"),
-        (folder / "org.yaml", f"{folder}/org.yaml: there is no such folder"),
+        (tmp_path / "none", f"{tmp_path}/none: there is no such file or folder"),
         (
             tmp_path / "other",
             f"{tmp_path}/other: there is no org.yaml in this folder: it holds no organisation kept as Peribolos YAML",
         ),
         (
             tmp_path,
-            f"{tmp_path}: there is no org.yaml in this folder, but in these below it: Acme Rockets; import one at a "
-            "time",
+            f"{tmp_path}: there is no org.yaml in this folder, but in these below it: Acme Rockets; name those",
         ),
     ):
         with pytest.raises(peribolos.Unreadable) as refused:
-            peribolos.read(place)
+            read(place)
         assert refused.value.sentence == sentence
 
 
@@ -298,7 +296,7 @@ def test_a_file_that_cannot_be_read_is_refused(folder: Path) -> None:
     (folder / "sig-c" / "teams.yaml").mkdir(parents=True)
 
     with pytest.raises(peribolos.Unreadable) as refused:
-        peribolos.read(folder)
+        read(folder)
 
     assert refused.value.sentence == f"{folder}/sig-c/teams.yaml: the file can't be read: Is a directory"
 
@@ -341,7 +339,7 @@ def _as_pyyaml_reads(folder: Path) -> tuple[dict[str, Any], list[tuple[str, set[
 @needs_the_real_ones
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_real_organisation_has_the_figures_it_has(name: str) -> None:
-    organisation = peribolos.read(REAL / name)
+    organisation = read(REAL / name)
 
     assert (
         len(organisation.crews),

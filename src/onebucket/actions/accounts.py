@@ -131,16 +131,26 @@ def set_email(work: Work, name: str, address: str) -> Account:
     if key in now and (now[key].address, now[key].is_primary, now[key].validated) == (address, True, True):
         return account
 
-    for email in now.values():
-        if email.is_primary or email.key == key:
-            address_rows.remove(work.tx, account.id, email.key)
-            if email.key != key:
-                work.tell(Event.EMAIL_REMOVED, account, account.username, before={"email": email.address})
+    give_up_email(work, name, address)
     address_rows.add(work.tx, account.id, address, is_primary=True, at=work.at)
 
     work.tell(Event.EMAIL_ADDED, account, account.username, after={"email": address})
     settling.end_held(work, account)
     return account
+
+
+def give_up_email(work: Work, name: str, address: str) -> None:
+    """Take away what `address` is to take the place of, as the first half of `set_email`.
+
+    Where several people are given addresses at once, each may be given another's when all have given theirs up.
+    """
+    account = _person(work, name)
+    key = domain.email_key(address)
+    for email in address_rows.of_person(work.tx, account.id):
+        if email.is_primary or email.key == key:
+            address_rows.remove(work.tx, account.id, email.key)
+            if email.key != key:
+                work.tell(Event.EMAIL_REMOVED, account, account.username, before={"email": email.address})
 
 
 def people(work: Work) -> list[Person]:

@@ -51,8 +51,8 @@ def mistakes() -> tuple[type[Exception], ...]:
     for module, name in (
         ("onebucket.store.database", "Unusable"),
         ("onebucket.store.database", "Unavailable"),
-        ("onebucket.transfer.document", "Unreadable"),
-        ("onebucket.transfer.peribolos", "Unreadable"),
+        ("onebucket.transfer.tree", "Unreadable"),
+        ("onebucket.transfer.removals", "TooMany"),
         ("onebucket.http.place", "CannotListen"),
         ("onebucket.http.workers", "CannotStart"),
     ):

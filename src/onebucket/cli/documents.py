@@ -14,14 +14,34 @@ from onebucket.domain import terms as house
 from onebucket.domain.terms import Terms
 
 if TYPE_CHECKING:
+    from onebucket.actions.work import Work
     from onebucket.store.database import Database
     from onebucket.store.journal import Entry
     from onebucket.transfer.document import Document
+    from onebucket.transfer.job import Report
+    from onebucket.transfer.removals import Cap, TooMany
 
 imports = typer.Typer(help="Bring in accounts that are kept elsewhere.", no_args_is_help=True)
 
 # Beyond this many lines a difference is told by its summary, unless it is all that was asked for.
 LONGEST_DIFFERENCE = 200
+
+
+# A dry run's exit code where something would change, for whoever asked for one.
+WOULD_CHANGE = 2
+
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only print what would change.")]
+ExitCodeOption = Annotated[
+    bool, typer.Option("--exit-code", help="With --dry-run: exit 2 where something would change, 0 where nothing.")
+]
+MaxRemovalsOption = Annotated[
+    str,
+    typer.Option(
+        "--max-removals",
+        metavar="N|N%",
+        help="Take no more than this from an account: groups, members, privileges and invitations.",
+    ),
+]
 
 
 class _Undo(Exception):
@@ -32,17 +52,28 @@ class _Undo(Exception):
 class _How:
     """How documents are applied."""
 
+    cap: "Cap"
     prune: bool = False
     send_letters: bool = False
     terms: Terms = house.DEFAULT
 
 
+@dataclass(frozen=True)
+class _Outlook:
+    """What applying documents would do, and why it would be refused if it would."""
+
+    told: "list[Entry]"
+    refused: "TooMany | None" = None
+
+
 def apply(
     file: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Account documents, YAML or JSON; - is stdin")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would change.")] = False,
+    dry_run: DryRunOption = False,
+    exit_code: ExitCodeOption = False,
     prune: Annotated[
         bool, typer.Option("--prune", help="Also remove what a named account has and its document hasn't.")
     ] = False,
+    max_removals: MaxRemovalsOption = "25%",
     send_letters: Annotated[bool, typer.Option("--send-letters", help="Write to those who are invited.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
     database: DatabaseOption = "",
@@ -51,14 +82,19 @@ def apply(
     """Make the accounts what the documents say; prints the difference, does all of it or nothing."""
     from onebucket.transfer import document
 
+    cap = _cap(max_removals, exit_code=exit_code, dry_run=dry_run)
     documents = [document.read(_read(path), source=str(path)) for path in file]
     chosen = common.settings(database, data)
-    how = _How(prune, send_letters, common.terms(chosen))
+    how = _How(cap, prune, send_letters, common.terms(chosen))
     with common.opened(chosen) as opened:
-        if dry_run or _asks(yes):
-            told = _attempt(opened, documents, how)
-            _show_difference(told, everything=dry_run)
-            if dry_run or not told:
+        if dry_run:
+            _rehearse(opened, documents, how, exit_code=exit_code)
+        elif _asks(yes):
+            outlook = _attempt(opened, documents, how)
+            _show_difference(outlook.told, everything=False)
+            if outlook.refused:
+                raise outlook.refused
+            if not outlook.told:
                 return
             if not common.confirmed("Do this?", yes=yes):
                 raise Mistake("nothing was changed")
@@ -87,18 +123,55 @@ def export(
 
 @imports.command("peribolos")
 def import_peribolos(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The organisation's folder, with org.yaml in it")],
+    path: Annotated[
+        list[Path],
+        typer.Argument(metavar="DIR|FILE…", help="The folders or files in which organisations are kept"),
+    ],
+    name: Annotated[str, typer.Option("--name", help="The team's username, in place of the organisation's name.")] = "",
+    dry_run: DryRunOption = False,
+    exit_code: ExitCodeOption = False,
+    max_removals: MaxRemovalsOption = "25%",
     database: DatabaseOption = "",
     data: DataOption = "",
 ) -> None:
-    """Bring in a GitHub organisation that is kept as Peribolos YAML; all of it or nothing."""
+    """Bring in GitHub organisations that are kept as Peribolos YAML; all of it or nothing."""
     from onebucket.transfer import difference, peribolos
 
-    organisation = peribolos.read(folder)
+    how = _How(_cap(max_removals, exit_code=exit_code, dry_run=dry_run))
+    organisations = peribolos.read(path, name=name or None)
+    documents = [peribolos.to_document(each) for each in organisations]
     with common.opened(common.settings(database, data)) as opened:
-        told = _commit(opened, [peribolos.to_document(organisation)], _How())
-    common.show(f"imported {organisation.summary()}")
-    common.show(difference.summary(told))
+        told = [] if dry_run else _commit(opened, documents, how)
+        for each in organisations:
+            common.show(f"{'found' if dry_run else 'imported'} {each.summary()}")
+        if passed_over := sorted({key for each in organisations for key in each.passed_over}):
+            common.show(f"passed over, they have no meaning here: {', '.join(passed_over)}")
+        if dry_run:
+            _rehearse(opened, documents, how, exit_code=exit_code)
+        else:
+            common.show(difference.summary(told))
+
+
+def _cap(text: str, *, exit_code: bool, dry_run: bool) -> "Cap":
+    """How much may be taken away. Raises Mistake and what a wrong option raises."""
+    from onebucket.transfer import removals
+
+    if exit_code and not dry_run:
+        raise Mistake("--exit-code tells what a dry run found: give --dry-run too")
+    try:
+        return removals.cap(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--max-removals") from None
+
+
+def _rehearse(opened: "Database", documents: "Sequence[Document]", how: _How, *, exit_code: bool) -> None:
+    """Show what would change, and end as was asked for."""
+    outlook = _attempt(opened, documents, how)
+    _show_difference(outlook.told, everything=True)
+    if outlook.refused:
+        raise outlook.refused
+    if exit_code and outlook.told:
+        raise typer.Exit(WOULD_CHANGE)
 
 
 def _read(path: Path) -> bytes:
@@ -115,27 +188,33 @@ def _asks(yes: bool) -> bool:
 
 
 def _commit(opened: "Database", documents: "Sequence[Document]", how: _How) -> "list[Entry]":
-    from onebucket.transfer import apply as applying
-
     with opened.writing() as tx, common.progress("applying") as told:
         work = common.work(tx, how.terms)
-        applying.apply(work, documents, prune=how.prune, send_letters=how.send_letters, progress=told)
+        _apply(work, documents, how, told)
         return work.told
 
 
-def _attempt(opened: "Database", documents: "Sequence[Document]", how: _How) -> "list[Entry]":
+def _attempt(opened: "Database", documents: "Sequence[Document]", how: _How) -> _Outlook:
     """What would be told if the documents were applied; nothing is."""
-    from onebucket.transfer import apply as applying
+    from onebucket.transfer.removals import TooMany
 
     told: list[Entry] = []
     try:
         with opened.writing() as tx, common.progress("looking") as shown:
             work = common.work(tx, how.terms)
-            applying.apply(work, documents, prune=how.prune, send_letters=how.send_letters, progress=shown)
             told = work.told
+            _apply(work, documents, how, shown)
             raise _Undo
     except _Undo:
-        return told
+        return _Outlook(told)
+    except TooMany as refused:
+        return _Outlook(told, refused)
+
+
+def _apply(work: "Work", documents: "Sequence[Document]", how: _How, progress: "Report") -> None:
+    from onebucket.transfer import apply as applying
+
+    applying.apply(work, documents, prune=how.prune, cap=how.cap, send_letters=how.send_letters, progress=progress)
 
 
 def _show_difference(told: "Sequence[Entry]", *, everything: bool) -> None:

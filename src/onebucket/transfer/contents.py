@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import UNSET
 
-from onebucket.actions import groups, invitations, privileges, repositories
+from onebucket.actions import groups, invitations, privileges, repositories, whole
+from onebucket.actions.whole import Whole
 from onebucket.actions.work import Work
 from onebucket.domain import groups as domain
 from onebucket.domain.accounts import email_key
@@ -13,14 +14,14 @@ from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Invalid
 from onebucket.domain.repositories import Grants
 from onebucket.transfer.job import Job, Subject, about
-from onebucket.transfer.parts import Group, Invitation, Repository, given
+from onebucket.transfer.parts import Group, Invitation, Repository, Team, User, given
 
 
 def groups_of(subject: Subject) -> Iterator[tuple[str, str, Group]]:
     """The groups that the documents name: where they stand, their slugs, and what is said of them."""
     for group in given(subject.wanted.groups) or ():
         with about(f"{subject.where} groups"):
-            slug = domain.slug_of(domain.name_of(group.name))
+            slug = _slug(group.name)
         yield f"{subject.where} groups/{slug}", slug, group
 
 
@@ -37,6 +38,33 @@ def invitations_of(subject: Subject) -> Iterator[tuple[str, tuple[str, str | Non
         with about(where):
             key = email_key(invitation.email), given(invitation.repository)
         yield where, key, invitation
+
+
+def renamed(task: Job, wanted: User | Team, had: Whole) -> Whole:
+    """Give groups that were called something else before (`previously`) their new names; what the account has then.
+
+    A group that has its name already isn't looked for under another, and none is taken whose name is another group's
+    in the document.
+    """
+    subject = Subject(f"{'teams' if had.account.is_team else 'users'}/{wanted.username}", wanted, had)
+    named = {slug: (where, group) for where, slug, group in groups_of(subject)}
+    present = subject.rosters.keys() - named.keys()
+    moved = False
+    for slug, (where, group) in named.items():
+        if slug in subject.rosters:
+            continue
+        with about(where):
+            before = next((old for old in map(_slug, given(group.previously) or ()) if old in present), None)
+            if before is not None:
+                present.discard(before)
+                groups.change(task.work, subject.name, before, name=group.name)
+                moved = True
+
+    return whole.of(task.work, subject.name) if moved else had
+
+
+def _slug(name: str) -> str:
+    return domain.slug_of(domain.name_of(name))
 
 
 def _groups(task: Job, subject: Subject) -> None:

@@ -32,7 +32,6 @@ from onebucket.transfer.reading import (
     level_or_nothing,
     listed,
     mapped,
-    name,
     one_of,
     struct,
     text,
@@ -95,7 +94,8 @@ def _invitation(node: tree.Node, what: str) -> Invitation:
 
 
 _USERNAME = checked(accounts.checked_username)
-_NAMES = listed(name, each="name")
+_NAMES = listed(text, each="name")
+_GROUP_NAME = checked(lambda name: groups.slug_of(groups.name_of(name)))
 
 _TOKEN = struct(
     Token,
@@ -106,7 +106,8 @@ _GROUP = struct(
     Group,
     "a group",
     {
-        "name": checked(lambda name: groups.slug_of(groups.name_of(name))),
+        "name": _GROUP_NAME,
+        "previously": listed(_GROUP_NAME, each="name"),
         "account_privilege": one_of(AccountPrivilege),
         "permission": level_or_nothing,
         "auto_add": flag,
@@ -134,7 +135,7 @@ _INVITATION = struct(
         "groups": _NAMES,
         "repository": text,
         "permission": level,
-        "invited_by": name,
+        "invited_by": text,
     },
 )
 _OWNED: Mapping[str, reading.Reader[Any]] = {

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from onebucket.actions import accounts as actions
 from onebucket.actions import whole
@@ -54,13 +54,15 @@ class Progress:
 class Job:
     """One apply: its work, the accounts by the form in which usernames are the same, its progress.
 
-    `sends_letters`: whoever is invited anew, or to something else, gets a letter.
+    `sends_letters`: whoever is invited anew, or to something else, gets a letter. `named` are the people who were named
+    by something else than their usernames.
     """
 
     work: Work
     known: dict[str, Account]
     progress: Progress
     sends_letters: bool = False
+    named: dict[str, Account] = field(default_factory=dict)
 
     def account(self, username: str) -> Account | None:
         """The account of that username, if there is one by now."""
@@ -69,7 +71,11 @@ class Job:
     def person(self, name: str) -> Account:
         """The person meant by a username, or by anything else a person can be named by. Raises what access does."""
         found = self.account(name)
-        return found if found and not found.is_team else actions.dossier(self.work, name).account
+        if found and not found.is_team:
+            return found
+        if name not in self.named:
+            self.named[name] = actions.dossier(self.work, name).account
+        return self.named[name]
 
     def add(self, account: Account) -> Account:
         """Remember an account that was made just now."""

@@ -37,9 +37,10 @@ class Token(Part, frozen=True, kw_only=True):
 
 
 class Group(Part, frozen=True, kw_only=True):
-    """A group; its slug follows from its name. `Level.NONE` is no permission."""
+    """A group; its slug follows from its name. `Level.NONE` is no permission; `previously` are names it had before."""
 
     name: str
+    previously: list[str] | UnsetType = UNSET
     account_privilege: AccountPrivilege | UnsetType | None = UNSET
     permission: Level | UnsetType = UNSET
     auto_add: bool | UnsetType = UNSET
@@ -69,7 +70,7 @@ class Invitation(Part, frozen=True, kw_only=True):
 
 
 class User(Part, frozen=True, kw_only=True):
-    """A person, with what his personal account owns."""
+    """A person, with what their personal account owns."""
 
     username: str
     uuid: str | UnsetType = UNSET

@@ -1,10 +1,10 @@
-"""A GitHub organisation kept as Peribolos YAML: `org.yaml` and the `teams.yaml` files below it, as our document.
+"""GitHub organisations kept as Peribolos YAML, as our document; `orgfiles` knows which files tell of which.
 
-GitHub's names don't tell upper from lower case, so one person may be spelled in several ways: he gets one account,
-spelled as in `org.yaml`, or else where he is met first. Keys that mean nothing to us are passed over.
+GitHub's names don't tell upper from lower case, so one person may be spelled in several ways: they get one account,
+spelled as they are met first. Keys that mean nothing to us are passed over, and told.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,20 +16,25 @@ from onebucket.domain.accounts import username_key
 from onebucket.domain.groups import AccountPrivilege
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Refusal
-from onebucket.transfer import reading, tree
+from onebucket.transfer import orgfiles, reading, tree
 from onebucket.transfer.parts import NOWHERE, Document, Group, Repository, Team, User
 from onebucket.transfer.tree import Mapping, Node, Unreadable
 
 __all__ = ["Crew", "Organisation", "Unreadable", "read", "to_document"]
 
 _LEVELS = {
+    "none": Level.NONE,
     "read": Level.READ,
     "triage": Level.READ,
     "write": Level.WRITE,
     "maintain": Level.WRITE,
     "admin": Level.ADMIN,
 }
-_DEFAULT_LEVELS = {"none": Level.NONE} | {word: _LEVELS[word] for word in ("read", "write", "admin")}
+_DEFAULT_LEVELS = {word: _LEVELS[word] for word in ("none", "read", "write", "admin")}
+
+# What is understood of each mapping; other keys are passed over.
+_OF_TEAM = frozenset({"members", "maintainers", "repos", "teams", "previously"})
+_OF_REPOSITORY = frozenset({"private", "description"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +45,17 @@ class Crew:
     slug: str
     members: tuple[str, ...]
     privileges: dict[str, Level]
+    previously: tuple[str, ...]
     file: Path
     line: int
 
 
 @dataclass(slots=True)
 class Organisation:
-    """What an organisation's folder says, every person spelled in one way.
+    """What an organisation's files say, every person spelled in one way.
 
-    `people` is everybody, by the form in which names are the same; `respelled` the other spellings that were met.
+    `people` is everybody, by the form in which names are the same; `respelled` the other spellings that were met;
+    `passed_over` the keys that mean nothing here.
     """
 
     username: str
@@ -60,6 +67,7 @@ class Organisation:
     repositories: dict[str, Repository] = field(default_factory=dict)
     people: dict[str, str] = field(default_factory=dict)
     respelled: set[str] = field(default_factory=set)
+    passed_over: set[str] = field(default_factory=set)
 
     def summary(self) -> str:
         """The organisation in numbers."""
@@ -72,61 +80,70 @@ class Organisation:
         )
 
 
-def read(folder: Path) -> Organisation:
-    """Read an organisation's folder. Raises Unreadable."""
-    top = folder / "org.yaml"
-    if not top.is_file():
-        raise Unreadable(_why_none(folder), source=str(folder))
+def read(paths: Sequence[Path], *, name: str | None = None) -> list[Organisation]:
+    """Read the organisations in these files and folders; `name` is what to call the only one. Raises Unreadable."""
+    found = orgfiles.found(paths)
+    if name is not None and len(found) > 1:
+        raise Unreadable(f"there are {len(found)} organisations here, and only one can be called {name!r}")
 
-    with tree.reading(str(top)):
-        organisation = _organisation(folder, _parsed(top))
-    for file in (top, *sorted(folder.rglob("teams.yaml"))):
-        with tree.reading(str(file)):
-            _add_crews(organisation, _part(_parsed(file), "teams"), file)
+    return [_organisation(name or called, parts) for called, parts in found.items()]
 
+
+def _organisation(called: str, parts: Sequence[orgfiles.Part]) -> Organisation:
+    first = parts[0]
+    with tree.reading(str(first.file)):
+        username = _username(called)
+    organisation = Organisation(username=username, name=username)
+    for part in parts:
+        with tree.reading(str(part.file)):
+            _take_up(organisation, part.node)
+    for part in parts:
+        with tree.reading(str(part.file)):
+            _add_crews(organisation, orgfiles.part(part.node, "teams"), part.file)
+
+    if not any(part.says_something for part in parts):
+        raise Unreadable(
+            "nothing in this was understood: an organisation has "
+            f"{', '.join(orgfiles.CONTENTS)}{_instead(organisation)}; nothing was imported",
+            source=str(first.file),
+        )
     return organisation
 
 
-def _why_none(folder: Path) -> str:
-    if not folder.is_dir():
-        return "there is no such folder"
-    below = sorted(path.parent.name for path in folder.glob("*/org.yaml"))
-    if below:
-        return f"there is no org.yaml in this folder, but in these below it: {', '.join(below)}; import one at a time"
-    return "there is no org.yaml in this folder: it holds no organisation kept as Peribolos YAML"
+def _instead(organisation: Organisation) -> str:
+    met = sorted(organisation.passed_over)
+    return f", and this has {', '.join(met)}" if met else ""
 
 
-def _parsed(file: Path) -> Mapping:
+def _username(name: str) -> str:
     try:
-        text = file.read_bytes()
-    except OSError as error:
-        raise Unreadable(f"the file can't be read: {error.strerror}") from None
-    return _mapping(tree.parsed(text) if text.strip() else Mapping(1, {}, {}), "the file")
-
-
-def _organisation(folder: Path, root: Mapping) -> Organisation:
-    try:
-        username = groups.slug_of(folder.resolve().name)
+        return groups.slug_of(name)
     except Refusal:
-        raise Unreadable("the folder's name has no letter or digit that the team could be called by") from None
+        raise Unreadable(f"{name!r} has no letter or digit that the team could be called by") from None
 
-    name, level = _part(root, "name"), _part(root, "default_repository_permission")
-    organisation = Organisation(
-        username=username,
-        name=reading.text(name, "'name'") if name else username,
-        permission=_level(level, "'default_repository_permission'", _DEFAULT_LEVELS) if level else Level.NONE,
-    )
-    organisation.admins = _people(organisation, root, "admins")
-    organisation.members = _people(organisation, root, "members")
+
+def _take_up(organisation: Organisation, root: Mapping) -> None:
+    """Take up all that a part says but its teams."""
+    name, level = orgfiles.part(root, "name"), orgfiles.part(root, "default_repository_permission")
+    if name:
+        organisation.name = reading.text(name, "'name'")
+    if level:
+        organisation.permission = _level(level, "'default_repository_permission'", _DEFAULT_LEVELS)
+    organisation.admins = _joined(organisation.admins, _people(organisation, root, "admins"))
+    organisation.members = _joined(organisation.members, _people(organisation, root, "members"))
     for slug, node in _items(root, "repos"):
-        _add_repository(organisation, slug, _mapping(node, f"the repository {slug!r}"))
+        _add_repository(organisation, slug, orgfiles.mapping(node, f"the repository {slug!r}"))
+    organisation.passed_over |= root.items.keys() - orgfiles.KEYS
 
-    return organisation
+
+def _joined(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*first, *second)))
 
 
 def _add_repository(organisation: Organisation, slug: str, node: Mapping) -> None:
     """Take up what is said of a repository itself; most files say nothing, and then it is private."""
-    private, description = _part(node, "private"), _part(node, "description")
+    private, description = orgfiles.part(node, "private"), orgfiles.part(node, "description")
+    organisation.passed_over |= node.items.keys() - _OF_REPOSITORY
     organisation.repositories[slug.lower()] = Repository(
         slug=_slug(slug, node.line),
         is_private=reading.flag(private, "'private'") if private else UNSET,
@@ -138,10 +155,11 @@ def _add_crews(organisation: Organisation, node: Node | None, file: Path) -> Non
     """Take up teams, and the teams inside them."""
     if node is None:
         return
-    for name, item in _mapping(node, "'teams'").items.items():
-        inside = _mapping(item, f"the team {name!r}")
+    for name, item in orgfiles.mapping(node, "'teams'").items.items():
+        inside = orgfiles.mapping(item, f"the team {name!r}")
+        organisation.passed_over |= inside.items.keys() - _OF_TEAM
         _add_crew(organisation, _crew(organisation, name, inside, file))
-        _add_crews(organisation, _part(inside, "teams"), file)
+        _add_crews(organisation, orgfiles.part(inside, "teams"), file)
 
 
 def _add_crew(organisation: Organisation, crew: Crew) -> None:
@@ -166,29 +184,17 @@ def _crew(organisation: Organisation, name: str, node: Mapping, file: Path) -> C
         known = organisation.repositories.setdefault(repository.lower(), Repository(slug=_slug(repository, item.line)))
         privileges[known.slug] = _level(item, f"the permission on {repository!r}", _LEVELS)
 
-    return Crew(name, slug, tuple(dict.fromkeys(people)), privileges, file, node.line)
+    before = orgfiles.part(node, "previously")
+    previously = tuple(_NAMES_BEFORE(before, "'previously'")) if before else ()
+    return Crew(name, slug, tuple(dict.fromkeys(people)), privileges, previously, file, node.line)
 
 
 # -- parts of the files ----------------------------------------------------------------------------
 
 
-def _part(node: Mapping, key: str) -> Node | None:
-    """What is said under a key, if anything is."""
-    found = node.items.get(key)
-    return None if found is None or tree.is_null(found) else found
-
-
 def _items(node: Mapping, key: str) -> Iterable[tuple[str, Node]]:
-    found = _part(node, key)
-    return _mapping(found, repr(key)).items.items() if found else ()
-
-
-def _mapping(node: Node, what: str) -> Mapping:
-    if tree.is_null(node):
-        return Mapping(node.line, {}, {})
-    if not isinstance(node, Mapping):
-        raise Unreadable(f"{what} must be a mapping (name: value)", line=node.line)
-    return node
+    found = orgfiles.part(node, key)
+    return orgfiles.mapping(found, repr(key)).items.items() if found else ()
 
 
 def _level(node: Node, what: str, words: dict[str, Level]) -> Level:
@@ -206,8 +212,8 @@ def _slug(name: str, line: int) -> str:
 
 
 def _people(organisation: Organisation, node: Mapping, key: str) -> tuple[str, ...]:
-    """Those in a list, each once and as he is spelled everywhere."""
-    found = _part(node, key)
+    """Those in a list, each once and as they are spelled everywhere."""
+    found = orgfiles.part(node, key)
     names = _NAMES(found, repr(key)) if found else []
     for name in names:
         if organisation.people.setdefault(username_key(name), name) != name:
@@ -216,7 +222,7 @@ def _people(organisation: Organisation, node: Mapping, key: str) -> tuple[str, .
 
 
 def _name(node: Node, what: str) -> str:
-    name = reading.name(node, what)
+    name = reading.text(node, what)
     try:
         return accounts.checked_username(name)
     except Refusal as refusal:
@@ -224,6 +230,7 @@ def _name(node: Node, what: str) -> str:
 
 
 _NAMES = reading.listed(_name, each="name")
+_NAMES_BEFORE = reading.listed(reading.checked(groups.name_of), each="name")
 
 
 # -- as our document -------------------------------------------------------------------------------
@@ -253,11 +260,17 @@ def to_document(organisation: Organisation) -> Document:
     team = Team(
         username=organisation.username,
         display_name=organisation.name,
-        groups=[*own, *(Group(name=crew.name, members=list(crew.members)) for crew in organisation.crews.values())],
+        groups=[*own, *map(_group, organisation.crews.values())],
         repositories=list(_repositories(organisation)),
     )
     return Document(
         users=[User(username=name, email=name + NOWHERE) for name in organisation.people.values()], teams=[team]
+    )
+
+
+def _group(crew: Crew) -> Group:
+    return Group(
+        name=crew.name, members=list(crew.members), previously=list(crew.previously) if crew.previously else UNSET
     )
 
 

@@ -30,15 +30,8 @@ def text(node: Node, what: str) -> str:
     if not isinstance(node, Scalar) or node.form is Form.LITERAL:
         raise _mistaken(node, what, "must be a text")
     if tree.is_null(node):
-        raise _mistaken(node, what, "has no value: leave it out, or write ''")
+        raise _mistaken(node, what, "has no value: leave it out, or put the word in quotes")
     return node.text
-
-
-def name(node: Node, what: str) -> str:
-    """A name in a list of names: as `text`, but YAML's `null` is the name of whoever is called that."""
-    if isinstance(node, Scalar) and node.form is Form.PLAIN and node.text not in ("", "~"):
-        return node.text
-    return text(node, what)
 
 
 def checked(check: Callable[[str], object]) -> Reader[str]:

@@ -142,6 +142,8 @@ class _Growing:
     def _put_key(self, inside: Mapping, node: Node) -> None:
         if not isinstance(node, Scalar):
             raise Unreadable("a key must be a word, not a list or a mapping", line=node.line)
+        if is_null(node):
+            raise Unreadable("a key has no value here: put the word in quotes if it is a name", line=node.line)
         if node.text in inside.lines:
             first = inside.lines[node.text]
             raise Unreadable(f"the key {node.text[:64]!r} is here twice; the first is on line {first}", line=node.line)
