@@ -12,7 +12,7 @@ import cast
 from browsing import Visitor, deliver, done_by, invite
 from cast import Api
 from onebucket import hashing
-from onebucket.actions import accounts, addresses, groups, privileges, repositories
+from onebucket.actions import accounts, addresses, groups, joining, privileges, repositories
 from onebucket.domain.privileges import Level
 from onebucket.domain.terms import Terms
 from onebucket.http import authn
@@ -92,6 +92,58 @@ def test_long_and_hostile_names_are_text_and_keep_to_themselves(api: Api, visito
 
     assert name in page.text
     assert "b" not in page.tags
+
+
+# -- what one is invited to ------------------------------------------------------------------------
+
+
+def test_an_invitation_follows_its_address_to_whoever_has_it_later(api: Api, visitor: Visitor) -> None:
+    invite(api, "ken@example.net", "designers")
+    hash = cast.cheap_hash(cast.password("ken"))
+    api.operate(lambda work: accounts.add_user(work, "ken", email="ken@example.net", password_hash=hash))
+
+    page = visitor.sign_in("ken")
+    [(_, each)] = api.operate(done_by("ken", joining.mine))
+    joined = visitor.send(page, f"/me/invitations/{each.id}/accept")
+    again = visitor.send(page, f"/me/invitations/{each.id}/accept")
+
+    assert "What I am invited to" in page.text and "ken@example.net" in page.text
+    assert "Welcome to" in joined.text and "What I am invited to" not in joined.text
+    assert (again.status, api.members("designers")) == (404, ["bob", "ken"])
+
+
+def test_what_one_is_invited_to_is_declined_there_too(api: Api, visitor: Visitor) -> None:
+    invite(api, "mallory@example.com", "designers")
+    page = visitor.sign_in("mallory")
+    [(_, each)] = api.operate(done_by("mallory", joining.mine))
+
+    declined = visitor.send(page, f"/me/invitations/{each.id}/decline")
+
+    assert "The invitation is declined" in declined.text
+    assert ("mallory", "invitation.declined", "acme", "mallory@example.com") in api.journal()
+
+
+def test_nobody_answers_an_invitation_of_somebody_else(api: Api, visitor: Visitor) -> None:
+    invite(api, "mallory@example.com", "designers")
+    [(_, each)] = api.operate(done_by("mallory", joining.mine))
+
+    page = visitor.sign_in("gina")
+    token = page.inputs["form_token"]["value"]
+    address = f"/me/invitations/{each.id}"
+    answers = [visitor.ask("POST", f"{address}/{deed}", data={"form_token": token}) for deed in ("accept", "decline")]
+
+    assert [answer.status_code for answer in answers] == [404, 404] and "What I am invited to" not in page.text
+    assert "gina" not in api.members("designers")
+
+
+def test_an_address_that_becomes_hers_ends_what_she_has_already(api: Api) -> None:
+    invite(api, "b@example.org", "designers")
+
+    api.operate(lambda work: addresses.ask_for(work, "bob", "b@example.org"))
+    secret = deliver(api)["b@example.org"].rpartition("/")[2]
+    api.operate(done_by("bob", lambda work: addresses.confirm(work, hashing.secret_hash(secret))))
+
+    assert "b@example.org" not in api("alice", "GET", "/users/acme/invitations").text
 
 
 # -- addresses -------------------------------------------------------------------------------------

@@ -61,6 +61,10 @@ POST   /passwords/{bobs}                        in       in   in     in    in
 GET    /passwords/none                         404      404  404    404   404
 
 GET    /me                                      in      200  200    200   200
+GET    /me/invitations/{id}/accept          in      200  200    200   200
+POST   /me/invitations/{id}/accept          in      404  404    404   404
+GET    /me/invitations/{id}/decline         in      200  200    200   200
+POST   /me/invitations/{id}/decline         in      404  404    404   404
 GET    /me/emails                               in      200  200    200   200
 POST   /me/emails                               in      303  303    303   303
 GET    /me/emails/primary                       in      200  200    200   200

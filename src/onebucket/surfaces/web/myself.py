@@ -5,7 +5,7 @@ from functools import partial
 
 from starlette.responses import Response
 
-from onebucket.actions import addresses, mine, passwords, sessions
+from onebucket.actions import addresses, joining, mine, passwords, sessions
 from onebucket.actions.work import Work
 from onebucket.domain import accounts
 from onebucket.domain.refusals import Invalid, Unauthenticated
@@ -20,20 +20,22 @@ DONE = {
     "removed": "The address is not yours any more.",
     "password": "Your new password is set. Everywhere else you are signed out.",
     "ended": "Signed out there.",
+    "declined": "The invitation is declined, and its link is dead.",
 }
 
 
 async def show(visit: Visit) -> Response:
     """Everything about oneself."""
     me = visit.me
-    holdings, emails, browsers = await visit.look(
-        lambda work: (mine.holdings(work), addresses.of_person(work, me.id), sessions.mine(work))
+    holdings, invited, emails, browsers = await visit.look(
+        lambda work: (mine.holdings(work), joining.mine(work), addresses.of_person(work, me.id), sessions.mine(work))
     )
     joined = [each.owner for each in holdings if each.owner.username == visit.query("joined")]
     return visit.page(
         "me/page.html",
         me=me,
         holdings=holdings,
+        invited=invited,
         emails=emails,
         browsers=browsers,
         joined=joined[0] if joined else None,
@@ -78,6 +80,20 @@ async def change_password(visit: Visit) -> Response:
     return visit.go("/me?done=password#password")
 
 
+async def accept(visit: Visit) -> Response:
+    """Accept what one of the person's confirmed addresses is invited to."""
+    id = visit.word("id")
+    owner, _ = await visit.change(lambda work: joining.accept_mine(work, id))
+    return visit.go(f"/me?joined={owner.username}")
+
+
+async def decline(visit: Visit) -> Response:
+    """Decline it."""
+    id = visit.word("id")
+    await visit.change(lambda work: joining.decline_mine(work, id))
+    return visit.go("/me?done=declined")
+
+
 async def end_session(visit: Visit) -> Response:
     """Sign out in another browser."""
     await visit.change(partial(sessions.end, id=visit.word("id")))
@@ -92,6 +108,8 @@ async def end_other_sessions(visit: Visit) -> Response:
 
 PAGES = (
     Page("/me", show, is_private=True),
+    Page("/me/invitations/{id}/accept", show, accept, is_private=True, link="invitation"),
+    Page("/me/invitations/{id}/decline", show, decline, is_private=True, link="invitation"),
     Page("/me/emails", show, add_address, is_private=True),
     Page("/me/emails/primary", show, _with_address(addresses.make_primary, "primary"), is_private=True),
     Page("/me/emails/remove", show, _with_address(addresses.end, "removed"), is_private=True),
