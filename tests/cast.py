@@ -34,7 +34,7 @@ _Result = TypeVar("_Result")
 _CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 PEOPLE = ("alice", "bob", "dora", "mallory", "gina", "root", "ghost")
-ALL_SCOPES = frozenset({"account:write", "team:write", "repository:admin"})
+ALL_SCOPES = frozenset({"account:write", "team:write", "repository:admin", "app-password:write", "journal"})
 BASE = "http://onebucket.test"
 
 # What the secrets of OAuth consumers are derived from.

@@ -17,8 +17,9 @@ from onebucket import hashing
 from onebucket.actions import accounts, consumers, groups, invitations, privileges, repositories, tokens
 from onebucket.actions.work import Work
 from onebucket.domain import oauth
-from onebucket.domain.accounts import SCOPES
+from onebucket.domain.accounts import SCOPES, Account, Actor
 from onebucket.domain.privileges import Level
+from onebucket.domain.tokens import Token
 from onebucket.http import server
 from onebucket.store import database, issued
 from onebucket.surfaces.routing import Found, Route, Table
@@ -32,6 +33,13 @@ ACCOUNTS = ("acme", "globex", "dora")
 BODIES = {"/api/access": b"[]", "/api/tokens": b'{"scopes": ["account"]}'}
 # A group of each, to invite to.
 GROUPS = {"acme": "designers", "globex": "developers", "dora": "friends"}
+
+# How what acts for a person through a program comes to its end.
+ENDS = ("revoked", "expired", "consumer revoked", "owner disabled")
+FORMS_OF_PROGRAMS = (
+    ("OAuth 2", oauth.Kind.ACCESS, hashing.ACCESS_PREFIX),
+    ("OAuth 1", oauth.Kind.SIGNING, ""),
+)
 
 MATRIX = """
                                                  mallory  dora  bob  alice  gina  root
@@ -329,6 +337,49 @@ def _set(work: Work) -> None:
     for name in (*PEOPLE, "ghost"):
         consumers.add(work, name, key=own(name).key, label="His own", scopes=cast.ALL_SCOPES)
         _consent(work, program, name)
+    [root] = [each.account for each in accounts.people(work) if each.account.username == "root"]
+    for end in ("revoked", "expired"):
+        _set_app_passwords_made_with_one(work, root, end)
+    for end in ENDS:
+        _set_app_passwords_made_by_programs(work, root, end)
+
+
+def _set_app_passwords_made_with_one(work: Work, root: Account, end: str) -> None:
+    """Let root make an app password with another one, and one more with that; then end the first."""
+    hash = hashing.secret_hash(token("root", f"first, {end}"))
+    first = tokens.add(work, "root", secret_hash=hash, scopes=cast.ALL_SCOPES)
+    second = _made_with(work, root, first.credential, f"an app password, {end}")
+    _made_with(work, root, second.credential, f"an app password made with one, {end}")
+    if end == "expired":
+        work.tx.connection.execute("UPDATE tokens SET expires_at = 1 WHERE id = ?", [first.id])
+    else:
+        tokens.revoke(work, first.id)
+
+
+def _set_app_passwords_made_by_programs(work: Work, root: Account, end: str) -> None:
+    """Let a program make app passwords for root, in every form in which it acts for them; then end that."""
+    owner = "ghost" if end == "owner disabled" else "alice"
+    _, program = consumers.add(
+        work, owner, key=f"key-until-{end}", label="A program", scopes=cast.ALL_SCOPES, acts_as="root"
+    )
+    for form, kind, prefix in FORMS_OF_PROGRAMS:
+        until = work.at - timedelta(days=1) if end == "expired" else None
+        ids = (work.new_id(), kind, work.new_id(), program.account_id, program.id)
+        given = oauth.Issued(root.id, *ids, cast.ALL_SCOPES, work.at, until)
+        issued.add(work.tx, given, secret_hash=hashing.secret_hash(prefix + token("root", f"{form}, {end}")))
+        _made_with(work, root, given.credential, f"{form}, {end}")
+        if end == "revoked":
+            issued.end(work.tx, given)
+    _made_with(work, root, program.credential, f"OAuth 1 with two legs, {end}")
+    if end == "consumer revoked":
+        consumers.revoke(work, program.key)
+
+
+def _made_with(work: Work, person: Account, credential: str, how: str) -> Token:
+    """Let somebody make an app password with a credential of theirs."""
+    hash = hashing.secret_hash(token(person.username, f"made with {how}"))
+    with work.on_behalf(Actor(person, credential, cast.ALL_SCOPES)):
+        return tokens.add(work, person.username, secret_hash=hash, scopes=cast.ALL_SCOPES)
 
 
 def _consent(work: Work, program: oauth.Consumer, name: str) -> None:
@@ -376,9 +427,9 @@ def own(who: str) -> consuming.Consumer:
 PROGRAM = derived("key-of-a-program")
 
 
-def signed(secret: str) -> Signed:
-    """What the program signs with somebody's OAuth 1 token."""
-    return Signed(PROGRAM, (secret, hashing.derived_secret(cast.KEY, "token", secret)))
+def signed(secret: str, program: consuming.Consumer = PROGRAM) -> Signed:
+    """What a program signs with somebody's OAuth 1 token."""
+    return Signed(program, (secret, hashing.derived_secret(cast.KEY, "token", secret)))
 
 
 def headers(authorization: str | Signed | None, method: str, address: str) -> dict[str, str]:
@@ -457,6 +508,9 @@ GOOD_FOR = {
     "account:write": ("account:write", "team:write"),
     "repository": ("repository", "repository:write", "repository:admin"),
     "repository:admin": ("repository:admin",),
+    "app-password": ("app-password", "app-password:write"),
+    "app-password:write": ("app-password:write",),
+    "journal": ("journal",),
 }
 
 
@@ -471,6 +525,13 @@ def test_a_token_is_good_for_its_scope_only_and_gives_no_right_of_its_own(
 
     assert came == expected(who, scope)
 
+
+# What it was made with and how that ended: whatever a credential made ends with it.
+MADE_WITH = (
+    *(f"an app password{made}, {end}" for made in ("", " made with one") for end in ("revoked", "expired")),
+    *(f"{form}, {end}" for form, _, _ in FORMS_OF_PROGRAMS for end in ENDS),
+    *(f"OAuth 1 with two legs, {end}" for end in ("consumer revoked", "owner disabled")),
+)
 
 NOBODY: dict[str, str | Signed | None] = {
     "nobody": None,
@@ -490,6 +551,14 @@ NOBODY: dict[str, str | Signed | None] = {
     "a consumer for nobody": Signed(PROGRAM),
     "a consumer with another's secret": Signed(consuming.Consumer(own("root").key, own("mallory").secret)),
     "another consumer's OAuth 1 token": Signed(own("root"), signed(token("root")).token),
+    **{f"what was made with {how}": basic("root", token("root", f"made with {how}")) for how in MADE_WITH},
+    "OAuth 2 of a consumer whose owner is disabled": (
+        f"Bearer {hashing.ACCESS_PREFIX}{token('root', 'OAuth 2, owner disabled')}"
+    ),
+    "OAuth 1 of a consumer whose owner is disabled": signed(
+        token("root", "OAuth 1, owner disabled"), derived("key-until-owner disabled")
+    ),
+    "OAuth 1 with two legs of a consumer whose owner is disabled": Signed(derived("key-until-owner disabled")),
 }
 
 
@@ -511,4 +580,4 @@ def test_the_credentials_that_are_refused_would_be_good_if_they_were_not_ended(a
     shown = [headers(NOBODY[name], "GET", "/1.0/groups") for name in ended]
     answers = [api(None, "GET", "/groups", headers=each) for each in shown]
 
-    assert [answer.status_code for answer in answers] == [200] * 13
+    assert [answer.status_code for answer in answers] == [200] * 23

@@ -6,8 +6,11 @@ from typing import Any
 import pytest
 
 from cast import Api, password, token
-from onebucket.actions import tokens
-from onebucket.domain.accounts import SCOPES, reach
+from onebucket.actions import accounts, tokens
+from onebucket.actions.work import Work
+from onebucket.domain.accounts import SCOPES, Actor, reach
+from onebucket.domain.refusals import Forbidden
+from onebucket.domain.tokens import MOST_GENERATIONS
 
 ALICE = ("alice", password("alice"))
 
@@ -75,25 +78,95 @@ def test_nobody_sees_or_ends_those_of_others_not_even_a_site_administrator(api: 
     assert api(("alice", new["secret"]), "GET", "/groups").status_code == 200
 
 
-@pytest.mark.parametrize("granted", [each for each in SCOPES if "account:write" in reach(frozenset({each}))])
+@pytest.mark.parametrize("granted", SCOPES)
 @pytest.mark.parametrize("wanted", SCOPES)
 def test_one_that_is_made_with_another_is_never_good_for_more(api: Api, granted: str, wanted: str) -> None:
-    api.add_token("alice", "limited", {granted})
+    scopes = frozenset({granted, "app-password:write"})
+    api.add_token("alice", "limited", scopes)
 
     answer = api(("alice", token("alice", "limited")), "POST", "/api/tokens", json={"scopes": [wanted]})
 
-    if wanted in reach(frozenset({granted})):
+    if wanted in reach(scopes):
         assert answer.status_code == 200
-        assert reach(frozenset(answer.json()["scopes"])) <= reach(frozenset({granted}))
+        assert reach(frozenset(answer.json()["scopes"])) <= reach(scopes)
     else:
         assert (answer.status_code, answer.json()["error"]["detail"]) == (
             403,
-            {"required": [wanted], "granted": [granted]},
+            {"required": [wanted], "granted": sorted(scopes)},
         )
 
 
+@pytest.mark.parametrize("scope", [each for each in SCOPES if not each.startswith("app-password")])
+def test_no_other_scope_lists_makes_or_ends_app_passwords(api: Api, scope: str) -> None:
+    own = api.add_token("alice", "other", {scope})
+    who = ("alice", token("alice", "other"))
+
+    came = [
+        api(who, "GET", "/api/tokens"),
+        api(who, "POST", "/api/tokens", json={"scopes": [scope]}),
+        api(who, "DELETE", f"/api/tokens/{own.id}"),
+    ]
+
+    assert [each.status_code for each in came] == [403, 403, 403]
+    assert [each.json()["error"]["detail"]["required"] for each in came] == [
+        ["app-password"],
+        ["app-password:write"],
+        ["app-password:write"],
+    ]
+
+
+@pytest.mark.parametrize("scope", [each for each in SCOPES if each != "journal"])
+def test_no_other_scope_reads_the_journal(api: Api, scope: str) -> None:
+    api.add_token("alice", "other", {scope})
+
+    answer = api(("alice", token("alice", "other")), "GET", "/api/journal?account=alice")
+
+    assert answer.status_code == 403
+
+
+def test_what_was_made_with_one_ends_with_it_down_to_the_last(api: Api) -> None:
+    makes = ["account", "app-password:write"]
+    first = made(api, scopes=makes)
+    second = made(api, ("alice", first["secret"]), scopes=makes)
+    third = made(api, ("alice", second["secret"]), scopes=makes)
+    good = [api(("alice", each["secret"]), "GET", "/groups").status_code for each in (first, second, third)]
+
+    api(ALICE, "DELETE", f"/api/tokens/{first['id']}")
+
+    ended = [api(("alice", each["secret"]), "GET", "/groups").status_code for each in (first, second, third)]
+    told = {each["id"]: each for each in api(ALICE, "GET", "/api/tokens").json()}
+    assert (good, ended) == ([200] * 3, [401] * 3)
+    assert [(told[each["id"]]["made_with"], told[each["id"]]["orphaned"]) for each in (second, third)] == [
+        (f"token:{first['id']}", True),
+        (f"token:{second['id']}", True),
+    ]
+
+
+def test_a_line_of_app_passwords_made_with_each_other_is_short(api: Api) -> None:
+    wanted: dict[str, Any] = {"scopes": ["app-password:write"]}
+    secret, made_so_far = made(api, **wanted)["secret"], 1
+
+    while (answer := api(("alice", secret), "POST", "/api/tokens", json=wanted)).status_code == 200:
+        secret, made_so_far = answer.json()["secret"], made_so_far + 1
+
+    assert (answer.status_code, made_so_far) == (403, MOST_GENERATIONS)
+    assert "make the next one with your password" in answer.text
+
+
+def test_a_limited_credential_makes_none_for_others_even_of_whoever_runs_the_site(api: Api) -> None:
+    [root] = [each.account for each in api.operate(accounts.people) if each.account.username == "root"]
+    actor = Actor(root, "token:x", frozenset({"app-password:write"}))
+
+    def make(work: Work) -> None:
+        with work.on_behalf(actor):
+            tokens.add(work, "alice", secret_hash="x", scopes=frozenset())
+
+    with pytest.raises(Forbidden):
+        api.operate(make)
+
+
 def test_one_that_is_made_with_another_ends_no_later(api: Api) -> None:
-    first = made(api, scopes=["account:write"], expires_in=3600)
+    first = made(api, scopes=["account", "app-password:write"], expires_in=3600)
 
     second = made(api, ("alice", first["secret"]))
     sooner = made(api, ("alice", first["secret"]), expires_in=60)

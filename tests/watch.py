@@ -87,7 +87,7 @@ def set_up(database: Database, tx: Transaction) -> Stage:
     for each in PEOPLE:
         added = accounts.add_user(work, each, email=f"{each}@example.com", site_admin=each == "root")
         token = tokens.add(work, each, secret_hash=f"of {each}", scopes=frozenset())
-        proofs[each] = Proof(added.id, each, token.id, None, bearer=False)
+        proofs[each] = Proof(added.id, each, token.credential, None, bearer=False)
         spellings[each] = (each, each.upper(), f"{{{added.id}}}", added.id, added.aaid or "", f"{each}@Example.COM")
     teams.add(work, "acme", administrator="alice")
     teams.add(work, "globex", administrator="gina")

@@ -68,7 +68,7 @@ def listed(work: Work, account_name: str | None = None) -> list[tuple[Account, C
 
 def revoke(work: Work, key: str) -> Consumer:
     """End a consumer, and everything that was issued to it, at once. Raises NotFound, Forbidden."""
-    consumer = consumers.by_key(work.tx, key)
+    consumer = consumers.of_anybody(work.tx, key)
     if consumer is None:
         raise NotFound(f"there is no consumer {shown(key)}")
     owner = access.account(work, consumer.account_id, to=To.MANAGE_CONSUMERS)
@@ -83,7 +83,7 @@ def revoke(work: Work, key: str) -> Consumer:
 def revoke_of(work: Work, account_name: str, key: str) -> Consumer:
     """End a consumer of that account. Raises NotFound, Forbidden."""
     owner = access.account(work, account_name, to=To.MANAGE_CONSUMERS)
-    consumer = consumers.by_key(work.tx, key)
+    consumer = consumers.of_anybody(work.tx, key)
     if consumer is None or consumer.account_id != owner.id:
         raise NotFound(f"{owner.username} has no consumer {shown(key)}")
     return revoke(work, key)

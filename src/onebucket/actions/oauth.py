@@ -28,7 +28,7 @@ class Asked:
 
 
 def consumer(work: Work, key: str) -> Consumer | None:
-    """The consumer of that public name; who may be asked is anybody: its secret is what counts."""
+    """The consumer of that public name; anybody may ask: its secret is what counts. None for a disabled owner's."""
     return consumers.by_key(work.tx, key)
 
 
@@ -160,6 +160,8 @@ def requested(work: Work, token_hash: str) -> Asked:
     if pending.person_id is not None:
         raise LinkIsDead
     owner, consumer = consumers.owned(work.tx, pending.account_id, pending.consumer_id)
+    if not owner.is_active:
+        raise LinkIsDead
     redirect = "" if pending.callback == oauth.OUT_OF_BAND else pending.callback
     return Asked(owner, consumer, redirect, consumer.scopes)
 

@@ -1,5 +1,6 @@
 """App passwords: making them, listing them, ending them."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from onebucket.actions import access
@@ -8,10 +9,10 @@ from onebucket.domain import accounts as domain
 from onebucket.domain.accounts import Account
 from onebucket.domain.events import Event
 from onebucket.domain.policy import To
-from onebucket.domain.refusals import Invalid, LacksScope, NotFound
+from onebucket.domain.refusals import Forbidden, Invalid, LacksScope, NotFound
 from onebucket.domain.text import cleaned, shown
-from onebucket.domain.tokens import Token
-from onebucket.store import tokens
+from onebucket.domain.tokens import MOST_GENERATIONS, Token
+from onebucket.store import holders, tokens
 from onebucket.store.journal import Facts
 
 
@@ -26,12 +27,16 @@ def add(
 ) -> Token:
     """Give a person an app password of which only the hash is kept.
 
-    Whoever makes one with a credential that is limited gets one that is good for no more, and ends no later.
-    Raises Invalid, Conflict, LacksScope.
+    Whoever makes one with a credential that is limited gets one that is good for no more, and ends with it.
+    Raises Invalid, Conflict, LacksScope, Forbidden.
     """
     account = access.person(work, name, to=To.HANDLE_TOKENS)
     wanted = frozenset(domain.scope_named(scope) for scope in scopes)
     granted = work.actor.scopes
+    if granted is not None and account.id != work.actor.id:
+        raise Forbidden("a limited credential makes app passwords for nobody but whom it speaks for")
+    if granted is not None and work.actor.generation + 1 >= MOST_GENERATIONS:
+        raise Forbidden("this app password is too far from the first: make the next one with your password")
     # Signing in with a password ends some day too, but whoever knows it can do so again.
     ends = work.actor.expires_at if granted is not None else None
     if granted is not None and not wanted <= domain.reach(granted):
@@ -48,6 +53,7 @@ def add(
         created_at=work.at,
         expires_at=expires_at or ends,
         secret_hash=secret_hash,
+        made_with=work.actor.credential if granted is not None else None,
     )
 
     tokens.add(work.tx, token)
@@ -59,6 +65,12 @@ def add(
 def of_person(work: Work, name: str) -> list[Token]:
     """A person's app passwords, oldest first."""
     return tokens.of_person(work.tx, access.person(work, name, to=To.HANDLE_TOKENS).id)
+
+
+def orphans(work: Work, held: Iterable[Token]) -> set[str]:
+    """The ids of those that are good for nothing any more, because what they were made with has ended."""
+    made = [each for each in held if each.made_with is not None]
+    return {each.id for each in made if holders.actor(work.tx, each.account_id, each.credential) is None}
 
 
 def revoke(work: Work, id: str) -> Token:
@@ -92,4 +104,5 @@ def _facts(token: Token) -> Facts:
         "label": token.label,
         "scopes": sorted(token.scopes),
         "expires_at": token.expires_at.isoformat() if token.expires_at else None,
+        "made_with": token.made_with,
     }

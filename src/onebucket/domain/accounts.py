@@ -45,8 +45,9 @@ class Actor:
     """Whoever asks: a person, the operator at the command line of the server's own machine, or nobody in particular.
 
     `scopes` limits what a credential may be used for; None means it is as good as the person. `credential` names it
-    for the journal: `password`, `token:<id>`, `operator` and so on; at `expires_at` it ends by itself. `operates`: it
-    is not a person who asks, but somebody may do what whoever runs the site may.
+    for the journal: `password`, `token:<id>`, `operator` and so on; at `expires_at` it ends by itself. It is the first
+    of its `generation` 0, or was made with a credential of the generation before. `operates`: it is not a person who
+    asks, but somebody may do what whoever runs the site may.
     """
 
     account: Account | None
@@ -54,6 +55,7 @@ class Actor:
     scopes: frozenset[str] | None = None
     expires_at: datetime | None = None
     operates: bool = False
+    generation: int = 0
 
     @property
     def id(self) -> str | None:
@@ -88,6 +90,10 @@ SCOPES: Mapping[str, frozenset[str]] = {
     "repository": frozenset(),
     "repository:write": frozenset({"repository"}),
     "repository:admin": frozenset({"repository", "repository:write"}),
+    # Ours: what makes and ends credentials, or tells where they were used from, is held by nothing else.
+    "app-password": frozenset(),
+    "app-password:write": frozenset({"app-password"}),
+    "journal": frozenset(),
 }
 
 # Words of the original for scopes that are others here.

@@ -30,11 +30,6 @@ EFFECTS: Mapping[str, tuple[Effect, ...]] = {
             reads=frozenset({To.LIST_GROUPS, To.SEE_GROUP, To.INVITE, To.INVITE_TO_REPOSITORY}),
         ),
         Effect("see which groups administer your accounts", reads=frozenset({To.SEE_PRIVILEGES})),
-        Effect(
-            "read your journal and those of accounts that you administer: who did what, when and from which address",
-            reads=frozenset({To.READ_JOURNAL}),
-        ),
-        Effect("list your app passwords, with when and from where each was used", reads=frozenset({To.HANDLE_TOKENS})),
         Effect("if you run this site, see the same of every account", reads=frozenset({To.RUN_SITE})),
     ),
     "account:write": (
@@ -52,7 +47,6 @@ EFFECTS: Mapping[str, tuple[Effect, ...]] = {
             "invite people to groups and repositories, and withdraw invitations",
             changes=frozenset({To.INVITE, To.INVITE_TO_REPOSITORY}),
         ),
-        Effect("make and revoke app passwords of yours", changes=frozenset({To.HANDLE_TOKENS})),
     ),
     "team": (),
     "team:write": (),
@@ -67,6 +61,22 @@ EFFECTS: Mapping[str, tuple[Effect, ...]] = {
             "change who may read, write and administer repositories that you administer",
             changes=frozenset({To.SEE_PRIVILEGES, To.GRANT_PRIVILEGE}),
         ),
+    ),
+    "app-password": (
+        Effect("list your app passwords, with when and from where each was used", reads=frozenset({To.HANDLE_TOKENS})),
+    ),
+    "app-password:write": (
+        Effect(
+            "revoke app passwords of yours, and make some that end with it and do no more",
+            changes=frozenset({To.HANDLE_TOKENS}),
+        ),
+    ),
+    "journal": (
+        Effect(
+            "read your journal and those of accounts that you administer: who did what, when and from which address",
+            reads=frozenset({To.READ_JOURNAL}),
+        ),
+        Effect("if you run this site, read the journals of all accounts", reads=frozenset({To.RUN_SITE})),
     ),
 }
 

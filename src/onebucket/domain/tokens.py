@@ -3,12 +3,16 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+# A credential may make app passwords, these may make others, and so on: each use asks for all that went before.
+MOST_GENERATIONS = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Token:
     """An app password: a random secret, kept as its hash, that speaks for a person within its scopes.
 
-    `last_used_at` and `last_used_from` (a network address) are known a minute late.
+    `last_used_at` and `last_used_from` (a network address) are known a minute late. `made_with` names the limited
+    credential that it was made with, if it was, and counts only as long as that one does.
     """
 
     account_id: str
@@ -20,6 +24,12 @@ class Token:
     secret_hash: str
     last_used_at: datetime | None = None
     last_used_from: str | None = None
+    made_with: str | None = None
+
+    @property
+    def credential(self) -> str:
+        """How the journal names it."""
+        return f"token:{self.id}"
 
 
 @dataclass(frozen=True, slots=True)

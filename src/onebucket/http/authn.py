@@ -13,7 +13,7 @@ import sys
 import threading
 from base64 import b64decode
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ from onebucket.domain.oauth import Kind
 from onebucket.domain.refusals import Overloaded, Refusal, Unauthenticated
 from onebucket.http import reading
 from onebucket.http.guesses import Guesses
-from onebucket.store import accounts, addresses, consumers, issued, tokens
+from onebucket.store import accounts, addresses, holders, issued, tokens
 from onebucket.store.database import Database, Transaction, Unavailable
 
 _Result = TypeVar("_Result")
@@ -50,23 +50,21 @@ class Proof:
 
     Each is equal only to itself; those of the same credential have the same `key`.
 
-    `token_id` is None for a password, which counts as long as its hash is `password_hash`. `form` says what else it is
-    the id of: something `issued` to an OAuth consumer, or a `consumer` that acts on its own. `once`: it is good for one
-    request and no other.
+    `credential` names what is stored of it, as the journal does; it is None for a password, which counts as long as its
+    hash is `password_hash`. `once`: it is good for one request and no other.
     """
 
     account_id: str
     login: str | None
-    token_id: str | None
+    credential: str | None
     password_hash: str | None
     bearer: bool
-    form: str = "app password"
     once: bool = False
 
     @property
     def key(self) -> tuple[object, ...]:
         """What the credential is, and who it says that its holder is."""
-        return self.account_id, self.form, self.token_id, self.login, self.password_hash, self.bearer
+        return self.account_id, self.credential, self.login, self.password_hash, self.bearer
 
 
 class Authentication:
@@ -147,11 +145,11 @@ class Authentication:
 
         Raises Unauthenticated.
         """
-        if proof.token_id is None:
+        if proof.credential is None:
             held = accounts.holder_of_password(tx, proof.account_id)
             actor = Actor(held[0], "password") if held and held[1] == proof.password_hash else None
         else:
-            actor = _HOLDERS[proof.form](tx, proof.account_id, proof.token_id)
+            actor = holders.actor(tx, proof.account_id, proof.credential)
 
         if actor is None or not _counts(tx, actor, proof.login, at):
             raise Unauthenticated(bearer=proof.bearer)
@@ -187,9 +185,9 @@ class Authentication:
                 one = issued.by_hash(tx, hash)
                 if one is None or one.kind is not Kind.ACCESS:
                     return None
-                return Proof(one.account_id, None, one.id, None, bearer=True, form="issued")
+                return Proof(one.account_id, None, one.credential, None, bearer=True)
             token = tokens.by_hash(tx, hash)
-            return Proof(token.account_id, login, token.id, None, bearer=login is None) if token else None
+            return Proof(token.account_id, login, token.credential, None, bearer=login is None) if token else None
 
     def _held_by(self, login: str) -> tuple[str | None, str | None]:
         """The id of the account with that username or address, and the hash of its password."""
@@ -217,28 +215,6 @@ class Authentication:
             return await asyncio.get_running_loop().run_in_executor(self._hashing, slow, *given)
         finally:
             self._hashing_asked -= 1
-
-
-def _of_app_password(tx: Transaction, account_id: str, id: str) -> Actor | None:
-    held = tokens.holder(tx, account_id, id)
-    return Actor(held[0], f"token:{id}", held[1], held[2]) if held else None
-
-
-def _of_issued(tx: Transaction, account_id: str, id: str) -> Actor | None:
-    held = issued.holder(tx, account_id, id)
-    return Actor(held[0], held[1].credential, held[1].scopes, held[1].expires_at) if held else None
-
-
-def _of_consumer(tx: Transaction, account_id: str, id: str) -> Actor | None:
-    held = consumers.holder(tx, account_id, id)
-    return Actor(held[0], f"consumer:{id}", held[1]) if held else None
-
-
-_HOLDERS: Mapping[str, Callable[[Transaction, str, str], Actor | None]] = {
-    "app password": _of_app_password,
-    "issued": _of_issued,
-    "consumer": _of_consumer,
-}
 
 
 def _step_back() -> None:

@@ -60,11 +60,13 @@ class Signatures:
         checked = await self.check(message)
         consumer = checked.consumer
         if not checked.token:
-            return Proof(consumer.account_id, None, consumer.id, None, bearer=False, form="consumer", once=True)
+            if consumer.acts_as is None:
+                raise Unauthenticated
+            return Proof(consumer.acts_as, None, f"consumer:{consumer.id}", None, bearer=False, once=True)
         found = await reading.read(self._database, lambda: self._issued(checked.token))
         if found is None or found.kind is not Kind.SIGNING or not found.is_of(consumer):
             raise Unauthenticated
-        return Proof(found.account_id, None, found.id, None, bearer=False, form="issued", once=True)
+        return Proof(found.account_id, None, found.credential, None, bearer=False, once=True)
 
     async def check(self, message: Message) -> Checked:
         """Who has signed a request, for the first time. Raises Unauthenticated."""
@@ -130,8 +132,7 @@ class Signatures:
         def use(tx: Transaction) -> bool:
             consumers.forget(tx, before=now)
             # It may have been revoked just now.
-            known = consumers.one(tx, consumer.account_id, consumer.id)
-            return known is not None and consumers.use_nonce(tx, consumer, hash, until=until)
+            return consumers.counts(tx, consumer) and consumers.use_nonce(tx, consumer, hash, until=until)
 
         if not await self._writer.change(use):
             raise Unauthenticated

@@ -26,15 +26,21 @@ _COLUMNS = (
 )
 _of_account = consumers.c.account_id == bindparam("account_id")
 _this = (_of_account, consumers.c.id == bindparam("consumer_id"))
+_owners = accounts.alias("owners")
+# A consumer of somebody who is disabled counts as none.
+_of_somebody_active = select(*_COLUMNS).join(_owners, _owners.c.id == consumers.c.account_id).where(_owners.c.is_active)
 _ADD = Statement(insert(consumers))
-_BY_KEY = Statement(select(*_COLUMNS).where(consumers.c.key == bindparam("key")))
+_BY_KEY = Statement(_of_somebody_active.where(consumers.c.key == bindparam("key")))
+_OF_ANYBODY = Statement(select(*_COLUMNS).where(consumers.c.key == bindparam("key")))
+_STILL = Statement(_of_somebody_active.where(*_this))
 _ONE = Statement(select(*_COLUMNS).where(*_this))
 _OF_ACCOUNT = Statement(select(*_COLUMNS).where(_of_account).order_by(consumers.c.created_at, consumers.c.id))
 _EVERYWHERE = Statement(select(*_COLUMNS).order_by(consumers.c.created_at, consumers.c.id))
 _HOLDER = Statement(
     select(*account_rows.COLUMNS, consumers.c.scopes)
     .join(consumers, consumers.c.acts_as == accounts.c.id)
-    .where(*_this)
+    .join(_owners, _owners.c.id == consumers.c.account_id)
+    .where(accounts.c.id == bindparam("account_id"), consumers.c.id == bindparam("consumer_id"), _owners.c.is_active)
 )
 _REMOVE = (
     Statement(
@@ -76,10 +82,13 @@ def add(tx: Transaction, consumer: Consumer) -> None:
 
 
 def owned(tx: Transaction, account_id: str, id: str) -> tuple[Account, Consumer]:
-    """A consumer that there is, and the account it belongs to; what it was issued and asked for ends with it."""
-    consumer, owner = one(tx, account_id, id), account_rows.by_id(tx, account_id)
-    assert consumer is not None and owner is not None
-    return owner, consumer
+    """A consumer that there is, and the account it belongs to, which may be disabled.
+
+    What it was issued and asked for ends with it.
+    """
+    row, owner = tx.row(_ONE, account_id=account_id, consumer_id=id), account_rows.by_id(tx, account_id)
+    assert row is not None and owner is not None
+    return owner, _consumer(row)
 
 
 def everywhere(tx: Transaction) -> list[Consumer]:
@@ -88,15 +97,20 @@ def everywhere(tx: Transaction) -> list[Consumer]:
 
 
 def by_key(tx: Transaction, key: str) -> Consumer | None:
-    """The consumer of that public name."""
+    """The consumer of that public name, for anything that it wants; None where its owner is disabled."""
     row = tx.row(_BY_KEY, key=key)
     return _consumer(row) if row else None
 
 
-def one(tx: Transaction, account_id: str, id: str) -> Consumer | None:
-    """The consumer of that id."""
-    row = tx.row(_ONE, account_id=account_id, consumer_id=id)
+def of_anybody(tx: Transaction, key: str) -> Consumer | None:
+    """The consumer of that public name, to be managed: its owner may be disabled."""
+    row = tx.row(_OF_ANYBODY, key=key)
     return _consumer(row) if row else None
+
+
+def counts(tx: Transaction, consumer: Consumer) -> bool:
+    """Whether a consumer is there still, and its owner is not disabled."""
+    return tx.row(_STILL, account_id=consumer.account_id, consumer_id=consumer.id) is not None
 
 
 def of_account(tx: Transaction, account_id: str) -> list[Consumer]:
@@ -105,7 +119,10 @@ def of_account(tx: Transaction, account_id: str) -> list[Consumer]:
 
 
 def holder(tx: Transaction, account_id: str, id: str) -> tuple[Account, frozenset[str]] | None:
-    """Whom a consumer acts for on its own, and within which scopes."""
+    """The person `account_id`, where that consumer acts for them on its own, and within which scopes.
+
+    None where the consumer's owner is disabled.
+    """
     return tx.found(_HOLDER, _held, account_id=account_id, consumer_id=id)
 
 

@@ -30,8 +30,12 @@ _of_account = issued.c.account_id == bindparam("account_id")
 _this = (_of_account, issued.c.id == bindparam("issued_id"))
 _ADD = Statement(insert(issued))
 _BY_HASH = Statement(select(*_COLUMNS).where(issued.c.secret_hash == bindparam("secret_hash")))
+_owners = accounts.alias("owners")
 _HOLDER = Statement(
-    select(*_COLUMNS, *account_rows.COLUMNS).join(accounts, accounts.c.id == issued.c.account_id).where(*_this)
+    select(*_COLUMNS, *account_rows.COLUMNS)
+    .join(accounts, accounts.c.id == issued.c.account_id)
+    .join(_owners, _owners.c.id == issued.c.consumer_account_id)
+    .where(*_this, _owners.c.is_active)
 )
 _SPEND = Statement(update(issued).where(*_this, issued.c.spent_at.is_(None)).values(spent_at=bindparam("new_spent_at")))
 _END = Statement(delete(issued).where(*_this))
@@ -89,7 +93,7 @@ def by_hash(tx: Transaction, secret_hash: str) -> Issued | None:
 
 
 def holder(tx: Transaction, account_id: str, id: str) -> tuple[Account, Issued] | None:
-    """For whom something was issued, and it."""
+    """For whom something was issued, and it; None where the consumer's owner is disabled."""
     return tx.found(_HOLDER, _held, account_id=account_id, issued_id=id)
 
 

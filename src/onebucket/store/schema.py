@@ -8,7 +8,7 @@ from onebucket.store.database import Database, Unavailable, Unusable
 from onebucket.store.statement import Statement
 
 # The newest step under migrations/versions.
-HEAD = "0006"
+HEAD = "0007"
 
 _VERSION = Statement(select(column("version_num")).select_from(table("alembic_version")))
 

@@ -79,6 +79,7 @@ emails = Table(
     sqlite_with_rowid=False,
 )
 
+# `made_with` names the credential that an app password was made with, as the journal does, unless it was a password.
 tokens = Table(
     "tokens",
     metadata,
@@ -91,6 +92,7 @@ tokens = Table(
     Column("expires_at", Moment),
     Column("last_used_at", Moment),
     Column("last_used_from", Text),
+    Column("made_with", Text),
     sqlite_with_rowid=False,
 )
 

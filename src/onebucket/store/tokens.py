@@ -24,6 +24,7 @@ _COLUMNS = (
     tokens.c.secret_hash,
     tokens.c.last_used_at,
     tokens.c.last_used_from,
+    tokens.c.made_with,
 )
 _this_one = (tokens.c.account_id == bindparam("account_id"), tokens.c.id == bindparam("token_id"))
 _OF_PERSON = Statement(
@@ -41,7 +42,7 @@ _USED = Statement(
     .values(last_used_at=bindparam("at"), last_used_from=bindparam("address"))
 )
 _HOLDER = Statement(
-    select(*account_rows.COLUMNS, tokens.c.scopes, tokens.c.expires_at)
+    select(*account_rows.COLUMNS, tokens.c.scopes, tokens.c.expires_at, tokens.c.made_with)
     .join(tokens, tokens.c.account_id == accounts.c.id)
     .where(*_this_one)
 )
@@ -50,7 +51,7 @@ _HOLDER = Statement(
 def _token(row: Row) -> Token:
     expires, used = (moments.moment(each) if each is not None else None for each in (row[5], row[7]))
     scopes = frozenset(row[3].split())
-    return Token(row[0], row[1], row[2], scopes, moments.moment(row[4]), expires, row[6], used, row[8])
+    return Token(row[0], row[1], row[2], scopes, moments.moment(row[4]), expires, row[6], used, row[8], row[9])
 
 
 def of_person(tx: Transaction, account_id: str) -> list[Token]:
@@ -93,6 +94,7 @@ def add(tx: Transaction, token: Token) -> None:
         expires_at=moments.number(token.expires_at) if token.expires_at else None,
         last_used_at=None,
         last_used_from=None,
+        made_with=token.made_with,
     )
 
 
@@ -117,10 +119,14 @@ def used(tx: Transaction, uses: Iterable[Use]) -> None:
     )
 
 
-def holder(tx: Transaction, account_id: str, id: str) -> tuple[Account, frozenset[str], datetime | None] | None:
-    """Whom an app password speaks for, its scopes, and until when."""
+_Held = tuple[Account, frozenset[str], datetime | None, str | None]
+
+
+def holder(tx: Transaction, account_id: str, id: str) -> _Held | None:
+    """Whom an app password speaks for, its scopes, until when, and what it was made with."""
     return tx.found(_HOLDER, _held, account_id=account_id, token_id=id)
 
 
-def _held(row: Row) -> tuple[Account, frozenset[str], datetime | None]:
-    return account_rows.account(row), frozenset(row[8].split()), moments.moment(row[9]) if row[9] is not None else None
+def _held(row: Row) -> _Held:
+    expires = moments.moment(row[9]) if row[9] is not None else None
+    return account_rows.account(row), frozenset(row[8].split()), expires, row[10]

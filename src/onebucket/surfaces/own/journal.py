@@ -125,7 +125,7 @@ _QUERY = (
 )  # fmt: skip
 
 ROUTES = (
-    Route("GET", "/journal", read, "account", "readJournal",
+    Route("GET", "/journal", read, "journal", "readJournal",
           "What happened to an account, or to all of them, newest first?", Entries,
           query=_QUERY, refuses=(400, 403, 404)),
 )  # fmt: skip

@@ -31,7 +31,11 @@ class Wanted(Struct, frozen=True):
 
 
 class Listed(Struct, frozen=True):
-    """An app password, without its secret. Times are UTC; when and from where it was used is known a minute late."""
+    """An app password, without its secret. Times are UTC; when and from where it was used is known a minute late.
+
+    `made_with` names the credential that it was made with, as the journal does, unless that was a password. One that is
+    `orphaned` is good for nothing any more: what it was made with has ended.
+    """
 
     id: str
     label: str
@@ -40,6 +44,8 @@ class Listed(Struct, frozen=True):
     expires_on: str | None
     last_used_on: str | None
     last_used_from: str | None
+    made_with: str | None
+    orphaned: bool
 
 
 class Made(Listed, frozen=True):
@@ -50,7 +56,9 @@ class Made(Listed, frozen=True):
 
 def listed(work: Work, ask: Ask) -> list[Listed]:
     """The caller's own app passwords."""
-    return [Listed(**_told(each)) for each in tokens.of_person(work, _oneself(work))]
+    held = tokens.of_person(work, _oneself(work))
+    orphans = tokens.orphans(work, held)
+    return [Listed(**_told(each), orphaned=each.id in orphans) for each in held]
 
 
 def make(work: Work, ask: Ask) -> Made:
@@ -72,7 +80,7 @@ def make(work: Work, ask: Ask) -> Made:
         label=wanted.label,
         expires_at=ends,
     )
-    return Made(**_told(made), secret=secret)
+    return Made(**_told(made), orphaned=False, secret=secret)
 
 
 def revoke(work: Work, ask: Ask) -> None:
@@ -94,10 +102,11 @@ def _told(token: Token) -> dict[str, Any]:
         "expires_on": instant(token.expires_at) if token.expires_at else None,
         "last_used_on": instant(token.last_used_at) if token.last_used_at else None,
         "last_used_from": token.last_used_from,
+        "made_with": token.made_with,
     }
 
 
-_READ, _WRITE = "account", "account:write"
+_READ, _WRITE = "app-password", "app-password:write"
 _TOKENS = "/tokens"
 
 ROUTES = (
