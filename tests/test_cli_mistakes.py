@@ -17,7 +17,10 @@ from onebucket import bounds
 
 NOBODY = "there is no user 'nobody'"
 USERNAMES = "1 to 62 letters, digits, '_', '.' and '-', starting with a letter, a digit or '_'"
-SCOPES = "account, account:write, team, team:write, repository, repository:write, repository:admin"
+SCOPES = (
+    "account, account:write, team, team:write, repository, repository:write, repository:admin, "
+    "app-password, app-password:write, journal"
+)
 DATES = "is neither a date like 2026-03-04, nor a span like 90d or 12h"
 
 

@@ -259,7 +259,8 @@ def test_consumers_are_made_listed_and_revoked_by_command(command: Command) -> N
         (["nobody", "--label", "x"], "there is no account 'nobody'"),
         (["acme", "--label", " "], "the label is missing"),
         (["acme", "--label", "x", "--scope", "all"], "there is no scope 'all'; the scopes are account, account:write, "
-         "team, team:write, repository, repository:write, repository:admin"),
+         "team, team:write, repository, repository:write, repository:admin, app-password, app-password:write, "
+         "journal"),
         (["acme", "--label", "x", "--public"], "a public consumer needs a callback: people are sent back to it"),
         (["acme", "--label", "x", "--public", "--as", "bob", "--callback", "https://x.org/"],
          "a public consumer has no secret, so it can't act for anybody on its own"),

@@ -1,9 +1,13 @@
 """App passwords over the API: made for oneself, never for more than one has, listed without secrets, ended at once."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine, pool
 
 from cast import Api, password, token
 from onebucket.actions import accounts, tokens
@@ -11,6 +15,7 @@ from onebucket.actions.work import Work
 from onebucket.domain.accounts import SCOPES, Actor, reach
 from onebucket.domain.refusals import Forbidden
 from onebucket.domain.tokens import MOST_GENERATIONS
+from onebucket.store import schema
 
 ALICE = ("alice", password("alice"))
 
@@ -140,6 +145,27 @@ def test_what_was_made_with_one_ends_with_it_down_to_the_last(api: Api) -> None:
         (f"token:{first['id']}", True),
         (f"token:{second['id']}", True),
     ]
+
+
+def test_what_was_made_before_that_was_kept_is_bound_to_what_the_journal_says(api: Api) -> None:
+    first = made(api, scopes=["account", "app-password:write"])
+    second = made(api, ("alice", first["secret"]))
+    _through_the_schema_before(api)
+
+    told = {each["id"]: each["made_with"] for each in api(ALICE, "GET", "/api/tokens").json()}
+
+    assert (told[first["id"]], told[second["id"]]) == (None, f"token:{first['id']}")
+
+
+def _through_the_schema_before(api: Api) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
+    engine = create_engine(api.db.engine, creator=api.db.connect, poolclass=pool.StaticPool)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0006")
+    engine.dispose()
+    schema.bring_up_to_date(api.db)
 
 
 def test_a_line_of_app_passwords_made_with_each_other_is_short(api: Api) -> None:

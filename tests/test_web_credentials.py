@@ -52,6 +52,19 @@ def test_an_app_password_is_shown_once_works_and_is_refused_when_it_is_revoked(a
     assert api(("alice", secret), "GET", "/groups/acme").status_code == 401
 
 
+def test_what_was_made_with_one_is_shown_as_ended_with_it(api: Api, alice: Visitor) -> None:
+    secret = made(alice, label="first", scope=["app-password:write"])
+    api(("alice", secret), "POST", "/api/tokens", json={"scopes": ["app-password"], "label": "second"})
+    held = api.operate(lambda work: tokens.of_person(work, "alice"))
+    [first] = [each.id for each in held if each.label == "first"]
+    before = alice.open("/me/tokens")
+
+    after = alice.send(before, f"/me/tokens/{first}/revoke")
+
+    assert "ended with what it was made with" not in before.text
+    assert after.text.count("ended with what it was made with") == 1 and "second" in after.text
+
+
 def test_it_may_do_what_was_ticked_and_no_more(api: Api, alice: Visitor) -> None:
     reads = made(alice, scope=["account"])
 

@@ -1,6 +1,7 @@
 """A person's app passwords, and the programs that may act for her: seen, made and ended."""
 
 from datetime import timedelta
+from typing import Any
 
 from starlette.responses import Response
 
@@ -24,14 +25,15 @@ DONE = {
 
 async def show(visit: Visit) -> Response:
     """What is good for signing in besides the password; and a form for another one."""
-    held, programs, at = await visit.look(
-        lambda work: (tokens.of_person(work, visit.me.id), authorizations.given(work), work.at)
-    )
+
+    def seen(work: Work) -> dict[str, Any]:
+        held = tokens.of_person(work, visit.me.id)
+        programs = authorizations.given(work)
+        return {"held": held, "orphans": tokens.orphans(work, held), "programs": programs, "at": work.at}
+
     return visit.page(
         "me/tokens.html",
-        held=held,
-        programs=programs,
-        at=at,
+        **await visit.look(seen),
         scopes=OFFERED,
         lasting=LASTING,
         done=DONE.get(visit.query("done"), ""),
