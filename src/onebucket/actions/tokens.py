@@ -1,6 +1,5 @@
 """App passwords: making them, listing them, ending them."""
 
-from collections.abc import Iterable
 from datetime import datetime
 
 from onebucket.actions import access
@@ -67,9 +66,10 @@ def of_person(work: Work, name: str) -> list[Token]:
     return tokens.of_person(work.tx, access.person(work, name, to=To.HANDLE_TOKENS).id)
 
 
-def orphans(work: Work, held: Iterable[Token]) -> set[str]:
-    """The ids of those that are good for nothing any more, because what they were made with has ended."""
-    made = [each for each in held if each.made_with is not None]
+def orphans(work: Work, name: str) -> set[str]:
+    """The ids of those of a person that are good for nothing any more, because what they were made with has ended."""
+    person = access.person(work, name, to=To.HANDLE_TOKENS)
+    made = [each for each in tokens.of_person(work.tx, person.id) if each.made_with is not None]
     return {each.id for each in made if holders.actor(work.tx, each.account_id, each.credential) is None}
 
 

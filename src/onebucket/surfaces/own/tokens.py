@@ -57,7 +57,7 @@ class Made(Listed, frozen=True):
 def listed(work: Work, ask: Ask) -> list[Listed]:
     """The caller's own app passwords."""
     held = tokens.of_person(work, _oneself(work))
-    orphans = tokens.orphans(work, held)
+    orphans = tokens.orphans(work, _oneself(work))
     return [Listed(**_told(each), orphaned=each.id in orphans) for each in held]
 
 

@@ -29,7 +29,7 @@ async def show(visit: Visit) -> Response:
     def seen(work: Work) -> dict[str, Any]:
         held = tokens.of_person(work, visit.me.id)
         programs = authorizations.given(work)
-        return {"held": held, "orphans": tokens.orphans(work, held), "programs": programs, "at": work.at}
+        return {"held": held, "orphans": tokens.orphans(work, visit.me.id), "programs": programs, "at": work.at}
 
     return visit.page(
         "me/tokens.html",
