@@ -5,7 +5,7 @@ from datetime import datetime
 from onebucket.actions import access
 from onebucket.actions.work import Work
 from onebucket.domain import accounts as domain
-from onebucket.domain.accounts import Account
+from onebucket.domain.accounts import Account, Actor
 from onebucket.domain.events import Event
 from onebucket.domain.policy import To
 from onebucket.domain.refusals import Forbidden, Invalid, LacksScope, NotFound
@@ -32,10 +32,7 @@ def add(
     account = access.person(work, name, to=To.HANDLE_TOKENS)
     wanted = frozenset(domain.scope_named(scope) for scope in scopes)
     granted = work.actor.scopes
-    if granted is not None and account.id != work.actor.id:
-        raise Forbidden("a limited credential makes app passwords for nobody but whom it speaks for")
-    if granted is not None and work.actor.generation + 1 >= MOST_GENERATIONS:
-        raise Forbidden("this app password is too far from the first: make the next one with your password")
+    _check_maker(work.actor, account)
     # Signing in with a password ends some day too, but whoever knows it can do so again.
     ends = work.actor.expires_at if granted is not None else None
     if granted is not None and not wanted <= domain.reach(granted):
@@ -59,6 +56,15 @@ def add(
 
     work.tell(Event.TOKEN_ADDED, account, account.username, after=_facts(token))
     return token
+
+
+def _check_maker(actor: Actor, account: Account) -> None:
+    if actor.scopes is None:
+        return
+    if account.id != actor.id:
+        raise Forbidden("a limited credential makes app passwords for nobody but whom it speaks for")
+    if actor.generation + 1 >= MOST_GENERATIONS:
+        raise Forbidden("this app password is too far from the first: make the next one with your password")
 
 
 def of_person(work: Work, name: str) -> list[Token]:
