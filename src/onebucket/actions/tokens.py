@@ -33,21 +33,15 @@ def add(
     wanted = frozenset(domain.scope_named(scope) for scope in scopes)
     granted = work.actor.scopes
     _check_maker(work.actor, account)
-    # Signing in with a password ends some day too, but whoever knows it can do so again.
-    ends = work.actor.expires_at if granted is not None else None
     if granted is not None and not wanted <= domain.reach(granted):
         raise LacksScope(required=wanted - domain.reach(granted), granted=granted)
-    if expires_at is not None and expires_at <= work.at:
-        raise Invalid("the app password would have expired already")
-    if ends is not None and expires_at is not None and expires_at > ends:
-        raise Invalid("an app password that is made with another one can't outlast it")
     token = Token(
         account_id=account.id,
         id=work.new_id(),
         label=cleaned(label, what="the label", empty=True),
         scopes=wanted,
         created_at=work.at,
-        expires_at=expires_at or ends,
+        expires_at=_ending(work, expires_at),
         secret_hash=secret_hash,
         made_with=work.actor.credential if granted is not None else None,
     )
@@ -56,6 +50,17 @@ def add(
 
     work.tell(Event.TOKEN_ADDED, account, account.username, after=_facts(token))
     return token
+
+
+def _ending(work: Work, wanted: datetime | None) -> datetime | None:
+    """When one ends that is to end then. Raises Invalid when that has been, or outlasts what it is made with."""
+    # Signing in with a password ends some day too, but whoever knows it can do so again.
+    ends = work.actor.expires_at if work.actor.scopes is not None else None
+    if wanted is not None and wanted <= work.at:
+        raise Invalid("the app password would have expired already")
+    if ends is not None and wanted is not None and wanted > ends:
+        raise Invalid("an app password that is made with another one can't outlast it")
+    return wanted or ends
 
 
 def _check_maker(actor: Actor, account: Account) -> None:
