@@ -5,22 +5,24 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from onebucket import cli
+from onebucket.cli import common
 
 
 @dataclass(frozen=True)
 class Done:
-    """What came of a command."""
+    """What came of a command; `database` is what it said of the one that it made or changed."""
 
     code: int
     out: str
     err: str
+    database: str = field(default="", compare=False)
 
     @property
     def json(self) -> Any:
@@ -53,6 +55,9 @@ def runner(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
         with pytest.raises(SystemExit) as ended:
             cli.main()
         told = capsys.readouterr()
-        return Done(int(ended.value.code or 0), told.out, told.err)
+        lines = told.err.splitlines(keepends=True)
+        named = [line for line in lines if line.startswith((common.MADE, common.CHANGED))]
+        err = "".join(line for line in lines if line not in named)
+        return Done(int(ended.value.code or 0), told.out, err, "".join(named))
 
     return run

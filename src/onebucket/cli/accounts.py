@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from onebucket.cli import common
-from onebucket.cli.common import DatabaseOption, DataOption, JsonOption, Mistake, PasswordOption
+from onebucket.cli.common import DatabaseOption, DataOption, JsonOption, Mistake, PasswordOption, Use
 
 user = typer.Typer(help="People: add, disable, enable, password, list.", no_args_is_help=True)
 team = typer.Typer(help="Teams: add, rename, delete, list.", no_args_is_help=True)
@@ -31,7 +31,7 @@ def add_user(
     from onebucket.actions import accounts
 
     password = common.new_password(password_stdin, needed=password_stdin)
-    with common.changing(database, data) as work:
+    with common.changing(database, data, use=Use.MAKES) as work:
         added = accounts.add_user(
             work,
             name,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from onebucket.cli import common
-from onebucket.cli.common import DatabaseOption, DataOption, Mistake
+from onebucket.cli.common import DatabaseOption, DataOption, Mistake, Use
 from onebucket.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def backup(
     chosen = _of_sqlite(common.settings(database, data))
     if file.exists():
         raise Mistake(f"{file} is there already")
-    with common.opened(chosen) as opened, common.progress("backup") as told:
+    with common.opened(chosen, Use.READS) as opened, common.progress("backup") as told:
         opened.copy_to(file, told)
     common.show(f"wrote {file} ({file.stat().st_size:,} bytes)")
 
@@ -51,7 +51,7 @@ def restore(
     chosen = _of_sqlite(common.settings(database, data))
     with ExitStack() as stack:
         copy = stack.enter_context(_readable_copy(file))
-        opened = stack.enter_context(common.opened(chosen))
+        opened = stack.enter_context(common.opened(chosen, Use.MAKES))
         if not common.confirmed(f"Replace everything in {opened.name} by {file}?", yes=yes):
             raise Mistake("nothing was restored")
         replaced = None if as_it_was else _held(opened)

@@ -4,8 +4,10 @@ import json
 import sys
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
+from enum import Enum
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -41,6 +43,11 @@ PasswordOption = Annotated[bool, typer.Option("--password-stdin", help="Read the
 NO_REPLICAS = "SQLite has no replicas: leave out the setting `replicas`, or keep everything in PostgreSQL"
 
 
+# On standard error, so that what is printed for programs stays what it is.
+MADE, CHANGED = "made the database ", "in the database "
+_MAKERS = "; name another one with --data or --database, or let `onebucket serve`, `apply` or `user add` make it"
+
+
 class Mistake(Exception):
     """What was asked for can't be done; the sentence says why."""
 
@@ -68,31 +75,55 @@ def settings(database: str, data: str, **given: str) -> Settings:
     return settings_module.load(given={"database": database, "data": data, **given})
 
 
+class Use(Enum):
+    """What a command does with the database: whether it needs one, and whether people are told which one it was."""
+
+    READS = "there must be one"
+    REHEARSES = "where there is none, an empty one is thrown away afterwards"
+    CHANGES = "there must be one, and it is named"
+    MAKES = "one is made where there is none, and it is named"
+    SERVES = "one is made where there is none; the command names it itself"
+
+
 @contextmanager
-def opened(chosen: Settings) -> "Iterator[Database]":
-    """The database, up to date."""
+def opened(chosen: Settings, use: Use) -> "Iterator[Database]":
+    """The database, up to date. Raises Mistake where there is none, unless the command can do without."""
     from onebucket.store import database, schema
 
-    opened = database.at(chosen.database, replicas=chosen.replicas)
-    try:
+    makes = use in (Use.MAKES, Use.SERVES)
+    with ExitStack() as stack:
+        try:
+            opened = stack.enter_context(closing(database.at(chosen.database, make=makes, replicas=chosen.replicas)))
+            is_new = schema.version(opened) is None
+            missing = "" if makes or not is_new else f"there is nothing of onebucket's in {opened.name}"
+        except database.Missing as error:
+            is_new, missing = True, str(error)
+        if missing and use is not Use.REHEARSES:
+            raise Mistake(f"{missing}{_MAKERS}")
+        if missing:
+            folder = stack.enter_context(TemporaryDirectory(prefix="onebucket-rehearsal-"))
+            opened = stack.enter_context(closing(database.at(f"sqlite:///{folder}/onebucket.db")))
+
         schema.bring_up_to_date(opened)
+        if is_new and use is Use.MAKES:
+            typer.echo(f"{MADE}{opened.name}", err=True)
         yield opened
-    finally:
-        opened.close()
+        if use is Use.CHANGES or (use is Use.MAKES and not is_new):
+            typer.echo(f"{CHANGED}{opened.name}", err=True)
 
 
 @contextmanager
-def changing(database: str, data: str) -> "Iterator[Work]":
+def changing(database: str, data: str, *, use: Use = Use.CHANGES) -> "Iterator[Work]":
     """The operator's work, committed at the end; a refusal undoes all of it."""
     chosen = settings(database, data)
-    with opened(chosen) as store, store.writing() as tx:
+    with opened(chosen, use) as store, store.writing() as tx:
         yield work(tx, terms(chosen))
 
 
 @contextmanager
 def looking(database: str, data: str) -> "Iterator[Work]":
     """The operator's work, where nothing is changed."""
-    with opened(settings(database, data)) as store, store.reading() as tx:
+    with opened(settings(database, data), Use.READS) as store, store.reading() as tx:
         yield work(tx)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from onebucket.cli import common
-from onebucket.cli.common import DatabaseOption, DataOption, Mistake
+from onebucket.cli.common import DatabaseOption, DataOption, Mistake, Use
 from onebucket.domain import terms as house
 from onebucket.domain.terms import Terms
 
@@ -86,7 +86,7 @@ def apply(
     documents = [document.read(_read(path), source=str(path)) for path in file]
     chosen = common.settings(database, data)
     how = _How(cap, prune, send_letters, common.terms(chosen))
-    with common.opened(chosen) as opened:
+    with common.opened(chosen, Use.REHEARSES if dry_run else Use.MAKES) as opened:
         if dry_run:
             _rehearse(opened, documents, how, exit_code=exit_code)
         elif _asks(yes):
@@ -140,7 +140,7 @@ def import_peribolos(
     how = _How(_cap(max_removals, exit_code=exit_code, dry_run=dry_run))
     organisations = peribolos.read(path, name=name or None)
     documents = [peribolos.to_document(each) for each in organisations]
-    with common.opened(common.settings(database, data)) as opened:
+    with common.opened(common.settings(database, data), Use.REHEARSES if dry_run else Use.MAKES) as opened:
         told = [] if dry_run else _commit(opened, documents, how)
         for each in organisations:
             common.show(f"{'found' if dry_run else 'imported'} {each.summary()}")

@@ -20,7 +20,7 @@ def findings(chosen: Settings) -> Iterator[Finding]:
     try:
         opened = database.at(chosen.database, make=False, replicas=chosen.replicas)
     except Unusable as error:
-        mend = "It is made by the first `onebucket serve`, or by any command that adds something."
+        mend = "It is made by the first `onebucket serve`, by `onebucket apply`, or by `onebucket user add`."
         yield Finding(False, str(error), mend if on_file else _OUT_OF_REACH)
         return
     try:

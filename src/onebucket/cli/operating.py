@@ -14,7 +14,7 @@ import typer
 import onebucket
 from onebucket import settings as settings_module
 from onebucket.cli import common
-from onebucket.cli.common import NO_REPLICAS, DatabaseOption, DataOption, JsonOption, Mistake
+from onebucket.cli.common import NO_REPLICAS, DatabaseOption, DataOption, JsonOption, Mistake, Use
 from onebucket.settings import Settings
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def serve(
         base_url = chosen.base_url or _address(host, port, secure=tls_cert is not None)
         post = delivery.post(chosen, base_url, throw_away=database_file.parent if demo else None)
         desk = delivery.desk(chosen, base_url)
-        opened = stack.enter_context(common.opened(chosen))
+        opened = stack.enter_context(common.opened(chosen, Use.SERVES))
         key = keys.throw_away() if demo else keys.secret_key(chosen)
         if demo:
             company.fill(opened)

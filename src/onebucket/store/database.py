@@ -32,6 +32,10 @@ class Unusable(Exception):
     """The database can't be opened, or isn't one of ours; the sentence says how to mend it."""
 
 
+class Missing(Unusable):
+    """There is no database at that place."""
+
+
 class Unavailable(Exception):
     """The database can't do this now: it is busy, gone, or the disk is full. It may be tried again."""
 

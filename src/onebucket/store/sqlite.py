@@ -10,7 +10,7 @@ from typing import Any
 
 from onebucket import bounds
 from onebucket.store import turns, walindex
-from onebucket.store.database import Database, Transaction, Unavailable, Unusable
+from onebucket.store.database import Database, Missing, Transaction, Unavailable, Unusable
 from onebucket.store.spans import Span
 from onebucket.store.statement import Row, Statement
 from onebucket.store.turns import Patience
@@ -291,6 +291,6 @@ def at(url: str, *, make: bool) -> SqliteDatabase:
         except OSError as error:
             raise Unusable(f"can't make the folder {path.parent}: {error.strerror}") from None
     elif not path.exists():
-        raise Unusable(f"there is no database at {path}")
+        raise Missing(f"there is no database at {path}")
 
     return SqliteDatabase(path)
