@@ -108,6 +108,7 @@ DELETE /privileges/acme/website/dora               403    204   403   204   403 
 GET    /users/acme/privileges                      403    403   403   200   403   200
 GET    /users/acme/privileges/acme/administrators  403    403   403   200   403   200
 PUT    /users/acme/privileges/acme/developers      403    403   403   200   403   200
+POST   /users/acme/privileges/acme/developers  403    403   403   200   403   200
 DELETE /users/acme/privileges/acme/administrators  403    403   403   400   403   400
 GET    /api/access/acme/rocket?user=bob            404    404   200   200   404   200
 GET    /api/access/acme/website?user=bob           403    200   200   200   403   200
@@ -121,7 +122,7 @@ DELETE /invitations/acme/rocket                    404    404   403   404   404 
 POST   /invitations/acme/rocket/eve@example.net    404    404   403   200   404   200
 POST   /invitations/acme/website/eve@example.net   403    200   403   200   403   200
 DELETE /invitations/acme/rocket/eve@example.net    404    404   403   404   404   404
-GET    /users/acme                                 403    403   403   200   403   200
+GET    /users/acme                                200    200   200   200   200   200
 GET    /users/acme/invitations                     403    403   403   200   403   200
 PUT    /users/acme/invitations                     403    403   403   200   403   200
 POST   /users/acme/invitations                     403    403   403   200   403   200
@@ -153,6 +154,7 @@ DELETE /privileges/globex/satellite/bob            404    404   404   404   404 
 GET    /users/globex/privileges                    403    403   403   403   200   200
 GET    /users/globex/privileges/globex/administrators  403 403  403   403   200   200
 PUT    /users/globex/privileges/globex/developers  403    403   403   403   200   200
+POST   /users/globex/privileges/globex/developers  403    403   403   403   200   200
 DELETE /users/globex/privileges/globex/administrators  403 403  403   403   400   400
 GET    /api/access/globex/satellite?user=bob       404    404   404   404   200   200
 GET    /api/access/globex/groups/developers/impact 403    403   403   403   200   200
@@ -163,7 +165,7 @@ POST   /invitations/globex/satellite               404    404   404   404   200 
 DELETE /invitations/globex/satellite               404    404   404   404   404   404
 POST   /invitations/globex/satellite/eve@example.net    404 404 404   404   200   200
 DELETE /invitations/globex/satellite/eve@example.net    404 404 404   404   404   404
-GET    /users/globex                               403    403   403   403   200   200
+GET    /users/globex                              200    200   200   200   200   200
 GET    /users/globex/invitations                   403    403   403   403   200   200
 PUT    /users/globex/invitations                   403    403   403   403   200   200
 POST   /users/globex/invitations                   403    403   403   403   200   200
@@ -192,6 +194,7 @@ DELETE /privileges/dora/notes/alice                404    404   403   404   404 
 GET    /users/dora/privileges                      403    200   403   403   403   200
 GET    /users/dora/privileges/dora/friends         403    404   403   403   403   404
 PUT    /users/dora/privileges/dora/friends         403    200   403   403   403   200
+POST   /users/dora/privileges/dora/friends  403    200   403   403   403   200
 DELETE /users/dora/privileges/dora/friends         403    404   403   403   403   404
 GET    /api/access/dora/notes?user=bob             404    200   200   404   404   200
 GET    /api/access/dora/groups/friends/impact      403    200   403   403   403   200
@@ -202,7 +205,7 @@ POST   /invitations/dora/notes                     404    200   403   404   404 
 DELETE /invitations/dora/notes                     404    404   403   404   404   404
 POST   /invitations/dora/notes/eve@example.net     404    200   403   404   404   200
 DELETE /invitations/dora/notes/eve@example.net     404    404   403   404   404   404
-GET    /users/dora                                 403    200   403   403   403   200
+GET    /users/dora                                200    200   200   200   200   200
 GET    /users/dora/invitations                     403    200   403   403   403   200
 PUT    /users/dora/invitations                     403    200   403   403   403   200
 POST   /users/dora/invitations                     403    200   403   403   403   200
@@ -233,6 +236,7 @@ DELETE /groups/globex/designers                    404    404   404   404   404 
 PATCH  /groups/acme                                405    405   405   405   405   405
 GET    /group                                      404    404   404   404   404   404
 GET    /repositories/acme                          410    410   410   410   410   410
+GET    /user                                       200    200   200   200   200   200
 DELETE /user                                       410    410   410   410   410   410
 """
 

@@ -188,8 +188,8 @@ def test_a_delete_that_names_two_addresses_is_refused(api):
 # --- to groups
 
 
-@pytest.mark.parametrize("path", [TO_GROUPS, f"{TO_GROUPS}/", "/users/acme", "/users/acme/"])
-def test_the_list_of_group_invitations_has_two_addresses(api, path):
+@pytest.mark.parametrize("path", [TO_GROUPS, f"{TO_GROUPS}/"])
+def test_the_list_of_group_invitations_has_an_address_with_and_without_a_slash(api, path):
     api("alice", "PUT", TO_GROUPS, json={"email": EVE, "group_slug": "developers"})
 
     answer = api("alice", "GET", path)

@@ -261,9 +261,12 @@ def test_what_a_group_may_do_with_the_account_can_be_seen_set_and_ended(api):
 
     assert api("alice", "GET", "/users/acme/privileges").json() == {"acme/administrators": "admin"}
     assert api("alice", "GET", developers).status_code == 404
-    assert api("alice", "PUT", developers, data={"privileges": "admin"}).json() == {"privileges": "admin"}
+    assert api("alice", "PUT", developers, data={"privileges": "admin"}).json() == {"acme/developers": "admin"}
+    assert api("alice", "GET", developers).json() == {"acme/developers": "admin"}
     assert api("dora", "GET", "/groups/acme/designers").status_code == 200
-    assert api("alice", "PUT", developers, json={"privileges": "collaborator"}).status_code == 200
+    assert api("alice", "POST", developers, json={"privileges": "collaborator"}).json() == {
+        "acme/developers": "collaborator"
+    }
     assert api("dora", "GET", "/groups/acme/designers").status_code == 403
     assert api("alice", "DELETE", developers).status_code == 204
     assert api("alice", "DELETE", developers).status_code == 404

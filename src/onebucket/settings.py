@@ -34,6 +34,7 @@ class Settings:
     jsonp_origins: frozenset[str]
     amsterdam_times: str
     email_in_path: str
+    users_address: str
     query_token: str
     sign_up: str
     invitation_days: int
@@ -166,9 +167,9 @@ SETTINGS = (
         "email_in_path", "`reject`: the addresses from before 2019 that hold an e-mail address answer 400", "accept",
         _one_of("accept", "reject"),
     ),
-    Setting(
-        "query_token", "`on`: a token may stand in the address, as `access_token`", "off", _one_of("off", "on")
-    ),
+    Setting("users_address", "what `GET /1.0/users/{account}` answers: the `profile`, or the `invitations` to groups",
+            "profile", _one_of("profile", "invitations")),
+    Setting("query_token", "`on`: a token may stand in the address, as `access_token`", "off", _one_of("off", "on")),
     Setting(
         "sign_up", "who may make an account: people who are `invited`, anybody (`open`), or nobody (`off`)", "invited",
         _one_of("invited", "open", "off"),
@@ -194,10 +195,8 @@ SETTINGS = (
         "oauth_password_grant", "`on`: OAuth consumers may ask for tokens with a person's own password", "off",
         _one_of("on", "off"),
     ),
-    Setting(
-        "oauth_callbacks", "where OAuth consumers may have people sent: to their callback as it stands (`exact`), or "
-        "below it as well (`prefix`)", "exact", _one_of("exact", "prefix"),
-    ),
+    Setting("oauth_callbacks", "where OAuth consumers may have people sent: to their callback as it stands (`exact`), "
+            "or below it as well (`prefix`)", "exact", _one_of("exact", "prefix")),
     Setting("answer_memory", "MiB of answers that each process remembers; 0: none", "16", _number(0, 1_000_000)),
     Setting("metrics_token", "a Bearer token for `/metrics`; site administrators may always", "", _line, secret=True),
     Setting("log_format", "`console` for people, `json` for machines", "console", _one_of("console", "json")),

@@ -1,6 +1,6 @@
 """The only door to stored things: you say which one and what you want it for, and hold it only if you may."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from onebucket.actions.work import Work
@@ -126,6 +126,16 @@ def each_person(work: Work, names: Iterable[str]) -> dict[str, Account | Refusal
 def administers(work: Work, owner: Account) -> bool:
     """Whether the actor administers an account he holds already: what he sees of it may depend on that."""
     return _standing(work, owner).administers
+
+
+def seen(work: Work, owner: Account, found: Sequence[Repository]) -> frozenset[str]:
+    """Which repositories of an account he holds already the actor can see (spec 1.10), by their ids."""
+    actor = work.actor.account
+    if actor is None or administers(work, owner):
+        return frozenset(each.id for each in found)
+    known = cases.gather(work.tx, owner, found, [actor])
+    alike = (bunch for bunch in known.bunches(found)(actor) if strongest(why(known.of(actor, bunch[0]))))
+    return frozenset(each.id for bunch in alike for each in bunch)
 
 
 def site(work: Work) -> None:

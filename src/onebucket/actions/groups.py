@@ -146,22 +146,23 @@ def account_privileges(work: Work, account_name: str) -> tuple[Account, dict[str
     return owner, {group.slug: group.account_privilege for group in found if group.account_privilege}
 
 
-def account_privilege(work: Work, account_name: str, group_owner: str, slug: str) -> AccountPrivilege:
-    """What one group may do with the account. Raises NotFound when that is nothing."""
+def account_privilege(work: Work, account_name: str, group_owner: str, slug: str) -> tuple[Account, AccountPrivilege]:
+    """What one group may do with the account; and the account. Raises NotFound when that is nothing."""
     owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
     group = access.group_of(work, owner, group_owner, slug)
     if group.account_privilege is None:
         raise NotFound(f"{group.slug} has no privilege on the account")
-    return group.account_privilege
+    return owner, group.account_privilege
 
 
 def set_account_privilege_of(
     work: Work, account_name: str, group_owner: str, slug: str, privilege: AccountPrivilege | None
-) -> None:
-    """Say what a group, named with its owner, may do with the account. Raises LastAdministrator."""
+) -> Account:
+    """Say what a group, named with its owner, may do with the account; which that is. Raises LastAdministrator."""
     owner = access.account(work, account_name, to=To.SET_ACCOUNT_PRIVILEGE)
     access.group_of(work, owner, group_owner, slug)
     set_account_privilege(work, owner.id, slug, privilege)
+    return owner
 
 
 def _store(work: Work, owner: Account, before: Group, after: Group) -> None:

@@ -140,10 +140,9 @@ def invite_to_repository(
     if permission is Level.READ and not repository.is_private:
         raise Invalid("everybody may read a public repository; invite to write or admin")
     before = invitations.pending(work.tx, owner.id, email, repository_id=repository.id)
-    if (before and before.expires_at > work.at and not inviters.is_void(work, before)) or _has(
-        work, owner, repository, email, permission
-    ):
-        raise AlreadyInvited
+    is_open = before is not None and before.expires_at > work.at and not inviters.is_void(work, before)
+    if is_open or _has(work, owner, repository, email, permission):
+        raise AlreadyInvited(is_open=is_open)
 
     if before is None:
         named = Invitation(**issuing.fresh(work, owner, email), repository=repository, permission=permission)

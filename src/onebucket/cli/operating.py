@@ -80,6 +80,7 @@ def serve(
             chosen.jsonp_origins,
             chosen.amsterdam_times,
             emails_in_paths=chosen.email_in_path == "accept",
+            users_address=chosen.users_address,
             query_token=chosen.query_token == "on",  # noqa: S105 - a switch
             rate_limit=chosen.rate_limit,
             failures_per_address=chosen.failures_per_address,

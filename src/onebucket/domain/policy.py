@@ -32,6 +32,7 @@ class To(Enum):
     ACT_FOR = "let a consumer act for this person"
     HANDLE_TOKENS = "handle this person's app passwords"
     READ_JOURNAL = "read the account's journal"
+    SEE_PROFILE = "see who this is"
     RUN_SITE = "manage the accounts of this server"
 
 
@@ -88,6 +89,10 @@ def _whoever_runs_the_site(standing: Standing) -> bool:
     return standing.runs_site
 
 
+def _everybody(standing: Standing) -> bool:
+    return True
+
+
 RULES: Mapping[To, Rule] = {
     To.LIST_GROUPS: _administrators_and_everyone_in_the_account,
     To.SEE_GROUP: _administrators_and_members_of_the_group,
@@ -111,6 +116,7 @@ RULES: Mapping[To, Rule] = {
     To.ACT_FOR: _himself_and_whoever_runs_the_site,
     To.HANDLE_TOKENS: _himself_and_whoever_runs_the_site,
     To.READ_JOURNAL: _administrators,
+    To.SEE_PROFILE: _everybody,
     To.RUN_SITE: _whoever_runs_the_site,
 }
 

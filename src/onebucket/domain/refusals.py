@@ -132,10 +132,11 @@ class AlreadyMember(Conflict):
 
 
 class AlreadyInvited(Conflict):
-    """The address is invited already, or its owner has that right (spec I1, 6)."""
+    """The address is invited already (`is_open`), or its owner has that right (spec I1, 6)."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_open: bool = False) -> None:
         super().__init__("that address is invited already, or has that right")
+        self.is_open = is_open
 
 
 class GroupExists(Conflict):

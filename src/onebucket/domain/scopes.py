@@ -26,6 +26,10 @@ class Effect:
 EFFECTS: Mapping[str, tuple[Effect, ...]] = {
     "account": (
         Effect(
+            "see who you and others are, and the names of repositories that you may read, private ones too",
+            reads=frozenset({To.SEE_PROFILE}),
+        ),
+        Effect(
             "see your groups and their members, and where you administer all groups and pending invitations",
             reads=frozenset({To.LIST_GROUPS, To.SEE_GROUP, To.INVITE, To.INVITE_TO_REPOSITORY}),
         ),
@@ -55,7 +59,9 @@ EFFECTS: Mapping[str, tuple[Effect, ...]] = {
     "repository:admin": (
         Effect(
             "see who may read, write and administer repositories, and why, where you may see that",
-            reads=frozenset({To.SEE_PRIVILEGES, To.GRANT_PRIVILEGE, To.ASK_ABOUT_PERSON, To.DELETE_GROUP}),
+            reads=frozenset(
+                {To.SEE_PRIVILEGES, To.GRANT_PRIVILEGE, To.ASK_ABOUT_PERSON, To.DELETE_GROUP, To.REMOVE_MEMBER}
+            ),
         ),
         Effect(
             "change who may read, write and administer repositories that you administer",

@@ -35,6 +35,7 @@ class Ways:
 
     `jsonp` is `guarded`, `open` or `off`; pages of `jsonp_origins` may read JSONP although it is guarded (formats C4).
     `amsterdam_times` is their style (formats T2); `emails_in_paths` whether addresses may hold one (spec I2),
+    `users_address` what `/users/{a}` answers (spec U0),
     `query_token` whether a token may stand in the query. `rate_limit` is the calls of a user, `failures_per_address`
     the wrong passwords of a network in an hour; 0 is any number. `trusted_proxies` say where requests come from.
     """
@@ -45,6 +46,7 @@ class Ways:
     jsonp_origins: frozenset[str]
     amsterdam_times: str = "plain"
     emails_in_paths: bool = True
+    users_address: str = "profile"
     query_token: bool = False
     rate_limit: int = 0
     failures_per_address: int = 0

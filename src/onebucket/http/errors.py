@@ -59,6 +59,14 @@ _NONE: Mapping[type[Exception], int] = {}
 PLAIN = "text/plain; charset=utf-8"
 JSON = "application/json; charset=utf-8"
 
+# What to do, or what may have been lost, where the contract fixes all of the body.
+HINT = b"x-onebucket-hint"
+_OPEN = (
+    b"the invitation is open; to invite with another permission, withdraw it first (DELETE here, with email); "
+    b"POST /api/invitations/{id}/resend sends its letter again"
+)
+_HAS_IT = b"whoever has this address may do that already"
+
 
 class MethodNotAllowed(Exception):
     """The address is there, but not for this method."""
@@ -135,6 +143,8 @@ def _headers(error: Exception, realm: str) -> tuple[tuple[bytes, bytes], ...]:
     if isinstance(error, refusals.Unauthenticated):
         basic = (b"www-authenticate", f'Basic realm="{realm}"'.encode())
         return (basic, (b"www-authenticate", b'Bearer error="invalid_token"')) if error.bearer else (basic,)
+    if isinstance(error, refusals.AlreadyInvited):
+        return ((HINT, _OPEN if error.is_open else _HAS_IT),)
     if isinstance(error, refusals.Overloaded | Unavailable):
         return ((b"retry-after", str(error.retry_after).encode()),)
     return ()

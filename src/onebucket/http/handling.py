@@ -10,7 +10,7 @@ from onebucket.domain.refusals import Gone, Invalid, LacksScope, NotFound
 from onebucket.domain.terms import Terms
 from onebucket.http.answers import Answer, Answers, Ways
 from onebucket.http.authn import Authentication, Proof
-from onebucket.http.errors import MethodNotAllowed, TooLarge
+from onebucket.http.errors import HINT, MethodNotAllowed, TooLarge
 from onebucket.http.limits import Limits
 from onebucket.http.requests import Request
 from onebucket.store.database import Transaction
@@ -69,7 +69,8 @@ class Handling:
         work = Work(actor, tx, request.at, request.id, self._new_id, request.address, self._terms)
         ask = Ask(
             found.words,
-            query,
+            # A script that has nothing to say for a parameter sends it empty.
+            {name: kept for name, values in query.items() if (kept := [value for value in values if value])},
             request.body,
             request.content_type,
             self._ways.base_url,
@@ -77,8 +78,11 @@ class Handling:
             request.heeded,
             self._ways.amsterdam_times,
             self._ways.emails_in_paths,
+            self._ways.users_address,
         )
-        return self._answers.entity(request, route.handler(work, ask), manner)
+        answer = self._answers.entity(request, route.handler(work, ask), manner)
+        hint = bodies.hint(request.body, request.content_type) if route.takes else ""
+        return answer.named(HINT, hint.encode()) if hint else answer
 
     def _without_route(self, request: Request, found: Found) -> Answer:
         if found.removed is not None and not (found.methods and request.method == "OPTIONS"):

@@ -151,7 +151,9 @@ def _operation(route: Route, schemas: Mapping[Any, Mapping[str, Any]]) -> dict[s
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:
-    return {"name": parameter.name, "in": "query", "description": parameter.about, "schema": dict(parameter.schema)}
+    about = {"description": parameter.about, "schema": dict(parameter.schema)}
+    # An empty one counts as absent.
+    return {"name": parameter.name, "in": "query", "allowEmptyValue": True, **about}
 
 
 def _body(takes: Sequence[Parameter]) -> dict[str, Any]:

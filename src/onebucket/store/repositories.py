@@ -36,6 +36,9 @@ _AMONG = Statement(
 )
 _all = select(*COLUMNS).where(_OF_ACCOUNT).order_by(repositories.c.slug)
 _ALL, _FEW = Statement(_all), Statement(_all.limit(spans.ONE_MORE))
+_dated = select(*COLUMNS, repositories.c.created_at, repositories.c.updated_at).where(_OF_ACCOUNT)
+_dated = _dated.order_by(repositories.c.slug)
+_DATED, _FEW_DATED = Statement(_dated), Statement(_dated.limit(spans.ONE_MORE))
 _ADD = Statement(insert(repositories))
 _CHANGE = Statement(
     update(repositories)
@@ -69,6 +72,12 @@ def of_account(tx: Transaction, account_id: str) -> list[Repository]:
 def each_of_account(tx: Transaction, account_id: str) -> Iterator[Repository]:
     """The same, one after the other in a transaction that lasts. Raises TooMany in a brief one."""
     return map(repository, spans.rows(tx, _ALL, _FEW, account_id=account_id))
+
+
+def dated(tx: Transaction, account_id: str) -> list[tuple[Repository, tuple[datetime, datetime]]]:
+    """All repositories of an account, by slug, with when each was made and changed last. Raises TooMany."""
+    found = spans.held(tx, _DATED, _FEW_DATED, account_id=account_id)
+    return [(repository(row), (moments.moment(row[6]), moments.moment(row[7]))) for row in found]
 
 
 def _columns(repository: Repository) -> dict[str, Any]:

@@ -35,6 +35,8 @@ class Ask:
     `base_url` is where this server is reached, without a slash at its end; `new_secret` makes a random one;
     `headers` are those that the route heeds, by their names in lower case. `times` is the style of Amsterdam times
     (formats T2); without `emails_in_paths` addresses that hold an e-mail address are refused (spec I2).
+    `users_address` is what `/users/{a}` answers: `profile` or `invitations` (spec U0). Empty parameters of the query
+    are left out.
     """
 
     words: Mapping[str, str]
@@ -46,6 +48,7 @@ class Ask:
     headers: Mapping[str, str] = field(default_factory=dict)
     times: str = "plain"
     emails_in_paths: bool = True
+    users_address: str = "profile"
 
     def fields(self) -> Fields:
         """The fields of the body. Raises bodies.Unreadable."""

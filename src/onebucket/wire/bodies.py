@@ -104,6 +104,26 @@ def fields(body: bytes, content_type: str | None) -> Fields:
     raise Unreadable(f"the content type {echo.shown(media_type)} is not read here: send JSON or a form")
 
 
+def hint(body: bytes, content_type: str | None) -> str:
+    """What may have been lost on the way of a form whose values weren't encoded; empty for nothing.
+
+    >>> hint(b"name=R&D", None), hint(b"name=Night+Crew", None)
+    ('a field has no value: & inside a value must be sent as %26', '')
+    """
+    trimmed = body.strip()
+    media_type = (content_type or "").partition(";")[0].strip().lower()
+    if media_type not in _FORM_TYPES or trimmed.startswith(b"{") or trimmed in _NOTHING:
+        return ""
+    pieces = [piece for piece in trimmed.split(b"&") if piece]
+    if any(b"=" not in piece for piece in pieces):
+        return "a field has no value: & inside a value must be sent as %26"
+    values = [piece.partition(b"=")[2] for piece in pieces]
+    # Whoever encodes a form writes one + between two words.
+    if any(b"++" in value or value.endswith(b"+") or (b"+" in value and b" " in value) for value in values):
+        return "+ in a form is a blank: send %2B where + is meant"
+    return ""
+
+
 def word(body: bytes) -> str:
     """Read a bare word, blanks around it trimmed, whatever the Content-Type says; its spelling is not judged.
 

@@ -16,7 +16,7 @@ def list_to_repository(work: Work, ask: Ask) -> list[invited.RepositoryInvitatio
 
 def invite_to_repository(work: Work, ask: Ask) -> invited.RepositoryInvitation:
     """I1."""
-    return _invited_to_repository(work, ask, _field(ask, "email"))
+    return _invited_to_repository(work, ask, _email(ask))
 
 
 def invite_to_repository_by_path(work: Work, ask: Ask) -> invited.RepositoryInvitation:
@@ -26,7 +26,7 @@ def invite_to_repository_by_path(work: Work, ask: Ask) -> invited.RepositoryInvi
 
 def withdraw_from_repository(work: Work, ask: Ask) -> None:
     """I4."""
-    invitations.withdraw_from_repository(work, *_repository(ask), _field(ask, "email", also_in_query=True))
+    invitations.withdraw_from_repository(work, *_repository(ask), _email(ask, also_in_query=True))
 
 
 def withdraw_from_repository_by_path(work: Work, ask: Ask) -> None:
@@ -56,7 +56,7 @@ def check_invited(work: Work, ask: Ask) -> Text:
 
 def invite_to_group(work: Work, ask: Ask) -> invited.GroupInvitation:
     """U4."""
-    email, (group_owner, slug) = _field(ask, "email"), _group(_field(ask, "group_slug"))
+    email, (group_owner, slug) = _email(ask), _group(_field(ask, "group_slug"))
     found = invitations.invite_to_group(work, ask.words["accountname"], email, group_owner, slug)
     return invited.to_groups(*found, ask.base_url)
 
@@ -71,7 +71,7 @@ def invite_to_group_by_path(work: Work, ask: Ask) -> Text:
 
 def withdraw_from_groups(work: Work, ask: Ask) -> None:
     """U6."""
-    email, slug = _field(ask, "email", also_in_query=True), _value(ask, "group_slug", also_in_query=True)
+    email, slug = _email(ask, also_in_query=True), _value(ask, "group_slug", also_in_query=True)
     invitations.withdraw_from_groups(work, ask.words["accountname"], email, _group(slug) if slug else None)
 
 
@@ -107,6 +107,14 @@ def _group(named: str) -> tuple[str | None, str]:
     """The owner, where it is given, and the slug of a group: `slug` or `owner/slug` (spec 6)."""
     owner, slash, slug = named.partition("/")
     return (owner, slug) if slash else (None, owner)
+
+
+def _email(ask: Ask, *, also_in_query: bool = False) -> str:
+    """The address that is meant. Raises Invalid where a + in it has become a blank on the way."""
+    email = _field(ask, "email", also_in_query=also_in_query)
+    if " " in email.strip() and (b"+" in ask.body or not ask.body):
+        raise Invalid("that is not an e-mail address: + in a form or a query is a blank, send %2B for it")
+    return email
 
 
 def _field(ask: Ask, name: str, *, also_in_query: bool = False) -> str:

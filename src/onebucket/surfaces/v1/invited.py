@@ -79,13 +79,14 @@ def to_repository(owner: Account, invitation: Invitation, base_url: str, style: 
         permission=invitation.permission.word,
         email=invitation.email,
         invited_by=shapes.user(invitation.invited_by, base_url),
-        repository=_repository(owner, invitation.repository, invitation.repository_times, style),
+        repository=repository(owner, invitation.repository, invitation.repository_times, style),
     )
 
 
-def _repository(
+def repository(
     owner: Account, repository: Repository, since: tuple[datetime, datetime], style: str
 ) -> RepositoryInvited:
+    """A repository as 1.0 showed it; `since` is when it was made, and when it was changed last."""
     created, updated = since
     return RepositoryInvited(
         owner=owner.username,

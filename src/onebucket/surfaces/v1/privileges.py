@@ -73,16 +73,17 @@ def list_account_privileges(work: Work, ask: Ask) -> dict[str, str]:
     return {f"{owner.username}/{slug}": privilege.value for slug, privilege in found.items()}
 
 
-def read_account_privilege(work: Work, ask: Ask) -> shapes.AccountPrivilege:
+def read_account_privilege(work: Work, ask: Ask) -> dict[str, str]:
     """What one group may do with the account itself."""
-    return shapes.AccountPrivilege(groups.account_privilege(work, *_account_group(ask)).value)
+    owner, privilege = groups.account_privilege(work, *_account_group(ask))
+    return {f"{owner.username}/{ask.words['group_slug']}": privilege.value}
 
 
-def set_account_privilege(work: Work, ask: Ask) -> shapes.AccountPrivilege:
+def set_account_privilege(work: Work, ask: Ask) -> dict[str, str]:
     """Say what one group may do with the account itself."""
     privilege = account_privilege_named(ask.fields().text("privileges") or "")
-    groups.set_account_privilege_of(work, *_account_group(ask), privilege)
-    return shapes.AccountPrivilege(privilege.value)
+    owner = groups.set_account_privilege_of(work, *_account_group(ask), privilege)
+    return {f"{owner.username}/{ask.words['group_slug']}": privilege.value}
 
 
 def end_account_privilege(work: Work, ask: Ask) -> None:

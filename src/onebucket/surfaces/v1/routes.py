@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from onebucket.domain.refusals import GroupExists
 from onebucket.surfaces.routing import Parameter, Removed, Route, Surface, Text
-from onebucket.surfaces.v1 import groups, invitations, invited, privileges, shapes
+from onebucket.surfaces.v1 import groups, invitations, invited, privileges, profiles, shapes
 
 BASES = ("/1.0", "/api/1.0", "/!api/1.0")
 
@@ -136,10 +136,13 @@ ACCOUNT_PRIVILEGES = (
     Route("GET", _WITH_ACCOUNT, privileges.list_account_privileges, _READ, "listAccountPrivileges",
           "What groups may do with the account itself, by `account/slug`", dict[str, str], refuses=(403, 404)),
     Route("GET", _GROUP_WITH_ACCOUNT, privileges.read_account_privilege, _READ, "readAccountPrivilege",
-          "What one group may do with the account itself", shapes.AccountPrivilege, refuses=(403, 404)),
-    Route("PUT", _GROUP_WITH_ACCOUNT, privileges.set_account_privilege, _WRITE, "setAccountPrivilege",
-          "Say what one group may do with the account itself", shapes.AccountPrivilege, takes=(_PRIVILEGES,),
-          refuses=(400, 403, 404, 413)),
+          "What one group may do with the account itself, by `account/slug`", dict[str, str], refuses=(403, 404)),
+    *(
+        Route(method, _GROUP_WITH_ACCOUNT, privileges.set_account_privilege, _WRITE, name,
+              "Say what one group may do with the account itself", dict[str, str], takes=(_PRIVILEGES,),
+              refuses=(400, 403, 404, 413))
+        for method, name in (("PUT", "setAccountPrivilege"), ("POST", "setAccountPrivilegeByPost"))
+    ),
     Route("DELETE", _GROUP_WITH_ACCOUNT, privileges.end_account_privilege, _WRITE, "endAccountPrivilege",
           "Let one group do nothing with the account itself any more", refuses=(400, 403, 404, 413)),
 )  # fmt: skip
@@ -174,11 +177,9 @@ INVITATIONS = (
           "The same as before 2019", invited.RepositoryInvitation, takes=(_LEVEL,), refuses=(400, 403, 404, 409, 413)),
     Route("DELETE", _OF_ADDRESS_THERE, invitations.withdraw_from_repository_by_path, _WRITE,
           "withdrawFromRepositoryByPath", "The same as before 2019", refuses=(400, 403, 404, 413)),
-    *(
-        Route("GET", path, invitations.list_to_groups, _READ, name, "Who is invited to groups of an account, the "
-              "newest first", list[invited.GroupInvitation], refuses=(403, 404))
-        for path, name in ((_USER, "listInvitations"), (_TO_GROUPS, "listGroupInvitations"))
-    ),
+    Route("GET", _TO_GROUPS, invitations.list_to_groups, _READ, "listGroupInvitations",
+          "Who is invited to groups of an account, the newest first", list[invited.GroupInvitation],
+          refuses=(403, 404)),
     *(
         Route(method, _TO_GROUPS, invitations.invite_to_group, _WRITE, name,
               "Invite an address to a group; a letter goes out, also for what was sent before",
@@ -197,6 +198,14 @@ INVITATIONS = (
           "Invite an address to a group: `OK`", Text, refuses=(400, 403, 404, 409, 413)),
     Route("DELETE", _OF_ADDRESS_TO_GROUP, invitations.withdraw_from_group_by_path, _WRITE, "withdrawFromGroupByPath",
           "Withdraw what an address is invited to: this group", refuses=(400, 403, 404, 413)),
+)  # fmt: skip
+
+PROFILES = (
+    Route("GET", "/user", profiles.of_oneself, _READ, "readOwnProfile", "Who you are, and your repositories",
+          profiles.Profile),
+    Route("GET", _USER, profiles.of_account, _READ, "readProfile",
+          "Who somebody is, and which of their repositories you can see; with `users_address = invitations` the list "
+          "of invitations to groups", profiles.Profile, refuses=(403, 404)),
 )  # fmt: skip
 
 _SEE_GROUPS = "use /1.0/groups: this server keeps groups, privileges and invitations, and nothing else of 1.0"
@@ -218,6 +227,6 @@ REMOVED = (
 OAUTH = ("/oauth/request_token", "/oauth/authenticate", "/oauth/access_token")
 
 # A second name with the same slug is a bad request in 1.0, not a conflict (spec G3).
-ROUTES = (*GROUPS, *GROUP_PRIVILEGES, *DIRECT_PRIVILEGES, *ACCOUNT_PRIVILEGES, *INVITATIONS)
+ROUTES = (*GROUPS, *GROUP_PRIVILEGES, *DIRECT_PRIVILEGES, *ACCOUNT_PRIVILEGES, *INVITATIONS, *PROFILES)
 
 SURFACE = Surface("1.0", BASES, ROUTES, REMOVED, OAUTH, exceptions={GroupExists: 400})

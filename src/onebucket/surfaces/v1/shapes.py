@@ -108,12 +108,6 @@ class DirectPrivilege(Struct, frozen=True):
     repository: RepositoryName
 
 
-class AccountPrivilege(Struct, frozen=True):
-    """What a group may do with the account that owns it: `admin` or `collaborator`."""
-
-    privileges: str
-
-
 def user(account: Account, base_url: str) -> User:
     """A person or a team."""
     return User(
