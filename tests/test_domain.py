@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import onebucket.domain
+from onebucket import slugs
 from onebucket.domain import accounts, consequences, groups, policy, privileges, repositories, text
 from onebucket.domain.accounts import NOBODY, OPERATOR, SCOPES, Account, Actor, email_key
 from onebucket.domain.policy import Standing, To
@@ -27,20 +28,43 @@ from onebucket.domain.refusals import Invalid, LastAdministrator
         ("Night Crew", "night-crew"), ("  Night \t  Crew\n", "night-crew"), ("NIGHT_CREW-7", "night_crew-7"),
         ("--a - - b--", "a-b"), ("a-_-b", "a-_-b"), ("___", "___"), ("-_-", "_"), ("a.b/c:d", "abcd"), ("R&D", "rd"),
         ("Équipe 7 (été)", "equipe-7-ete"), ("Straße", "strae"), ("İstanbul", "istanbul"), ("\u212aelvin", "kelvin"),
-        ("ﬁne", "fine"), ("Ａ１", "a1"), ("①½²", "1122"), ("a日b", "ab"), ("ǅ", "dz"), ("a\u0301\u0323", "a"),
+        ("ﬁne", "fine"), ("Ａ１", "a1"), ("①½²", "1122"), ("ǅ", "dz"), ("a\u0301\u0323", "a"),
         ("a\u00a0b\u3000c", "a-b-c"), ("a\u200bb", "ab"), ("a ! b", "a-b"),
         ("x" * 80, "x" * 62), ("x" * 61 + " y", "x" * 61), ("x" * 61 + "-" * 9 + "y", "x" * 61),
         ("x" * 61 + "_y", "x" * 61 + "_"),
     ],
 )  # fmt: skip
 def test_a_slug_keeps_what_ascii_can_say_of_a_name(name: str, slug: str) -> None:
-    assert groups.slug_of(name) == slug
+    assert slugs.slug_of(name) == slug
 
 
-@pytest.mark.parametrize("name", ["", " ", "---", "日本", "ß", "…", "😀", "\u0301", "¨"])
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [
+        ("运维", "yunwei"), ("日本", "riben"), ("Разработка", "razrabotka"), ("Ελλάδα ops", "ellada-ops"),
+        ("Команда 7", "komanda-7"), ("Київ", "kiiv"), ("٣", "3"), ("ß", "ss"), ("Ł", "l"),
+    ],
+)  # fmt: skip
+def test_a_name_in_another_script_has_a_slug_that_says_it_in_latin_letters(name: str, slug: str) -> None:
+    assert slugs.slug_of(name) == slug
+
+
+def test_a_name_of_pictures_has_a_slug_that_is_always_the_same_and_another_for_others() -> None:
+    rockets, rocket = slugs.slug_of("🚀🚀"), slugs.slug_of("🚀")
+
+    assert re.fullmatch("group-[0-9a-f]{6}", rockets) and rockets == slugs.slug_of(" 🚀🚀 ") != rocket
+
+
+@pytest.mark.parametrize("name", ["", " ", "---", "…", "+", "\u0301"])
 def test_a_name_that_leaves_no_slug_is_refused(name: str) -> None:
     with pytest.raises(Invalid, match="no letter or digit"):
-        groups.slug_of(name)
+        slugs.slug_of(name)
+
+
+@given(st.text(st.characters(codec="utf-8", categories=["L", "N"]), min_size=1, max_size=60))
+@settings(deadline=None)
+def test_any_name_with_a_letter_or_digit_has_a_slug(name: str) -> None:
+    assert SLUG.fullmatch(slugs.slug_of(name))
 
 
 SLUG = re.compile(r"(?!-)[a-z0-9_-]{1,62}(?<!-)")
@@ -51,12 +75,12 @@ NAMES = st.text(st.characters(), max_size=99) | st.text("aZ9_- .\u0130\u00c4\u00
 @settings(deadline=None)
 def test_a_slug_is_its_own_slug_and_nothing_but_what_an_address_can_hold(name: str) -> None:
     try:
-        slug = groups.slug_of(name)
+        slug = slugs.slug_of(name)
     except Invalid:
         return
 
     assert SLUG.fullmatch(slug) and "--" not in slug
-    assert groups.slug_of(slug) == groups.slug_of(name.upper().lower() if name.isascii() else name) == slug
+    assert slugs.slug_of(slug) == slugs.slug_of(name.upper().lower() if name.isascii() else name) == slug
 
 
 # --- names

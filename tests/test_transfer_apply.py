@@ -662,3 +662,17 @@ def test_a_summary_counts_and_says_when_there_is_nothing(busy: Database) -> None
 
     assert difference.summary(tell(busy, COMPANY)) == "nothing to change"
     assert difference.summary(tell(busy, changed, prune=True)) == "1 added, 1 changed, 8 removed"
+
+
+def test_a_document_finds_groups_again_whatever_script_their_names_are_in(db: Database) -> None:
+    text = """
+      teams:
+        - username: acme
+          groups: [{name: 运维}, {name: 🚀🚀}, {name: Ελλάδα ops, permission: read}, {name: Ops}]
+    """
+    tell(db, COMPANY)
+    tell(db, text)
+    with db.writing() as tx:
+        tx.connection.execute("UPDATE groups SET slug = 'greek' WHERE slug = 'ellada-ops'")
+
+    assert applied(db, text) == []

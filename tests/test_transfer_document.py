@@ -14,9 +14,10 @@ from ruamel.yaml import YAML
 
 import cast
 from onebucket.domain.accounts import SCOPES, email_key
-from onebucket.domain.groups import AccountPrivilege, name_of, slug_of
+from onebucket.domain.groups import AccountPrivilege, name_of
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Refusal
+from onebucket.slugs import slug_of
 from onebucket.transfer import document, parts, tree
 from onebucket.transfer.document import Document, Group, Invitation, Repository, Team, Token, User
 

@@ -1,5 +1,7 @@
 """Groups over HTTP: making, changing, renaming and deleting them, told in every form of body (G3, G5, G6)."""
 
+import re
+
 import pytest
 
 from cast import Api
@@ -210,3 +212,26 @@ def test_the_group_of_the_last_administrator_stays(api: Api) -> None:
     assert answer.status_code == 400
     assert answer.text == ("Bad Request: can't delete administrators: the team would be left without an administrator.")
     assert api.everything() == before
+
+
+# -- slugs of names in other scripts ---------------------------------------------------------------
+
+
+def test_a_group_whose_name_has_nothing_latin_can_exist_and_takes_no_others_slug(api: Api) -> None:
+    made = [api("alice", "POST", "/groups/acme/", data={"name": name}) for name in ("Ops", "Ελλάδα ops", "运维", "🚀")]
+    same = api("alice", "POST", "/groups/acme/", data={"name": "Ellada Ops"})
+
+    assert [answer.json()["slug"] for answer in made[:3]] == ["ops", "ellada-ops", "yunwei"]
+    assert re.fullmatch("group-[0-9a-f]{6}", made[3].json()["slug"])
+    assert same.status_code == 400
+
+
+def test_a_group_from_before_keeps_its_slug_as_long_as_its_name_stays(api: Api) -> None:
+    api("alice", "POST", "/groups/acme/", data={"name": "Ελλάδα ops"})
+    api.operate(lambda work: work.tx.connection.execute("UPDATE groups SET slug = 'ops' WHERE slug = 'ellada-ops'"))
+
+    kept = api("alice", "PUT", "/groups/acme/ops", json={"name": "Ελλάδα ops", "permission": "read"})
+    renamed = api("alice", "PUT", "/groups/acme/ops", json={"name": "Ελλάδα"})
+
+    assert (kept.json()["slug"], kept.json()["permission"]) == ("ops", "read")
+    assert renamed.json()["slug"] == "ellada"

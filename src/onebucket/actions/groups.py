@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cache
 
+from onebucket import slugs
 from onebucket.actions import access, settling
 from onebucket.actions.work import Work
 from onebucket.domain import consequences
@@ -87,7 +88,7 @@ def create(
         account_id=owner.id,
         id=work.new_id(),
         name=name,
-        slug=domain.slug_of(name),
+        slug=slugs.slug_of(name),
         permission=permission or None,
         auto_add=auto_add,
         email_forwarding_disabled=email_forwarding_disabled,
@@ -117,7 +118,9 @@ def change(
     after = before
     if name is not None:
         cleaned = domain.name_of(name)
-        after = replace(after, name=cleaned, slug=domain.slug_of(cleaned))
+        # By the same name a group keeps the slug that it has, be it from before other scripts were transliterated.
+        if cleaned != before.name:
+            after = replace(after, name=cleaned, slug=slugs.slug_of(cleaned))
     if permission is not None:
         after = replace(after, permission=permission or None)
     if auto_add is not None:

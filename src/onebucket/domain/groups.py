@@ -1,7 +1,5 @@
-"""Groups and their members: names, the slugs that follow from them, and what is known of a group."""
+"""Groups and their members: names, and what is known of a group."""
 
-import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
@@ -53,30 +51,6 @@ class Roster:
     members: Iterable[Account] | None
 
 
-LONGEST_SLUG = 62
-_DROPPED = re.compile(r"[^a-z0-9_-]+")
-_DASHES = re.compile(r"-{2,}")
-_BLANKS = re.compile(r"\s")
-
-
 def name_of(value: str) -> str:
     """Clean a group's name: one line of 1 to 255 characters after trimming. Raises Invalid (spec 1.4)."""
     return cleaned(value, what="name")
-
-
-def slug_of(name: str) -> str:
-    """Make the slug that stands for a group's name in addresses. Raises Invalid when nothing is left (spec 1.4).
-
-    >>> slug_of("  Night   Crew ")
-    'night-crew'
-    >>> slug_of("Équipe 7 (été)")
-    'equipe-7-ete'
-    """
-    ascii_only = unicodedata.normalize("NFKD", name).lower()
-    dashed = _BLANKS.sub("-", ascii_only.strip())
-    slug = _DASHES.sub("-", _DROPPED.sub("", dashed)).strip("-")[:LONGEST_SLUG].strip("-")
-
-    if not slug:
-        raise Invalid("name has no letter or digit that a slug could be made of")
-
-    return slug

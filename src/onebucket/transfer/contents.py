@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import UNSET
 
+from onebucket import slugs
 from onebucket.actions import groups, invitations, privileges, repositories, whole
 from onebucket.actions.whole import Whole
 from onebucket.actions.work import Work
@@ -19,9 +20,10 @@ from onebucket.transfer.parts import Group, Invitation, Repository, Team, User, 
 
 def groups_of(subject: Subject) -> Iterator[tuple[str, str, Group]]:
     """The groups that the documents name: where they stand, their slugs, and what is said of them."""
+    slug_of = _slugs(subject)
     for group in given(subject.wanted.groups) or ():
         with about(f"{subject.where} groups"):
-            slug = _slug(group.name)
+            slug = slug_of(group.name)
         yield f"{subject.where} groups/{slug}", slug, group
 
 
@@ -54,7 +56,7 @@ def renamed(task: Job, wanted: User | Team, had: Whole) -> Whole:
         if slug in subject.rosters:
             continue
         with about(where):
-            before = next((old for old in map(_slug, given(group.previously) or ()) if old in present), None)
+            before = next((old for old in map(_slugs(subject), given(group.previously) or ()) if old in present), None)
             if before is not None:
                 present.discard(before)
                 groups.change(task.work, subject.name, before, name=group.name)
@@ -63,8 +65,19 @@ def renamed(task: Job, wanted: User | Team, had: Whole) -> Whole:
     return whole.of(task.work, subject.name) if moved else had
 
 
-def _slug(name: str) -> str:
-    return domain.slug_of(domain.name_of(name))
+def _slugs(subject: Subject) -> Callable[[str], str]:
+    """What tells the slug of a group's name: one that is there keeps its own, also if its name would make another now.
+
+    So do groups from before other scripts were transliterated.
+    """
+    by_name = {roster.group.name: slug for slug, roster in subject.rosters.items()}
+
+    def slug_of(name: str) -> str:
+        cleaned = domain.name_of(name)
+        made = slugs.slug_of(cleaned)
+        return made if made in subject.rosters else by_name.get(cleaned, made)
+
+    return slug_of
 
 
 def _groups(task: Job, subject: Subject) -> None:

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from msgspec import UNSET
 
-from onebucket import hashing
+from onebucket import hashing, slugs
 from onebucket.domain import accounts, groups, repositories
 from onebucket.domain.groups import AccountPrivilege
 from onebucket.domain.privileges import Level
@@ -95,7 +95,7 @@ def _invitation(node: tree.Node, what: str) -> Invitation:
 
 _USERNAME = checked(accounts.checked_username)
 _NAMES = listed(text, each="name")
-_GROUP_NAME = checked(lambda name: groups.slug_of(groups.name_of(name)))
+_GROUP_NAME = checked(lambda name: slugs.slug_of(groups.name_of(name)))
 
 _TOKEN = struct(
     Token,

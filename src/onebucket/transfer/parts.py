@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from onebucket.domain import accounts, groups
+from onebucket import slugs
+from onebucket.domain import accounts
 from onebucket.domain.groups import AccountPrivilege
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Refusal
@@ -123,7 +124,7 @@ def identity(part: Part) -> Identity:
         case User() | Team():
             return accounts.username_key(part.username), part.username
         case Group():
-            return groups.slug_of(part.name), part.name
+            return slugs.slug_of(part.name), part.name
         case Repository():
             return part.slug, part.slug
         case Invitation():

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 from msgspec import UNSET
 
+from onebucket import slugs
 from onebucket.domain import accounts, groups, repositories
 from onebucket.domain.accounts import username_key
 from onebucket.domain.groups import AccountPrivilege
@@ -117,7 +118,7 @@ def _instead(organisation: Organisation) -> str:
 
 def _username(name: str) -> str:
     try:
-        return groups.slug_of(name)
+        return slugs.slug_of(name)
     except Refusal:
         raise Unreadable(f"{name!r} has no letter or digit that the team could be called by") from None
 
@@ -174,7 +175,7 @@ def _add_crew(organisation: Organisation, crew: Crew) -> None:
 
 def _crew(organisation: Organisation, name: str, node: Mapping, file: Path) -> Crew:
     try:
-        slug = groups.slug_of(groups.name_of(name))
+        slug = slugs.slug_of(groups.name_of(name))
     except Refusal as refusal:
         raise Unreadable(f"the team {name!r}: {refusal.sentence}", line=node.line) from None
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from onebucket import slugs
 from onebucket.actions import asking, groups, overviews, settling
 from onebucket.actions.work import Work
 from onebucket.domain import groups as domain
@@ -49,14 +50,15 @@ async def change(visit: Visit) -> Response:
     """Change what the group is called and may do; when its slug would be another one, first ask."""
     account, slug, name = visit.word("name"), visit.word("slug"), visit.line("name")
     try:
-        new_slug = domain.slug_of(domain.name_of(name))
+        new_slug = slugs.slug_of(domain.name_of(name))
     except Invalid as refusal:
         raise Wrong(name=refusal.sentence) from None
     if new_slug not in (slug, visit.line("new_slug")):
         place, roster = await visit.look(
             lambda work: (overviews.place(work, account), groups.read(work, account, slug, members=False))
         )
-        return visit.page("groups/rename.html", place=place, group=roster.group, new_slug=new_slug)
+        if domain.name_of(name) != roster.group.name:
+            return visit.page("groups/rename.html", place=place, group=roster.group, new_slug=new_slug)
 
     try:
         after = await visit.change(partial(_change, visit, account, slug, name))
