@@ -12,6 +12,8 @@ from onebucket.store import sessions
 from onebucket.store.sessions import Session
 
 LASTING = timedelta(days=14)
+# A session begins with a password. For so long that password counts for what could take the account over.
+CONFIRMED = timedelta(minutes=10)
 
 
 def begin(work: Work, *, secret_hash: str, agent: str, instead_of: str | None = None) -> Session:
@@ -57,6 +59,13 @@ def end_others(work: Work) -> None:
 def end_own(work: Work) -> None:
     """End the session that the person asks with: he signs out."""
     end(work, _own(work))
+
+
+def is_confirmed(work: Work) -> bool:
+    """Whether the person who asks gave their password, in this browser, so recently that it isn't asked for again."""
+    person = _myself(work)
+    own = next((each for each in sessions.of_person(work.tx, person.id) if each.id == _own(work)), None)
+    return own is not None and work.at - own.created_at <= CONFIRMED
 
 
 def _own(work: Work) -> str:

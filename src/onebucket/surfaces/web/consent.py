@@ -120,9 +120,9 @@ def _sign_in(visit: Visit) -> Response:
 
 
 PAGES = (
-    Page("/site/oauth2/authorize", ask, agree, link="consent"),
+    Page("/site/oauth2/authorize", ask, agree, is_guarded=True, link="consent"),
     *(
-        Page(f"{base}/oauth/authenticate", ask_first, agree_first, link="consent")
+        Page(f"{base}/oauth/authenticate", ask_first, agree_first, is_guarded=True, link="consent")
         for base in ("/api/1.0", "/1.0", "/!api/1.0")
     ),
 )

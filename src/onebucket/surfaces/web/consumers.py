@@ -66,6 +66,6 @@ async def revoke(visit: Visit) -> Response:
 
 
 PAGES = (
-    Page("/accounts/{name}/consumers", show, make, is_private=True),
+    Page("/accounts/{name}/consumers", show, make, is_private=True, is_guarded=True),
     Page("/accounts/{name}/consumers/{key}/revoke", show, revoke, is_private=True),
 )

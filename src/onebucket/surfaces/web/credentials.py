@@ -83,7 +83,7 @@ def _lasts(chosen: str) -> timedelta | None:
 
 
 PAGES = (
-    Page("/me/tokens", show, make, is_private=True),
+    Page("/me/tokens", show, make, is_private=True, is_guarded=True),
     Page("/me/tokens/{id}/revoke", show, revoke, is_private=True),
     Page("/me/programs/{id}/end", show, end, is_private=True),
 )

@@ -106,13 +106,18 @@ async def end_other_sessions(visit: Visit) -> Response:
     return visit.go("/me?done=ended#sessions")
 
 
+_make_primary = _with_address(addresses.make_primary, "primary")
+_remove = _with_address(addresses.end, "removed")
+
 PAGES = (
     Page("/me", show, is_private=True),
     Page("/me/invitations/{id}/accept", show, accept, is_private=True, link="invitation"),
     Page("/me/invitations/{id}/decline", show, decline, is_private=True, link="invitation"),
-    Page("/me/emails", show, add_address, is_private=True),
-    Page("/me/emails/primary", show, _with_address(addresses.make_primary, "primary"), is_private=True),
-    Page("/me/emails/remove", show, _with_address(addresses.end, "removed"), is_private=True),
+    Page("/me/emails", show, add_address, is_private=True, is_guarded=True),
+    Page(
+        "/me/emails/primary", show, _with_address(addresses.make_primary, "primary"), is_private=True, is_guarded=True
+    ),
+    Page("/me/emails/remove", show, _with_address(addresses.end, "removed"), is_private=True, is_guarded=True),
     Page("/me/password", show, change_password, is_private=True),
     Page("/me/sessions/end", show, end_other_sessions, is_private=True),
     Page("/me/sessions/{id}/end", show, end_session, is_private=True),

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from onebucket.actions import overviews
+from onebucket.actions import overviews, sessions
 from onebucket.domain.refusals import LinkIsDead, NotFound, Refusal
 from onebucket.surfaces.web import (
     accounts,
@@ -123,6 +123,8 @@ async def _answered(page: Page, visit: Visit) -> Response:
         visit.count()
     if visit.request.method != "POST" or page.send is None:
         return await page.show(visit)
+    if page.is_guarded and visit.person is not None and not await visit.look(sessions.is_confirmed):
+        return await resuming.resume(page, visit)
     await visit.read_form()
     visit.check_form()
     return await page.send(visit)

@@ -1,4 +1,4 @@
-"""A form that is sent when nobody is signed in any more: one signs in on the way, and what was typed is there still."""
+"""A form that is sent when nobody is signed in any more, or that wants the password again: what was typed is kept."""
 
 from starlette.responses import Response
 
@@ -17,21 +17,26 @@ async def resume(page: Page, visit: Visit) -> Response:
     Nothing of what was typed is done: it is to be sent once more.
     """
     await visit.read_form()
-    if not visit.has(_LOGIN):
+    if not visit.has(_PASSWORD):
         return _asked(visit)
 
+    known = visit.person
+    login = known.username if known else visit.line(_LOGIN)
     try:
         visit.check_form()
-        proved = await visit.desk.prove(visit.caller, visit.line(_LOGIN), visit.text(_PASSWORD))
+        proved = await visit.desk.prove(visit.caller, login, visit.text(_PASSWORD))
         await visit.begin(proved)
     except Unauthenticated:
-        visit.errors = {_PASSWORD: "there is nobody with that name and that password"}
+        visit.errors = {
+            _PASSWORD: "that is not your password" if known else "there is nobody with that name and that password"
+        }
         return _asked(visit)
     except Refusal as refusal:
         visit.errors = {"": sentence(refusal)}
         return retry_after(_asked(visit, visit.desk.status(refusal) or _ASKED), refusal)
     await visit.recognize()
-    visit.notice = "You are signed in again. What you typed is here: look at it, and send it once more."
+    done = "It is you" if known else "You are signed in again"
+    visit.notice = f"{done}. What you typed is here: look at it, and send it once more."
     return await page.show(visit)
 
 

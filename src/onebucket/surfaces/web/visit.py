@@ -279,13 +279,15 @@ class Page:
 
     `is_private`: only for people who have signed in. `is_costly`: it is worked out anew each time, from more than
     it shows, so it counts for whoever looks at it, as forms do that are sent. `link`: its address ends with a secret,
-    of a link of that kind.
+    of a link of that kind. `is_guarded`: what its form does could hand the account to somebody else, so that the
+    password is asked for again, unless it was given just now.
     """
 
     path: str
     show: Handler
     send: Handler | None = None
     is_private: bool = False
+    is_guarded: bool = False
     link: str = ""
     is_costly: bool = False
 
