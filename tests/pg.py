@@ -133,9 +133,9 @@ class Postgres:
             assert time.monotonic() < deadline, sql
             time.sleep(0.01)
 
-    def dump(self, name: str) -> Path:
+    def dump(self, name: str, kept_as: str = "then") -> Path:
         """What `pg_dump` writes of one of its databases."""
-        file = self._folder / f"{name}.dump"
+        file = self._folder / f"{name}.{kept_as}.dump"
         self._run("pg_dump", "--format=custom", "--compress=0", f"--file={file}", self.url(name))
         return file
 

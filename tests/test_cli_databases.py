@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[Use | None, str]] = {
     "repo delete": (Use.CHANGES, "repo delete acme/rocket"),
     "repo list": (Use.READS, "repo list acme"),
     "restore": (Use.MAKES, "restore backup.sqlite"),
+    "restored": (Use.CHANGES, "restored monday.dump"),
     "serve": (Use.SERVES, "serve"),
     "team add": (Use.CHANGES, "team add acme --admin alice"),
     "team delete": (Use.CHANGES, "team delete acme"),

@@ -24,7 +24,7 @@ from cast import Api
 from commands import Command, refused
 from live import Live
 from onebucket import bounds
-from onebucket.actions import groups, journal
+from onebucket.actions import groups, journal, tokens
 from onebucket.http.writer import Writer
 from onebucket.store import database, readers, schema, site
 from onebucket.store.database import Database, Interrupted, Transaction, Unavailable, Version
@@ -715,7 +715,28 @@ def test_doctor_says_what_to_do_when_it_is_out_of_reach(command: Command, url: s
 def test_backups_are_left_to_its_own_tools(command: Command, url: str, asked: str) -> None:
     came = command(asked, "file", "--database", url)
 
-    assert came == refused("a PostgreSQL database is backed up with pg_dump, and restored with pg_restore")
+    assert came == refused(
+        "PostgreSQL is backed up with pg_dump, and restored with pg_restore and `onebucket restored`"
+    )
+
+
+def test_what_was_revoked_since_a_dump_stays_revoked_after_pg_restore(
+    command: Command, postgres: Postgres, url: str, api: Api
+) -> None:
+    [(name,)] = pg.rows(url, "SELECT current_database()")
+    dump = postgres.dump(name)
+    api.operate(lambda work: [tokens.revoke(work, each.id) for each in tokens.of_person(work, "bob")])
+    replaced = postgres.create()
+    postgres.restore(replaced, postgres.dump(name, "now"))
+    postgres.restore(name, dump)
+
+    told = command("restored", "monday.dump", "--replaced", postgres.url(replaced), "--database", url)
+
+    assert told.code == 0
+    assert told.out.count("still revoked: the app password of bob: ") == 3
+    assert [api(who, "GET", "/groups/acme/developers").status_code for who in ("bob", "alice")] == [401, 200]
+    assert command("journal", "--verify", "--database", url).code == 0
+    assert "site.restored" in command("journal", "--account", "(site)", "--database", url).out
 
 
 def test_commands_change_it_too(command: Command, url: str) -> None:

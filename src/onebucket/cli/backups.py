@@ -1,4 +1,4 @@
-"""`backup` and `restore`."""
+"""`backup`, `restore` and `restored`."""
 
 import shutil
 from collections.abc import Iterator
@@ -63,6 +63,31 @@ def restore(
         common.show(line)
 
 
+def restored(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="What was put back, for the journal: a file's name")],
+    replaced: Annotated[
+        str, typer.Option("--replaced", metavar="URL", help="What it took the place of, if that is still there")
+    ] = "",
+    database: DatabaseOption = "",
+    data: DataOption = "",
+) -> None:
+    """After pg_restore: end what must not come back with an older state, and tell the journal of it.
+
+    Everybody has to sign in again. With --replaced, what was revoked there stays revoked.
+    """
+    from onebucket.actions import restoring
+    from onebucket.cli import telling
+
+    held = None
+    if replaced:
+        with common.looking(replaced, data) as before:
+            held = restoring.held(before)
+    with common.changing(database, data) as work:
+        settled = restoring.settle(work, source, held)
+    for line in telling.settled_as_lines(settled):
+        common.show(line)
+
+
 def _held(opened: "Database") -> "Held | None":
     """What is good in the database that is to be replaced; None, and a warning, where it can't be read."""
     from onebucket.actions import restoring
@@ -79,7 +104,7 @@ def _held(opened: "Database") -> "Held | None":
 
 def _of_sqlite(chosen: Settings) -> Settings:
     if not chosen.database.startswith("sqlite:"):
-        raise Mistake("a PostgreSQL database is backed up with pg_dump, and restored with pg_restore")
+        raise Mistake("PostgreSQL is backed up with pg_dump, and restored with pg_restore and `onebucket restored`")
     return chosen
 
 
