@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import chain
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -22,6 +23,8 @@ Headers = tuple[tuple[bytes, bytes], ...]
 LARGEST_WHOLE = 1 << 20
 
 _CORP = b"cross-origin-resource-policy"
+
+_HSTS = (b"strict-transport-security", b"max-age=31536000")
 
 _PRIVATE = (b"cache-control", b"private, no-cache")
 
@@ -52,6 +55,15 @@ class Ways:
     failures_per_address: int = 0
     trusted_proxies: frozenset[str] = frozenset()
 
+    @property
+    def always(self) -> Headers:
+        """What every answer says, of whichever part of the server: browsers come back over https only.
+
+        Where the address names a port there may be others on this host, which this isn't to speak for.
+        """
+        parts = urlsplit(self.base_url)
+        return (_HSTS,) if parts.scheme == "https" and parts.port is None else ()
+
 
 @dataclass(frozen=True, slots=True)
 class Manner:
@@ -80,7 +92,8 @@ class Answers:
     def __init__(self, ways: Ways) -> None:
         self._ways = ways
         guarded: Headers = ((_CORP, b"same-origin"),) if ways.jsonp == "guarded" else ()
-        self._always: Headers = ((b"vary", b"Authorization"), (b"x-content-type-options", b"nosniff"), *guarded)
+        self._always: Headers = ((b"vary", b"Authorization"), (b"x-content-type-options", b"nosniff"))
+        self._always += (*guarded, *ways.always)
 
     def manner(self, request: Request, query: dict[str, list[str]]) -> Manner:
         """The format, and the JSONP callback where one counts (formats F1, F2, C1, C2, C4).

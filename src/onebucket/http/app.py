@@ -3,10 +3,8 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from urllib.parse import quote
 
 import structlog
-from starlette.requests import ClientDisconnect
 
 from onebucket.domain.refusals import Unauthenticated
 from onebucket.domain.terms import Terms
@@ -97,7 +95,7 @@ class App:
         segments, is_malformed = requests.segments(scope)
         base = self._table.base(segments)
         if base is None:
-            await self._pass_on(scope, receive, send)
+            await self._others(scope, receive, send)
             return
 
         request = Request(scope, requests.request_id(headers), scope["method"], segments, headers, self._clock())
@@ -140,21 +138,6 @@ class App:
                 self._log.error("unavailable", reason=str(error), request_id=request.id)
                 raise
 
-    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # A slash at the end makes no difference, as everywhere. What was signed is `raw_path`, which stays.
-        path = scope["path"]
-        if path.endswith("/") and path != "/":
-            scope = {**scope, "path": path[:-1]}
-        try:
-            await self._others(scope, ArrivingBody(receive), send)
-        except ClientDisconnect:
-            # There is nobody to be told anything.
-            return
-        except Exception:
-            # Starlette has told the caller already, and lets the error through to be told here.
-            # Of the address only its beginning: what follows may be a token.
-            self._log.exception("unforeseen", method=scope["method"], path=quote(scope["path"].split("/")[1][:64]))
-
     async def _answer(self, request: Request, base: tuple[str, ...], receive: Receive) -> Answer:
         found = self._table.find(base, request.segments[len(base) :])
         route = request.route = found.methods.get("GET" if request.method == "HEAD" else request.method)
@@ -181,7 +164,8 @@ class App:
                 self._log.error("unavailable", reason=str(error), **about)
             elif said is None or said.status == 503:
                 self._log.exception("unforeseen", **about)
-            return self._answers.refusal(request, said or errors.internal())
+            told = said or errors.internal()
+            return self._answers.refusal(request, errors.enveloped(told) if found.surface.in_envelope else told)
 
     async def _prove(self, request: Request, credential: bytes | None, receive: Receive) -> tuple[Proof, bool]:
         """Who asks, and whether that was found out just now; a signed request's body is needed for that."""

@@ -116,6 +116,14 @@ def internal() -> Said:
     return Said(500, PLAIN, STANDARD[500].encode())
 
 
+def enveloped(told: Said) -> Said:
+    """The same in the envelope of 2.0, whose clients look for the sentence there."""
+    if told.content_type == JSON:
+        return told
+    body = msgspec.json.encode({"type": "error", "error": {"message": told.body.decode()}})
+    return Said(told.status, JSON, body, told.headers)
+
+
 def status_of(error: Exception, exceptions: Mapping[type[Exception], int] = _NONE) -> int | None:
     """The status of an answer that tells of an error; None for an error that nobody foresaw."""
     for kind in type(error).__mro__:

@@ -3,7 +3,7 @@
 import os
 import re
 import secrets
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
@@ -100,16 +100,25 @@ class Request:
     @property
     def path(self) -> str:
         """The address for people to read, cut."""
-        return quote_from_bytes("/".join(("", *self.segments)).encode(errors="replace"), safe="/{}@:+!")[:300]
+        return readable(self.segments)
+
+
+def readable(segments: Sequence[str]) -> str:
+    """An address for people to read, cut."""
+    return quote_from_bytes("/".join(("", *segments)).encode(errors="replace"), safe="/{}@:+!…")[:300]
 
 
 def segments(scope: Scope) -> tuple[list[str], bool]:
     """The parts of the address, each percent-decoded once (spec 1.2); and whether one couldn't be.
 
-    >>> segments({"raw_path": b"/1.0/groups/%7Babc%7D/a%2Fb"})
+    Clients that put an address together may begin it with two slashes.
+
+    >>> segments({"raw_path": b"//1.0/groups/%7Babc%7D/a%2Fb"})
     (['1.0', 'groups', '{abc}', 'a/b'], False)
     """
     raw: bytes = scope.get("raw_path") or quote_from_bytes(scope["path"].encode()).encode()
+    if raw.startswith(b"//"):
+        raw = b"/" + raw.lstrip(b"/")
     if b"%" not in raw and raw.isascii():
         return raw.decode("ascii").split("/")[1:], False
 

@@ -33,6 +33,7 @@ from onebucket.http.limits import Limits
 from onebucket.http.memory import Memory
 from onebucket.http.metrics import Metrics
 from onebucket.http.oauth import Endpoints
+from onebucket.http.others import Others
 from onebucket.http.place import Place
 from onebucket.http.uses import Uses
 from onebucket.http.writer import Writer
@@ -41,10 +42,11 @@ from onebucket.surfaces.own import git
 from onebucket.surfaces.own import routes as own
 from onebucket.surfaces.routing import Surface
 from onebucket.surfaces.v1 import routes as v1
+from onebucket.surfaces.v2 import routes as v2
 from onebucket.surfaces.web.desk import House
 from onebucket.surfaces.web.pages import Pages
 
-SURFACES: Sequence[Surface] = (v1.SURFACE, own.SURFACE, git.SURFACE)
+SURFACES: Sequence[Surface] = (v1.SURFACE, v2.SURFACE, own.SURFACE, git.SURFACE)
 
 
 def now() -> datetime:
@@ -150,7 +152,7 @@ def build(
     app = App(
         database=database,
         surfaces=SURFACES,
-        others=others,
+        others=Others(others, always=ways.always),
         ways=ways,
         terms=terms,
         authentication=authentication,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, unquote, urlsplit
-from urllib.request import parse_http_list, parse_keqv_list
+from urllib.request import parse_http_list
 
 from onebucket import hashing
 from onebucket.domain import oauth
@@ -173,11 +173,19 @@ def _of_header(header: bytes) -> list[tuple[str, str]]:
     try:
         text = header[6:].decode("ascii")
         items = parse_http_list(text)
-        pairs = [(unquote(name, errors="strict"), unquote(value, errors="strict"))
-                 for each in items for name, value in parse_keqv_list([each]).items()]  # fmt: skip
+        return [_pair(each) for each in items]
     except ValueError:
         raise Unauthenticated from None
-    return pairs
+
+
+def _pair(item: str) -> tuple[str, str]:
+    """A name and its value, which may stand in quotes. Raises ValueError."""
+    name, equals, value = item.partition("=")
+    if not equals:
+        raise ValueError("a parameter without a value")
+    if len(value) > 1 and value[0] == value[-1] == '"':
+        value = value[1:-1]
+    return unquote(name, errors="strict"), unquote(value, errors="strict")
 
 
 def _decoded(words: bytes) -> list[tuple[str, str]]:

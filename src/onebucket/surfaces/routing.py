@@ -125,7 +125,7 @@ class Surface:
     """A family of addresses under one or more base paths, the first being the one that is published.
 
     `exceptions` turn a refusal's class into another status than everywhere else. Addresses `elsewhere` lie under the
-    bases and yet aren't the surface's: whoever asks there needn't be anybody.
+    bases and yet aren't the surface's: whoever asks there needn't be anybody. Refusals may be told `in_envelope`.
     """
 
     title: str
@@ -134,6 +134,7 @@ class Surface:
     removed: tuple[Removed, ...] = ()
     elsewhere: tuple[str, ...] = ()
     exceptions: Mapping[type[Exception], int] = field(default_factory=dict)
+    in_envelope: bool = False
 
 
 @dataclass(slots=True)

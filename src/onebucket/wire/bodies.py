@@ -151,6 +151,19 @@ def _pairs(raw: bytes, what: str) -> list[tuple[str, str]]:
     return pairs
 
 
+def document(text: bytes, kind: type[_Value], what: str) -> _Value:
+    """Read a body that must be JSON of that kind; `what` tells people what that is. Raises Unreadable."""
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except UnicodeDecodeError:
+        reason = "it is not valid UTF-8"
+    except RecursionError:
+        reason = "it is nested too deeply"
+    except (ValueError, OverflowError) as error:
+        reason = str(error)[:100]
+    raise Unreadable(f"the body must be {what}: {echo.without_controls(reason)}")
+
+
 class _Members(list[tuple[str, object]]):
     """A JSON object as it was written, repeated names included."""
 

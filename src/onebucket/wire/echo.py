@@ -12,5 +12,9 @@ def shown(text: str) -> str:
     >>> shown("x\\r\\nml")
     'xml'
     """
-    kept = (character for character in text if unicodedata.category(character) not in _UNSPEAKABLE)
-    return "".join(kept)[:LIMIT]
+    return without_controls(text)[:LIMIT]
+
+
+def without_controls(text: str) -> str:
+    """The same, as long as it is."""
+    return "".join(character for character in text if unicodedata.category(character) not in _UNSPEAKABLE)

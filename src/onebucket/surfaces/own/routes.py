@@ -12,6 +12,7 @@ from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Invalid, Refusal
 from onebucket.surfaces.own import invitations, journal, shapes, tokens
 from onebucket.surfaces.routing import Ask, Parameter, Route, Surface
+from onebucket.wire import bodies
 
 MOST_QUESTIONS = 1000
 
@@ -39,10 +40,7 @@ def ask(work: Work, ask: Ask) -> shapes.Access:
 
 def ask_many(work: Work, ask: Ask) -> list[shapes.Access]:
     """The same for up to 1,000 pairs at once; each is answered by itself."""
-    try:
-        asked = msgspec.json.decode(ask.body, type=list[Asked])
-    except msgspec.DecodeError as error:
-        raise Invalid(f"the body must be a list of {{user, repository, level}}: {str(error)[:100]}") from None
+    asked = bodies.document(ask.body, list[Asked], "a list of {user, repository, level}")
     if len(asked) > MOST_QUESTIONS:
         raise Invalid(f"that is more than {MOST_QUESTIONS} questions")
 

@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-import msgspec
 from msgspec import Meta, Struct
 
 from onebucket import hashing
@@ -14,6 +13,7 @@ from onebucket.domain.refusals import Invalid
 from onebucket.domain.tokens import Token
 from onebucket.surfaces.own.shapes import instant
 from onebucket.surfaces.routing import Ask, Route
+from onebucket.wire import bodies
 
 _TEN_YEARS = 10 * 366 * 24 * 60 * 60
 
@@ -63,10 +63,7 @@ def listed(work: Work, ask: Ask) -> list[Listed]:
 
 def make(work: Work, ask: Ask) -> Made:
     """Another one, good for no more than the credential it is made with."""
-    try:
-        wanted = msgspec.json.decode(ask.body, type=Wanted)
-    except msgspec.DecodeError as error:
-        raise Invalid(f"the body must be {{scopes, label, expires_in or expires_on}}: {str(error)[:100]}") from None
+    wanted = bodies.document(ask.body, Wanted, "{scopes, label, expires_in or expires_on}")
     if wanted.expires_in is not None and wanted.expires_on is not None:
         raise Invalid("give expires_in or expires_on, not both")
 

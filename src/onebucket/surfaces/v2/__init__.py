@@ -1,0 +1,1 @@
+"""The addresses of 2.0, as far as they are there."""
