@@ -298,6 +298,8 @@ def test_a_link_that_is_over_gets_the_same_answer_whatever_ended_it(api: Api, vi
     for answer in (page, *sent):
         assert (answer.status, answer.text) == (404, never.text)
     assert "ask whoever invited you to send the invitation again" in page.text
+    # Whom, the letter says; to whoever holds no more than a dead link, the page doesn't.
+    assert "the letter begins with their name" in page.text
     assert events(api) == before
 
 
