@@ -138,7 +138,8 @@ class Gateway:
             return whole.replace("listen 443 ssl;", f"listen 127.0.0.1:{port};")
 
         yield at(self.port)
-        yield re.sub(r" +auth_request.*\n", "", at(self.unguarded)).replace("$onebucket_user", "whoever")
+        unguarded = re.sub(r" +auth_request.*\n", "", at(self.unguarded))
+        yield unguarded.replace("$onebucket_user", "whoever").replace("$onebucket_status", "$status")
         yield at(self.deserted).replace(self.live.base, f"http://127.0.0.1:{free_port()}")
         location, path, address = re.findall(r"location ~ .*|fastcgi_param PATH_INFO.*|proxy_pass .*", prefixed)
         below = at(self.below).replace("location / {", location)

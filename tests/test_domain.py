@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import onebucket.domain
 from onebucket import slugs
 from onebucket.domain import accounts, consequences, groups, policy, privileges, repositories, text
-from onebucket.domain.accounts import NOBODY, OPERATOR, SCOPES, Account, Actor, email_key
+from onebucket.domain.accounts import NOBODY, OPERATOR, SCOPES, Account, Actor, email_key, new_email_key, username_key
 from onebucket.domain.policy import Standing, To
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Invalid, LastAdministrator
@@ -204,6 +204,29 @@ def test_addresses_that_only_look_alike_have_keys_of_their_own_with_a_domain_in_
 def test_what_is_no_address_or_could_be_read_as_another_is_refused(address: str) -> None:
     with pytest.raises(Invalid, match="e-mail address"):
         email_key(address)
+
+
+@pytest.mark.parametrize(
+    "local", ["ﬁona", "f\u2170ona", "\u212aen", "ｍina", "\u017fam", "mina\u00b2", "e\u0301va", "\uff4dina"]
+)
+def test_a_new_address_is_refused_whose_letters_stand_for_those_of_another_mailbox(local: str) -> None:
+    address = f"{local}@example.org"
+
+    assert email_key(address) != address.lower() or local == "\u212aen"
+    with pytest.raises(Invalid, match="e-mail address"):
+        new_email_key(address)
+
+
+@pytest.mark.parametrize("local", ["Fiona", "éva", "Éva", "日本", "Straße", "\u0456van"])
+def test_a_new_address_in_its_usual_letters_is_taken_in_either_case(local: str) -> None:
+    address = f"{local}@Example.ORG"
+
+    assert new_email_key(address) == email_key(address)
+
+
+@pytest.mark.parametrize("name", ["\u212aen", "K\u0130m"])
+def test_no_letter_beyond_ascii_names_a_username(name: str) -> None:
+    assert not username_key(name).isascii()
 
 
 PIECES = st.sampled_from(["@", ".", "-", "xn--", "a", "ß", "İ", "\u212a", "\u030c", "J", "日", "\u200d", "ﬁ"])

@@ -26,7 +26,7 @@ def gateway(cast_template: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     with db.writing() as tx:
         gateways.set_stage(cast.operator(tx))
     db.close()
-    with Live(folder) as live:
+    with Live(folder, failures_per_address="1000") as live:
         made = Gateway(live, tmp_path_factory.mktemp("home"))
         try:
             made.start()
@@ -65,6 +65,27 @@ def test_hooks_learn_who_pushes_and_not_his_password(gateway: Gateway) -> None:
     assert gateway.head("acme/rocket") == pushed
     assert "\nREMOTE_USER=dora\n" in f"\n{environment}"
     assert gateways.basic("dora").split()[1] not in environment
+
+
+def test_hooks_have_no_proxy_that_the_caller_names(gateway: Gateway) -> None:
+    clone = gateway.clone("dora")
+    commit(gateway, clone)
+
+    push = gateway.git("-C", str(clone), "-c", "http.extraHeader=Proxy: http://evil.example", "push")
+
+    environment = (gateway.folder / "git" / "acme" / "rocket.git" / "environment").read_text()
+    assert push.returncode == 0, push.stderr
+    assert "evil.example" not in environment
+
+
+def test_whoever_has_guessed_too_often_is_told_so_and_not_of_an_error(gateway: Gateway) -> None:
+    wrong = f"Authorization: {cast.basic('guessed', 'wrong')}"
+
+    answers = [gateway.send(f"GET {READING} HTTP/1.1", wrong, who=None) for _ in range(12)]
+    lfs = gateway.send(f"POST {ROCKET}/info/lfs/objects/batch HTTP/1.1", "Content-Length: 0")
+
+    assert {int(answer.split()[1]) for answer in answers} == {401, 429}
+    assert lfs.startswith(b"HTTP/1.1 403 ")
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,16 @@ from live import with_the_cast
 from onebucket.http.guesses import network
 from onebucket.http.peers import Proxies
 
-TRUSTED = Proxies(["127.0.0.1", "10.0.0.0/8", "2001:db8:ffff::/48"])
+OURS = ["127.0.0.1", "10.0.0.0/8", "2001:db8:ffff::/48"]
+TRUSTED, OF_RFC_7239, DEAF = (Proxies(OURS, header) for header in ("x-forwarded-for", "forwarded", "off"))
 NGINX = "127.0.0.1"
 
 
-def caller(peer: str, x_forwarded_for: str | None = None, forwarded: str | None = None) -> str:
+def caller(
+    peer: str, x_forwarded_for: str | None = None, forwarded: str | None = None, proxies: Proxies = TRUSTED
+) -> str:
     given = {b"x-forwarded-for": x_forwarded_for, b"forwarded": forwarded}
-    return TRUSTED.caller(peer, {name: value.encode("latin-1") for name, value in given.items() if value is not None})
+    return proxies.caller(peer, {name: value.encode("latin-1") for name, value in given.items() if value is not None})
 
 
 @pytest.mark.parametrize(
@@ -63,18 +66,32 @@ def test_the_last_address_that_is_no_proxy_of_ours_counts(peer: str, x_forwarded
     ],
 )
 def test_forwarded_says_the_same(forwarded: str, expected: str) -> None:
-    assert caller(NGINX, forwarded=forwarded) == expected
+    assert caller(NGINX, forwarded=forwarded, proxies=OF_RFC_7239) == expected
 
 
-def test_of_two_headers_that_disagree_neither_is_believed() -> None:
-    assert caller(NGINX, "192.0.2.1", "for=192.0.2.1") == "192.0.2.1"
-    assert caller(NGINX, "192.0.2.1", "for=192.0.2.2") == NGINX
+@pytest.mark.parametrize(("proxies", "expected"), [(TRUSTED, "192.0.2.1"), (OF_RFC_7239, "192.0.2.2"), (DEAF, NGINX)])
+def test_the_header_that_the_setting_does_not_name_changes_nothing(proxies: Proxies, expected: str) -> None:
+    assert caller(NGINX, "192.0.2.1", "for=192.0.2.2", proxies) == expected
+
+
+def test_a_guesser_cannot_move_to_the_proxys_address_by_another_header(cast_template: Path, tmp_path: Path) -> None:
+    api = Api(cast.copy(cast_template, tmp_path), trusted_proxies=frozenset({NGINX}), failures_per_address=2)
+
+    def wrong(nth: int) -> int:
+        place = {"X-Forwarded-For": "192.0.2.1", "Forwarded": f"for=198.51.100.{nth}"}
+        return api(None, "GET", "/groups", headers={**place, "Authorization": f"Bearer no{nth}"}).status_code
+
+    came = [wrong(nth) for nth in range(4)]
+    api.close()
+
+    assert came == [401, 401, 429, 429]
 
 
 @given(st.text(st.characters(max_codepoint=255)), st.text(st.characters(max_codepoint=255)))
 def test_whatever_the_headers_hold_a_caller_comes_of_it(x_forwarded_for: str, forwarded: str) -> None:
     assert caller(NGINX, f"{x_forwarded_for}, 192.0.2.1") == "192.0.2.1"
     assert network(caller(NGINX, x_forwarded_for, forwarded))
+    assert network(caller(NGINX, x_forwarded_for, forwarded, OF_RFC_7239))
     assert caller("192.0.2.7", x_forwarded_for, forwarded) == "192.0.2.7"
 
 
@@ -159,7 +176,7 @@ def test_where_it_is_switched_on_a_token_in_the_query_counts_as_bearer(lenient: 
     again = lenient.raw("GET", f"/1.0/groups/acme?{query}".encode())
 
     assert (answer.status_code, again.content, again.headers["x-oauth-scopes"]) == (
-        200, answer.content, "account:write, repository:admin, team:write"
+        200, answer.content, "account:write, app-password:write, journal, repository:admin, team:write"
     )  # fmt: skip
     assert lenient.server.app._memory.hits == 1
     assert TOKEN not in repr(lenient.server.app._memory._answers) + repr(lenient.server.authentication._proved)

@@ -304,6 +304,11 @@ def test_a_private_repository_is_as_if_it_were_not_there(staged: Api, address: s
         ({"X-Original-URI": "", "X-Original-Method": "GET"}, 403, "the original address does not begin with /"),
         ({"X-Original-URI": READING, "X-Original-Method": ""}, 403, "is none of git's"),
         (
+            {"X-Original-URI": f"{ROCKET}/info/lfs/objects/batch", "X-Original-Method": "POST"},
+            403,
+            "Git LFS is not let through yet",
+        ),
+        (
             {"X-Original-URI": READING, "X-Original-Method": "GET", "X-Forwarded-Uri": WRITING},
             403,
             "X-Original-URI and X-Forwarded-Uri contradict each other",

@@ -43,6 +43,7 @@ class Settings:
     rate_limit: int
     failures_per_address: int
     trusted_proxies: frozenset[str]
+    proxy_header: str
     smtp_url: str
     mail_from: str
     letter_templates: str
@@ -181,6 +182,8 @@ SETTINGS = (
     Setting("failures_per_address", "wrong passwords an hour from one address; 0: any number", "60",
             _number(0, 1_000_000)),
     Setting("trusted_proxies", "proxies that are believed when they say where a request comes from", "", _networks),
+    Setting("proxy_header", "in which header: `x-forwarded-for`, `forwarded` or, for none, `off`", "x-forwarded-for",
+            _one_of("x-forwarded-for", "forwarded", "off")),
     Setting(
         "smtp_url", "the mail server, such as `smtp://user:password@host:587`; empty: letters are written as files", "",
         _smtp_url, secret=True,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from onebucket.actions import access, settling
 from onebucket.actions.work import Work
 from onebucket.domain import terms
-from onebucket.domain.accounts import Account, email_key
+from onebucket.domain.accounts import Account, email_key, new_email_key
 from onebucket.domain.events import Event
 from onebucket.domain.letters import Kind
 from onebucket.domain.policy import To
@@ -37,7 +37,7 @@ def ask_for(work: Work, name: str, address: str) -> None:
     Whether it is somebody else's is told to nobody but whoever reads its letters. Raises Invalid, Overloaded.
     """
     person = _person(work, name)
-    key = email_key(address)
+    key = new_email_key(address)
     if any(email.key == key for email in address_rows.of_person(work.tx, person.id)):
         raise Invalid("that address is one of yours already")
     link = Link(person.id, work.new_id(), Purpose.EMAIL, address, work.at, work.at + terms.CONFIRMING)

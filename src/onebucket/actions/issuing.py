@@ -9,7 +9,7 @@ from typing import Any
 
 from onebucket.actions import inviters
 from onebucket.actions.work import Work
-from onebucket.domain.accounts import Account, email_key
+from onebucket.domain.accounts import Account, new_email_key
 from onebucket.domain.events import Event
 from onebucket.domain.groups import Group
 from onebucket.domain.invitations import Invitation
@@ -20,7 +20,7 @@ from onebucket.store import invitations
 
 def fresh(work: Work, owner: Account, email: str, inviter: Account | None = None) -> dict[str, Any]:
     """What every new invitation begins with. Raises Invalid."""
-    email_key(email)
+    new_email_key(email)
     invited_by = inviter or work.actor.account
     if invited_by is None:
         raise Invalid("an invitation is made in somebody's name")

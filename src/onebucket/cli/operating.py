@@ -85,6 +85,7 @@ def serve(
             rate_limit=chosen.rate_limit,
             failures_per_address=chosen.failures_per_address,
             trusted_proxies=chosen.trusted_proxies,
+            proxy_header=chosen.proxy_header,
         )
         # What the workers are to count together they have from the process that starts them.
         counts = shared.counts() if workers > 1 else None

@@ -158,7 +158,8 @@ def username_key(name: str) -> str:
     >>> username_key("MokaFor")
     'mokafor'
     """
-    return name.lower()
+    # Beyond ASCII lower() makes a letter of what is another: the Kelvin sign becomes a k. No username holds one.
+    return name.lower() if name.isascii() else name
 
 
 def display_name(name: str) -> str:
@@ -201,6 +202,22 @@ def email_key(address: str) -> str:
         raise Invalid("the domain of that e-mail address is not a domain name")
 
     return f"{local}@{spelled}"
+
+
+def new_email_key(address: str) -> str:
+    """The normal form of an address that is about to be kept. Raises Invalid.
+
+    Its local part must be its own NFKC: a letter goes to the mailbox as it is spelled, and what was proved there must
+    not count for another mailbox of the same normal form. Addresses that were kept before are found by `email_key`.
+
+    >>> new_email_key("Fiona@Example.ORG")
+    'fiona@example.org'
+    """
+    key = email_key(address)
+    local, _, _ = address.rpartition("@")
+    if not unicodedata.is_normalized("NFKC", local):
+        raise Invalid("that e-mail address looks like another one: give it in its usual letters")
+    return key
 
 
 def _in_ascii(domain: str) -> str:

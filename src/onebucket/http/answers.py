@@ -40,7 +40,8 @@ class Ways:
     `amsterdam_times` is their style (formats T2); `emails_in_paths` whether addresses may hold one (spec I2),
     `users_address` what `/users/{a}` answers (spec U0),
     `query_token` whether a token may stand in the query. `rate_limit` is the calls of a user, `failures_per_address`
-    the wrong passwords of a network in an hour; 0 is any number. `trusted_proxies` say where requests come from.
+    the wrong passwords of a network in an hour; 0 is any number. `trusted_proxies` say where requests come from,
+    in the `proxy_header`.
     """
 
     base_url: str
@@ -54,6 +55,7 @@ class Ways:
     rate_limit: int = 0
     failures_per_address: int = 0
     trusted_proxies: frozenset[str] = frozenset()
+    proxy_header: str = "x-forwarded-for"
 
     @property
     def always(self) -> Headers:

@@ -76,7 +76,7 @@ class App:
         self._lengths = Lengths(database)
         self._uses = uses
         self._limits = limits
-        self._proxies = Proxies(ways.trusted_proxies)
+        self._proxies = Proxies(ways.trusted_proxies, ways.proxy_header)
         self._has_warned = False
         self._log = structlog.get_logger("onebucket.http").bind()
         self._repeats = Repeats(memory, versions, self._requestlog, limits, uses, lambda: self._clock(), now)

@@ -1,22 +1,26 @@
 """Where a request comes from, when proxies stand in between: only those that are trusted are believed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from onebucket.http.requests import Scope
 
 _X_FORWARDED_FOR = b"x-forwarded-for"
-_FORWARDED = b"forwarded"
 _REMEMBERED = 4096
 
 
 class Proxies:
-    """The proxies that are trusted, by address or network."""
+    """The proxies that are trusted, by address or network, and the one header in which they say who asked them.
 
-    def __init__(self, trusted: Iterable[str]) -> None:
-        self._networks = tuple(ip_network(each, strict=False) for each in trusted)
+    `header` is `x-forwarded-for`, `forwarded` or `off`: the others may come from the caller, and are not looked at.
+    """
+
+    def __init__(self, trusted: Iterable[str], header: str = "x-forwarded-for") -> None:
+        self._networks = tuple(ip_network(each, strict=False) for each in trusted) if header in _READ else ()
         self._trusts = lru_cache(_REMEMBERED)(self._is_trusted)
+        self._header = header.encode()
+        self._read = _READ.get(header, _listed)
 
     def place(self, scope: Scope, headers: Mapping[bytes, bytes]) -> bool:
         """Put the caller's address in the place of a trusted proxy's; whether there was one."""
@@ -27,16 +31,13 @@ class Proxies:
         return True
 
     def caller(self, peer: str, headers: Mapping[bytes, bytes]) -> str:
-        """Who asked the outermost trusted proxy: the last address in X-Forwarded-For or Forwarded that isn't trusted.
+        """Who asked the outermost trusted proxy: the last address in its header that isn't trusted.
 
-        Whoever is not trusted may write what he likes into both headers: what stands left of him is not looked at. If
-        the two disagree, one of them is somebody's invention, and neither is believed.
+        Whoever is not trusted may write into it what they like: what stands left of their address is not looked at.
         """
         if not self._trusts(peer):
             return peer
-        chains = (_listed(headers.get(_X_FORWARDED_FOR, b"")), _forwarded(headers.get(_FORWARDED, b"")))
-        callers = {self._beyond(peer, chain) for chain in chains if chain}
-        return callers.pop() if len(callers) == 1 else peer
+        return self._beyond(peer, self._read(headers.get(self._header, b"")))
 
     def overlooks(self, scope: Scope, headers: Mapping[bytes, bytes]) -> bool:
         """Whether a proxy seems to stand close by that nobody has named: then all who come through it are one."""
@@ -74,6 +75,10 @@ def _forwarded(value: bytes) -> list[str]:
         named = [given for name, _, given in pairs if name.lower() == "for"]
         chain.append(named[-1] if named else "")
     return chain
+
+
+# How each header that may count is read.
+_READ: Mapping[str, Callable[[bytes], list[str]]] = {"x-forwarded-for": _listed, "forwarded": _forwarded}
 
 
 @lru_cache(_REMEMBERED)

@@ -49,7 +49,7 @@ def of_person(tx: Transaction, account_id: str) -> list[Email]:
 
 def add(tx: Transaction, account_id: str, address: str, *, is_primary: bool, at: datetime) -> None:
     """Give a person a validated address. Raises Conflict when somebody has it, Invalid when it isn't one."""
-    key = domain.email_key(address)
+    key = domain.new_email_key(address)
     if tx.row(_HOLDER, key=key):
         raise Conflict(f"the e-mail address {address} belongs to an account already")
     tx.run(

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import and_, bindparam, case, delete, insert, null, select, update
 
-from onebucket.domain.accounts import email_key
+from onebucket.domain.accounts import email_key, new_email_key
 from onebucket.domain.invitations import Invitation
 from onebucket.domain.privileges import Level
 from onebucket.store import accounts as account_rows
@@ -155,13 +155,13 @@ def by_hash(tx: Transaction, secret_hash: str) -> Invitation | None:
 
 
 def add(tx: Transaction, invitation: Invitation, *, group_ids: list[str]) -> None:
-    """Store a new invitation; its letter goes into the outbox by itself."""
+    """Store a new invitation; its letter goes into the outbox by itself. Raises Invalid for what is no address."""
     tx.run(
         _ADD,
         account_id=invitation.account_id,
         id=invitation.id,
         email=invitation.email,
-        email_key=email_key(invitation.email),
+        email_key=new_email_key(invitation.email),
         repository_id=invitation.repository.id if invitation.repository else None,
         permission=None if invitation.permission is None else int(invitation.permission),
         invited_by=invitation.invited_by.id,

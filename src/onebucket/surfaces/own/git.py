@@ -75,6 +75,8 @@ def _wanted(ask: Ask) -> tuple[str, str, Level]:
     for methods, request, level in _REQUESTS:
         if named and method in methods and request.fullmatch(asked):
             return named["account"], named["repository"], level
+    if named and named["request"].startswith("/info/lfs"):
+        raise Invalid("Git LFS is not let through yet: see enforce.md")
     raise Invalid("the original request is none of git's to account/repository.git")
 
 

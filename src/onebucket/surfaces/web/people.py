@@ -23,7 +23,7 @@ def typed(visit: Visit, *, email_needed: bool) -> New:
     checks: dict[str, Callable[[], object]] = {
         "username": lambda: accounts.checked_username(new.username),
         "display_name": lambda: new.display_name and accounts.display_name(new.display_name),
-        "email": lambda: (new.email or email_needed) and accounts.email_key(new.email),
+        "email": lambda: (new.email or email_needed) and accounts.new_email_key(new.email),
         "password": lambda: accounts.check_password(new.password),
     }
 
