@@ -77,7 +77,7 @@ def test_accepting_puts_the_person_into_the_groups(api: Api) -> None:
     accepting(api, "mallory", hash)
 
     assert api.members("designers")[-1] == api.members("developers")[-1] == "mallory"
-    assert [each["email"] for each in api("alice", "GET", "/users/acme").json()] == ["carol@example.net"]
+    assert [each["email"] for each in api("alice", "GET", "/users/acme/invitations").json()] == ["carol@example.net"]
     assert api.journal()[-3:] == [
         ("mallory", "member.added", "acme", "designers"),
         ("mallory", "member.added", "acme", "developers"),

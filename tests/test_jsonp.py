@@ -203,7 +203,7 @@ def test_every_guarded_answer_is_for_its_own_origin(api: Api) -> None:
         api("mallory", "GET", GROUP),
         api(None, "GET", GROUP),
         api("alice", "DELETE", GROUP),
-        api("alice", "GET", "/user"),
+        api("alice", "GET", "/user/repositories"),
     ]
 
     assert [answer.headers["cross-origin-resource-policy"] for answer in answers] == ["same-origin"] * len(answers)
