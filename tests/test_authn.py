@@ -15,8 +15,8 @@ from cast import Api, basic, password, token
 from onebucket import hashing
 from onebucket.actions import accounts, tokens
 from onebucket.actions.work import Work
-from onebucket.domain.accounts import Actor
-from onebucket.domain.refusals import Unauthenticated
+from onebucket.domain.accounts import Actor, checked_username
+from onebucket.domain.refusals import Invalid, Unauthenticated
 from onebucket.http import authn
 from onebucket.http.authn import Authentication, Proof
 from onebucket.store.database import Transaction
@@ -309,3 +309,17 @@ def test_rights_and_scopes_that_are_taken_are_gone_for_the_very_next_request(api
 
     assert api(("root", password("root")), "GET", "/groups/acme").status_code == 403
     assert (ask("alice"), api("alice", "GET", "/groups/acme").status_code) == (403, 200)
+
+
+@pytest.mark.parametrize("name", ["x-token-auth", "x-bitbucket-api-token-auth", "X-Token-Auth"])
+def test_with_the_names_that_git_uses_for_tokens_the_token_alone_says_who_it_is(api: Api, name: str) -> None:
+    original = {"X-Original-URI": "/acme/website.git/git-upload-pack", "X-Original-Method": "POST"}
+
+    came = api((name, token("bob")), "GET", "/groups/acme")
+    gate = api((name, token("bob")), "GET", "/api/access/verify", headers=original)
+    password_came = api((name, password("bob")), "GET", "/groups/acme")
+
+    assert (came.status_code, gate.status_code, gate.headers["x-onebucket-user"]) == (200, 200, "bob")
+    assert password_came.status_code == 401
+    with pytest.raises(Invalid):
+        checked_username(name)

@@ -19,7 +19,7 @@ def test_user_add_list_disable_enable(command: Command) -> None:
         "added erin, without a password\n"
     )
     assert command(
-        "user", "add", "frank", "--email", "f@example.com", "--admin", "--password-stdin", given="xyz\n"
+        "user", "add", "frank", "--email", "f@example.com", "--admin", "--password-stdin", given="xyz xyz xyz\n"
     ) == done("added frank\n")
     assert command("user", "disable", "erin@example.com") == done("disabled erin\n")
 

@@ -306,3 +306,10 @@ def test_changes_while_the_disk_is_full_are_refused_and_made_when_it_is_not(cast
     assert read.status_code == 200
     assert again.status_code == 200
     assert whole == [("ok",)]
+
+
+def test_a_password_of_seven_letters_is_refused_from_the_command_line_too(command: Command) -> None:
+    for line in ("user add new --email new@example.com --password-stdin", "user password bob --password-stdin"):
+        done = command(*line.split(), given="letters\n")
+
+        assert (done.code, "the password must have 8 characters or more" in done.err) == (1, True)

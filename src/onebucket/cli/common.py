@@ -14,6 +14,7 @@ import typer
 
 from onebucket import settings as settings_module
 from onebucket.domain import terms as house
+from onebucket.domain.accounts import check_password
 from onebucket.domain.refusals import Refusal
 from onebucket.domain.terms import Terms
 from onebucket.settings import Misconfigured, Settings
@@ -148,7 +149,7 @@ def terms(chosen: Settings) -> Terms:
 
 
 def new_password(from_stdin: bool, *, needed: bool) -> str | None:
-    """A password from standard input or, twice, from the person at the terminal. Raises Mistake."""
+    """A password from standard input or, twice, from the person at the terminal. Raises Mistake, Invalid."""
     if from_stdin:
         password = sys.stdin.readline().rstrip("\r\n")
     elif sys.stdin.isatty():
@@ -162,6 +163,8 @@ def new_password(from_stdin: bool, *, needed: bool) -> str | None:
         return None
     if needed and not password:
         raise Mistake("the password is empty")
+    if password:
+        check_password(password)
     return password or None
 
 

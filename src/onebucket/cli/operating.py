@@ -145,6 +145,7 @@ def _first_administrator(opened: "Database", base_url: str) -> list[str]:
     """On a server without accounts: make the administrator whose password is given, or offer a link (operations)."""
     from onebucket import hashing
     from onebucket.actions import setup
+    from onebucket.domain.accounts import check_password
 
     with opened.writing() as tx:
         work = common.work(tx)
@@ -152,6 +153,7 @@ def _first_administrator(opened: "Database", base_url: str) -> list[str]:
             return []
         password = os.environ.get("ONEBUCKET_ADMIN_PASSWORD")
         if password:
+            check_password(password)
             setup.make_first(work, username="admin", email=None, password_hash=hashing.password_hash(password))
             return ["Made the site administrator admin, with the password from ONEBUCKET_ADMIN_PASSWORD"]
         token = hashing.new_secret()

@@ -117,6 +117,9 @@ def scope_named(word: str) -> str:
     return word
 
 
+# What git and scripts give for a name where a token alone says who they are.
+TOKEN_NAMES = frozenset({"x-token-auth", "x-bitbucket-api-token-auth"})
+
 _USERNAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,61}")
 UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 AAID = re.compile(r"[0-9]{1,18}:[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -149,6 +152,8 @@ def checked_username(name: str) -> str:
             f"{name[:64]!r} can't be a username: 1 to 62 letters, digits, '_', '.' and '-', starting with a letter, "
             "a digit or '_'"
         )
+    if username_key(name) in TOKEN_NAMES:
+        raise Invalid(f"{name!r} can't be a username: programs give it in the place of one, with a token")
     return name
 
 

@@ -227,7 +227,7 @@ def _step_back() -> None:
 
 
 def credentials(authorization: bytes) -> tuple[str | None, str]:
-    """The name and the secret of a header; no name with Bearer. Raises Unauthenticated."""
+    """The name and the secret of a header; no name where the secret alone says who it is. Raises Unauthenticated."""
     scheme, _, value = authorization.strip().partition(b" ")
 
     if scheme.lower() == b"bearer":
@@ -246,7 +246,7 @@ def credentials(authorization: bytes) -> tuple[str | None, str]:
     login, colon, secret = decoded.partition(":")
     if not colon or not login or not secret:
         raise Unauthenticated
-    return login, secret
+    return (None if domain.username_key(login) in domain.TOKEN_NAMES else login), secret
 
 
 def _counts(tx: Transaction, actor: Actor, login: str | None, at: datetime) -> bool:
