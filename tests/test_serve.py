@@ -27,6 +27,7 @@ def test_it_says_where_it_answers_and_where_everything_is_kept(served: Live) -> 
     assert served.output().splitlines() == [
         f"onebucket {onebucket.__version__} answers at {served.base}  (API: {served.base}/docs)",
         f"Everything is kept in {served.database}",
+        f"Answers and letters lead to {served.base}: set base_url where people use another address",
         f"Letters are written into {served.folder / 'letters'} (set smtp_url to send them)",
     ]
     assert served(None, "GET", "/docs").status_code == 200

@@ -119,6 +119,8 @@ def serve(
         def ready() -> None:
             common.show(f"onebucket {onebucket.__version__} answers at {base_url}  (API: {base_url}/docs)")
             warnings = (f"warning: {name} is not a setting" for name in chosen.unknown)
+            if not chosen.base_url and not demo:
+                lines.append(f"Answers and letters lead to {base_url}: set base_url where people use another address")
             for line in (*lines, delivery.line(post, desk), *warnings):
                 common.show(line)
 
@@ -136,9 +138,15 @@ def serve(
 
 
 def _address(host: str, port: int, *, secure: bool) -> str:
+    """Where it listens, as people write it: without the port that they needn't name.
+
+    >>> _address("127.0.0.1", 443, secure=True), _address("::1", 8080, secure=False)
+    ('https://127.0.0.1', 'http://[::1]:8080')
+    """
     name = socket.getfqdn() if host in ("0.0.0.0", "::") else host  # noqa: S104 - a comparison
     bracketed = f"[{name}]" if ":" in name else name
-    return f"{'https' if secure else 'http'}://{bracketed}:{port}"
+    named = "" if port == (443 if secure else 80) else f":{port}"
+    return f"{'https' if secure else 'http'}://{bracketed}{named}"
 
 
 def _first_administrator(opened: "Database", base_url: str) -> list[str]:
