@@ -349,7 +349,8 @@ class Watch(RuleBasedStateMachine):
             person, repository = each.email.partition("@")[0], each.repository_slug
             permission = each.permission.word if each.permission else "none"
             told |= {(person, slug, each.invited_by.username, permission) for slug in each.groups or [repository or ""]}
-            mirrored = self.world.accounts[where].invited[person, repository]
+            mirrored = self.world.accounts[where].invited.get((person, repository))
+            assert mirrored, f"{person} is still invited to {where}/{repository or each.groups}"
             assert each.is_void != slow.is_good(self.world, where, repository, mirrored)
         self.tally.compared += 1
         return told
