@@ -23,7 +23,7 @@ from cast import Api
 from live import Live
 from onebucket.actions import groups
 from onebucket.http import lengths, pieces
-from onebucket.store import database, rosters, schema, spans
+from onebucket.store import database, rosters, schema, spans, sqlite
 from onebucket.store.database import Database, Transaction
 from onebucket.surfaces.v1 import shapes
 from onebucket.wire import formats
@@ -143,6 +143,15 @@ def test_groups_come_in_order_with_their_own_members(crowded: Api) -> None:
 
 
 def open_connections(api: Api) -> int:
+    """How many there are, when every thread that reads has its own."""
+    together = threading.Barrier(sqlite.THREADS)
+
+    def read() -> None:
+        with api.db.reading():
+            together.wait(60)
+
+    for each in [api.db.aside.submit(read) for _ in range(sqlite.THREADS)]:
+        each.result(60)
     return len(api.db._opened)  # type: ignore[attr-defined]
 
 

@@ -62,12 +62,13 @@ def _rows(node: dict[str, Any]) -> Iterator[int]:
     [
         (cases._MEMBERSHIPS, {"people": [id(1, 7), id(1, 70)]}),
         (cases._SET, {"repositories": [id(3, 7), id(3, 70)]}),
+        (cases._SET_FOR_THEM, {"groups": [id(2, 0), id(2, 1)], "repositories": [id(3, 7), id(3, 70)]}),
         (cases._SET_THERE, {"groups": {id(3, 7): [id(2, 0), id(2, 1)], id(3, 70): [id(2, 7)]}}),
         (cases._DIRECT, {"people": [id(1, 7), id(1, 70)]}),
         (cases._DIRECT_THERE, {"people": {id(3, 7): [id(1, 7)], id(3, 70): [id(1, 70)]}}),
         (repositories._AMONG, {"slugs": ["repository-7", "repository-70"]}),
     ],
-    ids=["memberships", "set", "set there", "direct", "direct there", "repositories"],
+    ids=["memberships", "set", "set for them", "set there", "direct", "direct there", "repositories"],
 )
 def test_a_question_about_a_few_reads_a_few(
     large: psycopg.Connection[Any], statement: Statement, values: dict[str, Any]

@@ -427,7 +427,7 @@ class Watch(RuleBasedStateMachine):
             self.step(who, False, deed)
             return
         after = slow.without(self.world, where, group, member)
-        _, losses = asking.impact(self.work(), where, group, member)
+        losses = asking.impact(self.work(), where, group, member)
         foretold = [(loss.person.username, repository.slug, loss.before.word, loss.after.word)
                     for loss in losses for repository in loss.repositories]  # fmt: skip
         assert sorted(foretold) == sorted(slow.losses(self.world, after, where))

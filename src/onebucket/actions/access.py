@@ -8,7 +8,7 @@ from onebucket.domain import policy
 from onebucket.domain.accounts import NOBODY, Account
 from onebucket.domain.groups import Group
 from onebucket.domain.policy import Standing, To
-from onebucket.domain.privileges import Level, strongest, why
+from onebucket.domain.privileges import Level, strongest
 from onebucket.domain.refusals import Forbidden, Invalid, NoSuchGroup, NotFound, Refusal, UnknownEmail
 from onebucket.domain.repositories import Repository
 from onebucket.domain.text import shown
@@ -134,7 +134,7 @@ def seen(work: Work, owner: Account, found: Sequence[Repository]) -> frozenset[s
     if actor is None or administers(work, owner):
         return frozenset(each.id for each in found)
     known = cases.gather(work.tx, owner, found, [actor])
-    alike = (bunch for bunch in known.bunches(found)(actor) if strongest(why(known.of(actor, bunch[0]))))
+    alike = (bunch for bunch in known.bunches(found)(actor) if strongest(known.ways(actor, bunch[0])))
     return frozenset(each.id for bunch in alike for each in bunch)
 
 
@@ -183,7 +183,7 @@ def _levels(
     if actor is None or standing.administers:
         return None
     known = cases.gather_pairs(work.tx, owner, [(actor, repository) for repository in found])
-    return {repository.id: strongest(why(known.of(actor, repository))) for repository in found}
+    return {repository.id: strongest(known.ways(actor, repository)) for repository in found}
 
 
 def _held(

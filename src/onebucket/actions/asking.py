@@ -1,16 +1,18 @@
 """May she, why, and what would be lost: questions, answered by the one evaluator; nothing is changed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from onebucket.actions import access
+from onebucket.actions.losses import Losses
 from onebucket.actions.work import Work
 from onebucket.domain.accounts import Account
 from onebucket.domain.policy import To
-from onebucket.domain.privileges import Level, Reason, why
+from onebucket.domain.privileges import Level, Reason
 from onebucket.domain.refusals import NotFound, Refusal
 from onebucket.domain.repositories import Repository
-from onebucket.store import accounts, cases, repositories, rosters
+from onebucket.store import accounts, cases, groups, repositories, rosters
 
 
 class Verdict(NamedTuple):
@@ -52,31 +54,39 @@ def ask(work: Work, question: Question) -> Verdict:
 
 
 def ask_many(work: Work, questions: Iterable[Question]) -> list[Verdict | Refusal]:
-    """Answer several questions, in order; one that is refused doesn't hurt the others.
+    """Answer several questions, in order; one that is refused doesn't hurt the others."""
+    return [*answers(work, questions)]
 
-    It takes so many queries for each account, however many questions there are about it.
+
+def answers(work: Work, questions: Iterable[Question]) -> Iterator[Verdict | Refusal]:
+    """The same, each answer made when its turn comes: together they may be questions × groups.
+
+    Everything is read at once, in a few queries for each account and each person who is asked about often.
     """
     asked = list(questions)
     people = access.each_person(work, {question.user for question in asked})
 
-    answers: dict[int, Verdict | Refusal] = {}
+    found: dict[int, _Answer] = {}
     by_account: dict[str, list[_Asked]] = {}
     for place, question in enumerate(asked):
         person = people[question.user]
         if isinstance(person, Account):
             by_account.setdefault(question.account, []).append((place, question.repository, person))
         else:
-            answers[place] = person
+            found[place] = person
     for name, here in by_account.items():
-        answers.update(_ask_account(work, name, here))
-    return [answers[place] for place in range(len(asked))]
+        found.update(_ask_account(work, name, here))
+    each = (found[place] for place in range(len(asked)))
+    return (answer if isinstance(answer, Refusal) else answer() for answer in each)
 
 
 # A question's place among all, the repository's slug, and whom it is about.
 _Asked = tuple[int, str, Account]
+# A refusal, or what makes the answer.
+_Answer = Refusal | Callable[[], Verdict]
 
 
-def _ask_account(work: Work, name: str, asked: Sequence[_Asked]) -> dict[int, Verdict | Refusal]:
+def _ask_account(work: Work, name: str, asked: Sequence[_Asked]) -> dict[int, _Answer]:
     """Answer what is asked about one account, by place."""
     wanted = [(slug, person) for _, slug, person in asked]
     try:
@@ -87,47 +97,29 @@ def _ask_account(work: Work, name: str, asked: Sequence[_Asked]) -> dict[int, Ve
     held = [(person, each) for (_, person), each in zip(wanted, found, strict=True) if isinstance(each, Repository)]
     known = cases.gather_pairs(work.tx, owner, held)
     revision = accounts.revision(work.tx, owner.id)
+
+    def verdict(person: Account, repository: Repository) -> Verdict:
+        return Verdict(person, owner, repository, known.ways(person, repository), revision)
+
     return {
-        place: Verdict(person, owner, each, why(known.of(person, each)), revision)
-        if isinstance(each, Repository)
-        else each
+        place: partial(verdict, person, each) if isinstance(each, Repository) else each
         for (place, _, person), each in zip(asked, found, strict=True)
     }
 
 
-class Loss(NamedTuple):
-    """What a person would have less on some repositories."""
+def impact(work: Work, account_name: str, slug: str, member: str | None = None) -> Losses:
+    """Who would lose what if a group were deleted or, with `member`, if that person left it.
 
-    person: Account
-    repositories: list[Repository]
-    before: Level
-    after: Level
-
-
-def impact(work: Work, account_name: str, slug: str, member: str | None = None) -> tuple[str, list[Loss]]:
-    """Who would lose what if a group were deleted or, with `member`, if that person left it; and the group's name.
-
-    By person; what is the same for him on several repositories is one loss. Raises NotFound when `member` isn't in the
-    group.
+    Raises NotFound when `member` isn't in the group.
     """
     owner, group = access.group(work, account_name, slug, to=To.DELETE_GROUP)
-    people = tuple(rosters.members(work.tx, group))
-    if member is not None:
+    if member is None:
+        people = tuple(rosters.members(work.tx, group))
+    else:
         leaving = access.person(work, member)
-        people = tuple(person for person in people if person.id == leaving.id)
-        if not people:
+        if not groups.is_member(work.tx, group, leaving.id):
             raise NotFound(f"{leaving.username} is not a member of {group.slug}")
+        people = (leaving,)
 
     everywhere = repositories.of_account(work.tx, owner.id)
-    found = cases.gather(work.tx, owner, everywhere, people)
-    bunches = found.bunches(everywhere)
-    losses = []
-    for alike in found.alike(people):
-        lost: dict[tuple[Level, Level], list[Repository]] = {}
-        for bunch in bunches(alike[0]):
-            before, after = (found.level(alike[0], bunch[0], without=left) for left in (None, group.id))
-            if after < before:
-                lost.setdefault((before, after), []).extend(bunch)
-        losses += [Loss(person, there, *levels) for person in alike for levels, there in lost.items()]
-    losses.sort(key=lambda loss: loss.person.username.lower())
-    return f"{owner.username}/{group.slug}", losses
+    return Losses(owner, group, people, everywhere, cases.gather(work.tx, owner, everywhere, people))

@@ -1,6 +1,6 @@
 """Groups and their members: listing, making, changing and deleting them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 
@@ -58,12 +58,18 @@ def invited(work: Work) -> Callable[[Roster], Iterable[Invitation] | None]:
     """What tells who is invited to a group, oldest first; None where the actor doesn't administer its account."""
 
     @cache
-    def pending(owner: Account) -> list[Invitation] | None:
-        return invitations.of_account(work.tx, owner.id) if access.administers(work, owner) else None
+    def pending(owner: Account) -> Mapping[str, list[Invitation]] | None:
+        if not access.administers(work, owner):
+            return None
+        by_slug: dict[str, list[Invitation]] = {}
+        for invitation in invitations.of_account(work.tx, owner.id):
+            for slug in invitation.groups:
+                by_slug.setdefault(slug, []).append(invitation)
+        return by_slug
 
     def to(roster: Roster) -> Iterable[Invitation] | None:
         found = pending(roster.owner)
-        return None if found is None else [each for each in found if roster.group.slug in each.groups]
+        return None if found is None else found.get(roster.group.slug, [])
 
     return to
 

@@ -10,12 +10,15 @@ from onebucket.domain.groups import Roster
 from onebucket.domain.policy import To
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Forbidden
-from onebucket.store import cases, repositories, rosters
+from onebucket.store import overviews, repositories, rosters
 
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """What a person is in one account; `verdicts` are of the repositories there on which he has something."""
+    """What a person is in one account; `verdicts` are of the repositories there on which they have something.
+
+    Each has only the way that decides: all of them together may be groups × repositories.
+    """
 
     owner: Account
     administers: bool
@@ -35,7 +38,7 @@ def holdings(work: Work) -> list[Holding]:
     entered: dict[str, list[Roster]] = {}
     for roster in rosters.entered(work.tx, person.id):
         entered.setdefault(roster.owner.id, []).append(roster)
-    found = cases.accounts_with(work.tx, person.id)
+    found = overviews.accounts_with(work.tx, person.id)
     return [
         Holding(owner, access.administers(work, owner), tuple(entered.get(owner.id, ())), _verdicts(work, owner))
         for owner in sorted(found, key=lambda owner: owner.id != person.id)
@@ -45,5 +48,8 @@ def holdings(work: Work) -> list[Holding]:
 def _verdicts(work: Work, owner: Account) -> tuple[Verdict, ...]:
     me = work.actor.id or ""
     questions = [Question(me, owner.id, each.slug) for each in repositories.of_account(work.tx, owner.id)]
-    answers = asking.ask_many(work, questions)
-    return tuple(answer for answer in answers if isinstance(answer, Verdict) and answer.level is not Level.NONE)
+    return tuple(
+        answer._replace(ways=answer.ways[:1])
+        for answer in asking.answers(work, questions)
+        if isinstance(answer, Verdict) and answer.level is not Level.NONE
+    )

@@ -34,7 +34,7 @@ def who_can(work: Work, account_name: str, slug: str, level: Level) -> list[Verd
     known = cases.gather(work.tx, owner, [repository], people)
     revision = accounts.revision(work.tx, owner.id)
 
-    verdicts = [Verdict(each, owner, repository, why(known.of(each, repository)), revision) for each in people]
+    verdicts = [Verdict(each, owner, repository, known.ways(each, repository), revision) for each in people]
     found = [
         each for each in verdicts if each.ways and each.allows(level) and each.ways[0].through is not Through.PUBLIC
     ]
@@ -49,7 +49,7 @@ def of_person(work: Work, account_name: str, name: str) -> list[Verdict]:
     known = cases.gather(work.tx, owner, everywhere, [person])
     revision = accounts.revision(work.tx, owner.id)
 
-    verdicts = [Verdict(person, owner, each, why(known.of(person, each)), revision) for each in everywhere]
+    verdicts = [Verdict(person, owner, each, known.ways(person, each), revision) for each in everywhere]
     return [each for each in verdicts if each.ways]
 
 

@@ -1,6 +1,6 @@
 """Answers: what came of a request, in the format that was asked for, with the headers that every answer has."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import chain
@@ -21,6 +21,9 @@ Headers = tuple[tuple[bytes, bytes], ...]
 
 # A longer one is sent as it is made, without an ETag, and is not remembered.
 LARGEST_WHOLE = 1 << 20
+
+# About so much is written in the time that it takes to read a row.
+BYTES_OF_A_ROW = 500
 
 _CORP = b"cross-origin-resource-policy"
 
@@ -114,12 +117,15 @@ class Answers:
             raise Forbidden("a page of another site may not read this with your credentials")
         return Manner(format, callback)
 
-    def entity(self, request: Request, outcome: Any, manner: Manner) -> Answer:
-        """The answer to a request that was granted: what a handler gave, written out."""
+    def entity(self, request: Request, outcome: Any, manner: Manner, spend: Callable[[int], None]) -> Answer:
+        """The answer to a request that was granted: what a handler gave, written out.
+
+        `spend` hears how much that takes, in rows.
+        """
         if outcome is None:
             return self.empty(request)
         if isinstance(outcome, Stream):
-            return self._stream(request, outcome, manner)
+            return self._stream(request, outcome, manner, spend)
         if isinstance(outcome, Text):
             own = tuple((name.encode(), value.encode()) for name, value in outcome.headers)
             body, kind = outcome.body.encode(), errors.PLAIN.encode()
@@ -134,7 +140,7 @@ class Answers:
             return self._script(request, formats.jsonp(manner.callback, body))
         return self._whole(request, body, _CONTENT_TYPES[Format.JSON])
 
-    def _stream(self, request: Request, stream: Stream, manner: Manner) -> Answer:
+    def _stream(self, request: Request, stream: Stream, manner: Manner, spend: Callable[[int], None]) -> Answer:
         """What may be long: in one piece with its ETag when it is short, otherwise as it is made."""
         pieces = streams.written(stream.document, manner.format)
         first: list[bytes] = []
@@ -142,6 +148,7 @@ class Answers:
         for piece in pieces:
             first.append(piece)
             size += len(piece)
+            spend(len(piece) // BYTES_OF_A_ROW)
             if size > LARGEST_WHOLE:
                 break
         else:

@@ -132,7 +132,7 @@ class App:
             await send({"type": "http.response.body", "body": body})
         else:
             try:
-                await pieces.send_all(answer.body, receive, send)
+                await pieces.send_all(answer.body, receive, send, self._database.aside)
             except Unavailable as error:
                 # It has begun already: it is cut off, so that nobody takes it for whole.
                 self._log.error("unavailable", reason=str(error), request_id=request.id)

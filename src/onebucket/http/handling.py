@@ -80,7 +80,7 @@ class Handling:
             self._ways.emails_in_paths,
             self._ways.users_address,
         )
-        answer = self._answers.entity(request, route.handler(work, ask), manner)
+        answer = self._answers.entity(request, route.handler(work, ask), manner, tx.spend)
         hint = bodies.hint(request.body, request.content_type) if route.takes else ""
         return answer.named(HINT, hint.encode()) if hint else answer
 

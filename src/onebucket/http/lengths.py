@@ -28,12 +28,14 @@ LONGEST_SECONDS = 10.0
 
 
 class Lasting:
-    """The pieces of one, and the transaction in which they are made; `readers` make them where that has to wait."""
+    """The pieces of one, and the transaction in which they are made, by one of the `readers`."""
 
-    def __init__(self, pieces: Iterable[bytes], ending: ExitStack, readers: Executor | None) -> None:
+    def __init__(self, pieces: Iterable[bytes], ending: ExitStack, readers: Executor) -> None:
         self._pieces = iter(pieces)
         self._ending = ending
         self._readers = readers
+        # Whoever has gone lets go of the transaction; it isn't to be while a piece is made in it.
+        self._making = threading.Lock()
         self.is_aside = False
 
     def __iter__(self) -> Iterator[bytes]:
@@ -41,17 +43,18 @@ class Lasting:
 
     async def next(self) -> bytes:
         """The next piece; an empty one after the last. Raises Unavailable."""
-        if self._readers is None or self.is_aside:
+        if self.is_aside:
             return self._made()
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._made)
 
     def _made(self) -> bytes:
-        try:
-            return next(self._pieces, b"")
-        except Exception:
-            # The transaction says what it means for its end.
-            with self._ending.pop_all():
-                raise
+        with self._making:
+            try:
+                return next(self._pieces, b"")
+            except Exception:
+                # The transaction says what it means for its end.
+                with self._ending.pop_all():
+                    raise
 
     async def put_aside(self, is_over: Callable[[], bool]) -> None:
         """Make all that is left, unless it is over for whoever reads, and let go of the transaction."""
@@ -67,7 +70,8 @@ class Lasting:
 
     def close(self) -> None:
         """Let go of the transaction, or of what was put aside."""
-        self._ending.close()
+        with self._making:
+            self._ending.close()
 
 
 class Full(Unavailable):
@@ -86,7 +90,7 @@ class Lengths:
         latest = time.monotonic() + WAITING_SECONDS
         while True:
             try:
-                return await reading.read(self._database, lambda: self.begun(perform))
+                return await reading.aside(self._database, lambda: self.begun(perform))
             except Full:
                 if time.monotonic() > latest:
                     raise
@@ -101,4 +105,4 @@ class Lengths:
             answer = perform(ending.enter_context(self._database.lasting()))
             if isinstance(answer.body, bytes):
                 return answer
-            return replace(answer, body=Lasting(answer.body, ending.pop_all(), self._database.readers))
+            return replace(answer, body=Lasting(answer.body, ending.pop_all(), self._database.aside))

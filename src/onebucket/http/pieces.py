@@ -2,28 +2,30 @@
 
 import asyncio
 from collections.abc import Iterable
+from concurrent.futures import Executor
 
 from onebucket.http.lengths import LONGEST_SECONDS, Lasting
 from onebucket.http.requests import Receive, Send
 
 
-async def send_all(pieces: Iterable[bytes], receive: Receive, send: Send) -> None:
-    """Send a long answer as it is made, until it ends or the caller has gone."""
+async def send_all(pieces: Iterable[bytes], receive: Receive, send: Send, readers: Executor) -> None:
+    """Send a long answer as it is made, by one of the `readers`, until it ends or the caller has gone."""
     # The server makes `send` wait for a slow reader, but says nothing here of one who has hung up.
     gone = asyncio.ensure_future(_hung_up(receive))
     try:
         if isinstance(pieces, Lasting):
             await _send_lasting(pieces, gone, send)
         else:
-            await _send_each(pieces, gone, send)
+            await _send_each(pieces, gone, send, readers)
     finally:
         gone.cancel()
 
 
-async def _send_each(pieces: Iterable[bytes], gone: "asyncio.Future[bool]", send: Send) -> None:
-    for piece in pieces:
+async def _send_each(pieces: Iterable[bytes], gone: "asyncio.Future[bool]", send: Send, readers: Executor) -> None:
+    loop, each = asyncio.get_running_loop(), iter(pieces)
+    while piece := await loop.run_in_executor(readers, next, each, b""):
         await send({"type": "http.response.body", "body": piece, "more_body": True})
-        # A long answer must not keep the others waiting.
+        # Nor must one that is made quickly keep the others waiting.
         await asyncio.sleep(0)
         if _is_over(gone):
             return

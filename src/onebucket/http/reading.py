@@ -1,21 +1,33 @@
-"""What only reads: done at once where the database is a file, and by threads where it has to be waited for."""
+"""What only reads: done at once where that takes but a moment, and by threads where anybody would wait for it."""
 
 import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
+from onebucket.store.budget import TooLong
 from onebucket.store.database import Database, Interrupted
 
 _Result = TypeVar("_Result")
 
 
 async def read(database: Database, job: Callable[[], _Result]) -> _Result:
-    """What comes of `job`, which changes nothing; when its connection was lost, of trying it once more."""
-    if database.readers is None:
-        return job()
+    """What comes of `job`, which changes nothing; when its connection was lost, of trying it once more.
 
+    Where the database is a file it is tried at once, and what takes longer than a moment is done once more aside.
+    """
+    if database.readers is None:
+        try:
+            with database.hurried():
+                return job()
+        except TooLong:
+            pass
+    return await aside(database, job)
+
+
+async def aside(database: Database, job: Callable[[], _Result]) -> _Result:
+    """The same of what is known to take longer."""
     loop = asyncio.get_running_loop()
     try:
-        return await loop.run_in_executor(database.readers, job)
+        return await loop.run_in_executor(database.aside, job)
     except Interrupted:
-        return await loop.run_in_executor(database.readers, job)
+        return await loop.run_in_executor(database.aside, job)

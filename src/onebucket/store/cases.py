@@ -2,15 +2,14 @@
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 
-from sqlalchemy import and_, bindparam, or_, select, tuple_, union
+from sqlalchemy import and_, bindparam, select, tuple_
 
 from onebucket.domain.accounts import Account
 from onebucket.domain.groups import AccountPrivilege
 from onebucket.domain.privileges import Case, InGroup, Level, Reason, Through, strongest, why
 from onebucket.domain.repositories import Repository
-from onebucket.store import accounts as account_rows
 from onebucket.store import moments
 from onebucket.store.database import Transaction
 from onebucket.store.hints import not_by
@@ -62,22 +61,19 @@ _given = select(
     privileges.c.granted_at,
     _by.c.username,
 ).outerjoin(_by, _by.c.id == privileges.c.granted_by)
+# By the groups, of which one person is in some: there may be any number of others on each repository.
+_SET_FOR_THEM = Statement(
+    _set.where(
+        group_privileges.c.group_id.in_(each_of("groups", Id)),
+        not_by(group_privileges.c.repository_id).in_(_repositories),
+    )
+)
 _DIRECT = Statement(_given.where(_given_to_them))
 _DIRECT_THERE = Statement(
     _given.where(
         privileges.c.account_id == bindparam("account_id"),
         tuple_(privileges.c.repository_id, privileges.c.person_id).in_(each_pair_of("people", Id)),
     )
-)
-
-_somewhere = union(
-    select(memberships.c.account_id).where(memberships.c.person_id == bindparam("person_id")),
-    select(privileges.c.account_id).where(privileges.c.person_id == bindparam("person_id")),
-)
-_WHERE = Statement(
-    select(*account_rows.COLUMNS)
-    .where(or_(accounts.c.id == bindparam("person_id"), accounts.c.id.in_(_somewhere)))
-    .order_by(accounts.c.username_key)
 )
 
 
@@ -93,16 +89,22 @@ class Cases:
     memberships: Mapping[str, Sequence[Row]]
     set_there: Mapping[str, Mapping[str, Row]]
     direct: Mapping[tuple[str, str], Row]
+    # Of the person who was asked about last: the rows by group, and the groups that have something everywhere.
+    _last: dict[str, tuple[Mapping[str, Row], Mapping[str, None]]] = field(default_factory=dict, compare=False)
+    # The ways of the person who was asked about last, where nothing in particular is said of a repository.
+    _usual: dict[tuple[str, bool, bool], tuple[Reason, ...]] = field(default_factory=dict, compare=False)
 
     def of(self, person: Account, repository: Repository, *, without: str | None = None) -> Case:
-        """All that decides what that person may do there; `without` is the id of a group to leave out."""
-        set_here = self.set_there.get(repository.id, _NOTHING)
-        groups = []
-        for row in self.memberships.get(person.id, ()):
-            there = set_here.get(row[1])
-            # Of most groups nothing is to be said here: nothing was set, and they have nothing anywhere.
-            if (there or row[3] or row[4]) and row[1] != without:
-                groups.append(self._in_group(row, there))
+        """All that decides what that person may do there; `without` is the id of a group to leave out.
+
+        Groups of which nothing is to be said there aren't gone through.
+        """
+        theirs, everywhere = self._groups_of(person)
+        set_here = self._set_here(theirs, repository)
+        groups = [self._in_group(theirs[id], set_here.get(id)) for id in everywhere if id != without]
+        groups += [
+            self._in_group(theirs[id], row) for id, row in set_here.items() if id != without and id not in everywhere
+        ]
         given = self.direct.get((repository.id, person.id)) if self.direct else None
         return Case(
             person.is_active,
@@ -113,19 +115,60 @@ class Cases:
             not repository.is_private,
         )
 
+    def ways(self, person: Account, repository: Repository) -> tuple[Reason, ...]:
+        """Every way in which that person has a level there, the same tuple for all repositories that are alike."""
+        theirs, _ = self._groups_of(person)
+        if (self.direct and (repository.id, person.id) in self.direct) or self._set_here(theirs, repository):
+            return why(self.of(person, repository))
+        key = (person.id, person.is_active, repository.is_private)
+        found = self._usual.get(key)
+        if found is None:
+            if len(self._usual) > MOST_USUAL:
+                self._usual.clear()
+            found = self._usual[key] = why(self.of(person, repository))
+        return found
+
+    def _groups_of(self, person: Account) -> tuple[Mapping[str, Row], Mapping[str, None]]:
+        found = self._last.get(person.id)
+        if found is None:
+            rows = {row[1]: row for row in self.memberships.get(person.id, ())}
+            found = rows, dict.fromkeys(id for id, row in rows.items() if row[3] or row[4])
+            self._last.clear()
+            self._last[person.id] = found
+        return found
+
+    def _set_here(self, theirs: Mapping[str, Row], repository: Repository) -> Mapping[str, Row]:
+        """What is set on a repository for some groups; it takes as long as the shorter of the two lists."""
+        there = self.set_there.get(repository.id)
+        if not there or not theirs:
+            return _NOTHING
+        if len(there) < len(theirs):
+            return {id: row for id, row in there.items() if id in theirs}
+        return {id: there[id] for id in theirs if id in there}
+
     def level(self, person: Account, repository: Repository, *, without: str | None = None) -> Level:
         """The level that all ways give that person there."""
         return strongest(why(self.of(person, repository, without=without)))
 
     def alike(self, people: Iterable[Account]) -> list[list[Account]]:
         """The people, those together who are in the same case on every repository; none is empty."""
-        alone = {self.owner.id, *(person_id for _, person_id in self.direct)}
+        kind = self.kinds()
         together: dict[object, list[Account]] = {}
         for person in people:
-            theirs = tuple([row[1] for row in self.memberships.get(person.id, ())])
-            alike = person.id if person.id in alone else (person.is_active, person.site_admin, theirs)
-            together.setdefault(alike, []).append(person)
+            together.setdefault(kind(person), []).append(person)
         return [*together.values()]
+
+    def kinds(self) -> Callable[[Account], object]:
+        """What tells people apart who aren't in the same case on every repository."""
+        alone = {self.owner.id, *(person_id for _, person_id in self.direct)}
+
+        def kind(person: Account) -> object:
+            if person.id in alone:
+                return person.id
+            theirs = tuple([row[1] for row in self.memberships.get(person.id, ())])
+            return person.is_active, person.site_admin, theirs
+
+        return kind
 
     def bunches(self, repositories: Sequence[Repository]) -> Callable[[Account], list[list[Repository]]]:
         """For a person, these repositories, those together on which he is in the same case; none is empty."""
@@ -142,6 +185,9 @@ class Cases:
             theirs = [by_group.get(row[1], ()) for row in self.memberships.get(person.id, ())]
             special = frozenset().union(by_person.get(person.id, ()), *theirs)
             if special not in found:
+                # Each holds every repository.
+                if len(found) >= MOST_BUNCHED:
+                    found.clear()
                 bunches: dict[object, list[Repository]] = {}
                 for each in repositories:
                     bunches.setdefault(each.id if each.id in special else each.is_private, []).append(each)
@@ -158,7 +204,7 @@ class Cases:
             there.pop(group, None)
             if level is not None:
                 there[group] = (repository, group, int(level), 0, None)
-        return replace(self, set_there=set_there)
+        return Cases(self.owner, self.memberships, set_there, self.direct)
 
     def _in_group(self, row: Row, there: Row | None) -> InGroup:
         _, _, slug, permission, account_privilege, added_at, added_by = row
@@ -173,22 +219,28 @@ class Cases:
 
 
 _NOTHING: Mapping[str, Row] = {}
+
+# So many cases are thought through in the time that it takes to read a row.
+CASES_OF_A_ROW = 4
+
+# Of so many sets of repositories on which somebody is in a case of their own is kept how all others fall together.
+MOST_BUNCHED = 50
+
+# So many answers are kept for repositories that are alike; each may hold as many ways as its person is in groups.
+MOST_USUAL = 100
+
+# Whoever is asked about on more repositories than that is looked up by groups and repositories, not by each pair.
+FEW_REPOSITORIES = 8
+
 _LEVELS = {int(level): level for level in Level}
 _ADMINISTERS = AccountPrivilege.ADMIN.value
-
-
-def accounts_with(tx: Transaction, person_id: str) -> list[Account]:
-    """The accounts in which a person is something: his own, those of his groups, and where something was given to him.
-
-    By username.
-    """
-    return [account_rows.account(row) for row in tx.rows(_WHERE, person_id=person_id)]
 
 
 def gather(tx: Transaction, owner: Account, repositories: Iterable[Repository], people: Collection[Account]) -> Cases:
     """What decides for each of these people on each of these repositories of an account."""
     memberships = _memberships(tx, owner, people)
-    where = json.dumps([repository.id for repository in repositories])
+    where = json.dumps(there := [repository.id for repository in repositories])
+    tx.spend(len(people) * len(there) // CASES_OF_A_ROW)
     set_there = tx.rows(_SET, account_id=owner.id, repositories=where)
     direct = tx.rows(_DIRECT, account_id=owner.id, people=json.dumps([person.id for person in people]))
     return _cases(owner, memberships, set_there, direct)
@@ -197,16 +249,28 @@ def gather(tx: Transaction, owner: Account, repositories: Iterable[Repository], 
 def gather_pairs(tx: Transaction, owner: Account, pairs: Collection[tuple[Account, Repository]]) -> Cases:
     """What decides for each of these people on the repository that stands beside him.
 
-    Any number of other groups may have something there: of what is set, only what is theirs is read.
+    Any number of other groups may have something there: of what is set, only what is theirs is read. What is asked
+    grows with groups and repositories, not with each beside each.
     """
     people = {person.id: person for person, _ in pairs}
     memberships = _memberships(tx, owner, people.values())
     their_groups: dict[str, list[str]] = {}
     themselves: dict[str, list[str]] = {}
+    asked: dict[str, set[str]] = {}
     for person, repository in pairs:
-        their_groups.setdefault(repository.id, []).extend([row[1] for row in memberships.get(person.id, ())])
         themselves.setdefault(repository.id, []).append(person.id)
-    set_there = tx.rows(_SET_THERE, account_id=owner.id, groups=json.dumps(their_groups))
+        asked.setdefault(person.id, set()).add(repository.id)
+    set_there: list[Row] = []
+    for person_id, there in asked.items():
+        groups = [row[1] for row in memberships.get(person_id, ())]
+        if len(there) <= FEW_REPOSITORIES:
+            for repository_id in there:
+                their_groups.setdefault(repository_id, []).extend(groups)
+        elif groups:
+            where = {"groups": json.dumps(groups), "repositories": json.dumps(list(there))}
+            set_there += tx.rows(_SET_FOR_THEM, account_id=owner.id, **where)
+    if their_groups:
+        set_there += tx.rows(_SET_THERE, account_id=owner.id, groups=json.dumps(their_groups))
     direct = tx.rows(_DIRECT_THERE, account_id=owner.id, people=json.dumps(themselves))
     return _cases(owner, memberships, set_there, direct)
 

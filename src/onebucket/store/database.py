@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from onebucket.store.budget import Budget
 from onebucket.store.grounds import Seen
 from onebucket.store.spans import Span
 from onebucket.store.statement import Row, Statement
@@ -52,10 +53,10 @@ class Transaction(ABC):
     """A transaction under way on one connection of the driver's; its `span` may be set at its beginning.
 
     `position` is where a change can be seen once it is committed, on a database that may have replicas.
-    `seen` is what it has read, where that is noted.
+    `seen` is what it has read, where that is noted; `budget` what it may read and make, where others wait for it.
     """
 
-    __slots__ = ("_at_end", "_found", "_left", "seen", "span")
+    __slots__ = ("_at_end", "_found", "_left", "budget", "seen", "span")
 
     connection: Any
     position: "Position | None" = None
@@ -63,6 +64,7 @@ class Transaction(ABC):
     def __init__(self, span: Span) -> None:
         self.span = span
         self.seen: Seen | None = None
+        self.budget: Budget | None = None
         self._found: dict[Statement, dict[tuple[Any, ...], Any]] = {}
         self._at_end: dict[tuple[Statement, str], dict[str, Any]] = {}
         self._left = 0
@@ -71,6 +73,11 @@ class Transaction(ABC):
         """Note in `seen` what is read from now on."""
         self._found.clear()
         self.seen = Seen()
+
+    def spend(self, rows: int) -> None:
+        """Say beforehand that work is to be done which takes as long as so many rows. Raises TooLong."""
+        if self.budget is not None:
+            self.budget.spend(rows)
 
     def found(self, statement: Statement, made: Callable[[Row], _Made], **values: Any) -> _Made | None:
         """What `made` makes of the first row that `statement` finds, or None.
@@ -183,9 +190,10 @@ class Database(ABC):
     """Where everything is kept. Reading never waits for writing; what was written is on disk when `writing` ends.
 
     `name` is what people are told, without any password; `url` is how `--database` spells it, with it. `readers` runs
-    what only reads, and `inquire` begins to ask for the version, where that may wait for another machine; None where it
-    doesn't. `replicas` are where the same can be read a moment later. `engine` is what SQLAlchemy calls it, and
-    `begin_steps` begins the transaction in which the schema is changed, by one process at a time.
+    what only reads, and `inquire` begins to ask for the version, where that may wait for another machine; None where
+    it doesn't. `aside` runs what takes longer than a moment, everywhere. `replicas` are where the same can be read a
+    moment later. `engine` is what SQLAlchemy calls it, and `begin_steps` begins the transaction in which the schema is
+    changed, by one process at a time.
     """
 
     engine: str
@@ -193,6 +201,7 @@ class Database(ABC):
     name: str
     url: str
     readers: Executor | None = None
+    aside: Executor
     inquire: Callable[[], Inquiry] | None = None
     replicas: "Sequence[Replica]" = ()
 
@@ -203,6 +212,10 @@ class Database(ABC):
     @abstractmethod
     def reading(self) -> AbstractContextManager[Transaction]:
         """A transaction that sees one state of the database, and changes nothing. Raises Unavailable, Unusable."""
+
+    def hurried(self) -> AbstractContextManager[None]:
+        """While others wait: what is begun inside by `reading`, in this thread, raises TooLong after a moment."""
+        return nullcontext()
 
     @abstractmethod
     def lasting(self) -> AbstractContextManager[Transaction]:

@@ -42,6 +42,23 @@ _CELLS = Statement(
         group_privileges.c.group_id.in_(each_of("groups", Id)),
     )
 )
+_somewhere = union(
+    select(memberships.c.account_id).where(memberships.c.person_id == bindparam("person_id")),
+    select(privileges.c.account_id).where(privileges.c.person_id == bindparam("person_id")),
+)
+_WHERE = Statement(
+    select(*account_rows.COLUMNS)
+    .where(or_(accounts.c.id == bindparam("person_id"), accounts.c.id.in_(_somewhere)))
+    .order_by(accounts.c.username_key)
+)
+
+
+def accounts_with(tx: Transaction, person_id: str) -> list[Account]:
+    """The accounts in which a person is something: his own, those of his groups, and where something was given to him.
+
+    By username.
+    """
+    return [account_rows.account(row) for row in tx.rows(_WHERE, person_id=person_id)]
 
 
 def counts(tx: Transaction, account_id: str) -> dict[str, int]:

@@ -53,7 +53,7 @@ class PostgresDatabase(Database):
     def __init__(self, conninfo: dict[str, Any], url: str) -> None:
         self.name = libpq.without_password(conninfo)
         self.url = url
-        self.readers = self._readers = Readers()
+        self.readers = self.aside = self._readers = Readers()
         self._conninfo = make_conninfo("", **conninfo)
         self._of_thread = threading.local()
         self._opened: list[Connection] = []
@@ -191,7 +191,7 @@ class PostgresDatabase(Database):
         self._opened.clear()
         self._writer = None
         self._of_thread = threading.local()
-        self.readers = self._readers = Readers()
+        self.readers = self.aside = self._readers = Readers()
 
 
 def at(url: str) -> PostgresDatabase:

@@ -1,4 +1,4 @@
-"""The threads that read a database which has to be waited for: so many at once, and so many more in line."""
+"""The threads that read where nobody else is to wait for it: so many at once, and so many more in line."""
 
 import threading
 from collections.abc import Callable
@@ -19,9 +19,9 @@ class Readers(ThreadPoolExecutor):
     meanwhile needn't find it out again.
     """
 
-    def __init__(self) -> None:
-        super().__init__(READERS, thread_name_prefix="reader")
-        self._room = threading.Semaphore(READERS + WAITING)
+    def __init__(self, threads: int = READERS) -> None:
+        super().__init__(threads, thread_name_prefix="reader")
+        self._room = threading.Semaphore(threads + WAITING)
         self.failures = 0
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":

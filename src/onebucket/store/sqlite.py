@@ -3,16 +3,17 @@
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from onebucket import bounds
-from onebucket.store import turns, walindex
-from onebucket.store.database import Database, Missing, Transaction, Unavailable, Unusable
+from onebucket.store import budget, turns, walindex
+from onebucket.store.budget import Budget, TooLong
+from onebucket.store.database import Database, Missing, Unavailable, Unusable
+from onebucket.store.readers import Readers
 from onebucket.store.spans import Span
-from onebucket.store.statement import Row, Statement
+from onebucket.store.sqlitetransaction import SqliteTransaction
 from onebucket.store.turns import Patience
 
 # So many pages come into the write-ahead log, 16 MB, before they are copied into the file: in several commits most of
@@ -20,75 +21,15 @@ from onebucket.store.turns import Patience
 _PAGES_IN_LOG = 4000
 
 
-class SqliteTransaction(Transaction):
-    """A transaction under way on one connection."""
-
-    __slots__ = ("_execute", "connection")
-
-    def __init__(self, connection: sqlite3.Connection, span: Span = Span.WHOLE) -> None:
-        super().__init__(span)
-        self.connection = connection
-        self._execute = connection.execute
-
-    def changed(self) -> int:
-        """A number that grows with every row that is changed, or will be at the end."""
-        return int(self.connection.total_changes) + self._left
-
-    def rows(self, statement: Statement, **values: Any) -> list[Row]:
-        """All rows that `statement` finds."""
-        return self._execute(self._text(statement, values), values).fetchall()
-
-    def each(self, statement: Statement, **values: Any) -> Iterator[Row]:
-        """The rows that `statement` finds, one after the other: there may be more than memory holds."""
-        return iter(self._execute(self._text(statement, values), values))
-
-    def row(self, statement: Statement, **values: Any) -> Row | None:
-        """The first row that `statement` finds, or None."""
-        row: Row | None = self._execute(self._text(statement, values), values).fetchone()
-        return row
-
-    def run(self, statement: Statement, **values: Any) -> int:
-        """Run a change; the number of rows it changed."""
-        changed = self._execute(statement.text(values, "sqlite"), values).rowcount
-        self._overturn(statement)
-        return changed
-
-    def run_many(self, statement: Statement, rows: Sequence[dict[str, Any]]) -> None:
-        """Run a change once for each of `rows`."""
-        if rows:
-            first = dict(rows[0])
-            sql = statement.text(first, "sqlite")
-            constants = {name: value for name, value in first.items() if name not in rows[0]}
-            self.connection.executemany(sql, [row | constants for row in rows])
-            self._overturn(statement)
-
-    def _text(self, statement: Statement, values: dict[str, Any]) -> str:
-        if self.seen is not None:
-            self.seen.note(statement.grounds, values)
-        return statement.text(values, "sqlite")
-
-    @contextmanager
-    def reading_anything(self) -> Iterator[None]:
-        """Let text that is not UTF-8 be read as lone surrogates, not as an error: somebody else may have written it."""
-        self.connection.text_factory = lambda raw: raw.decode(errors="surrogateescape")
-        try:
-            yield
-        finally:
-            self.connection.text_factory = str
-
-    def _undo(self) -> None:
-        self._execute("ROLLBACK TO attempt")
-        self._execute("RELEASE attempt")
-
-    def stands(self) -> bool:
-        """Whether what was done so far can still be committed."""
-        return bool(self.connection.in_transaction)
+# So many questions that take longer are asked at once: they share what the interpreter leaves them.
+THREADS = 4
 
 
 class SqliteDatabase(Database):
     """One SQLite file; a change is acknowledged when it is on disk.
 
-    A connection for each thread that reads, one for all that write.
+    A connection for each thread that reads, one for all that write. Most questions take less time than it takes to have
+    a thread ask them; those that don't are asked again `aside`.
     """
 
     engine = "sqlite://"
@@ -99,6 +40,8 @@ class SqliteDatabase(Database):
         self.name = str(path)
         self.url = f"sqlite:///{path}"
         self._of_thread = threading.local()
+        self._is_hurried = threading.local()
+        self.aside = Readers(THREADS)
         self._opened: list[sqlite3.Connection] = []
         self._writing = threading.Lock()
         self._writer: sqlite3.Connection | None = None
@@ -138,14 +81,32 @@ class SqliteDatabase(Database):
     def reading(self) -> Iterator[SqliteTransaction]:
         """A transaction that sees one state of the database, and changes nothing. Raises Unavailable, Unusable."""
         connection = self._reader()
+        moment = Budget() if getattr(self._is_hurried, "yes", False) else None
         try:
             connection.execute("BEGIN")
-            yield SqliteTransaction(connection)
+            tx = SqliteTransaction(connection)
+            if moment is not None:
+                tx.budget = moment
+                connection.set_progress_handler(moment.look, budget.STEPS)
+            yield tx
         except sqlite3.DatabaseError as error:
+            if moment is not None and _code(error) == sqlite3.SQLITE_INTERRUPT:
+                raise TooLong from None
             raise self._trouble(error, "be read") from error
         finally:
+            if moment is not None:
+                connection.set_progress_handler(None, 0)
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
+
+    @contextmanager
+    def hurried(self) -> Iterator[None]:
+        """While others wait: what is begun inside by `reading`, in this thread, raises TooLong after a moment."""
+        self._is_hurried.yes = True
+        try:
+            yield
+        finally:
+            self._is_hurried.yes = False
 
     @contextmanager
     def lasting(self) -> Iterator[SqliteTransaction]:
@@ -245,6 +206,8 @@ class SqliteDatabase(Database):
 
     def close(self) -> None:
         """Close every connection; the file is left tidy, without its -wal."""
+        self.aside.shutdown(cancel_futures=True)
+        self.aside = Readers(THREADS)
         for connection in self._opened:
             connection.close()
         self._opened.clear()

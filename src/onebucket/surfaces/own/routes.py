@@ -11,8 +11,9 @@ from onebucket.domain import privileges
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Invalid, Refusal
 from onebucket.surfaces.own import invitations, journal, shapes, tokens
-from onebucket.surfaces.routing import Ask, Parameter, Route, Surface
+from onebucket.surfaces.routing import Ask, Parameter, Route, Stream, Surface
 from onebucket.wire import bodies
+from onebucket.wire.documents import many
 
 MOST_QUESTIONS = 1000
 
@@ -38,7 +39,7 @@ def ask(work: Work, ask: Ask) -> shapes.Access:
     return shapes.access(asking.ask(work, question), level)
 
 
-def ask_many(work: Work, ask: Ask) -> list[shapes.Access]:
+def ask_many(work: Work, ask: Ask) -> Stream:
     """The same for up to 1,000 pairs at once; each is answered by itself."""
     asked = bodies.document(ask.body, list[Asked], "a list of {user, repository, level}")
     if len(asked) > MOST_QUESTIONS:
@@ -47,23 +48,25 @@ def ask_many(work: Work, ask: Ask) -> list[shapes.Access]:
     levels = [_level(each.level) for each in asked]
     pairs = [each.repository.partition("/") for each in asked]
     questions = [Question(each.user, account, slug) for each, (account, _, slug) in zip(asked, pairs, strict=True)]
-    answers = asking.ask_many(work, questions)
-    return [
-        shapes.refused(question, answer) if isinstance(answer, Refusal) else shapes.access(answer, level)
-        for question, level, answer in zip(questions, levels, answers, strict=True)
-    ]
+    answers = asking.answers(work, questions)
+    return Stream(
+        many(
+            shapes.refused(question, answer) if isinstance(answer, Refusal) else shapes.access(answer, level)
+            for question, level, answer in zip(questions, levels, answers, strict=True)
+        )
+    )
 
 
-def impact_of_deleting(work: Work, ask: Ask) -> shapes.Impact:
+def impact_of_deleting(work: Work, ask: Ask) -> Stream:
     """Who would lose what if this group were deleted?"""
     account, slug = ask.words["accountname"], ask.words["group_slug"]
-    return shapes.impact(*asking.impact(work, account, slug), settling.by_deleting(work, account, slug))
+    return shapes.impact(asking.impact(work, account, slug), settling.by_deleting(work, account, slug))
 
 
-def impact_of_leaving(work: Work, ask: Ask) -> shapes.Impact:
+def impact_of_leaving(work: Work, ask: Ask) -> Stream:
     """What would this member lose by leaving the group?"""
     account, slug, member = (ask.words[each] for each in ("accountname", "group_slug", "member"))
-    return shapes.impact(*asking.impact(work, account, slug, member), settling.by_leaving(work, account, slug, member))
+    return shapes.impact(asking.impact(work, account, slug, member), settling.by_leaving(work, account, slug, member))
 
 
 def _level(word: str | None) -> Level:

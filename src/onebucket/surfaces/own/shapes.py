@@ -1,13 +1,19 @@
 """What answers to questions about access look like."""
 
+from collections.abc import Iterator
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 
 from msgspec import UNSET, Struct, UnsetType
 
-from onebucket.actions.asking import Loss, Question, Verdict
+from onebucket.actions.asking import Question, Verdict
+from onebucket.actions.losses import Losses
 from onebucket.actions.settling import Ending
 from onebucket.domain.privileges import Level, Reason
 from onebucket.domain.refusals import Refusal
+from onebucket.surfaces.routing import Stream
+from onebucket.wire.documents import many
 
 
 class Way(Struct, frozen=True, omit_defaults=True):
@@ -83,24 +89,23 @@ def refused(question: Question, refusal: Refusal) -> Access:
     return Access(question.user, repository, None, False, [], refused=refusal.sentence)
 
 
-def impact(group: str, losses: list[Loss], endings: list[Ending]) -> Impact:
+def impact(losses: Losses, endings: list[Ending]) -> Stream:
     """Who would lose what, by person, then repository."""
-    account = group.partition("/")[0]
-    each = [(loss, repository) for loss in losses for repository in loss.repositories]
-    each.sort(key=lambda one: (one[0].person.username.lower(), one[1].slug))
-    return Impact(
-        group=group,
-        losses=[
-            LostLevel(
+    account = losses.owner.username
+    ended = many(_ended(account, ending) for ending in endings)
+    return Stream(Impact(f"{account}/{losses.group.slug}", many(_lost(account, losses)), ended))
+
+
+def _lost(account: str, losses: Losses) -> Iterator[LostLevel]:
+    for _, of_person in groupby(losses, key=lambda loss: loss.person.id):
+        each = [(repository.slug, loss) for loss in of_person for repository in loss.repositories]
+        for slug, loss in sorted(each, key=itemgetter(0)):
+            yield LostLevel(
                 user=loss.person.username,
-                repository=f"{account}/{repository.slug}",
+                repository=f"{account}/{slug}",
                 before=loss.before.word,
                 after=loss.after.word if loss.after else None,
             )
-            for loss, repository in each
-        ],
-        invitations=[_ended(account, ending) for ending in endings],
-    )
 
 
 def _ended(account: str, ending: Ending) -> EndedInvitation:

@@ -36,17 +36,20 @@ async def show(visit: Visit) -> Response:
     if not seen["place"].administers and visit.person:
         person = person or visit.person.username
     asked = {"person": person, "repository": repository, "level": visit.query("level") or "read"}
-    status, verdicts, level = 200, None, Level.READ
+    kind = visit.query("format") if visit.query("format") in ("csv", "json") else ""
+    status, verdicts, level, plain = 200, None, Level.READ, ""
     try:
         level = privileges.named(asked["level"])
         if (person and (repository or seen["place"].administers)) or repository:
-            verdicts = await visit.look(lambda work: _answer(work, name, person, repository, level))
+            verdicts, plain = await visit.look(
+                lambda work: _written(_answer(work, name, person, repository, level), level, kind)
+            )
     except Refusal as refusal:
         status = visit.desk.status(refusal) or 500
         visit.errors = {"": sentence(refusal)}
 
-    if visit.query("format") in ("csv", "json"):
-        return _plain(visit, verdicts or [], level, status)
+    if kind:
+        return _plain(visit, kind, verdicts, plain, status)
     shown = cut(visit, verdicts or [], lambda each: f"{each.person.username} {each.repository.slug}", most=100)
     return visit.page("ask/page.html", status=status, asked=asked, level=level, verdicts=verdicts, shown=shown, **seen)
 
@@ -59,24 +62,31 @@ def _answer(work: Work, account: str, person: str, repository: str, level: Level
     return reach.of_person(work, account, person)
 
 
-def _plain(visit: Visit, verdicts: list[Verdict], level: Level, status: int) -> Response:
-    """The answer for programs: as `/api/access` tells it, or a line for each."""
-    kind = visit.query("format")
+def _plain(visit: Visit, kind: str, verdicts: list[Verdict] | None, text: str, status: int) -> Response:
+    """The answer for programs."""
     if status != 200:
         return Response(f"{visit.errors['']}\n", status, HEADERS, "text/plain")
+    text = text or _written([], Level.READ, kind)[1]
     if kind == "json":
-        told = [_told(each, level) for each in verdicts]
-        return Response(json.dumps(told, ensure_ascii=False, indent=1), status, HEADERS, "application/json")
+        return Response(text, status, HEADERS, "application/json")
+    name = verdicts[0].owner.username if verdicts else "access"
+    named = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
+    return Response(text, status, {**HEADERS, **named}, "text/csv")
+
+
+def _written(verdicts: list[Verdict], level: Level, kind: str) -> tuple[list[Verdict], str]:
+    """The verdicts and, for programs, their text: as `/api/access` tells them, or a line for each."""
+    if kind == "json":
+        return verdicts, json.dumps([_told(each, level) for each in verdicts], ensure_ascii=False, indent=1)
     text = io.StringIO()
-    lines = csv.DictWriter(text, _COLUMNS, extrasaction="ignore")
-    lines.writeheader()
-    for each in verdicts:
-        told_of = _told(each, level)
-        lines.writerow(told_of | (told_of["because"][0] if told_of["because"] else {}) | {"level": told_of["level"]})
-    named = {
-        "Content-Disposition": f'attachment; filename="{verdicts[0].owner.username if verdicts else "access"}.csv"'
-    }
-    return Response(text.getvalue(), status, {**HEADERS, **named}, "text/csv")
+    if kind == "csv":
+        lines = csv.DictWriter(text, _COLUMNS, extrasaction="ignore")
+        lines.writeheader()
+        for each in verdicts:
+            told_of = _told(each, level)
+            because = told_of["because"][0] if told_of["because"] else {}
+            lines.writerow(told_of | because | {"level": told_of["level"]})
+    return verdicts, text.getvalue()
 
 
 def _told(verdict: Verdict, level: Level) -> dict[str, Any]:

@@ -108,7 +108,7 @@ async def ask_to_remove(visit: Visit) -> Response:
         group = groups.read(work, account, slug, members=False).group
         person = groups.member(work, account, slug, member)
         place = overviews.place(work, account)
-        losses = asking.impact(work, account, slug, member)[1] if place.administers else None
+        losses = [*asking.impact(work, account, slug, member)] if place.administers else None
         endings = settling.by_leaving(work, account, slug, member)
         return {"place": place, "group": group, "person": person, "losses": losses, "endings": endings}
 
@@ -128,19 +128,20 @@ async def ask_to_delete(visit: Visit) -> Response:
     account, slug = visit.word("name"), visit.word("slug")
 
     def asked(work: Work) -> dict[str, Any]:
-        losses = asking.impact(work, account, slug)[1]
+        losses = asking.impact(work, account, slug)
         roster = groups.read(work, account, slug, members=True)
+        lines = differences.Lines(losses)
+        shown = cut(visit, lines.worst_first, lines.words)
         return {
             "place": overviews.place(work, account),
             "roster": roster,
-            "losses": losses,
+            "losses": shown,
+            "lines": [lines.whole(each) for each in shown.items],
+            "losers": len({line.person.id for line in lines.worst_first}),
             "endings": settling.by_deleting(work, account, slug),
         }
 
-    seen = await visit.look(asked)
-    losers = {loss.person.id for loss in seen["losses"]}
-    shown = cut(visit, differences.worst_first(seen.pop("losses")), differences.words)
-    return visit.page("groups/delete.html", losses=shown, losers=len(losers), **seen)
+    return visit.page("groups/delete.html", **await visit.look(asked))
 
 
 async def delete(visit: Visit) -> Response:

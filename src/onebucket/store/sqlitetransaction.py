@@ -1,0 +1,80 @@
+"""A transaction on SQLite, and what it may take while others wait."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from onebucket.store.database import Transaction
+from onebucket.store.spans import Span
+from onebucket.store.statement import Row, Statement
+
+
+class SqliteTransaction(Transaction):
+    """A transaction under way on one connection."""
+
+    __slots__ = ("_execute", "connection")
+
+    def __init__(self, connection: sqlite3.Connection, span: Span = Span.WHOLE) -> None:
+        super().__init__(span)
+        self.connection = connection
+        self._execute = connection.execute
+
+    def changed(self) -> int:
+        """A number that grows with every row that is changed, or will be at the end."""
+        return int(self.connection.total_changes) + self._left
+
+    def rows(self, statement: Statement, **values: Any) -> list[Row]:
+        """All rows that `statement` finds."""
+        found = self._execute(self._text(statement, values), values).fetchall()
+        if self.budget is not None:
+            self.budget.spend(len(found))
+        return found
+
+    def each(self, statement: Statement, **values: Any) -> Iterator[Row]:
+        """The rows that `statement` finds, one after the other: there may be more than memory holds."""
+        return iter(self._execute(self._text(statement, values), values))
+
+    def row(self, statement: Statement, **values: Any) -> Row | None:
+        """The first row that `statement` finds, or None."""
+        row: Row | None = self._execute(self._text(statement, values), values).fetchone()
+        if self.budget is not None:
+            self.budget.spend(1)
+        return row
+
+    def run(self, statement: Statement, **values: Any) -> int:
+        """Run a change; the number of rows it changed."""
+        changed = self._execute(statement.text(values, "sqlite"), values).rowcount
+        self._overturn(statement)
+        return changed
+
+    def run_many(self, statement: Statement, rows: Sequence[dict[str, Any]]) -> None:
+        """Run a change once for each of `rows`."""
+        if rows:
+            first = dict(rows[0])
+            sql = statement.text(first, "sqlite")
+            constants = {name: value for name, value in first.items() if name not in rows[0]}
+            self.connection.executemany(sql, [row | constants for row in rows])
+            self._overturn(statement)
+
+    def _text(self, statement: Statement, values: dict[str, Any]) -> str:
+        if self.seen is not None:
+            self.seen.note(statement.grounds, values)
+        return statement.text(values, "sqlite")
+
+    @contextmanager
+    def reading_anything(self) -> Iterator[None]:
+        """Let text that is not UTF-8 be read as lone surrogates, not as an error: somebody else may have written it."""
+        self.connection.text_factory = lambda raw: raw.decode(errors="surrogateescape")
+        try:
+            yield
+        finally:
+            self.connection.text_factory = str
+
+    def _undo(self) -> None:
+        self._execute("ROLLBACK TO attempt")
+        self._execute("RELEASE attempt")
+
+    def stands(self) -> bool:
+        """Whether what was done so far can still be committed."""
+        return bool(self.connection.in_transaction)
