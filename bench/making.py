@@ -17,16 +17,18 @@ ORGANISATIONS = Path(__file__).parents[2] / "shared" / "data" / "kubernetes-org"
 PEOPLE = 10_000
 
 
-def make(url: str, people: int = PEOPLE) -> float:
+def make(url: str, people: int = PEOPLE) -> float | None:
     """Fill a database: `kubernetes` with 284 groups, `acme` with a group of 10, one of all and one to change.
 
-    There is one to change in `another`, too. How many seconds it took to bring in `kubernetes`.
+    There is one to change in `another`, too. How many seconds it took to bring in `kubernetes`; None where its files
+    aren't there.
     """
-    begun = time.perf_counter()
+    taken = None
     if (ORGANISATIONS / "kubernetes").is_dir():
         command = ["import", "peribolos", str(ORGANISATIONS / "kubernetes"), "--database", url]
+        begun = time.perf_counter()
         subprocess.run([sys.executable, "-m", "onebucket", *command], check=True, capture_output=True)
-    taken = time.perf_counter() - begun
+        taken = time.perf_counter() - begun
     opened = database.at(url)
     schema.bring_up_to_date(opened)
     with opened.writing() as tx:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from bench import __main__ as command
-from bench import model, plot, report
+from bench import figures, model, plot, report
 from bench.running import Measured
 
 from onebucket.store.tables import metadata
@@ -65,3 +65,8 @@ def test_a_ratio_is_the_median_of_those_within_a_round() -> None:
     measured = Measured({"ours": [10, 30, 20], "other": [10, 10, 40]})
 
     assert measured.ratio("ours", "other") == 1
+
+
+def test_what_could_not_be_measured_is_not_shown_as_taking_no_time() -> None:
+    assert figures.took(None) == "not measured: its files aren't here"
+    assert figures.took(0.04) == "0.0 s"
