@@ -331,7 +331,8 @@ def test_no_cookie_is_ever_read(api: Api) -> None:
 
 @pytest.mark.parametrize("query", ["", "?format=xml", "?format=yaml", "?callback=f"])
 def test_no_answer_about_groups_holds_an_email_address(api: Api, query: str) -> None:
-    about_groups = [path for path in READABLE if "invitations" not in path]
+    # What a deletion would end names the addresses that are invited.
+    about_groups = [path for path in READABLE if "invitations" not in path and "impact" not in path]
     answers = [api("root", "GET", path + query) for path in about_groups]
     answers.append(api("root", "PUT", f"{GROUP}/members/dora@example.com{query}"))
 
