@@ -90,9 +90,9 @@ def _values(statement: Statement) -> dict[str, Any]:
         elif isinstance(bound.type, Integer):
             values[name] = 1
         elif f"pairs_of_{name}" in text:
-            values[name] = json.dumps({ACCOUNT: [ACCOUNT]})
+            values[name] = {ACCOUNT: [ACCOUNT]}
         else:
-            values[name] = json.dumps([ACCOUNT])
+            values[name] = [ACCOUNT]
     return values
 
 

@@ -1,6 +1,6 @@
 """App passwords: making them, listing them, ending them."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from onebucket.actions import access
 from onebucket.actions.work import Work
@@ -13,6 +13,9 @@ from onebucket.domain.text import cleaned, shown
 from onebucket.domain.tokens import MOST_GENERATIONS, Token
 from onebucket.store import holders, tokens
 from onebucket.store.journal import Facts
+
+# An app password that ends lasts no longer than this.
+LONGEST = timedelta(days=3660)
 
 
 def add(
@@ -58,6 +61,8 @@ def _ending(work: Work, wanted: datetime | None) -> datetime | None:
     ends = work.actor.expires_at if work.actor.scopes is not None else None
     if wanted is not None and wanted <= work.at:
         raise Invalid("the app password would have expired already")
+    if wanted is not None and wanted > work.at + LONGEST:
+        raise Invalid("an app password can last ten years at most; without an end it lasts until it is revoked")
     if ends is not None and wanted is not None and wanted > ends:
         raise Invalid("an app password that is made with another one can't outlast it")
     return wanted or ends

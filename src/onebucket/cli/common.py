@@ -14,6 +14,7 @@ import typer
 
 from onebucket import settings as settings_module
 from onebucket.domain import terms as house
+from onebucket.domain import time_range
 from onebucket.domain.accounts import check_password
 from onebucket.domain.refusals import Refusal
 from onebucket.domain.terms import Terms
@@ -199,13 +200,16 @@ def moment(text: str, *, now: datetime, ahead: bool) -> datetime:
     """
     units = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
     if text[:-1].isdigit() and text[-1:] in units:
-        span = timedelta(**{units[text[-1]]: int(text[:-1])})
-        return now + span if ahead else now - span
+        try:
+            span = timedelta(**{units[text[-1]]: int(text[:-1])})
+        except (OverflowError, ValueError):
+            raise Mistake(f"{text[:20]!r} is longer than any calendar") from None
+        return time_range.shifted(now, span if ahead else -span, what=repr(text))
     try:
         read = datetime.fromisoformat(text)
     except ValueError:
         raise Mistake(f"{text!r} is neither a date like 2026-03-04, nor a span like 90d or 12h") from None
-    return read if read.tzinfo else read.replace(tzinfo=UTC)
+    return time_range.checked(read if read.tzinfo else read.replace(tzinfo=UTC), what=repr(text))
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """Accounts and their passwords: rows and back."""
 
-import json
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -91,9 +90,7 @@ def each_named(tx: Transaction, words: Iterable[str]) -> dict[str, Account]:
             keys.setdefault(pair[0], []).append(pair[1])
 
     found = {
-        (kind, row[8]): account(row)
-        for kind, wanted in keys.items()
-        for row in tx.rows(_EACH_BY[kind], keys=json.dumps(wanted))
+        (kind, row[8]): account(row) for kind, wanted in keys.items() for row in tx.rows(_EACH_BY[kind], keys=wanted)
     }
     return {word: found[pair] for word, pair in meant if pair in found}
 

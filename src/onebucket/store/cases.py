@@ -1,6 +1,5 @@
 """What decides who may do what: gathered for any number of people and repositories of an account in three queries."""
 
-import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -239,10 +238,10 @@ _ADMINISTERS = AccountPrivilege.ADMIN.value
 def gather(tx: Transaction, owner: Account, repositories: Iterable[Repository], people: Collection[Account]) -> Cases:
     """What decides for each of these people on each of these repositories of an account."""
     memberships = _memberships(tx, owner, people)
-    where = json.dumps(there := [repository.id for repository in repositories])
+    there = [repository.id for repository in repositories]
     tx.spend(len(people) * len(there) // CASES_OF_A_ROW)
-    set_there = tx.rows(_SET, account_id=owner.id, repositories=where)
-    direct = tx.rows(_DIRECT, account_id=owner.id, people=json.dumps([person.id for person in people]))
+    set_there = tx.rows(_SET, account_id=owner.id, repositories=there)
+    direct = tx.rows(_DIRECT, account_id=owner.id, people=[person.id for person in people])
     return _cases(owner, memberships, set_there, direct)
 
 
@@ -267,17 +266,16 @@ def gather_pairs(tx: Transaction, owner: Account, pairs: Collection[tuple[Accoun
             for repository_id in there:
                 their_groups.setdefault(repository_id, []).extend(groups)
         elif groups:
-            where = {"groups": json.dumps(groups), "repositories": json.dumps(list(there))}
-            set_there += tx.rows(_SET_FOR_THEM, account_id=owner.id, **where)
+            set_there += tx.rows(_SET_FOR_THEM, account_id=owner.id, groups=groups, repositories=there)
     if their_groups:
-        set_there += tx.rows(_SET_THERE, account_id=owner.id, groups=json.dumps(their_groups))
-    direct = tx.rows(_DIRECT_THERE, account_id=owner.id, people=json.dumps(themselves))
+        set_there += tx.rows(_SET_THERE, account_id=owner.id, groups=their_groups)
+    direct = tx.rows(_DIRECT_THERE, account_id=owner.id, people=themselves)
     return _cases(owner, memberships, set_there, direct)
 
 
 def _memberships(tx: Transaction, owner: Account, people: Collection[Account]) -> dict[str, list[Row]]:
     theirs: dict[str, list[Row]] = {}
-    for row in tx.rows(_MEMBERSHIPS, account_id=owner.id, people=json.dumps([person.id for person in people])):
+    for row in tx.rows(_MEMBERSHIPS, account_id=owner.id, people=[person.id for person in people]):
         theirs.setdefault(row[0], []).append(row)
     return theirs
 

@@ -5,7 +5,6 @@ same; who people are, as long as the directory's is. So what was made of both ca
 made anew, although others have changed other accounts, or a backup was put in the place of everything.
 """
 
-import json
 from collections.abc import Iterable
 
 from sqlalchemy import bindparam, select
@@ -63,4 +62,4 @@ def holds(tx: Transaction, foundation: Foundation) -> bool:
 
 
 def _now(tx: Transaction, ids: Iterable[str]) -> Foundation:
-    return tuple(tx.rows(_NOW, ids=json.dumps([*ids]), directory=_NAME))
+    return tuple(tx.rows(_NOW, ids=ids, directory=_NAME))

@@ -1,6 +1,5 @@
 """An account seen as a whole: how many are in each group, who its people are, and a part of what is set for groups."""
 
-import json
 from collections.abc import Iterable
 
 from sqlalchemy import bindparam, false, func, or_, select, true, union
@@ -77,14 +76,12 @@ def people(tx: Transaction, account_id: str, *, with_site: bool = False) -> list
 
 def members(tx: Transaction, account_id: str, groups: Iterable[str]) -> list[Account]:
     """Everybody who is in one of these groups, once; by username."""
-    return [
-        account_rows.account(row) for row in tx.rows(_IN_THEM, account_id=account_id, groups=json.dumps(list(groups)))
-    ]
+    return [account_rows.account(row) for row in tx.rows(_IN_THEM, account_id=account_id, groups=groups)]
 
 
 def cells(
     tx: Transaction, account_id: str, repositories: Iterable[str], groups: Iterable[str]
 ) -> dict[tuple[str, str], Level]:
     """What is set for some groups on some repositories, by the ids of repository and group."""
-    where = {"repositories": json.dumps(list(repositories)), "groups": json.dumps(list(groups))}
+    where = {"repositories": repositories, "groups": groups}
     return {(row[0], row[1]): Level(row[2]) for row in tx.rows(_CELLS, account_id=account_id, **where)}

@@ -67,21 +67,18 @@ class PostgresTransaction(Transaction):
     def run_many(self, statement: Statement, rows: Sequence[dict[str, Any]]) -> None:
         """Run a change once for each of `rows`."""
         if rows:
-            constants: dict[str, Any] = {}
-            sql = statement.text(constants, "postgresql")
+            bound = [dict(row) for row in rows]
+            sql, *_ = [self._text(statement, row) for row in bound]
             cursor = self.connection.cursor()
-            cursor.executemany(sql, [row | constants for row in rows])
+            cursor.executemany(sql, bound)
             self._changed += cursor.rowcount
             self._overturn(statement)
 
     def _text(self, statement: Statement, values: dict[str, Any]) -> str:
-        """The text of a statement; what can't be in this database is NULL in `values`, which equals nothing that is."""
+        """Give the text of a statement, and make `values` ready; an id that is none becomes NULL."""
         if self.seen is not None:
             self.seen.note(statement.grounds, values)
         text = statement.text(values, "postgresql")
-        for name, value in values.items():
-            if isinstance(value, str) and "\0" in value:
-                values[name] = None
         for name in statement.ids("postgresql"):
             if values[name] is not None and not _ID.fullmatch(values[name]):
                 values[name] = None

@@ -1,6 +1,5 @@
 """Repositories: rows and back."""
 
-import json
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
@@ -60,7 +59,7 @@ def find(tx: Transaction, account_id: str, slug: str) -> Repository | None:
 
 def among(tx: Transaction, account_id: str, slugs: Iterable[str]) -> dict[str, Repository]:
     """The account's repositories of several slugs, by the slug; what there isn't is left out."""
-    rows = tx.rows(_AMONG, account_id=account_id, slugs=json.dumps(list(slugs)))
+    rows = tx.rows(_AMONG, account_id=account_id, slugs=slugs)
     return {row[2]: repository(row) for row in rows}
 
 

@@ -1,6 +1,5 @@
 """Putting back an older state: what must not come back with it, read in the database that is replaced."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -103,7 +102,7 @@ def end(tx: Transaction, gone: dict[str, frozenset[str]]) -> None:
         if invitation.id in gone[invitations.name]:
             invitation_rows.remove(tx, invitation)
     for table in (issued, tokens):
-        tx.run(_END[table.name], ids=json.dumps(sorted(gone[table.name])))
+        tx.run(_END[table.name], ids=sorted(gone[table.name]))
     for consumer in consumer_rows.everywhere(tx):
         if consumer.id in gone[consumers.name]:
             consumer_rows.remove(tx, consumer)

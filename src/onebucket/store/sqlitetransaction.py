@@ -51,10 +51,9 @@ class SqliteTransaction(Transaction):
     def run_many(self, statement: Statement, rows: Sequence[dict[str, Any]]) -> None:
         """Run a change once for each of `rows`."""
         if rows:
-            first = dict(rows[0])
-            sql = statement.text(first, "sqlite")
-            constants = {name: value for name, value in first.items() if name not in rows[0]}
-            self.connection.executemany(sql, [row | constants for row in rows])
+            bound = [dict(row) for row in rows]
+            sql, *_ = [statement.text(row, "sqlite") for row in bound]
+            self.connection.executemany(sql, bound)
             self._overturn(statement)
 
     def _text(self, statement: Statement, values: dict[str, Any]) -> str:

@@ -9,8 +9,10 @@ from sqlalchemy.sql import visitors
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from onebucket.store import grounds
+from onebucket.store.lists import ListParameter, PairsParameter, is_storable
 
 Row = tuple[Any, ...]
+_List = ListParameter | PairsParameter
 
 
 @cache
@@ -46,7 +48,7 @@ class Statement:
 
     def __init__(self, clause: ClauseElement | Callable[[Any], ClauseElement], *, spares: bool = False) -> None:
         self._clause = clause
-        self._forms: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {}
+        self._forms: dict[str, tuple[str, dict[str, Any], tuple[str, ...], dict[str, _List]]] = {}
         self._grounds: tuple[str | None] | None = None
         self._spares = spares
         self._spared: dict[Statement, bool] = {}
@@ -60,11 +62,20 @@ class Statement:
         return self._grounds[0]
 
     def text(self, values: dict[str, Any], dialect: str) -> str:
-        """The SQL text in a dialect; adds to `values` the constants that were written into the statement."""
+        """Give the SQL text in a dialect, and make `values` ready to be bound: the one way in, on both databases.
+
+        Lists are encoded, texts that can't be stored become NULL, and the constants of the statement are added.
+        """
         form = self._forms.get(dialect)
         if form is None:
             form = self._forms[dialect] = self._compiled(dialect)
-        text, constants, _ = form
+        text, constants, _, lists = form
+        for name, value in values.items():
+            if name in lists:
+                values[name] = lists[name].encoded(value)
+            elif isinstance(value, str) and not is_storable(value):
+                # NULL equals nothing that is stored, as this text does.
+                values[name] = None
         if constants:
             values.update(constants)
         return text
@@ -80,7 +91,7 @@ class Statement:
             spared = self._spared[other] = self._spares or self._tables.isdisjoint(other._tables)
         return not spared
 
-    def _compiled(self, dialect: str) -> tuple[str, dict[str, Any], tuple[str, ...]]:
+    def _compiled(self, dialect: str) -> tuple[str, dict[str, Any], tuple[str, ...], dict[str, _List]]:
         clause = self._clause if isinstance(self._clause, ClauseElement) else self._clause(_insert(dialect))
         compiled = clause.compile(dialect=_dialect(dialect))
         assert isinstance(compiled, SQLCompiler)
@@ -90,4 +101,5 @@ class Statement:
             compiled.string,
             constants,
             tuple(name for name, of in compiled.binds.items() if isinstance(of.type, Uuid)),
+            {name: of.type for name, of in compiled.binds.items() if isinstance(of.type, _List)},
         )

@@ -9,7 +9,7 @@ from msgspec import Struct
 from onebucket.actions import journal
 from onebucket.actions.journal import Page, Wanted
 from onebucket.actions.work import Work
-from onebucket.domain import places
+from onebucket.domain import places, time_range
 from onebucket.domain.events import Event
 from onebucket.domain.refusals import Invalid
 from onebucket.domain.text import shown
@@ -95,7 +95,7 @@ def _moment(word: str) -> datetime:
         moment = datetime.fromisoformat(word.upper())
     except ValueError:
         raise Invalid(f"since is not a moment such as 2026-03-04 or 2026-03-04T05:06:07Z: {shown(word)}") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return time_range.checked(moment if moment.tzinfo else moment.replace(tzinfo=UTC), what="since")
 
 
 def _event(word: str) -> Event:

@@ -15,7 +15,7 @@ from onebucket.surfaces.own.shapes import instant
 from onebucket.surfaces.routing import Ask, Route
 from onebucket.wire import bodies
 
-_TEN_YEARS = 10 * 366 * 24 * 60 * 60
+_TEN_YEARS = int(tokens.LONGEST.total_seconds())
 
 # One line, without what would hide what it says.
 _WRITABLE = r"^[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]*$"

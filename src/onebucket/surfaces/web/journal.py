@@ -8,7 +8,7 @@ from starlette.responses import Response
 from onebucket.actions import journal, overviews
 from onebucket.actions.journal import Wanted
 from onebucket.actions.work import Work
-from onebucket.domain import places
+from onebucket.domain import places, time_range
 from onebucket.domain.events import Event
 from onebucket.domain.refusals import Invalid, NotFound
 from onebucket.surfaces.web.visit import Page, Visit, sentence
@@ -76,8 +76,10 @@ def _wanted(visit: Visit) -> Wanted:
         moment = datetime.fromisoformat(since) if since else None
     except ValueError:
         raise Invalid("since is no date such as 2026-03-04") from None
+    if moment is not None:
+        moment = time_range.checked(moment if moment.tzinfo else moment.replace(tzinfo=UTC), what="since")
     return Wanted(
-        since=moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC),
+        since=moment,
         event=Event(event) if event else None,
         actor=visit.query("actor").strip() or None,
         about=visit.query("about").strip() or None,
