@@ -55,13 +55,45 @@ def test_no_more_passwords_wait_to_be_checked_than_there_is_room_for(authenticat
     room = authn.HASHING_AT_ONCE + authn.HASHING_WAITING
 
     async def guess() -> list[object]:
-        guesses = (authentication.prove(basic("dora", f"guess {n}").encode()) for n in range(room + 6))
+        guesses = (
+            authentication.prove(basic("dora", f"guess {n}").encode(), address=f"192.0.2.{n // 2}")
+            for n in range(room + 6)
+        )
         return list(await asyncio.gather(*guesses, return_exceptions=True))
 
     came = [type(each) for each in asyncio.run(guess())]
 
     assert came == [Unauthenticated] * room + [Overloaded] * 6
     assert authentication.passwords_checked == room
+
+
+def test_honest_people_sign_in_while_one_network_asks_for_all_that_it_can_get(authentication: Authentication) -> None:
+    dear(authentication._database, "dora")
+
+    async def asked(name: str, secret: str, address: str) -> object:
+        return await authentication.prove(basic(name, secret).encode(), address=address)
+
+    async def besieged() -> list[object]:
+        guesses = [asked("dora", f"guess {n}", "192.0.2.1") for n in range(40)]
+        honest = [asked(name, password(name), f"198.51.100.{n}") for n, name in enumerate(["alice", "bob", "gina"])]
+        return list(await asyncio.gather(*guesses, *honest, return_exceptions=True))
+
+    came = asyncio.run(besieged())
+
+    assert [type(each) for each in came[40:]] == [tuple] * 3
+    assert [type(each) for each in came[:40]].count(Overloaded) == 40 - authn.HASHING_OF_NETWORK
+    assert not authentication._hashing_of
+
+
+def test_a_proved_password_is_known_again_however_its_header_is_spelled(authentication: Authentication) -> None:
+    async def prove() -> None:
+        for name in ("alice", "ALICE", "Alice"):
+            for quotes in range(10):
+                await authentication.prove((basic(name, password("alice")) + '"' * quotes).encode())
+
+    asyncio.run(prove())
+
+    assert authentication.passwords_checked == 1
 
 
 def test_when_there_is_no_room_callers_are_told_when_to_come_again_and_others_notice_nothing(api: Api) -> None:

@@ -12,7 +12,7 @@ from onebucket.domain.accounts import Account, Actor
 from onebucket.domain.events import Event
 from onebucket.domain.invitations import Invitation
 from onebucket.domain.privileges import Level
-from onebucket.domain.refusals import Forbidden, LinkIsDead
+from onebucket.domain.refusals import Conflict, Forbidden, LinkIsDead
 from onebucket.store import accounts as account_rows
 from onebucket.store import addresses as address_rows
 from onebucket.store import groups, invitations, invitees, privileges
@@ -128,6 +128,14 @@ def sign_up(work: Work, secret_hash: str, *, username: str, display_name: str, p
     with work.on_behalf(Actor(made, credential)):
         accept(work, secret_hash)
     return made
+
+
+def check_open(work: Work, username: str) -> None:
+    """Look whether an account of that name can be made without an invitation. Raises Forbidden, Conflict."""
+    if work.terms.sign_up != "open":
+        raise Forbidden("accounts are made for people who are invited")
+    if account_rows.by_username(work.tx, username) is not None:
+        raise Conflict(f"there is an account '{username}' already")
 
 
 def sign_up_openly(work: Work, *, username: str, display_name: str, email: str, password_hash: str) -> Account:

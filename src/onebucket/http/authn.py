@@ -1,7 +1,7 @@
 """Who is asking: Basic with a password or an app password, Bearer with an app password or an OAuth 2 token.
 
 Proving a credential can be slow (argon2id takes tens of milliseconds), so that it was proved is remembered for a
-minute, under a keyed hash of the header. What the caller may do is never remembered: each request reads, in its own
+minute, under a keyed hash of both. What the caller may do is never remembered: each request reads, in its own
 transaction, whether the credential and its holder are still what they were.
 """
 
@@ -12,7 +12,7 @@ import secrets
 import sys
 import threading
 from base64 import b64decode
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -27,7 +27,7 @@ from onebucket.domain.accounts import Actor
 from onebucket.domain.oauth import Kind
 from onebucket.domain.refusals import Overloaded, Refusal, Unauthenticated
 from onebucket.http import reading
-from onebucket.http.guesses import Guesses
+from onebucket.http.guesses import Guesses, network
 from onebucket.store import accounts, addresses, holders, issued, tokens
 from onebucket.store.database import Database, Transaction, Unavailable
 
@@ -39,6 +39,9 @@ REMEMBERED_AT_MOST = 10_000
 # Each argon2id takes 64 MiB and a core: so many at once, and so many more waiting, before callers are told to wait.
 HASHING_AT_ONCE = 2
 HASHING_WAITING = 32
+
+# So many of these are one network's: whoever asks for more waits, and everybody else goes on.
+HASHING_OF_NETWORK = 2
 
 # What an unknown user's password is compared with, so that nobody can tell him from a known one by the time it takes.
 _NOBODYS_HASH = "$argon2id$v=19$m=65536,t=3,p=4$b25lYnVja2V0b25lYnVja2V0$wC0JuGdyMcC0KbC+IyvrGhVHZ1bRLTXJ7v0Q1Gv0c9s"
@@ -82,6 +85,7 @@ class Authentication:
         self._under_way: dict[bytes, asyncio.Future[Proof]] = {}
         self._hashing = ThreadPoolExecutor(HASHING_AT_ONCE, "argon2", initializer=_step_back)
         self._hashing_asked = 0
+        self._hashing_of: Counter[str] = Counter()
         self.passwords_checked = 0
 
     async def prove(
@@ -94,12 +98,12 @@ class Authentication:
         """
         if authorization is None:
             raise Unauthenticated
-        mac = blake2b(authorization, key=self._key, digest_size=16).digest()
+        mac = self._mac(authorization)
         remembered = self._proved.get(mac)
         if remembered and remembered[1] is not refused and self._now() < remembered[0]:
             return remembered[1], False
 
-        # One client's many connections send the same header: it is proved once, and they all wait for that.
+        # One client's many connections send the same credential: it is proved once, and they all wait for that.
         under_way = self._under_way.get(mac)
         if under_way is None:
             under_way = self._under_way[mac] = asyncio.ensure_future(self._prove(authorization, address))
@@ -111,7 +115,7 @@ class Authentication:
 
     def until(self, authorization: bytes, proof: Proof) -> float:
         """Until when it is remembered that this header proves that; a moment that is past where it isn't."""
-        remembered = self._proved.get(blake2b(authorization, key=self._key, digest_size=16).digest())
+        remembered = self._proved.get(self._mac(authorization))
         return remembered[0] if remembered and remembered[1] is proof else 0.0
 
     async def prove_password(self, login: str, password: str, address: str | None) -> Proof:
@@ -122,7 +126,7 @@ class Authentication:
         attempt = self._guesses.begin(login, address) if self._guesses is not None else None
         try:
             account_id, hash = await reading.read(self._database, lambda: self._held_by(login))
-            proof = await self._compared(login, password, account_id, hash)
+            proof = await self._compared(login, password, account_id, hash, address)
         except (Overloaded, Unavailable):
             if self._guesses is not None and attempt is not None:
                 self._guesses.was_not_checked(attempt)
@@ -136,9 +140,9 @@ class Authentication:
         if self._guesses is not None:
             self._guesses.wrong_token(address)
 
-    async def password_hash(self, password: str) -> str:
-        """Hash a new password, in turn with those that are checked. Raises Overloaded."""
-        return await self._in_turn(hashing.password_hash, password)
+    async def password_hash(self, password: str, address: str | None) -> str:
+        """Hash a new password that was typed there, in turn with those that are checked. Raises Overloaded."""
+        return await self._in_turn(address, hashing.password_hash, password)
 
     def actor(self, tx: Transaction, proof: Proof, at: datetime) -> Actor:
         """Who that is now, in the request's own transaction: nobody, if anything that counts has changed.
@@ -158,6 +162,12 @@ class Authentication:
     def close(self) -> None:
         """Stop hashing."""
         self._hashing.shutdown(wait=False, cancel_futures=True)
+
+    def _mac(self, authorization: bytes) -> bytes:
+        """The keyed hash of what a header says, however it is spelled. Raises Unauthenticated."""
+        login, secret = credentials(authorization)
+        said = ("" if login is None else f"{len(login)} {login.lower()}") + f":{secret}"
+        return blake2b(said.encode(), key=self._key, digest_size=16).digest()
 
     def _remember(self, mac: bytes, proof: Proof) -> None:
         self._proved[mac] = (self._now() + REMEMBERED_SECONDS, proof)
@@ -195,26 +205,34 @@ class Authentication:
             account = accounts.by_email(tx, login) if "@" in login else accounts.by_username(tx, login)
             return (account.id, accounts.password_hash(tx, account.id)) if account else (None, None)
 
-    async def _compared(self, login: str, password: str, account_id: str | None, hash: str | None) -> Proof:
-        matches = await self._matches(hash or _NOBODYS_HASH, password)
+    async def _compared(
+        self, login: str, password: str, account_id: str | None, hash: str | None, address: str | None
+    ) -> Proof:
+        matches = await self._matches(hash or _NOBODYS_HASH, password, address)
         if account_id is None or hash is None or not matches:
             raise Unauthenticated
         return Proof(account_id, login, None, hash, bearer=False)
 
-    async def _matches(self, hash: str, password: str) -> bool:
-        matches = await self._in_turn(hashing.matches, hash, password)
+    async def _matches(self, hash: str, password: str, address: str | None) -> bool:
+        matches = await self._in_turn(address, hashing.matches, hash, password)
         self.passwords_checked += 1
         return matches
 
-    async def _in_turn(self, slow: Callable[..., _Result], *given: str) -> _Result:
-        if self._hashing_asked >= HASHING_AT_ONCE + HASHING_WAITING:
+    async def _in_turn(self, address: str | None, slow: Callable[..., _Result], *given: str) -> _Result:
+        # Places are counted, not kept in order: as no network has more than two, nobody waits behind a crowd.
+        place = network(address)
+        if self._hashing_asked >= HASHING_AT_ONCE + HASHING_WAITING or self._hashing_of[place] >= HASHING_OF_NETWORK:
             raise Overloaded("too many passwords are being checked", retry_after=1)
 
         self._hashing_asked += 1
+        self._hashing_of[place] += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._hashing, slow, *given)
         finally:
             self._hashing_asked -= 1
+            self._hashing_of[place] -= 1
+            if not self._hashing_of[place]:
+                del self._hashing_of[place]
 
 
 def _step_back() -> None:

@@ -95,9 +95,9 @@ class Desk:
         await self._writer.change(begin)
         return secret
 
-    def password_hash(self, password: str) -> Awaitable[str]:
+    def password_hash(self, caller: Caller, password: str) -> Awaitable[str]:
         """Hash a new password. Raises Overloaded."""
-        return self._authentication.password_hash(password)
+        return self._authentication.password_hash(password, caller.address)
 
     def new_secret(self) -> str:
         """A random secret."""

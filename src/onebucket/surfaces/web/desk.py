@@ -63,7 +63,7 @@ class Desk(Protocol):
     async def begin(self, caller: Caller, proved: Proved) -> str:
         """Begin a session; the secret that its browser is to keep. Raises Unauthenticated for a disabled person."""
 
-    def password_hash(self, password: str) -> Awaitable[str]:
+    def password_hash(self, caller: Caller, password: str, /) -> Awaitable[str]:
         """Hash a new password. Raises Overloaded."""
 
     def new_secret(self) -> str:

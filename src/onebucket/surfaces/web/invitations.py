@@ -62,7 +62,7 @@ async def sign_up(visit: Visit) -> Response:
     offer = await visit.look(lambda work: joining.look(work, link))
     new = people.typed(visit, email_needed=False)
 
-    hash = await visit.desk.password_hash(new.password)
+    hash = await visit.desk.password_hash(visit.caller, new.password)
     try:
         made = await visit.change(
             lambda work: joining.sign_up(

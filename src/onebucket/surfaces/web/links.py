@@ -64,7 +64,7 @@ async def reset(visit: Visit) -> Response:
     except Invalid as refusal:
         raise Wrong(password=refusal.sentence) from None
 
-    hash = await visit.desk.password_hash(new)
+    hash = await visit.desk.password_hash(visit.caller, new)
     await visit.change(lambda work: passwords.reset(work, link, hash))
     await visit.end()
     return visit.go("/sign-in?done=password")

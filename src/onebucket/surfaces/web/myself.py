@@ -74,7 +74,7 @@ async def change_password(visit: Visit) -> Response:
     except Unauthenticated:
         raise Wrong(old_password="that is not your password") from None  # noqa: S106
 
-    hash = await visit.desk.password_hash(new)
+    hash = await visit.desk.password_hash(visit.caller, new)
     await visit.change(lambda work: passwords.change(work, me.id, hash))
     await visit.begin(Proved(me.id, me.username, hash))
     return visit.go("/me?done=password#password")

@@ -23,7 +23,7 @@ async def make(visit: Visit) -> Response:
         raise LinkIsDead
     new = people.typed(visit, email_needed=False)
 
-    kept = await visit.desk.password_hash(new.password)
+    kept = await visit.desk.password_hash(visit.caller, new.password)
     try:
         made = await visit.desk.operate(
             visit.caller,

@@ -56,8 +56,10 @@ async def sign_up(visit: Visit) -> Response:
     """Make an account; a letter goes to its address."""
     new = people.typed(visit, email_needed=True)
 
-    hash = await visit.desk.password_hash(new.password)
     try:
+        # Before anything is hashed, which costs.
+        await visit.look(lambda work: joining.check_open(work, new.username))
+        hash = await visit.desk.password_hash(visit.caller, new.password)
         made = await visit.change(
             lambda work: joining.sign_up_openly(
                 work, username=new.username, display_name=new.display_name, email=new.email, password_hash=hash
