@@ -260,7 +260,7 @@ def fill(folder: Path, leave: int = 0) -> None:
 
 def test_a_full_disk(command: Command, tiny: Path) -> None:
     full = ("--data", tiny / "data")
-    assert command("user", "add", "a0", "--email", "a0@example.com", *full).code == 0
+    assert command("user", "add", "a0", "--email", "a0@example.com", "--admin", *full).code == 0
     fill(tiny, leave=8192)
 
     told = [command("user", "add", f"a{n}", "--email", f"a{n}@example.com", *full) for n in range(1, 9)]

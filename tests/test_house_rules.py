@@ -51,7 +51,7 @@ NOT_THROUGH_THE_DOOR = {
     "settling.foretold": "of an account that is held already, for a preview",
     "settling.invited": "of a group that is held already",
     "settling.end_held": "for a person whose addresses an action has just changed",
-    "setup.is_needed": "tells only whether there is any account",
+    "setup.is_needed": "tells only whether there is a site administrator",
     "setup.is_offered": "whoever holds the secret may know whether it is still good",
 }
 

@@ -54,7 +54,7 @@ def fill_in(running: Live, address: str, **how: Any) -> httpx.Response:
 
 
 def test_the_link_makes_the_site_administrator_once_however_many_send_the_form(empty: Live) -> None:
-    assert "Nobody lives here yet" in empty(None, "GET", "/").text
+    assert "There is no site administrator yet" in empty(None, "GET", "/").text
     for _ in range(3):
         assert empty(None, "GET", link(empty)).status_code == 200, "opening it spends nothing"
 
@@ -75,7 +75,7 @@ def test_the_link_makes_the_site_administrator_once_however_many_send_the_form(e
     assert (f"Welcome, {name}" in Page(answers[0]).text, site_admin) == (True, 1)
     for login in (name, name.upper(), f"{name}@example.com"):
         assert empty((login, FORM["password"]), "GET", "/1.0/groups").json() == []
-    assert "Nobody lives here yet" not in empty(None, "GET", "/").text
+    assert "There is no site administrator yet" not in empty(None, "GET", "/").text
     assert empty.rows("SELECT event, subject, actor FROM journal") == [("user.added", name, "operator")]
 
 
@@ -105,7 +105,7 @@ def test_a_form_that_will_not_do_says_why_and_keeps_what_was_typed(
     assert unsettled.rows("SELECT count(*) FROM accounts") == [(0,)]
 
 
-def test_a_new_start_or_a_person_added_by_command_ends_a_link(empty: Live) -> None:
+def test_a_new_start_or_an_administrator_made_by_command_ends_a_link(empty: Live) -> None:
     old = link(empty)
     empty.stop()
     empty.start()
@@ -116,6 +116,9 @@ def test_a_new_start_or_a_person_added_by_command_ends_a_link(empty: Live) -> No
     assert empty(None, "GET", link(empty)).status_code == 200
 
     empty.run("user", "add", "bob", "--email", "bob@example.com")
+    assert empty(None, "GET", link(empty)).status_code == 200
+
+    empty.run("user", "admin", "bob")
 
     assert empty(None, "GET", link(empty)).status_code == 404
     assert fill_in(empty, link(empty), data=FORM).status_code == 404

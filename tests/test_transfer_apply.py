@@ -573,6 +573,7 @@ def test_an_export_stands_on_its_own(busy: Database, other: Database, names: tup
 
 
 def test_an_export_puts_everything_back(busy: Database) -> None:
+    tell(busy, "users: [{username: root, email: root@example.com, site_admin: true}]")
     text = exported(busy)
     tell(
         busy,

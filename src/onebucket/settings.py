@@ -78,6 +78,15 @@ def _one_of(*words: str) -> Callable[[str], str]:
     return read
 
 
+_SWITCHES = {"on": "on", "true": "on", "yes": "on", "1": "on", "off": "off", "false": "off", "no": "off", "0": "off"}
+
+
+def _switch(value: str) -> str:
+    if value.lower() in _SWITCHES:
+        return _SWITCHES[value.lower()]
+    raise ValueError("must be on or off (also true, false, yes, no, 1 or 0)")
+
+
 def _line(value: str) -> str:
     if not value.isprintable() or '"' in value or "\\" in value:
         raise ValueError("must be one line without quotes")
@@ -156,25 +165,20 @@ SETTINGS = (
     Setting("replicas", "standbys of the PostgreSQL in `database`, separated by blanks, to read on", "", _servers),
     Setting("base_url", "where people reach this server; empty: the address it listens on", "", _url),
     Setting("realm", "what a 401 answer asks a password for", "Bitbucket.org HTTP", _line),
-    Setting(
-        "jsonp", "`guarded`: not for pages of other sites; `open`; `off`", "guarded", _one_of("guarded", "open", "off")
-    ),
+    Setting("jsonp", "`guarded`: not for pages of other sites; `open`; `off`", "guarded",
+            _one_of("guarded", "open", "off")),
     Setting("jsonp_origins", "sites whose pages may read JSONP although it is guarded", "", _origins),
     Setting(
         "amsterdam_times", "how times without `utc` in their name look: `plain`, or `iso` with a T and milliseconds",
         "plain", _one_of("plain", "iso"),
     ),
-    Setting(
-        "email_in_path", "`reject`: the addresses from before 2019 that hold an e-mail address answer 400", "accept",
-        _one_of("accept", "reject"),
-    ),
+    Setting("email_in_path", "`reject`: the addresses from before 2019 that hold an e-mail address answer 400",
+            "accept", _one_of("accept", "reject")),
     Setting("users_address", "what `GET /1.0/users/{account}` answers: the `profile`, or the `invitations` to groups",
             "profile", _one_of("profile", "invitations")),
-    Setting("query_token", "`on`: a token may stand in the address, as `access_token`", "off", _one_of("off", "on")),
-    Setting(
-        "sign_up", "who may make an account: people who are `invited`, anybody (`open`), or nobody (`off`)", "invited",
-        _one_of("invited", "open", "off"),
-    ),
+    Setting("query_token", "`on`: a token may stand in the address, as `access_token`", "off", _switch),
+    Setting("sign_up", "who may make an account: people who are `invited`, anybody (`open`), or nobody (`off`)",
+            "invited", _one_of("invited", "open", "off")),
     Setting("invitation_days", "how long the link of an invitation is good for", "7", _number(1, 365)),
     Setting("letters_per_account", "letters a day in the name of one account", "2000", _number(1, 1_000_000)),
     Setting("letters_per_address", "letters a day to one address", "50", _number(1, 1_000_000)),
@@ -194,19 +198,15 @@ SETTINGS = (
         "secret_key", "what links in letters and the secrets of consumers are made from; empty: made once, and kept in "
         "the data folder", "", _key, secret=True,
     ),
-    Setting(
-        "oauth_password_grant", "`on`: OAuth consumers may ask for tokens with a person's own password", "off",
-        _one_of("on", "off"),
-    ),
+    Setting("oauth_password_grant", "`on`: OAuth consumers may ask for tokens with a person's own password", "off",
+            _switch),
     Setting("oauth_callbacks", "where OAuth consumers may have people sent: to their callback as it stands (`exact`), "
             "or below it as well (`prefix`)", "exact", _one_of("exact", "prefix")),
     Setting("answer_memory", "MiB of answers that each process remembers; 0: none", "16", _number(0, 1_000_000)),
     Setting("metrics_token", "a Bearer token for `/metrics`; site administrators may always", "", _line, secret=True),
     Setting("log_format", "`console` for people, `json` for machines", "console", _one_of("console", "json")),
-    Setting(
-        "log_level", "`debug` tells every request, `info` changes and refusals", "info",
-        _one_of("debug", "info", "warning", "error"),
-    ),
+    Setting("log_level", "`debug` tells every request, `info` changes and refusals", "info",
+            _one_of("debug", "info", "warning", "error")),
 )  # fmt: skip
 _NOT_SETTINGS = {"ADMIN_PASSWORD"}
 
@@ -269,8 +269,7 @@ def _file(*folders: Path) -> tuple[Path, dict[str, str]]:
     for folder in folders:
         path = folder / FILE
         try:
-            with path.open("rb") as file:
-                found = tomllib.load(file)
+            found = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:

@@ -7,6 +7,7 @@ from onebucket.actions.work import Work
 from onebucket.domain import accounts as domain
 from onebucket.domain.accounts import Account
 from onebucket.domain.events import Event
+from onebucket.domain.refusals import Conflict
 from onebucket.domain.text import cleaned
 from onebucket.store import (
     accounts,
@@ -85,7 +86,10 @@ def change_user(
     nickname: str | None = None,
     site_admin: bool | None = None,
 ) -> Account:
-    """Change what is given of a person; an empty `nickname` unsets it. Raises Invalid."""
+    """Change what is given of a person; an empty `nickname` unsets it. Raises Invalid.
+
+    The last active site administrator stays one. Raises Conflict.
+    """
     before = _person(work, name)
     after = before
     if display_name is not None:
@@ -94,6 +98,8 @@ def change_user(
         after = replace(after, nickname=_nickname(nickname))
     if site_admin is not None:
         after = replace(after, site_admin=site_admin)
+    if before.site_admin and not after.site_admin and not accounts.has_site_admin(work.tx, besides=before.id):
+        raise Conflict(f"{before.username} is the last site administrator: make another one first")
 
     # Whoever runs the site may do everything everywhere.
     with settling.settled(work, None, person=before):

@@ -1,4 +1,4 @@
-"""The first site administrator of a new server: the offer, and taking it once."""
+"""The first site administrator: the offer, good as long as there is none, and taking it once."""
 
 from onebucket.actions import access, accounts
 from onebucket.actions.work import Work
@@ -11,8 +11,8 @@ _OFFER = "setup"
 
 
 def is_needed(work: Work) -> bool:
-    """Whether the server has no account yet."""
-    return rows.none_yet(work.tx)
+    """Whether the server has no site administrator."""
+    return not rows.has_site_admin(work.tx)
 
 
 def offer(work: Work, token_hash: str) -> None:
@@ -36,11 +36,11 @@ def take(work: Work, token_hash: str, *, username: str, email: str | None, passw
 
 
 def make_first(work: Work, *, username: str, email: str | None, password_hash: str) -> Account:
-    """Make the first site administrator. Raises Conflict when the server has accounts."""
+    """Make the first site administrator. Raises Conflict when there is one, or the name is taken."""
     _only_when_needed(work)
     return accounts.add_user(work, username, email=email, password_hash=password_hash, site_admin=True)
 
 
 def _only_when_needed(work: Work) -> None:
     if not is_needed(work):
-        raise Conflict("this server has accounts already")
+        raise Conflict("this server has a site administrator already")

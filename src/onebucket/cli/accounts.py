@@ -7,7 +7,7 @@ import typer
 from onebucket.cli import common
 from onebucket.cli.common import DatabaseOption, DataOption, JsonOption, Mistake, PasswordOption, Use
 
-user = typer.Typer(help="People: add, disable, enable, password, list.", no_args_is_help=True)
+user = typer.Typer(help="People: add, admin, disable, enable, password, list.", no_args_is_help=True)
 team = typer.Typer(help="Teams: add, rename, delete, list.", no_args_is_help=True)
 repo = typer.Typer(help="Repositories: add, delete, list.", no_args_is_help=True)
 
@@ -43,9 +43,24 @@ def add_user(
     common.show(f"added {added.username}" + ("" if password else ", without a password"))
 
 
+@user.command("admin")
+def set_site_admin(
+    name: Name,
+    remove: Annotated[bool, typer.Option("--remove", help="Let them be one no more.")] = False,
+    database: DatabaseOption = "",
+    data: DataOption = "",
+) -> None:
+    """Make a person a site administrator, or with --remove one no more; the last one stays."""
+    from onebucket.actions import accounts
+
+    with common.changing(database, data) as work:
+        person = accounts.change_user(work, name, site_admin=not remove)
+    common.show(f"{person.username} {'is no longer' if remove else 'is'} a site administrator")
+
+
 @user.command("disable")
 def disable_user(name: Name, database: DatabaseOption = "", data: DataOption = "") -> None:
-    """Let a person do nothing any more, from the next request on; memberships stay for when he is enabled again."""
+    """Let a person do nothing any more, from the next request on; memberships stay for when they are enabled again."""
     from onebucket.actions import accounts
 
     with common.changing(database, data) as work:

@@ -1,12 +1,14 @@
 """What commands share: the settings and the database they work on, asking, and showing."""
 
 import json
+import os
 import sys
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -49,6 +51,22 @@ NO_REPLICAS = "SQLite has no replicas: leave out the setting `replicas`, or keep
 MADE, CHANGED = "made the database ", "in the database "
 _MAKERS = "; name another one with --data or --database, or let `onebucket serve`, `apply` or `user add` make it"
 
+# Where `./dev` says what was typed for it.
+_CALLED = "_ONEBUCKET_PROGRAM"
+
+
+def program() -> str:
+    """What was typed to run a command: `onebucket`, `./dev onebucket` or `python -m onebucket`."""
+    name = Path(sys.argv[0]).name
+    return os.environ.get(_CALLED) or ("python -m onebucket" if name == "__main__.py" else name)
+
+
+def check_completion() -> None:
+    """Refuse to complete what is not one word: shells complete the words after a command. Raises Mistake."""
+    asked = {word.partition("=")[0] for word in sys.argv[1:2]} & {"--install-completion", "--show-completion"}
+    if asked and " " in program():
+        raise Mistake(f"shells complete commands, and {program()!r} is more than one word: install the package first")
+
 
 class Mistake(Exception):
     """What was asked for can't be done; the sentence says why."""
@@ -70,6 +88,16 @@ def mistakes() -> tuple[type[Exception], ...]:
         if kind is not None:
             kinds.append(kind)
     return tuple(kinds)
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Let every mistake inside exit with 2, for a command whose 1 is an answer."""
+    try:
+        yield
+    except mistakes() as error:
+        typer.echo(f"onebucket: {error}", err=True)
+        raise typer.Exit(2) from None
 
 
 def settings(database: str, data: str, **given: str) -> Settings:
@@ -152,7 +180,7 @@ def terms(chosen: Settings) -> Terms:
 def new_password(from_stdin: bool, *, needed: bool) -> str | None:
     """A password from standard input or, twice, from the person at the terminal. Raises Mistake, Invalid."""
     if from_stdin:
-        password = sys.stdin.readline().rstrip("\r\n")
+        password = sys.stdin.readline().removeprefix("\ufeff").rstrip("\r\n")
     elif sys.stdin.isatty():
         hint = "Password" if needed else "Password (empty: none for now)"
         password = typer.prompt(hint, hide_input=True, default=None if needed else "", show_default=False)

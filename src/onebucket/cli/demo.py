@@ -37,7 +37,7 @@ def lines(base_url: str, database: str) -> list[str]:
         f"Its letters can be read at {base_url}/demo/letters",
         "Paste any of these:",
         *(f"  {line}" for line in commands(base_url)),
-        f"  ./dev onebucket check bob acme/rocket write --explain --database {database}",
+        f"  {common.program()} check bob acme/rocket write --explain --database {database}",
     ]
 
 

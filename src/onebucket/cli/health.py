@@ -1,9 +1,9 @@
 """What `doctor` looks at: each finding says what is so and, where it is wrong, how to mend it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
-from onebucket.actions import journal, teams
+from onebucket.actions import accounts, journal, teams
 from onebucket.cli import common
 from onebucket.cli.finding import Finding
 from onebucket.http import descriptors
@@ -75,6 +75,7 @@ def _database(opened: Database, chosen: Settings, *, mend: str) -> Iterator[Find
     with opened.reading() as tx:
         work = common.work(tx)
         yield from _clock(journal.latest(work))
+        yield _site_administrator(accounts.people(work))
         orphans = teams.without_administrator(work)
         if orphans:
             names = ", ".join(team.username for team in orphans)
@@ -90,6 +91,13 @@ def _database(opened: Database, chosen: Settings, *, mend: str) -> Iterator[Find
 
     yield from replicas.findings(opened)
     yield from delivery.findings(chosen, opened)
+
+
+def _site_administrator(people: Iterable[accounts.Person]) -> Finding:
+    if any(person.account.site_admin and person.account.is_active for person in people):
+        return Finding(True, "there is an active site administrator")
+    mend = f"{common.program()} user admin NAME makes one; so does, where there was none, the link that serve prints."
+    return Finding(False, "there is no active site administrator", mend)
 
 
 def _clock(latest: datetime | None) -> Iterator[Finding]:

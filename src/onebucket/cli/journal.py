@@ -89,7 +89,7 @@ _WHOLE = re.compile(r"whole  \{([0-9a-f-]{36})\} +([0-9]+)  ([0-9a-f]{64})  .*")
 def _expected(file: Path) -> "dict[str, Head]":
     """The heads that `--verify` printed into a file. Raises Mistake."""
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise Mistake(f"can't read {file}: {reason}") from None

@@ -150,10 +150,11 @@ def _address(host: str, port: int, *, secure: bool) -> str:
 
 
 def _first_administrator(opened: "Database", base_url: str) -> list[str]:
-    """On a server without accounts: make the administrator whose password is given, or offer a link (operations)."""
+    """Without a site administrator: make the one whose password is given, or offer a link (operations)."""
     from onebucket import hashing
     from onebucket.actions import setup
     from onebucket.domain.accounts import check_password
+    from onebucket.domain.refusals import Conflict
 
     with opened.writing() as tx:
         work = common.work(tx)
@@ -162,11 +163,17 @@ def _first_administrator(opened: "Database", base_url: str) -> list[str]:
         password = os.environ.get("ONEBUCKET_ADMIN_PASSWORD")
         if password:
             check_password(password)
-            setup.make_first(work, username="admin", email=None, password_hash=hashing.password_hash(password))
+            try:
+                setup.make_first(work, username="admin", email=None, password_hash=hashing.password_hash(password))
+            except Conflict:
+                mend = f"{common.program()} user admin admin"
+                return [
+                    f"warning: admin is no site administrator, and was there before ONEBUCKET_ADMIN_PASSWORD: {mend}"
+                ]
             return ["Made the site administrator admin, with the password from ONEBUCKET_ADMIN_PASSWORD"]
         token = hashing.new_secret()
         setup.offer(work, hashing.secret_hash(token))
-    return [f"Nobody lives here yet. Make the first site administrator, once: {base_url}/setup/{token}"]
+    return [f"There is no site administrator yet. Make the first, once: {base_url}/setup/{token}"]
 
 
 def check(
@@ -178,7 +185,7 @@ def check(
     database: DatabaseOption = "",
     data: DataOption = "",
 ) -> None:
-    """Ask whether a person may do something on a repository. Exit code 0: yes, 1: no."""
+    """Ask whether a person may do something on a repository. Exit code 0: yes, 1: no, 2: neither."""
     from onebucket.actions import asking
     from onebucket.cli import telling
     from onebucket.domain import privileges
@@ -186,7 +193,7 @@ def check(
     if level not in _LEVELS:
         raise typer.BadParameter(f"the level is {', '.join(_LEVELS[:-1])} or {_LEVELS[-1]}", param_hint="LEVEL")
     account, _, slug = repository.partition("/")
-    with common.looking(database, data) as work:
+    with common.answering(), common.looking(database, data) as work:
         verdict = asking.ask(work, asking.Question(user, account, slug))
     allowed = verdict.allows(privileges.named(level))
     if json:

@@ -31,7 +31,7 @@ class _Loader(BaseLoader):
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
-        self._theirs = FileSystemLoader(folder) if folder else None
+        self._theirs = FileSystemLoader(folder, encoding="utf-8-sig") if folder else None
         self._ours = PackageLoader("onebucket", "letters")
 
     def get_source(self, environment: Environment, template: str) -> tuple[str, str | None, Callable[[], bool] | None]:

@@ -141,7 +141,10 @@ def revise(tx: Transaction, account_id: str, at: datetime) -> None:
 
 
 _ALL = Statement(select(*COLUMNS).order_by(accounts.c.username_key))
-_COUNT = Statement(select(accounts.c.id).limit(1))
+_SITE_ADMIN = Statement(select(accounts.c.id).where(accounts.c.site_admin).limit(1))
+_OTHER_SITE_ADMIN = Statement(
+    select(accounts.c.id).where(accounts.c.site_admin, accounts.c.is_active, accounts.c.id != bindparam("id")).limit(1)
+)
 
 
 def everyone(tx: Transaction) -> list[Account]:
@@ -149,9 +152,11 @@ def everyone(tx: Transaction) -> list[Account]:
     return [account(row) for row in tx.rows(_ALL)]
 
 
-def none_yet(tx: Transaction) -> bool:
-    """Whether the database has no account at all."""
-    return tx.row(_COUNT) is None
+def has_site_admin(tx: Transaction, *, besides: str | None = None) -> bool:
+    """Whether there is a site administrator, active or not; or, `besides` one, another who is active."""
+    if besides is None:
+        return tx.row(_SITE_ADMIN) is not None
+    return tx.row(_OTHER_SITE_ADMIN, id=besides) is not None
 
 
 _ADD = Statement(insert(accounts))

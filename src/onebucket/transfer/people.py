@@ -15,13 +15,22 @@ from onebucket.transfer.parts import NOWHERE, User, given
 
 
 def settle(task: Job, users: Sequence[User]) -> list[Subject]:
-    """Make and change people. Addresses that they give up are free before anybody is given one of them."""
+    """Make and change people.
+
+    Addresses that they give up are free before anybody is given one of them, and nobody stops administering the site
+    before everybody does who will.
+    """
     had = [_before(task, user) for user in users]
     for user, before in zip(users, had, strict=True):
         if before and (email := _news(user, before)):
             accounts.give_up_email(task.work, before.account.username, email)
 
-    return [_settled(task, user, before) for user, before in zip(users, had, strict=True)]
+    subjects = [_settled(task, user, before) for user, before in zip(users, had, strict=True)]
+    for user, before in zip(users, had, strict=True):
+        if before and given(user.site_admin) is False:
+            with about(_where(user)):
+                accounts.change_user(task.work, before.account.username, site_admin=False)
+    return subjects
 
 
 def _before(task: Job, user: User) -> Whole | None:
@@ -90,7 +99,7 @@ def _change_user(work: Work, user: User, had: Whole) -> None:
         name,
         display_name=given(user.display_name),
         nickname=given(user.nickname),
-        site_admin=given(user.site_admin),
+        site_admin=given(user.site_admin) or None,
     )
 
     active = given(user.is_active)

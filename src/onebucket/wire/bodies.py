@@ -20,6 +20,9 @@ _TRUE_WORDS = frozenset({"true", "True", "1", "on"})
 _FALSE_WORDS = frozenset({"false", "False", "0", "off"})
 
 
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
 class Unreadable(ValueError):
     """Input that cannot be read as what it should be; its text is a lower-case sentence, safe to show to the caller."""
 
@@ -90,6 +93,7 @@ def fields(body: bytes, content_type: str | None) -> Fields:
     name that occurs twice is refused when it is asked for. Raises Unreadable for malformed input, for what is not
     UTF-8 and for any other type. Source: spec 1.7.
     """
+    body = unmarked(body)
     trimmed = body.strip()
     if trimmed in _NOTHING:
         return Fields({})
@@ -129,7 +133,12 @@ def word(body: bytes) -> str:
 
     Raises Unreadable when it is not UTF-8. Source: spec P5.
     """
-    return _utf8(body.strip(), "the body")
+    return _utf8(unmarked(body).strip(), "the body")
+
+
+def unmarked(text: bytes) -> bytes:
+    """Take away the byte order mark that Windows' tools write before UTF-8."""
+    return text.removeprefix(_BYTE_ORDER_MARK)
 
 
 def _gathered(pairs: Iterable[tuple[str, _Value]]) -> dict[str, list[_Value]]:
@@ -154,7 +163,7 @@ def _pairs(raw: bytes, what: str) -> list[tuple[str, str]]:
 def document(text: bytes, kind: type[_Value], what: str) -> _Value:
     """Read a body that must be JSON of that kind; `what` tells people what that is. Raises Unreadable."""
     try:
-        return msgspec.json.decode(text, type=kind)
+        return msgspec.json.decode(unmarked(text), type=kind)
     except UnicodeDecodeError:
         reason = "it is not valid UTF-8"
     except RecursionError:
