@@ -139,7 +139,11 @@ class Gateway:
 
         yield at(self.port)
         unguarded = re.sub(r" +auth_request.*\n", "", at(self.unguarded))
-        yield unguarded.replace("$onebucket_user", "whoever").replace("$onebucket_status", "$status")
+        yield (
+            unguarded.replace("$onebucket_user", "whoever")
+            .replace("$onebucket_status", "$status")
+            .replace("$onebucket_wait", "")
+        )
         yield at(self.deserted).replace(self.live.base, f"http://127.0.0.1:{free_port()}")
         location, path, address = re.findall(r"location ~ .*|fastcgi_param PATH_INFO.*|proxy_pass .*", prefixed)
         below = at(self.below).replace("location / {", location)

@@ -85,6 +85,7 @@ def test_whoever_has_guessed_too_often_is_told_so_and_not_of_an_error(gateway: G
     lfs = gateway.send(f"POST {ROCKET}/info/lfs/objects/batch HTTP/1.1", "Content-Length: 0")
 
     assert {int(answer.split()[1]) for answer in answers} == {401, 429}
+    assert {b"\r\nRetry-After: " in answer for answer in answers if answer.split()[1] == b"429"} == {True}
     assert lfs.startswith(b"HTTP/1.1 403 ")
 
 
@@ -191,6 +192,8 @@ def test_repositories_below_a_prefix(gateway: Gateway) -> None:
         "X-Forwarded-Method: GET",
         "X_Original_URI: /acme/handbook.git/info/refs",
         "X-Onebucket-User: dora",
+        "Forwarded: for=192.0.2.1",
+        "X-Forwarded-For: 192.0.2.1",
         "If-None-Match: *",
     ],
 )

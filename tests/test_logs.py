@@ -58,14 +58,16 @@ def test_a_request_is_told_with_its_id_and_who_asked(telling: Live) -> None:
     ]
 
 
-def test_a_request_may_bring_its_own_id(telling: Live) -> None:
-    answer = telling("alice", "GET", "/1.0/groups/acme", headers={"X-Request-Id": "from-my-proxy-0001"})
-    odd = telling("alice", "GET", "/1.0/groups/acme", headers={"X-Request-Id": 'x" forged="yes'})
+def test_the_log_names_requests_as_a_trusted_proxy_does(cast_template: Path, tmp_path: Path) -> None:
+    settings = {"log_format": "json", "log_level": "debug", "trusted_proxies": "127.0.0.1"}
+    with live.with_the_cast(cast_template, tmp_path, **settings) as behind:
+        answer = behind("alice", "GET", "/1.0/groups/acme", headers={"X-Request-Id": "from-my-proxy-0001"})
+        odd = behind("alice", "GET", "/1.0/groups/acme", headers={"X-Request-Id": 'x" forged="yes'})
 
+    told = [entry["request_id"] for entry in entries(behind)]
     assert answer.headers["x-request-id"] == "from-my-proxy-0001"
-    assert "from-my-proxy-0001" in [entry["request_id"] for entry in entries(telling)]
-    assert odd.headers["x-request-id"] in [entry["request_id"] for entry in entries(telling)]
-    assert "forged" not in telling.log()
+    assert "from-my-proxy-0001" in told and odd.headers["x-request-id"] in told
+    assert "forged" not in behind.log()
 
 
 def test_whatever_is_in_an_address_stays_one_line_of_the_log(telling: Live) -> None:

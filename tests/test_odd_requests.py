@@ -152,7 +152,8 @@ def test_two_slashes_at_the_beginning_are_one(api: Api) -> None:
 def test_every_request_is_logged(cast_template: Path, tmp_path: Path) -> None:
     asked = ["/2.0/user", "/nothing/here", "//nothing", "/healthz", "//1.0/groups/acme", "/1.0/groups/acme/designers",
              "/sign-in", "/static/style.css", "/static/nothing", "/openapi.json", "/avatars/a/9"]  # fmt: skip
-    with live.with_the_cast(cast_template, tmp_path, log_level="debug", log_format="json") as running:
+    settings = {"log_level": "debug", "log_format": "json", "trusted_proxies": "127.0.0.1"}
+    with live.with_the_cast(cast_template, tmp_path, **settings) as running:
         named = [_ask(running, path, f"request-{number}") for number, path in enumerate(asked)]
 
         log = running.log()

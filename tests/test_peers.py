@@ -1,5 +1,6 @@
 """Where requests come from, behind proxies that are trusted, and what those who are not may say of it."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -153,6 +154,79 @@ def test_the_log_warns_once_of_a_proxy_that_nobody_has_named(cast_template: Path
         assert "192.0.2.1" in running.log()
 
 
+# --- what names a request
+
+
+@pytest.fixture
+def proxied(cast_template: Path, tmp_path: Path) -> Iterator[Api]:
+    """A server for which everything comes through a proxy that it trusts."""
+    served = Api(cast.copy(cast_template, tmp_path), trusted_proxies=frozenset({NGINX}))
+    yield served
+    served.close()
+
+
+@pytest.mark.parametrize("given", ["abcd-1234", "A.b_c-1.23", "x" * 64, "12345678"])
+def test_a_sane_request_id_of_a_trusted_proxy_is_kept(proxied: Api, given: str) -> None:
+    answer = proxied("alice", "POST", "/groups/acme", data={"name": "Crew"}, headers={"X-Request-Id": given})
+
+    assert answer.headers["x-request-id"] == given
+    assert (given,) in _journalled(proxied)
+
+
+@pytest.mark.parametrize(
+    "given", [b"", b"short", b"x" * 65, b"with blank", b"a\r\nb: cdefgh", "é".encode() * 9, b"<script>"]
+)
+def test_any_other_request_id_is_replaced_by_one_of_its_own(proxied: Api, given: bytes) -> None:
+    named = [proxied.raw("GET", b"/1.0/groups", ("X-Request-Id", given), who="alice").headers["x-request-id"]
+             for _ in range(2)]  # fmt: skip
+
+    assert given.decode() not in named
+    assert len(set(named)) == 2
+
+
+# Every kind of address: the API's, pages, OAuth's, what is there for machines, and what isn't there at all.
+NAMING = (
+    ("POST", "/1.0/groups/acme"), ("GET", "/1.0/groups/acme"), ("GET", "/api/access/verify"), ("GET", "/2.0/user"),
+    ("GET", "/sign-in"), ("POST", "/sign-in"), ("GET", "/me"), ("POST", "/site/oauth2/access_token"),
+    ("GET", "/healthz"), ("GET", "/metrics"), ("GET", "/openapi.json"), ("GET", "/nowhere"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "path"), NAMING)
+def test_who_is_no_trusted_proxy_can_not_name_a_request(api: Api, method: str, path: str) -> None:
+    credentials = ("Authorization", cast.basic("alice", token("alice")).encode())
+    asked = [
+        api.raw(method, path.encode(), ("X-Request-Id", b"somebody-elses"), credentials, body=[b"name=Crew"])
+        for _ in range(4)
+    ]
+
+    named = {answer.headers["x-request-id"] for answer in asked}
+    assert len(named) == 4 and "somebody-elses" not in named
+    assert ("somebody-elses",) not in _journalled(api)
+
+
+@pytest.mark.parametrize("page", ["install.md", "enforce.md"])
+def test_the_documented_nginx_passes_on_nothing_of_the_callers_that_a_trusted_proxy_is_believed(page: str) -> None:
+    text = (Path(__file__).parents[1] / "docs" / page).read_text()
+    asking = [
+        block for block in re.findall(r"```nginx\n(.*?)```", text, re.DOTALL) if re.search(r"proxy_set_header", block)
+    ]
+
+    assert asking
+    for block in asking:
+        for line in (
+            r'Forwarded +""',
+            r"X-Request-Id +\$request_id",
+            r"X-Forwarded-For +\$(remote_addr|proxy_add_x_f.*)",
+        ):
+            assert re.search(rf"proxy_set_header {line};", block), line
+
+
+def _journalled(api: Api) -> list[tuple[str]]:
+    with api.db.reading() as tx:
+        return [(row[0],) for row in tx.connection.execute("SELECT request_id FROM journal")]
+
+
 # --- a token in the address
 
 
@@ -225,5 +299,5 @@ def test_a_token_in_the_query_is_never_logged(cast_template: Path, tmp_path: Pat
         page = running(None, "GET", f"/nowhere?access_token={TOKEN}").status_code
 
     assert (came, page) == ([200, 404, 405, 400], 404)
-    assert running.log().count("status=") == 4
+    assert running.log().count("status=") == 5
     assert TOKEN not in running.log() + running.output()

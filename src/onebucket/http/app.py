@@ -90,7 +90,8 @@ class App:
             return
 
         headers = requests.headers(scope)
-        if not self._proxies.place(scope, headers) and not self._has_warned:
+        if not self._proxies.place(scope, headers):
+            words = b"" if requests.take_id(scope, headers) else words
             self._warn_of_proxy(scope, headers)
         segments, is_malformed = requests.segments(scope)
         base = self._table.base(segments)
@@ -256,7 +257,7 @@ class App:
             return Remembered(answer, actor, version, directory.foundation(tx, [actor.id] if actor.id else []))
 
     def _warn_of_proxy(self, scope: Scope, headers: Mapping[bytes, bytes]) -> None:
-        if self._proxies.overlooks(scope, headers):
+        if not self._has_warned and self._proxies.overlooks(scope, headers):
             self._has_warned = True
             self._log.warning("a proxy that trusted_proxies doesn't name: its callers all count as one address",
                               address=scope["client"][0])  # fmt: skip

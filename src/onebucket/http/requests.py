@@ -142,8 +142,19 @@ def headers(scope: Scope) -> dict[bytes, bytes]:
     return found
 
 
+def take_id(scope: Scope, headers: dict[bytes, bytes]) -> bool:
+    """Take the X-Request-Id out of a request that no trusted proxy passed on; whether there was one.
+
+    The journal keeps it: callers could give several requests one name, or that of somebody else's.
+    """
+    if headers.pop(REQUEST_ID, None) is None:
+        return False
+    scope["headers"] = [(name, value) for name, value in scope["headers"] if name != REQUEST_ID]
+    return True
+
+
 def request_id(headers: dict[bytes, bytes]) -> str:
-    """The caller's own X-Request-Id where it is a sane one, otherwise one that no other request has."""
+    """The X-Request-Id that a trusted proxy gave it where that is a sane one, otherwise one that no other has."""
     given = headers.get(REQUEST_ID)
     if given is not None and _SANE_ID.fullmatch(given):
         return given.decode("ascii")
