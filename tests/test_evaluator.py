@@ -358,6 +358,19 @@ def test_a_scene_in_which_nothing_is_broken_passes(stage: Stage, what: str) -> N
     assert _play(stage, BROKEN[what][1]).steps == 1
 
 
+def test_an_invitation_that_the_operator_cannot_send_again_stays_as_it_is(stage: Stage) -> None:
+    machine = Machine(stage, Tally())
+    scene = replace(_SCENE, where="globex", group="developers", person="mallory")
+    try:
+        # In the name of alice, who administers nothing there.
+        DEEDS["invite_by_document"](machine, scene)
+        DEEDS["invite_to_group"](machine, replace(scene, group="night-crew"))
+    finally:
+        machine.undo()
+
+    assert machine.tally.refused == {"invite_to_group": 1}
+
+
 @pytest.mark.parametrize("forgets", [False, True])
 def test_it_is_noticed_when_a_state_after_a_restore_has_the_stamp_of_one_before_it(
     stage: Stage, forgets: bool, monkeypatch: pytest.MonkeyPatch

@@ -64,12 +64,13 @@ def invite_to_group(
         named = Invitation(**issuing.fresh(work, owner, email), groups=(group.slug,))
         return owner, issuing.add(work, owner, named, [group], letter=True)
     if inviters.is_void(work, before):
-        instead = replace(before, groups=(group.slug,))
+        instead = issuing.send_again(work, owner, before, replace(before, groups=(group.slug,)), keep_link=False)
         invitations.set_groups(work.tx, instead, [group.id])
-        return owner, issuing.send_again(work, owner, before, instead, keep_link=False)
-    joined = replace(before, groups=tuple(sorted({*before.groups, group.slug})))
+        return owner, instead
+    wanted = replace(before, groups=tuple(sorted({*before.groups, group.slug})))
+    joined = issuing.send_again(work, owner, before, wanted, keep_link=group.slug not in before.groups)
     invitations.add_groups(work.tx, joined, [group.id])
-    return owner, issuing.send_again(work, owner, before, joined, keep_link=group.slug not in before.groups)
+    return owner, joined
 
 
 def withdraw_from_groups(work: Work, account_name: str, email: str, group: tuple[str | None, str] | None) -> None:
@@ -255,9 +256,10 @@ def _set(
         return issuing.add(work, owner, after, found, letter=letter)
 
     wanted = replace(before, invited_by=after.invited_by, groups=after.groups, permission=after.permission)
-    invitations.set_groups(work.tx, wanted, [group.id for group in found])
     if letter:
-        return issuing.send_again(work, owner, before, wanted, keep_link=not inviters.is_void(work, before))
-    invitations.change(work.tx, wanted)
-    work.tell(Event.INVITATION_CHANGED, owner, wanted.email, before=before.facts, after=wanted.facts)
+        wanted = issuing.send_again(work, owner, before, wanted, keep_link=not inviters.is_void(work, before))
+    else:
+        invitations.change(work.tx, wanted)
+        work.tell(Event.INVITATION_CHANGED, owner, wanted.email, before=before.facts, after=wanted.facts)
+    invitations.set_groups(work.tx, wanted, [group.id for group in found])
     return wanted
