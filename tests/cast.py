@@ -25,6 +25,7 @@ from onebucket.domain.terms import Terms
 from onebucket.domain.tokens import Token
 from onebucket.http import server
 from onebucket.http.answers import Ways
+from onebucket.http.writer import NOTHING
 from onebucket.store import database, schema
 from onebucket.store.database import Database, Transaction
 
@@ -283,6 +284,8 @@ class Api:
         tables = sorted(self.db.tables() - {"journal", "journal_heads", "nonces"})
         with self.db.reading() as tx:
             rows = [(name, row) for name in tables for row in tx.connection.execute(f'SELECT * FROM "{name}"')]
+            # Written where there was nothing to tell.
+            rows = [(name, row) for name, row in rows if (name, row[0]) != ("site", NOTHING)]
             changes = tx.connection.execute(
                 'SELECT account_id, account, at, actor, event, subject, "before", "after", request_id FROM journal'
                 f" WHERE event NOT IN {ATTEMPTS} ORDER BY account_id, number"

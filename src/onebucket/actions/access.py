@@ -14,6 +14,9 @@ from onebucket.domain.repositories import Repository
 from onebucket.domain.text import shown
 from onebucket.store import accounts, cases, groups, repositories
 
+# How ids begin that nothing has.
+_NO_ID = "00000000-0000-0000-0000-"
+
 
 def account(work: Work, name: str, *, to: To) -> Account:
     """The account called `name` (spec 1.2). Raises NotFound, Forbidden."""
@@ -55,7 +58,7 @@ def repository(work: Work, account_name: str, slug: str, *, to: To) -> tuple[Acc
     owner = _account(work, account_name)
     found = repositories.find(work.tx, owner.id, slug)
     standing = _standing(work, owner)
-    levels = _levels(work, owner, standing, [found] if found else [])
+    levels = _levels(work, owner, standing, [found or _made_up(owner)])
 
     return owner, _held(owner, slug, found, standing, levels, to)
 
@@ -71,7 +74,8 @@ def each_repository(
     asked = [(slug, person.id == work.actor.id) for slug, person in wanted]
     found = repositories.among(work.tx, owner.id, {slug for slug, _ in asked})
     standing = _standing(work, owner)
-    levels = _levels(work, owner, standing, found.values())
+    missing = len({slug for slug, _ in asked} - found.keys())
+    levels = _levels(work, owner, standing, [*found.values(), *(_made_up(owner, each) for each in range(missing))])
 
     standings = {is_himself: replace(standing, is_himself=is_himself) for is_himself in (False, True)}
     given: dict[tuple[str, bool], Repository | Refusal] = {}
@@ -184,6 +188,14 @@ def _levels(
         return None
     known = cases.gather_pairs(work.tx, owner, [(actor, repository) for repository in found])
     return {repository.id: strongest(known.ways(actor, repository)) for repository in found}
+
+
+def _made_up(owner: Account, number: int = 0) -> Repository:
+    """What is asked about in the place of a repository that isn't there: as much as about one that may not be seen.
+
+    Otherwise the time that it takes to say "not found" would tell which of the two it is.
+    """
+    return Repository(owner.id, f"{_NO_ID}{number:012x}", "", "")
 
 
 def _held(

@@ -18,7 +18,7 @@ from onebucket.http.attempts import Attempts
 from onebucket.http.authn import Authentication, Proof
 from onebucket.http.limits import Limits
 from onebucket.http.requests import headers, request_id
-from onebucket.http.writer import Writer
+from onebucket.http.writer import Writer, in_any_case
 from onebucket.store import sessions as rows
 from onebucket.store.database import Database, Transaction
 from onebucket.surfaces.web.desk import Caller, Proved, Scope
@@ -66,6 +66,12 @@ class Desk:
     def change(self, caller: Caller, action: Callable[[Work], _Result]) -> Awaitable[_Result]:
         """Run an action that may change something, as the person who has signed in or as nobody."""
         return self._writer.change(lambda tx: action(self._work(tx, caller, self._actor(tx, caller))))
+
+    def change_unseen(self, caller: Caller, action: Callable[[Work], object]) -> Awaitable[None]:
+        """Run an action of which nobody is to learn what it changed: it writes something in any case."""
+        return self._writer.change(
+            lambda tx: in_any_case(tx, lambda tx: action(self._work(tx, caller, self._actor(tx, caller))))
+        )
 
     def operate(self, caller: Caller, action: Callable[[Work], _Result]) -> Awaitable[_Result]:
         """Run an action as the operator: for whoever holds the link that makes the first administrator."""

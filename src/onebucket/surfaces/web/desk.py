@@ -54,6 +54,9 @@ class Desk(Protocol):
     def change(self, caller: Caller, action: Callable[[Work], _Result], /) -> Awaitable[_Result]:
         """Run an action that may change something."""
 
+    def change_unseen(self, caller: Caller, action: Callable[[Work], object], /) -> Awaitable[None]:
+        """Run an action of which nobody is to learn what it changed: it writes something in any case."""
+
     def operate(self, caller: Caller, action: Callable[[Work], _Result], /) -> Awaitable[_Result]:
         """Run an action as the operator: for whoever holds the link that makes the first administrator."""
 

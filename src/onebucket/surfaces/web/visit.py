@@ -202,11 +202,11 @@ class Visit:
         self._cookies[self._name("session")] = "", 0
 
     def afterwards(self, action: Callable[[Work], object]) -> BackgroundTask:
-        """Run an action when the answer has gone, so that nobody can tell by its time what came of it."""
+        """Run an action when the answer has gone, so that neither its time nor others' tells what came of it."""
 
         async def run() -> None:
             try:
-                await self.change(action)
+                await self.desk.change_unseen(self.caller, action)
             except Refusal:
                 pass
             except Exception as error:
