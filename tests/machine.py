@@ -420,9 +420,12 @@ class Machine(Watch):
 
     @_deed
     def let_run_the_site(self, at: Scene) -> None:
+        people = self.world.people
+        others = [name for name, each in people.items() if each.runs_site and each.active and name != at.person]
         self.step(
             at.who,
-            self.runs_site(at.who),
+            # Somebody who can sign in goes on running it.
+            self.runs_site(at.who) and (at.yes or bool(others) or not people[at.person].runs_site),
             lambda work: accounts.change_user(work, self.spelled(at.person), site_admin=at.yes),
             lambda: setattr(self.world.people[at.person], "runs_site", at.yes),
         )
