@@ -1,6 +1,7 @@
 """A person's addresses and password: what letters confirm and replace, once, and for whom."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from cast import Api
 from onebucket import hashing
 from onebucket.actions import access, accounts, addresses, outbox, passwords
 from onebucket.actions.work import Work
+from onebucket.domain import terms
 from onebucket.domain.accounts import NOBODY, Actor
 from onebucket.domain.refusals import Conflict, Forbidden, Invalid, LinkIsDead, NotFound, NotYours
 from onebucket.domain.terms import Terms
@@ -199,12 +201,30 @@ def test_a_link_does_one_thing(api: Api) -> None:
         do(api, "bob", addresses.confirm, resetting)
 
 
-def test_a_mailbox_is_not_flooded(api: Api) -> None:
-    for _ in range(3):
-        do(api, None, passwords.forgotten, "bob", terms=Terms(letters_per_address=3))
+def test_whoever_asks_again_and_again_sends_one_letter_in_half_an_hour_and_ends_no_link(api: Api) -> None:
+    do(api, None, passwords.forgotten, "bob")
+    [(_, hash)] = letters(api)
 
-    first = letters(api)
-    do(api, None, passwords.forgotten, "bob", terms=Terms(letters_per_address=3))
+    for _ in range(100):
+        do(api, None, passwords.forgotten, "bob", terms=Terms(letters_per_address=1, letters_per_account=1))
 
-    assert len(first) == 1, "the latest of three links is the one that counts"
     assert letters(api) == []
+    do(api, None, passwords.reset, hash, cast.cheap_hash("a new one"))
+
+
+def test_nobody_can_use_up_the_letters_for_a_forgotten_password(api: Api) -> None:
+    now = datetime.now(UTC)
+    for nth in range(100):
+        at = now + nth * terms.RESET_PAUSE
+        do(api, None, passwords.forgotten, "bob", terms=Terms(letters_per_address=1, letters_per_account=1), at=at)
+
+    assert api.operate(lambda work: outbox.waiting(work)[0]) == 100
+
+
+def test_a_letter_goes_to_another_address_at_once(api: Api) -> None:
+    do(api, None, passwords.forgotten, "bob")
+    api.operate(lambda work: accounts.set_email(work, "bob", OTHER))
+
+    do(api, None, passwords.forgotten, "bob")
+
+    assert OTHER in dict(letters(api))

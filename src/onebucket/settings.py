@@ -40,6 +40,11 @@ class Settings:
     invitation_days: int
     letters_per_account: int
     letters_per_address: int
+    sign_ups_per_network: int
+    sign_ups_per_hour: int
+    confirmations_per_network: int
+    confirmations_per_hour: int
+    resets_per_network: int
     rate_limit: int
     failures_per_address: int
     trusted_proxies: frozenset[str]
@@ -180,8 +185,21 @@ SETTINGS = (
     Setting("sign_up", "who may make an account: people who are `invited`, anybody (`open`), or nobody (`off`)",
             "invited", _one_of("invited", "open", "off")),
     Setting("invitation_days", "how long the link of an invitation is good for", "7", _number(1, 365)),
-    Setting("letters_per_account", "letters a day in the name of one account", "2000", _number(1, 1_000_000)),
-    Setting("letters_per_address", "letters a day to one address", "50", _number(1, 1_000_000)),
+    Setting("letters_per_account", "letters of one kind a day in the name of one account", "2000",
+            _number(1, 1_000_000)),
+    Setting("letters_per_address", "letters of one kind a day to one address", "50", _number(1, 1_000_000)),
+    Setting(
+        "sign_ups_per_network", "accounts made in an hour from one network, where `sign_up` is `open`; 0: any number",
+        "10", _number(0, 1_000_000),
+    ),
+    Setting("sign_ups_per_hour", "accounts made in an hour from all networks; 0: any number", "100",
+            _number(0, 1_000_000)),
+    Setting("confirmations_per_network", "letters that confirm addresses, an hour from one network; 0: any number",
+            "30", _number(0, 1_000_000)),
+    Setting("confirmations_per_hour", "letters that confirm addresses, an hour from all networks; 0: any number",
+            "300", _number(0, 1_000_000)),
+    Setting("resets_per_network", "forgotten passwords asked for in an hour from one network; 0: any number", "20",
+            _number(0, 1_000_000)),
     Setting("rate_limit", "calls an hour for each user; 0: any number", "1000", _number(0, 1_000_000_000)),
     Setting("failures_per_address", "wrong passwords an hour from one address; 0: any number", "60",
             _number(0, 1_000_000)),

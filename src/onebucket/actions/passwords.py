@@ -7,7 +7,7 @@ from onebucket.domain.accounts import Account, Actor
 from onebucket.domain.events import Event
 from onebucket.domain.letters import Kind
 from onebucket.domain.policy import To
-from onebucket.domain.refusals import Invalid, LinkIsDead, Overloaded
+from onebucket.domain.refusals import Invalid, LinkIsDead
 from onebucket.store import accounts, links, sessions
 from onebucket.store import addresses as address_rows
 from onebucket.store.links import Link, Purpose
@@ -30,18 +30,19 @@ def change(work: Work, name: str, hash: str) -> Account:
 def forgotten(work: Work, login: str) -> None:
     """Send a letter with a link to the person of that username or address, if there is one who may have it.
 
-    Nothing tells whether there is, nor that so many letters have gone there today that this one doesn't.
+    Nothing tells whether there is. For `terms.RESET_PAUSE` after such a letter no other one goes to that address, and
+    its link stays good: nobody can end it, or use up letters, by asking.
     """
     person = accounts.named(work.tx, login)
     emails = [email for email in address_rows.of_person(work.tx, person.id) if email.validated] if person else []
     if person is None or person.is_team or not person.is_active or not emails:
         return
+    earlier = links.of_person(work.tx, person.id, Purpose.PASSWORD)
+    if any(each.email == emails[0].address and work.at - each.created_at < terms.RESET_PAUSE for each in earlier):
+        return
     link = Link(person.id, work.new_id(), Purpose.PASSWORD, emails[0].address, work.at, work.at + terms.RESETTING)
 
-    try:
-        work.post(Kind.RESET_PASSWORD, person, about=link.id, link_id=link.id, email=link.email)
-    except Overloaded:
-        return
+    work.post(Kind.RESET_PASSWORD, person, about=link.id, link_id=link.id, email=link.email)
     links.put(work.tx, link)
 
     work.tell(Event.PASSWORD_RESET_ASKED, person, person.username)

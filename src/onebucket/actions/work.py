@@ -6,18 +6,17 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from onebucket.actions import budgets
 from onebucket.domain import terms as house
 from onebucket.domain.accounts import Account, Actor
 from onebucket.domain.events import Event
 from onebucket.domain.letters import Kind, Letter
-from onebucket.domain.refusals import Overloaded
 from onebucket.domain.terms import Terms
 from onebucket.store import accounts, journal, letters
 from onebucket.store.database import Transaction
 from onebucket.store.journal import Entry
 
 _MICROSECOND = timedelta(microseconds=1)
-_DAY = timedelta(days=1)
 
 
 @dataclass(slots=True)
@@ -84,15 +83,8 @@ class Work:
 
         Raises Overloaded when more letters were asked for in a day than the terms allow; not for the operator.
         """
-        since = self.at - _DAY
-        budgets = (
-            (self.terms.letters_per_account, letters.asked_for(self.tx, account.id, since=since)),
-            (self.terms.letters_per_address, letters.addressed(self.tx, email, since=since)),
-        )
-        for limit, (count, first) in budgets if self.actor.account or not self.actor.operates else ():
-            if count >= limit and first is not None:
-                wait = max(int((first - since).total_seconds()), 60)
-                raise Overloaded("so many letters have been sent today", retry_after=wait)
+        if self.actor.account or not self.actor.operates:
+            budgets.check(self.tx, self.terms, kind, account_id=account.id, email=email, at=self.at)
         letter = Letter(account.id, self.new_id(), kind, about, link_id, email, created_at=self.at, due_at=self.at)
 
         letters.add(self.tx, letter)

@@ -172,6 +172,11 @@ def terms(chosen: Settings) -> Terms:
         invitation_days=chosen.invitation_days,
         letters_per_account=chosen.letters_per_account,
         letters_per_address=chosen.letters_per_address,
+        sign_ups_per_network=chosen.sign_ups_per_network,
+        sign_ups_per_hour=chosen.sign_ups_per_hour,
+        confirmations_per_network=chosen.confirmations_per_network,
+        confirmations_per_hour=chosen.confirmations_per_hour,
+        resets_per_network=chosen.resets_per_network,
         sign_up=chosen.sign_up,
         callbacks_extend=chosen.oauth_callbacks == "prefix",
     )

@@ -18,10 +18,11 @@ from onebucket.http.attempts import Attempts
 from onebucket.http.authn import Authentication, Proof
 from onebucket.http.limits import Limits
 from onebucket.http.requests import headers, request_id
+from onebucket.http.strangers import Strangers
 from onebucket.http.writer import Writer, in_any_case
 from onebucket.store import sessions as rows
 from onebucket.store.database import Database, Transaction
-from onebucket.surfaces.web.desk import Caller, Proved, Scope
+from onebucket.surfaces.web.desk import Asked, Caller, Proved, Scope
 
 _Result = TypeVar("_Result")
 
@@ -37,6 +38,7 @@ class Desk:
         authentication: Authentication,
         attempts: Attempts,
         limits: Limits | None,
+        strangers: Strangers,
         terms: Terms,
         key: bytes,
         clock: Callable[[], datetime],
@@ -47,6 +49,7 @@ class Desk:
         self._authentication = authentication
         self._attempts = attempts
         self._limits = limits
+        self._strangers = strangers
         self._terms = terms
         self._key = key
         self._clock = clock
@@ -117,6 +120,10 @@ class Desk:
         """Count something that a person does on pages, apart from their calls. Raises Overloaded."""
         if self._limits is not None:
             self._limits.take(f"pages of {person_id}")
+
+    def count_from_network(self, caller: Caller, asked: Asked) -> None:
+        """Count what is asked for from the caller's network, be it by whomever. Raises Overloaded."""
+        self._strangers.take(asked, caller.address)
 
     def request_id(self, scope: Scope) -> str:
         """What names a request in the journal, the log and the answer."""

@@ -35,6 +35,7 @@ from onebucket.http.metrics import Metrics
 from onebucket.http.oauth import Endpoints
 from onebucket.http.others import Others
 from onebucket.http.place import Place
+from onebucket.http.strangers import Strangers
 from onebucket.http.uses import Uses
 from onebucket.http.writer import Writer
 from onebucket.store.database import Database
@@ -130,13 +131,14 @@ def build(
         clock=now,
         new_id=new_id,
     )
-    attempts = Attempts(new_id, counts)
+    attempts, strangers = Attempts(new_id, counts), Strangers(terms, time.monotonic, counts)
     desk = Desk(
         database=database,
         writer=writer,
         authentication=authentication,
         attempts=attempts,
         limits=limits,
+        strangers=strangers,
         terms=terms,
         key=key,
         clock=now,

@@ -57,12 +57,13 @@ _COUNTS = Statement(
 )
 _NEWEST = Statement(select(*COLUMNS).order_by(letters.c.created_at.desc()).limit(bindparam("most")))
 _lately = letters.c.created_at > bindparam("since")
-_IN_ACCOUNT = Statement(
-    select(func.count(), func.min(letters.c.created_at)).where(letters.c.account_id == bindparam("account_id"), _lately)
-)
-_TO_ADDRESS = Statement(
-    select(func.count(), func.min(letters.c.created_at)).where(letters.c.email_key == bindparam("key"), _lately)
-)
+_of_kind = (letters.c.kind == bindparam("its_kind"), _lately)
+_in_account = letters.c.account_id == bindparam("account_id")
+_to_address = letters.c.email_key == bindparam("key")
+_counted_since = select(func.count(), func.min(letters.c.created_at))
+_IN_ACCOUNT = Statement(_counted_since.where(_in_account, *_of_kind))
+_TO_ADDRESS = Statement(_counted_since.where(_to_address, *_of_kind))
+_IN_ACCOUNT_TO_ADDRESS = Statement(_counted_since.where(_in_account, _to_address, *_of_kind))
 _FORGET = Statement(delete(letters).where(letters.c.due_at.is_(None), letters.c.created_at < bindparam("before")))
 _FORGET_ACCOUNT = Statement(delete(letters).where(letters.c.account_id == bindparam("account_id")))
 
@@ -154,14 +155,19 @@ def counts(tx: Transaction) -> tuple[int, int, int]:
     return waiting, failing, given_up
 
 
-def asked_for(tx: Transaction, account_id: str, *, since: datetime) -> tuple[int, datetime | None]:
-    """How many letters were asked for in an account's name since then, and when the first of them was."""
-    return _counted(tx.row(_IN_ACCOUNT, account_id=account_id, since=moments.number(since)))
+def asked_for(
+    tx: Transaction, kind: Kind, *, since: datetime, account_id: str | None = None, address: str | None = None
+) -> tuple[int, datetime | None]:
+    """How many letters of a kind were asked for since then, and when the first of them was.
 
-
-def addressed(tx: Transaction, address: str, *, since: datetime) -> tuple[int, datetime | None]:
-    """How many letters of all accounts were asked for to that address since then, and when the first of them was."""
-    return _counted(tx.row(_TO_ADDRESS, key=email_key(address), since=moments.number(since)))
+    In the name of one account, to one address, or both: one of the two has to be said.
+    """
+    values = {"its_kind": kind.value, "since": moments.number(since)}
+    if address is None:
+        return _counted(tx.row(_IN_ACCOUNT, account_id=account_id, **values))
+    if account_id is None:
+        return _counted(tx.row(_TO_ADDRESS, key=email_key(address), **values))
+    return _counted(tx.row(_IN_ACCOUNT_TO_ADDRESS, account_id=account_id, key=email_key(address), **values))
 
 
 def forget(tx: Transaction, *, before: datetime) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -20,6 +21,14 @@ class Caller:
     request_id: str
     address: str | None
     agent: str
+
+
+class Asked(Enum):
+    """What people whom nobody has to know may ask for, so many times an hour."""
+
+    SIGN_UP = "sign-ups"
+    CONFIRMATION = "confirmation letters"
+    RESET = "letters for forgotten passwords"
 
 
 class Proved(NamedTuple):
@@ -77,6 +86,9 @@ class Desk(Protocol):
 
     def count(self, person_id: str) -> None:
         """Count something that a person does on pages, apart from their calls. Raises Overloaded."""
+
+    def count_from_network(self, caller: Caller, asked: Asked) -> None:
+        """Count what is asked for from the caller's network, be it by whomever. Raises Overloaded."""
 
     def request_id(self, scope: Scope) -> str:
         """What names a request in the journal, the log and the answer."""

@@ -5,6 +5,7 @@ from starlette.responses import Response
 from onebucket.actions import addresses, passwords
 from onebucket.domain import accounts
 from onebucket.domain.refusals import Invalid, NotYours
+from onebucket.surfaces.web.desk import Asked
 from onebucket.surfaces.web.visit import Page, Visit, Wrong
 
 # -- confirming an address -------------------------------------------------------------------------
@@ -42,6 +43,8 @@ async def ask(visit: Visit) -> Response:
     login = visit.line("login")
     if not login:
         raise Wrong(login="this is needed")
+    # Whoever is asked for, so that this doesn't tell either.
+    visit.desk.count_from_network(visit.caller, Asked.RESET)
 
     answer = visit.page("links/asked.html", login=login)
     answer.background = visit.afterwards(lambda work: passwords.forgotten(work, login))

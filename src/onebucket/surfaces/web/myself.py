@@ -9,7 +9,7 @@ from onebucket.actions import addresses, joining, mine, passwords, sessions
 from onebucket.actions.work import Work
 from onebucket.domain import accounts
 from onebucket.domain.refusals import Invalid, Unauthenticated
-from onebucket.surfaces.web.desk import Proved
+from onebucket.surfaces.web.desk import Asked, Proved
 from onebucket.surfaces.web.visit import Handler, Page, Visit, Wrong
 
 # What is said on the page that follows.
@@ -47,6 +47,7 @@ async def show(visit: Visit) -> Response:
 async def add_address(visit: Visit) -> Response:
     """Ask for one more address: a letter goes to it."""
     address = visit.line("email")
+    visit.desk.count_from_network(visit.caller, Asked.CONFIRMATION)
     try:
         await visit.change(lambda work: addresses.ask_for(work, visit.me.id, address))
     except Invalid as refusal:

@@ -5,7 +5,7 @@ from starlette.responses import Response
 from onebucket.actions import joining
 from onebucket.domain.refusals import Conflict, Forbidden, Unauthenticated
 from onebucket.surfaces.web import guard, people
-from onebucket.surfaces.web.desk import Proved
+from onebucket.surfaces.web.desk import Asked, Proved
 from onebucket.surfaces.web.visit import Page, Visit, Wrong
 
 FRONT_DOOR = "/me"
@@ -59,6 +59,7 @@ async def sign_up(visit: Visit) -> Response:
     try:
         # Before anything is hashed, which costs.
         await visit.look(lambda work: joining.check_open(work, new.username))
+        visit.desk.count_from_network(visit.caller, Asked.SIGN_UP)
         hash = await visit.desk.password_hash(visit.caller, new.password)
         made = await visit.change(
             lambda work: joining.sign_up_openly(
