@@ -34,6 +34,7 @@ LONG_FUNCTIONS = {
 }
 # Actions that don't begin at the door.
 NOT_THROUGH_THE_DOOR = {
+    "budgets.check": "for a letter of an account that is held already",
     "joining.check_open": "whoever makes an account has none yet; it tells what making one would",
     "passwords.forgotten": "whoever has forgotten his password can't sign in; nothing tells whether there is one",
     "passwords.whose": "whoever holds the secret may know whose password it sets",
