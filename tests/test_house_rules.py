@@ -22,6 +22,7 @@ TOP = Path(__file__).parents[1]
 
 # Files of more than 300 lines and functions of more than 40 are a question to answer; these are the answers.
 LONG_FILES = {
+    "settings.py": "one table of all settings, which is read as one",
     "store/tables.py": "a schema, table after table",
 }
 LONG_FUNCTIONS = {

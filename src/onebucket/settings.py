@@ -114,6 +114,9 @@ def _number(least: int, most: int) -> Callable[[str], int]:
     return read
 
 
+_an_hour = _number(0, 1_000_000)
+
+
 def _smtp_url(value: str) -> str:
     parts = urlsplit(value)
     try:
@@ -185,24 +188,15 @@ SETTINGS = (
     Setting("sign_up", "who may make an account: people who are `invited`, anybody (`open`), or nobody (`off`)",
             "invited", _one_of("invited", "open", "off")),
     Setting("invitation_days", "how long the link of an invitation is good for", "7", _number(1, 365)),
-    Setting("letters_per_account", "letters of one kind a day in the name of one account", "2000",
-            _number(1, 1_000_000)),
-    Setting("letters_per_address", "letters of one kind a day to one address", "50", _number(1, 1_000_000)),
-    Setting(
-        "sign_ups_per_network", "accounts made in an hour from one network, where `sign_up` is `open`; 0: any number",
-        "10", _number(0, 1_000_000),
-    ),
-    Setting("sign_ups_per_hour", "accounts made in an hour from all networks; 0: any number", "100",
-            _number(0, 1_000_000)),
-    Setting("confirmations_per_network", "letters that confirm addresses, an hour from one network; 0: any number",
-            "30", _number(0, 1_000_000)),
-    Setting("confirmations_per_hour", "letters that confirm addresses, an hour from all networks; 0: any number",
-            "300", _number(0, 1_000_000)),
-    Setting("resets_per_network", "forgotten passwords asked for in an hour from one network; 0: any number", "20",
-            _number(0, 1_000_000)),
+    Setting("letters_per_account", "letters of a kind a day in the name of one account", "2000", _number(1, 1_000_000)),
+    Setting("letters_per_address", "letters of a kind a day to one address", "50", _number(1, 1_000_000)),
+    Setting("sign_ups_per_network", "new accounts an hour where `sign_up` is `open`; 0: any number", "10", _an_hour),
+    Setting("sign_ups_per_hour", "these from all networks; 0: any number", "100", _an_hour),
+    Setting("confirmations_per_network", "letters an hour that confirm addresses; 0: any number", "30", _an_hour),
+    Setting("confirmations_per_hour", "these from all networks; 0: any number", "300", _an_hour),
+    Setting("resets_per_network", "forgotten passwords asked for in an hour; 0: any number", "20", _an_hour),
     Setting("rate_limit", "calls an hour for each user; 0: any number", "1000", _number(0, 1_000_000_000)),
-    Setting("failures_per_address", "wrong passwords an hour from one address; 0: any number", "60",
-            _number(0, 1_000_000)),
+    Setting("failures_per_address", "wrong passwords an hour from one address; 0: any number", "60", _an_hour),
     Setting("trusted_proxies", "proxies that are believed when they say where a request comes from", "", _networks),
     Setting("proxy_header", "in which header: `x-forwarded-for`, `forwarded` or, for none, `off`", "x-forwarded-for",
             _one_of("x-forwarded-for", "forwarded", "off")),
