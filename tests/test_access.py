@@ -178,7 +178,7 @@ def test_check_explains_through_what(command):
 
     assert [line.partition(", since")[0] for line in told] == [
         "yes",
-        "decides: admin, given to him directly",
+        "decides: admin, given to them directly",
         "also: write, through the group acme/developers",
         "also: read, because the repository is public",
     ]
@@ -200,9 +200,9 @@ def test_check_tells_programs_what_the_api_tells(command, api):
     ("arguments", "code"),
     [
         (("bob", "acme/rocket", "owner"), 2),
-        (("nobody", "acme/rocket", "read"), 1),
-        (("bob", "acme/nothing", "read"), 1),
-        (("bob", "rocket", "read"), 1),
+        (("nobody", "acme/rocket", "read"), 2),
+        (("bob", "acme/nothing", "read"), 2),
+        (("bob", "rocket", "read"), 2),
     ],
 )
 def test_check_refuses_what_it_cannot_answer(command, arguments, code):

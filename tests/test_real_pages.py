@@ -97,7 +97,7 @@ def test_what_a_matrix_change_foretells_is_what_comes_for_everybody(root: Visito
     after = reach(root)
     lost = {person: (level, after.get(person, "nothing")) for person, level in before.items()}
     changed = {person: each for person, each in lost.items() if each[0] != each[1]}
-    assert "Set." in done.text and changed
+    assert "Set: nothing for kro-admins on kro." in done.text and changed
     text = words(asked.text).replace(" ", "")
     assert f"0peoplegain,{len(changed)}" in text
     for person, (was, now) in changed.items():
@@ -156,7 +156,7 @@ def _delete(page: Page) -> None:
     assert members.count() >= 1
     expect(members.first).to_contain_text("admin")
     page.get_by_role("button", name="Delete the group").click()
-    expect(page.get_by_role("status")).to_contain_text("The group is deleted")
+    expect(page.get_by_role("status")).to_contain_text("The group kro-admins is deleted")
 
 
 def _invite(page: Page) -> None:

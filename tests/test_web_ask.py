@@ -50,7 +50,7 @@ def test_who_can_write_to_a_repository(alice: Visitor) -> None:
     text = words(alice.open(f"{ASK}?repository=website&level=write").text)
 
     assert "4 can write website" in text
-    for line in ("aliceadminbecause members of acme/administrators administer", "doraadmingiven to him directly",
+    for line in ("aliceadminbecause members of acme/administrators administer", "doraadmingiven to them directly",
                  "rootadminbecause site administrators", "bobwritethrough the group acme/developers"):  # fmt: skip
         assert line in text
     assert "mallory" not in text

@@ -137,9 +137,10 @@ def test_it_takes_no_more_queries_for_more_groups_and_members(api: Api, alice: V
 
 def test_somebody_is_added_by_name_or_address(api: Api, alice: Visitor) -> None:
     page = alice.send(alice.open(DESIGNERS), f"{DESIGNERS}/members", member="dora")
+    assert "dora is a member of Designers now." in page.text
     page = alice.send(page, f"{DESIGNERS}/members", member=" GINA@example.com ")
 
-    assert "Gina Example" in page.text
+    assert "Gina Example" in page.text and "gina is a member of Designers now." in page.text
     assert api.members("designers") == ["bob", "dora", "gina"]
 
 
@@ -168,7 +169,41 @@ def test_a_member_is_removed_when_one_has_seen_what_she_loses(api: Api, alice: V
 
     assert "bobrocketwritenothing" in words(asked.text).replace(" ", "")
     assert gone.path == DESIGNERS and "Nobody yet." in gone.text
+    assert "bob is not a member of Designers any more." in gone.text
     assert alice.open(f"{DESIGNERS}/members/bob/remove").status == 404
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"{DESIGNERS}?done=added+dora",
+        f"{DESIGNERS}?done=removed+bob",
+        f"{DESIGNERS}?done=added+call+0900",
+        f"{ACME}?done=deleted+designers",
+        f"{ACME}?done=deleted+call+0900",
+        f"{ACME}/privileges?done=set+nothing/nowhere",
+        f"{ACME}/privileges?done=set+call+0900",
+    ],
+)
+def test_nothing_is_called_done_that_is_not_so(alice: Visitor, address: str) -> None:
+    assert 'role="status">' not in alice.open(address).answer.text.replace('<span data-elsewhere role="status">', "")
+
+
+@pytest.mark.parametrize(
+    ("page", "leads_to"),
+    [
+        (DESIGNERS, f"{ACME}/ask?person=bob#answer"),
+        (f"{ACME}/people", DESIGNERS),
+        (f"{ACME}/ask?person=bob&repository=rocket", DESIGNERS),
+        (f"{ACME}/ask?repository=rocket", f"{ACME}/groups/administrators"),
+        (f"{ACME}/invitations", DESIGNERS),
+        ("/me", f"{ACME}/groups/administrators"),
+    ],
+)
+def test_a_name_that_has_a_page_leads_there(alice: Visitor, page: str, leads_to: str) -> None:
+    main = alice.open(page).answer.text.partition("<h1")[2].replace("&amp;", "&")
+
+    assert f'href="{leads_to}"' in main
 
 
 def test_one_leaves_a_group_oneself(api: Api) -> None:
@@ -227,7 +262,7 @@ def test_deleting_says_first_who_loses_what(api: Api, alice: Visitor) -> None:
     text = words(asked.text)
     assert "1 person would have less" in text and "bobrocketwritenothing" in text.replace(" ", "")
     assert "2 pending invitations end with it" in text and "erin@example.org, to designers" in text
-    assert (deleted.path, "The group is deleted" in deleted.text) == (ACME, True)
+    assert (deleted.path, "The group designers is deleted" in deleted.text) == (ACME, True)
     assert api("alice", "GET", "/groups/acme/designers").status_code == 404
 
 

@@ -162,7 +162,7 @@ def test_cells_in_several_parts_of_the_matrix_are_changed_with_the_keyboard_alon
     assert set_cells(running) == {}
     page.get_by_role("button", name="Change all of them").focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("status").first).to_have_text("Set.")
+    expect(page.get_by_role("status").first).to_contain_text("Set: read for Designers on tool-09")
 
     assert set_cells(running) == {
         ("crew-30", "tool-01"): "write",
@@ -227,7 +227,7 @@ def test_a_group_is_made_filled_and_deleted_with_the_keyboard_alone(page: Page, 
     tab_to(page, "Add somebody", "textbox")
     page.keyboard.type("dora")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("status").first).to_have_text("Added.")
+    expect(page.get_by_role("status").first).to_have_text("dora is a member of Night Crew now.")
 
     tab_to(page, "Look at it", "link")
     page.keyboard.press("Enter")
@@ -235,7 +235,7 @@ def test_a_group_is_made_filled_and_deleted_with_the_keyboard_alone(page: Page, 
     tab_to(page, "Delete the group")
     page.keyboard.press("Enter")
 
-    expect(page.get_by_role("status").first).to_contain_text("The group is deleted")
+    expect(page.get_by_role("status").first).to_contain_text("The group night-crew is deleted")
     assert running.rows("SELECT event FROM journal WHERE subject = 'night-crew' ORDER BY number") == [
         ("group.added",), ("member.added",), ("group.deleted",)
     ]  # fmt: skip

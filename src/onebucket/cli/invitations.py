@@ -73,7 +73,7 @@ def accept(
     database: DatabaseOption = "",
     data: DataOption = "",
 ) -> None:
-    """Accept an invitation for a person who has the invited address, as he would in his browser."""
+    """Accept an invitation for a person who has the invited address, as they would in their browser."""
     from onebucket import hashing
     from onebucket.actions import joining
 

@@ -17,11 +17,11 @@ def way(reason: Reason) -> str:
     'through the group acme/designers'
     """
     said: Mapping[Through, str] = {
-        Through.OWNER: "because the account is his own",
+        Through.OWNER: "because the account is their own",
         Through.ACCOUNT: f"because members of {reason.group} administer the account"
         if reason.group
         else "because site administrators administer every account",
-        Through.DIRECT: "given to him directly",
+        Through.DIRECT: "given to them directly",
         Through.GROUP: f"through the group {reason.group}",
         Through.PUBLIC: "because the repository is public",
     }
@@ -158,6 +158,7 @@ _SENTENCES: Mapping[Event, _Words] = {
     Event.AUTHORIZATION_GIVEN: _plainly("let the program {subject} act for them"),
     Event.AUTHORIZATION_REVOKED: _plainly("ended what the program {subject} was let do: {reason}"),
     Event.ACCESS_TOKEN_ISSUED: _plainly("was issued an access token as the program {subject}"),
+    Event.SITE_RESTORED: _plainly("restored the site from {subject}"),
     Event.CHANGE_REFUSED: _plainly("was refused {subject}"),
     Event.SIGN_IN_FAILED: _plainly("could not sign in as {subject}"),
 }  # fmt: skip

@@ -1,5 +1,8 @@
 """An account's own pages: its groups and making one, its repositories, and what it is called."""
 
+import re
+from collections.abc import Collection
+
 from starlette.responses import Response
 
 from onebucket.actions import groups, naming, overviews
@@ -11,8 +14,7 @@ from onebucket.domain.repositories import Repository
 from onebucket.surfaces.web.lists import cut
 from onebucket.surfaces.web.visit import Page, Visit, Wrong
 
-# What is said on the page that follows.
-DONE = {"deleted": "The group is deleted, and with it what it gave its members."}
+_DELETED = re.compile("deleted ([a-z0-9_-]{1,62})")
 
 
 async def show(visit: Visit) -> Response:
@@ -23,8 +25,16 @@ async def show(visit: Visit) -> Response:
         "accounts/page.html",
         place=place,
         groups=cut(visit, counted, lambda each: f"{each.group.name} {each.group.slug}"),
-        done=DONE.get(visit.query("done"), ""),
+        done=_told(visit.query("done"), {each.group.slug for each in counted}),
     )
+
+
+def _told(done: str, slugs: Collection[str]) -> str:
+    """What was done just now, unless there is such a group: anybody could have written the address."""
+    found = _DELETED.fullmatch(done)
+    if found is None or found[1] in slugs:
+        return ""
+    return f"The group {found[1]} is deleted, and with it what it gave its members."
 
 
 async def create(visit: Visit) -> Response:

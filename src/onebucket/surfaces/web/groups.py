@@ -1,7 +1,9 @@
 """A group's page: its members, what it is called and may do, and deleting it when one has seen who loses what."""
 
+import re
 from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.responses import Response
 
@@ -20,9 +22,22 @@ from onebucket.surfaces.web.visit import Page, Visit, Wrong
 DONE = {
     "made": "The group is made. Put somebody into it.",
     "changed": "The group is changed.",
-    "added": "Added.",
-    "removed": "Removed.",
 }
+
+_USERNAME = re.compile(r"[A-Za-z0-9_.-]{1,62}")
+
+
+def _told(visit: Visit, roster: domain.Roster) -> str:
+    """What was done just now, as far as it is so: anybody could have written the address."""
+    done, _, name = visit.query("done").partition(" ")
+    if not _USERNAME.fullmatch(name):
+        return DONE.get(done, "")
+    is_member = any(each.username == name for each in roster.members or ())
+    if done == "added" and is_member:
+        return f"{name} is a member of {roster.group.name} now."
+    if done == "removed" and not is_member:
+        return f"{name} is not a member of {roster.group.name} any more."
+    return ""
 
 
 async def show(visit: Visit) -> Response:
@@ -41,7 +56,7 @@ async def show(visit: Visit) -> Response:
     return visit.page(
         "groups/page.html",
         members=cut(visit, seen["roster"].members, lambda each: f"{each.display_name} {each.username}"),
-        done=DONE.get(visit.query("done"), ""),
+        done=_told(visit, seen["roster"]),
         **seen,
     )
 
@@ -91,13 +106,13 @@ async def add(visit: Visit) -> Response:
     try:
         if not name:
             raise Invalid("say who: a username or an e-mail address")
-        await visit.change(lambda work: groups.add_member(work, account, slug, name))
+        added = await visit.change(lambda work: groups.add_member(work, account, slug, name))
     except (Invalid, Conflict) as refusal:
         raise Wrong(member=refusal.sentence) from None
     except NotFound as refusal:
         # The group itself may be gone: then the page that is shown again says so.
         raise Wrong(member=refusal.sentence) from None
-    return visit.go(f"{_address(visit)}?done=added#members")
+    return visit.go(f"{_address(visit)}?{urlencode({'done': f'added {added.username}'})}#members")
 
 
 async def ask_to_remove(visit: Visit) -> Response:
@@ -120,7 +135,7 @@ async def remove(visit: Visit) -> Response:
     account, slug, member = visit.word("name"), visit.word("slug"), visit.word("member")
     await visit.change(lambda work: groups.remove_member(work, account, slug, member))
     himself = visit.person is not None and visit.person.username == member
-    return visit.go("/me" if himself else f"{_address(visit)}?done=removed#members")
+    return visit.go("/me" if himself else f"{_address(visit)}?{urlencode({'done': f'removed {member}'})}#members")
 
 
 async def ask_to_delete(visit: Visit) -> Response:
@@ -148,7 +163,7 @@ async def delete(visit: Visit) -> Response:
     """Delete the group."""
     account, slug = visit.word("name"), visit.word("slug")
     await visit.change(lambda work: groups.delete(work, account, slug))
-    return visit.go(f"/accounts/{visit.segment('name')}?done=deleted")
+    return visit.go(f"/accounts/{visit.segment('name')}?{urlencode({'done': f'deleted {slug}'})}")
 
 
 def _address(visit: Visit, group: Group | None = None) -> str:

@@ -1,7 +1,7 @@
 """The matrix: groups × repositories, several cells changed at once when one has seen who gains and who loses."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from starlette.responses import Response
@@ -26,7 +26,36 @@ GROUPS, REPOSITORIES = 25, 8
 _WORDS = "default|none|read|write|admin"
 _CELL = re.compile(rf"cell:([a-z0-9_-]{{1,62}})/([A-Za-z0-9_.-]{{1,100}}):({_WORDS})")
 
-DONE = {"set": "Set."}
+# What was set is named on the page that follows, as far as there is room.
+_NAMED = 3
+_SET = re.compile(r"set((?: [a-z0-9_-]{1,62}/[A-Za-z0-9_.-]{1,100}){1,3})(?: ([0-9]{1,6}))?")
+
+
+def _told(work: Work, name: str, done: str, groups: Sequence[Group], repositories: Sequence[Repository]) -> str:
+    """What was set just now, as it is: anybody could have written the address."""
+    if (found := _SET.fullmatch(done)) is None:
+        return ""
+    cells = [cell.partition("/")[::2] for cell in found[1].split()]
+    rows = {each.slug: each for each in groups if each.slug in {group for group, _ in cells}}
+    columns = {each.slug: each for each in repositories if each.slug in {repository for _, repository in cells}}
+    set_there = matrix.cells(work, name, [*rows.values()], [*columns.values()])
+    said = [
+        f"{_said(set_there.get((group, repository)))} for {rows[group].name} on {repository}"
+        for group, repository in cells
+        if group in rows and repository in columns
+    ]
+    return f"Set: {', '.join(said)}{f', and {found[2]} more' if found[2] else ''}." if said else ""
+
+
+def _said(level: Level | None) -> str:
+    return "the default" if level is None else "nothing" if level is Level.NONE else level.word
+
+
+def _set(changes: Sequence[Change]) -> str:
+    """What was set, for the address of the page that follows."""
+    named = "".join(f" {change.group}/{change.repository}" for change in changes[:_NAMED])
+    more = len(changes) - _NAMED
+    return f"set{named}{f' {more}' if more > 0 else ''}"
 
 
 async def show(visit: Visit) -> Response:
@@ -38,13 +67,18 @@ async def show(visit: Visit) -> Response:
         rows = cut(visit, groups, _group_words, find="groups", start="row", most=GROUPS)
         columns = cut(visit, repositories, _repository_words, find="repositories", start="column", most=REPOSITORIES)
         set_there = matrix.cells(work, name, rows.items, columns.items)
-        return {"place": overviews.place(work, name), "rows": rows, "columns": columns, "set_there": set_there}
+        return {
+            "place": overviews.place(work, name),
+            "rows": rows,
+            "columns": columns,
+            "set_there": set_there,
+            "done": _told(work, name, visit.query("done"), groups, repositories),
+        }
 
     return visit.page(
         "matrix/page.html",
         chosen=_chosen(visit),
         words=_words,
-        done=DONE.get(visit.query("done"), ""),
         **await visit.look(found),
     )
 
@@ -125,7 +159,7 @@ async def confirm(visit: Visit) -> Response:
         await visit.change(lambda work: matrix.apply(work, name, changes, revision=int(revision)))
     except Moved as moved:
         return await _planned(visit, trouble=moved.sentence, status=409)
-    asked = visit.again({"done": "set"}).partition("?")[2]
+    asked = visit.again({"done": _set(changes)}).partition("?")[2]
     return visit.go(f"/accounts/{visit.segment('name')}/privileges?{asked}")
 
 

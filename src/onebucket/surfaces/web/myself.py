@@ -19,7 +19,7 @@ DONE = {
     "primary": "Letters go to the other address from now on.",
     "removed": "The address is not yours any more.",
     "password": "Your new password is set. Everywhere else you are signed out.",
-    "ended": "Signed out there.",
+    "ended": "Signed out there: whoever used that browser has to sign in again.",
     "declined": "The invitation is declined, and its link is dead.",
 }
 
