@@ -10,6 +10,7 @@ import pytest
 import cast
 import onebucket
 from commands import Command, done, refused
+from onebucket.store import database
 
 # -- people -----------------------------------------------------------------------------------------
 
@@ -158,10 +159,26 @@ def test_doctor_finds_nothing_wrong(command: Command, tmp_path: Path) -> None:
     assert told["settings"]["realm"]["source"] == "default"
 
 
+def test_a_database_is_for_its_owner_alone_also_in_a_folder_that_is_everybodys(
+    command: Command, tmp_path: Path
+) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(0o755)
+
+    command("user", "add", "uma", "--data", str(folder))
+    with closing(database.at(f"sqlite:///{folder}/onebucket.db")) as opened, opened.writing():
+        modes = {each.name: each.stat().st_mode & 0o777 for each in folder.glob("onebucket.db*")}
+
+    assert modes == dict.fromkeys(("onebucket.db", "onebucket.db-wal", "onebucket.db-shm"), 0o600)
+
+
 def test_doctor_says_what_is_wrong_and_how_to_mend_it(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tmp_path.chmod(0o755)
+    file = tmp_path / "onebucket.db"
+    file.chmod(0o644)
     command("user", "disable", "gina")
     monkeypatch.setenv("ONEBUCKET_REALMM", "x")
     monkeypatch.setenv("ONEBUCKET_METRICS_TOKEN", "hush")
@@ -169,9 +186,11 @@ def test_doctor_says_what_is_wrong_and_how_to_mend_it(
     sick = command("doctor")
 
     wrong = {check["what"]: check["mend"] for check in command("doctor", "--json").json["checks"] if not check["ok"]}
-    assert (sick.code, sick.out.count("WRONG")) == (1, 3)
+    assert (sick.code, sick.out.count("WRONG")) == (1, 4)
     assert wrong["ONEBUCKET_REALMM in the environment is not a setting of this version"].startswith("Remove it")
     assert wrong[f"everybody on this machine may look into {tmp_path}"] == f"chmod o= {tmp_path}"
+    [(opened, mend)] = [(what, mend) for what, mend in wrong.items() if "everybody on this machine may open" in what]
+    assert str(file) in opened and mend.startswith(f"chmod o= {file}")
     assert "account_privilege: admin" in wrong["no active person administers globex"]
     assert "hush" not in sick.out
     assert "(set)" in sick.out

@@ -57,6 +57,9 @@ def test_whoever_has_asked_enough_is_told_when_to_come_again_and_others_notice_n
     assert (refused.status_code, refused.text) == (429, TOO_MUCH)
     assert refused.headers["content-type"] == "text/plain; charset=utf-8"
     assert 3600 < int(refused.headers["retry-after"]) <= 3660
+    assert refused.headers["x-onebucket-hint"] == (
+        "more than 10 calls in an hour: whoever runs this server sets how many with rate_limit"
+    )
     assert limited("bob", "GET", "/groups/acme").status_code == 200
 
 

@@ -28,17 +28,19 @@ def test_it_says_where_it_answers_and_where_everything_is_kept(served: Live) -> 
         f"onebucket {onebucket.__version__} answers at {served.base}  (API: {served.base}/docs)",
         f"Everything is kept in {served.database}",
         f"Answers and letters lead to {served.base}: set base_url where people use another address",
+        "Each user may make any number of calls (rate_limit is 0)",
         f"Letters are written into {served.folder / 'letters'} (set smtp_url to send them)",
     ]
     assert served(None, "GET", "/docs").status_code == 200
 
 
 def test_it_goes_by_its_base_address_and_warns_of_settings_that_are_none(cast_template: Path, tmp_path: Path) -> None:
-    given = {"base_url": "https://git.example/onebucket/", "jsonpp": "off"}
+    given = {"base_url": "https://git.example/onebucket/", "jsonpp": "off", "rate_limit": "1000"}
     with live.with_the_cast(cast_template, tmp_path, **given) as behind_a_proxy:
         group = behind_a_proxy("alice", "GET", "/1.0/groups/acme/designers").json()
 
         assert group["owner"]["avatar"] == "https://git.example/onebucket/avatars/acme/32"
+        assert "Each user may make 1,000 calls an hour (rate_limit)" in behind_a_proxy.output()
         assert "answers at https://git.example/onebucket  " in behind_a_proxy.output()
         assert "warning: ONEBUCKET_JSONPP in the environment is not a setting" in behind_a_proxy.output()
 

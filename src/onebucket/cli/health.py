@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 from onebucket.actions import accounts, journal, teams
 from onebucket.cli import common
@@ -39,8 +40,21 @@ def _settings(chosen: Settings) -> Iterator[Finding]:
         yield Finding(True, "every setting that is given is known")
     if chosen.data.exists() and chosen.data.stat().st_mode & 0o007:
         yield Finding(False, f"everybody on this machine may look into {chosen.data}", f"chmod o= {chosen.data}")
+    yield from _files(chosen)
     if chosen.replicas and chosen.database.startswith("sqlite:"):
         yield Finding(False, common.NO_REPLICAS)
+
+
+def _files(chosen: Settings) -> Iterator[Finding]:
+    """Whether others on this machine can read the database: one that was made by an older version, or copied."""
+    if not chosen.database.startswith("sqlite:"):
+        return
+    database_file = Path(chosen.database.removeprefix("sqlite:///")).expanduser()
+    files = [path for end in ("", "-wal", "-shm") if (path := Path(f"{database_file}{end}")).exists()]
+    theirs = [str(path) for path in files if path.parent.stat().st_mode & 0o001 and path.stat().st_mode & 0o007]
+    if theirs:
+        names = " ".join(theirs)
+        yield Finding(False, f"everybody on this machine may open {names}", f"chmod o= {names}")
 
 
 def _connections() -> Finding:

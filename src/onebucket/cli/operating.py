@@ -121,7 +121,7 @@ def serve(
             warnings = (f"warning: {name} is not a setting" for name in chosen.unknown)
             if not chosen.base_url and not demo:
                 lines.append(f"Answers and letters lead to {base_url}: set base_url where people use another address")
-            for line in (*lines, delivery.line(post, desk), *warnings):
+            for line in (*lines, _limit(chosen.rate_limit), delivery.line(post, desk), *warnings):
                 common.show(line)
 
         if workers == 1:
@@ -135,6 +135,13 @@ def serve(
             opened.close()
             place.check()
             Workers(workers, live).run(ready)
+
+
+def _limit(calls: int) -> str:
+    """What `serve` says of how much one may ask: tools that look at everything reach it."""
+    if not calls:
+        return "Each user may make any number of calls (rate_limit is 0)"
+    return f"Each user may make {calls:,} calls an hour (rate_limit), further ones are answered 429"
 
 
 def _address(host: str, port: int, *, secure: bool) -> str:

@@ -25,11 +25,15 @@ class Unauthenticated(Refusal):
 
 
 class Overloaded(Refusal):
-    """Too much of this at once; the same may be asked again after `retry_after` seconds."""
+    """Too much of this at once; the same may be asked again after `retry_after` seconds.
 
-    def __init__(self, sentence: str, *, retry_after: int) -> None:
+    `setting` names what whoever runs the site can change, where that is what limits it.
+    """
+
+    def __init__(self, sentence: str, *, retry_after: int, setting: str = "") -> None:
         super().__init__(sentence)
         self.retry_after = retry_after
+        self.setting = setting
 
 
 class Forbidden(Refusal):

@@ -153,6 +153,9 @@ def _headers(error: Exception, realm: str) -> tuple[tuple[bytes, bytes], ...]:
         return (basic, (b"www-authenticate", b'Bearer error="invalid_token"')) if error.bearer else (basic,)
     if isinstance(error, refusals.AlreadyInvited):
         return ((HINT, _OPEN if error.is_open else _HAS_IT),)
+    if isinstance(error, refusals.Overloaded) and error.setting:
+        hint = f"{error.sentence}: whoever runs this server sets how many with {error.setting}"
+        return ((b"retry-after", str(error.retry_after).encode()), (HINT, hint.encode()))
     if isinstance(error, refusals.Overloaded | Unavailable):
         return ((b"retry-after", str(error.retry_after).encode()),)
     return ()

@@ -34,7 +34,8 @@ class Limits:
             return left
         with self._lock:
             self.refused += 1
-            raise Overloaded("so many calls in an hour", retry_after=self._calls.until_less(key, self._now()))
+            wait = self._calls.until_less(key, self._now())
+            raise Overloaded(f"more than {self.per_hour:,} calls in an hour", retry_after=wait, setting="rate_limit")
 
     def near(self, left: int) -> Headers:
         """What an answer says of it, when so many calls are left."""

@@ -246,13 +246,17 @@ def _broken(connection: sqlite3.Connection) -> str:
 
 
 def at(url: str, *, make: bool) -> SqliteDatabase:
-    """The file that `sqlite:///PATH` names; its folder is made where `make` allows. Raises Unusable."""
+    """The file that `sqlite:///PATH` names; it and its folder are made where `make` allows. Raises Unusable."""
     path = Path(url.removeprefix("sqlite:///")).expanduser()
     if make:
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise Unusable(f"can't make the folder {path.parent}: {error.strerror}") from None
+        # For its owner alone, also in a folder that is everybody's; SQLite makes `-wal` and `-shm` like it, and says
+        # what is wrong where there can't be one. One that is there is not opened: to close it would end others' locks.
+        with suppress(OSError):
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     elif not path.exists():
         raise Missing(f"there is no database at {path}")
 
