@@ -251,6 +251,22 @@ def test_heads_kept_elsewhere_prove_that_the_journal_has_only_grown(command: Com
     assert faults == {"acme": [f"entry {LAST} is not the one that was expected"]}
 
 
+def test_an_end_cut_off_with_its_head_shows_beside_heads_kept_elsewhere(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "heads").write_text(command("journal", "--verify").out)
+    cut = sql(
+        f"DELETE FROM journal WHERE {OF_ACME} AND number > 5",
+        "UPDATE journal_heads SET number = 5, hash = (SELECT hash FROM journal"
+        f" WHERE {OF_ACME} AND number = 5) WHERE {OF_ACME}",
+    )
+
+    with closing(sqlite3.connect(tmp_path / "onebucket.db", isolation_level=None)) as connection:
+        cut(connection, connection.execute("SELECT id FROM accounts WHERE username = 'acme'").fetchone()[0])
+    alone, compared = command("journal", "--verify"), command("journal", "--verify", "--expect", "heads")
+
+    assert (alone.code, compared.code) == (0, 1)
+    assert lines(compared.out)["acme"] == [f"it was expected to have {LAST} entries or more"]
+
+
 def test_a_backup_put_back_shows_as_entries_that_are_gone(command: Command, tmp_path: Path) -> None:
     command("backup", "early.db")
     command("repo", "add", "acme/later")
