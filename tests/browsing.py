@@ -244,4 +244,5 @@ def deliver(api: Api | Beside) -> dict[str, str]:
     parcels = api.operate(lambda work: outbox.take(work, partial(hashing.link_secret, KEY), most=1000))
     for parcel in parcels:
         api.operate(lambda work, letter=parcel.letter: outbox.carried(work, letter))
-    return {each.letter.email: _PATHS[each.letter.kind.value] + each.secret for each in parcels}
+    with_link = [each for each in parcels if not each.letter.is_notice]
+    return {each.letter.email: _PATHS[each.letter.kind.value] + each.secret for each in with_link}

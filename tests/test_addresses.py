@@ -33,7 +33,8 @@ def do(api: Api, who: str | None, action: Any, *arguments: Any, **more: Any) -> 
 def letters(api: Api) -> list[tuple[str, str]]:
     """The letters that wait: the address, and the hash of the link."""
     parcels = api.operate(lambda work: outbox.take(work, lambda link: hashing.link_secret(KEY, link), most=100))
-    return [(parcel.letter.email, hashing.secret_hash(parcel.secret)) for parcel in parcels]
+    with_link = [parcel for parcel in parcels if not parcel.letter.is_notice]
+    return [(parcel.letter.email, hashing.secret_hash(parcel.secret)) for parcel in with_link]
 
 
 def confirmed(api: Api, who: str = "bob") -> list[str]:

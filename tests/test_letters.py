@@ -19,7 +19,7 @@ from onebucket.mail.writing import Desk, Unwritable
 
 NOW = datetime(2030, 1, 31, 12, 0, tzinfo=UTC)
 BASE = "https://git.example/onebucket"
-TO_GROUP, TO_GROUPS, TO_REPOSITORY, CONFIRM, RESET = words.samples()
+TO_GROUP, TO_GROUPS, TO_REPOSITORY, CONFIRM, RESET, *NOTICES = words.samples()
 DOCUMENTED = Path(__file__).parents[1] / "docs" / "letters.md"
 
 
@@ -70,6 +70,25 @@ def test_every_letter_has_its_link_plainly_and_one_button(parcel: Parcel, link: 
     assert re.findall(r'href="([^"]+)"', html) == [BASE + link] * 2
     assert html.count('class="button"') == 1
     assert letter["To"] == "carol@example.net"
+
+
+@pytest.mark.parametrize("parcel", NOTICES, ids=[each.letter.kind.value for each in NOTICES])
+def test_a_notice_says_what_happened_and_what_to_do_and_its_link_only_shows_a_page(parcel: Parcel) -> None:
+    letter = written(parcel)
+    text, html = post_office.parts(letter)
+
+    pages = ("/me", "/me/tokens", "/accounts/alice/consumers")
+    assert set(re.findall(r'href="([^"]+)"', html)) <= {BASE + page for page in pages}
+    assert len(re.findall(r'href="', html)) == 2
+    for each in (
+        "alice",
+        "Thursday 31 January 2030, 12:00 UTC",
+        "from 192",
+        f"{BASE}/passwords/forgotten",
+        f"{BASE}/me",
+    ):
+        assert each in text and each in re.sub(r"</?(bdi|strong)>", "", html)
+    assert "If that was you, you need do nothing" in text and "alice" in str(letter["Subject"])
 
 
 def test_nothing_is_fetched_for_a_letter() -> None:
@@ -226,10 +245,14 @@ def test_ours_have_nothing_wrong() -> None:
 
 def test_every_word_of_a_template_is_documented_and_there() -> None:
     rows = re.findall(r"^\| `([a-z_]+)` \|.*\| ([a-z, ]+) \|$", DOCUMENTED.read_text(), re.MULTILINE)
+    notices = {name for name, where in rows if where == "notices"}
+    but_in_notices = {name for name, where in rows if where == "every letter but notices"}
     everywhere = {name for name, where in rows if where == "every letter"}
     invitations = {name for name, where in rows if where == "invitations"}
 
-    assert set(words.of(RESET, BASE)) == set(words.of(CONFIRM, BASE)) == everywhere
+    assert set(words.of(RESET, BASE)) == set(words.of(CONFIRM, BASE)) == everywhere | but_in_notices
     for parcel in (TO_GROUP, TO_GROUPS, TO_REPOSITORY):
-        assert set(words.of(parcel, BASE)) == everywhere | invitations
+        assert set(words.of(parcel, BASE)) == everywhere | but_in_notices | invitations
+    for parcel in NOTICES:
+        assert set(words.of(parcel, BASE)) == everywhere | notices
     assert {f"`{kind.value}`" for kind in Kind} <= set(re.findall(r"`[a-z-]+`", DOCUMENTED.read_text()))

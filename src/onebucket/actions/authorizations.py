@@ -41,6 +41,14 @@ def given(work: Work) -> list[Authorization]:
     return list(found.values())
 
 
+def withdraw_all(work: Work) -> None:
+    """End all that the person who asks ever agreed to, also what no consumer has fetched yet."""
+    person = access.oneself(work, to=To.ACT_FOR)
+    consumers.forget_agreed(work.tx, person.id)
+    for each in given(work):
+        withdraw(work, each.id)
+
+
 def withdraw(work: Work, id: str) -> Consumer:
     """End, as the person who agreed, all that came of one consent. Raises NotFound."""
     person = access.oneself(work, to=To.ACT_FOR)

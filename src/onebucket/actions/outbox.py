@@ -9,8 +9,9 @@ from onebucket.actions import access
 from onebucket.actions.work import Work
 from onebucket.domain.accounts import Account
 from onebucket.domain.invitations import Invitation
-from onebucket.domain.letters import Kind, Letter, next_attempt
-from onebucket.store import accounts, groups, invitations, letters, links, sessions
+from onebucket.domain.letters import NOTICE_MATTERS, Kind, Letter, next_attempt
+from onebucket.store import accounts, groups, invitations, journal, letters, links, sessions
+from onebucket.store.journal import Entry
 
 # Whoever takes a letter has so long to say what became of it; then somebody else may take it.
 LEASE = timedelta(minutes=10)
@@ -24,7 +25,8 @@ class Parcel:
     """A letter to be carried now, and all that stands in it.
 
     `secret` is what its link ends with; `owner` the account that invites or, for other letters, the person himself;
-    `until` when the link's time is over. `group_names` go with an invitation to groups.
+    `until` when the link's time is over. `group_names` go with an invitation to groups. A notice tells of an `entry`
+    of the journal; it has no secret, and its time is never over.
     """
 
     letter: Letter
@@ -33,6 +35,7 @@ class Parcel:
     until: datetime
     invitation: Invitation | None = None
     group_names: tuple[str, ...] = ()
+    entry: Entry | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,8 @@ def _with_accounts(work: Work, found: list[Letter]) -> list[tuple[Account, Lette
 
 
 def _matters(work: Work, letter: Letter) -> bool:
+    if letter.is_notice:
+        return letter.created_at > work.at - NOTICE_MATTERS
     if letter.kind is Kind.INVITATION:
         invitation = invitations.by_id(work.tx, letter.about)
         return invitation is not None and invitation.link_id == letter.link_id and invitation.expires_at > work.at
@@ -158,6 +163,9 @@ def _packed(work: Work, letter: Letter, secret: str) -> Parcel | None:
     hash = hashing.secret_hash(secret)
     if owner is None:
         return None
+    if letter.is_notice:
+        entry = journal.one(work.tx, owner.id, letter.entry_number)
+        return Parcel(letter, "", owner, letter.created_at, entry=entry) if entry else None
     if letter.kind is not Kind.INVITATION:
         link = links.one(work.tx, owner.id, letter.about)
         if link is None or link.expires_at <= work.at or not links.seal(work.tx, owner.id, link.id, secret_hash=hash):

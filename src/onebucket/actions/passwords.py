@@ -1,6 +1,6 @@
 """A person's password: changing it, and setting a new one by letter when it was forgotten."""
 
-from onebucket.actions import access
+from onebucket.actions import access, authorizations, consumers, tokens
 from onebucket.actions.work import Work
 from onebucket.domain import terms
 from onebucket.domain.accounts import Account, Actor
@@ -61,14 +61,28 @@ def whose(work: Work, secret_hash: str) -> tuple[Account, Link]:
     return person, link
 
 
-def reset(work: Work, secret_hash: str, hash: str) -> Account:
-    """Set a new password with a link, once; every session ends. Raises LinkIsDead."""
+def reset(work: Work, secret_hash: str, hash: str, *, end_programs: bool = False) -> Account:
+    """Set a new password with a link, once; every session ends. Raises LinkIsDead.
+
+    With `end_programs` app passwords end too, and what OAuth consumers may do for the person.
+    """
     person, link = whose(work, secret_hash)
     if not links.spend(work.tx, link, secret_hash, work.at):
         raise LinkIsDead
 
     with work.on_behalf(_by_letter(person)):
+        if end_programs:
+            _end_programs(work, person)
         return change(work, person.id, hash)
+
+
+def _end_programs(work: Work, person: Account) -> None:
+    for token in tokens.of_person(work, person.id):
+        tokens.revoke_of(work, person.id, token.id)
+    authorizations.withdraw_all(work)
+    for owner, consumer, acts_for in consumers.listed(work, person.id):
+        if acts_for is not None and acts_for.id == person.id:
+            consumers.revoke_of(work, owner.id, consumer.key)
 
 
 def _by_letter(person: Account) -> Actor:

@@ -10,9 +10,9 @@ from onebucket.actions import budgets
 from onebucket.domain import terms as house
 from onebucket.domain.accounts import Account, Actor
 from onebucket.domain.events import Event
-from onebucket.domain.letters import Kind, Letter
+from onebucket.domain.letters import MOST_NOTICES, NOTICES, Kind, Letter, id_of_entry
 from onebucket.domain.terms import Terms
-from onebucket.store import accounts, journal, letters
+from onebucket.store import accounts, addresses, journal, letters
 from onebucket.store.database import Transaction
 from onebucket.store.journal import Entry
 
@@ -50,9 +50,13 @@ class Work:
         before: dict[str, Any] | None = None,
         after: dict[str, Any] | None = None,
     ) -> None:
-        """Write into the account's journal what was done to `subject`, in this transaction; its revision grows."""
+        """Write into the account's journal what was done to `subject`, in this transaction; its revision grows.
+
+        What could hand the account to somebody else is told by letter too.
+        """
         accounts.revise(self.tx, account.id, self.at)
         self.note(event, account, subject, before=before, after=after)
+        self._notify(account, self.told[-1])
 
     def note(
         self,
@@ -77,6 +81,34 @@ class Work:
             request_id=self.request_id,
         )
         self.told.append(entry)
+
+    def _notify(self, account: Account, entry: Entry) -> None:
+        """Put notices of what has happened into the outbox; not of what is done at the command line."""
+        kind = NOTICES.get(entry.event)
+        if kind is None or (self.actor.operates and not self.actor.account):
+            return
+        about, since = id_of_entry(entry.number), self.at - _DAY
+        for email in self._concerned(account, entry):
+            if letters.asked_for(self.tx, kind, since=since, address=email)[0] < MOST_NOTICES:
+                letters.add(self.tx, Letter(account.id, self.new_id(), kind, about, about, email, self.at, self.at))
+
+    def _concerned(self, account: Account, entry: Entry) -> list[str]:
+        """Where whoever should know of it reads letters: the primary address, and one that is given up."""
+        before, after = entry.before or {}, entry.after or {}
+        # What is made for a team is told to whoever has made it; and to whom it acts for.
+        whose = [self.actor.account if account.is_team else account]
+        if after.get("acts_as"):
+            whose.append(accounts.named(self.tx, after["acts_as"]))
+        primary = [
+            email.address
+            for id in dict.fromkeys(each.id for each in whose if each)
+            for email in addresses.of_person(self.tx, id)
+            if email.is_primary and email.validated
+        ]
+        # The first address of somebody is no news to them.
+        is_new = entry.event is Event.EMAIL_ADDED
+        wanted = [*primary, before.get("email")]
+        return [each for each in dict.fromkeys(wanted) if each and not (is_new and each == after.get("email"))]
 
     def post(self, kind: Kind, account: Account, *, about: str, link_id: str, email: str) -> Letter:
         """Put a letter into the outbox, in this transaction; it is sent after the commit.

@@ -1,8 +1,12 @@
 """Letters: what is written to people, and what has become of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+from uuid import UUID
+
+from onebucket.domain.events import Event
 
 
 class Kind(Enum):
@@ -11,6 +15,31 @@ class Kind(Enum):
     INVITATION = "invitation"
     CONFIRM_EMAIL = "confirm-email"
     RESET_PASSWORD = "reset-password"  # noqa: S105
+    ADDRESS_ADDED = "address-added"
+    ADDRESS_PRIMARY = "address-primary"
+    ADDRESS_REMOVED = "address-removed"
+    PASSWORD_SET = "password-set"  # noqa: S105
+    APP_PASSWORD_MADE = "app-password-made"  # noqa: S105
+    PROGRAM_ALLOWED = "program-allowed"
+    PROGRAM_MADE = "program-made"
+
+
+# What is told by letter when it has happened, as it could hand an account to somebody else: a notice has no secret.
+NOTICES: Mapping[Event, Kind] = {
+    Event.EMAIL_ADDED: Kind.ADDRESS_ADDED,
+    Event.EMAIL_PRIMARY: Kind.ADDRESS_PRIMARY,
+    Event.EMAIL_REMOVED: Kind.ADDRESS_REMOVED,
+    Event.PASSWORD_SET: Kind.PASSWORD_SET,
+    Event.TOKEN_ADDED: Kind.APP_PASSWORD_MADE,
+    Event.AUTHORIZATION_GIVEN: Kind.PROGRAM_ALLOWED,
+    Event.CONSUMER_ADDED: Kind.PROGRAM_MADE,
+}
+
+# So many notices of one kind go to an address in 24 hours; they use up no other letters, nor those of another kind.
+MOST_NOTICES = 20
+
+# A notice that can't be sent is a trouble for so long.
+NOTICE_MATTERS = timedelta(days=7)
 
 
 class State(Enum):
@@ -30,6 +59,8 @@ class State(Enum):
 class Letter:
     """A letter to `email`, about an invitation or a link of that id; it carries the link made from `link_id`.
 
+    A notice is about a journal entry of the account, and both ids are made of its number.
+
     `due_at` is when it is to be tried (again), None when it is finished; `trouble` is what the mail server said last.
     """
 
@@ -46,6 +77,16 @@ class Letter:
     trouble: str | None = None
 
     @property
+    def is_notice(self) -> bool:
+        """Whether it tells of something that has happened, and carries no secret."""
+        return self.kind in NOTICES.values()
+
+    @property
+    def entry_number(self) -> int:
+        """The number of the journal entry that a notice is about."""
+        return UUID(self.about).int
+
+    @property
     def state(self) -> State:
         """What has become of it."""
         if self.sent_at is not None:
@@ -53,6 +94,15 @@ class Letter:
         if self.due_at is None:
             return State.UNDELIVERABLE if self.trouble else State.OVERTAKEN
         return State.FAILING if self.trouble else State.WAITING
+
+
+def id_of_entry(number: int) -> str:
+    """What a notice is about, made of the number of a journal entry.
+
+    >>> id_of_entry(10)
+    '00000000-0000-0000-0000-00000000000a'
+    """
+    return str(UUID(int=number))
 
 
 # After so many seconds each further attempt; then the letter is given up: a day in all.

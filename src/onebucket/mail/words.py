@@ -2,33 +2,50 @@
 
 import re
 import unicodedata
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 from onebucket.actions.outbox import Parcel
 from onebucket.domain.accounts import Account
+from onebucket.domain.events import Event
 from onebucket.domain.invitations import Invitation
-from onebucket.domain.letters import Kind, Letter
+from onebucket.domain.letters import NOTICES, Kind, Letter
 from onebucket.domain.privileges import Level
 from onebucket.domain.repositories import Repository
+from onebucket.store.journal import Entry
 
 Words = dict[str, str | list[str]]
 
-# Where the link of each kind leads; its secret follows.
-PATHS = {Kind.INVITATION: "invitations", Kind.CONFIRM_EMAIL: "emails", Kind.RESET_PASSWORD: "passwords"}
+# Where the link of each kind leads: a secret follows, or nothing where it is a notice.
+PATHS = {
+    Kind.INVITATION: "invitations/{secret}",
+    Kind.CONFIRM_EMAIL: "emails/{secret}",
+    Kind.RESET_PASSWORD: "passwords/{secret}",
+    Kind.ADDRESS_ADDED: "me",
+    Kind.ADDRESS_PRIMARY: "me",
+    Kind.ADDRESS_REMOVED: "me",
+    Kind.PASSWORD_SET: "me",
+    Kind.APP_PASSWORD_MADE: "me/tokens",
+    Kind.PROGRAM_ALLOWED: "me/tokens",
+    Kind.PROGRAM_MADE: "accounts/{account}/consumers",
+}
 
 
 def of(parcel: Parcel, base_url: str) -> Words:
     """What a letter's templates may say: the same names for every letter of a kind, and nothing else."""
+    path = PATHS[parcel.letter.kind].format(secret=parcel.secret, account=parcel.owner.username)
     words: Words = {
         "site": host(base_url),
         "base_url": base_url,
         "email": parcel.letter.email,
-        "link": f"{base_url}/{PATHS[parcel.letter.kind]}/{parcel.secret}",
-        "until": _moment(parcel.until),
+        "link": f"{base_url}/{path}",
         "account": _name(parcel.owner.username),
         "account_name": _name(parcel.owner.display_name),
     }
+    if parcel.entry is not None:
+        return words | _of_entry(parcel.entry)
+    words["until"] = _moment(parcel.until)
     invitation = parcel.invitation
     if invitation is None:
         return words
@@ -40,6 +57,17 @@ def of(parcel: Parcel, base_url: str) -> Words:
         "repository": _name(repository.slug) if repository else "",
         "repository_name": _name(repository.name) if repository else "",
         "permission": invitation.permission.word if invitation.permission else "",
+    }
+
+
+def _of_entry(entry: Entry) -> Words:
+    facts = (entry.after or {}) | (entry.before or {} if entry.event is Event.EMAIL_REMOVED else {})
+    named = entry.subject if entry.event in (Event.AUTHORIZATION_GIVEN, Event.CONSUMER_ADDED) else ""
+    return {
+        "at": _moment(entry.at),
+        "by": _name(entry.actor),
+        "network": _name(entry.address or ""),
+        "what": _name(named or facts.get("email") or facts.get("label") or ""),
     }
 
 
@@ -63,12 +91,18 @@ def samples() -> list[Parcel]:
     def invitation(to: Repository | None, permission: Level | None) -> Invitation:
         return Invitation("b", "i", "carol@example.net", alice, at, until, (), to, permission)
 
+    def entry(event: Event) -> Entry:
+        facts = {"email": "carol@example.org", "label": "backup script"}
+        done = ("a", "alice", "session:1", "192.0.2.7", event, "Builder", facts, facts)
+        return Entry("a", 1, "alice", at, *done, "request", "hash")
+
     return [
         parcel(Kind.INVITATION, acme, invitation(None, None), ("Designers",)),
         parcel(Kind.INVITATION, acme, invitation(None, None), ("Designers", "Developers")),
         parcel(Kind.INVITATION, acme, invitation(rocket, Level.WRITE)),
         parcel(Kind.CONFIRM_EMAIL, alice),
         parcel(Kind.RESET_PASSWORD, alice),
+        *(replace(parcel(kind, alice), secret="", entry=entry(event)) for event, kind in NOTICES.items()),
     ]
 
 

@@ -171,6 +171,7 @@ _AGREE = Statement(
     .values(person_id=bindparam("new_person_id"), verifier_hash=bindparam("new_verifier_hash"))
 )
 _TAKE = Statement(delete(oauth_requests).where(*_this_request))
+_FORGET_AGREED = Statement(delete(oauth_requests).where(oauth_requests.c.person_id == bindparam("its_person_id")))
 _FORGET_REQUESTS = Statement(delete(oauth_requests).where(oauth_requests.c.expires_at < bindparam("before")))
 
 
@@ -205,6 +206,11 @@ def agree(tx: Transaction, pending: Pending, *, person_id: str, verifier_hash: s
 def take(tx: Transaction, pending: Pending) -> bool:
     """Use a request up: True for one of any number who try."""
     return tx.run(_TAKE, **_names(pending)) == 1
+
+
+def forget_agreed(tx: Transaction, person_id: str) -> None:
+    """Forget the requests that a person has agreed to and that no consumer has used up."""
+    tx.run(_FORGET_AGREED, its_person_id=person_id)
 
 
 def _names(pending: Pending) -> dict[str, str]:

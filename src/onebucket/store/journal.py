@@ -126,6 +126,7 @@ _since = journal.c.at >= bindparam("since")
 _of_account = journal.c.account_id == bindparam("account_id")
 _EVERYWHERE = Statement(_ENTRY.where(_since).order_by(journal.c.at, journal.c.account_id, journal.c.number))
 _OF_ACCOUNT = Statement(_ENTRY.where(_of_account, _since).order_by(journal.c.number))
+_ONE = Statement(_ENTRY.where(_of_account, journal.c.number == bindparam("number")))
 
 
 def _entry(row: Row) -> Entry:
@@ -154,6 +155,11 @@ def entries(tx: Transaction, *, account_id: str | None, since: datetime | None) 
     if account_id is None:
         return map(_entry, tx.each(_EVERYWHERE, since=earliest))
     return map(_entry, tx.each(_OF_ACCOUNT, account_id=account_id, since=earliest))
+
+
+def one(tx: Transaction, account_id: str, number: int) -> Entry | None:
+    """The entry of that number."""
+    return tx.found(_ONE, _entry, account_id=account_id, number=number)
 
 
 _END: Place = (1 << 62, "", 1 << 62)

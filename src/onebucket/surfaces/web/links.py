@@ -68,7 +68,8 @@ async def reset(visit: Visit) -> Response:
         raise Wrong(password=refusal.sentence) from None
 
     hash = await visit.desk.password_hash(visit.caller, new)
-    await visit.change(lambda work: passwords.reset(work, link, hash))
+    end = visit.is_on("programs")
+    await visit.change(lambda work: passwords.reset(work, link, hash, end_programs=end))
     await visit.end()
     return visit.go("/sign-in?done=password")
 
