@@ -36,6 +36,18 @@ def entries(running: Live) -> list[dict[str, object]]:
     return [json.loads(line) for line in running.log().splitlines()]
 
 
+def test_a_token_in_the_query_that_is_not_looked_at_names_the_setting_in_the_answer_and_the_log(telling: Live) -> None:
+    answer = telling(None, "GET", f"/1.0/groups?access_token={cast.token('alice')}")
+    refused = telling(None, "GET", "/1.0/groups")
+    with_header = telling("bob", "GET", "/1.0/groups?access_token=x")
+
+    told = {entry["request_id"]: entry for entry in entries(telling)}
+    line, other, third = (told[each.headers["x-request-id"]] for each in (answer, refused, with_header))
+    assert (answer.status_code, "query_token" in answer.headers["x-onebucket-hint"]) == (401, True)
+    assert "query_token" in str(line["hint"]) and cast.token("alice") not in telling.log()
+    assert (refused.status_code, "hint" in other, with_header.status_code, "hint" in third) == (401, False, 401, False)
+
+
 def test_a_request_is_told_with_its_id_and_who_asked(telling: Live) -> None:
     answer = telling("alice", "PUT", "/1.0/groups/acme/designers/members/mallory")
     refused = telling("mallory", "DELETE", "/1.0/groups/acme/designers")

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 import cast
 from onebucket.actions import accounts
-from onebucket.domain.refusals import Conflict, NotFound
+from onebucket.domain.refusals import Conflict, Invalid, NotFound
 from onebucket.store.database import Database
 from onebucket.transfer import apply, document
 
@@ -93,3 +93,14 @@ teams:
         "carol (teams/acme repositories/rocket users/carol), dora (teams/acme invitations/e@example.com)"
     )
     assert addresses(db) == {}
+
+
+def test_a_password_in_a_document_needs_eight_characters_and_nothing_is_done_without(db: Database) -> None:
+    with pytest.raises(Invalid, match=r"users/alice: the password must have 8 characters or more"):
+        applied(db, "users: [{username: bob}, {username: alice, password: short-7}]")
+
+    assert addresses(db) == {}
+
+    applied(db, "users: [{username: alice, password: longer-8}]")
+    with pytest.raises(Invalid, match="8 characters"):
+        applied(db, "users: [{username: alice, password: x}]")

@@ -11,7 +11,7 @@ from onebucket.store import schema
 from onebucket.store.database import Database
 from onebucket.transfer import apply, document
 
-PASSWORDS = {"alice": "wonderland", "bob": "builder", "dave": "lister", "mallory": "malice"}
+PASSWORDS = {"alice": "wonderland", "bob": "bobthebuilder", "dave": "reddwarf", "mallory": "malicious"}
 
 
 @contextmanager
@@ -49,7 +49,7 @@ def commands(base_url: str) -> list[str]:
         f"curl -u alice:wonderland -X PUT {base_url}/1.0/groups/acme/night-crew/members/bob",
         f"curl -u alice:wonderland -X PUT -d write {base_url}/1.0/group-privileges/acme/rocket/acme/developers",
         f"curl -u alice:wonderland '{base_url}/api/access/acme/rocket?user=bob&level=write'",
-        f"curl -u bob:builder '{base_url}/1.0/groups?exclude_members=true'",
+        f"curl -u bob:bobthebuilder '{base_url}/1.0/groups?exclude_members=true'",
     ]
 
 

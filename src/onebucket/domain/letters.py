@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
-from uuid import UUID
 
 from onebucket.domain.events import Event
 
@@ -84,7 +83,7 @@ class Letter:
     @property
     def entry_number(self) -> int:
         """The number of the journal entry that a notice is about."""
-        return UUID(self.about).int
+        return int(self.about.replace("-", ""), 16)
 
     @property
     def state(self) -> State:
@@ -102,7 +101,8 @@ def id_of_entry(number: int) -> str:
     >>> id_of_entry(10)
     '00000000-0000-0000-0000-00000000000a'
     """
-    return str(UUID(int=number))
+    digits = f"{number:032x}"
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
 # After so many seconds each further attempt; then the letter is given up: a day in all.

@@ -166,6 +166,8 @@ class App:
             elif said is None or said.status == 503:
                 self._log.exception("unforeseen", **about)
             told = said or errors.internal()
+            if told.status == 401 and not self._ways.query_token and shown.is_token_overlooked(request):
+                told = errors.hinted(told, shown.QUERY_TOKEN_OFF)
             return self._answers.refusal(request, errors.enveloped(told) if found.surface.in_envelope else told)
 
     async def _prove(self, request: Request, credential: bytes | None, receive: Receive) -> tuple[Proof, bool]:

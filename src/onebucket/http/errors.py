@@ -1,7 +1,7 @@
 """Refusal to status: the one table, and its listed exceptions."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -109,6 +109,11 @@ def said(error: Exception, *, realm: str, exceptions: Mapping[type[Exception], i
     if isinstance(error, refusals.Gone):
         return Said(status, JSON, _envelope("Resource removed", error.sentence))
     return Said(status, PLAIN, _plain(error, status), _headers(error, realm))
+
+
+def hinted(told: Said, hint: bytes) -> Said:
+    """The same, with what to do about it."""
+    return replace(told, headers=(*told.headers, (HINT, hint)))
 
 
 def internal() -> Said:

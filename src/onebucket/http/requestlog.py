@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 
 from onebucket.http.answers import Answer
+from onebucket.http.errors import HINT
 from onebucket.http.metrics import Metrics
 from onebucket.http.requests import Request
 
@@ -50,10 +51,11 @@ class RequestLog:
 
 
 def _facts(request: Request, answer: Answer) -> dict[str, Any]:
+    hint = next((value.decode() for name, value in answer.headers if name == HINT), None)
     return {
         "method": request.method,
         "path": request.path,
         "status": answer.status,
         "actor": request.actor.name if request.actor else None,
         "address": request.address,
-    }
+    } | ({"hint": hint} if hint else {})

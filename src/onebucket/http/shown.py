@@ -14,6 +14,18 @@ TOKEN = "access_token"  # noqa: S105
 _MARKS = ("oauth_signature", "oauth_consumer_key", "oauth_token", "oauth_signature_method")
 
 
+# What is told to whoever shows a token there in vain.
+QUERY_TOKEN_OFF = (
+    b"a token in the query (access_token) counts only where the setting query_token is on; "
+    b"send it as a Bearer token instead"
+)
+
+
+def is_token_overlooked(request: Request) -> bool:
+    """Whether a request without another credential shows a token in the query, which is not looked at there."""
+    return b"authorization" not in request.headers and bool(requests.without_tokens(request.query)[1])
+
+
 def credential(request: Request, *, in_query: bool) -> bytes | None:
     """The Authorization header; with `in_query` also the token in the query, which is taken out of it there.
 

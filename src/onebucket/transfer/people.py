@@ -7,7 +7,7 @@ from onebucket.actions import accounts, tokens, whole
 from onebucket.actions.accounts import Identity
 from onebucket.actions.whole import Whole
 from onebucket.actions.work import Work
-from onebucket.domain.accounts import Account
+from onebucket.domain.accounts import Account, check_password
 from onebucket.domain.refusals import Conflict, Invalid, NotFound, Refusal, UnknownEmail
 from onebucket.transfer import contents, job
 from onebucket.transfer.job import Job, Subject, about
@@ -70,9 +70,11 @@ def _owns(user: User) -> bool:
 
 
 def _check_password(user: User) -> None:
-    hash = given(user.password_hash)
-    if hash is not None and given(user.password) is not None:
+    hash, password = given(user.password_hash), given(user.password)
+    if hash is not None and password is not None:
         raise Invalid("either a password can be given or its hash, not both")
+    if password is not None:
+        check_password(password)
     if hash is not None and not hashing.is_password_hash(hash):
         raise Invalid("what is given as password_hash is not an argon2id hash")
 
