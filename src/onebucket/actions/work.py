@@ -17,6 +17,7 @@ from onebucket.store.database import Transaction
 from onebucket.store.journal import Entry
 
 _MICROSECOND = timedelta(microseconds=1)
+_DAY = timedelta(days=1)
 
 
 @dataclass(slots=True)
