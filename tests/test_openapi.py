@@ -99,9 +99,9 @@ class Quirk:
 
 QUIRKS = (
     Quirk(
-        "when an app password ends is told once, and lies ahead, which no schema can say",
+        "when an app password ends is told once, and lies ahead, within ten years, which no schema can say",
         RejectedPositiveData,
-        lambda case, text: text.endswith(("not both.", "have expired already.")),
+        lambda case, text: text.endswith(("not both.", "have expired already.", "until it is revoked.")),
     ),
     Quirk(
         "a second group with the same slug is a bad request in 1.0, not a conflict (spec G3)",
