@@ -13,6 +13,7 @@ from cast import Api
 from onebucket.actions import accounts, groups, repositories, teams
 from onebucket.actions.work import Work
 from onebucket.domain import telling
+from onebucket.domain.accounts import SITE
 from onebucket.domain.events import Event
 
 ON_BOTH_DATABASES = True
@@ -188,6 +189,15 @@ def test_there_is_a_sentence_for_every_event() -> None:
 
 
 # -- the site --------------------------------------------------------------------------------------
+
+
+def test_the_journal_of_the_site_tells_of_a_restore(api: Api) -> None:
+    api.operate(lambda work: work.note(Event.SITE_RESTORED, SITE, "monday.db", after={"ended": {"sessions": 2}}))
+
+    with Visitor(api, "root") as root:
+        journal = root.open("/site/journal")
+
+    assert (journal.status, "restored everything from monday.db" in words(journal.text)) == (200, True)
 
 
 def test_whoever_runs_the_site_sees_people_teams_and_the_whole_journal(api: Api) -> None:
