@@ -10,7 +10,7 @@ import pytest
 import cast
 from browsing import Page, Visitor, deliver
 from cast import Api
-from onebucket.actions import access, passwords
+from onebucket.actions import access, accounts, outbox, passwords
 from onebucket.actions.work import Work
 from onebucket.domain.accounts import Actor
 from onebucket.domain.letters import Kind
@@ -18,9 +18,11 @@ from onebucket.domain.policy import To
 from onebucket.domain.refusals import Overloaded
 from onebucket.domain.terms import Terms
 from onebucket.http.strangers import Strangers
+from onebucket.mail.writing import Desk
 from onebucket.surfaces.web.desk import Asked
 
 EVE = "eve@example.net"
+LONG = "long enough"
 
 
 @contextmanager
@@ -37,7 +39,7 @@ def come_from(visitor: Visitor, address: str) -> None:
     visitor.client.headers["X-Forwarded-For"] = address
 
 
-def invite(api: Api, who: str, account: str, **terms: int) -> bool:
+def invite(api: Api, who: str, account: str, **terms: Any) -> bool:
     """Whether one more invitation may go to Eve from an account."""
 
     def attempt(work: Work) -> None:
@@ -122,3 +124,89 @@ def test_a_limit_of_zero_is_none() -> None:
     strangers = Strangers(Terms(resets_per_network=0), lambda: 0.0)
 
     assert all(is_let_through(lambda: strangers.take(Asked.RESET, "192.0.2.1")) for _ in range(1000))
+
+
+def sign_up(visitor: Visitor, name: str) -> Page:
+    form = {"username": name, "display_name": "You won 1000 EUR", "email": f"{name}@example.org", "password": LONG}
+    return visitor.send(visitor.open("/sign-up"), "/sign-up", **form)
+
+
+def test_accounts_are_counted_by_network_and_in_all(cast_template: Path, tmp_path: Path) -> None:
+    limits = {"sign_up": "open", "sign_ups_per_network": 2, "sign_ups_per_hour": 3}
+    with served(cast_template, tmp_path, **limits) as api:
+        came = []
+        for nth, address in enumerate(["192.0.2.1"] * 3 + ["192.0.2.2", "192.0.2.3"]):
+            with Visitor(api) as visitor:
+                come_from(visitor, address)
+                came.append(sign_up(visitor, f"new-{nth}").status)
+
+        assert came == [200, 200, 429, 200, 429]
+        assert deliver(api).keys() == {f"new-{nth}@example.org" for nth in (0, 1, 3)}
+
+
+def test_letters_that_confirm_addresses_are_counted_by_network_in_all_and_by_person(
+    cast_template: Path, tmp_path: Path
+) -> None:
+    def ask(visitor: Visitor, nth: int) -> int:
+        return visitor.send(visitor.open("/me"), "/me/emails", email=f"stranger-{nth}@example.org").status
+
+    few = {"confirmations_per_network": 2, "confirmations_per_hour": 3}
+    with served(cast_template, tmp_path, **few) as api, Visitor(api, "mallory") as visitor:
+        come_from(visitor, "192.0.2.1")
+        came = [ask(visitor, nth) for nth in range(3)]
+        come_from(visitor, "192.0.2.2")
+        came += [ask(visitor, nth) for nth in range(2)]
+        assert came == [200, 200, 429, 200, 429]
+
+    with served(cast_template, tmp_path, confirmations_per_network=0) as api, Visitor(api, "mallory") as visitor:
+        assert [ask(visitor, nth) for nth in range(22)] == [200] * 20 + [429] * 2
+
+
+def test_where_anybody_may_be_a_person_a_person_writes_to_few_strangers_and_a_team_to_many(api: Api) -> None:
+    def count(who: str, account: str, **terms: Any) -> int:
+        return sum(invite(api, who, account, letters_per_address=1000, **terms) for _ in range(25))
+
+    assert count("mallory", "mallory", sign_up="open") == 20
+    assert count("alice", "acme", sign_up="open") == 25
+    assert count("dora", "dora") == 25
+
+
+# -- what stands in letters to strangers
+
+WORDS = "You won 1000 EUR"
+
+
+def written(api: Api, *, is_open: bool) -> str:
+    """Every letter that waits, as it goes out."""
+    desk = Desk(base_url="https://git.example.com", is_open=is_open)
+    parcels = api.operate(lambda work: outbox.take(work, lambda link: link, most=100))
+    return "\n".join(
+        str(desk.write(parcel, parcel.letter.created_at)["Subject"])
+        + "".join(part.get_content() for part in desk.write(parcel, parcel.letter.created_at).iter_parts())
+        for parcel in parcels
+    )
+
+
+def test_a_letter_that_confirms_an_address_says_nothing_that_somebody_chose(
+    cast_template: Path, tmp_path: Path
+) -> None:
+    with served(cast_template, tmp_path, sign_up="open") as api, Visitor(api) as visitor:
+        assert sign_up(visitor, "win-a-car").status == 200
+
+        letter = written(api, is_open=False)
+
+    assert "Confirm" in letter and "win-a-car@example.org" in letter
+    assert WORDS not in letter and "win-a-car" not in letter.replace("win-a-car@example.org", "")
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_where_anybody_may_be_a_person_invitations_name_usernames_and_slugs_alone(api: Api, is_open: bool) -> None:
+    api.operate(lambda work: accounts.change_user(work, "mallory", display_name=WORDS))
+    assert api("mallory", "POST", "/groups/mallory", data={"name": f"Club! {WORDS}"}).status_code == 200
+    slug = api("mallory", "GET", "/groups/mallory").json()[0]["slug"]
+    api("mallory", "PUT", "/users/mallory/invitations", json={"email": EVE, "group_slug": slug})
+
+    letter = written(api, is_open=is_open)
+
+    assert EVE in letter and "mallory" in letter
+    assert (WORDS in letter) is not is_open and (slug in letter) is is_open

@@ -7,6 +7,7 @@ pause after each of them is their limit, and so nobody can use it up.
 from datetime import datetime, timedelta
 
 from onebucket.domain import terms as house
+from onebucket.domain.accounts import Account
 from onebucket.domain.letters import Kind
 from onebucket.domain.refusals import Overloaded
 from onebucket.domain.terms import Terms
@@ -16,7 +17,7 @@ from onebucket.store.database import Transaction
 _DAY = timedelta(days=1)
 
 
-def check(tx: Transaction, terms: Terms, kind: Kind, *, account_id: str, email: str, at: datetime) -> None:
+def check(tx: Transaction, terms: Terms, kind: Kind, *, account: Account, email: str, at: datetime) -> None:
     """Look whether one more letter of that kind may go to `email` in the name of that account. Raises Overloaded.
 
     One account has half of what an address may get, and a tenth of it whatever others have sent there.
@@ -24,11 +25,11 @@ def check(tx: Transaction, terms: Terms, kind: Kind, *, account_id: str, email: 
     if kind is Kind.RESET_PASSWORD:
         return
     since, most = at - _DAY, terms.letters_per_address
-    in_name = letters.asked_for(tx, kind, since=since, account_id=account_id)
-    its_own = letters.asked_for(tx, kind, since=since, account_id=account_id, address=email)
+    in_name = letters.asked_for(tx, kind, since=since, account_id=account.id)
+    its_own = letters.asked_for(tx, kind, since=since, account_id=account.id, address=email)
     from_all = letters.asked_for(tx, kind, since=since, address=email)
 
-    budgets = [(_per_account(terms, kind), in_name), (max(most // 2, 1), its_own)]
+    budgets = [(_per_account(terms, kind, account), in_name), (max(most // 2, 1), its_own)]
     if its_own[0] >= max(most // 10, 1):
         budgets.append((most, from_all))
     for limit, (count, first) in budgets:
@@ -37,7 +38,8 @@ def check(tx: Transaction, terms: Terms, kind: Kind, *, account_id: str, email: 
             raise Overloaded("so many letters have been sent today", retry_after=wait)
 
 
-def _per_account(terms: Terms, kind: Kind) -> int:
-    if kind is Kind.CONFIRM_EMAIL:
-        return min(terms.letters_per_account, house.CONFIRMATIONS_A_DAY)
+def _per_account(terms: Terms, kind: Kind, account: Account) -> int:
+    """How many letters of a kind an account may ask for; a person where anybody may be one has few for strangers."""
+    if kind is Kind.CONFIRM_EMAIL or (kind is Kind.INVITATION and terms.sign_up == "open" and not account.is_team):
+        return min(terms.letters_per_account, house.TO_STRANGERS_A_DAY)
     return terms.letters_per_account

@@ -117,7 +117,7 @@ class Work:
         Raises Overloaded when more letters were asked for in a day than the terms allow; not for the operator.
         """
         if self.actor.account or not self.actor.operates:
-            budgets.check(self.tx, self.terms, kind, account_id=account.id, email=email, at=self.at)
+            budgets.check(self.tx, self.terms, kind, account=account, email=email, at=self.at)
         letter = Letter(account.id, self.new_id(), kind, about, link_id, email, created_at=self.at, due_at=self.at)
 
         letters.add(self.tx, letter)

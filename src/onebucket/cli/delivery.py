@@ -30,7 +30,7 @@ def desk(chosen: Settings, base_url: str) -> Desk:
     """Where letters are written. Raises Mistake."""
     templates = Path(chosen.letter_templates).expanduser() if chosen.letter_templates else None
     try:
-        return Desk(base_url=base_url, sender=chosen.mail_from, templates=templates)
+        return Desk(base_url=base_url, sender=chosen.mail_from, templates=templates, is_open=chosen.sign_up == "open")
     except Unwritable as error:
         raise Mistake(str(error)) from None
 

@@ -42,5 +42,6 @@ RESETTING = timedelta(hours=1)
 # How long after a letter that sets a password no other one goes there: its link is good meanwhile, whoever asks.
 RESET_PAUSE = timedelta(minutes=30)
 
-# How many letters in 24 hours one person may have sent to addresses that aren't confirmed to be theirs.
-CONFIRMATIONS_A_DAY = 20
+# How many letters in 24 hours that confirm addresses one person may ask for; and, where anybody may make an account,
+# how many invitations to what is that person's own.
+TO_STRANGERS_A_DAY = 20

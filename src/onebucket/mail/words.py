@@ -32,30 +32,37 @@ PATHS = {
 }
 
 
-def of(parcel: Parcel, base_url: str) -> Words:
-    """What a letter's templates may say: the same names for every letter of a kind, and nothing else."""
-    path = PATHS[parcel.letter.kind].format(secret=parcel.secret, account=parcel.owner.username)
+def of(parcel: Parcel, base_url: str, *, is_open: bool = False) -> Words:
+    """What a letter's templates may say: the same names for every letter of a kind, and nothing else.
+
+    A letter to an address that nobody has confirmed says nothing that somebody chose. An invitation names who invites;
+    where anybody may make an account (`is_open`), by usernames and slugs alone, which are no sentences.
+    """
+    owner, invitation = parcel.owner, parcel.invitation
+    path = PATHS[parcel.letter.kind].format(secret=parcel.secret, account=owner.username)
     words: Words = {
         "site": host(base_url),
         "base_url": base_url,
         "email": parcel.letter.email,
         "link": f"{base_url}/{path}",
-        "account": _name(parcel.owner.username),
-        "account_name": _name(parcel.owner.display_name),
     }
+    names: Words = {"account": _name(owner.username), "account_name": _name(owner.display_name)}
     if parcel.entry is not None:
-        return words | _of_entry(parcel.entry)
+        return words | names | _of_entry(parcel.entry)
     words["until"] = _moment(parcel.until)
-    invitation = parcel.invitation
-    if invitation is None:
+    if parcel.letter.kind is Kind.CONFIRM_EMAIL:
         return words
-    repository = invitation.repository
+    if invitation is None:
+        return words | names
+    repository, inviter = invitation.repository, invitation.invited_by
     return words | {
-        "inviter": _name(invitation.invited_by.username),
-        "inviter_name": _name(invitation.invited_by.display_name),
-        "groups": [_name(each) for each in parcel.group_names],
+        "account": _name(owner.username),
+        "account_name": _name(owner.username if is_open else owner.display_name),
+        "inviter": _name(inviter.username),
+        "inviter_name": _name(inviter.username if is_open else inviter.display_name),
+        "groups": [_name(each) for each in (invitation.groups if is_open else parcel.group_names)],
         "repository": _name(repository.slug) if repository else "",
-        "repository_name": _name(repository.name) if repository else "",
+        "repository_name": _name(repository.slug if is_open else repository.name) if repository else "",
         "permission": invitation.permission.word if invitation.permission else "",
     }
 
@@ -88,8 +95,8 @@ def samples() -> list[Parcel]:
         letter = Letter(owner.id, "letter", kind, "about", "link", "carol@example.net", at, at)
         return Parcel(letter, "secret", owner, until, invitation, names)
 
-    def invitation(to: Repository | None, permission: Level | None) -> Invitation:
-        return Invitation("b", "i", "carol@example.net", alice, at, until, (), to, permission)
+    def invitation(to: Repository | None, permission: Level | None, slugs: tuple[str, ...] = ()) -> Invitation:
+        return Invitation("b", "i", "carol@example.net", alice, at, until, slugs, to, permission)
 
     def entry(event: Event) -> Entry:
         facts = {"email": "carol@example.org", "label": "backup script"}
@@ -97,8 +104,8 @@ def samples() -> list[Parcel]:
         return Entry("a", 1, "alice", at, *done, "request", "hash")
 
     return [
-        parcel(Kind.INVITATION, acme, invitation(None, None), ("Designers",)),
-        parcel(Kind.INVITATION, acme, invitation(None, None), ("Designers", "Developers")),
+        parcel(Kind.INVITATION, acme, invitation(None, None, ("designers",)), ("Designers",)),
+        parcel(Kind.INVITATION, acme, invitation(None, None, ("designers", "developers")), ("Designers", "Developers")),
         parcel(Kind.INVITATION, acme, invitation(rocket, Level.WRITE)),
         parcel(Kind.CONFIRM_EMAIL, alice),
         parcel(Kind.RESET_PASSWORD, alice),

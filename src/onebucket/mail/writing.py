@@ -30,11 +30,15 @@ class Desk:
     """Where letters are written, for a server at `base_url`.
 
     `sender` is an address, perhaps with a name; empty: `onebucket@` and the host of `base_url`. `templates` is a folder
-    of the operator's: what it has takes the place of ours, file by file, as soon as it is there.
+    of the operator's: what it has takes the place of ours, file by file, as soon as it is there. `is_open`: anybody may
+    make an account, so that letters say nothing that a stranger could have written.
     """
 
-    def __init__(self, *, base_url: str, sender: str = "", templates: Path | None = None) -> None:
+    def __init__(
+        self, *, base_url: str, sender: str = "", templates: Path | None = None, is_open: bool = False
+    ) -> None:
         self._base_url = base_url
+        self._is_open = is_open
         self._sender = _sender(sender, words.host(base_url))
         self._folder = templates
 
@@ -52,7 +56,7 @@ class Desk:
 
     def write(self, parcel: Parcel, at: datetime) -> EmailMessage:
         """The letter as it goes out at that moment, with the same Message-ID each time. Raises Unwritable."""
-        given = words.of(parcel, self._base_url)
+        given = words.of(parcel, self._base_url, is_open=self._is_open)
         subject, text, html = (self._render(f"{parcel.letter.kind.value}/{part}", given) for part in PARTS)
         local, _, _ = parcel.letter.email.rpartition("@")
         _, _, domain = email_key(parcel.letter.email).rpartition("@")
