@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from cast import Api, token
+from onebucket.actions import groups, repositories, teams
 from onebucket.actions import journal as actions
-from onebucket.actions import repositories, teams
+from onebucket.domain.groups import AccountPrivilege
 
 
 def read(api: Api, who: str = "alice", **query: Any) -> list[dict[str, Any]]:
@@ -146,3 +147,21 @@ def test_it_comes_in_every_format(api: Api, format: str) -> None:
 
     assert answer.status_code == 200
     assert "repository.added" in answer.text
+
+
+def test_who_administers_a_personal_account_is_not_told_how_the_person_signs_in(api: Api) -> None:
+    api("alice", "POST", "/groups/alice", data={"name": "Helpers"})
+    api.operate(lambda work: groups.set_account_privilege(work, "alice", "helpers", AccountPrivilege.ADMIN))
+    api("alice", "PUT", "/groups/alice/helpers/members/bob", json={})
+    api("alice", "POST", "/api/tokens", json={"label": "x", "scopes": ["account"]})
+
+    def told(who: str) -> list[dict[str, object]]:
+        entries: list[dict[str, object]] = api(who, "GET", "/api/journal?account=alice").json()["entries"]
+        return entries
+
+    helper, own, root = told("bob"), told("alice"), told("root")
+    assert {"member.added", "group.added"} <= {each["event"] for each in helper}
+    assert "token.added" not in {each["event"] for each in helper}
+    assert "token.added" in {each["event"] for each in own} and own == root
+    assert {each["address"] for each in helper if each["actor"] == "alice"} == {None}
+    assert {each["address"] for each in own if each["actor"] == "alice"} != {None}

@@ -4,10 +4,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
+
 from onebucket.actions import access
 from onebucket.actions.work import Work
 from onebucket.domain.accounts import Account, username_key
-from onebucket.domain.events import Event
+from onebucket.domain.events import OF_THE_PERSON_ALONE, Event
 from onebucket.domain.places import Place
 from onebucket.domain.policy import To
 from onebucket.domain.refusals import NotFound
@@ -77,11 +79,13 @@ def page(
     found: list[Entry] = []
     is_recent = False
     account_id = _chosen(work, account_name)
+    is_others = not work.actor.runs_site and account_id != work.actor.id
     newest_first = journal.newest_first(work.tx, account_id=account_id, after=after, since=wanted.since)
     for examined, entry in enumerate(newest_first, start=1):
         is_recent = is_recent or wanted.since is None or entry.at >= wanted.since
-        if wanted.has(entry):
-            found.append(entry)
+        # Teams have no such entries of their own, but for attempts to be them.
+        if wanted.has(entry) and not (is_others and entry.event in OF_THE_PERSON_ALONE):
+            found.append(_of_others(entry) if is_others else entry)
         if len(found) == at_most:
             return Page(found, journal.place(entry))
         if examined == EXAMINED:
@@ -133,6 +137,11 @@ def sign_in_failed(work: Work, account: Account, facts: journal.Facts) -> None:
     """
     access.nobody(work)
     work.note(Event.SIGN_IN_FAILED, account, account.username, after=facts)
+
+
+def _of_others(entry: Entry) -> Entry:
+    """An entry as it is told to others: without the network address of whoever's account it is."""
+    return msgspec.structs.replace(entry, address=None) if entry.actor_id == entry.account_id else entry
 
 
 def _chosen(work: Work, name: str | None) -> str | None:

@@ -50,3 +50,14 @@ class Event(Enum):
     SITE_RESTORED = "site.restored"
     CHANGE_REFUSED = "change.refused"
     SIGN_IN_FAILED = "sign-in.failed"
+
+
+# How a person signs in, and with what: told to that person and whoever runs the site, not to others who administer
+# the personal account.
+OF_THE_PERSON_ALONE = frozenset({
+    Event.SESSION_BEGAN, Event.SESSION_ENDED, Event.SIGN_IN_FAILED,
+    Event.PASSWORD_SET, Event.PASSWORD_RESET_ASKED,
+    Event.EMAIL_ASKED, Event.EMAIL_ADDED, Event.EMAIL_REMOVED, Event.EMAIL_PRIMARY,
+    Event.TOKEN_ADDED, Event.TOKEN_REVOKED,
+    Event.AUTHORIZATION_GIVEN, Event.AUTHORIZATION_REVOKED, Event.ACCESS_TOKEN_ISSUED,
+})  # fmt: skip
