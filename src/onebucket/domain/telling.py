@@ -158,7 +158,6 @@ _SENTENCES: Mapping[Event, _Words] = {
     Event.AUTHORIZATION_GIVEN: _plainly("let the program {subject} act for them"),
     Event.AUTHORIZATION_REVOKED: _plainly("ended what the program {subject} was let do: {reason}"),
     Event.ACCESS_TOKEN_ISSUED: _plainly("was issued an access token as the program {subject}"),
-    Event.SITE_RESTORED: _plainly("restored the site from {subject}"),
     Event.SITE_RESTORED: _plainly("restored everything from {subject}"),
     Event.CHANGE_REFUSED: _plainly("was refused {subject}"),
     Event.SIGN_IN_FAILED: _plainly("could not sign in as {subject}"),
