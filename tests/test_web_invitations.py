@@ -343,7 +343,9 @@ def test_thirty_who_sign_up_at_once_are_let_in_once(api: Api, visitor: Visitor) 
         api, *((visitor, f"{link}/sign-up", form | {"username": f"carol-{number}"}) for number in range(30))
     )
 
-    assert sorted(answer.status_code for answer in answers) == [303] + [404] * 29
+    # Two passwords of a network are hashed at a time; the next is told to come again.
+    statuses = [answer.status_code for answer in answers]
+    assert statuses.count(303) == 1 and {*statuses} <= {303, 404, 429}
     assert sorted(set(events(api))) == ["invitation.accepted", "member.added", "user.added"]
     assert events(api).count("invitation.accepted") == 1
 
