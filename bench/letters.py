@@ -18,7 +18,8 @@ from bench.running import ALICE, QUICK, ROUNDS, SECRET, Missing
 from onebucket import hashing
 from onebucket.actions import accounts, groups, teams, tokens
 from onebucket.cli import common
-from onebucket.store import database, schema
+from onebucket.store import schema
+from onebucket.store.connect import connect
 
 CHANGES = 500 if QUICK else 1500
 LETTERS = 100 if QUICK else 400
@@ -59,7 +60,7 @@ def greedy() -> Iterator[int]:
 def make(folder: Path) -> str:
     """A database with a team, and somebody to put into a group of it; its path."""
     path = folder / "letters.db"
-    opened = database.at(f"sqlite:///{path}")
+    opened = connect(f"sqlite:///{path}")
     schema.bring_up_to_date(opened)
     with opened.writing() as tx:
         work = common.work(tx)
@@ -95,7 +96,7 @@ def slowest(taken: list[float]) -> float:
 
 def one(path: str, folder: Path, smtp: int | None) -> tuple[float, float]:
     """p99 of changes while letters wait for the mail server at that port, or while there are none; letters a second."""
-    letters = database.at(f"sqlite:///{path}")
+    letters = connect(f"sqlite:///{path}")
     with letters.writing() as tx:
         tx.connection.execute("DELETE FROM letters")
         tx.connection.execute("DELETE FROM invitation_groups")
@@ -122,7 +123,7 @@ def one(path: str, folder: Path, smtp: int | None) -> tuple[float, float]:
             begun = time.perf_counter()
             taken = changes(at)
             seconds = time.perf_counter() - begun
-            opened = database.at(f"sqlite:///{path}")
+            opened = connect(f"sqlite:///{path}")
             with opened.reading() as tx:
                 sent = tx.connection.execute("SELECT count(*) FROM letters WHERE sent_at IS NOT NULL").fetchone()[0]
             opened.close()

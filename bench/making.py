@@ -8,10 +8,11 @@ from pathlib import Path
 from bench.running import PASSWORD, SECRET
 from onebucket import hashing
 from onebucket.actions import accounts, groups, privileges, repositories, teams, tokens
-from onebucket.actions.work import Work
+from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.cli import common
 from onebucket.domain.privileges import Level
-from onebucket.store import database, schema
+from onebucket.store import schema
+from onebucket.store.connect import connect
 
 ORGANISATIONS = Path(__file__).parents[2] / "shared" / "data" / "kubernetes-org"
 PEOPLE = 10_000
@@ -29,7 +30,7 @@ def make(url: str, people: int = PEOPLE) -> float | None:
         begun = time.perf_counter()
         subprocess.run([sys.executable, "-m", "onebucket", *command], check=True, capture_output=True)
         taken = time.perf_counter() - begun
-    opened = database.at(url)
+    opened = connect(url)
     schema.bring_up_to_date(opened)
     with opened.writing() as tx:
         work = common.work(tx)
@@ -50,7 +51,7 @@ def make(url: str, people: int = PEOPLE) -> float | None:
         accounts.add_user(work, "newcomer", email="newcomer@example.com")
         repositories.add(work, "acme", "rocket", name="Rocket")
         privileges.set_for_group(work, "acme", "rocket", "ten", Level.WRITE)
-        if "kubernetes" not in accounts.owners(work):
+        if "kubernetes" not in accounts.list_owners(work):
             _make_up_kubernetes(work)
     if url.startswith("postgresql:"):
         # As it would be after a while anyhow.
@@ -59,7 +60,7 @@ def make(url: str, people: int = PEOPLE) -> float | None:
     return taken
 
 
-def _make_up_kubernetes(work: Work) -> None:
+def _make_up_kubernetes(work: UnitOfWork) -> None:
     """As many groups and memberships as the real one has, where its files aren't there."""
     teams.add(work, "kubernetes", administrator="alice")
     for number in range(284):

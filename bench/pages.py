@@ -13,9 +13,10 @@ from bench.report import row
 from bench.running import Missing
 from onebucket import hashing
 from onebucket.actions import accounts, groups, repositories, teams
-from onebucket.actions.work import Work
+from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.cli import common
-from onebucket.store import database, schema
+from onebucket.store import schema
+from onebucket.store.connect import connect
 
 NAME = "kubernetes-sigs"
 FILES = Path(__file__).parents[2] / "shared" / "data" / "kubernetes-org" / NAME
@@ -47,7 +48,7 @@ OTHERS = (
 def make(folder: Path) -> str:
     """A database with the organisation, or one as large, and alice, who runs the site; its path."""
     path = folder / "pages.db"
-    opened = database.at(f"sqlite:///{path}")
+    opened = connect(f"sqlite:///{path}")
     schema.bring_up_to_date(opened)
     if FILES.is_dir():
         command = ["import", "peribolos", str(FILES), "--database", f"sqlite:///{path}"]
@@ -64,7 +65,7 @@ def make(folder: Path) -> str:
     return str(path)
 
 
-def _make_up(work: Work) -> None:
+def _make_up(work: UnitOfWork) -> None:
     """As many groups, people and repositories as the real one has, where its files aren't there."""
     teams.add(work, NAME, administrator="alice")
     for name in ("members", *(f"group {number}" for number in range(404))):

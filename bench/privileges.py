@@ -18,8 +18,10 @@ from bench.running import ALICE, QUICK, ROUNDS, SECRET, ask, paired
 from onebucket import hashing
 from onebucket.actions import accounts, tokens
 from onebucket.cli import common
-from onebucket.store import database, moments, schema
-from onebucket.store.database import Transaction
+from onebucket.store import schema
+from onebucket.store.connect import connect
+from onebucket.store.engine import timestamps
+from onebucket.store.engine.database import Transaction
 
 BUFFER = 1 << 20
 PAIRS = 1000
@@ -63,7 +65,7 @@ MANY = Size("many", groups=1000, members=10, repositories=1000, privileges=1000)
 def make(folder: Path) -> str:
     """A database with alice, who runs the site, and an account of each size; its path."""
     path = folder / "privileges.db"
-    opened = database.at(f"sqlite:///{path}")
+    opened = connect(f"sqlite:///{path}")
     schema.bring_up_to_date(opened)
     with opened.writing() as tx:
         work = common.work(tx)
@@ -78,7 +80,7 @@ def make(folder: Path) -> str:
 
 def _fill(tx: Transaction, number: int, size: Size) -> None:
     """An account of that size, past the actions, which would take minutes."""
-    at = moments.number(datetime.now(UTC))
+    at = timestamps.to_number(datetime.now(UTC))
 
     def id(kind: int, n: int) -> str:
         return f"{number:08x}-{kind:04x}-4000-8000-{n:012x}"

@@ -13,8 +13,8 @@ import psycopg
 from bench import figures, making, postgres, report, running
 from bench.report import row
 from bench.running import ALICE, CHANGED, QUICK, ROUNDS, Missing, Question
-from onebucket.http.replicas import KEPT
-from onebucket.store import positions
+from onebucket.http.execution.replica_router import KEPT_SECONDS
+from onebucket.store.postgres import wal_position
 
 ASKED = 500 if QUICK else 3000
 FIGURES = {"Authorization": "Bearer figures"}
@@ -22,7 +22,7 @@ FIGURES = {"Authorization": "Bearer figures"}
 
 def question(url: str) -> tuple[float, float]:
     """Microseconds of asking a primary where it stands, and of asking nothing, in turn over one connection."""
-    taken: dict[str, list[float]] = {positions.POSITION: [], "SELECT 1": []}
+    taken: dict[str, list[float]] = {wal_position.POSITION: [], "SELECT 1": []}
     with psycopg.connect(url, autocommit=True, prepare_threshold=1) as connection:
         for _ in range(ASKED):
             for asked, times in taken.items():
@@ -112,7 +112,7 @@ def reading(primary: tuple[str, int], standby: tuple[str, int]) -> None:
                 rate, *costs = (statistics.median(each) for each in zip(*runs, strict=True))
                 row(request, way, f"{rate:,.0f}/s", *(f"{cost:,.0f} µs" for cost in costs))
         on_replica = counted(ports[1], "onebucket_reads_on_replicas")
-        kept = {each: counted(ports[1], f"onebucket_reads_kept_{each}") for each in KEPT}
+        kept = {each: counted(ports[1], f"onebucket_reads_kept_{each}") for each in KEPT_SECONDS}
     told = ", ".join(f"{name} {number:,.0f}" for name, number in kept.items() if number)
     report.note(f"Of what was asked of the server with a replica, {on_replica / (on_replica + sum(kept.values())):.1%} "
                 f"was answered there; the primary answered the rest ({told}).")  # fmt: skip

@@ -15,8 +15,8 @@ from tests import cast
 from bench import figures, making, model, postgres, report, running, statements
 from bench.report import note, row
 from bench.running import ALICE, CHANGED, QUICK, Missing, Question
-from onebucket.store import database
-from onebucket.store.statement import Statement
+from onebucket.store.connect import connect
+from onebucket.store.engine.statement import Statement
 
 # What people do in a day, as an assumption; everything else is counted or measured.
 REQUESTS_A_DAY = 100 * model.PEOPLE
@@ -61,7 +61,7 @@ def requests(folder: Path) -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     path = folder / "cast.db"
     cast.make(path)
-    api = cast.Api(database.at(f"sqlite:///{path}"))
+    api = cast.Api(connect(f"sqlite:///{path}"))
     api("alice", "GET", "/1.0/groups/acme?limit=1")
     for name, method, address, body in REQUESTS:
         with _counted() as issued:
@@ -151,7 +151,7 @@ def measure(folder: Path) -> None:
         with postgres.durable() as (url, server):
             making.make(url, people=8 * CHANGED + 1)
             costs = processor(url, server)
-            other = database.at(url)
+            other = connect(url)
             connection = other.connect()
             model.fill(connection)
             sizes(model.weights(connection))

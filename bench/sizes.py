@@ -13,8 +13,10 @@ from bench.running import ALICE, QUICK, SECRET, milliseconds
 from onebucket import hashing
 from onebucket.actions import accounts, tokens
 from onebucket.cli import common
-from onebucket.store import database, moments, schema
-from onebucket.store.database import Transaction
+from onebucket.store import schema
+from onebucket.store.connect import connect
+from onebucket.store.engine import timestamps
+from onebucket.store.engine.database import Transaction
 
 SIZES = (100, 1000, 10_000) if QUICK else (100, 1000, 10_000, 100_000)
 TIMES = 60 if QUICK else 300
@@ -27,7 +29,7 @@ TOGETHER = 10
 def make(folder: Path) -> str:
     """A database with alice, who runs the site, and an account of each size; its path."""
     path = folder / "sizes.db"
-    opened = database.at(f"sqlite:///{path}")
+    opened = connect(f"sqlite:///{path}")
     schema.bring_up_to_date(opened)
     with opened.writing() as tx:
         work = common.work(tx)
@@ -47,7 +49,7 @@ def fill(tx: Transaction, size: int) -> None:
 
     Each person is in one of its first groups and in the group `all`, and a group has something on each repository.
     """
-    at = moments.number(datetime.now(UTC))
+    at = timestamps.to_number(datetime.now(UTC))
 
     def id(kind: int, n: int) -> str:
         return f"{size:08x}-{kind:04x}-4000-8000-{n:012x}"

@@ -18,8 +18,8 @@ from sqlalchemy.sql.elements import BinaryExpression, BooleanClauseList, ClauseE
 from sqlalchemy.sql.selectable import FromClause, SelectBase, TableValuedAlias
 
 from onebucket import store
-from onebucket.store.hints import NotBy
-from onebucket.store.statement import Statement
+from onebucket.store.engine.index_hints import WithoutIndex
+from onebucket.store.engine.statement import Statement
 
 # A column of one table in a statement, which may be there twice, or the name of a value that is handed in.
 _Node = tuple[Any, str] | str
@@ -159,7 +159,7 @@ def _equalities(conditions: Iterable[Any]) -> Iterator[tuple[_Node, _Node]]:
 def _node(side: ColumnElement[Any]) -> _Node | None:
     if isinstance(side, BindParameter):
         return str(side.key)
-    if isinstance(side, NotBy):
+    if isinstance(side, WithoutIndex):
         return _node(next(iter(side.clauses)))
     return (side.table, side.name) if isinstance(side, Column) else None
 

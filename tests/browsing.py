@@ -14,10 +14,11 @@ from cast import Api
 from live import Live
 from onebucket import hashing
 from onebucket.actions import invitations, outbox
-from onebucket.actions.work import Work
+from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import Actor
 from onebucket.domain.privileges import Level
-from onebucket.store import accounts, database
+from onebucket.store import account_rows
+from onebucket.store.connect import connect
 
 KEY = b"what links in letters are made from"
 
@@ -190,17 +191,17 @@ def at_once(api: Api, *asks: "tuple[Visitor, str, dict[str, str]]") -> list[http
 # -- invitations and their letters -----------------------------------------------------------------
 
 
-def as_person(work: Work, name: str) -> Actor:
+def as_person(work: UnitOfWork, name: str) -> Actor:
     """Somebody of the cast as the one who acts."""
-    found = accounts.named(work.tx, name)
+    found = account_rows.named(work.tx, name)
     assert found is not None
     return Actor(found, "password")
 
 
-def done_by(name: str, action: Callable[[Work], Any]) -> Callable[[Work], Any]:
+def done_by(name: str, action: Callable[[UnitOfWork], Any]) -> Callable[[UnitOfWork], Any]:
     """What somebody of the cast does."""
 
-    def act(work: Work) -> Any:
+    def act(work: UnitOfWork) -> Any:
         with work.on_behalf(as_person(work, name)):
             return action(work)
 
@@ -211,9 +212,9 @@ class Beside:
     """The database of a server that is running, for what happens before somebody opens her browser."""
 
     def __init__(self, running: Live) -> None:
-        self.db = database.at(running.url)
+        self.db = connect(running.url)
 
-    def operate(self, action: Callable[[Work], Any]) -> Any:
+    def operate(self, action: Callable[[UnitOfWork], Any]) -> Any:
         """Do something as the operator."""
         with self.db.writing() as tx:
             return action(cast.operator(tx))
@@ -226,7 +227,7 @@ def invite(api: Api | Beside, email: str, *groups: str, by: str = "alice") -> st
     return deliver(api)[email]
 
 
-def _to_group(work: Work, email: str, group: str) -> None:
+def _to_group(work: UnitOfWork, email: str, group: str) -> None:
     invitations.invite_to_group(work, "acme", email, None, group)
 
 
@@ -241,8 +242,8 @@ _PATHS = {"invitation": "/invitations/", "confirm-email": "/emails/", "reset-pas
 
 def deliver(api: Api | Beside) -> dict[str, str]:
     """Carry every letter that waits: by address, the path of the link in the latest."""
-    parcels = api.operate(lambda work: outbox.take(work, partial(hashing.link_secret, KEY), most=1000))
+    parcels = api.operate(lambda work: outbox.claim(work, partial(hashing.link_secret, KEY), most=1000))
     for parcel in parcels:
-        api.operate(lambda work, letter=parcel.letter: outbox.carried(work, letter))
+        api.operate(lambda work, letter=parcel.letter: outbox.mark_sent(work, letter))
     with_link = [each for each in parcels if not each.letter.is_notice]
     return {each.letter.email: _PATHS[each.letter.kind.value] + each.secret for each in with_link}

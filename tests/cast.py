@@ -17,17 +17,18 @@ from msgspec.structs import asdict
 
 from onebucket import hashing
 from onebucket.actions import accounts, groups, invitations, journal, privileges, repositories, teams, tokens
-from onebucket.actions.work import Work
-from onebucket.domain import terms as house
+from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain import site_limits
 from onebucket.domain.accounts import OPERATOR
 from onebucket.domain.privileges import Level
-from onebucket.domain.terms import Terms
-from onebucket.domain.tokens import Token
-from onebucket.http import server
-from onebucket.http.answers import Ways
-from onebucket.http.writer import NOTHING
-from onebucket.store import database, schema
-from onebucket.store.database import Database, Transaction
+from onebucket.domain.site_limits import SiteLimits
+from onebucket.domain.tokens import AppPassword
+from onebucket.http import wiring
+from onebucket.http.execution.write_queue import NOTHING
+from onebucket.http.response import ServerOptions
+from onebucket.store import schema
+from onebucket.store.connect import connect
+from onebucket.store.engine.database import Database, Transaction
 
 _Result = TypeVar("_Result")
 
@@ -47,9 +48,9 @@ ATTEMPTS = ("change.refused", "sign-in.failed")
 _ADDRESSES = ("/1.0", "/api", "/!api", "/%21api", "/metrics", "/healthz", "/readyz", "/site", "/.well-known")
 
 
-def operator(tx: Transaction) -> Work:
+def operator(tx: Transaction) -> UnitOfWork:
     """The operator's work in a transaction."""
-    return Work(OPERATOR, tx, datetime.now(UTC), "test", lambda: str(uuid4()))
+    return UnitOfWork(OPERATOR, tx, datetime.now(UTC), "test", lambda: str(uuid4()))
 
 
 @cache
@@ -73,7 +74,7 @@ def basic(login: str, secret: str) -> str:
     return "Basic " + b64encode(f"{login}:{secret}".encode()).decode()
 
 
-def fill(db: Database, operator: Callable[[Transaction], Work] = operator) -> None:
+def fill(db: Database, operator: Callable[[Transaction], UnitOfWork] = operator) -> None:
     """Put the cast on stage.
 
     acme: administrators (alice), developers (alice, bob, dora), designers (bob), and carol invited to designers; the
@@ -109,7 +110,7 @@ def fill(db: Database, operator: Callable[[Transaction], Work] = operator) -> No
             repositories.add(work, account, slug, name=slug.title(), is_private=slug != "website")
         privileges.set_for_group(work, "acme", "rocket", "designers", Level.WRITE)
         privileges.set_for_group(work, "acme", "rocket", "developers", Level.NONE)
-        privileges.give(work, "acme", "website", "dora", Level.ADMIN)
+        privileges.grant_direct(work, "acme", "website", "dora", Level.ADMIN)
         invitations.set_groups(work, "acme", "carol@example.net", ["designers"], inviter="alice")
         accounts.set_active(work, "ghost", False)
         expired = int((work.at - timedelta(days=1)).timestamp() * 1e6)
@@ -118,7 +119,7 @@ def fill(db: Database, operator: Callable[[Transaction], Work] = operator) -> No
 
 def make(path: Path) -> None:
     """A database with the cast on stage, as one file."""
-    db = database.at(f"sqlite:///{path}")
+    db = connect(f"sqlite:///{path}")
     schema.bring_up_to_date(db)
     fill(db)
     db.close()
@@ -128,7 +129,7 @@ def copy(template: Path, folder: Path) -> Database:
     """A database of one's own, as it was in `template`."""
     path = folder / "onebucket.db"
     shutil.copyfile(template, path)
-    return database.at(f"sqlite:///{path}")
+    return connect(f"sqlite:///{path}")
 
 
 class Api:
@@ -138,7 +139,7 @@ class Api:
         self,
         db: Database,
         *,
-        terms: Terms = house.DEFAULT,
+        terms: SiteLimits = site_limits.DEFAULT_LIMITS,
         demo_letters: Path | None = None,
         password_grant: bool = False,
         answer_memory: int = 16,
@@ -146,9 +147,9 @@ class Api:
     ) -> None:
         chosen = {"base_url": BASE, "realm": "Bitbucket.org HTTP", "jsonp": "guarded", "jsonp_origins": frozenset()}
         self.db = db
-        self.server = server.build(
+        self.server = wiring.build(
             db,
-            Ways(**(chosen | ways)),
+            ServerOptions(**(chosen | ways)),
             terms=terms,
             metrics_token="figures",
             demo_letters=demo_letters,
@@ -157,7 +158,7 @@ class Api:
             answer_memory=answer_memory,
         )
         # What app passwords were used for last is written a minute later: here only where a test asks for it.
-        self.server.uses.every = self.server.uses.first = 1e6
+        self.server.last_used.write_seconds = self.server.last_used.first_write_seconds = 1e6
         self._runner = asyncio.Runner()
         self._client = httpx.AsyncClient(
             transport=httpx.ASGITransport(self.server.app, raise_app_exceptions=True), base_url=BASE
@@ -234,9 +235,9 @@ class Api:
         content = b"".join(message.get("body", b"") for message in sent[1:])
         return httpx.Response(sent[0]["status"], headers=list(sent[0]["headers"]), content=content)
 
-    def operate(self, action: Callable[[Work], _Result], *, elsewhere: bool = False) -> _Result:
+    def operate(self, action: Callable[[UnitOfWork], _Result], *, elsewhere: bool = False) -> _Result:
         """Do something as the operator; `elsewhere` as another process would: over connections of its own."""
-        db = database.at(self.db.url) if elsewhere else self.db
+        db = connect(self.db.url) if elsewhere else self.db
         try:
             with db.writing() as tx:
                 return action(operator(tx))
@@ -244,14 +245,14 @@ class Api:
             if elsewhere:
                 db.close()
 
-    def add_token(self, name: str, kind: str, scopes: Iterable[str]) -> Token:
+    def add_token(self, name: str, kind: str, scopes: Iterable[str]) -> AppPassword:
         """Give somebody another app password: `token(name, kind)`."""
         hash = hashing.secret_hash(token(name, kind))
         return self.operate(lambda work: tokens.add(work, name, secret_hash=hash, scopes=frozenset(scopes), label=kind))
 
     def restore(self, template: Path) -> None:
         """Let everything be again as it was in `template`."""
-        source = database.at(f"sqlite:///{template}")
+        source = connect(f"sqlite:///{template}")
         self.db.restore_from(source, lambda done, total: None)
         source.close()
 
@@ -270,7 +271,7 @@ class Api:
 
     def attempts(self) -> list[dict[str, Any]]:
         """What the journal tells of attempts that came to nothing, in their order; all of it is written by now."""
-        self._runner.run(self.server.writer.change(lambda tx: None))
+        self._runner.run(self.server.write_queue.submit(lambda tx: None))
         with self.db.reading() as tx:
             told = journal.entries(operator(tx))
             return [asdict(entry) | {"event": entry.event.value} for entry in told if entry.event.value in ATTEMPTS]

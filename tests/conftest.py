@@ -11,15 +11,16 @@ import cast
 import commands
 import live
 import pg
-from onebucket.store import database, schema
-from onebucket.store.database import Database
+from onebucket.store import schema
+from onebucket.store.connect import connect
+from onebucket.store.engine.database import Database
 
 
 @pytest.fixture(scope="session")
 def empty_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database with the schema and nothing in it."""
     path = tmp_path_factory.mktemp("template") / "empty.db"
-    db = database.at(f"sqlite:///{path}")
+    db = connect(f"sqlite:///{path}")
     schema.bring_up_to_date(db)
     db.close()
     return path
@@ -78,7 +79,7 @@ def postgres() -> Iterator[pg.Postgres]:
 def cast_on_postgres(postgres: pg.Postgres) -> str:
     """The name of a database of it with the cast on stage, to make others from."""
     name = postgres.create()
-    db = database.at(postgres.url(name))
+    db = connect(postgres.url(name))
     schema.bring_up_to_date(db)
     cast.fill(db)
     db.close()

@@ -18,7 +18,7 @@ import cast
 from live import Live, free_port
 from onebucket import hashing
 from onebucket.actions import groups, privileges, repositories, tokens
-from onebucket.actions.work import Work
+from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.privileges import Level
 
 PAGE = Path(__file__).parents[1] / "docs" / "enforce.md"
@@ -27,7 +27,7 @@ READING = f"{ROCKET}/info/refs?service=git-upload-pack"
 WRITING = f"{ROCKET}/info/refs?service=git-receive-pack"
 
 
-def set_stage(work: Work) -> None:
+def set_stage(work: UnitOfWork) -> None:
     """acme/rocket: bob reads (designers), dora writes (pushers), alice administers. acme/dots.and-dashes: the same.
 
     acme/handbook is public. globex/vault is gina's. alice has alice/notes. mallory has nothing. dora has app passwords

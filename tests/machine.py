@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 import slow
-from onebucket.actions import accounts, groups, invitations, joining, privileges, repositories, teams
-from onebucket.actions.privileges import Wanted
+from onebucket.actions import accounts, groups, invitation_acceptance, invitations, privileges, repositories, teams
+from onebucket.actions.privileges import PrivilegeFilter
 from onebucket.domain.groups import AccountPrivilege
-from onebucket.domain.privileges import named
+from onebucket.domain.privileges import parse_level
 from watch import ACCOUNTS, GROUPS, NAMES, PEOPLE, REPOSITORIES, TEAMS, Watch, first_groups
 
 
@@ -154,7 +154,7 @@ class Machine(Watch):
         self.step(
             at.who,
             self.administers(at.who, at.where) and slug not in there,
-            lambda work: groups.create(work, at.where, name=at.name, permission=named(at.level, none=True)),
+            lambda work: groups.create(work, at.where, name=at.name, permission=parse_level(at.level, none=True)),
             lambda: there.update({slug: slow.Group(at.level)}),
             where=at.where,
         )
@@ -184,7 +184,7 @@ class Machine(Watch):
         self.step(
             at.who,
             self.manages(at),
-            lambda work: groups.change(work, at.where, at.group, permission=named(at.level, none=True)),
+            lambda work: groups.change(work, at.where, at.group, permission=parse_level(at.level, none=True)),
             lambda: setattr(self.group(at), "permission", at.level),
             where=at.where,
         )
@@ -242,7 +242,9 @@ class Machine(Watch):
         self.step(
             at.who,
             self.grants_to_group(at) and owner == at.where,
-            lambda work: privileges.grant(work, at.where, at.slug, owner, at.group, named(level), Wanted()),
+            lambda work: privileges.grant(
+                work, at.where, at.slug, owner, at.group, parse_level(level), PrivilegeFilter()
+            ),
             lambda: self.repository(at).groups.update({at.group: level}),
             where=at.where,
         )
@@ -277,7 +279,7 @@ class Machine(Watch):
         self.step(
             at.who,
             self.grants_to_group(at),
-            lambda work: privileges.set_for_group(work, at.where, at.slug, at.group, named(at.level, none=True)),
+            lambda work: privileges.set_for_group(work, at.where, at.slug, at.group, parse_level(at.level, none=True)),
             lambda: self.repository(at).groups.update({at.group: at.level}),
             where=at.where,
         )
@@ -299,7 +301,9 @@ class Machine(Watch):
         self.step(
             at.who,
             self.grants(at.who, at.where, at.slug) and at.level != "none",
-            lambda work: privileges.give(work, at.where, at.slug, self.spelled(at.person), named(at.level, none=True)),
+            lambda work: privileges.grant_direct(
+                work, at.where, at.slug, self.spelled(at.person), parse_level(at.level, none=True)
+            ),
             lambda: self.repository(at).people.update({at.person: at.level}),
             where=at.where,
         )
@@ -309,7 +313,7 @@ class Machine(Watch):
         self.step(
             at.who,
             self.grants(at.who, at.where, at.slug) and at.person in self.repository(at).people,
-            lambda work: privileges.take(work, at.where, at.slug, self.spelled(at.person)),
+            lambda work: privileges.revoke_direct(work, at.where, at.slug, self.spelled(at.person)),
             lambda: self.repository(at).people.pop(at.person),
             where=at.where,
         )
@@ -321,7 +325,7 @@ class Machine(Watch):
         self.step(
             at.who,
             self.administers(at.who, at.where) if at.yes else self.grants(at.who, at.where, at.slug),
-            lambda work: privileges.take(work, at.where, None if at.yes else at.slug),
+            lambda work: privileges.revoke_direct(work, at.where, None if at.yes else at.slug),
             lambda: [there[slug].people.clear() for slug in slugs],
             where=at.where,
         )
@@ -362,7 +366,7 @@ class Machine(Watch):
             and not (before and slow.is_good(self.world, at.where, at.slug, before))
             and not slow.at_least(slow.own_level(self.world, at.person, at.where, at.slug), level),
             lambda work: invitations.invite_to_repository(
-                work, at.where, at.slug, self.address(at.person), named(level)
+                work, at.where, at.slug, self.address(at.person), parse_level(level)
             ),
             lambda: self.invited(at.where).update({(at.person, at.slug): slow.Invitation(at.who, permission=level)}),
             where=at.where,
@@ -400,7 +404,7 @@ class Machine(Watch):
         self.step(
             person,
             pending is not None and slow.is_good(self.world, at.where, repository, pending),
-            lambda work: joining.accept_mine(work, self.id_of(at.where, person, repository)),
+            lambda work: invitation_acceptance.accept_mine(work, self.id_of(at.where, person, repository)),
             accept,
             where=at.where,
             invited=True,
@@ -427,7 +431,7 @@ class Machine(Watch):
             # Somebody who can sign in goes on running it.
             self.runs_site(at.who) and (at.yes or bool(others) or not people[at.person].runs_site),
             lambda work: accounts.change_user(work, self.spelled(at.person), site_admin=at.yes),
-            lambda: setattr(self.world.people[at.person], "runs_site", at.yes),
+            lambda: setattr(self.world.people[at.person], "is_site_admin", at.yes),
         )
 
     @_deed

@@ -15,7 +15,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from onebucket.store import database
+from onebucket.store.connect import connect
 
 STARTING_SECONDS = 30
 # What tests keep is lost with the machine, and nobody minds.
@@ -188,7 +188,7 @@ class Kept:
         renewed = [f"DELETE FROM {name}; INSERT INTO {name} SELECT * FROM kept.{name}" for name in tables]
         # Foreign keys are triggers, and asleep for a replica.
         self._renew = ";".join(["BEGIN", "SET LOCAL session_replication_role = replica", *renewed, "COMMIT"])
-        self.database = database.at(url)
+        self.database = connect(url)
         self._close, self.database.close = self.database.close, lambda: None  # type: ignore[method-assign]
 
     def restore(self) -> None:

@@ -147,7 +147,7 @@ def test_a_repository_may_be_called_like_a_part_of_an_address(api):
     with api.db.writing() as tx:
         work = cast.operator(tx)
         repositories.add(work, "acme", "groups")
-        privileges.give(work, "acme", "groups", "mallory", Level.READ)
+        privileges.grant_direct(work, "acme", "groups", "mallory", Level.READ)
 
     assert api("alice", "GET", "/api/access/acme/groups?user=mallory").json()["level"] == "read"
 

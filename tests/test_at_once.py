@@ -13,12 +13,12 @@ from argon2 import PasswordHasher
 import cast
 from cast import Api, basic, password
 from onebucket.actions import accounts
-from onebucket.domain.refusals import Invalid, Overloaded, Refusal, Unauthenticated
-from onebucket.http import authn
-from onebucket.http.authn import Authentication
-from onebucket.http.writer import Writer
-from onebucket.store import site
-from onebucket.store.database import Database, Transaction
+from onebucket.domain.refusals import Invalid, Refusal, TooManyRequests, Unauthenticated
+from onebucket.http.auth import authentication as authn
+from onebucket.http.auth.authentication import Authentication
+from onebucket.http.execution.write_queue import WriteQueue
+from onebucket.store import site_values
+from onebucket.store.engine.database import Database, Transaction
 
 # --- passwords
 
@@ -52,18 +52,18 @@ def dear(db: Database, name: str) -> None:
 
 def test_no_more_passwords_wait_to_be_checked_than_there_is_room_for(authentication: Authentication) -> None:
     dear(authentication._database, "dora")
-    room = authn.HASHING_AT_ONCE + authn.HASHING_WAITING
+    room = authn.HASHING_THREADS + authn.HASHING_QUEUE
 
     async def guess() -> list[object]:
         guesses = (
-            authentication.prove(basic("dora", f"guess {n}").encode(), address=f"192.0.2.{n // 2}")
+            authentication.authenticate(basic("dora", f"guess {n}").encode(), address=f"192.0.2.{n // 2}")
             for n in range(room + 6)
         )
         return list(await asyncio.gather(*guesses, return_exceptions=True))
 
     came = [type(each) for each in asyncio.run(guess())]
 
-    assert came == [Unauthenticated] * room + [Overloaded] * 6
+    assert came == [Unauthenticated] * room + [TooManyRequests] * 6
     assert authentication.passwords_checked == room
 
 
@@ -71,7 +71,7 @@ def test_honest_people_sign_in_while_one_network_asks_for_all_that_it_can_get(au
     dear(authentication._database, "dora")
 
     async def asked(name: str, secret: str, address: str) -> object:
-        return await authentication.prove(basic(name, secret).encode(), address=address)
+        return await authentication.authenticate(basic(name, secret).encode(), address=address)
 
     async def besieged() -> list[object]:
         guesses = [asked("dora", f"guess {n}", "192.0.2.1") for n in range(40)]
@@ -81,7 +81,7 @@ def test_honest_people_sign_in_while_one_network_asks_for_all_that_it_can_get(au
     came = asyncio.run(besieged())
 
     assert [type(each) for each in came[40:]] == [tuple] * 3
-    assert [type(each) for each in came[:40]].count(Overloaded) == 40 - authn.HASHING_OF_NETWORK
+    assert [type(each) for each in came[:40]].count(TooManyRequests) == 40 - authn.HASHING_OF_NETWORK
     assert not authentication._hashing_of
 
 
@@ -89,7 +89,7 @@ def test_a_proved_password_is_known_again_however_its_header_is_spelled(authenti
     async def prove() -> None:
         for name in ("alice", "ALICE", "Alice"):
             for quotes in range(10):
-                await authentication.prove((basic(name, password("alice")) + '"' * quotes).encode())
+                await authentication.authenticate((basic(name, password("alice")) + '"' * quotes).encode())
 
     asyncio.run(prove())
 
@@ -132,18 +132,18 @@ Job = Callable[[Transaction], object]
 
 
 @pytest.fixture
-def writer(db: Database) -> Iterator[Writer]:
-    made = Writer(db)
+def writer(db: Database) -> Iterator[WriteQueue]:
+    made = WriteQueue(db)
     yield made
     made.stop()
 
 
-def together(writer: Writer, *jobs: Job) -> list[object]:
+def together(writer: WriteQueue, *jobs: Job) -> list[object]:
     """Have all of them done in one commit; what came of each."""
     everybody_is_here = threading.Event()
 
     async def ask() -> list[object]:
-        asked = [asyncio.ensure_future(writer.change(job)) for job in (lambda tx: everybody_is_here.wait(10), *jobs)]
+        asked = [asyncio.ensure_future(writer.submit(job)) for job in (lambda tx: everybody_is_here.wait(10), *jobs)]
         await asyncio.sleep(0)
         everybody_is_here.set()
         return (await asyncio.gather(*asked, return_exceptions=True))[1:]
@@ -152,12 +152,12 @@ def together(writer: Writer, *jobs: Job) -> list[object]:
 
 
 def remember(name: str) -> Job:
-    return lambda tx: site.remember(tx, name, "kept")
+    return lambda tx: site_values.set_value(tx, name, "kept")
 
 
 def remember_and_refuse(name: str) -> Job:
     def job(tx: Transaction) -> None:
-        site.remember(tx, name, "refused")
+        site_values.set_value(tx, name, "refused")
         raise Invalid("no")
 
     return job
@@ -169,19 +169,19 @@ def give_up(tx: Transaction) -> None:
 
 def kept(db: Database, *names: str) -> list[str]:
     with db.reading() as tx:
-        return [name for name in names if site.value(tx, name) is not None]
+        return [name for name in names if site_values.get_value(tx, name) is not None]
 
 
-def test_what_is_refused_is_undone_and_nothing_else_of_its_commit(db: Database, writer: Writer) -> None:
+def test_what_is_refused_is_undone_and_nothing_else_of_its_commit(db: Database, writer: WriteQueue) -> None:
     came = together(writer, remember("a"), remember_and_refuse("b"), remember("c"), remember_and_refuse("a"))
 
     assert [isinstance(each, Refusal) for each in came] == [False, True, False, True]
     assert (kept(db, "a", "b", "c"), writer.batches) == (["a", "c"], 1)
     with db.reading() as tx:
-        assert site.value(tx, "a") == "kept"
+        assert site_values.get_value(tx, "a") == "kept"
 
 
-def test_attempts_are_told_once_although_all_is_done_again(db: Database, writer: Writer) -> None:
+def test_attempts_are_told_once_although_all_is_done_again(db: Database, writer: WriteQueue) -> None:
     runs, told = [], []
     everybody_is_here = threading.Event()
 
@@ -197,10 +197,10 @@ def test_attempts_are_told_once_although_all_is_done_again(db: Database, writer:
 
     async def ask() -> None:
         asked = [
-            writer.change(lambda tx: everybody_is_here.wait(10)),
-            writer.change(refuse, refused=refused),
-            writer.change(counted),
-            writer.change(remember_and_refuse("b"), refused=refused),
+            writer.submit(lambda tx: everybody_is_here.wait(10)),
+            writer.submit(refuse, refused=refused),
+            writer.submit(counted),
+            writer.submit(remember_and_refuse("b"), refused=refused),
         ]
         under_way = [asyncio.ensure_future(each) for each in asked]
         await asyncio.sleep(0)
@@ -213,7 +213,7 @@ def test_attempts_are_told_once_although_all_is_done_again(db: Database, writer:
     assert (kept(db, "a", "b"), writer.batches) == (["a"], 1)
 
 
-def test_no_savepoint_is_made_where_nothing_has_to_be_undone(db: Database, writer: Writer) -> None:
+def test_no_savepoint_is_made_where_nothing_has_to_be_undone(db: Database, writer: WriteQueue) -> None:
     said: list[str] = []
 
     def listen(tx: Transaction) -> None:
@@ -231,16 +231,16 @@ def test_no_savepoint_is_made_where_nothing_has_to_be_undone(db: Database, write
     assert kept(db, *"abcd") == ["a", "b", "c"]
 
 
-def test_when_a_commit_fails_everybody_in_it_hears_so_and_the_next_one_works(db: Database, writer: Writer) -> None:
+def test_when_a_commit_fails_everybody_in_it_hears_so_and_the_next_one_works(db: Database, writer: WriteQueue) -> None:
     came = together(writer, remember("a"), give_up, remember("c"))
 
     assert [isinstance(each, Exception) for each in came] == [True, True, False]
     assert kept(db, "a", "c") == ["c"]
 
 
-def test_what_was_asked_for_is_done_before_it_stops(db: Database, writer: Writer) -> None:
+def test_what_was_asked_for_is_done_before_it_stops(db: Database, writer: WriteQueue) -> None:
     async def ask_and_stop() -> None:
-        under_way = [asyncio.ensure_future(writer.change(remember(name))) for name in "abcdef"]
+        under_way = [asyncio.ensure_future(writer.submit(remember(name))) for name in "abcdef"]
         await asyncio.sleep(0)
         writer.stop()
         await asyncio.gather(*under_way)

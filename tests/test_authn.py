@@ -13,12 +13,12 @@ import cast
 from cast import Api, basic, password, token
 from onebucket import hashing
 from onebucket.actions import accounts, tokens
-from onebucket.actions.work import Work
-from onebucket.domain.accounts import Actor, checked_username
+from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain.accounts import Actor, check_username
 from onebucket.domain.refusals import Invalid, Unauthenticated
-from onebucket.http import authn
-from onebucket.http.authn import Authentication, Proof
-from onebucket.store.database import Transaction
+from onebucket.http.auth import authentication as authn
+from onebucket.http.auth.authentication import Authentication, VerifiedCredential
+from onebucket.store.engine.database import Transaction
 
 BASIC = 'Basic realm="Bitbucket.org HTTP"'
 BEARER = 'Bearer error="invalid_token"'
@@ -121,13 +121,13 @@ def test_nobody_hears_whether_it_is_the_name_or_the_password_that_is_wrong(api: 
 
 
 def test_what_nobodys_password_is_compared_with_costs_what_a_real_one_does() -> None:
-    nobodys, real = (extract_parameters(hash) for hash in (authn._NOBODYS_HASH, hashing.password_hash("x")))
+    nobodys, real = (extract_parameters(hash) for hash in (authn._DUMMY_HASH, hashing.password_hash("x")))
 
     assert (nobodys.memory_cost, nobodys.time_cost, nobodys.parallelism, nobodys.hash_len, nobodys.type) == (
         real.memory_cost, real.time_cost, real.parallelism, real.hash_len, real.type
     )  # fmt: skip
     with pytest.raises(Exception, match="does not match"):
-        PasswordHasher().verify(authn._NOBODYS_HASH, "x")
+        PasswordHasher().verify(authn._DUMMY_HASH, "x")
 
 
 # --- what is remembered
@@ -155,7 +155,7 @@ def test_a_password_that_was_proved_is_not_checked_again_for_a_minute(
 
     for moment in (1000.0, 1000.0, 1059.9, 1060.0, 1119.9, 1120.0):
         clock[0] = moment
-        asyncio.run(authentication.prove(header))
+        asyncio.run(authentication.authenticate(header))
         checked.append(authentication.passwords_checked)
 
     assert checked == [1, 1, 1, 2, 2, 3]
@@ -164,41 +164,41 @@ def test_a_password_that_was_proved_is_not_checked_again_for_a_minute(
 def test_a_password_that_was_wrong_is_checked_every_time(authentication: Authentication) -> None:
     for _ in range(3):
         with pytest.raises(Unauthenticated):
-            asyncio.run(authentication.prove(basic("alice", "wrong").encode()))
+            asyncio.run(authentication.authenticate(basic("alice", "wrong").encode()))
 
     assert authentication.passwords_checked == 3
 
 
 def test_no_more_than_ten_thousand_credentials_are_remembered(authentication: Authentication) -> None:
-    proof, _ = asyncio.run(authentication.prove(f"Bearer {token('alice')}".encode()))
+    proof, _ = asyncio.run(authentication.authenticate(f"Bearer {token('alice')}".encode()))
 
-    for number in range(authn.REMEMBERED_AT_MOST + 100):
-        authentication._remember(number.to_bytes(16, "big"), proof)
+    for number in range(authn.CACHE_SIZE + 100):
+        authentication._cache_verified(number.to_bytes(16, "big"), proof)
 
-    assert len(authentication._proved) == authn.REMEMBERED_AT_MOST
+    assert len(authentication._verified) == authn.CACHE_SIZE
 
 
 def test_what_is_remembered_names_no_password(authentication: Authentication) -> None:
-    asyncio.run(authentication.prove(basic("alice", password("alice")).encode()))
+    asyncio.run(authentication.authenticate(basic("alice", password("alice")).encode()))
 
-    assert password("alice") not in repr(authentication._proved)
+    assert password("alice") not in repr(authentication._verified)
 
 
 # --- what ends it at once
 
-Ending = Callable[[Work], object]
+Ending = Callable[[UnitOfWork], object]
 
 
 def sql(statement: str) -> Ending:
     return lambda work: work.tx.connection.execute(statement)
 
 
-def _revoke(work: Work) -> None:
+def _revoke(work: UnitOfWork) -> None:
     for each in tokens.of_person(work, "dora"):
         tokens.revoke(work, each.id)
 
 
-def _renew(work: Work) -> None:
+def _renew(work: UnitOfWork) -> None:
     _revoke(work)
     hash = hashing.secret_hash(token("dora"))
     tokens.add(work, "dora", secret_hash=hash, scopes=cast.ALL_SCOPES)
@@ -259,9 +259,9 @@ def test_what_ends_a_credential_ends_it_for_the_very_next_request(api: Api, name
 class Trusting(Authentication):
     """What must not be: who somebody was is remembered, too."""
 
-    def actor(self, tx: Transaction, proof: Proof, at: datetime) -> Actor:
+    def actor(self, tx: Transaction, proof: VerifiedCredential, at: datetime) -> Actor:
         if not hasattr(self, "trusted"):
-            self.trusted: dict[Proof, Actor] = {}
+            self.trusted: dict[VerifiedCredential, Actor] = {}
         return (
             self.trusted.setdefault(proof, super().actor(tx, proof, at))
             if proof not in self.trusted
@@ -271,7 +271,7 @@ class Trusting(Authentication):
 
 @pytest.mark.parametrize("name", [name for name, (_, ended) in ENDINGS.items() if ended])
 def test_the_test_above_would_notice_if_requests_were_not_checked_one_by_one(api: Api, name: str) -> None:
-    api.server.app._authentication = api.server.app._handling._authentication = Trusting(api.db, lambda: 0.0)
+    api.server.app._authentication = api.server.app._dispatcher._authentication = Trusting(api.db, lambda: 0.0)
     ending, ended = ENDINGS[name]
 
     after = outlived(api, ending, elsewhere=True)
@@ -318,4 +318,4 @@ def test_with_the_names_that_git_uses_for_tokens_the_token_alone_says_who_it_is(
     assert (came.status_code, gate.status_code, gate.headers["x-onebucket-user"]) == (200, 200, "bob")
     assert password_came.status_code == 401
     with pytest.raises(Invalid):
-        checked_username(name)
+        check_username(name)

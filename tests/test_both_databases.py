@@ -30,9 +30,10 @@ import test_web_permissions
 from browsing import Visitor
 from cast import Api
 from onebucket.actions import accounts, journal
-from onebucket.actions.work import Work
-from onebucket.store import database, schema
-from onebucket.store.database import Database, Transaction
+from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.store import schema
+from onebucket.store.connect import connect
+from onebucket.store.engine.database import Database, Transaction
 from pg import Postgres
 from test_journal_chain import at_step
 from test_permissions import PEOPLE, ROWS
@@ -105,9 +106,9 @@ class Behind:
     """A database before anybody serves it, and what is done there as the operator."""
 
     db: Database
-    operator: Callable[[Transaction], Work]
+    operator: Callable[[Transaction], UnitOfWork]
 
-    def operate(self, action: Callable[[Work], Any]) -> Any:
+    def operate(self, action: Callable[[UnitOfWork], Any]) -> Any:
         """Do something as the operator."""
         with self.db.writing() as tx:
             return action(self.operator(tx))
@@ -118,7 +119,7 @@ def _put_on_stage(postgres: Postgres, folder: Path, then: Callable[[Any], None] 
     at = datetime.now(UTC).replace(microsecond=0)
     file, there = folder / "stage.db", postgres.url(postgres.create())
     for url in (f"sqlite:///{file}", there):
-        behind = Behind(database.at(url), operators(at))
+        behind = Behind(connect(url), operators(at))
         schema.bring_up_to_date(behind.db)
         cast.fill(behind.db, behind.operator)
         then(behind)

@@ -10,7 +10,7 @@ import pytest
 import cast
 import onebucket
 from commands import Command, done, refused
-from onebucket.store import database
+from onebucket.store.connect import connect
 
 # -- people -----------------------------------------------------------------------------------------
 
@@ -53,7 +53,7 @@ def test_user_password(command: Command, tmp_path: Path) -> None:
     assert command("user", "password", "bob", "--password-stdin", given="a new one\nand more\n") == done(
         "set the password of bob\n"
     )
-    with closing(cast.Api(cast.database.at(f"sqlite:///{tmp_path}/onebucket.db"))) as api:
+    with closing(cast.Api(cast.connect(f"sqlite:///{tmp_path}/onebucket.db"))) as api:
         assert api(("bob", "a new one"), "GET", "/groups").status_code == 200
         assert api(("bob", cast.password("bob")), "GET", "/groups").status_code == 401
 
@@ -167,7 +167,7 @@ def test_a_database_is_for_its_owner_alone_also_in_a_folder_that_is_everybodys(
     folder.chmod(0o755)
 
     command("user", "add", "uma", "--data", str(folder))
-    with closing(database.at(f"sqlite:///{folder}/onebucket.db")) as opened, opened.writing():
+    with closing(connect(f"sqlite:///{folder}/onebucket.db")) as opened, opened.writing():
         modes = {each.name: each.stat().st_mode & 0o777 for each in folder.glob("onebucket.db*")}
 
     assert modes == dict.fromkeys(("onebucket.db", "onebucket.db-wal", "onebucket.db-shm"), 0o600)

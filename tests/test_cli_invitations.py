@@ -10,16 +10,16 @@ import cast
 from commands import Command, done, refused
 from onebucket import hashing
 from onebucket.actions import outbox
-from onebucket.store import database
+from onebucket.store.connect import connect
 
 KEY = b"k" * 32
 
 
 def carried(folder: Path) -> dict[str, str]:
     """Carry the letters that wait; the secrets of their links, by address."""
-    opened = database.at(f"sqlite:///{folder}/onebucket.db")
+    opened = connect(f"sqlite:///{folder}/onebucket.db")
     with closing(opened), opened.writing() as tx:
-        parcels = outbox.take(cast.operator(tx), lambda link_id: hashing.link_secret(KEY, link_id))
+        parcels = outbox.claim(cast.operator(tx), lambda link_id: hashing.link_secret(KEY, link_id))
     return {parcel.letter.email: parcel.secret for parcel in parcels}
 
 

@@ -15,7 +15,7 @@ import trustme
 
 import live
 from live import COMMAND, Live
-from onebucket.http import descriptors
+from onebucket.http.process import file_descriptors
 from pg import Postgres
 
 # The server with deadlines that a test can wait for.
@@ -45,7 +45,7 @@ MUCH = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 60
 def _descriptors() -> Iterator[None]:
     """The test holds the other ends."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    descriptors.raise_limit()
+    file_descriptors.raise_limit()
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
@@ -199,4 +199,4 @@ def test_the_limit_of_descriptors_is_raised_when_it_is_served(cast_template: Pat
         assert running(None, "GET", "/healthz").status_code == 200
 
     soft = next(line.split()[3] for line in limits.splitlines() if line.startswith("Max open files"))
-    assert int(soft) == descriptors.allowed()
+    assert int(soft) == file_descriptors.limit()

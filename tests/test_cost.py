@@ -15,12 +15,13 @@ import pytest
 import cast
 from browsing import Visitor, as_person
 from cast import Api
-from onebucket.actions import groups, mine
-from onebucket.actions.work import Work
-from onebucket.http import reading, server
-from onebucket.store import accounts, invitations
-from onebucket.store.sqlite import SqliteTransaction
-from onebucket.surfaces.web.pages import EVERYWHERE
+from onebucket.actions import groups, my_access
+from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.http import wiring
+from onebucket.http.execution import read_runner
+from onebucket.store import account_rows, invitation_rows
+from onebucket.store.sqlite.database import SqliteTransaction
+from onebucket.surfaces.web.core.page_router import EVERYWHERE
 
 TIMES = 10
 # How many members, repositories and groups there are in the small account.
@@ -37,9 +38,9 @@ WORDS = {
 }  # fmt: skip
 
 
-def grow(work: Work, times: int) -> None:
+def grow(work: UnitOfWork, times: int) -> None:
     """Put a crowd into acme that may write everywhere, and bob and alice, who runs the site too, into all groups."""
-    owner = accounts.named(work.tx, "acme")
+    owner = account_rows.named(work.tx, "acme")
     assert owner
     made = [groups.create(work, "acme", name=f"Crowd {n}" if n else "Crowd").group for n in range(GROUPS * times)]
     for group in made:
@@ -140,7 +141,7 @@ def cost(api: Api, cookies: str, address: str, method: str = "GET", body: bytes 
 
 def addresses() -> Iterator[str]:
     """Every address that is read, of the API's surfaces and of the pages: from the tables, so that none is missing."""
-    for surface in server.SURFACES:
+    for surface in wiring.SURFACES:
         for route in surface.routes:
             if route.method == "GET":
                 yield f"{surface.bases[0]}{route.path}".format_map(WORDS)
@@ -200,14 +201,14 @@ def test_what_a_person_holds_is_looked_up_by_the_sum_of_groups_and_repositories(
         said += sum(len(value) for value in values.values() if isinstance(value, str))
         return rows(tx, statement, **values)
 
-    monkeypatch.setattr(SqliteTransaction, "rows", counted)
+    monkeypatch.setattr(SqliteTransaction, "iterate", counted)
     lengths = {}
     for times, (api, _) in sizes.items():
         said = 0
         with api.db.reading() as tx:
             work = cast.operator(tx)
-            held = mine.holdings(dataclasses.replace(work, actor=as_person(work, "bob")))
-        assert sum(len(each.verdicts) for each in held) > REPOSITORIES * times
+            held = my_access.access_by_account(dataclasses.replace(work, actor=as_person(work, "bob")))
+        assert sum(len(each.decisions) for each in held) > REPOSITORIES * times
         lengths[times] = said
 
     assert lengths[TIMES] < 2 * TIMES * lengths[1]
@@ -228,12 +229,12 @@ def test_who_is_invited_is_gone_through_once_for_all_groups(api: Api, monkeypatc
             return super().__contains__(slug)
 
     api.operate(lambda work: [groups.create(work, "acme", name=f"Crew {n}") for n in range(20)])
-    of_account = invitations.of_account
+    of_account = invitation_rows.of_account
 
     def watched(tx: Any, account_id: str) -> list[Any]:
         return [dataclasses.replace(each, groups=Watched(each.groups)) for each in of_account(tx, account_id)]
 
-    monkeypatch.setattr(invitations, "of_account", watched)
+    monkeypatch.setattr(invitation_rows, "of_account", watched)
 
     told = {each["slug"]: each["pending"] for each in api("alice", "GET", "/groups/acme?include=pending").json()}
 
@@ -254,7 +255,7 @@ def test_what_takes_longer_than_a_moment_is_done_aside(sizes: dict[int, tuple[Ap
             )
             return int(tx.connection.execute(sql).fetchone()[0])
 
-    assert api.run(reading.read(api.db, job)) == 1_000_000
+    assert api.run(read_runner.read(api.db, job)) == 1_000_000
     assert [each.startswith("reader") for each in where] == [False, True]
 
 
@@ -263,9 +264,9 @@ def test_a_quick_question_is_answered_at_once(api: Api) -> None:
 
     def job() -> None:
         with api.db.reading() as tx:
-            accounts.named(tx, "acme")
+            account_rows.named(tx, "acme")
             where.append(threading.current_thread().name)
 
-    api.run(reading.read(api.db, job))
+    api.run(read_runner.read(api.db, job))
 
     assert [each.startswith("reader") for each in where] == [False]

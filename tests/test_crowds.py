@@ -22,15 +22,18 @@ import test_v1_privileges
 from cast import Api
 from live import Live
 from onebucket.actions import groups
-from onebucket.http import lengths, pieces
-from onebucket.store import database, rosters, schema, spans, sqlite
-from onebucket.store.database import Database, Transaction
+from onebucket.http.execution import body_sender, long_response
+from onebucket.store import group_members, schema
+from onebucket.store.connect import connect
+from onebucket.store.engine import bounded_reads
+from onebucket.store.engine.database import Database, Transaction
+from onebucket.store.sqlite import database as sqlite
 from onebucket.surfaces.v1 import shapes
 from onebucket.wire import formats
 from onebucket.wire.formats import Format
 from pg import Postgres
 
-CROWD = spans.FEW + 100
+CROWD = bounded_reads.MAX_BUFFERED_ROWS + 100
 ADDRESSES = ("/groups/acme/crowd", "/groups/acme/crowd/members", "/groups/acme", "/groups/acme?include=pending",
              "/groups", "/group-privileges/acme", "/group-privileges/acme/rocket", "/group-privileges/acme/acme/crowd",
              "/group-privileges/acme/rocket/acme/crowd")  # fmt: skip
@@ -89,7 +92,7 @@ for _name, _test in _again():
 def nothing_is_few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """There, whatever is read that could be long is read while it is sent. Others have these tests, too: no mark."""
     if request.node.originalname.endswith(_AGAIN):
-        monkeypatch.setattr(spans, "FEW", -1)
+        monkeypatch.setattr(bounded_reads, "MAX_BUFFERED_ROWS", -1)
 
 
 @pytest.mark.parametrize("format", Format)
@@ -98,7 +101,7 @@ def test_a_group_of_very_many_is_the_same_in_pieces(crowded: Api, format: Format
 
     with crowded.db.reading() as tx:
         roster = groups.read(cast.operator(tx), "acme", "crowd", members=True)
-        whole = shapes.group(roster, crowded.server.app._ways.base_url)
+        whole = shapes.group(roster, crowded.server.app._options.base_url)
     assert streamed.content == formats.encode(msgspec.to_builtins(whole), format)
     assert "etag" not in streamed.headers and "content-length" not in streamed.headers
 
@@ -169,29 +172,29 @@ def test_no_transaction_waits_for_whoever_reads_slowly(crowded: Api, monkeypatch
     crowded("alice", "GET", "/groups")
     before = open_connections(crowded)
     expected = crowded("alice", "GET", "/groups/acme/crowd").content
-    monkeypatch.setattr(pieces, "LONGEST_SECONDS", 0.0)
+    monkeypatch.setattr(body_sender, "MAX_TRANSACTION_SECONDS", 0.0)
     held: list[int] = []
-    put_aside = lengths.Lasting.put_aside
+    put_aside = long_response.StreamingBody.spool
 
-    async def watched(self: lengths.Lasting, is_over: Callable[[], bool]) -> None:
+    async def watched(self: long_response.StreamingBody, is_over: Callable[[], bool]) -> None:
         held.append(open_connections(crowded))
         await put_aside(self, is_over)
         held.append(open_connections(crowded))
 
-    monkeypatch.setattr(lengths.Lasting, "put_aside", watched)
+    monkeypatch.setattr(long_response.StreamingBody, "spool", watched)
 
     assert crowded("alice", "GET", "/groups/acme/crowd").content == expected
     assert held == [before + 1, before]
 
 
 def test_so_many_long_answers_at_once_and_no_more(crowded: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lengths, "WAITING_SECONDS", 0.0)
-    begun = [crowded.server.app._lengths.begun(lambda tx: lengths.Answer(200, iter([b""]), ()))
-             for _ in range(lengths.AT_ONCE)]  # fmt: skip
+    monkeypatch.setattr(long_response, "QUEUE_SECONDS", 0.0)
+    begun = [crowded.server.app._long_responses.try_respond(lambda tx: long_response.Response(200, iter([b""]), ()))
+             for _ in range(long_response.MAX_STREAMS)]  # fmt: skip
 
     refused = crowded("alice", "GET", "/groups/acme/crowd")
     for each in begun:
-        assert isinstance(each.body, lengths.Lasting)
+        assert isinstance(each.body, long_response.StreamingBody)
         each.body.close()
 
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
@@ -202,10 +205,10 @@ def test_so_many_long_answers_at_once_and_no_more(crowded: Api, monkeypatch: pyt
 def test_who_comes_while_as_many_are_sent_as_may_be_waits_for_his_turn(
     crowded: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lengths, "LOOKING_SECONDS", 0.001)
-    crowded.server.app._lengths._room = threading.Semaphore(1)
-    held = crowded.server.app._lengths.begun(lambda tx: lengths.Answer(200, iter([b""]), ())).body
-    assert isinstance(held, lengths.Lasting)
+    monkeypatch.setattr(long_response, "POLL_SECONDS", 0.001)
+    crowded.server.app._long_responses._slots = threading.Semaphore(1)
+    held = crowded.server.app._long_responses.try_respond(lambda tx: long_response.Response(200, iter([b""]), ())).body
+    assert isinstance(held, long_response.StreamingBody)
     threading.Timer(0.2, held.close).start()
 
     came = crowded.at_once("alice", *[("GET", "/groups/acme/crowd")] * 3)
@@ -215,12 +218,12 @@ def test_who_comes_while_as_many_are_sent_as_may_be_waits_for_his_turn(
 
 
 def test_members_of_small_groups_are_kept_and_of_large_ones_read_again(crowded: Api) -> None:
-    with crowded.db.lasting() as tx:
-        kept = rosters.Kept(tx)
-        gathered = rosters.gather(tx, members=True)
+    with crowded.db.reading_for_stream() as tx:
+        kept = group_members.MemberCache(tx)
+        gathered = group_members.load_groups(tx, members=True)
         first = {each.group.id: [*(each.members or ())] for each in gathered}
         again = {each.group.id: [*(each.members or ())] for each in gathered}
-        alone = [*kept.of(gathered[0].group)]
+        alone = [*kept.members_of(gathered[0].group)]
 
     assert first == again
     assert alone == first[gathered[0].group.id]
@@ -311,7 +314,7 @@ def test_very_many_come_alike_from_postgresql(
 
 
 def filled(url: str) -> Database:
-    opened = database.at(url)
+    opened = connect(url)
     schema.bring_up_to_date(opened)
     cast.fill(opened)
     return opened

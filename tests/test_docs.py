@@ -64,7 +64,7 @@ def test_the_example_document_can_be_applied(db):
         apply.apply(work, [document.read(text, source="documents.md") for text in blocks], prune=False)
 
     assert len(blocks) == 1
-    assert "invitation.added" in {entry.event.value for entry in work.told}
+    assert "invitation.added" in {entry.event.value for entry in work.entries}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(TOP)))

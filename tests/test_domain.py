@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import onebucket.domain
 from onebucket import slugs
-from onebucket.domain import accounts, consequences, groups, policy, privileges, repositories, text
+from onebucket.domain import accounts, groups, last_administrator, policy, privileges, repositories, text
 from onebucket.domain.accounts import NOBODY, OPERATOR, SCOPES, Account, Actor, email_key, new_email_key, username_key
 from onebucket.domain.policy import Standing, To
 from onebucket.domain.privileges import Level
@@ -35,7 +35,7 @@ from onebucket.domain.refusals import Invalid, LastAdministrator
     ],
 )  # fmt: skip
 def test_a_slug_keeps_what_ascii_can_say_of_a_name(name: str, slug: str) -> None:
-    assert slugs.slug_of(name) == slug
+    assert slugs.slugify(name) == slug
 
 
 @pytest.mark.parametrize(
@@ -46,25 +46,25 @@ def test_a_slug_keeps_what_ascii_can_say_of_a_name(name: str, slug: str) -> None
     ],
 )  # fmt: skip
 def test_a_name_in_another_script_has_a_slug_that_says_it_in_latin_letters(name: str, slug: str) -> None:
-    assert slugs.slug_of(name) == slug
+    assert slugs.slugify(name) == slug
 
 
 def test_a_name_of_pictures_has_a_slug_that_is_always_the_same_and_another_for_others() -> None:
-    rockets, rocket = slugs.slug_of("🚀🚀"), slugs.slug_of("🚀")
+    rockets, rocket = slugs.slugify("🚀🚀"), slugs.slugify("🚀")
 
-    assert re.fullmatch("group-[0-9a-f]{6}", rockets) and rockets == slugs.slug_of(" 🚀🚀 ") != rocket
+    assert re.fullmatch("group-[0-9a-f]{6}", rockets) and rockets == slugs.slugify(" 🚀🚀 ") != rocket
 
 
 @pytest.mark.parametrize("name", ["", " ", "---", "…", "+", "\u0301"])
 def test_a_name_that_leaves_no_slug_is_refused(name: str) -> None:
     with pytest.raises(Invalid, match="no letter or digit"):
-        slugs.slug_of(name)
+        slugs.slugify(name)
 
 
 @given(st.text(st.characters(codec="utf-8", categories=["L", "N"]), min_size=1, max_size=60))
 @settings(deadline=None)
 def test_any_name_with_a_letter_or_digit_has_a_slug(name: str) -> None:
-    assert SLUG.fullmatch(slugs.slug_of(name))
+    assert SLUG.fullmatch(slugs.slugify(name))
 
 
 SLUG = re.compile(r"(?!-)[a-z0-9_-]{1,62}(?<!-)")
@@ -75,12 +75,12 @@ NAMES = st.text(st.characters(), max_size=99) | st.text("aZ9_- .\u0130\u00c4\u00
 @settings(deadline=None)
 def test_a_slug_is_its_own_slug_and_nothing_but_what_an_address_can_hold(name: str) -> None:
     try:
-        slug = slugs.slug_of(name)
+        slug = slugs.slugify(name)
     except Invalid:
         return
 
     assert SLUG.fullmatch(slug) and "--" not in slug
-    assert slugs.slug_of(slug) == slugs.slug_of(name.upper().lower() if name.isascii() else name) == slug
+    assert slugs.slugify(slug) == slugs.slugify(name.upper().lower() if name.isascii() else name) == slug
 
 
 # --- names
@@ -98,7 +98,7 @@ def test_a_slug_is_its_own_slug_and_nothing_but_what_an_address_can_hold(name: s
     ],
 )
 def test_a_name_is_trimmed_and_otherwise_kept(given_name: str, kept: str) -> None:
-    assert groups.name_of(given_name) == kept
+    assert groups.check_name(given_name) == kept
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_a_name_is_trimmed_and_otherwise_kept(given_name: str, kept: str) -> Non
 )  # fmt: skip
 def test_a_name_that_hides_what_it_says_is_refused(name: str, sentence: str) -> None:
     with pytest.raises(Invalid) as refusal:
-        groups.name_of(name)
+        groups.check_name(name)
 
     assert refusal.value.sentence == sentence
 
@@ -118,17 +118,17 @@ def test_a_name_that_hides_what_it_says_is_refused(name: str, sentence: str) -> 
 @settings(deadline=None)
 def test_what_is_kept_of_a_name_can_be_written_and_is_kept_again(name: str) -> None:
     try:
-        kept = text.cleaned(name, what="name")
+        kept = text.clean_text(name, what="name")
     except Invalid:
         return
 
-    assert kept == kept.strip() == text.cleaned(kept, what="name")
+    assert kept == kept.strip() == text.clean_text(kept, what="name")
     assert kept.encode() and "\n" not in kept and "\x00" not in kept
 
 
 @pytest.mark.parametrize("name", ["a", "_a", "7", "a.b-c_d", "A" * 62, "nobody", "0b6f1c1e6d0e4a559d3a3a5f1f2b7c10"])
 def test_a_username_is_taken(name: str) -> None:
-    assert accounts.checked_username(name) == name
+    assert accounts.check_username(name) == name
 
 
 @pytest.mark.parametrize(
@@ -138,18 +138,18 @@ def test_a_username_is_taken(name: str) -> None:
 )  # fmt: skip
 def test_a_username_that_could_mean_something_else_is_refused(name: str) -> None:
     with pytest.raises(Invalid, match="can't be a username"):
-        accounts.checked_username(name)
+        accounts.check_username(name)
 
 
 @pytest.mark.parametrize("slug", ["a.b_C-1", "-", "...", "x" * 100])
 def test_a_repository_slug_is_taken(slug: str) -> None:
-    assert repositories.checked_slug(slug) == slug
+    assert repositories.check_slug(slug) == slug
 
 
 @pytest.mark.parametrize("slug", [".", "..", "", "a/b", "a b", "a\n", "é", "x" * 101])
 def test_a_repository_slug_that_no_address_could_hold_is_refused(slug: str) -> None:
     with pytest.raises(Invalid, match="can't be a repository slug"):
-        repositories.checked_slug(slug)
+        repositories.check_slug(slug)
 
 
 # --- e-mail addresses
@@ -259,33 +259,33 @@ def test_a_key_is_its_own_key(address: str) -> None:
     ],
 )
 def test_a_scope_reaches_what_the_contract_says_and_no_more(scope: str, good_for: set[str]) -> None:
-    assert accounts.reach(frozenset({scope})) == good_for
-    assert accounts.scope_named(scope) == scope
+    assert accounts.effective_scopes(frozenset({scope})) == good_for
+    assert accounts.parse_scope(scope) == scope
 
 
 def test_scopes_add_up_and_none_is_nothing() -> None:
-    assert accounts.reach(frozenset()) == frozenset()
+    assert accounts.effective_scopes(frozenset()) == frozenset()
     for some in itertools.combinations(SCOPES, 2):
-        assert accounts.reach(frozenset(some)) == accounts.reach(frozenset(some[:1])) | accounts.reach(
-            frozenset(some[1:])
-        )
+        assert accounts.effective_scopes(frozenset(some)) == accounts.effective_scopes(
+            frozenset(some[:1])
+        ) | accounts.effective_scopes(frozenset(some[1:]))
 
 
 @pytest.mark.parametrize("word", ["", "Account", "account:admin", "account ", "x" * 99])
 def test_an_unknown_scope_is_refused(word: str) -> None:
     with pytest.raises(Invalid, match=r"there is no scope '.{0,64}'; the scopes are account, account:write"):
-        accounts.scope_named(word)
+        accounts.parse_scope(word)
 
 
 def test_levels_are_ordered_and_named() -> None:
     assert Level.NONE < Level.READ < Level.WRITE < Level.ADMIN
-    assert [privileges.named(level.word, none=True) for level in Level] == list(Level)
+    assert [privileges.parse_level(level.word, none=True) for level in Level] == list(Level)
 
 
 @pytest.mark.parametrize("word", ["", "Read", "none", "READ", " read", "owner", "3"])
 def test_a_word_that_is_no_level_is_refused(word: str) -> None:
     with pytest.raises(Invalid, match=r"must be read, write or admin$"):
-        privileges.named(word)
+        privileges.parse_level(word)
 
 
 # --- who may do what
@@ -329,11 +329,11 @@ def test_nobody_may_do_anything_without_standing() -> None:
 def test_site_administrators_run_the_site(account: bool, runs_site: bool) -> None:
     person = Account("id", "mina", "Mina", None, None, False, True, account)
 
-    assert Actor(person, "password").runs_site is runs_site
+    assert Actor(person, "password").is_site_admin is runs_site
 
 
 def test_the_operator_runs_the_site_and_nobody_in_particular_does_not() -> None:
-    assert [(actor.id, actor.name, actor.runs_site) for actor in (OPERATOR, NOBODY)] == [
+    assert [(actor.id, actor.name, actor.is_site_admin) for actor in (OPERATOR, NOBODY)] == [
         (None, "operator", True),
         (None, "nobody", False),
     ]
@@ -343,9 +343,9 @@ def test_the_operator_runs_the_site_and_nobody_in_particular_does_not() -> None:
 def test_a_team_keeps_an_administrator(others: int, refused: bool) -> None:
     if refused:
         with pytest.raises(LastAdministrator, match="can't leave: the team would be left without an administrator"):
-            consequences.keep_administrator(others=others, deed="leave")
+            last_administrator.require_administrator(others=others, deed="leave")
     else:
-        consequences.keep_administrator(others=others, deed="leave")
+        last_administrator.require_administrator(others=others, deed="leave")
 
 
 @pytest.mark.parametrize(

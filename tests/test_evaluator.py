@@ -20,17 +20,17 @@ import cast
 import test_memory
 import watch
 from machine import DEEDS, Machine, Scene
-from onebucket.actions import access, asking, groups, privileges, repositories
-from onebucket.actions.asking import Question, Verdict
-from onebucket.actions.work import Work
-from onebucket.domain import consequences, invitations, policy
+from onebucket.actions import access, access_checks, groups, privileges, repositories
+from onebucket.actions.access_checks import AccessDecision, AccessQuery
+from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain import invitations, last_administrator, policy
 from onebucket.domain import privileges as domain
 from onebucket.domain.accounts import Actor
 from onebucket.domain.policy import To
-from onebucket.domain.privileges import Case, InGroup, Level, Reason, Through
+from onebucket.domain.privileges import AccessInput, GroupInput, Level, Reason, Through
 from onebucket.domain.refusals import AlreadyMember
-from onebucket.store.cases import Cases
-from onebucket.store.database import Transaction
+from onebucket.store.access_inputs import AccessInputs
+from onebucket.store.engine.database import Transaction
 from watch import Stage, Tally
 
 NONE, READ, WRITE, ADMIN = Level
@@ -49,7 +49,7 @@ OF_GROUP = {
 
 @pytest.mark.parametrize("permission", OF_GROUP)
 def test_what_was_set_there_wins_also_none_and_otherwise_the_permission_holds(permission: Level | None) -> None:
-    found = tuple(domain.of_group(set_there=level, permission=permission) for level in (None, *Level))
+    found = tuple(domain.group_level(set_there=level, permission=permission) for level in (None, *Level))
 
     assert found == OF_GROUP[permission]
 
@@ -63,38 +63,38 @@ def direct(level: Level) -> Reason:
 
 def group(
     slug: str, permission: Level | None = None, set_there: Level | None = None, *, administers: bool = False
-) -> InGroup:
-    return InGroup(f"acme/{slug}", permission, set_there, administers)
+) -> GroupInput:
+    return GroupInput(f"acme/{slug}", permission, set_there, administers)
 
 
-WHY: dict[str, tuple[Case, list[str]]] = {
-    "a stranger": (Case(), []),
-    "the owner": (Case(is_owner=True), ["admin owner"]),
-    "who runs the site": (Case(runs_site=True), ["admin account"]),
-    "a group that administers": (Case(groups=(group("a", administers=True),)), ["admin account acme/a"]),
-    "given directly": (Case(direct=direct(WRITE)), ["write direct"]),
-    "a group by default": (Case(groups=(group("a", READ),)), ["read group acme/a"]),
-    "a group by what was set": (Case(groups=(group("a", READ, ADMIN),)), ["admin group acme/a"]),
-    "a group lowered there": (Case(groups=(group("a", ADMIN, READ),)), ["read group acme/a"]),
-    "a group with none there": (Case(groups=(group("a", ADMIN, NONE),)), []),
-    "a group with nothing": (Case(groups=(group("a"),)), []),
+WHY: dict[str, tuple[AccessInput, list[str]]] = {
+    "a stranger": (AccessInput(), []),
+    "the owner": (AccessInput(is_owner=True), ["admin owner"]),
+    "who runs the site": (AccessInput(is_site_admin=True), ["admin account"]),
+    "a group that administers": (AccessInput(groups=(group("a", administers=True),)), ["admin account acme/a"]),
+    "given directly": (AccessInput(direct=direct(WRITE)), ["write direct"]),
+    "a group by default": (AccessInput(groups=(group("a", READ),)), ["read group acme/a"]),
+    "a group by what was set": (AccessInput(groups=(group("a", READ, ADMIN),)), ["admin group acme/a"]),
+    "a group lowered there": (AccessInput(groups=(group("a", ADMIN, READ),)), ["read group acme/a"]),
+    "a group with none there": (AccessInput(groups=(group("a", ADMIN, NONE),)), []),
+    "a group with nothing": (AccessInput(groups=(group("a"),)), []),
     "a group that administers, with none there": (
-        Case(groups=(group("a", WRITE, NONE, administers=True),)), ["admin account acme/a"]
+        AccessInput(groups=(group("a", WRITE, NONE, administers=True),)), ["admin account acme/a"]
     ),
     "a group that administers and has something there": (
-        Case(groups=(group("a", WRITE, administers=True),)), ["admin account acme/a", "write group acme/a"]
+        AccessInput(groups=(group("a", WRITE, administers=True),)), ["admin account acme/a", "write group acme/a"]
     ),
-    "anybody, where it is public": (Case(is_public=True), ["read public"]),
+    "anybody, where it is public": (AccessInput(is_public=True), ["read public"]),
     "the strongest decides": (
-        Case(direct=direct(READ), groups=(group("a", WRITE), group("b", ADMIN)), is_public=True),
+        AccessInput(direct=direct(READ), groups=(group("a", WRITE), group("b", ADMIN)), is_public=True),
         ["admin group acme/b", "write group acme/a", "read direct", "read public"],
     ),
     "none of one group takes nothing from another": (
-        Case(groups=(group("a", ADMIN, NONE), group("b", READ))), ["read group acme/b"]
+        AccessInput(groups=(group("a", ADMIN, NONE), group("b", READ))), ["read group acme/b"]
     ),
     "all ways to the same level": (
-        Case(
-            runs_site=True,
+        AccessInput(
+            is_site_admin=True,
             is_owner=True,
             direct=direct(ADMIN),
             groups=(group("b", ADMIN, administers=True), group("a", ADMIN, administers=True)),
@@ -103,13 +103,13 @@ WHY: dict[str, tuple[Case, list[str]]] = {
          "admin group acme/a", "admin group acme/b"],
     ),
     "all ways to read": (
-        Case(direct=direct(READ), groups=(group("b", READ), group("a", NONE, READ)), is_public=True),
+        AccessInput(direct=direct(READ), groups=(group("b", READ), group("a", NONE, READ)), is_public=True),
         ["read direct", "read group acme/a", "read group acme/b", "read public"],
     ),
     "a disabled person, whatever he is": (
-        Case(
+        AccessInput(
             is_active=False,
-            runs_site=True,
+            is_site_admin=True,
             is_owner=True,
             direct=direct(ADMIN),
             groups=(group("a", ADMIN, administers=True),),
@@ -145,7 +145,9 @@ SINCE = {
 def test_a_group_is_a_way_since_the_later_of_two_deeds_and_administers_since_he_joined(when: str) -> None:
     joined, settled, expected = SINCE[when]
 
-    ways = domain.why(Case(groups=(InGroup("acme/a", READ, WRITE, administers=True, joined=joined, settled=settled),)))
+    ways = domain.why(
+        AccessInput(groups=(GroupInput("acme/a", READ, WRITE, administers=True, joined=joined, granted=settled),))
+    )
 
     assert [(way.through, (way.since, way.granted_by)) for way in ways] == [
         (Through.ACCOUNT, joined),
@@ -158,12 +160,14 @@ def test_ways_name_when_and_by_whom_they_were_opened(cast_template: Path, tmp_pa
     with db.writing() as tx:
         work = cast.operator(tx)
         repositories.add(work, "acme", "engine")
-        alice = Work(Actor(access.person(work, "alice"), "password"), tx, work.at + timedelta(days=1), "", work.new_id)
+        alice = UnitOfWork(
+            Actor(access.person(work, "alice"), "password"), tx, work.at + timedelta(days=1), "", work.new_id
+        )
         privileges.set_for_group(alice, "acme", "engine", "administrators", READ)
         set_at = alice.at
-        privileges.give(alice, "acme", "engine", "bob", ADMIN)
+        privileges.grant_direct(alice, "acme", "engine", "bob", ADMIN)
 
-        hers, his = (asking.ask(work, Question(name, "acme", "engine")).ways for name in ("alice", "bob"))
+        hers, his = (access_checks.check(work, AccessQuery(name, "acme", "engine")).ways for name in ("alice", "bob"))
     db.close()
 
     assert [(way.through, way.granted_by, way.since and way.since > work.at) for way in (*hers, *his)] == [
@@ -180,11 +184,11 @@ def test_ways_name_when_and_by_whom_they_were_opened(cast_template: Path, tmp_pa
 
 
 def test_a_thousand_questions_take_as_many_queries_as_one(stage: Stage) -> None:
-    asked = [Question(person, "acme", slug) for slug in ("rocket", "engine") for person in watch.PEOPLE]
+    asked = [AccessQuery(person, "acme", slug) for slug in ("rocket", "engine") for person in watch.PEOPLE]
     machine, another = Machine(stage, Tally()), Machine(stage, Tally())
 
-    one = _queries(stage.tx, lambda: asking.ask_many(machine.work("alice"), asked[:1]))
-    thousand = _queries(stage.tx, lambda: asking.ask_many(another.work("alice"), (asked * 72)[:1000]))
+    one = _queries(stage.tx, lambda: access_checks.check_many(machine.work("alice"), asked[:1]))
+    thousand = _queries(stage.tx, lambda: access_checks.check_many(another.work("alice"), (asked * 72)[:1000]))
     another.undo()
     machine.undo()
 
@@ -206,11 +210,11 @@ def test_a_question_that_is_refused_does_not_hurt_the_others(stage: Stage) -> No
              ("alice", "acme", "engine"), ("alice", "globex", "rocket"), ("x@example.com", "acme", "rocket"),
              ("bob", "acme", "rocket")]  # fmt: skip
 
-    answers = asking.ask_many(machine.work("alice"), [Question(*each) for each in asked])
+    answers = access_checks.check_many(machine.work("alice"), [AccessQuery(*each) for each in asked])
     machine.undo()
 
     assert [
-        f"{answer.person.username}: {answer.level.word}" if isinstance(answer, Verdict) else answer.sentence
+        f"{answer.person.username}: {answer.level.word}" if isinstance(answer, AccessDecision) else answer.sentence
         for answer in answers
     ] == [
         "bob: write",
@@ -279,11 +283,11 @@ def _of_group_without_none(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*, set_there: Level | None, permission: Level | None) -> Level:
         return set_there or permission or NONE
 
-    monkeypatch.setattr(domain, "of_group", broken)
+    monkeypatch.setattr(domain, "group_level", broken)
 
 
 def _disabled_people_keep_what_they_have(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (asking, access):
+    for module in (access_checks, access):
         monkeypatch.setattr(module, "why", lambda case: domain.why(case._replace(is_active=True)))
 
 
@@ -292,16 +296,18 @@ def _whoever_writes_may_grant(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _the_last_administrator_may_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(consequences, "keep_administrator", lambda **_: None)
+    monkeypatch.setattr(last_administrator, "require_administrator", lambda **_: None)
 
 
 def _what_would_be_lost_is_not_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
-    of = Cases.of
-    monkeypatch.setattr(Cases, "of", lambda cases, person, repository, *, without=None: of(cases, person, repository))
+    of = AccessInputs.input_for
+    monkeypatch.setattr(
+        AccessInputs, "of", lambda cases, person, repository, *, without=None: of(cases, person, repository)
+    )
 
 
 def _what_is_refused_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(work: Work, account_name: str, slug: str, name: str) -> None:
+    def broken(work: UnitOfWork, account_name: str, slug: str, name: str) -> None:
         groups.change(work, account_name, slug, permission=NONE)
         raise AlreadyMember
 
@@ -313,7 +319,7 @@ def _what_is_pending_outlives_what_was_taken(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def _nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Work, "tell", lambda *_, **__: None)
+    monkeypatch.setattr(UnitOfWork, "tell", lambda *_, **__: None)
 
 
 # What is broken, and in which scene that shows.

@@ -3,8 +3,8 @@
 import pytest
 from bench import statements
 
-from onebucket.store import grounds
-from onebucket.store.statement import Statement
+from onebucket.store.engine import dependencies
+from onebucket.store.engine.statement import Statement
 from onebucket.store.tables import metadata
 
 EVERY = dict(statements.every())
@@ -22,28 +22,28 @@ def tables(name: str) -> set[str]:
     return {use.table for use in statements.reach(statements.clause(EVERY[name])).uses}
 
 
-RESTING = {name: statement.grounds for name, statement in EVERY.items() if statement.grounds is not None}
+RESTING = {name: statement.dependency for name, statement in EVERY.items() if statement.dependency is not None}
 
 
-@pytest.mark.parametrize("name", [name for name, resting in RESTING.items() if resting == grounds.ACCOUNT])
+@pytest.mark.parametrize("name", [name for name, resting in RESTING.items() if resting == dependencies.ACCOUNT_ID])
 def test_what_rests_on_an_account_reads_nothing_of_another(name: str) -> None:
-    assert grounds.ACCOUNT in bound(name)
+    assert dependencies.ACCOUNT_ID in bound(name)
     assert tables(name) <= ACCESS | DIRECTORY
 
 
-@pytest.mark.parametrize("name", [name for name, resting in RESTING.items() if resting != grounds.ACCOUNT])
+@pytest.mark.parametrize("name", [name for name, resting in RESTING.items() if resting != dependencies.ACCOUNT_ID])
 def test_what_rests_on_the_directory_alone_reads_nothing_else(name: str) -> None:
     assert tables(name) <= DIRECTORY
 
 
 def test_the_revision_of_an_account_is_not_the_directorys() -> None:
-    assert EVERY["accounts._REVISION"].grounds == "id"
+    assert EVERY["accounts._REVISION"].dependency == "id"
 
 
 def test_what_groups_privileges_and_checks_read_rests_on_their_account() -> None:
     needed = {"groups._BY_SLUG", "groups._ALL", "groups._STANDING", "rosters._MEMBERS[account]", "cases._MEMBERSHIPS"}
 
-    assert needed <= {name for name, resting in RESTING.items() if resting == grounds.ACCOUNT}
+    assert needed <= {name for name, resting in RESTING.items() if resting == dependencies.ACCOUNT_ID}
 
 
 @pytest.mark.parametrize("table", sorted({*metadata.tables} - ACCESS - DIRECTORY))
@@ -55,16 +55,16 @@ def test_what_reads_anything_else_may_rest_on_anything(table: str) -> None:
 
 
 def test_a_change_rests_on_nothing_that_could_be_relied_on() -> None:
-    assert {EVERY[name].grounds for name in ("groups._ADD", "accounts._UPDATE", "groups._ADD_MEMBER")} == {None}
+    assert {EVERY[name].dependency for name in ("groups._ADD", "accounts._UPDATE", "groups._ADD_MEMBER")} == {None}
 
 
 def test_what_is_read_adds_up() -> None:
-    seen = grounds.Seen()
+    seen = dependencies.ReadSet()
     for statement, values in (("groups._ALL", {"account_id": "a"}), ("accounts._REVISION", {"id": "b"})):
-        seen.note(EVERY[statement].grounds, values)
-    known = (set(seen.accounts), seen.anything)
+        seen.add(EVERY[statement].dependency, values)
+    known = (set(seen.accounts), seen.is_unbounded)
 
-    seen.note(EVERY["accounts._BY[username]"].grounds, {"key": "c"})
-    seen.note(Statement(metadata.tables["journal"].select()).grounds, {})
+    seen.add(EVERY["accounts._BY[username]"].dependency, {"key": "c"})
+    seen.add(Statement(metadata.tables["journal"].select()).dependency, {})
 
-    assert (known, seen.accounts, seen.anything) == (({"a", "b"}, False), {"a", "b"}, True)
+    assert (known, seen.accounts, seen.is_unbounded) == (({"a", "b"}, False), {"a", "b"}, True)

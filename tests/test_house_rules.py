@@ -26,10 +26,10 @@ LONG_FILES = {
     "store/tables.py": "a schema, table after table",
 }
 LONG_FUNCTIONS = {
-    "cli/operating.py: serve": "the options with their help texts are most of it",
+    "cli/serve.py: serve": "the options with their help texts are most of it",
     "http/app.py: __init__": "every part it is made of, by its name",
-    "http/server.py: build": "every part is put into its place, once",
-    "http/server.py: run": "a server's life from its first connection to its last, told in its order",
+    "http/wiring.py: build": "every part is put into its place, once",
+    "http/wiring.py: run": "a server's life from its first connection to its last, told in its order",
     "store/migrations/versions/0001_first.py: upgrade": "a schema, table after table",
     "store/migrations/versions/0005_oauth.py: _consumers_and_issued": "two tables, column after column",
 }
@@ -146,8 +146,8 @@ def without_status(kinds: Iterable[type[Exception]], statuses: Mapping[type[Exce
 def test_every_refusal_has_a_status() -> None:
     ours = [kind for kind in kinds_below(Refusal) if kind.__module__.startswith("onebucket.")]
 
-    assert without_status(ours, errors.STATUSES) == []
-    assert {kind for kind in errors.EXACT if not issubclass(kind, Refusal)} == set()
+    assert without_status(ours, errors.STATUS_OF_ERROR) == []
+    assert {kind for kind in errors.EXACT_BODIES if not issubclass(kind, Refusal)} == set()
     assert refusals.Invalid in ours and len(ours) > 10
 
 
@@ -273,7 +273,7 @@ def test_a_rule_notices_what_it_forbids(rule: Callable[[ast.Module], object], so
 
 
 def test_a_refusal_without_a_status_and_a_note_are_noticed() -> None:
-    assert without_status([Refusal], errors.STATUSES) == ["Refusal"]
+    assert without_status([Refusal], errors.STATUS_OF_ERROR) == ["Refusal"]
     assert LATER.search("# TO" + "DO: later")
 
 
@@ -294,7 +294,7 @@ WAITS = {
        for verb in ("get", "post", "put", "delete", "request", "Client", "AsyncClient")},
 }  # fmt: skip
 # A copy of a database is made once, with few statements.
-FEW_STATEMENTS = {"store/sqlite.py: sqlite3.connect(unfinished)"}
+FEW_STATEMENTS = {"store/sqlite/database.py: sqlite3.connect(unfinished)"}
 
 # What granian's server is not told, since it limits nothing.
 NO_LIMITS = {
@@ -334,7 +334,7 @@ def test_the_server_program_is_told_everything_that_it_has_a_default_for() -> No
     from granian.http import HTTP1Settings
     from granian.server.embed import Server
 
-    told = dict(waiting_calls(tree((ROOMS / "http/listening.py").read_text())))
+    told = dict(waiting_calls(tree((ROOMS / "http/process/listener.py").read_text())))
     for called, program in (("Listener", Server), ("HTTP1Settings", HTTP1Settings)):
         takes = set(inspect.signature(program).parameters) - {"target"}
         assert takes - {word.arg for word in told[called].keywords} - NO_LIMITS == set()

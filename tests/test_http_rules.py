@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from cast import Api, basic, token
-from onebucket.http import server
+from onebucket.http import wiring
 
 GROUP = "/groups/acme/designers"
 MEBIBYTE = 1 << 20
@@ -156,7 +156,7 @@ def test_options_and_405_say_which_methods_an_address_has_and_do_nothing(api: Ap
 
 
 def test_the_table_of_methods_knows_every_route() -> None:
-    served = sorted(route.method for surface in server.SURFACES for route in surface.routes)
+    served = sorted(route.method for surface in wiring.SURFACES for route in surface.routes)
 
     shown = sorted(each for allowed in ALLOWED.values() for each in allowed.split(", "))
 

@@ -11,13 +11,23 @@ import pytest
 import cast
 from cast import Api
 from onebucket import hashing
-from onebucket.actions import access, accounts, groups, invitations, joining, outbox, privileges, repositories, teams
-from onebucket.actions.work import Work
+from onebucket.actions import (
+    access,
+    accounts,
+    groups,
+    invitation_acceptance,
+    invitations,
+    outbox,
+    privileges,
+    repositories,
+    teams,
+)
+from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import NOBODY, Actor
-from onebucket.domain.letters import State
+from onebucket.domain.letters import MailState
 from onebucket.domain.privileges import Level
-from onebucket.domain.refusals import Conflict, Forbidden, Invalid, LinkIsDead, NotYours, Refusal
-from onebucket.domain.terms import Terms
+from onebucket.domain.refusals import Conflict, Forbidden, Invalid, LinkExpired, Refusal, WrongRecipient
+from onebucket.domain.site_limits import SiteLimits
 
 KEY = b"k" * 32
 
@@ -29,28 +39,28 @@ def secret_for(link_id: str) -> str:
 def carry(api: Api) -> dict[str, str]:
     """Carry every letter that waits; the hashes of the links in them, by address, the latest letter's."""
 
-    def carry(work: Work) -> dict[str, str]:
+    def carry(work: UnitOfWork) -> dict[str, str]:
         found = {}
-        for parcel in outbox.take(work, secret_for, most=100):
-            outbox.carried(work, parcel.letter)
+        for parcel in outbox.claim(work, secret_for, most=100):
+            outbox.mark_sent(work, parcel.letter)
             found[parcel.letter.email] = hashing.secret_hash(parcel.secret)
         return found
 
     return api.operate(carry)
 
 
-def by(who: str, work: Work) -> Work:
+def by(who: str, work: UnitOfWork) -> UnitOfWork:
     """The same work, done by somebody of the cast."""
     return replace(work, actor=Actor(access.person(work, who), "session"), request_id="page")
 
 
-def visitor(work: Work, **terms: Any) -> Work:
+def visitor(work: UnitOfWork, **terms: Any) -> UnitOfWork:
     """The same work, done by somebody who has not signed in."""
-    return replace(work, actor=NOBODY, request_id="page", terms=Terms(**terms))
+    return replace(work, actor=NOBODY, request_id="page", terms=SiteLimits(**terms))
 
 
 def accepting(api: Api, who: str, hash: str) -> None:
-    api.operate(lambda work: joining.accept(by(who, work), hash))
+    api.operate(lambda work: invitation_acceptance.accept(by(who, work), hash))
 
 
 def invite(api: Api, email: str, *slugs: str, who: str = "alice") -> str:
@@ -101,7 +111,7 @@ def test_what_the_person_has_by_now_is_not_lowered_by_an_invitation_to_less(api:
     hash = invite_to(api, "rocket", MALLORY, "read")
     api("alice", "PUT", "/privileges/acme/rocket/mallory", content="admin")
 
-    with pytest.raises(LinkIsDead):
+    with pytest.raises(LinkExpired):
         accepting(api, "mallory", hash)
 
     assert [each["privilege"] for each in api("alice", "GET", "/privileges/acme/rocket/mallory").json()] == ["admin"]
@@ -127,7 +137,7 @@ def test_only_the_invited_address_accepts(api: Api) -> None:
     before = api.everything()
 
     for other in ("bob", "gina", "root"):
-        with pytest.raises(NotYours):
+        with pytest.raises(WrongRecipient):
             accepting(api, other, hash)
 
     assert api.everything() == before
@@ -138,7 +148,7 @@ def test_an_address_that_waits_to_be_confirmed_is_nobodys(api: Api) -> None:
     with api.db.writing() as tx:
         tx.connection.execute("UPDATE emails SET validated_at = NULL WHERE email = ?", [MALLORY])
 
-    with pytest.raises(NotYours):
+    with pytest.raises(WrongRecipient):
         accepting(api, "mallory", hash)
 
 
@@ -155,7 +165,7 @@ def test_of_fifty_acceptances_at_once_one_counts(api: Api) -> None:
     def attempt(_: int) -> str:
         try:
             accepting(api, "mallory", hash)
-        except LinkIsDead:
+        except LinkExpired:
             return "dead"
         return "accepted"
 
@@ -168,7 +178,7 @@ def test_of_fifty_acceptances_at_once_one_counts(api: Api) -> None:
 
 DEATHS: dict[str, Callable[[Api, str], Any]] = {
     "accepted": lambda api, hash: accepting(api, "mallory", hash),
-    "declined": lambda api, hash: api.operate(lambda work: joining.decline(visitor(work), hash)),
+    "declined": lambda api, hash: api.operate(lambda work: invitation_acceptance.decline(visitor(work), hash)),
     "withdrawn": lambda api, hash: api("alice", "DELETE", f"/users/acme/invitations/{MALLORY}"),
     "sent again": lambda api, hash: invite(api, MALLORY, "designers"),
     "its time is over": lambda api, hash: api.operate(
@@ -193,16 +203,16 @@ def test_a_dead_link_answers_the_same_whatever_it_died_of(api: Api, death: str) 
     hash = invite(api, MALLORY, "designers")
     DEATHS[death](api, hash)
 
-    def tried(attempt: Callable[[Work], Any]) -> str:
-        with pytest.raises(LinkIsDead) as refused:
+    def tried(attempt: Callable[[UnitOfWork], Any]) -> str:
+        with pytest.raises(LinkExpired) as refused:
             api.operate(attempt)
         return refused.value.sentence
 
     sentences = {
-        tried(lambda work: joining.look(visitor(work), hash)),
-        tried(lambda work: joining.accept(by("mallory", work), hash)),
-        tried(lambda work: joining.decline(visitor(work), hash)),
-        tried(lambda work: joining.look(work, hashing.secret_hash("altered"))),
+        tried(lambda work: invitation_acceptance.view(visitor(work), hash)),
+        tried(lambda work: invitation_acceptance.accept(by("mallory", work), hash)),
+        tried(lambda work: invitation_acceptance.decline(visitor(work), hash)),
+        tried(lambda work: invitation_acceptance.view(work, hashing.secret_hash("altered"))),
     }
     assert len(sentences) == 1
 
@@ -211,17 +221,17 @@ def test_a_dead_link_answers_the_same_whatever_it_died_of(api: Api, death: str) 
     "death",
     [
         lambda work: repositories.delete(work, "acme", "website"),
-        lambda work: privileges.take(work, "acme", "website", "dora"),
+        lambda work: privileges.revoke_direct(work, "acme", "website", "dora"),
         lambda work: accounts.set_active(work, "dora", False),
     ],
 )
 def test_a_link_to_a_repository_dies_with_it_and_with_the_inviters_right(
-    api: Api, death: Callable[[Work], Any]
+    api: Api, death: Callable[[UnitOfWork], Any]
 ) -> None:
     hash = invite_to(api, "website", MALLORY, "write", who="dora")
     api.operate(death)
 
-    with pytest.raises(LinkIsDead):
+    with pytest.raises(LinkExpired):
         accepting(api, "mallory", hash)
 
 
@@ -239,12 +249,12 @@ def test_looking_spends_nothing_and_declining_everything(api: Api) -> None:
     hash = invite(api, MALLORY, "designers")
 
     for _ in range(3):
-        offer = api.operate(lambda work: joining.look(visitor(work), hash))
-        api.operate(lambda work: joining.opened(visitor(work), hash))
+        offer = api.operate(lambda work: invitation_acceptance.view(visitor(work), hash))
+        api.operate(lambda work: invitation_acceptance.mark_opened(visitor(work), hash))
     [told, _] = api("alice", "GET", "/api/invitations?account=acme").json()
-    api.operate(lambda work: joining.decline(visitor(work), hash))
+    api.operate(lambda work: invitation_acceptance.decline(visitor(work), hash))
 
-    assert (offer.group_names, offer.has_account, offer.is_yours, offer.may_sign_up) == (
+    assert (offer.group_names, offer.has_account, offer.is_addressed_to_viewer, offer.may_sign_up) == (
         ("Designers",),
         True,
         False,
@@ -259,9 +269,11 @@ def test_looking_spends_nothing_and_declining_everything(api: Api) -> None:
 
 
 def sign_up(api: Api, hash: str, username: str = "eve", **terms: Any) -> None:
-    def attempt(work: Work) -> None:
+    def attempt(work: UnitOfWork) -> None:
         hashed = cast.cheap_hash("eve is here")
-        joining.sign_up(visitor(work, **terms), hash, username=username, display_name="", password_hash=hashed)
+        invitation_acceptance.sign_up(
+            visitor(work, **terms), hash, username=username, display_name="", password_hash=hashed
+        )
 
     api.operate(attempt)
 
@@ -314,7 +326,7 @@ def test_another_link_ends_the_one_that_was_sent_before_its_letter_goes_out(api:
     hash = invite(api, MALLORY, "designers")
     api("alice", "PUT", "/users/acme/invitations", json={"email": MALLORY, "group_slug": "designers"})
 
-    with pytest.raises(LinkIsDead):
+    with pytest.raises(LinkExpired):
         accepting(api, "mallory", hash)
 
 
@@ -333,12 +345,12 @@ def test_an_invitation_that_is_over_has_no_letter(api: Api) -> None:
 
     assert carry(api) == {}
     [(_, letter)] = api.operate(lambda work: outbox.newest(work))
-    assert letter.state is State.OVERTAKEN
+    assert letter.state is MailState.SUPERSEDED
 
 
 def test_the_database_holds_no_link(api: Api) -> None:
     api("alice", "PUT", "/users/acme/invitations", json={"email": MALLORY, "group_slug": "designers"})
-    [parcel] = api.operate(lambda work: outbox.take(work, secret_for))
+    [parcel] = api.operate(lambda work: outbox.claim(work, secret_for))
 
     assert parcel.secret not in api.everything()
     assert hashing.secret_hash(parcel.secret) in api.everything()
@@ -348,11 +360,11 @@ def test_a_letter_that_fails_is_tried_again_for_a_day_and_then_given_up(api: Api
     api("alice", "PUT", "/users/acme/invitations", json={"email": MALLORY, "group_slug": "designers"})
     tries: list[datetime] = []
 
-    def attempt(work: Work) -> list[outbox.Parcel]:
+    def attempt(work: UnitOfWork) -> list[outbox.OutgoingMail]:
         work.at = at
-        parcels = outbox.take(work, secret_for)
+        parcels = outbox.claim(work, secret_for)
         for parcel in parcels:
-            outbox.failed(work, parcel.letter, "450 later", for_good=False)
+            outbox.mark_failed(work, parcel.letter, "450 later", for_good=False)
         return parcels
 
     at = datetime.now().astimezone()
@@ -369,14 +381,14 @@ def test_a_letter_that_fails_is_tried_again_for_a_day_and_then_given_up(api: Api
 def test_a_letter_is_given_to_one_carrier_at_a_time(api: Api) -> None:
     api("alice", "PUT", "/users/acme/invitations", json={"email": MALLORY, "group_slug": "designers"})
 
-    taken = [api.operate(lambda work: outbox.take(work, secret_for)) for _ in range(3)]
+    taken = [api.operate(lambda work: outbox.claim(work, secret_for)) for _ in range(3)]
 
     assert [len(parcels) for parcels in taken] == [1, 0, 0]
 
 
 def test_what_the_operator_invites_is_not_counted(api: Api) -> None:
-    def many(work: Work) -> None:
-        work.terms = Terms(letters_per_account=1, letters_per_address=1)
+    def many(work: UnitOfWork) -> None:
+        work.site_limits = SiteLimits(letters_per_account=1, letters_per_address=1)
         for slug in ("designers", "developers"):
             invitations.set_groups(work, "acme", MALLORY, [slug], inviter="alice", letter=True)
 
@@ -428,7 +440,9 @@ def test_a_new_invitation_takes_the_place_of_one_whose_inviter_may_not_invite(vo
     now = told(void, "dan@example.net")
     assert (now["invited_by"], now["permission"], now["trouble"]) == ("alice", "write", None)
     assert again.status_code == 409
-    assert void.operate(lambda work: joining.look(visitor(work), hash)).invitation.email == "dan@example.net"
+    assert (
+        void.operate(lambda work: invitation_acceptance.view(visitor(work), hash)).invitation.email == "dan@example.net"
+    )
 
 
 def test_a_new_invitation_to_another_group_does_not_bring_back_what_nobody_may_accept(void: Api) -> None:

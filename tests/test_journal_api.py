@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from cast import Api, token
-from onebucket.actions import groups, repositories, teams
-from onebucket.actions import journal as actions
+from onebucket.actions import groups, journal, repositories, teams
 from onebucket.domain.groups import AccountPrivilege
 
 
@@ -97,7 +96,7 @@ def test_it_can_be_read_from_a_moment_on_and_for_one_event_and_one_actor(api: Ap
 def test_what_few_entries_answer_takes_several_pages_and_keeps_nobody_waiting(
     api: Api, monkeypatch: pytest.MonkeyPatch, query: dict[str, str]
 ) -> None:
-    monkeypatch.setattr(actions, "EXAMINED", 4)
+    monkeypatch.setattr(journal, "MAX_EXAMINED", 4)
     first = api("root", "GET", "/api/journal", params={**query, "event": "team.added"}).json()
 
     found = read(api, "root", event="team.added", **query)

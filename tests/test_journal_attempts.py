@@ -13,10 +13,10 @@ import cast
 import live
 from cast import Api, basic, password, token
 from onebucket.actions import tokens
-from onebucket.http.attempts import Quota
-from onebucket.http.counting import Marked
-from onebucket.store import journal
-from onebucket.store.database import Transaction
+from onebucket.http.auth.failed_attempts import HourlyQuota
+from onebucket.http.limits.counters import InMemoryStampCounter
+from onebucket.store import journal_rows
+from onebucket.store.engine.database import Transaction
 
 ON_BOTH_DATABASES = True
 
@@ -128,7 +128,7 @@ def test_an_attempt_that_can_not_be_told_is_refused_all_the_same(api: Api, monke
     def broken(*arguments: object, **named: object) -> None:
         raise sqlite3.IntegrityError("made up")
 
-    monkeypatch.setattr(journal, "add", broken)
+    monkeypatch.setattr(journal_rows, "add", broken)
     refused = api("mallory", "DELETE", DESIGNERS)
     monkeypatch.undo()
 
@@ -237,8 +237,8 @@ def test_nobody_waits_for_it(api: Api) -> None:
 
 @pytest.fixture
 def two_an_hour(api: Api) -> Iterator[Api]:
-    told = api.server.app._attempts
-    told._refused, told._failed = Quota(2, Marked(9)), Quota(2, Marked(9))
+    told = api.server.app._failure_audit
+    told._refused, told._failed = HourlyQuota(2, InMemoryStampCounter(9)), HourlyQuota(2, InMemoryStampCounter(9))
     yield api
 
 
@@ -260,7 +260,7 @@ def test_only_so_many_attempts_an_hour_are_told_and_the_last_says_so(two_an_hour
 
 
 def test_an_hour_later_there_are_as_many_again() -> None:
-    quota = Quota(2, Marked(9))
+    quota = HourlyQuota(2, InMemoryStampCounter(9))
     start = datetime(2026, 3, 4, 12, tzinfo=UTC)
 
     def take(minutes: float, key: str = "a") -> tuple[bool, datetime | None]:
@@ -273,8 +273,8 @@ def test_an_hour_later_there_are_as_many_again() -> None:
 
 
 def test_what_is_counted_is_bounded() -> None:
-    taken = Marked(50)
-    quota = Quota(1, taken)
+    taken = InMemoryStampCounter(50)
+    quota = HourlyQuota(1, taken)
     for number in range(60):
         quota.take(str(number), datetime(2026, 3, 4, tzinfo=UTC))
 
@@ -307,6 +307,6 @@ def test_a_transaction_of_nobodys_job_that_fails_harms_no_other(api: Api) -> Non
     def fail(tx: Transaction) -> None:
         raise ValueError("made up")
 
-    api.server.writer.post(fail)
+    api.server.write_queue.submit_in_background(fail)
 
     assert api("alice", "PUT", DORA).status_code == 200

@@ -23,8 +23,9 @@ import cast
 import live
 from commands import Command
 from onebucket.actions import journal, teams
-from onebucket.store import chain, database, schema, tables
-from onebucket.store.database import Database
+from onebucket.store import journal_chain, schema, tables
+from onebucket.store.connect import connect
+from onebucket.store.engine.database import Database
 
 Tamper = Callable[[sqlite3.Connection, str], object]
 
@@ -227,7 +228,7 @@ def rewrite(connection: sqlite3.Connection, acme: str) -> None:
     rows = connection.execute("SELECT * FROM journal WHERE account_id = ? ORDER BY number", [acme]).fetchall()
     for row in rows:
         columns = [*row[:5], "mallory", *row[6:-1]]
-        previous = chain.link(previous, columns)
+        previous = journal_chain.chain_hash(previous, columns)
         connection.execute(
             "UPDATE journal SET actor = 'mallory', hash = ? WHERE account_id = ? AND number = ?",
             [previous, acme, row[1]],
@@ -334,7 +335,7 @@ def in_pythons_own_words(previous: str, columns: list[object]) -> str:
 
 @given(st.lists(VALUES))
 def test_anybody_can_compute_a_hash_with_nothing_of_ours(columns: list[str | int | None]) -> None:
-    assert chain.link("before", columns) == in_pythons_own_words("before", [*columns])
+    assert journal_chain.chain_hash("before", columns) == in_pythons_own_words("before", [*columns])
 
 
 def test_an_export_can_be_verified_with_nothing_of_ours(command: Command) -> None:
@@ -365,13 +366,13 @@ WRITING = """
 import sys, uuid
 from datetime import UTC, datetime
 from onebucket.actions import groups
-from onebucket.actions.work import Work
+from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import OPERATOR
 from onebucket.store import database
 db = database.at(sys.argv[1])
 for number in range(100):
     with db.writing() as tx:
-        work = Work(OPERATOR, tx, datetime.now(UTC), "test", lambda: str(uuid.uuid4()))
+        work = UnitOfWork(OPERATOR, tx, datetime.now(UTC), "test", lambda: str(uuid.uuid4()))
         groups.create(work, "acme", name=f"{sys.argv[2]} {number}")
 db.close()
 """
@@ -398,7 +399,7 @@ def test_a_long_journal_is_not_held_in_memory(db: Database) -> None:
         previous, rows = row[-1], []
         for number in range(2, 20_001):
             columns = [row[0], number, *row[2:-1]]
-            previous = chain.link(previous, columns)
+            previous = journal_chain.chain_hash(previous, columns)
             rows.append([*columns, previous])
         tx.connection.executemany(f"INSERT INTO journal VALUES ({', '.join('?' * 14)})", rows)
         tx.connection.execute("UPDATE journal_heads SET number = 20000, hash = ?", [previous])
@@ -419,11 +420,11 @@ def test_a_long_journal_is_not_held_in_memory(db: Database) -> None:
 
 def at_step(url: str, step: str) -> Database:
     """An empty database as it was at an earlier step of the schema."""
-    db = database.at(url)
+    db = connect(url)
     config = Config()
     config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
     engine = create_engine(db.engine, creator=db.connect, poolclass=pool.StaticPool)
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(db.begin_steps[0]))
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(db.begin_migration[0]))
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         alembic.upgrade(config, step)

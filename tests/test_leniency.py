@@ -9,7 +9,7 @@ from commands import Command, runner
 from live import Live
 from onebucket import settings
 from onebucket.transfer import document
-from onebucket.wire import bodies
+from onebucket.wire import request_body
 
 MARK = "\ufeff"
 
@@ -21,12 +21,12 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 @pytest.mark.parametrize("body", ['{"name": "Crew"}', "name=Crew"])
 def test_a_byte_order_mark_before_fields_is_passed_over(body: str) -> None:
-    assert bodies.fields((MARK + body).encode(), None).text("name") == "Crew"
+    assert request_body.fields((MARK + body).encode(), None).text("name") == "Crew"
 
 
 def test_a_byte_order_mark_before_a_word_is_passed_over() -> None:
-    assert bodies.word(f"{MARK}write\r\n".encode()) == "write"
-    assert bodies.word(MARK.encode()) == ""
+    assert request_body.word(f"{MARK}write\r\n".encode()) == "write"
+    assert request_body.word(MARK.encode()) == ""
 
 
 def test_every_json_body_may_begin_with_one(tmp_path: Path) -> None:

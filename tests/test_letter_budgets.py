@@ -11,15 +11,15 @@ import cast
 from browsing import Page, Visitor, deliver
 from cast import Api
 from onebucket.actions import access, accounts, outbox, passwords
-from onebucket.actions.work import Work
+from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import Actor
-from onebucket.domain.letters import Kind
+from onebucket.domain.letters import MailKind
 from onebucket.domain.policy import To
-from onebucket.domain.refusals import Overloaded
-from onebucket.domain.terms import Terms
-from onebucket.http.strangers import Strangers
-from onebucket.mail.writing import Desk
-from onebucket.surfaces.web.desk import Asked
+from onebucket.domain.refusals import TooManyRequests
+from onebucket.domain.site_limits import SiteLimits
+from onebucket.http.limits.anonymous_limits import AnonymousLimits
+from onebucket.mail.composer import Composer
+from onebucket.surfaces.web.core.backend import Asked
 
 EVE = "eve@example.net"
 LONG = "long enough"
@@ -28,7 +28,7 @@ LONG = "long enough"
 @contextmanager
 def served(template: Path, folder: Path, **terms: Any) -> Iterator[Api]:
     """A server behind a proxy, so that visitors can come from wherever they say."""
-    api = Api(cast.copy(template, folder), terms=Terms(**terms), trusted_proxies=frozenset({"127.0.0.1"}))
+    api = Api(cast.copy(template, folder), terms=SiteLimits(**terms), trusted_proxies=frozenset({"127.0.0.1"}))
     try:
         yield api
     finally:
@@ -42,10 +42,10 @@ def come_from(visitor: Visitor, address: str) -> None:
 def invite(api: Api, who: str, account: str, **terms: Any) -> bool:
     """Whether one more invitation may go to Eve from an account."""
 
-    def attempt(work: Work) -> None:
-        work.actor, work.terms = Actor(access.person(work, who), "session"), Terms(**terms)
+    def attempt(work: UnitOfWork) -> None:
+        work.actor, work.site_limits = Actor(access.person(work, who), "session"), SiteLimits(**terms)
         owner, id = access.account(work, account, to=To.INVITE), work.new_id()
-        work.post(Kind.INVITATION, owner, about=id, link_id=id, email=EVE)
+        work.queue_mail(MailKind.INVITATION, owner, about=id, link_id=id, email=EVE)
 
     return is_let_through(lambda: api.operate(attempt))
 
@@ -53,7 +53,7 @@ def invite(api: Api, who: str, account: str, **terms: Any) -> bool:
 def is_let_through(ask: Callable[[], None]) -> bool:
     try:
         ask()
-    except Overloaded as refusal:
+    except TooManyRequests as refusal:
         assert refusal.retry_after > 0
         return False
     return True
@@ -76,7 +76,7 @@ def test_kinds_of_letters_have_budgets_of_their_own(api: Api) -> None:
 
     with Visitor(api, "dora") as visitor:
         visitor.send(visitor.open("/me"), "/me/emails", email=EVE)
-    api.operate(lambda work: passwords.forgotten(work, "dora"))
+    api.operate(lambda work: passwords.request_reset(work, "dora"))
 
     assert deliver(api).keys() == {EVE, "dora@example.com"}
 
@@ -108,7 +108,7 @@ def test_forgotten_passwords_are_counted_by_network_whoever_is_meant(
 
 def test_limits_of_networks_and_of_all_count_only_what_is_let_through() -> None:
     clock = [90_000.0]
-    strangers = Strangers(Terms(sign_ups_per_network=2, sign_ups_per_hour=3), lambda: clock[0])
+    strangers = AnonymousLimits(SiteLimits(sign_ups_per_network=2, sign_ups_per_hour=3), lambda: clock[0])
 
     def take(address: str) -> bool:
         return is_let_through(lambda: strangers.take(Asked.SIGN_UP, address))
@@ -121,7 +121,7 @@ def test_limits_of_networks_and_of_all_count_only_what_is_let_through() -> None:
 
 
 def test_a_limit_of_zero_is_none() -> None:
-    strangers = Strangers(Terms(resets_per_network=0), lambda: 0.0)
+    strangers = AnonymousLimits(SiteLimits(resets_per_network=0), lambda: 0.0)
 
     assert all(is_let_through(lambda: strangers.take(Asked.RESET, "192.0.2.1")) for _ in range(1000))
 
@@ -178,11 +178,11 @@ WORDS = "You won 1000 EUR"
 
 def written(api: Api, *, is_open: bool) -> str:
     """Every letter that waits, as it goes out."""
-    desk = Desk(base_url="https://git.example.com", is_open=is_open)
-    parcels = api.operate(lambda work: outbox.take(work, lambda link: link, most=100))
+    desk = Composer(base_url="https://git.example.com", is_open=is_open)
+    parcels = api.operate(lambda work: outbox.claim(work, lambda link: link, most=100))
     return "\n".join(
-        str(desk.write(parcel, parcel.letter.created_at)["Subject"])
-        + "".join(part.get_content() for part in desk.write(parcel, parcel.letter.created_at).iter_parts())
+        str(desk.compose(parcel, parcel.letter.created_at)["Subject"])
+        + "".join(part.get_content() for part in desk.compose(parcel, parcel.letter.created_at).iter_parts())
         for parcel in parcels
     )
 

@@ -11,27 +11,27 @@ from pathlib import Path
 import pytest
 
 import post_office
-from onebucket.actions.outbox import Parcel
-from onebucket.domain.letters import Kind
-from onebucket.mail import words
-from onebucket.mail.post import as_bytes
-from onebucket.mail.writing import Desk, Unwritable
+from onebucket.actions.outbox import OutgoingMail
+from onebucket.domain.letters import MailKind
+from onebucket.mail import template_context
+from onebucket.mail.composer import Composer, TemplateError
+from onebucket.mail.transport import to_bytes
 
 NOW = datetime(2030, 1, 31, 12, 0, tzinfo=UTC)
 BASE = "https://git.example/onebucket"
-TO_GROUP, TO_GROUPS, TO_REPOSITORY, CONFIRM, RESET, *NOTICES = words.samples()
+TO_GROUP, TO_GROUPS, TO_REPOSITORY, CONFIRM, RESET, *NOTICES = template_context.sample_contexts()
 DOCUMENTED = Path(__file__).parents[1] / "docs" / "letters.md"
 
 
-def written(parcel: Parcel, **desk: object) -> EmailMessage:
+def written(parcel: OutgoingMail, **desk: object) -> EmailMessage:
     """A letter as whoever gets it reads it."""
-    message = Desk(base_url=BASE, **desk).write(parcel, NOW)  # type: ignore[arg-type]
-    read = message_from_bytes(as_bytes(message), policy=default)
+    message = Composer(base_url=BASE, **desk).compose(parcel, NOW)  # type: ignore[arg-type]
+    read = message_from_bytes(to_bytes(message), policy=default)
     assert isinstance(read, EmailMessage)
     return read
 
 
-def named(parcel: Parcel, **names: str) -> Parcel:
+def named(parcel: OutgoingMail, **names: str) -> OutgoingMail:
     """The parcel with other names: of the `inviter`, the `team`, the `group`, the `repository`, or another `email`."""
     invitation = parcel.invitation
     assert invitation is not None
@@ -62,7 +62,7 @@ def test_an_invitation_says_who_invites_whom_to_what_and_until_when() -> None:
     ("parcel", "link"),
     [(TO_GROUP, "/invitations/secret"), (CONFIRM, "/emails/secret"), (RESET, "/passwords/secret")],
 )
-def test_every_letter_has_its_link_plainly_and_one_button(parcel: Parcel, link: str) -> None:
+def test_every_letter_has_its_link_plainly_and_one_button(parcel: OutgoingMail, link: str) -> None:
     letter = written(parcel)
     text, html = post_office.parts(letter)
 
@@ -73,7 +73,7 @@ def test_every_letter_has_its_link_plainly_and_one_button(parcel: Parcel, link: 
 
 
 @pytest.mark.parametrize("parcel", NOTICES, ids=[each.letter.kind.value for each in NOTICES])
-def test_a_notice_says_what_happened_and_what_to_do_and_its_link_only_shows_a_page(parcel: Parcel) -> None:
+def test_a_notice_says_what_happened_and_what_to_do_and_its_link_only_shows_a_page(parcel: OutgoingMail) -> None:
     letter = written(parcel)
     text, html = post_office.parts(letter)
 
@@ -92,7 +92,7 @@ def test_a_notice_says_what_happened_and_what_to_do_and_its_link_only_shows_a_pa
 
 
 def test_nothing_is_fetched_for_a_letter() -> None:
-    for parcel in words.samples():
+    for parcel in template_context.sample_contexts():
         _, html = post_office.parts(written(parcel))
 
         assert re.findall(r"<(img|link|script|iframe|object|video)\b|url\(|@import|@font-face", html) == []
@@ -113,7 +113,7 @@ def test_the_heads_of_a_letter() -> None:
 def test_the_sender_is_the_operators() -> None:
     assert written(TO_GROUP, sender="Acme Git <git@bücher.example>")["From"] == "Acme Git <git@xn--bcher-kva.example>"
     assert written(TO_GROUP, sender="git@localhost")["From"] == "git@localhost"
-    assert Desk(base_url="http://127.0.0.1:8080").sender == "onebucket <onebucket@localhost>"
+    assert Composer(base_url="http://127.0.0.1:8080").sender == "onebucket <onebucket@localhost>"
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_no_name_makes_another_head(name: str) -> None:
     assert len(str(letter["Subject"]).splitlines()) == 1
     assert not re.search(r"[\x00-\x1f\x7f]", str(letter["Subject"]))
     assert str(letter["To"]) == "carol@example.net"
-    assert [len(line) for line in as_bytes(letter).split(b"\r\n") if len(line) > 998] == []
+    assert [len(line) for line in to_bytes(letter).split(b"\r\n") if len(line) > 998] == []
 
 
 def test_names_in_every_script_arrive_as_they_are() -> None:
@@ -186,15 +186,15 @@ def test_a_letter_is_addressed_as_the_address_was_given() -> None:
 
 
 def test_templates_take_the_place_of_ours_one_by_one_and_at_once(tmp_path: Path) -> None:
-    desk = Desk(base_url=BASE, templates=tmp_path)
-    before = desk.write(TO_GROUP, NOW)
+    desk = Composer(base_url=BASE, templates=tmp_path)
+    before = desk.compose(TO_GROUP, NOW)
     (tmp_path / "invitation").mkdir()
     subject = tmp_path / "invitation" / "subject.txt"
     subject.write_text("Hello from {{ account_name }}")
-    changed = desk.write(TO_GROUP, NOW)
+    changed = desk.compose(TO_GROUP, NOW)
     subject.unlink()
 
-    assert [each["Subject"] for each in (before, changed, desk.write(TO_GROUP, NOW))] == [
+    assert [each["Subject"] for each in (before, changed, desk.compose(TO_GROUP, NOW))] == [
         "Alice Liddell invites you to acme on git.example",
         "Hello from Acme & Sons",
         "Alice Liddell invites you to acme on git.example",
@@ -230,17 +230,17 @@ def test_a_broken_template_is_named(tmp_path: Path, template: str | bytes, troub
     file = tmp_path / "invitation" / "body.html"
     file.parent.mkdir()
     file.write_bytes(template if isinstance(template, bytes) else template.encode())
-    desk = Desk(base_url=BASE, templates=tmp_path)
+    desk = Composer(base_url=BASE, templates=tmp_path)
 
-    with pytest.raises(Unwritable) as broken:
-        desk.write(TO_GROUP, NOW)
+    with pytest.raises(TemplateError) as broken:
+        desk.compose(TO_GROUP, NOW)
 
     assert str(broken.value).startswith(trouble)
     assert list(desk.check(NOW)) == [str(broken.value)]
 
 
 def test_ours_have_nothing_wrong() -> None:
-    assert list(Desk(base_url=BASE).check(NOW)) == []
+    assert list(Composer(base_url=BASE).check(NOW)) == []
 
 
 def test_every_word_of_a_template_is_documented_and_there() -> None:
@@ -252,10 +252,10 @@ def test_every_word_of_a_template_is_documented_and_there() -> None:
 
     names = {name for name, where in rows if where == "all but confirmations"}
 
-    assert set(words.of(CONFIRM, BASE)) == everywhere | but_in_notices
-    assert set(words.of(RESET, BASE)) == everywhere | but_in_notices | names
+    assert set(template_context.context_of(CONFIRM, BASE)) == everywhere | but_in_notices
+    assert set(template_context.context_of(RESET, BASE)) == everywhere | but_in_notices | names
     for parcel in (TO_GROUP, TO_GROUPS, TO_REPOSITORY):
-        assert set(words.of(parcel, BASE)) == everywhere | but_in_notices | names | invitations
+        assert set(template_context.context_of(parcel, BASE)) == everywhere | but_in_notices | names | invitations
     for parcel in NOTICES:
-        assert set(words.of(parcel, BASE)) == everywhere | names | notices
-    assert {f"`{kind.value}`" for kind in Kind} <= set(re.findall(r"`[a-z-]+`", DOCUMENTED.read_text()))
+        assert set(template_context.context_of(parcel, BASE)) == everywhere | names | notices
+    assert {f"`{kind.value}`" for kind in MailKind} <= set(re.findall(r"`[a-z-]+`", DOCUMENTED.read_text()))

@@ -17,7 +17,7 @@ from commands import Command
 from live import Live, wait_until
 from onebucket import hashing, settings
 from onebucket.cli import keys
-from onebucket.cli.common import Mistake
+from onebucket.cli.common import CommandError
 from post_office import LOGIN, PASSWORD, Certificate, PostOffice, parts
 
 EVE = {"email": "eve@example.net", "permission": "write"}
@@ -263,5 +263,5 @@ def test_a_damaged_key_is_told_of(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "secret_key").write_text("short\n")
 
-    with pytest.raises(Mistake, match=r"secret_key is damaged: restore it"):
+    with pytest.raises(CommandError, match=r"secret_key is damaged: restore it"):
         keys.secret_key(chosen(tmp_path))

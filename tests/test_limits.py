@@ -13,14 +13,16 @@ import consuming
 from browsing import Visitor
 from cast import Api, basic, password, token
 from live import with_the_cast
-from onebucket.domain.refusals import Invalid, Overloaded, Refusal, Unauthenticated
-from onebucket.http import authn, counting, guesses
-from onebucket.http.authn import Authentication
-from onebucket.http.counting import Marked, Rolling
-from onebucket.http.guesses import Guesses
-from onebucket.http.limits import Limits
-from onebucket.store import site
-from onebucket.store.database import Transaction
+from onebucket.domain.refusals import Invalid, Refusal, TooManyRequests, Unauthenticated
+from onebucket.http.auth import authentication as authn
+from onebucket.http.auth import login_throttle
+from onebucket.http.auth.authentication import Authentication
+from onebucket.http.auth.login_throttle import LoginThrottle
+from onebucket.http.limits import counters
+from onebucket.http.limits.counters import InMemoryStampCounter, InMemoryWindowCounter
+from onebucket.http.limits.rate_limiter import RateLimiter
+from onebucket.store import site_values
+from onebucket.store.engine.database import Transaction
 
 TOO_MUCH = "Rate limit for this resource has been exceeded"
 HOUR = 3600.0
@@ -41,8 +43,8 @@ def limited(cast_template: Path, tmp_path: Path, clock: list[float]) -> Iterator
 
 
 def let_time_be(api: Api, clock: list[float]) -> None:
-    assert api.server.app._limits is not None and api.server.authentication._guesses is not None
-    api.server.app._limits._now = api.server.authentication._guesses._now = lambda: clock[0]
+    assert api.server.app._rate_limiter is not None and api.server.authentication._login_throttle is not None
+    api.server.app._rate_limiter._now = api.server.authentication._login_throttle._now = lambda: clock[0]
 
 
 # --- calls
@@ -112,17 +114,17 @@ def test_what_is_over_the_limit_changes_nothing(limited: Api) -> None:
 
 def test_what_is_over_the_limit_stays_so_when_it_is_done_again_beside_one_that_was_undone(limited: Api) -> None:
     def write_and_refuse(tx: Transaction) -> None:
-        site.remember(tx, "a", "refused")
+        site_values.set_value(tx, "a", "refused")
         raise Invalid("no")
 
     async def beside() -> list[object]:
-        client, writer = limited._client, limited.server.writer
+        client, writer = limited._client, limited.server.write_queue
         asks = [client.put("/1.0/groups/acme/designers/members/dora", auth=("alice", token("alice"))) for _ in range(3)]
         everybody_is_here = threading.Event()
-        held = asyncio.ensure_future(writer.change(lambda tx: everybody_is_here.wait(10)))
+        held = asyncio.ensure_future(writer.submit(lambda tx: everybody_is_here.wait(10)))
         under_way = [asyncio.ensure_future(each) for each in asks]
         await asyncio.sleep(0.2)
-        refused = asyncio.ensure_future(writer.change(write_and_refuse))
+        refused = asyncio.ensure_future(writer.submit(write_and_refuse))
         await asyncio.sleep(0)
         everybody_is_here.set()
         return await asyncio.gather(held, *under_way, refused, return_exceptions=True)
@@ -233,7 +235,7 @@ def test_without_a_limit_nothing_is_said_of_one(api: Api) -> None:
 
 def test_in_no_hour_are_there_more_calls_than_the_limit() -> None:
     now = [0.0]
-    counted = Limits(100, lambda: now[0])
+    counted = RateLimiter(100, lambda: now[0])
     taken: list[float] = []
 
     for step in range(40_000):
@@ -241,7 +243,7 @@ def test_in_no_hour_are_there_more_calls_than_the_limit() -> None:
         try:
             counted.take("somebody")
             taken.append(now[0])
-        except Overloaded as refusal:
+        except TooManyRequests as refusal:
             assert 0 < refusal.retry_after <= 3660
 
     assert len(taken) > 1000
@@ -249,14 +251,14 @@ def test_in_no_hour_are_there_more_calls_than_the_limit() -> None:
 
 
 def test_no_more_is_remembered_than_there_is_room_for() -> None:
-    counted = Rolling(most=50)
+    counted = InMemoryWindowCounter(most=50)
 
     for number in range(1000):
         counted.add(number, number * 2.0)
         counted.add("busy", number * 2.0)
 
     assert (len(counted), counted.count("busy", 2000)) == (50, 1000)
-    assert all(len(hour.minutes) <= 62 for hour in counted._hours.values())
+    assert all(len(hour.minutes) <= 62 for hour in counted._windows.values())
 
 
 # --- wrong credentials
@@ -326,32 +328,34 @@ def test_the_addresses_of_one_ipv6_household_are_one(limited: Api) -> None:
 # --- and by login
 
 
-def outcome(counted: Guesses, login: str, address: str, *, right: bool = False) -> float:
+def outcome(counted: LoginThrottle, login: str, address: str, *, right: bool = False) -> float:
     """0 when the password was checked, otherwise how long to wait."""
     try:
         attempt = counted.begin(login, address)
-    except Overloaded as refusal:
+    except TooManyRequests as refusal:
         return refusal.retry_after
     if right:
-        counted.was_right(attempt)
+        counted.record_success(attempt)
     return 0
 
 
-def counted_now(counted: Guesses, login: str, address: str) -> guesses.Attempt:
+def counted_now(counted: LoginThrottle, login: str, address: str) -> login_throttle.LoginAttempt:
     """An attempt as it would be, without counting it."""
-    return guesses.Attempt(address, guesses._digest(login), counted._now())
+    return login_throttle.LoginAttempt(address, login_throttle._digest(login), counted._now())
 
 
 @pytest.fixture
-def counted(clock: list[float]) -> Guesses:
-    return Guesses(1_000_000, lambda: clock[0])
+def counted(clock: list[float]) -> LoginThrottle:
+    return LoginThrottle(1_000_000, lambda: clock[0])
 
 
-def test_a_login_that_is_wrong_again_and_again_waits_longer_and_longer(counted: Guesses, clock: list[float]) -> None:
+def test_a_login_that_is_wrong_again_and_again_waits_longer_and_longer(
+    counted: LoginThrottle, clock: list[float]
+) -> None:
     waits = []
     for _ in range(17):
         assert outcome(counted, "alice", "192.0.2.1") == 0
-        waits.append(counted._wait_of_pair(counted_now(counted, "ALICE", "192.0.2.1")))
+        waits.append(counted._pair_delay(counted_now(counted, "ALICE", "192.0.2.1")))
         clock[0] += waits[-1]
 
     told = [wait for wait in waits if wait]
@@ -359,24 +363,26 @@ def test_a_login_that_is_wrong_again_and_again_waits_longer_and_longer(counted: 
     assert told[:4] == [1, 2, 4, 8] and told[-1] == 900
 
 
-def test_who_is_right_begins_anew_and_nothing_is_counted(counted: Guesses) -> None:
+def test_who_is_right_begins_anew_and_nothing_is_counted(counted: LoginThrottle) -> None:
     came = [outcome(counted, "alice", "192.0.2.1", right=number % 4 == 3) for number in range(40)]
 
     assert came == [0] * 40
     assert counted.wrong == 30
 
 
-def test_nobody_is_locked_out_by_somebody_elsewhere(counted: Guesses) -> None:
+def test_nobody_is_locked_out_by_somebody_elsewhere(counted: LoginThrottle) -> None:
     for number in range(1000):
         outcome(counted, "alice", f"10.0.{number % 256}.{number // 256}")
 
     assert outcome(counted, "alice", "192.0.2.1", right=True) == 0
 
 
-def test_a_login_under_siege_waits_where_it_was_wrong_and_only_there(counted: Guesses, clock: list[float]) -> None:
-    came = [outcome(counted, "alice", f"10.0.0.{number}") for number in range(guesses.BESIEGED)]
-    again = [outcome(counted, "alice", f"10.0.0.{number}") for number in range(guesses.BESIEGED)]
-    clock[0] += guesses.WAIT_BESIEGED
+def test_a_login_under_siege_waits_where_it_was_wrong_and_only_there(
+    counted: LoginThrottle, clock: list[float]
+) -> None:
+    came = [outcome(counted, "alice", f"10.0.0.{number}") for number in range(login_throttle.ATTACKED_AFTER)]
+    again = [outcome(counted, "alice", f"10.0.0.{number}") for number in range(login_throttle.ATTACKED_AFTER)]
+    clock[0] += login_throttle.DELAY_UNDER_ATTACK
     later = outcome(counted, "alice", "10.0.0.1"), outcome(counted, "alice", "10.0.0.1")
 
     assert (set(came), set(again), later) == ({0}, {60}, (0, 120))
@@ -384,13 +390,13 @@ def test_a_login_under_siege_waits_where_it_was_wrong_and_only_there(counted: Gu
 
 
 def test_what_is_remembered_of_guesses_is_bounded() -> None:
-    counted = Guesses(60, lambda: 0.0, counting.own(others=100))
+    counted = LoginThrottle(60, lambda: 0.0, counters.in_memory(others=100))
 
     for number in range(2000):
         outcome(counted, f"{'x' * 5000}{number}", f"10.0.{number % 256}.{number // 256}")
 
     assert (len(counted._pairs), len(counted._logins), len(counted._networks)) == (100, 100, 100)
-    assert all(len(pair) < 60 for pair in counted._pairs._kept)
+    assert all(len(pair) < 60 for pair in counted._pairs._stamps)
 
 
 def test_known_and_unknown_logins_are_treated_alike(limited: Api, clock: list[float]) -> None:
@@ -406,13 +412,14 @@ def test_known_and_unknown_logins_are_treated_alike(limited: Api, clock: list[fl
 
 def test_what_there_was_no_room_to_check_is_not_counted_as_wrong(cast_template: Path, tmp_path: Path) -> None:
     db = cast.copy(cast_template, tmp_path)
-    counted = Guesses(1000, lambda: 0.0)
+    counted = LoginThrottle(1000, lambda: 0.0)
     authentication = Authentication(db, lambda: 0.0, counted)
-    room = authn.HASHING_AT_ONCE + authn.HASHING_WAITING
+    room = authn.HASHING_THREADS + authn.HASHING_QUEUE
 
     async def guess() -> list[object]:
         asked = (
-            authentication.prove(basic(f"x{n}", "wrong").encode(), address=f"192.0.2.{n // 2}") for n in range(room + 9)
+            authentication.authenticate(basic(f"x{n}", "wrong").encode(), address=f"192.0.2.{n // 2}")
+            for n in range(room + 9)
         )
         return list(await asyncio.gather(*asked, return_exceptions=True))
 
@@ -420,21 +427,21 @@ def test_what_there_was_no_room_to_check_is_not_counted_as_wrong(cast_template: 
     authentication.close()
     db.close()
 
-    assert came == [Unauthenticated] * room + [Overloaded] * 9
+    assert came == [Unauthenticated] * room + [TooManyRequests] * 9
     assert counted.wrong == room
 
 
-class Forgetful(Guesses):
+class Forgetful(LoginThrottle):
     """What must not be: nothing is ever too often."""
 
-    def begin(self, login: str, address: str | None) -> guesses.Attempt:
-        self._networks, self._logins = Rolling(10), Rolling(10)
-        self._pairs = Marked(10)
+    def begin(self, login: str, address: str | None) -> login_throttle.LoginAttempt:
+        self._networks, self._logins = InMemoryWindowCounter(10), InMemoryWindowCounter(10)
+        self._pairs = InMemoryStampCounter(10)
         return super().begin(login, address)
 
 
-@pytest.mark.parametrize("kind", [Guesses, Forgetful])
-def test_ten_thousand_wrong_passwords_cost_sixty_checks(kind: Callable[..., Guesses]) -> None:
+@pytest.mark.parametrize("kind", [LoginThrottle, Forgetful])
+def test_ten_thousand_wrong_passwords_cost_sixty_checks(kind: Callable[..., LoginThrottle]) -> None:
     counted = kind(60, lambda: 0.0)
     came = []
 
@@ -444,7 +451,7 @@ def test_ten_thousand_wrong_passwords_cost_sixty_checks(kind: Callable[..., Gues
         except Refusal:
             came.append(False)
 
-    assert (sum(came) == 60) is (kind is Guesses)
+    assert (sum(came) == 60) is (kind is LoginThrottle)
 
 
 def test_the_metrics_tell_what_was_refused(limited: Api) -> None:
@@ -457,7 +464,7 @@ def test_the_metrics_tell_what_was_refused(limited: Api) -> None:
 
     for line in ("onebucket_calls_refused 1.0", "onebucket_credentials_wrong 6.0", "onebucket_guesses_refused 1.0"):
         assert line in told
-    assert counting.MOST_USERS > 1000
+    assert counters.MAX_USERS > 1000
 
 
 # --- a real server

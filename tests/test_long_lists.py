@@ -15,7 +15,7 @@ from cast import Api
 from live import Live, basic
 from onebucket.actions import accounts, groups, privileges, repositories
 from onebucket.domain.privileges import Level
-from onebucket.store.database import Database
+from onebucket.store.engine.database import Database
 
 LIST = "/group-privileges/acme"
 REPOSITORIES, MEMBERS = 60, 120

@@ -7,7 +7,7 @@ import pytest
 
 import cast
 from cast import Api
-from onebucket.actions import accounts, addresses
+from onebucket.actions import accounts, emails
 from onebucket.domain.refusals import Invalid
 
 FIONA = "ﬁona@corp.example"
@@ -36,7 +36,7 @@ def test_no_person_gets_an_address_that_stands_for_another(cast_template: Path, 
     for give in (
         lambda work: accounts.add_user(work, "fiona", email=FIONA),
         lambda work: accounts.set_email(work, "bob", FIONA),
-        lambda work: addresses.ask_for(work, "bob", FIONA),
+        lambda work: emails.ask_for(work, "bob", FIONA),
     ):
         with pytest.raises(Invalid, match="looks like another"), db.writing() as tx:
             give(cast.operator(tx))

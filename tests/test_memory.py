@@ -19,12 +19,13 @@ import cast
 from onebucket import hashing
 from onebucket.actions import accounts, groups, privileges, repositories, teams, tokens
 from onebucket.domain.privileges import Level
-from onebucket.http.answers import Answer
-from onebucket.http.authn import Proof
-from onebucket.http.memory import Remembered, _key
-from onebucket.http.requests import Request
-from onebucket.store import database
-from onebucket.store.statement import Statement
+from onebucket.http.auth.authentication import VerifiedCredential
+from onebucket.http.cache.response_cache import CachedResponse, _cache_key
+from onebucket.http.request import Request
+from onebucket.http.response import Response
+from onebucket.store.connect import connect
+from onebucket.store.engine import database
+from onebucket.store.engine.statement import Statement
 from onebucket.store.tables import accounts as accounts_table
 
 _READS = (
@@ -65,7 +66,7 @@ _ELSEWHERE = (
     lambda work, chance: accounts.set_email(work, "bob", "bobby@example.com" if chance < 0.5 else "bob@example.com"),
     lambda work, chance: accounts.change_user(work, "mallory", site_admin=chance < 0.3),
     lambda work, chance: repositories.change(work, "acme", "rocket", is_private=chance < 0.5),
-    lambda work, chance: privileges.give(
+    lambda work, chance: privileges.grant_direct(
         work, "acme", "rocket", "mallory", Level.READ if chance < 0.5 else Level.ADMIN
     ),
     lambda work, chance: groups.create(work, "globex", name=f"Crew {chance}"),
@@ -147,7 +148,7 @@ def _always(version):
 @pytest.fixture
 def fresh(api, tmp_path):
     """A second server on the same database, which remembers nothing."""
-    server = cast.Api(database.at(api.db.url), answer_memory=0)
+    server = cast.Api(connect(api.db.url), answer_memory=0)
     yield server
     server.close()
 
@@ -155,7 +156,7 @@ def fresh(api, tmp_path):
 @pytest.fixture
 def elsewhere(api):
     """The same database as another process would open it."""
-    opened = database.at(api.db.url)
+    opened = connect(api.db.url)
     yield opened
     opened.close()
 
@@ -166,7 +167,7 @@ def history(elsewhere, tmp_path: Path) -> History:
     backup = tmp_path / "kept.db"
 
     def turn_back() -> None:
-        source = database.at(f"sqlite:///{backup}")
+        source = connect(f"sqlite:///{backup}")
         elsewhere.restore_from(source, lambda done, of: None)
         source.close()
 
@@ -183,19 +184,19 @@ def test_a_remembered_answer_equals_the_one_worked_out_now_whatever_is_restored(
 
 # Each forgets one of the things that are looked at before an answer is given again.
 BROKEN = {
-    "that anybody has committed": ("onebucket.http.versions.Versions.now", _always(7)),
-    "what an answer rests on": ("onebucket.store.directory.holds", lambda tx, foundation: True),
-    "which accounts were read": ("onebucket.store.grounds.Seen.note", lambda self, grounds, values: None),
-    "that an account has changed": ("onebucket.store.accounts.revise", lambda tx, account_id, at: None),
-    "who people are": ("onebucket.store.directory.revise", lambda tx: None),
+    "that anybody has committed": ("onebucket.http.cache.data_version.Versions.now", _always(7)),
+    "what an answer rests on": ("onebucket.store.revisions.holds", lambda tx, foundation: True),
+    "which accounts were read": ("onebucket.store.engine.dependencies.Seen.note", lambda self, grounds, values: None),
+    "that an account has changed": ("onebucket.store.account_rows.revise", lambda tx, account_id, at: None),
+    "who people are": ("onebucket.store.revisions.revise", lambda tx: None),
     # A stamp that only grows is a counter: it goes back with a restore, and then names another state.
     "that history may have been turned back": (
-        "onebucket.store.accounts._REVISE",
+        "onebucket.store.account_rows._REVISE",
         Statement(
             update(accounts_table)
             .where(accounts_table.c.id == bindparam("account_id"))
             .values(stamp=func.coalesce(accounts_table.c.stamp, "") + "+", revision=accounts_table.c.revision + 1),
-            spares=True,
+            keeps_cache=True,
         ),
     ),
 }
@@ -299,7 +300,7 @@ def test_a_restored_backup_is_seen_at_once(api, elsewhere, tmp_path: Path):
     deleted = api("alice", "GET", "/groups/acme/designers").status_code
     shutil.copyfile(tmp_path / "backup.db", tmp_path / "copy.db")
 
-    backup = database.at(f"sqlite:///{tmp_path / 'copy.db'}")
+    backup = connect(f"sqlite:///{tmp_path / 'copy.db'}")
     elsewhere.restore_from(backup, lambda done, of: None)
     backup.close()
 
@@ -310,7 +311,7 @@ def test_a_restored_backup_is_seen_at_once(api, elsewhere, tmp_path: Path):
 
 
 def _repeats(api: cast.Api) -> int:
-    known = [repeat.known() for repeat in api.server.app._repeats._known.values()]
+    known = [repeat.cached() for repeat in api.server.app._fingerprints._entries.values()]
     return sum(each is not None and each.size > 0 for each in known)
 
 
@@ -341,7 +342,7 @@ def test_another_word_anywhere_is_another_request(api):
 
 
 def test_whoever_repeats_is_counted_and_refused_like_everybody_else(api):
-    with closing(cast.Api(database.at(api.db.url), rate_limit=10)) as limited:
+    with closing(cast.Api(connect(api.db.url), rate_limit=10)) as limited:
         came = [limited("alice", "GET", "/groups/acme") for _ in range(12)]
 
     assert [answer.status_code for answer in came] == [200] * 10 + [429] * 2
@@ -380,7 +381,7 @@ def test_what_ends_a_credential_ends_what_it_repeats(api, elsewhere, ending):
 
 
 def test_no_credential_can_be_read_from_what_repeats_and_there_is_a_bound(api, monkeypatch):
-    monkeypatch.setattr("onebucket.http.repeats.REPEATS_AT_MOST", 5)
+    monkeypatch.setattr("onebucket.http.cache.fingerprint_cache.REPEATS_AT_MOST", 5)
     for number in range(20):
         for _ in range(3):
             api("alice", "GET", f"/groups/acme?limit={number}")
@@ -439,9 +440,9 @@ def test_what_repeats_is_what_a_plain_model_says_whatever_is_kept_and_forgotten(
     request = Request(scope, "id", "GET", ["groups"], {}, app._clock())
     request.route = app._table.find(("1.0",), ["groups"]).methods["GET"]
     version = api.run(app._versions.now())
-    proofs = [Proof(str(number), "alice", None, str(number), bearer=False) for number in range(4)]
+    proofs = [VerifiedCredential(str(number), "alice", None, str(number), bearer=False) for number in range(4)]
     # Which answers are remembered, and which of them is repeated for which words, the oldest first.
-    kept: dict[int, Remembered] = {}
+    kept: dict[int, CachedResponse] = {}
     model: dict[bytes, bytes] = {}
 
     async def repeated(words: bytes) -> bytes | None:
@@ -453,34 +454,34 @@ def test_what_repeats_is_what_a_plain_model_says_whatever_is_kept_and_forgotten(
         return sent[1]["body"] if await repeats.answer(words, 0.0, send) else None
 
     def forget(which: int) -> None:
-        memory._forget(_key(request, proofs[which]))
-        gone = kept.pop(which).answer.body
+        memory._forget(_cache_key(request, proofs[which]))
+        gone = kept.pop(which).response.body
         for words in [words for words, body in model.items() if body == gone]:
             model[words] = b""
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("onebucket.http.repeats.REPEATS_AT_MOST", 4)
+        patch.setattr("onebucket.http.cache.fingerprint_cache.REPEATS_AT_MOST", 4)
         for turn, (op, number, which) in enumerate(ops):
-            request.words = b"words %d" % number
+            request.fingerprint = b"words %d" % number
             if op == "keep":
                 if which not in kept:
-                    answer = Answer(200, b"%d of turn %d" % (which, turn), ())
-                    kept[which] = Remembered(answer, actor, version, None)
+                    answer = Response(200, b"%d of turn %d" % (which, turn), ())
+                    kept[which] = CachedResponse(answer, actor, version, None)
                     memory.keep(request, proofs[which], kept[which])
                 repeats.keep(request, kept[which], until=math.inf)
-                model.pop(request.words, None)
-                model[request.words] = kept[which].answer.body
+                model.pop(request.fingerprint, None)
+                model[request.fingerprint] = kept[which].response.body
                 if len(model) > 4:
                     del model[next(iter(model))]
             elif op == "forget" and which in kept:
                 forget(which)
-            assert (api.run(repeated(request.words)) or b"") == model.get(request.words, b"")
+            assert (api.run(repeated(request.fingerprint)) or b"") == model.get(request.fingerprint, b"")
     for which in [*kept]:
         forget(which)
 
 
 def test_a_password_that_is_hashed_anew_disturbs_nobody_who_repeats(api, elsewhere, monkeypatch):
-    monkeypatch.setattr("onebucket.http.repeats.REPEATS_AT_MOST", 5)
+    monkeypatch.setattr("onebucket.http.cache.fingerprint_cache.REPEATS_AT_MOST", 5)
     who = ("alice", cast.password("alice"))
     for _ in range(3):
         api(who, "GET", "/groups/acme")

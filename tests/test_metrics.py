@@ -13,8 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families
 import live
 import pg
 from live import Live
-from onebucket.http.metrics import Metrics
-from onebucket.http.tallies import MOST, Tallies
+from onebucket.http.monitoring.metrics import Metrics
+from onebucket.http.monitoring.shared_metrics import MAX_NUMBERS, SharedMetrics
 from pg import Postgres
 from test_crowds import filled
 from test_postgres import _workers
@@ -38,8 +38,8 @@ def told(page: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
 
 @pytest.mark.parametrize("processes", [1, 3])
 def test_what_several_count_is_what_one_would_count(processes: int) -> None:
-    chance, together = random.Random(processes), Tallies(processes)
-    one, several = Metrics(), [Metrics(together.of(number)) for number in range(processes)]
+    chance, together = random.Random(processes), SharedMetrics(processes)
+    one, several = Metrics(), [Metrics(together.for_process(number)) for number in range(processes)]
     kept = dict.fromkeys(range(processes), 0)
     for number, each in enumerate(several):
         each.watch("kept", "What is kept", lambda number=number: kept[number])
@@ -53,48 +53,48 @@ def test_what_several_count_is_what_one_would_count(processes: int) -> None:
         for each in (one, several[number]):
             each.counter(*key)(seconds)
     for each in several:
-        each._counting._tell()
+        each._counting._publish()
 
     for each in several:
-        assert told(each.page().decode()) == pytest.approx(told(one.page().decode()))
+        assert told(each.exposition().decode()) == pytest.approx(told(one.exposition().decode()))
 
 
 def test_whoever_takes_the_place_of_another_goes_on_counting() -> None:
-    together = Tallies(2)
-    before, other = Metrics(together.of(0)), Metrics(together.of(1))
+    together = SharedMetrics(2)
+    before, other = Metrics(together.for_process(0)), Metrics(together.for_process(1))
     for each in (before, other):
         each.watch("grown", "What grows", lambda: 5)
         each.watch("held", "What is held", lambda: 5, grows=False)
         each.counter("readGroup", "GET", 200)(0.1)
-        each.page()
+        each.exposition()
 
-    after = Metrics(together.of(0))
+    after = Metrics(together.for_process(0))
     after.watch("grown", "What grows", lambda: 1)
     after.watch("held", "What is held", lambda: 1, grows=False)
     after.counter("readGroup", "GET", 200)(0.1)
-    page = after.page().decode()
+    page = after.exposition().decode()
 
     assert 'onebucket_requests_total{method="GET",route="readGroup",status="200"} 3.0' in page
     assert "grown 11.0" in page and "held 6.0" in page
 
 
 def test_a_name_that_was_not_written_to_its_end_is_written_over() -> None:
-    together = Tallies(1)
-    assert together.place("one", 2) == 0
+    together = SharedMetrics(1)
+    assert together.offset("one", 2) == 0
     end = together._end()
     together._names[end : end + 5] = b"3 hal"
 
-    assert (together.place("half", 3), together.place("more", 1), together.place("one", 2)) == (2, 5, 0)
+    assert (together.offset("half", 3), together.offset("more", 1), together.offset("one", 2)) == (2, 5, 0)
     assert {name: len(numbers) for name, numbers in together.sums().items()} == {"one": 2, "half": 3, "more": 1}
 
 
 def test_there_is_room_for_all_that_can_be_counted() -> None:
-    from onebucket.http.metrics import _METHODS
-    from onebucket.http.server import SURFACES
+    from onebucket.http.monitoring.metrics import _METHODS
+    from onebucket.http.wiring import SURFACES
 
     routes = 1 + sum(len(surface.routes) for surface in SURFACES)
     # Requests by method and status, and a histogram of fewer than 20 numbers.
-    assert routes * ((len(_METHODS) + 1) * 20 + 20) < MOST
+    assert routes * ((len(_METHODS) + 1) * 20 + 20) < MAX_NUMBERS
 
 
 # -- on a real server -------------------------------------------------------------------------------

@@ -12,12 +12,12 @@ import consuming
 from browsing import Visitor, done_by
 from cast import Api
 from onebucket import hashing
-from onebucket.actions import accounts, addresses, authorizations, consumers, outbox, passwords, tokens
-from onebucket.actions.outbox import Parcel
-from onebucket.actions.work import Work
+from onebucket.actions import accounts, consumers, emails, oauth_authorizations, outbox, passwords, tokens
+from onebucket.actions.outbox import OutgoingMail
+from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import NOBODY
-from onebucket.domain.letters import MOST_NOTICES, Kind
-from onebucket.domain.terms import Terms
+from onebucket.domain.letters import MOST_NOTICES, MailKind
+from onebucket.domain.site_limits import SiteLimits
 
 ON_BOTH_DATABASES = True
 
@@ -30,38 +30,38 @@ def notices(api: Api) -> list[tuple[str, str]]:
     return [(each.kind.value, each.email) for each in reversed(found)]
 
 
-def carried(api: Api) -> list[Parcel]:
+def carried(api: Api) -> list[OutgoingMail]:
     """The notices that wait, as they are carried."""
-    parcels = api.operate(lambda work: outbox.take(work, partial(hashing.link_secret, browsing.KEY), most=1000))
+    parcels = api.operate(lambda work: outbox.claim(work, partial(hashing.link_secret, browsing.KEY), most=1000))
     return [each for each in parcels if each.letter.is_notice]
 
 
 def with_second(api: Api) -> None:
     """Alice gets a second address."""
-    api.operate(done_by("alice", lambda work: addresses.ask_for(work, "alice", SECOND)))
+    api.operate(done_by("alice", lambda work: emails.ask_for(work, "alice", SECOND)))
     hash = hashing.secret_hash(browsing.deliver(api)[SECOND].rpartition("/")[2])
-    api.operate(done_by("alice", lambda work: addresses.confirm(work, hash)))
+    api.operate(done_by("alice", lambda work: emails.confirm(work, hash)))
 
 
-def token(work: Work, label: str = "backup") -> None:
+def token(work: UnitOfWork, label: str = "backup") -> None:
     hash = hashing.secret_hash(f"{label}{work.new_id()}")
     tokens.add(work, "alice", secret_hash=hash, scopes=frozenset({"account"}), label=label)
 
 
-def consumer(work: Work, account: str, acts_as: str | None = None) -> None:
+def consumer(work: UnitOfWork, account: str, acts_as: str | None = None) -> None:
     key = hashing.new_consumer_key()
     consumers.add(work, account, key=key, label="Builder", scopes=frozenset({"account"}), acts_as=acts_as)
 
 
-def primary(work: Work) -> None:
-    addresses.make_primary(work, "alice", SECOND)
+def primary(work: UnitOfWork) -> None:
+    emails.make_primary(work, "alice", SECOND)
 
 
 ALICE = "alice@example.com"
-DEEDS: dict[str, tuple[Callable[[Work], object], list[tuple[str, str]]]] = {
+DEEDS: dict[str, tuple[Callable[[UnitOfWork], object], list[tuple[str, str]]]] = {
     "another primary address": (primary, [("address-primary", SECOND), ("address-primary", ALICE)]),
     "an address removed": (
-        lambda work: addresses.end(work, "alice", SECOND),
+        lambda work: emails.end(work, "alice", SECOND),
         [("address-removed", ALICE), ("address-removed", SECOND)],
     ),
     "an app password": (token, [("app-password-made", ALICE)]),
@@ -113,14 +113,14 @@ def test_what_is_done_at_the_command_line_is_told_to_nobody(api: Api) -> None:
 
 
 def test_no_notice_is_refused_for_keeps_another_kind_waiting_or_uses_up_letters(api: Api) -> None:
-    def many(work: Work) -> None:
+    def many(work: UnitOfWork) -> None:
         for number in range(MOST_NOTICES + 5):
             token(work, f"number {number}")
         passwords.change(work, "alice", cast.cheap_hash("another one"))
 
-    def forgotten(work: Work) -> None:
-        terms = Terms(letters_per_account=1, letters_per_address=1)
-        passwords.forgotten(replace(work, actor=NOBODY, terms=terms), "alice")
+    def forgotten(work: UnitOfWork) -> None:
+        terms = SiteLimits(letters_per_account=1, letters_per_address=1)
+        passwords.request_reset(replace(work, actor=NOBODY, terms=terms), "alice")
 
     api.operate(done_by("alice", many))
     api.operate(forgotten)
@@ -129,7 +129,7 @@ def test_no_notice_is_refused_for_keeps_another_kind_waiting_or_uses_up_letters(
     assert len([each for each in made if each.label.startswith("number")]) == MOST_NOTICES + 5
     assert [kind for kind, _ in notices(api)] == ["app-password-made"] * MOST_NOTICES + ["password-set"]
     newest = api.operate(lambda work: outbox.newest(work, most=1000))
-    assert [each.kind for _, each in newest].count(Kind.RESET_PASSWORD) == 1
+    assert [each.kind for _, each in newest].count(MailKind.RESET_PASSWORD) == 1
 
 
 @pytest.mark.parametrize("ticked", [True, False])
@@ -137,12 +137,12 @@ def test_a_reset_ends_app_passwords_and_programs_where_that_is_ticked(api: Api, 
     api.operate(done_by("alice", token))
     api.operate(done_by("alice", lambda work: consumer(work, "alice")))
     consuming.consent(api, consuming.add(api, "acme"))
-    api.operate(lambda work: passwords.forgotten(work, "alice"))
+    api.operate(lambda work: passwords.request_reset(work, "alice"))
     path = browsing.deliver(api)[ALICE]
 
-    def held(work: Work) -> list[int]:
-        own = [each for _, each, acts_for in consumers.listed(work, "alice") if acts_for]
-        return [len(tokens.of_person(work, "alice")), len(authorizations.given(work)), len(own)]
+    def held(work: UnitOfWork) -> list[int]:
+        own = [each for _, each, acts_for in consumers.list_consumers(work, "alice") if acts_for]
+        return [len(tokens.of_person(work, "alice")), len(oauth_authorizations.list_authorizations(work)), len(own)]
 
     before = api.operate(done_by("alice", held))
     with Visitor(api) as visitor:

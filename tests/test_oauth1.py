@@ -17,7 +17,7 @@ from browsing import Visitor
 from cast import Api
 from consuming import CALLBACK, Consumer, ask, dance, fields, sign
 from onebucket.actions import accounts, consumers, teams
-from onebucket.store import consumers as rows
+from onebucket.store import oauth_consumer_rows
 
 ON_BOTH_DATABASES = True
 
@@ -269,7 +269,7 @@ def test_sent_fifty_times_at_once_it_counts_once(api: Api, builds: Consumer) -> 
 
 
 def test_a_nonce_that_another_process_has_seen_is_seen(api: Api, builds: Consumer, tmp_path: Path) -> None:
-    other = Api(cast.database.at(api.db.url))
+    other = Api(cast.connect(api.db.url))
     _, headers, _ = sign(builds, "/1.0/groups")
 
     answers = [each(None, "GET", "/groups", headers=headers).status_code for each in (other, api)]
@@ -295,7 +295,7 @@ def test_what_is_signed_is_not_remembered(api: Api, builds: Consumer) -> None:
     for _ in range(3):
         ask(api, builds)
 
-    assert api.server.app._memory.size == 0
+    assert api.server.app._cache.size == 0
 
 
 # --- the dance
@@ -405,7 +405,7 @@ def test_a_team_that_is_deleted_takes_its_consumers_along(api: Api) -> None:
 
     assert refused(api, consumer, token=token)
     with api.db.reading() as tx:
-        assert rows.by_key(tx, consumer.key) is None
+        assert oauth_consumer_rows.by_key(tx, consumer.key) is None
 
 
 def test_no_secret_of_either_leg_is_in_the_database(api: Api, builds: Consumer) -> None:

@@ -11,7 +11,7 @@ import consuming
 from browsing import Visitor
 from cast import Api
 from consuming import CALLBACK, TOKEN, Consumer, ask, bearer, post
-from onebucket.domain.terms import Terms
+from onebucket.domain.site_limits import SiteLimits
 from onebucket.surfaces.v1.routes import BASES
 
 
@@ -51,7 +51,7 @@ def test_scopes_that_are_unknown_or_too_much_are_left_out_and_the_answer_says_wh
 def prefix(cast_template: Path, tmp_path: Path) -> Iterator[Api]:
     """A server where people may be sent below a callback."""
     (tmp_path / "prefix").mkdir()
-    with closing(Api(cast.copy(cast_template, tmp_path / "prefix"), terms=Terms(callbacks_extend=True))) as served:
+    with closing(Api(cast.copy(cast_template, tmp_path / "prefix"), terms=SiteLimits(callbacks_extend=True))) as served:
         yield served
 
 

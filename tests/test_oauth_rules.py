@@ -19,8 +19,8 @@ from onebucket import hashing
 from onebucket.actions import consumers, groups
 from onebucket.domain import oauth
 from onebucket.domain.groups import AccountPrivilege
-from onebucket.domain.oauth import Consumer, Wish
-from onebucket.domain.refusals import Forbidden, Invalid, NotFound, NotGranted
+from onebucket.domain.oauth import AuthorizationRequest, Consumer
+from onebucket.domain.refusals import Forbidden, Invalid, NotFound, OAuthError
 
 ON_BOTH_DATABASES = True
 
@@ -38,7 +38,7 @@ def consumer(**how: Any) -> Consumer:
      "com.example.app:/done", "com.example.app://done"],
 )  # fmt: skip
 def test_people_can_be_sent_back_to_these(address: str) -> None:
-    assert oauth.callback(address) == address
+    assert oauth.check_callback(address) == address
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_people_can_be_sent_back_to_these(address: str) -> None:
 )  # fmt: skip
 def test_nobody_can_be_sent_back_to_these(address: str) -> None:
     with pytest.raises(Invalid):
-        oauth.callback(address)
+        oauth.check_callback(address)
 
 
 @pytest.mark.parametrize(
@@ -82,10 +82,10 @@ def test_nobody_can_be_sent_back_to_these(address: str) -> None:
 )
 def test_no_more_is_given_than_was_granted(granted: str, wanted: str, given: str | None) -> None:
     if given is None:
-        with pytest.raises(NotGranted):
-            oauth.narrowed(frozenset(granted.split()), wanted)
+        with pytest.raises(OAuthError):
+            oauth.narrow_scopes(frozenset(granted.split()), wanted)
     else:
-        assert oauth.narrowed(frozenset(granted.split()), wanted) == frozenset(given.split())
+        assert oauth.narrow_scopes(frozenset(granted.split()), wanted) == frozenset(given.split())
 
 
 @pytest.mark.parametrize("is_public", [False, True])
@@ -95,13 +95,13 @@ def test_no_more_is_given_than_was_granted(granted: str, wanted: str, given: str
      ("x" * 42, "S256", False), ("x" * 44, "S256", False), ("x" * 42 + "~", "S256", False)],
 )  # fmt: skip
 def test_a_challenge_is_s256_or_none(is_public: bool, challenge: str, method: str, good: bool) -> None:
-    wish = Wish("key", "code", challenge=challenge, challenge_method=method)
+    wish = AuthorizationRequest("key", "code", challenge=challenge, challenge_method=method)
 
     if good:
-        oauth.check(consumer(is_public=is_public), wish)
+        oauth.check_request(consumer(is_public=is_public), wish)
     else:
-        with pytest.raises(NotGranted):
-            oauth.check(consumer(is_public=is_public), wish)
+        with pytest.raises(OAuthError):
+            oauth.check_request(consumer(is_public=is_public), wish)
 
 
 @pytest.mark.parametrize(
@@ -115,9 +115,9 @@ def test_a_challenge_is_s256_or_none(is_public: bool, challenge: str, method: st
      ("com.example.app:/done", "com.example.app:/done/sub")],
 )  # fmt: skip
 def test_a_callback_is_extended_only_where_that_is_switched_on(callback: str, given: str) -> None:
-    assert oauth.redirect(consumer(callback=callback), given, may_extend=True) == given
+    assert oauth.choose_redirect(consumer(callback=callback), given, may_extend=True) == given
     with pytest.raises(Invalid):
-        oauth.redirect(consumer(callback=callback), given)
+        oauth.choose_redirect(consumer(callback=callback), given)
 
 
 @pytest.mark.parametrize(
@@ -134,16 +134,16 @@ def test_a_callback_is_extended_only_where_that_is_switched_on(callback: str, gi
 )  # fmt: skip
 def test_nothing_but_more_segments_extends_a_callback(given: str) -> None:
     with pytest.raises(Invalid):
-        oauth.redirect(consumer(), given, may_extend=True)
+        oauth.choose_redirect(consumer(), given, may_extend=True)
     with pytest.raises(Invalid):
-        oauth.redirect(
+        oauth.choose_redirect(
             consumer(callback="https://ci.example.com"), given.replace("/done", "", 1) + "//", may_extend=True
         )
 
 
 def test_nobody_is_sent_back_by_a_consumer_without_a_callback() -> None:
     with pytest.raises(Invalid):
-        oauth.redirect(consumer(callback=None), "")
+        oauth.choose_redirect(consumer(callback=None), "")
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_nobody_is_sent_back_by_a_consumer_without_a_callback() -> None:
      ("com.example.app:/x", "com.example.app:/x?a=b%26c")],
 )  # fmt: skip
 def test_words_join_the_query_that_is_there(address: str, there: str) -> None:
-    assert oauth.sent_to(address, a="b&c", e="") == there
+    assert oauth.redirect_to(address, a="b&c", e="") == there
 
 
 def test_a_secret_depends_on_key_purpose_and_name() -> None:
@@ -216,7 +216,7 @@ def test_a_consumer_acts_for_whoever_made_it_or_for_whom_the_site_says(
 def test_administrators_see_and_revoke_an_accounts_consumers(api: Api, who: str, good: bool) -> None:
     key = consuming.add(api, "acme").key
 
-    for action in (lambda work: consumers.listed(work, "acme"), lambda work: consumers.revoke(work, key)):
+    for action in (lambda work: consumers.list_consumers(work, "acme"), lambda work: consumers.revoke(work, key)):
         if good:
             api.operate(browsing.done_by(who, action))
         else:
@@ -274,7 +274,7 @@ def test_mistakes_get_a_sentence(command: Command, arguments: list[str], sentenc
 
 
 def test_helping_and_starting_load_nothing_of_oauth() -> None:
-    code = "import sys, onebucket.cli.root, onebucket.http.server; print([m for m in sys.modules if 'authlib' in m])"
+    code = "import sys, onebucket.cli.root, onebucket.http.wiring; print([m for m in sys.modules if 'authlib' in m])"
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 

@@ -25,13 +25,13 @@ from browsing import Visitor
 from cast import Api
 from onebucket.domain import time_range
 from onebucket.domain.refusals import Invalid
-from onebucket.http import server
-from onebucket.store import moments
-from onebucket.store.lists import ListParameter, is_storable
+from onebucket.http import wiring
+from onebucket.store.engine import timestamps
+from onebucket.store.engine.list_parameters import ListParameter, is_storable
 from onebucket.store.tables import Moment, metadata
 from onebucket.surfaces import web
 from onebucket.surfaces.routing import Route, Surface
-from onebucket.surfaces.web import pages
+from onebucket.surfaces.web.core import page_router
 
 ON_BOTH_DATABASES = True
 
@@ -113,7 +113,7 @@ def log_without_tracebacks() -> Iterator[None]:
 
 
 def routes() -> list[tuple[Surface, Route]]:
-    return [(surface, route) for surface in server.SURFACES for route in surface.routes]
+    return [(surface, route) for surface in wiring.SURFACES for route in surface.routes]
 
 
 def address(base: str, path: str, odd: str = "", value: bytes = b"") -> bytes:
@@ -141,7 +141,7 @@ def seen(answer: object, what: object) -> None:
 )
 def test_no_odd_value_of_a_request_breaks_a_route(api: Api, surface: Surface, route: Route) -> None:
     base, plain = surface.bases[0], address(surface.bases[0], route.path)
-    body = [parameter.name for parameter in route.takes]
+    body = [parameter.name for parameter in route.fields]
 
     for what, value in some(route.name):
         for part in parts_of(route.path):
@@ -200,8 +200,8 @@ def _asked_by_pages(*methods: str) -> list[str]:
     return sorted(found)
 
 
-@pytest.mark.parametrize("page", pages.EVERYWHERE, ids=lambda page: page.path)
-def test_no_odd_value_breaks_a_page(api: Api, page: pages.Page) -> None:
+@pytest.mark.parametrize("page", page_router.EVERYWHERE, ids=lambda page: page.path)
+def test_no_odd_value_breaks_a_page(api: Api, page: page_router.Page) -> None:
     chance = random.Random(page.path)
     plain = address("", page.path).decode()
     queries, fields = _asked_by_pages("query"), _asked_by_pages("text", "line", "texts", "is_on", "kept")
@@ -237,11 +237,11 @@ def test_no_odd_value_breaks_a_page(api: Api, page: pages.Page) -> None:
 )
 @settings(deadline=None)
 def test_every_moment_that_is_stored_can_be_read_back_and_shown_in_every_zone(moment: datetime) -> None:
-    number = moments.number(moment)
+    number = timestamps.to_number(moment)
 
-    read = moments.moment(number)
+    read = timestamps.from_number(number)
 
-    assert moments.number(read) == number
+    assert timestamps.to_number(read) == number
     assert read.astimezone(UTC) + timedelta(hours=14) > read - timedelta(hours=14)
     try:
         assert time_range.checked(moment, what="it") == read
@@ -251,7 +251,7 @@ def test_every_moment_that_is_stored_can_be_read_back_and_shown_in_every_zone(mo
 
 @given(st.integers())
 def test_every_number_that_stands_for_a_moment_can_be_read(number: int) -> None:
-    assert time_range.EARLIEST <= moments.moment(number) <= time_range.LATEST
+    assert time_range.EARLIEST <= timestamps.from_number(number) <= time_range.LATEST
 
 
 COLUMNS = [
@@ -274,7 +274,7 @@ def test_a_moment_that_nobody_should_have_stored_makes_no_list_unreadable(api: A
         if route.method == "GET":
             seen(api.raw("GET", address(surface.bases[0], route.path), who="root"), route.path)
     with Visitor(api, "root") as root:
-        for page in pages.EVERYWHERE:
+        for page in page_router.EVERYWHERE:
             seen(root.ask("GET", address("", page.path).decode()), page.path)
 
 

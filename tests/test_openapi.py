@@ -20,11 +20,11 @@ from schemathesis.openapi.checks import RejectedPositiveData, UnsupportedMethodR
 import cast
 import live
 from live import Live
-from onebucket.http import openapi, server
+from onebucket.http import openapi, wiring
 from onebucket.surfaces.routing import Route
 
-DOCUMENT = openapi.document(server.SURFACES, base_url=cast.BASE)
-ROUTES = [(surface.bases[0], route) for surface in server.SURFACES for route in surface.routes]
+DOCUMENT = openapi.document(wiring.SURFACES, base_url=cast.BASE)
+ROUTES = [(surface.bases[0], route) for surface in wiring.SURFACES for route in surface.routes]
 
 
 def test_it_is_an_openapi_3_1_document() -> None:
@@ -52,7 +52,7 @@ def test_every_route_is_in_it(base: str, route: Route) -> None:
     assert [parameter["name"] for parameter in item.get("parameters", [])] == [
         part[1:-1] for part in route.path.split("/") if part.startswith("{")
     ]
-    assert ("204" if route.gives is None else "200") in operation["responses"]
+    assert ("204" if route.response is None else "200") in operation["responses"]
 
 
 def test_nothing_else_is_in_it() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from live import Live
-from onebucket.cli import operating
+from onebucket.cli import serve
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ from onebucket.cli import operating
     ],
 )
 def test_a_port_that_people_need_not_name_is_not_named(host: str, port: int, secure: bool, address: str) -> None:
-    assert operating._address(host, port, secure=secure) == address
+    assert serve._address(host, port, secure=secure) == address
 
 
 def test_a_server_says_which_address_answers_lead_to(served: Live) -> None:

@@ -11,19 +11,21 @@ from hypothesis import strategies as st
 import cast
 from cast import Api, token
 from live import with_the_cast
-from onebucket.http.guesses import network
-from onebucket.http.peers import Proxies
+from onebucket.http.auth.client_address import TrustedProxies
+from onebucket.http.auth.login_throttle import network_of
 
 OURS = ["127.0.0.1", "10.0.0.0/8", "2001:db8:ffff::/48"]
-TRUSTED, OF_RFC_7239, DEAF = (Proxies(OURS, header) for header in ("x-forwarded-for", "forwarded", "off"))
+TRUSTED, OF_RFC_7239, DEAF = (TrustedProxies(OURS, header) for header in ("x-forwarded-for", "forwarded", "off"))
 NGINX = "127.0.0.1"
 
 
 def caller(
-    peer: str, x_forwarded_for: str | None = None, forwarded: str | None = None, proxies: Proxies = TRUSTED
+    peer: str, x_forwarded_for: str | None = None, forwarded: str | None = None, proxies: TrustedProxies = TRUSTED
 ) -> str:
     given = {b"x-forwarded-for": x_forwarded_for, b"forwarded": forwarded}
-    return proxies.caller(peer, {name: value.encode("latin-1") for name, value in given.items() if value is not None})
+    return proxies.client_address(
+        peer, {name: value.encode("latin-1") for name, value in given.items() if value is not None}
+    )
 
 
 @pytest.mark.parametrize(
@@ -71,7 +73,7 @@ def test_forwarded_says_the_same(forwarded: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(("proxies", "expected"), [(TRUSTED, "192.0.2.1"), (OF_RFC_7239, "192.0.2.2"), (DEAF, NGINX)])
-def test_the_header_that_the_setting_does_not_name_changes_nothing(proxies: Proxies, expected: str) -> None:
+def test_the_header_that_the_setting_does_not_name_changes_nothing(proxies: TrustedProxies, expected: str) -> None:
     assert caller(NGINX, "192.0.2.1", "for=192.0.2.2", proxies) == expected
 
 
@@ -91,8 +93,8 @@ def test_a_guesser_cannot_move_to_the_proxys_address_by_another_header(cast_temp
 @given(st.text(st.characters(max_codepoint=255)), st.text(st.characters(max_codepoint=255)))
 def test_whatever_the_headers_hold_a_caller_comes_of_it(x_forwarded_for: str, forwarded: str) -> None:
     assert caller(NGINX, f"{x_forwarded_for}, 192.0.2.1") == "192.0.2.1"
-    assert network(caller(NGINX, x_forwarded_for, forwarded))
-    assert network(caller(NGINX, x_forwarded_for, forwarded, OF_RFC_7239))
+    assert network_of(caller(NGINX, x_forwarded_for, forwarded))
+    assert network_of(caller(NGINX, x_forwarded_for, forwarded, OF_RFC_7239))
     assert caller("192.0.2.7", x_forwarded_for, forwarded) == "192.0.2.7"
 
 
@@ -109,7 +111,7 @@ def test_whatever_the_headers_hold_a_caller_comes_of_it(x_forwarded_for: str, fo
     ],
 )
 def test_one_place_is_an_ipv4_address_or_a_64th_of_ipv6(address: str | None, place: str) -> None:
-    assert network(address) == place
+    assert network_of(address) == place
 
 
 @pytest.mark.parametrize(("trusted", "expected"), [(frozenset({NGINX}), "192.0.2.1"), (frozenset(), NGINX)])
@@ -252,8 +254,8 @@ def test_where_it_is_switched_on_a_token_in_the_query_counts_as_bearer(lenient: 
     assert (answer.status_code, again.content, again.headers["x-oauth-scopes"]) == (
         200, answer.content, "account:write, app-password:write, journal, repository:admin, team:write"
     )  # fmt: skip
-    assert lenient.server.app._memory.hits == 1
-    assert TOKEN not in repr(lenient.server.app._memory._answers) + repr(lenient.server.authentication._proved)
+    assert lenient.server.app._cache.hits == 1
+    assert TOKEN not in repr(lenient.server.app._cache._entries) + repr(lenient.server.authentication._verified)
 
 
 @pytest.mark.parametrize(

@@ -15,14 +15,15 @@ import consuming
 from cast import Api, basic, password, token
 from onebucket import hashing
 from onebucket.actions import accounts, consumers, groups, invitations, privileges, repositories, tokens
-from onebucket.actions.work import Work
+from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import oauth
 from onebucket.domain.accounts import SCOPES, Account, Actor
 from onebucket.domain.privileges import Level
-from onebucket.domain.tokens import Token
-from onebucket.http import server
-from onebucket.store import database, issued
-from onebucket.surfaces.routing import Found, Route, Table
+from onebucket.domain.tokens import AppPassword
+from onebucket.http import wiring
+from onebucket.store import oauth_token_rows
+from onebucket.store.connect import connect
+from onebucket.surfaces.routing import Route, RouteMatch, Router
 
 # mallory is in nothing; dora is in acme's developers, administers its repository website, and owns her personal
 # account, where bob is in the group friends;
@@ -37,8 +38,8 @@ GROUPS = {"acme": "designers", "globex": "developers", "dora": "friends"}
 # How what acts for a person through a program comes to its end.
 ENDS = ("revoked", "expired", "consumer revoked", "owner disabled")
 FORMS_OF_PROGRAMS = (
-    ("OAuth 2", oauth.Kind.ACCESS, hashing.ACCESS_PREFIX),
-    ("OAuth 1", oauth.Kind.SIGNING, ""),
+    ("OAuth 2", oauth.TokenKind.ACCESS, hashing.ACCESS_PREFIX),
+    ("OAuth 1", oauth.TokenKind.SIGNING, ""),
 )
 
 MATRIX = """
@@ -240,7 +241,7 @@ GET    /user                                       200    200   200   200   200 
 DELETE /user                                       410    410   410   410   410   410
 """
 
-_TABLE = Table(server.SURFACES)
+_TABLE = Router(wiring.SURFACES)
 
 
 @dataclass(frozen=True)
@@ -252,10 +253,10 @@ class Row:
     statuses: dict[str, int]
 
     @property
-    def found(self) -> Found:
+    def found(self) -> RouteMatch:
         path = self.address.partition("?")[0]
         segments = (path if path.startswith("/api/") else f"/1.0{path}").split("/")[1:]
-        base = _TABLE.base(segments)
+        base = _TABLE.find_base(segments)
         assert base is not None
         return _TABLE.find(base, segments[len(base) :])
 
@@ -265,7 +266,7 @@ class Row:
 
     @property
     def account(self) -> str:
-        return self.found.words.get("accountname", "")
+        return self.found.path_parameters.get("accountname", "")
 
     @property
     def changes(self) -> bool:
@@ -298,7 +299,7 @@ ROWS = tuple(_rows())
 
 
 def test_every_route_has_a_row_for_every_kind_of_account() -> None:
-    served = [route for surface in server.SURFACES for route in surface.routes]
+    served = [route for surface in wiring.SURFACES for route in surface.routes]
 
     shown = {f"{row.route.method} {row.route.path} of {row.account}" for row in ROWS if row.route}
 
@@ -322,14 +323,14 @@ def stage(cast_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     return folder / "onebucket.db"
 
 
-def _set(work: Work) -> None:
+def _set(work: UnitOfWork) -> None:
     groups.create(work, "dora", name="Friends")
     groups.add_member(work, "dora", "friends", "bob")
     groups.add_member(work, "globex", "developers", "gina")
     repositories.add(work, "dora", "notes")
     privileges.set_for_group(work, "dora", "notes", "friends", Level.WRITE)
     for account, slug in (("dora", "notes"), ("globex", "satellite")):
-        privileges.give(work, account, slug, "ghost", Level.READ)
+        privileges.grant_direct(work, account, slug, "ghost", Level.READ)
     for name in PEOPLE:
         for scopes in [frozenset[str](), *(frozenset({scope}) for scope in SCOPES)]:
             hash = hashing.secret_hash(token(name, "".join(scopes) or "nothing"))
@@ -341,14 +342,14 @@ def _set(work: Work) -> None:
     for name in (*PEOPLE, "ghost"):
         consumers.add(work, name, key=own(name).key, label="His own", scopes=cast.ALL_SCOPES)
         _consent(work, program, name)
-    [root] = [each.account for each in accounts.people(work) if each.account.username == "root"]
+    [root] = [each.account for each in accounts.list_people(work) if each.account.username == "root"]
     for end in ("revoked", "expired"):
         _set_app_passwords_made_with_one(work, root, end)
     for end in ENDS:
         _set_app_passwords_made_by_programs(work, root, end)
 
 
-def _set_app_passwords_made_with_one(work: Work, root: Account, end: str) -> None:
+def _set_app_passwords_made_with_one(work: UnitOfWork, root: Account, end: str) -> None:
     """Let root make an app password with another one, and one more with that; then end the first."""
     hash = hashing.secret_hash(token("root", f"first, {end}"))
     first = tokens.add(work, "root", secret_hash=hash, scopes=cast.ALL_SCOPES)
@@ -360,7 +361,7 @@ def _set_app_passwords_made_with_one(work: Work, root: Account, end: str) -> Non
         tokens.revoke(work, first.id)
 
 
-def _set_app_passwords_made_by_programs(work: Work, root: Account, end: str) -> None:
+def _set_app_passwords_made_by_programs(work: UnitOfWork, root: Account, end: str) -> None:
     """Let a program make app passwords for root, in every form in which it acts for them; then end that."""
     owner = "ghost" if end == "owner disabled" else "alice"
     _, program = consumers.add(
@@ -369,35 +370,35 @@ def _set_app_passwords_made_by_programs(work: Work, root: Account, end: str) -> 
     for form, kind, prefix in FORMS_OF_PROGRAMS:
         until = work.at - timedelta(days=1) if end == "expired" else None
         ids = (work.new_id(), kind, work.new_id(), program.account_id, program.id)
-        given = oauth.Issued(root.id, *ids, cast.ALL_SCOPES, work.at, until)
-        issued.add(work.tx, given, secret_hash=hashing.secret_hash(prefix + token("root", f"{form}, {end}")))
+        given = oauth.OAuthToken(root.id, *ids, cast.ALL_SCOPES, work.at, until)
+        oauth_token_rows.add(work.tx, given, secret_hash=hashing.secret_hash(prefix + token("root", f"{form}, {end}")))
         _made_with(work, root, given.credential, f"{form}, {end}")
         if end == "revoked":
-            issued.end(work.tx, given)
+            oauth_token_rows.revoke(work.tx, given)
     _made_with(work, root, program.credential, f"OAuth 1 with two legs, {end}")
     if end == "consumer revoked":
         consumers.revoke(work, program.key)
 
 
-def _made_with(work: Work, person: Account, credential: str, how: str) -> Token:
+def _made_with(work: UnitOfWork, person: Account, credential: str, how: str) -> AppPassword:
     """Let somebody make an app password with a credential of theirs."""
     hash = hashing.secret_hash(token(person.username, f"made with {how}"))
     with work.on_behalf(Actor(person, credential, cast.ALL_SCOPES)):
         return tokens.add(work, person.username, secret_hash=hash, scopes=cast.ALL_SCOPES)
 
 
-def _consent(work: Work, program: oauth.Consumer, name: str) -> None:
+def _consent(work: UnitOfWork, program: oauth.Consumer, name: str) -> None:
     """Let the program have OAuth 2 and OAuth 1 tokens of somebody: for everything, for each scope, and ended ones."""
-    [person] = [each.account for each in accounts.people(work) if each.account.username == name]
+    [person] = [each.account for each in accounts.list_people(work) if each.account.username == name]
     kinds = {"nothing": frozenset[str](), **{scope: frozenset({scope}) for scope in SCOPES}}
     for kind, scopes in (kinds | dict.fromkeys(("all", "expired", "revoked"), cast.ALL_SCOPES)).items():
-        for form, prefix in ((oauth.Kind.ACCESS, hashing.ACCESS_PREFIX), (oauth.Kind.SIGNING, "")):
+        for form, prefix in ((oauth.TokenKind.ACCESS, hashing.ACCESS_PREFIX), (oauth.TokenKind.SIGNING, "")):
             until = work.at + timedelta(days=-1 if kind == "expired" else 1)
             ids = (work.new_id(), form, work.new_id(), program.account_id, program.id)
-            given = oauth.Issued(person.id, *ids, scopes, work.at, until)
-            issued.add(work.tx, given, secret_hash=hashing.secret_hash(prefix + token(name, kind)))
+            given = oauth.OAuthToken(person.id, *ids, scopes, work.at, until)
+            oauth_token_rows.add(work.tx, given, secret_hash=hashing.secret_hash(prefix + token(name, kind)))
             if kind == "revoked":
-                issued.end(work.tx, given)
+                oauth_token_rows.revoke(work.tx, given)
 
 
 @pytest.fixture
@@ -574,7 +575,7 @@ def test_whoever_proves_nothing_gets_401_everywhere(api: Api, stage: Path, crede
 
 
 def test_the_credentials_that_are_refused_would_be_good_if_they_were_not_ended(api: Api, stage: Path) -> None:
-    with database.at(api.db.url).writing() as tx:
+    with connect(api.db.url).writing() as tx:
         tx.connection.execute("UPDATE tokens SET expires_at = NULL")
         tx.connection.execute("UPDATE issued SET expires_at = NULL")
         tx.connection.execute("UPDATE accounts SET is_active = TRUE")

@@ -6,8 +6,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from onebucket.store import cases, database, privileges, repositories, schema
-from onebucket.store.statement import Statement
+from onebucket.store import access_inputs, privilege_rows, repository_rows, schema
+from onebucket.store.connect import connect
+from onebucket.store.engine.statement import Statement
 from pg import Postgres
 
 MANY = 20_000
@@ -22,7 +23,7 @@ def id(kind: int, number: int) -> str:
 def large(postgres: Postgres) -> Iterator[psycopg.Connection[Any]]:
     """A database with an account of as many people, each in one group of ten, repositories and privileges."""
     url = postgres.url(postgres.create())
-    opened = database.at(url)
+    opened = connect(url)
     schema.bring_up_to_date(opened)
     opened.close()
     rows = {
@@ -59,13 +60,13 @@ def _rows(node: dict[str, Any]) -> Iterator[int]:
 @pytest.mark.parametrize(
     ("statement", "values"),
     [
-        (cases._MEMBERSHIPS, {"people": [id(1, 7), id(1, 70)]}),
-        (cases._SET, {"repositories": [id(3, 7), id(3, 70)]}),
-        (cases._SET_FOR_THEM, {"groups": [id(2, 0), id(2, 1)], "repositories": [id(3, 7), id(3, 70)]}),
-        (cases._SET_THERE, {"groups": {id(3, 7): [id(2, 0), id(2, 1)], id(3, 70): [id(2, 7)]}}),
-        (cases._DIRECT, {"people": [id(1, 7), id(1, 70)]}),
-        (cases._DIRECT_THERE, {"people": {id(3, 7): [id(1, 7)], id(3, 70): [id(1, 70)]}}),
-        (repositories._AMONG, {"slugs": ["repository-7", "repository-70"]}),
+        (access_inputs._MEMBERSHIPS, {"people": [id(1, 7), id(1, 70)]}),
+        (access_inputs._SET, {"repositories": [id(3, 7), id(3, 70)]}),
+        (access_inputs._SET_FOR_THEM, {"groups": [id(2, 0), id(2, 1)], "repositories": [id(3, 7), id(3, 70)]}),
+        (access_inputs._SET_THERE, {"groups": {id(3, 7): [id(2, 0), id(2, 1)], id(3, 70): [id(2, 7)]}}),
+        (access_inputs._DIRECT, {"people": [id(1, 7), id(1, 70)]}),
+        (access_inputs._DIRECT_THERE, {"people": {id(3, 7): [id(1, 7)], id(3, 70): [id(1, 70)]}}),
+        (repository_rows._AMONG, {"slugs": ["repository-7", "repository-70"]}),
     ],
     ids=["memberships", "set", "set for them", "set there", "direct", "direct there", "repositories"],
 )
@@ -77,4 +78,4 @@ def test_a_question_about_a_few_reads_a_few(
 
 
 def test_reading_a_whole_account_is_noticed(large: psycopg.Connection[Any]) -> None:
-    assert read(large, privileges._LEVELS, account_id=ACCOUNT) == MANY
+    assert read(large, privilege_rows._LEVELS, account_id=ACCOUNT) == MANY

@@ -25,11 +25,20 @@ from commands import Command, refused
 from live import Live
 from onebucket import bounds
 from onebucket.actions import groups, journal, tokens
-from onebucket.http.writer import Writer
-from onebucket.store import database, readers, schema, site
-from onebucket.store.database import Database, Interrupted, Transaction, Unavailable, Version
-from onebucket.store.inquiry import Inquiry
-from onebucket.store.readers import Readers
+from onebucket.http.execution.write_queue import WriteQueue
+from onebucket.store import schema, site_values
+from onebucket.store.connect import connect
+from onebucket.store.engine import database
+from onebucket.store.engine.database import (
+    Database,
+    DatabaseUnavailable,
+    DataVersionToken,
+    Transaction,
+    TransactionInterrupted,
+)
+from onebucket.store.postgres import read_pool
+from onebucket.store.postgres.read_pool import ReadPool
+from onebucket.store.postgres.version_query import PostgresVersionQuery
 from pg import Postgres
 from test_memory import History
 
@@ -44,14 +53,14 @@ def url(postgres: Postgres, cast_on_postgres: str) -> Iterator[str]:
 
 @pytest.fixture
 def db(url: str) -> Iterator[Database]:
-    opened = database.at(url)
+    opened = connect(url)
     yield opened
     opened.close()
 
 
 @pytest.fixture
 def api(url: str) -> Iterator[Api]:
-    served = Api(database.at(url))
+    served = Api(connect(url))
     yield served
     served.close()
 
@@ -66,7 +75,7 @@ def cut(url: str) -> None:
 
 
 def test_several_that_start_at_once_make_the_schema_once(postgres: Postgres) -> None:
-    several = [database.at(postgres.url(name)) for name in [postgres.create()] * 4]
+    several = [connect(postgres.url(name)) for name in [postgres.create()] * 4]
 
     with ThreadPoolExecutor(4) as together:
         made = list(together.map(schema.bring_up_to_date, several))
@@ -80,9 +89,9 @@ def test_several_that_start_at_once_make_the_schema_once(postgres: Postgres) -> 
 def test_a_database_that_is_not_ours_is_left_alone(postgres: Postgres) -> None:
     url = postgres.url(postgres.create())
     pg.rows(url, "CREATE TABLE accounts (id int)")
-    db = database.at(url)
+    db = connect(url)
 
-    with pytest.raises(database.Unusable, match="not one of onebucket's"):
+    with pytest.raises(database.DatabaseUnusable, match="not one of onebucket's"):
         schema.bring_up_to_date(db)
     db.close()
 
@@ -117,13 +126,13 @@ def test_a_change_that_is_cut_off_in_its_middle_is_made_once(db: Database, url: 
     attempts = []
 
     def change(tx: Transaction) -> str:
-        site.remember(tx, f"attempt {len(attempts)}", "made")
+        site_values.set_value(tx, f"attempt {len(attempts)}", "made")
         attempts.append(1)
         if len(attempts) == 1:
             cut(url)
-        return site.value(tx, "attempt 1") or "lost"
+        return site_values.get_value(tx, "attempt 1") or "lost"
 
-    writer = Writer(db)
+    writer = WriteQueue(db)
     done = asyncio.run(_one(writer, change))
     writer.stop()
 
@@ -131,31 +140,31 @@ def test_a_change_that_is_cut_off_in_its_middle_is_made_once(db: Database, url: 
     assert pg.rows(url, "SELECT name FROM site WHERE name LIKE 'attempt%'") == [("attempt 1",)]
 
 
-async def _one(writer: Writer, change: Any) -> Any:
-    return await writer.change(change)
+async def _one(writer: WriteQueue, change: Any) -> Any:
+    return await writer.submit(change)
 
 
 def test_a_change_that_is_cut_off_at_its_commit_is_not_made_again_and_says_so(db: Database, url: str) -> None:
-    with pytest.raises(Unavailable, match="the change may be done") as raised, db.writing() as tx:
-        site.remember(tx, "a", "b")
+    with pytest.raises(DatabaseUnavailable, match="the change may be done") as raised, db.writing() as tx:
+        site_values.set_value(tx, "a", "b")
         cut(url)
 
-    assert not isinstance(raised.value, Interrupted)
+    assert not isinstance(raised.value, TransactionInterrupted)
 
 
 def test_who_writes_waits_for_who_writes_elsewhere(db: Database, url: str) -> None:
-    elsewhere = database.at(url)
+    elsewhere = connect(url)
     seen = []
 
     def add() -> None:
         with elsewhere.writing() as tx:
-            seen.append(site.value(tx, "first"))
+            seen.append(site_values.get_value(tx, "first"))
 
     with db.writing() as tx:
         waiting = threading.Thread(target=add)
         waiting.start()
         time.sleep(0.2)
-        site.remember(tx, "first", "was here")
+        site_values.set_value(tx, "first", "was here")
         assert seen == []
     waiting.join()
     elsewhere.close()
@@ -167,7 +176,7 @@ def test_who_waits_too_long_for_who_writes_elsewhere_is_told_when_to_come_again(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bounds, "CHANGE_SECONDS", 0.2)
-    elsewhere, api = database.at(url), Api(database.at(url))
+    elsewhere, api = connect(url), Api(connect(url))
     path = "/groups/acme/designers/members/dora"
 
     with elsewhere.writing():
@@ -181,22 +190,22 @@ def test_who_waits_too_long_for_who_writes_elsewhere_is_told_when_to_come_again(
 
 
 @pytest.fixture
-def narrow(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Readers, threading.Event]]:
+def narrow(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[ReadPool, threading.Event]]:
     """One thread that reads, which is busy until the event is set, and room for one who waits."""
-    monkeypatch.setattr(readers, "READERS", 1)
-    monkeypatch.setattr(readers, "WAITING", 1)
-    made, free = Readers(), threading.Event()
+    monkeypatch.setattr(read_pool, "READ_THREADS", 1)
+    monkeypatch.setattr(read_pool, "MAX_WAITING", 1)
+    made, free = ReadPool(), threading.Event()
     made.submit(free.wait, 10)
     yield made, free
     free.set()
     made.shutdown()
 
 
-def test_no_more_wait_to_read_than_there_is_room_for(narrow: tuple[Readers, threading.Event]) -> None:
+def test_no_more_wait_to_read_than_there_is_room_for(narrow: tuple[ReadPool, threading.Event]) -> None:
     made, free = narrow
     waiting = made.submit(str, "read")
 
-    with pytest.raises(Unavailable):
+    with pytest.raises(DatabaseUnavailable):
         made.submit(str)
     free.set()
 
@@ -204,7 +213,7 @@ def test_no_more_wait_to_read_than_there_is_room_for(narrow: tuple[Readers, thre
 
 
 def test_who_waited_while_no_connection_was_to_be_had_does_not_try_again(
-    narrow: tuple[Readers, threading.Event],
+    narrow: tuple[ReadPool, threading.Event],
 ) -> None:
     made, free = narrow
     waiting = made.submit(str, "read")
@@ -212,7 +221,7 @@ def test_who_waited_while_no_connection_was_to_be_had_does_not_try_again(
     made.failures += 1
     free.set()
 
-    with pytest.raises(Unavailable):
+    with pytest.raises(DatabaseUnavailable):
         waiting.result()
     assert made.submit(str, "read").result() == "read"
 
@@ -222,14 +231,14 @@ def test_who_waited_while_no_connection_was_to_be_had_does_not_try_again(
 
 @pytest.fixture
 def fresh(url: str) -> Iterator[Api]:
-    served = Api(database.at(url), answer_memory=0)
+    served = Api(connect(url), answer_memory=0)
     yield served
     served.close()
 
 
 @pytest.fixture
 def elsewhere(url: str) -> Iterator[Database]:
-    opened = database.at(url)
+    opened = connect(url)
     yield opened
     opened.close()
 
@@ -251,8 +260,8 @@ def test_a_remembered_answer_equals_the_one_worked_out_now_whatever_is_restored(
 ) -> None:
     assert [*test_memory.disagreements(api, fresh, elsewhere, 1000, history)] == []
 
-    memory = api.server.app._memory
-    assert memory.hits > memory.confirmed > 10
+    memory = api.server.app._cache
+    assert memory.hits > memory.revalidated > 10
 
 
 @pytest.mark.parametrize("forgotten", test_memory.BROKEN)
@@ -269,7 +278,7 @@ def line() -> Iterator[pg.Line]:
     """Servers with the cast on stage, one of which is the primary."""
     made = pg.Line()
     made.primary.do("CREATE DATABASE stage TEMPLATE template0")
-    db = database.at(made.url("stage"))
+    db = connect(made.url("stage"))
     schema.bring_up_to_date(db)
     cast.fill(db)
     db.close()
@@ -281,13 +290,13 @@ def test_a_remembered_answer_equals_the_one_worked_out_now_whoever_takes_over(li
     history = History(line.keep, line.fail_over, share=0.03)
     url = line.url("stage")
     with ExitStack() as stack:
-        api, fresh = (stack.enter_context(closing(Api(database.at(url), answer_memory=size))) for size in (1 << 24, 0))
-        elsewhere = stack.enter_context(closing(database.at(url)))
+        api, fresh = (stack.enter_context(closing(Api(connect(url), answer_memory=size))) for size in (1 << 24, 0))
+        elsewhere = stack.enter_context(closing(connect(url)))
 
         assert [*test_memory.disagreements(api, fresh, elsewhere, 100, history)] == []
 
         assert line.primary.do("SELECT timeline_id > 1 FROM pg_control_checkpoint()") == [(True,)]
-        assert api.server.app._memory.confirmed > 0
+        assert api.server.app._cache.revalidated > 0
 
 
 @pytest.mark.parametrize("forgets", [False, True])
@@ -296,7 +305,7 @@ def test_what_was_remembered_of_commits_that_a_failover_lost_is_not_confirmed(
 ) -> None:
     if forgets:
         monkeypatch.setattr(*test_memory.BROKEN["that history may have been turned back"])
-    with closing(Api(database.at(line.url("stage")))) as api:
+    with closing(Api(connect(line.url("stage")))) as api:
         line.keep()
         api("alice", "PUT", "/groups/acme/designers/members/dora")
         before = api.members("designers")
@@ -308,31 +317,31 @@ def test_what_was_remembered_of_commits_that_a_failover_lost_is_not_confirmed(
 
 
 def test_who_has_read_the_version_before_a_change_is_not_kept_as_what_came_after(api: Api) -> None:
-    versions = api.server.app._versions
-    ask = versions.now
+    versions = api.server.app._data_version
+    ask = versions.current
 
-    async def late() -> Version:
+    async def late() -> DataVersionToken:
         found = await ask()
         api.operate(lambda work: groups.create(work, "acme", name="Night Crew"), elsewhere=True)
         return found
 
-    versions.now = late  # type: ignore[method-assign]
+    versions.current = late  # type: ignore[method-assign]
     first = api("alice", "GET", "/groups/acme/night-crew")
-    versions.now = ask  # type: ignore[method-assign]
+    versions.current = ask  # type: ignore[method-assign]
     again = api("alice", "GET", "/groups/acme/night-crew")
 
-    memory = api.server.app._memory
+    memory = api.server.app._cache
     assert (first.status_code, again.content) == (200, first.content)
-    assert (memory.hits, memory.confirmed) == (1, 1)
+    assert (memory.hits, memory.revalidated) == (1, 1)
 
 
 def test_who_asks_for_the_version_while_it_is_asked_for_waits_for_the_next(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    versions, asked = api.server.app._versions, []
-    ask = Inquiry.ask
+    versions, asked = api.server.app._data_version, []
+    ask = PostgresVersionQuery.send
 
-    def counted(inquiry: Inquiry) -> None:
+    def counted(inquiry: PostgresVersionQuery) -> None:
         asked.append(1)
         ask(inquiry)
         if len(asked) == 1:
@@ -340,13 +349,13 @@ def test_who_asks_for_the_version_while_it_is_asked_for_waits_for_the_next(
             time.sleep(0.1)
             _commit(api)
 
-    monkeypatch.setattr(Inquiry, "ask", counted)
+    monkeypatch.setattr(PostgresVersionQuery, "ask", counted)
 
-    async def many() -> tuple[Version, set[Version]]:
-        first = asyncio.ensure_future(versions.now())
+    async def many() -> tuple[DataVersionToken, set[DataVersionToken]]:
+        first = asyncio.ensure_future(versions.current())
         while not asked:
             await asyncio.sleep(0)
-        later = [asyncio.ensure_future(versions.now()) for _ in range(50)]
+        later = [asyncio.ensure_future(versions.current()) for _ in range(50)]
         return await first, {*await asyncio.gather(*later)}
 
     before, after = api.run(many())
@@ -356,13 +365,13 @@ def test_who_asks_for_the_version_while_it_is_asked_for_waits_for_the_next(
 
 
 def test_a_connection_that_is_cut_while_the_version_is_asked_for_is_not_noticed(api: Api, postgres: Postgres) -> None:
-    versions = api.server.app._versions
+    versions = api.server.app._data_version
 
-    async def cut() -> set[Version]:
-        seen = {await versions.now()}
+    async def cut() -> set[DataVersionToken]:
+        seen = {await versions.current()}
         for _ in range(3):
             postgres.do("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'onebucket'")
-            seen |= {*await asyncio.gather(*(versions.now() for _ in range(5)))}
+            seen |= {*await asyncio.gather(*(versions.current() for _ in range(5)))}
             await asyncio.sleep(0.05)
         return seen
 
@@ -370,10 +379,10 @@ def test_a_connection_that_is_cut_while_the_version_is_asked_for_is_not_noticed(
 
 
 def test_what_is_cut_again_and_again_is_told_to_whoever_asks(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    def cut(inquiry: Inquiry) -> None:
-        raise Interrupted("the connection to the database was lost")
+    def cut(inquiry: PostgresVersionQuery) -> None:
+        raise TransactionInterrupted("the connection to the database was lost")
 
-    monkeypatch.setattr(Inquiry, "ask", cut)
+    monkeypatch.setattr(PostgresVersionQuery, "ask", cut)
 
     assert api("alice", "GET", "/groups/acme").status_code == 503
     monkeypatch.undo()
@@ -381,7 +390,7 @@ def test_what_is_cut_again_and_again_is_told_to_whoever_asks(api: Api, monkeypat
 
 
 def _commit(api: Api) -> None:
-    api.operate(lambda work: site.remember(work.tx, "something", "else"), elsewhere=True)
+    api.operate(lambda work: site_values.set_value(work.tx, "something", "else"), elsewhere=True)
 
 
 # -- several processes -------------------------------------------------------------------------------
@@ -490,7 +499,7 @@ def test_a_worker_that_is_killed_is_replaced_and_the_others_go_on(url: str, tmp_
 
 
 def test_a_signal_that_reaches_every_process_counts_once(url: str, tmp_path: Path) -> None:
-    elsewhere = database.at(url)
+    elsewhere = connect(url)
     with Live(tmp_path, "--workers", "2", url=url) as running, ThreadPoolExecutor(1) as aside:
         with elsewhere.writing():
             change = aside.submit(running, "alice", "PUT", "/1.0/groups/acme/designers/members/dora")
@@ -566,7 +575,7 @@ def _nothing_acknowledged_is_lost(url: str, writers: list[Writing]) -> None:
     groups = {slug for (slug,) in pg.rows(url, "SELECT slug FROM groups WHERE slug LIKE 'w%-%'")}
     told = {slug for (slug,) in pg.rows(url, "SELECT subject FROM journal WHERE event = 'group.added'")}
     assert groups == {slug for slug in told if slug.startswith("w")}
-    opened = database.at(url)
+    opened = connect(url)
     with opened.reading() as tx:
         faults = [chain.faults for chain in journal.verify(cast.operator(tx)) if chain.faults]
     opened.close()
@@ -583,7 +592,7 @@ def fragile() -> Iterator[Postgres]:
 
 def _on_stage(fragile: Postgres) -> str:
     url = fragile.url(fragile.create())
-    db = database.at(url)
+    db = connect(url)
     schema.bring_up_to_date(db)
     cast.fill(db)
     db.close()

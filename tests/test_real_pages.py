@@ -80,7 +80,7 @@ def test_somebody_is_found_among_all_with_every_level_and_through_what(root: Vis
     text = words(found.text)
     assert "1–25 of 1144" in words(everybody.text)
     assert "1–1 of 1 that fit, of 1144" in text
-    told = root.api.operate(lambda work: accounts.dossier(work, "BenTheElder")).account
+    told = root.api.operate(lambda work: accounts.profile(work, "BenTheElder")).account
     reached = root.ask("GET", f"{HERE}/ask?person={told.username}&format=json").json()
     levels = [each["level"] for each in reached]
     for level in {*levels}:

@@ -22,10 +22,13 @@ from commands import Command, refused
 from live import Live, wait_until
 from onebucket import settings
 from onebucket.actions import tokens
-from onebucket.http import replicas, requests
+from onebucket.http import request
+from onebucket.http.execution import replica_router
 from onebucket.settings import Misconfigured
-from onebucket.store import database, positions, replica, schema, site
-from onebucket.store.positions import Position, Standing
+from onebucket.store import schema, site_values
+from onebucket.store.connect import connect
+from onebucket.store.postgres import replica, wal_position
+from onebucket.store.postgres.wal_position import ReplicationStatus, WalPosition
 from pg import Postgres
 
 REVISION = "X-Onebucket-Revision"
@@ -42,7 +45,7 @@ def primary() -> Iterator[Postgres]:
 
 
 def _put_on_stage(url: str) -> None:
-    db = database.at(url)
+    db = connect(url)
     schema.bring_up_to_date(db)
     cast.fill(db)
     db.close()
@@ -77,7 +80,7 @@ def serving(primary: Postgres, standby: Postgres, name: str) -> Iterator[Api]:
     """A server on the one, with the other as its replica, which has caught up."""
     keep_up(primary, standby)
     # Nothing is remembered, so that a database is asked each time.
-    served = Api(database.at(primary.url(name), replicas=[standby.url(name)]), answer_memory=0)
+    served = Api(connect(primary.url(name), replicas=[standby.url(name)]), answer_memory=0)
     try:
         yield served
     finally:
@@ -109,12 +112,12 @@ def resume(standby: Postgres) -> None:
 
 def answered(api: Api) -> int:
     """How many reads replicas have answered."""
-    return api.server.app.replicas.answered
+    return api.server.app.replicas.served
 
 
 def kept(api: Api, reason: str) -> int:
     """How many reads the primary has answered for that reason."""
-    return api.server.app.replicas.kept[reason]
+    return api.server.app.replicas.fallbacks[reason]
 
 
 def is_used(api: Api) -> bool:
@@ -144,7 +147,7 @@ def designers(api: Api, **how: Any) -> list[str]:
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A replica may be a minute behind: so one that is paused goes on being asked."""
-    monkeypatch.setattr(replicas, "OLDEST_SECONDS", 60.0)
+    monkeypatch.setattr(replica_router, "MAX_LAG_SECONDS", 60.0)
 
 
 # -- reading what one has written --------------------------------------------------------------------
@@ -223,7 +226,7 @@ def _older_than_asked_for(api: Api, standby: Postgres, seed: int, steps: int) ->
 @pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("seed", range(4))
 def test_nothing_is_older_than_the_position_that_was_asked_for(api: Api, standby: Postgres, seed: int) -> None:
-    api.server.app._memory._limit = 1 << 20
+    api.server.app._cache._limit = 1 << 20
 
     wait_until(lambda: is_used(api))
 
@@ -237,7 +240,7 @@ def test_nothing_is_older_than_the_position_that_was_asked_for(api: Api, standby
 def test_the_comparison_notices_a_server_that_ignores_the_header(
     api: Api, standby: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(requests, "read_revision", lambda request: None)
+    monkeypatch.setattr(request, "read_revision_header", lambda request: None)
     wait_until(lambda: is_used(api))
 
     assert _older_than_asked_for(api, standby, 0, steps=120) > 0
@@ -293,7 +296,7 @@ def test_each_change_is_told_a_position_and_nothing_else_is(api: Api) -> None:
         api("alice", "PUT", "/groups/acme/nothing/members/dora"),
     ]
 
-    told = [positions.read(each.headers[REVISION]) for each in changes]
+    told = [wal_position.read(each.headers[REVISION]) for each in changes]
 
     assert told == sorted({*told})
     assert [REVISION in each.headers for each in others] == [False] * 4
@@ -379,27 +382,27 @@ def test_on_sqlite_every_position_has_been_reached(cast_template: Path, tmp_path
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1))
 def test_a_position_is_read_as_it_is_spelled(timeline: int, at: int) -> None:
-    position = Position(timeline, at)
+    position = WalPosition(timeline, at)
 
-    assert positions.read(str(position)) == position
+    assert wal_position.read(str(position)) == position
     assert re.fullmatch(r"\d+-[0-9A-F]+/[0-9A-F]+", str(position))
 
 
 def test_a_server_has_what_is_of_its_timeline_and_not_past_it() -> None:
-    here = Standing("cluster", "database", "public", is_standby=True, position=Position(2, 100))
+    here = ReplicationStatus("cluster", "database", "public", is_standby=True, position=WalPosition(2, 100))
 
-    had = [here.has(Position(*each)) for each in ((2, 99), (2, 100), (2, 101), (1, 50), (3, 50))]
+    had = [here.has_reached(WalPosition(*each)) for each in ((2, 99), (2, 100), (2, 101), (1, 50), (3, 50))]
 
     assert had == [True, True, False, False, False]
 
 
 def test_what_is_no_replica_is_told_apart() -> None:
-    primary = Standing("cluster", "database", "public", is_standby=False, position=Position(1, 1))
+    primary = ReplicationStatus("cluster", "database", "public", is_standby=False, position=WalPosition(1, 1))
     follows = replace(primary, is_standby=True)
     others = [replace(follows, cluster="x"), replace(follows, database="x"), replace(follows, schema="x"), primary]
 
-    assert follows.fault(primary) == ""
-    assert [each.fault(primary).partition(":")[0] for each in others] == [
+    assert follows.mismatch(primary) == ""
+    assert [each.mismatch(primary).partition(":")[0] for each in others] == [
         "is of another PostgreSQL, and no standby of the primary's",
         *["is another database"] * 2,
         "is not a standby",
@@ -408,13 +411,13 @@ def test_what_is_no_replica_is_told_apart() -> None:
 
 def test_statements_stay_prepared_on_a_replica(primary: Postgres, standby: Postgres) -> None:
     keep_up(primary, standby)
-    db, there = database.at(primary.url("stage")), replica.at(standby.url("stage"))
-    stands = db.standing()
+    db, there = connect(primary.url("stage")), replica.connect(standby.url("stage"))
+    stands = db.replication_status()
     assert stands is not None
 
     for _ in range(3):
         with there.reading_after(stands.position, stands) as tx:
-            site.value(tx, "something")
+            site_values.get_value(tx, "something")
             prepared = tx.connection.execute("SELECT count(*) FROM pg_prepared_statements").fetchone()
     there.close()
     db.close()
@@ -449,7 +452,7 @@ def test_after_a_second_a_change_is_seen_whatever_the_replica_has(api: Api, stan
         while not seen:
             asked = time.monotonic()
             seen = f"late-{number}" in {each["slug"] for each in api("alice", "GET", "/groups/acme").json()}
-            assert seen or asked < changed + replicas.OLDEST_SECONDS
+            assert seen or asked < changed + replica_router.MAX_LAG_SECONDS
         resume(standby)
         wait_until(lambda: is_used(api))
 
@@ -473,7 +476,7 @@ def test_one_that_is_promoted_is_not_asked(primary: Postgres, own: Postgres, nam
         before = answered(api)
 
         seen = [designers(api) for _ in range(20)]
-        time.sleep(2 * replicas.LOOK_SECONDS)
+        time.sleep(2 * replica_router.CHECK_SECONDS)
         seen += [designers(api) for _ in range(20)]
 
         assert seen == [["bob"]] * 40
@@ -500,7 +503,7 @@ def test_a_standby_of_another_cluster_and_another_database_are_not_asked(
     _, astray, _ = others
     keep_up(primary, standby)
     wrong = [astray.url("stage"), standby.url("stage"), standby.url("postgres")]
-    api = Api(database.at(primary.url(name), replicas=wrong), answer_memory=0)
+    api = Api(connect(primary.url(name), replicas=wrong), answer_memory=0)
     change(api)
 
     for _ in range(30):
@@ -624,7 +627,7 @@ def test_metrics_tell_who_answered_and_how_far_behind_the_replica_is(api: Api, s
 
 
 def test_without_replicas_there_are_no_figures_of_them(primary: Postgres, name: str) -> None:
-    api = Api(database.at(primary.url(name)))
+    api = Api(connect(primary.url(name)))
 
     page = api(None, "GET", "/metrics", headers={"Authorization": "Bearer figures"}).text
     position = change(api)

@@ -14,12 +14,11 @@ import cast
 import consuming
 from cast import Api
 from commands import Command, done
-from onebucket.actions import accounts, addresses, consumers, invitations, tokens
-from onebucket.actions.work import Work
+from onebucket.actions import accounts, consumers, emails, invitations, tokens
+from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import Actor
-from onebucket.store import accounts as account_rows
-from onebucket.store import consumers as consumer_rows
-from onebucket.store import database
+from onebucket.store import account_rows, oauth_consumer_rows
+from onebucket.store.connect import connect
 from test_cli_mistakes import damage
 
 DEVELOPERS = "/groups/acme/developers"
@@ -28,7 +27,7 @@ DEVELOPERS = "/groups/acme/developers"
 @pytest.fixture
 def served(command: Command, tmp_path: Path) -> Iterator[Api]:
     """A server on the database that the commands are about."""
-    with closing(Api(database.at(f"sqlite:///{tmp_path}/onebucket.db"))) as api:
+    with closing(Api(connect(f"sqlite:///{tmp_path}/onebucket.db"))) as api:
         yield api
 
 
@@ -37,9 +36,9 @@ def counts(file: Path, *tables: str) -> list[int]:
         return [connection.execute(f"SELECT count(*) FROM {each}").fetchone()[0] for each in tables]
 
 
-def as_bob(work: Work) -> Work:
+def as_bob(work: UnitOfWork) -> UnitOfWork:
     bob = account_rows.by_username(work.tx, "bob")
-    return Work(Actor(bob, "password"), work.tx, work.at, work.request_id, work.new_id)
+    return UnitOfWork(Actor(bob, "password"), work.tx, work.at, work.request_id, work.new_id)
 
 
 def restored(tmp_path: Path) -> dict[str, Any]:
@@ -53,12 +52,14 @@ def test_what_is_good_for_a_while_only_ends_with_a_restore(command: Command, ser
     consumer = consuming.add(served)
     # In a browser, that is with a session.
     code = consuming.code(served, consumer)
-    served.operate(lambda work: addresses.ask_for(as_bob(work), "bob", "other@example.com"))
+    served.operate(lambda work: emails.ask_for(as_bob(work), "bob", "other@example.com"))
     with served.db.writing() as tx:
-        found = consumer_rows.by_key(tx, consumer.key)
+        found = oauth_consumer_rows.by_key(tx, consumer.key)
         assert found is not None
         work = cast.operator(tx)
-        consumer_rows.ask(tx, consumer_rows.Pending(found.account_id, found.id, "hash", "oob", work.at + timedelta(1)))
+        oauth_consumer_rows.add_request(
+            tx, oauth_consumer_rows.OAuth1Request(found.account_id, found.id, "hash", "oob", work.at + timedelta(1))
+        )
     command("backup", "b.db")
 
     told = command("restore", "b.db")
@@ -83,7 +84,7 @@ def test_what_was_revoked_since_the_backup_stays_revoked(command: Command, serve
     other = consuming.add(served, label="Other", acts_as="alice")
     command("backup", "b.db")
 
-    def since(work: Work) -> None:
+    def since(work: UnitOfWork) -> None:
         for each in tokens.of_person(work, "bob"):
             if each.label == "all":
                 tokens.revoke(work, each.id)
@@ -96,9 +97,9 @@ def test_what_was_revoked_since_the_backup_stays_revoked(command: Command, serve
     served.operate(since)
     with served.db.writing() as tx:
         tx.connection.execute("DELETE FROM issued")
-        found = consumer_rows.by_key(tx, consumer.key)
+        found = oauth_consumer_rows.by_key(tx, consumer.key)
         assert found is not None
-        assert consumer_rows.use_nonce(tx, found, "a nonce", until=cast.operator(tx).at + timedelta(1))
+        assert oauth_consumer_rows.use_nonce(tx, found, "a nonce", until=cast.operator(tx).at + timedelta(1))
 
     told = command("restore", "b.db")
 

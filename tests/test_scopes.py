@@ -14,10 +14,10 @@ from cast import Api
 from onebucket import hashing
 from onebucket.actions import invitations, tokens
 from onebucket.domain import policy, scopes
-from onebucket.domain.accounts import SCOPES, reach
+from onebucket.domain.accounts import SCOPES, effective_scopes
 from onebucket.domain.policy import Rule, Standing, To
 from onebucket.domain.privileges import Level
-from onebucket.http import server
+from onebucket.http import wiring
 from test_permissions import ROWS
 
 GIT = {Level.READ: "/acme/website.git/git-upload-pack", Level.WRITE: "/acme/website.git/git-receive-pack"}
@@ -64,7 +64,7 @@ def wants(api: Api, template: Path, watched: Watched) -> dict[str, set[tuple[To,
             reached.add(row.route.name)
             api.restore(template)
             came[row.route.scope] |= {(to, row.route.changes) for to in watched.permitted}
-    served = {route.name for surface in server.SURFACES if surface.title != "git" for route in surface.routes}
+    served = {route.name for surface in wiring.SURFACES if surface.title != "git" for route in surface.routes}
     assert reached >= served
     return came
 
@@ -94,7 +94,7 @@ def test_every_scope_says_all_that_it_lets_happen_and_nothing_else(
     happens = wants(api, cast_template, watched)
 
     for scope in SCOPES:
-        reached = reach(frozenset({scope}))
+        reached = effective_scopes(frozenset({scope}))
         said = [effect for each in reached for effect in scopes.EFFECTS[each]]
         told = {(to, False) for effect in said for to in effect.reads}
         told |= {(to, True) for effect in said for to in effect.changes}

@@ -18,7 +18,8 @@ import live
 import onebucket
 from commands import Command, refused
 from live import Live, basic
-from onebucket.store import database, schema
+from onebucket.store import schema
+from onebucket.store.connect import connect
 
 # -- starting ---------------------------------------------------------------------------------------
 
@@ -155,7 +156,7 @@ def test_health_and_readiness_need_no_credentials(served: Live) -> None:
 
 
 def test_it_is_not_ready_before_the_schema_is_there(tmp_path: Path) -> None:
-    with closing(cast.Api(database.at(f"sqlite:///{tmp_path}/new.db"))) as unready:
+    with closing(cast.Api(connect(f"sqlite:///{tmp_path}/new.db"))) as unready:
         answer = unready(None, "GET", "/readyz")
         alive = unready(None, "GET", "/healthz")
 

@@ -12,38 +12,40 @@ from pathlib import Path
 import pytest
 
 import post_office
-from onebucket.mail import words
-from onebucket.mail.post import Folder, Undelivered
-from onebucket.mail.smtp import Smtp
-from onebucket.mail.writing import Desk
+from onebucket.mail import template_context
+from onebucket.mail.composer import Composer
+from onebucket.mail.smtp import SmtpTransport
+from onebucket.mail.transport import DeliveryError, FolderTransport
 from post_office import LOGIN, Certificate, OutOfOrder, PostOffice
 
 NOW = datetime(2030, 1, 31, 12, 0, tzinfo=UTC)
 
 
 def letter(email: str = "carol@example.net") -> EmailMessage:
-    sample = words.samples()[0]
+    sample = template_context.sample_contexts()[0]
     object.__setattr__(sample.letter, "email", email)
-    return Desk(base_url="https://git.example").write(sample, NOW)
+    return Composer(base_url="https://git.example").compose(sample, NOW)
 
 
-def hand_in(server: Smtp, *letters: EmailMessage) -> list[tuple[str, bool, bool] | None]:
+def hand_in(server: SmtpTransport, *letters: EmailMessage) -> list[tuple[str, bool, bool] | None]:
     """What came of each letter on one connection: None, or the trouble, whether for good, and whether everybody's."""
     outcomes: list[tuple[str, bool, bool] | None] = []
-    counter = server.open()
+    counter = server.connect()
     for number, each in enumerate(letters or [letter()]):
         try:
-            counter.hand_in(each, id=str(number), at=NOW)
+            counter.send(each, id=str(number), at=NOW)
             outcomes.append(None)
-        except Undelivered as error:
-            outcomes.append((str(error), error.for_good, error.everywhere))
+        except DeliveryError as error:
+            outcomes.append((str(error), error.is_permanent, error.affects_every_recipient))
     counter.close()
     return outcomes
 
 
 def test_several_letters_go_over_one_connection() -> None:
     with PostOffice() as office:
-        outcomes = hand_in(Smtp(office.url()), *[letter(f"{name}@example.net") for name in ("carol", "dan", "erin")])
+        outcomes = hand_in(
+            SmtpTransport(office.url()), *[letter(f"{name}@example.net") for name in ("carol", "dan", "erin")]
+        )
 
     assert outcomes == [None, None, None]
     assert office.envelopes == [("onebucket@git.example", [f"{name}@example.net"]) for name in ("carol", "dan", "erin")]
@@ -57,8 +59,8 @@ def test_letters_go_out_in_tls_and_signed_in(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate.authority))
     how = {"secure" if way == "smtps" else "starttls": certificate.context}
     with PostOffice(**how, signed_in=True) as office:
-        assert hand_in(Smtp(office.url(LOGIN))) == [None]
-        Smtp(office.url(LOGIN)).check()
+        assert hand_in(SmtpTransport(office.url(LOGIN))) == [None]
+        SmtpTransport(office.url(LOGIN)).check()
 
     assert office.in_tls == [True]
 
@@ -73,7 +75,7 @@ def test_a_certificate_that_is_not_to_be_trusted_is_refused(
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate.authority))
     how = {"secure" if way == "smtps" else "starttls": certificate.context}
     with PostOffice(**how) as office:
-        [outcome] = hand_in(Smtp(office.url(LOGIN)))
+        [outcome] = hand_in(SmtpTransport(office.url(LOGIN)))
 
     assert outcome is not None and outcome[1:] == (False, True)
     assert outcome[0].startswith(f"localhost:{office.port}: its certificate is not to be trusted: ")
@@ -82,7 +84,7 @@ def test_a_certificate_that_is_not_to_be_trusted_is_refused(
 
 def test_the_mail_system_of_this_machine_may_have_made_its_own_certificate(tmp_path: Path) -> None:
     with PostOffice(starttls=Certificate(tmp_path, name="snakeoil.example").context) as office:
-        assert hand_in(Smtp(office.url())) == [None]
+        assert hand_in(SmtpTransport(office.url())) == [None]
 
     assert office.in_tls == [True]
 
@@ -93,7 +95,7 @@ def test_a_password_is_not_sent_without_tls_to_another_machine(monkeypatch: pyte
         monkeypatch.setattr(
             socket, "create_connection", lambda address, *how: elsewhere(("127.0.0.1", address[1]), *how)
         )
-        [outcome] = hand_in(Smtp(f"smtp://{LOGIN}@mail.example:{office.port}"))
+        [outcome] = hand_in(SmtpTransport(f"smtp://{LOGIN}@mail.example:{office.port}"))
 
     assert outcome == (
         f"mail.example:{office.port} offers no TLS, and the password of smtp_url is not sent without", False, True
@@ -104,7 +106,7 @@ def test_a_wrong_password_may_be_mended(tmp_path: Path, monkeypatch: pytest.Monk
     certificate = Certificate(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate.authority))
     with PostOffice(secure=certificate.context, signed_in=True) as office:
-        [outcome] = hand_in(Smtp(office.url("onebucket:another-password")))
+        [outcome] = hand_in(SmtpTransport(office.url("onebucket:another-password")))
 
     assert outcome is not None and outcome[1:] == (False, True)
     assert "it refuses the user or the password: 535" in outcome[0]
@@ -122,7 +124,7 @@ def test_a_wrong_password_may_be_mended(tmp_path: Path, monkeypatch: pytest.Monk
 )
 def test_what_is_said_of_an_address_is_for_good_only_when_it_is_about_the_address(answer: str, for_good: bool) -> None:
     with PostOffice(rcpt=lambda address: answer if address.startswith("dan") else None) as office:
-        outcomes = hand_in(Smtp(office.url()), letter("dan@example.net"), letter())
+        outcomes = hand_in(SmtpTransport(office.url()), letter("dan@example.net"), letter())
 
     assert outcomes == [(answer, for_good, False), None]
 
@@ -130,7 +132,7 @@ def test_what_is_said_of_an_address_is_for_good_only_when_it_is_about_the_addres
 @pytest.mark.parametrize(("answer", "for_good"), [("451 busy", False), ("552 5.3.4 too large", True)])
 def test_what_is_said_of_a_letter_counts_for_that_letter(answer: str, for_good: bool) -> None:
     with PostOffice(data=lambda letter: answer if "dan" in str(letter["To"]) else None) as office:
-        outcomes = hand_in(Smtp(office.url()), letter("dan@example.net"), letter())
+        outcomes = hand_in(SmtpTransport(office.url()), letter("dan@example.net"), letter())
 
     assert outcomes == [(answer, for_good, False), None]
 
@@ -141,7 +143,7 @@ def test_a_connection_that_breaks_in_a_letter_is_made_anew_for_the_next(tmp_path
             raise OutOfOrder
 
     with PostOffice(data=break_down) as office:
-        outcomes = hand_in(Smtp(office.url()), letter(), letter("dan@example.net"), letter("erin@example.net"))
+        outcomes = hand_in(SmtpTransport(office.url()), letter(), letter("dan@example.net"), letter("erin@example.net"))
 
     assert [outcome and outcome[1:] for outcome in outcomes] == [None, (False, False), None]
     assert [str(each["To"]) for each in office.letters] == ["carol@example.net", "erin@example.net"]
@@ -152,7 +154,7 @@ def test_a_server_that_breaks_down_twice_is_given_up_for_now() -> None:
         raise OutOfOrder
 
     with PostOffice(data=break_down) as office:
-        outcomes = hand_in(Smtp(office.url()), letter(), letter())
+        outcomes = hand_in(SmtpTransport(office.url()), letter(), letter())
 
     assert [outcome and outcome[1:] for outcome in outcomes] == [(False, False), (False, True)]
 
@@ -160,8 +162,8 @@ def test_a_server_that_breaks_down_twice_is_given_up_for_now() -> None:
 def test_a_server_that_nobody_reaches_or_that_is_silent_is_told_of() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
-        hanging = hand_in(Smtp(f"smtp://127.0.0.1:{port}", to_connect=0.1))
-    down = hand_in(Smtp(f"smtp://127.0.0.1:{port}"))
+        hanging = hand_in(SmtpTransport(f"smtp://127.0.0.1:{port}", to_connect=0.1))
+    down = hand_in(SmtpTransport(f"smtp://127.0.0.1:{port}"))
 
     assert hanging == [(f"127.0.0.1:{port}: it takes too long to answer", False, True)]
     assert down == [(f"127.0.0.1:{port}: Connection refused", False, True)]
@@ -170,7 +172,7 @@ def test_a_server_that_nobody_reaches_or_that_is_silent_is_told_of() -> None:
 def test_a_server_that_never_finishes_an_answer_is_cut_off() -> None:
     with dripping() as port:
         begun = time.monotonic()
-        [outcome] = hand_in(Smtp(f"smtp://127.0.0.1:{port}", to_connect=5, to_finish=0.3))
+        [outcome] = hand_in(SmtpTransport(f"smtp://127.0.0.1:{port}", to_connect=5, to_finish=0.3))
 
     assert outcome is not None and outcome[1:] == (False, True)
     assert time.monotonic() - begun < 4
@@ -199,8 +201,8 @@ def dripping() -> Iterator[int]:
 
 def test_an_address_in_other_letters_needs_a_server_that_knows_them() -> None:
     with PostOffice(smtputf8=True) as able, PostOffice() as unable:
-        good = hand_in(Smtp(able.url()), letter("zoë@bücher.example"))
-        bad = hand_in(Smtp(unable.url()), letter("zoë@bücher.example"), letter())
+        good = hand_in(SmtpTransport(able.url()), letter("zoë@bücher.example"))
+        bad = hand_in(SmtpTransport(unable.url()), letter("zoë@bücher.example"), letter())
 
     assert good == [None]
     assert able.envelopes[0][1] == ["zoë@xn--bcher-kva.example"]
@@ -209,9 +211,9 @@ def test_an_address_in_other_letters_needs_a_server_that_knows_them() -> None:
 
 
 def test_letters_are_files_that_nobody_else_may_read(tmp_path: Path) -> None:
-    folder = Folder(tmp_path / "data" / "letters")
+    folder = FolderTransport(tmp_path / "data" / "letters")
 
-    folder.open().hand_in(letter(), id="an-id", at=NOW)
+    folder.connect().send(letter(), id="an-id", at=NOW)
 
     [file] = folder.folder.iterdir()
     assert file.name == "20300131T120000Z-an-id.eml"
@@ -223,5 +225,5 @@ def test_letters_are_files_that_nobody_else_may_read(tmp_path: Path) -> None:
 def test_a_folder_that_can_not_be_written_is_told_of(tmp_path: Path) -> None:
     (tmp_path / "letters").write_text("a file")
 
-    with pytest.raises(Undelivered, match=r"can't write into .*letters: File exists"):
-        Folder(tmp_path / "letters").hand_in(letter(), id="an-id", at=NOW)
+    with pytest.raises(DeliveryError, match=r"can't write into .*letters: File exists"):
+        FolderTransport(tmp_path / "letters").send(letter(), id="an-id", at=NOW)

@@ -19,9 +19,9 @@ import test_v1_group_changes
 import test_v1_groups
 import test_v1_members
 import test_v1_privileges
-from onebucket.store import statement as compiling
-from onebucket.store.postgres import PostgresDatabase
-from onebucket.store.statement import Statement
+from onebucket.store.engine import statement as compiling
+from onebucket.store.engine.statement import Statement
+from onebucket.store.postgres.database import PostgresDatabase
 from onebucket.store.tables import groups, memberships
 from pg import Postgres
 from test_both_databases import Behind, Stage

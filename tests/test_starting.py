@@ -14,7 +14,7 @@ FOR_FIRST_USE = {
     "alembic": "a database that isn't up to date",
     "authlib": "OAuth",
     "jinja2": "letters and pages",
-    "onebucket.surfaces.web.rendering": "pages",
+    "onebucket.surfaces.web.core.rendering": "pages",
     "onebucket.transfer": "documents",
     "psycopg": "PostgreSQL",
     "rich": "help, and progress on a terminal",

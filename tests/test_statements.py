@@ -12,7 +12,7 @@ from bench import statements
 from sqlalchemy import and_, bindparam, cast, delete, insert, or_, select, update
 from sqlalchemy.types import Text
 
-from onebucket.store.hints import not_by
+from onebucket.store.engine.index_hints import without_index
 from onebucket.store.tables import accounts, emails, groups, memberships, repositories, site
 
 TOP = Path(__file__).parents[1]
@@ -74,7 +74,7 @@ _theirs = select(memberships.c.group_id).where(memberships.c.account_id == group
     "made",
     [
         lambda: select(groups.c.name).where(groups.c.account_id == ID),
-        lambda: select(groups.c.name).where(not_by(groups.c.account_id) == ID),
+        lambda: select(groups.c.name).where(without_index(groups.c.account_id) == ID),
         lambda: _members.where(memberships.c.account_id == ID),
         lambda: _people.where(groups.c.account_id == ID),
         lambda: select(groups.c.id).where(groups.c.account_id == ID, or_(groups.c.id.in_(_theirs), _theirs.exists())),

@@ -10,9 +10,9 @@ import pytest
 import cast
 from browsing import Visitor
 from cast import Api
-from onebucket.actions import access, asking
-from onebucket.actions.asking import Question
-from onebucket.actions.work import Work
+from onebucket.actions import access, access_checks
+from onebucket.actions.access_checks import AccessQuery
+from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import Actor
 from onebucket.domain.policy import To
 from onebucket.domain.refusals import NotFound
@@ -68,11 +68,11 @@ def test_a_form_that_asks_who_somebody_is_makes_a_commit_whoever_it_is(
         assert committed(lambda: visitor.send(page, form, **typed))
 
 
-def _asked(work: Work, slug: str) -> None:
+def _asked(work: UnitOfWork, slug: str) -> None:
     access.repository(work, "acme", slug, to=To.GRANT_PRIVILEGE)
 
 
-def _asked_for_several(work: Work, slug: str) -> None:
+def _asked_for_several(work: UnitOfWork, slug: str) -> None:
     assert work.actor.account is not None
     wanted = [(each, work.actor.account) for each in (slug, "none", "nor-this")]
     _, [found, *_] = access.each_repository(work, "acme", wanted, to=To.ASK_ABOUT_PERSON)
@@ -80,11 +80,11 @@ def _asked_for_several(work: Work, slug: str) -> None:
     raise found
 
 
-def _asked_about(work: Work, slug: str) -> None:
-    asking.ask(work, Question("mallory", "acme", slug))
+def _asked_about(work: UnitOfWork, slug: str) -> None:
+    access_checks.check(work, AccessQuery("mallory", "acme", slug))
 
 
-def _statements(api: Api, ask: Callable[[Work, str], None], slug: str) -> list[str]:
+def _statements(api: Api, ask: Callable[[UnitOfWork, str], None], slug: str) -> list[str]:
     """The statements that a question of mallory's takes, without the values in them."""
     told: list[str] = []
     with api.db.reading() as tx:
@@ -99,6 +99,6 @@ def _statements(api: Api, ask: Callable[[Work, str], None], slug: str) -> list[s
 
 @pytest.mark.parametrize("ask", [_asked, _asked_for_several, _asked_about])
 def test_a_repository_that_may_not_be_seen_takes_what_one_takes_that_is_not_there(
-    api: Api, ask: Callable[[Work, str], None]
+    api: Api, ask: Callable[[UnitOfWork, str], None]
 ) -> None:
     assert _statements(api, ask, "rocket") == _statements(api, ask, "not-there")

@@ -11,8 +11,8 @@ from sqlalchemy import create_engine, pool
 
 from cast import Api, password, token
 from onebucket.actions import accounts, tokens
-from onebucket.actions.work import Work
-from onebucket.domain.accounts import SCOPES, Actor, reach
+from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain.accounts import SCOPES, Actor, effective_scopes
 from onebucket.domain.refusals import Forbidden
 from onebucket.domain.tokens import MOST_GENERATIONS
 from onebucket.store import schema
@@ -52,7 +52,7 @@ def test_the_secret_is_told_once_and_kept_nowhere(api: Api) -> None:
 
 def test_the_list_says_when_and_from_where_each_was_used_last(api: Api) -> None:
     api("alice", "GET", "/groups")
-    api.server.uses.close()
+    api.server.last_used.close()
 
     listed = {each["label"]: each for each in api("alice", "GET", "/api/tokens").json()}
 
@@ -91,9 +91,9 @@ def test_one_that_is_made_with_another_is_never_good_for_more(api: Api, granted:
 
     answer = api(("alice", token("alice", "limited")), "POST", "/api/tokens", json={"scopes": [wanted]})
 
-    if wanted in reach(scopes):
+    if wanted in effective_scopes(scopes):
         assert answer.status_code == 200
-        assert reach(frozenset(answer.json()["scopes"])) <= reach(scopes)
+        assert effective_scopes(frozenset(answer.json()["scopes"])) <= effective_scopes(scopes)
     else:
         assert (answer.status_code, answer.json()["error"]["detail"]) == (
             403,
@@ -180,10 +180,10 @@ def test_a_line_of_app_passwords_made_with_each_other_is_short(api: Api) -> None
 
 
 def test_a_limited_credential_makes_none_for_others_even_of_whoever_runs_the_site(api: Api) -> None:
-    [root] = [each.account for each in api.operate(accounts.people) if each.account.username == "root"]
+    [root] = [each.account for each in api.operate(accounts.list_people) if each.account.username == "root"]
     actor = Actor(root, "token:x", frozenset({"app-password:write"}))
 
-    def make(work: Work) -> None:
+    def make(work: UnitOfWork) -> None:
         with work.on_behalf(actor):
             tokens.add(work, "alice", secret_hash="x", scopes=frozenset())
 

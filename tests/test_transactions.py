@@ -13,17 +13,13 @@ from sqlalchemy import bindparam, update
 
 import cast
 from onebucket import store
-from onebucket.actions import accounts as people
-from onebucket.actions import groups as crews
-from onebucket.actions import journal, repositories
+from onebucket.actions import accounts, groups, journal, repositories
 from onebucket.domain.groups import AccountPrivilege
 from onebucket.domain.refusals import Refusal
-from onebucket.store import accounts, groups
-from onebucket.store import repositories as repository_rows
-from onebucket.store import tokens as token_rows
-from onebucket.store.database import FOUND_AT_MOST, Database, Transaction
-from onebucket.store.sqlite import SqliteTransaction
-from onebucket.store.statement import Statement
+from onebucket.store import account_rows, app_password_rows, group_rows, repository_rows
+from onebucket.store.engine.database import ROW_CACHE_SIZE, Database, Transaction
+from onebucket.store.engine.statement import Statement
+from onebucket.store.sqlite.database import SqliteTransaction
 from onebucket.store.tables import accounts as account_table
 
 EVERY = dict(statements.every())
@@ -47,7 +43,7 @@ def asked(tx: Transaction, ask: Callable[[], object]) -> int:
 
 
 def id_of(tx: Transaction, name: str) -> str:
-    account = accounts.by_username(tx, name)
+    account = account_rows.by_username(tx, name)
     assert account is not None
     return account.id
 
@@ -57,25 +53,25 @@ def id_of(tx: Transaction, name: str) -> str:
 
 def test_what_was_found_is_not_looked_for_again_until_it_may_be_another(db: Database) -> None:
     with db.writing() as tx:
-        first = asked(tx, lambda: accounts.named(tx, "acme"))
-        again = asked(tx, lambda: accounts.named(tx, "ACME"))
-        crews.create(cast.operator(tx), "acme", name="Crew")
-        after_another_change = asked(tx, lambda: accounts.named(tx, "acme"))
-        people.change_user(cast.operator(tx), "bob", display_name="Robert")
-        after = asked(tx, lambda: accounts.named(tx, "acme"))
+        first = asked(tx, lambda: account_rows.named(tx, "acme"))
+        again = asked(tx, lambda: account_rows.named(tx, "ACME"))
+        groups.create(cast.operator(tx), "acme", name="Crew")
+        after_another_change = asked(tx, lambda: account_rows.named(tx, "acme"))
+        accounts.change_user(cast.operator(tx), "bob", display_name="Robert")
+        after = asked(tx, lambda: account_rows.named(tx, "acme"))
 
         assert (first, again, after_another_change, after) == (1, 0, 0, 1)
 
 
 def test_a_transaction_remembers_no_more_than_so_much(db: Database) -> None:
     with db.reading() as tx:
-        for number in range(FOUND_AT_MOST):
-            accounts.by_username(tx, f"nobody-{number}")
-        remembered = asked(tx, lambda: accounts.by_username(tx, "nobody-7"))
-        accounts.by_username(tx, "one more")
+        for number in range(ROW_CACHE_SIZE):
+            account_rows.by_username(tx, f"nobody-{number}")
+        remembered = asked(tx, lambda: account_rows.by_username(tx, "nobody-7"))
+        account_rows.by_username(tx, "one more")
 
         assert remembered == 0
-        assert asked(tx, lambda: accounts.by_username(tx, "nobody-7")) == 1
+        assert asked(tx, lambda: account_rows.by_username(tx, "nobody-7")) == 1
 
 
 def found() -> set[str]:
@@ -120,13 +116,13 @@ def overlooked(connection: sqlite3.Connection, changes: dict[str, Statement]) ->
         for name, change in changes.items():
             _, changed = touched(connection, change)
             hurts = changed & reads or any(table in read_tables for table, column in changed if column == "*")
-            if hurts and not change.overturns(EVERY[finder]):
+            if hurts and not change.invalidates(EVERY[finder]):
                 wrong.add((name, finder))
     return wrong
 
 
 def test_every_change_of_what_was_looked_at_lets_it_be_looked_at_again(db: Database) -> None:
-    renaming = Statement(update(account_table).values(username=bindparam("username")), spares=True)
+    renaming = Statement(update(account_table).values(username=bindparam("username")), keeps_cache=True)
     with db.reading() as tx:
         wrong = overlooked(tx.connection, EVERY)
         noticed = overlooked(tx.connection, {"renaming": renaming})
@@ -142,34 +138,38 @@ SLUGS = ("designers", "crew", "administrators", "rocket")
 
 def looked_up(tx: Transaction, token: tuple[str, str]) -> list[object]:
     """Everything that is kept when it was found, of a few names."""
-    found = [accounts.named(tx, name) for name in NAMES]
+    found = [account_rows.named(tx, name) for name in NAMES]
     acme = id_of(tx, "acme")
-    here = [groups.find(tx, acme, slug) for slug in SLUGS]
+    here = [group_rows.find(tx, acme, slug) for slug in SLUGS]
     standings = [
-        groups.standing(tx, acme, person.id, group.id) for person in found if person for group in here if group
+        group_rows.membership_standing(tx, acme, person.id, group.id)
+        for person in found
+        if person
+        for group in here
+        if group
     ]
     return [
         *found,
         *here,
         *standings,
         *(repository_rows.find(tx, acme, slug) for slug in SLUGS),
-        token_rows.holder(tx, *token),
-        *(accounts.holder_of_password(tx, person.id) for person in found if person),
+        app_password_rows.holder(tx, *token),
+        *(account_rows.find_with_password(tx, person.id) for person in found if person),
     ]
 
 
 DEEDS: list[Callable[[random.Random, Transaction], object]] = [
-    lambda chance, tx: crews.create(cast.operator(tx), "acme", name=chance.choice(SLUGS)),
-    lambda chance, tx: crews.delete(cast.operator(tx), "acme", chance.choice(SLUGS[:2])),
-    lambda chance, tx: crews.change(cast.operator(tx), "acme", chance.choice(SLUGS), name=chance.choice(SLUGS)),
-    lambda chance, tx: crews.add_member(cast.operator(tx), "acme", chance.choice(SLUGS), chance.choice(NAMES)),
-    lambda chance, tx: crews.remove_member(cast.operator(tx), "acme", chance.choice(SLUGS), chance.choice(NAMES)),
-    lambda chance, tx: crews.set_account_privilege(
+    lambda chance, tx: groups.create(cast.operator(tx), "acme", name=chance.choice(SLUGS)),
+    lambda chance, tx: groups.delete(cast.operator(tx), "acme", chance.choice(SLUGS[:2])),
+    lambda chance, tx: groups.change(cast.operator(tx), "acme", chance.choice(SLUGS), name=chance.choice(SLUGS)),
+    lambda chance, tx: groups.add_member(cast.operator(tx), "acme", chance.choice(SLUGS), chance.choice(NAMES)),
+    lambda chance, tx: groups.remove_member(cast.operator(tx), "acme", chance.choice(SLUGS), chance.choice(NAMES)),
+    lambda chance, tx: groups.set_account_privilege(
         cast.operator(tx), "acme", chance.choice(SLUGS), chance.choice([None, AccountPrivilege.ADMIN])
     ),
-    lambda chance, tx: people.add_user(cast.operator(tx), "robert", email="a@example.com"),
-    lambda chance, tx: people.change_user(cast.operator(tx), chance.choice(NAMES), display_name=str(chance.random())),
-    lambda chance, tx: people.set_password(cast.operator(tx), chance.choice(NAMES), str(chance.random())),
+    lambda chance, tx: accounts.add_user(cast.operator(tx), "robert", email="a@example.com"),
+    lambda chance, tx: accounts.change_user(cast.operator(tx), chance.choice(NAMES), display_name=str(chance.random())),
+    lambda chance, tx: accounts.set_password(cast.operator(tx), chance.choice(NAMES), str(chance.random())),
     lambda chance, tx: repositories.add(cast.operator(tx), "acme", chance.choice(SLUGS)),
 ]
 
@@ -178,7 +178,7 @@ def differences(db: Database, seed: int) -> int:
     """How often, after each of many changes, something was found that isn't so any more."""
     chance, wrong = random.Random(seed), 0
     with db.writing() as tx:
-        (token, *_) = token_rows.of_person(tx, id_of(tx, "alice"))
+        (token, *_) = app_password_rows.of_person(tx, id_of(tx, "alice"))
         which = (token.account_id, token.id)
         for _ in range(60):
             try:
@@ -199,7 +199,7 @@ def test_what_was_found_is_what_would_be_found_now(db: Database, seed: int) -> N
 
 
 def test_it_is_noticed_when_changes_overturn_nothing(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(SqliteTransaction, "_overturn", lambda self, change: None)
+    monkeypatch.setattr(SqliteTransaction, "_invalidate", lambda self, change: None)
 
     assert differences(db, 0) > 0
 
@@ -215,13 +215,13 @@ def revision(db: Database) -> int:
 def test_what_is_left_for_the_end_is_stored_with_the_rest_and_undone_with_it(db: Database) -> None:
     before = revision(db)
     with db.writing() as tx:
-        crews.create(cast.operator(tx), "acme", name="One")
+        groups.create(cast.operator(tx), "acme", name="One")
         with suppress(ZeroDivisionError), tx.savepoint():
-            crews.create(cast.operator(tx), "acme", name="Two")
-            crews.create(cast.operator(tx), "acme", name="Three")
+            groups.create(cast.operator(tx), "acme", name="Two")
+            groups.create(cast.operator(tx), "acme", name="Three")
             raise ZeroDivisionError
-        crews.create(cast.operator(tx), "acme", name="Four")
-        meanwhile = accounts.revision(tx, id_of(tx, "acme"))
+        groups.create(cast.operator(tx), "acme", name="Four")
+        meanwhile = account_rows.revision(tx, id_of(tx, "acme"))
         (own,) = journal.verify(cast.operator(tx), "acme")
 
     assert meanwhile == revision(db) > before
@@ -234,7 +234,7 @@ def test_what_is_left_for_the_end_is_stored_with_the_rest_and_undone_with_it(db:
 def test_a_transaction_that_fails_leaves_nothing(db: Database) -> None:
     before = revision(db)
     with suppress(ZeroDivisionError), db.writing() as tx:
-        crews.create(cast.operator(tx), "acme", name="One")
+        groups.create(cast.operator(tx), "acme", name="One")
         raise ZeroDivisionError
 
     assert revision(db) == before
@@ -245,8 +245,8 @@ def test_an_account_s_many_changes_move_its_revision_and_its_last_entry_in_one_s
         told: list[str] = []
         tx.connection.set_trace_callback(told.append)
         for number in range(10):
-            crews.create(cast.operator(tx), "acme", name=f"Crew {number}")
-        tx.end()
+            groups.create(cast.operator(tx), "acme", name=f"Crew {number}")
+        tx.run_deferred()
         tx.connection.set_trace_callback(None)
 
     assert sum("journal_heads" in each for each in told if each.startswith("INSERT")) == 1

@@ -14,12 +14,12 @@ from onebucket import hashing
 from onebucket.actions import accounts, groups, journal, tokens
 from onebucket.domain.events import Event
 from onebucket.domain.refusals import Conflict, Invalid, LastAdministrator, NoSuchGroup, NotFound, Refusal, UnknownEmail
-from onebucket.store.database import Database
-from onebucket.store.journal import Entry
-from onebucket.transfer import apply, difference, document
+from onebucket.store.engine.database import Database
+from onebucket.store.journal_rows import Entry
+from onebucket.transfer import apply, change_report, document
 from onebucket.transfer.document import Document, Group, Team, User
 from onebucket.transfer.export import export
-from onebucket.transfer.parts import given
+from onebucket.transfer.model import given_fields
 
 # alice administers acme, bob is a member, carol is invited, mallory is in nothing.
 COMPANY = """\
@@ -52,12 +52,12 @@ def tell(db: Database, *texts: str | Document, prune: bool = False) -> list[Entr
     with db.writing() as tx:
         work = cast.operator(tx)
         apply.apply(work, documents, prune=prune)
-        return work.told
+        return work.entries
 
 
 def applied(db: Database, *texts: str | Document, prune: bool = False) -> list[str]:
     """Apply documents in one transaction; the difference that made."""
-    return list(difference.lines(tell(db, *texts, prune=prune)))
+    return list(change_report.describe_lines(tell(db, *texts, prune=prune)))
 
 
 def exported(db: Database, *names: str, with_secrets: bool = False) -> str:
@@ -206,7 +206,7 @@ def test_members_are_added_in_the_order_of_the_document(company: Database) -> No
 
 def test_members_can_be_named_in_any_way(company: Database) -> None:
     with company.reading() as tx:
-        mallory = accounts.dossier(cast.operator(tx), "mallory").account
+        mallory = accounts.profile(cast.operator(tx), "mallory").account
 
     tell(company, acme(f"groups: [{{name: Crew, members: [bob@example.com, BOB, '{{{mallory.id}}}']}}]"))
 
@@ -251,7 +251,7 @@ def test_ids_are_kept_and_must_not_differ(company: Database) -> None:
 
     assert tell(company, text) == []
     with company.reading() as tx:
-        ilse = accounts.dossier(cast.operator(tx), "{0b6f1c1e-6d0e-4a55-9d3a-3a5f1f2b7c10}").account
+        ilse = accounts.profile(cast.operator(tx), "{0b6f1c1e-6d0e-4a55-9d3a-3a5f1f2b7c10}").account
     assert (ilse.username, ilse.aaid) == ("ilse", "557058:5c2e1f0a-1a2b-4c3d-8e4f-5a6b7c8d9e0f")
     for other in (text.replace("0B6F", "0B60"), text.replace("557058", "557059"), text.replace("1b6f", "1b60")):
         with pytest.raises(Conflict, match=r"^(users/ilse|teams/globex): there is an account (ilse|globex) already, "):
@@ -596,8 +596,8 @@ def test_an_export_of_named_accounts_has_the_people_they_mention_and_no_more(bus
 
     assert [team.username for team in whole.teams] == ["acme"]
     assert [user.username for user in whole.users] == ["alice", "bob", "eve", "mallory"]
-    assert all(given(user.groups) is None for user in whole.users)
-    assert all(given(user.site_admin) is None for user in whole.users)
+    assert all(given_fields(user.groups) is None for user in whole.users)
+    assert all(given_fields(user.site_admin) is None for user in whole.users)
 
 
 def test_an_export_has_no_secrets_unless_they_are_asked_for(company: Database) -> None:
@@ -652,7 +652,7 @@ def test_every_event_has_a_line(api: cast.Api) -> None:
     }
 
     for event in Event:
-        (line,) = difference.lines([replace(entry, event=event, after=facts)])
+        (line,) = change_report.describe_lines([replace(entry, event=event, after=facts)])
 
         assert re.match(r"[+~-] \S", line)
         assert event.value not in line
@@ -661,8 +661,8 @@ def test_every_event_has_a_line(api: cast.Api) -> None:
 def test_a_summary_counts_and_says_when_there_is_nothing(busy: Database) -> None:
     changed = COMPANY.replace("display_name: Acme", "display_name: Acme Ltd").replace("[bob, alice]", "[bob, eve]")
 
-    assert difference.summary(tell(busy, COMPANY)) == "nothing to change"
-    assert difference.summary(tell(busy, changed, prune=True)) == "1 added, 1 changed, 8 removed"
+    assert change_report.summarize(tell(busy, COMPANY)) == "nothing to change"
+    assert change_report.summarize(tell(busy, changed, prune=True)) == "1 added, 1 changed, 8 removed"
 
 
 def test_a_document_finds_groups_again_whatever_script_their_names_are_in(db: Database) -> None:

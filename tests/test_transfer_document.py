@@ -14,11 +14,11 @@ from ruamel.yaml import YAML
 
 import cast
 from onebucket.domain.accounts import SCOPES, email_key
-from onebucket.domain.groups import AccountPrivilege, name_of
+from onebucket.domain.groups import AccountPrivilege, check_name
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Refusal
-from onebucket.slugs import slug_of
-from onebucket.transfer import document, parts, tree
+from onebucket.slugs import slugify
+from onebucket.transfer import document, model, source_tree
 from onebucket.transfer.document import Document, Group, Invitation, Repository, Team, Token, User
 
 COMPANY = """\
@@ -102,7 +102,7 @@ ALICE = User(
 
 def refusal(text: bytes | str, source: str = "acme.yaml") -> str:
     """The sentence with which a text is refused."""
-    with pytest.raises(document.Unreadable) as refused:
+    with pytest.raises(document.UnreadableDocument) as refused:
         document.read(text, source=source)
     assert str(refused.value) == refused.value.sentence
     return refused.value.sentence
@@ -432,8 +432,8 @@ def test_the_grammar_knows_every_field() -> None:
         (document._TEAM, Team),
         (document._DOCUMENT, Document),
     ):
-        with pytest.raises(document.Unreadable) as refused:
-            read(tree.Scalar("", 1, tree.Form.TEXT), "this")
+        with pytest.raises(document.UnreadableDocument) as refused:
+            read(source_tree.Scalar("", 1, source_tree.ScalarStyle.TEXT), "this")
 
         assert refused.value.why.partition(": ")[2].split(", ") == list(part.__struct_fields__)
 
@@ -519,7 +519,7 @@ LEVELS = st.sampled_from([Level.READ, Level.WRITE, Level.ADMIN])
 ANY_LEVEL = st.sampled_from(Level)
 GROUPS = st.builds(
     Group,
-    name=TEXTS.filter(lambda name: not _refuses(slug_of, name) and not _refuses(name_of, name)),
+    name=TEXTS.filter(lambda name: not _refuses(slugify, name) and not _refuses(check_name, name)),
     **_said(
         account_privilege=st.none() | st.sampled_from(AccountPrivilege),
         permission=ANY_LEVEL,
@@ -544,7 +544,7 @@ INVITATIONS = st.builds(
 ) | st.builds(Invitation, email=EMAILS, repository=TEXTS, permission=LEVELS, invited_by=USERNAMES)
 TOKENS = st.builds(Token, secret=TEXTS, scopes=st.lists(st.sampled_from(list(SCOPES)), max_size=2))
 OWNED = _said(
-    groups=st.lists(GROUPS, max_size=3, unique_by=lambda group: slug_of(group.name)),
+    groups=st.lists(GROUPS, max_size=3, unique_by=lambda group: slugify(group.name)),
     repositories=st.lists(REPOSITORIES, max_size=3, unique_by=lambda repository: repository.slug),
     invitations=st.lists(INVITATIONS, max_size=3, unique_by=lambda each: (email_key(each.email), each.repository)),
 )
@@ -599,7 +599,7 @@ def test_whatever_is_read_there_is_one_sentence(text: str) -> None:
     for given_text in (text, "onebucket: 1\n" + text, "{" + text):
         try:
             document.read(given_text, source="a.yaml")
-        except document.Unreadable as unreadable:
+        except document.UnreadableDocument as unreadable:
             assert "\n" not in unreadable.sentence
             assert unreadable.sentence.startswith("a.yaml:")
 
@@ -631,7 +631,7 @@ def test_documents_laid_together_say_what_each_of_them_says() -> None:
         ],
     )
 
-    together = parts.together([one, other])
+    together = model.merged([one, other])
 
     assert together.users == [User(username="Bob", display_name="Bob", email="bob@example.com")]
     assert together.teams == [
@@ -647,4 +647,4 @@ def test_documents_laid_together_say_what_each_of_them_says() -> None:
 def test_one_document_alone_stays_as_it_is() -> None:
     company = document.read(COMPANY, source="acme.yaml")
 
-    assert parts.together([company]) == company
+    assert model.merged([company]) == company

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 import cast
 from onebucket.actions import accounts
 from onebucket.domain.refusals import Conflict, Invalid, NotFound
-from onebucket.store.database import Database
+from onebucket.store.engine.database import Database
 from onebucket.transfer import apply, document
 
 NAMES = ("alice", "bob", "carol", "dora", "erin")
@@ -26,7 +26,7 @@ def addresses(db: Database) -> dict[str, list[str]]:
     with db.reading() as tx:
         return {
             person.account.username: [email.address for email in person.emails]
-            for person in accounts.people(cast.operator(tx))
+            for person in accounts.list_people(cast.operator(tx))
         }
 
 

@@ -13,12 +13,12 @@ import pytest
 import yaml
 
 import cast
-from onebucket.actions import accounts, whole
-from onebucket.actions.whole import Whole
+from onebucket.actions import account_snapshot, accounts
+from onebucket.actions.account_snapshot import AccountSnapshot
 from onebucket.domain.groups import AccountPrivilege
 from onebucket.domain.privileges import Level
-from onebucket.store.database import Database
-from onebucket.store.journal import Entry
+from onebucket.store.engine.database import Database
+from onebucket.store.journal_rows import Entry
 from onebucket.transfer import apply, peribolos
 
 REAL = Path(__file__).parents[2] / "shared" / "data" / "kubernetes-org"
@@ -66,7 +66,7 @@ def written(folder: Path, files: Mapping[str, str | bytes]) -> Path:
     return folder
 
 
-def read(folder: Path) -> peribolos.Organisation:
+def read(folder: Path) -> peribolos.PeribolosOrganization:
     """The one organisation of a folder."""
     (organisation,) = peribolos.read([folder])
     return organisation
@@ -77,15 +77,15 @@ def imported(db: Database, folder: Path) -> list[Entry]:
     with db.writing() as tx:
         work = cast.operator(tx)
         apply.apply(work, [peribolos.to_document(read(folder))], prune=False)
-        return work.told
+        return work.entries
 
 
-def team(db: Database, name: str) -> Whole:
+def team(db: Database, name: str) -> AccountSnapshot:
     with db.reading() as tx:
-        return whole.of(cast.operator(tx), name)
+        return account_snapshot.snapshot_of(cast.operator(tx), name)
 
 
-def rosters(found: Whole) -> dict[str, list[str]]:
+def rosters(found: AccountSnapshot) -> dict[str, list[str]]:
     return {roster.group.slug: [member.username for member in roster.members or ()] for roster in found.rosters}
 
 
@@ -242,7 +242,7 @@ def test_wrong_shapes_are_refused_with_their_file_and_line(tmp_path: Path, what:
     text, sentence = REFUSED[what]
     folder = written(tmp_path / "acme", {"org.yaml": text})
 
-    with pytest.raises(peribolos.Unreadable) as refused:
+    with pytest.raises(peribolos.UnreadableDocument) as refused:
         read(folder)
 
     assert refused.value.sentence == sentence.replace("{}", str(folder / "org.yaml"))
@@ -251,7 +251,7 @@ def test_wrong_shapes_are_refused_with_their_file_and_line(tmp_path: Path, what:
 def test_two_teams_with_one_slug_in_two_files_are_both_named(folder: Path) -> None:
     written(folder, {"sig-b/teams.yaml": "teams:\n  memb-ers: {privacy: closed}\n  mem.bers: {privacy: closed}"})
 
-    with pytest.raises(peribolos.Unreadable) as refused:
+    with pytest.raises(peribolos.UnreadableDocument) as refused:
         read(folder)
 
     assert refused.value.sentence == (
@@ -264,7 +264,7 @@ def test_teams_that_leave_no_name_for_everyone_are_refused(tmp_path: Path) -> No
     text = "teams: {members: {privacy: closed}, Organization Members: {privacy: closed}}"
     organisation = read(written(tmp_path / "acme", {"org.yaml": text}))
 
-    with pytest.raises(peribolos.Unreadable) as refused:
+    with pytest.raises(peribolos.UnreadableDocument) as refused:
         peribolos.to_document(organisation)
 
     assert refused.value.sentence == (
@@ -287,7 +287,7 @@ def test_a_folder_that_holds_no_organisation_is_refused(tmp_path: Path, folder: 
             f"{tmp_path}: there is no org.yaml in this folder, but in these below it: Acme Rockets; name those",
         ),
     ):
-        with pytest.raises(peribolos.Unreadable) as refused:
+        with pytest.raises(peribolos.UnreadableDocument) as refused:
             read(place)
         assert refused.value.sentence == sentence
 
@@ -295,7 +295,7 @@ def test_a_folder_that_holds_no_organisation_is_refused(tmp_path: Path, folder: 
 def test_a_file_that_cannot_be_read_is_refused(folder: Path) -> None:
     (folder / "sig-c" / "teams.yaml").mkdir(parents=True)
 
-    with pytest.raises(peribolos.Unreadable) as refused:
+    with pytest.raises(peribolos.UnreadableDocument) as refused:
         read(folder)
 
     assert refused.value.sentence == f"{folder}/sig-c/teams.yaml: the file can't be read: Is a directory"
@@ -410,7 +410,7 @@ def test_a_person_in_several_real_organisations_has_one_account(
     spelled = {name for folder in FIGURES for name in peribolos.read(REAL / folder).people}
 
     with db.reading() as tx:
-        known = whole.everyone(cast.operator(tx))
+        known = account_snapshot.everyone(cast.operator(tx))
     assert sum(brought.values()) == len(spelled) == sum(not account.is_team for account in known)
     assert "249043822" in {account.username for account in known}
 

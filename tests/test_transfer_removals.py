@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from commands import Command, runner
-from onebucket.transfer import removals
+from onebucket.transfer import removal_limit
 
 COMPANY = """\
 onebucket: 1
@@ -97,6 +97,6 @@ def test_an_exit_code_without_a_dry_run_is_refused(run: Command) -> None:
 
 
 def test_half_of_nothing_is_nothing() -> None:
-    assert removals.cap("50%").allows(1, 2)
-    assert not removals.cap("49%").allows(1, 2)
-    assert removals.cap("25%") == removals.DEFAULT
+    assert removal_limit.parse_limit("50%").allows(1, 2)
+    assert not removal_limit.parse_limit("49%").allows(1, 2)
+    assert removal_limit.parse_limit("25%") == removal_limit.DEFAULT

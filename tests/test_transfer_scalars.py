@@ -6,7 +6,7 @@ from textwrap import indent
 import pytest
 
 from onebucket.transfer import document, peribolos
-from onebucket.transfer.tree import Unreadable
+from onebucket.transfer.source_tree import UnreadableDocument
 
 NOTHING = ("null", "Null", "NULL", "~", "")
 
@@ -57,7 +57,7 @@ def spellings(where: str) -> tuple[str, ...]:
 def of_document(text: str, folder: Path) -> object:
     try:
         return document.read("onebucket: 1\n" + text, source="a")
-    except Unreadable as unreadable:
+    except UnreadableDocument as unreadable:
         return unreadable.sentence
 
 
@@ -65,7 +65,7 @@ def of_organisation(text: str, folder: Path) -> object:
     (folder / "org.yaml").write_text(text)
     try:
         return peribolos.read([folder])
-    except Unreadable as unreadable:
+    except UnreadableDocument as unreadable:
         return unreadable.sentence
 
 

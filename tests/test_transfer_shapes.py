@@ -8,8 +8,8 @@ import pytest
 
 import cast
 from commands import Command, runner
-from onebucket.actions import whole
-from onebucket.store.database import Database
+from onebucket.actions import account_snapshot
+from onebucket.store.engine.database import Database
 from onebucket.transfer import apply, peribolos
 
 CREW = "teams: {crew: {members: [bob], repos: {rocket: write}}}"
@@ -37,14 +37,14 @@ def groups(db: Database, *paths: Path, name: str | None = None) -> dict[str, dic
         return {
             each.username: {
                 roster.group.slug: [member.username for member in roster.members or ()]
-                for roster in whole.of(work, each.username).rosters
+                for roster in account_snapshot.snapshot_of(work, each.username).rosters
             }
             for each in organisations
         }
 
 
 def refusal(*paths: Path) -> str:
-    with pytest.raises(peribolos.Unreadable) as refused:
+    with pytest.raises(peribolos.UnreadableDocument) as refused:
         peribolos.read(paths)
     return refused.value.sentence
 
@@ -122,7 +122,7 @@ def test_a_team_with_no_permission_on_a_repository_has_none(db: Database, tmp_pa
         for level in ("write", "none"):
             folder = written(tmp_path / "acme", {"org.yaml": text % level})
             apply.apply(cast.operator(tx), list(map(peribolos.to_document, peribolos.read([folder]))), prune=False)
-        levels = whole.of(cast.operator(tx), "acme").grants["rocket"].groups
+        levels = account_snapshot.snapshot_of(cast.operator(tx), "acme").grants["rocket"].groups
 
     assert not any(levels.values())
 
@@ -131,7 +131,10 @@ def test_a_team_that_was_renamed_stays_the_same_group(db: Database, tmp_path: Pa
     before = written(tmp_path / "acme", {"org.yaml": "admins: [alice]\nteams: {crew: {members: [bob]}}"})
     groups(db, before)
     with db.reading() as tx:
-        ids = {roster.group.slug: roster.group.id for roster in whole.of(cast.operator(tx), "acme").rosters}
+        ids = {
+            roster.group.slug: roster.group.id
+            for roster in account_snapshot.snapshot_of(cast.operator(tx), "acme").rosters
+        }
 
     text = "admins: [alice]\nteams: {Night Crew: {previously: [older, crew], members: [dora]}}"
     after = written(tmp_path / "acme", {"org.yaml": text})
@@ -139,7 +142,10 @@ def test_a_team_that_was_renamed_stays_the_same_group(db: Database, tmp_path: Pa
         assert groups(db, after)["acme"]["night-crew"] == ["bob", "dora"]
 
     with db.reading() as tx:
-        now = {roster.group.slug: roster.group.id for roster in whole.of(cast.operator(tx), "acme").rosters}
+        now = {
+            roster.group.slug: roster.group.id
+            for roster in account_snapshot.snapshot_of(cast.operator(tx), "acme").rosters
+        }
     assert now == {("night-crew" if slug == "crew" else slug): id for slug, id in ids.items()}
 
 

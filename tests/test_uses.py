@@ -10,8 +10,8 @@ import cast
 from cast import Api
 from live import Live, with_the_cast
 from onebucket.actions import tokens
-from onebucket.domain.tokens import Use
-from onebucket.store import tokens as rows
+from onebucket.domain.tokens import TokenUse
+from onebucket.store import app_password_rows
 
 ON_BOTH_DATABASES = True
 
@@ -23,11 +23,11 @@ def used(api: Api, who: str) -> dict[str, tuple[datetime | None, str | None]]:
 
 
 def test_uses_are_written_together_after_a_while_and_no_request_waits_for_that(api: Api) -> None:
-    api.server.uses.every = api.server.uses.first = 0.2
-    before = api.server.writer.batches
+    api.server.last_used.write_seconds = api.server.last_used.first_write_seconds = 0.2
+    before = api.server.write_queue.batches
     for who in ("alice", "bob", "alice"):
         api(who, "GET", "/groups/acme")
-    at_first = api.server.writer.batches, used(api, "alice")["all"]
+    at_first = api.server.write_queue.batches, used(api, "alice")["all"]
 
     for _ in range(100):
         time.sleep(0.02)
@@ -36,7 +36,7 @@ def test_uses_are_written_together_after_a_while_and_no_request_waits_for_that(a
             break
 
     assert at_first == (before, (None, None))
-    assert api.server.writer.batches == before + 1
+    assert api.server.write_queue.batches == before + 1
     for who in ("alice", "bob"):
         at, address = used(api, who)["all"]
         assert at is not None and datetime.now(UTC) - at < timedelta(minutes=1) and address == "127.0.0.1"
@@ -44,7 +44,7 @@ def test_uses_are_written_together_after_a_while_and_no_request_waits_for_that(a
 
 
 def test_the_first_use_of_an_app_password_is_known_soon_and_those_after_it_wait(api: Api) -> None:
-    api.server.uses.first = 0.05
+    api.server.last_used.first_write_seconds = 0.05
     seen = []
     for _ in range(2):
         api("alice", "GET", "/groups/acme")
@@ -61,18 +61,18 @@ def test_a_remembered_answer_is_a_use_and_a_refused_credential_is_none(api: Api)
     for at in moments:
         api.server.app._clock = lambda at=at: at
         api("alice", "GET", "/groups/acme")
-    hits = api.server.app._memory.hits
+    hits = api.server.app._cache.hits
     api(("alice", cast.token("alice", "expired")), "GET", "/groups/acme")
     api(("bob", cast.token("alice", "read")), "GET", "/groups/acme")
 
-    api.server.uses.close()
+    api.server.last_used.close()
 
     assert hits == 2
     assert used(api, "alice") == {"all": (moments[-1], "127.0.0.1"), "read": (None, None), "expired": (None, None)}
 
 
 def test_what_a_database_can_not_take_now_is_written_later(api: Api) -> None:
-    api.server.uses.every = api.server.uses.first = 0.05
+    api.server.last_used.write_seconds = api.server.last_used.first_write_seconds = 0.05
     api("alice", "GET", "/groups/acme")
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("onebucket.bounds.BUSY_SECONDS", 0)
@@ -98,8 +98,8 @@ def test_a_later_use_that_somebody_else_has_stored_stays(api: Api) -> None:
     [token] = [each for each in api.operate(lambda work: tokens.of_person(work, "alice")) if each.label == "all"]
 
     for at, address in ((now, "192.0.2.1"), (now - timedelta(seconds=5), "192.0.2.2")):
-        use = Use(token.account_id, token.id, at, address)
-        api.operate(lambda work, use=use: rows.used(work.tx, [use]))
+        use = TokenUse(token.account_id, token.id, at, address)
+        api.operate(lambda work, use=use: app_password_rows.record_use(work.tx, [use]))
 
     assert used(api, "alice")["all"] == (now, "192.0.2.1")
 

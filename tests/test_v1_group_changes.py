@@ -5,7 +5,7 @@ import re
 import pytest
 
 from cast import Api
-from onebucket.actions import invitations, whole
+from onebucket.actions import account_snapshot, invitations
 from onebucket.domain.privileges import Level
 
 FORM = "application/x-www-form-urlencoded"
@@ -109,8 +109,8 @@ APPLIED_NEVER = {
 @pytest.mark.parametrize("as_json", [True, False])
 def test_unknown_fields_are_ignored_and_never_applied(api: Api, method: str, path: str, as_json: bool) -> None:
     body = {"name": "Crew", **APPLIED_NEVER}
-    people_before = api.operate(whole.everyone)
-    globex_before = api.operate(lambda work: whole.of(work, "globex"))
+    people_before = api.operate(account_snapshot.everyone)
+    globex_before = api.operate(lambda work: account_snapshot.snapshot_of(work, "globex"))
 
     how = {"json": body} if as_json else {"data": {name: str(value) for name, value in body.items()}}
     changed = api("alice", method, f"/groups/{path}", **how).json()
@@ -118,11 +118,13 @@ def test_unknown_fields_are_ignored_and_never_applied(api: Api, method: str, pat
     assert (changed["slug"], changed["owner"]["username"]) == ("crew", "acme")
     assert "mallory" not in api.members("crew")
     roster = next(
-        each for each in api.operate(lambda work: whole.of(work, "acme")).rosters if each.group.slug == "crew"
+        each
+        for each in api.operate(lambda work: account_snapshot.snapshot_of(work, "acme")).rosters
+        if each.group.slug == "crew"
     )
     assert roster.group.account_privilege is None
-    assert api.operate(whole.everyone) == people_before
-    assert api.operate(lambda work: whole.of(work, "globex")) == globex_before
+    assert api.operate(account_snapshot.everyone) == people_before
+    assert api.operate(lambda work: account_snapshot.snapshot_of(work, "globex")) == globex_before
 
 
 @pytest.mark.parametrize(
@@ -182,7 +184,10 @@ def test_renaming_a_group_to_the_name_of_another_is_refused(api: Api) -> None:
 
 
 def test_a_deleted_group_takes_its_members_and_privileges_with_it(api: Api) -> None:
-    assert api.operate(lambda work: whole.of(work, "acme")).grants["rocket"].groups["designers"] is Level.WRITE
+    assert (
+        api.operate(lambda work: account_snapshot.snapshot_of(work, "acme")).grants["rocket"].groups["designers"]
+        is Level.WRITE
+    )
 
     answer = api("alice", "DELETE", "/groups/acme/designers")
 
@@ -190,7 +195,7 @@ def test_a_deleted_group_takes_its_members_and_privileges_with_it(api: Api) -> N
     assert api("alice", "GET", "/groups/acme/designers").text == NO_GROUP
     assert api("alice", "DELETE", "/groups/acme/designers").text == NO_GROUP
     assert api("alice", "POST", "/groups/acme", data={"name": "Designers"}).json()["members"] == []
-    acme = api.operate(lambda work: whole.of(work, "acme"))
+    acme = api.operate(lambda work: account_snapshot.snapshot_of(work, "acme"))
     assert "designers" not in acme.grants["rocket"].groups
 
 
@@ -200,7 +205,7 @@ def test_invitations_lose_a_deleted_group_and_vanish_with_the_last(api: Api) -> 
 
     api("alice", "DELETE", "/groups/acme/designers")
 
-    pending = api.operate(lambda work: whole.of(work, "acme")).invitations
+    pending = api.operate(lambda work: account_snapshot.snapshot_of(work, "acme")).invitations
     assert [(each.email, each.groups) for each in pending] == [("dan@example.net", ("developers",))]
 
 

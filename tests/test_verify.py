@@ -374,7 +374,7 @@ def test_every_header_that_matters_tells_remembered_answers_apart(staged: Api) -
         asked += [staged("bob", "GET", VERIFY, headers=headers) for headers in (forwarded, told, told | forwarded)]
 
         assert [answer.status_code for answer in asked] == [200, 403, 403, 403, 200, 403]
-    assert staged.server.app._memory.hits > 0
+    assert staged.server.app._cache.hits > 0
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])

@@ -14,9 +14,10 @@ import pytest
 import cast
 from live import Live, basic
 from onebucket import bounds
-from onebucket.http.writer import Writer
-from onebucket.store import database, site
-from onebucket.store.database import Database, Unavailable
+from onebucket.http.execution.write_queue import WriteQueue
+from onebucket.store import site_values
+from onebucket.store.connect import connect
+from onebucket.store.engine.database import Database, DatabaseUnavailable
 from pg import Postgres
 from test_stopping import asking, let_it_arrive, status
 
@@ -36,7 +37,7 @@ def url(request: pytest.FixtureRequest, cast_template: Path, tmp_path: Path) -> 
 @pytest.fixture
 def opened(url: str) -> Iterator[Database]:
     """The same, opened."""
-    kept = database.at(url)
+    kept = connect(url)
     yield kept
     kept.close()
 
@@ -60,10 +61,10 @@ def test_all_that_wait_together_are_refused_together(
     opened: Database, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bounds, "CHANGE_SECONDS", 1.0)
-    writer = Writer(opened)
+    writer = WriteQueue(opened)
 
     async def ask() -> list[BaseException | None]:
-        asked = [writer.change(lambda tx: site.remember(tx, "a", "b")) for _ in range(WAITING)]
+        asked = [writer.submit(lambda tx: site_values.set_value(tx, "a", "b")) for _ in range(WAITING)]
         return await asyncio.gather(*asked, return_exceptions=True)
 
     before = time.monotonic()
@@ -72,7 +73,7 @@ def test_all_that_wait_together_are_refused_together(
     taken = time.monotonic() - before
     writer.stop()
 
-    assert {type(each) for each in came} == {Unavailable}
+    assert {type(each) for each in came} == {DatabaseUnavailable}
     assert taken < WAITING / 3
 
 
@@ -80,11 +81,11 @@ def test_whoever_has_waited_long_behind_others_is_served_all_the_same(
     opened: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bounds, "CHANGE_SECONDS", 0.1)
-    writer = Writer(opened)
+    writer = WriteQueue(opened)
 
     async def ask() -> list[BaseException | None]:
-        slow = writer.change(lambda tx: time.sleep(0.5))
-        asked = [writer.change(lambda tx: site.remember(tx, "a", "b")) for _ in range(WAITING)]
+        slow = writer.submit(lambda tx: time.sleep(0.5))
+        asked = [writer.submit(lambda tx: site_values.set_value(tx, "a", "b")) for _ in range(WAITING)]
         return await asyncio.gather(slow, *asked, return_exceptions=True)
 
     came = asyncio.run(ask())
@@ -95,10 +96,10 @@ def test_whoever_has_waited_long_behind_others_is_served_all_the_same(
 
 def test_cancelled_changes_leave_the_queue(opened: Database, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounds, "CHANGE_SECONDS", 1.0)
-    writer, done = Writer(opened), threading.Event()
+    writer, done = WriteQueue(opened), threading.Event()
 
     async def ask() -> None:
-        asked = [asyncio.ensure_future(writer.change(lambda tx: done.set())) for _ in range(WAITING)]
+        asked = [asyncio.ensure_future(writer.submit(lambda tx: done.set())) for _ in range(WAITING)]
         await asyncio.sleep(0.1)
         for each in asked:
             each.cancel()

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from onebucket.store import walindex
-from onebucket.store.sqlite import SqliteDatabase
+from onebucket.store.sqlite import commit_counter
+from onebucket.store.sqlite.database import SqliteDatabase
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_it_is_another_one_whenever_sqlite_says_so(path: Path, seed: int) -> Non
     with closing(_connected(path)) as writer, closing(_connected(path)) as watcher:
         writer.execute("CREATE TABLE things (thing)")
         watcher.execute("SELECT * FROM things").fetchall()
-        head = walindex.head(path)
+        head = commit_counter.head(path)
         assert head is not None
         changes = 0
 
@@ -90,16 +90,16 @@ def test_without_the_file_or_with_one_of_another_form_sqlite_is_asked(path: Path
         shared = path.with_name("some.db-shm").read_bytes()
         elsewhere.with_name("other.db-shm").write_bytes((3007001).to_bytes(4, sys.byteorder) + shared[4:])
 
-        assert walindex.head(path) is not None
-        assert walindex.head(elsewhere) is None
-        assert walindex.head(path.with_name("none.db")) is None
+        assert commit_counter.head(path) is not None
+        assert commit_counter.head(elsewhere) is None
+        assert commit_counter.head(path.with_name("none.db")) is None
 
 
 def test_as_long_as_somebody_is_changing_it_there_is_none() -> None:
     copy = bytes(48)
 
-    assert walindex.Head(bytearray(copy + copy)).read() == copy + copy  # type: ignore[arg-type]
-    assert walindex.Head(bytearray(copy + b"x" + copy[1:])).read() is None  # type: ignore[arg-type]
+    assert commit_counter.CommitCounter(bytearray(copy + copy)).read() == copy + copy  # type: ignore[arg-type]
+    assert commit_counter.CommitCounter(bytearray(copy + b"x" + copy[1:])).read() is None  # type: ignore[arg-type]
 
 
 def test_sqlites_locks_outlive_whoever_looks(path: Path) -> None:
@@ -128,11 +128,11 @@ def test_files_that_have_been_removed_are_let_go(tmp_path: Path) -> None:
         db.version()
         assert isinstance(db.version(), bytes | int)
         db.close()
-    open_now = len(walindex._opened)
+    open_now = len(commit_counter._opened)
 
     for number in range(50):
         db = SqliteDatabase(tmp_path / f"more-{number}.db")
         db.version()
         db.close()
 
-    assert len(walindex._opened) <= open_now + 1
+    assert len(commit_counter._opened) <= open_now + 1

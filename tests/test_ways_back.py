@@ -6,13 +6,13 @@ import pytest
 
 from cast import Api
 from onebucket import hashing
-from onebucket.actions import access, accounts, groups, joining, matrix, outbox, privileges
-from onebucket.actions.work import Work
+from onebucket.actions import access, accounts, groups, invitation_acceptance, matrix, outbox, privileges
+from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import Actor
 from onebucket.domain.groups import AccountPrivilege
 from onebucket.domain.privileges import Level
-from onebucket.domain.refusals import LinkIsDead
-from onebucket.transfer import apply, difference, document
+from onebucket.domain.refusals import LinkExpired
+from onebucket.transfer import apply, change_report, document
 
 KEY = b"k" * 32
 MALLORY = "mallory@example.com"
@@ -25,8 +25,8 @@ Way = Callable[[Api], None]
 def links(api: Api) -> list[str]:
     """The hashes of the links in all letters that wait."""
 
-    def carry(work: Work) -> list[str]:
-        found = outbox.take(work, lambda id: hashing.link_secret(KEY, id), most=100)
+    def carry(work: UnitOfWork) -> list[str]:
+        found = outbox.claim(work, lambda id: hashing.link_secret(KEY, id), most=100)
         return [hashing.secret_hash(each.secret) for each in found]
 
     return api.operate(carry)
@@ -47,9 +47,9 @@ def invited_to_rocket(api: Api, permission: str) -> str:
 
 
 def accept(api: Api, hash: str) -> None:
-    def accept(work: Work) -> None:
+    def accept(work: UnitOfWork) -> None:
         with work.on_behalf(Actor(access.person(work, "mallory"), "session")):
-            joining.accept(work, hash)
+            invitation_acceptance.accept(work, hash)
 
     api.operate(accept)
 
@@ -57,10 +57,10 @@ def accept(api: Api, hash: str) -> None:
 def applied(api: Api, text: str, *, prune: bool = False) -> list[str]:
     """Apply a document about acme; the difference that made."""
 
-    def tell(work: Work) -> list[str]:
+    def tell(work: UnitOfWork) -> list[str]:
         read = document.read(f"onebucket: 1\nteams:\n  - username: acme\n{text}", source="acme.yaml")
         apply.apply(work, [read], prune=prune)
-        return list(difference.lines(work.told))
+        return list(change_report.describe_lines(work.entries))
 
     return api.operate(tell)
 
@@ -91,8 +91,8 @@ def set_in_matrix(before: Level | None, after: Level | None) -> Way:
     """Another level for a group on a repository, as the matrix sets it."""
 
     def change(api: Api) -> None:
-        def apply(work: Work) -> None:
-            cells = [matrix.Change("designers", "rocket", before, after)]
+        def apply(work: UnitOfWork) -> None:
+            cells = [matrix.CellChange("designers", "rocket", before, after)]
             plan = matrix.plan(work, "acme", cells)
             matrix.apply(work, "acme", cells, revision=plan.revision)
 
@@ -114,7 +114,7 @@ def by_another_invitation(api: Api) -> None:
     api.operate(lambda work: addresses_of_mallory(work))
 
 
-def addresses_of_mallory(work: Work) -> None:
+def addresses_of_mallory(work: UnitOfWork) -> None:
     """Both addresses are hers again: the one that was invited first has become hers anew."""
     accounts.set_email(work, "mallory", MALLORY)
 
@@ -145,7 +145,7 @@ def test_nobody_who_was_removed_comes_back_by_an_invitation_from_before(api: Api
     assert (pending(api), "mallory" in api.members("designers")) == ([], True)
     OUT_OF_THE_GROUP[out](api)
 
-    with pytest.raises(LinkIsDead):
+    with pytest.raises(LinkExpired):
         accept(api, hash)
     assert "mallory" not in api.members("designers")
 
@@ -193,7 +193,7 @@ def test_whoever_gets_a_level_needs_no_invitation_to_it(her: Api, way: str) -> N
     UP[way][0](her)
 
     assert (pending(her), level(her) in ("write", "admin")) == ([], True)
-    with pytest.raises(LinkIsDead):
+    with pytest.raises(LinkExpired):
         accept(her, hash)
 
 
@@ -206,7 +206,7 @@ def test_whoever_loses_a_level_gets_no_more_by_an_invitation_from_before(her: Ap
     down(her)
 
     assert (pending(her), level(her) in (None, "read")) == ([], True)
-    with pytest.raises(LinkIsDead):
+    with pytest.raises(LinkExpired):
         accept(her, hash)
     assert level(her) in (None, "read")
 
@@ -226,7 +226,7 @@ def test_whoever_leaves_the_last_group_has_nothing_pending_in_the_account(her: A
 
     ask("DELETE", MEMBERS)(her)
 
-    with pytest.raises(LinkIsDead):
+    with pytest.raises(LinkExpired):
         accept(her, hash)
     assert pending(her) == []
 
@@ -251,7 +251,7 @@ def test_disabling_hides_nothing_that_is_taken_meanwhile(her: Api) -> None:
     ask("DELETE", HER_OWN)(her)
     her.operate(lambda work: accounts.set_active(work, "mallory", True))
 
-    with pytest.raises(LinkIsDead):
+    with pytest.raises(LinkExpired):
         accept(her, hash)
 
 
@@ -287,7 +287,7 @@ def test_the_preview_of_removing_says_which_invitations_end(her: Api) -> None:
 
 def test_the_preview_of_the_matrix_says_which_invitations_end(her: Api) -> None:
     invited_to_rocket(her, "write")
-    cells = [matrix.Change("designers", "rocket", None, Level.WRITE)]
+    cells = [matrix.CellChange("designers", "rocket", None, Level.WRITE)]
 
     plan = her.operate(lambda work: matrix.plan(work, "acme", cells))
 

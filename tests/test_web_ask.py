@@ -11,8 +11,8 @@ import consuming
 from browsing import Visitor, done_by
 from cast import Api
 from onebucket.actions import accounts, groups, repositories, teams
-from onebucket.actions.work import Work
-from onebucket.domain import telling
+from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain import journal_text
 from onebucket.domain.accounts import SITE
 from onebucket.domain.events import Event
 
@@ -115,7 +115,7 @@ def test_everybody_is_listed_with_level_and_through_what(alice: Visitor) -> None
 
 
 def test_one_is_found_among_many_in_as_many_queries(api: Api, alice: Visitor) -> None:
-    def make(work: Work) -> None:
+    def make(work: UnitOfWork) -> None:
         for n in range(150):
             accounts.add_user(work, f"person-{n:03}", email=None, display_name=f"שלום <b>{n}</b> {'w' * 50}")
             groups.add_member(work, "acme", "designers", f"person-{n:03}")
@@ -184,7 +184,7 @@ def test_it_is_verified_when_asked_and_tampering_is_told(api: Api, alice: Visito
 
 def test_there_is_a_sentence_for_every_event() -> None:
     for event in Event:
-        said = telling.sentence(event, "acme", "subject", {"a": "x"}, {"a": "<b>"})
+        said = journal_text.describe_entry(event, "acme", "subject", {"a": "x"}, {"a": "<b>"})
         assert said and "{" not in said
 
 
@@ -192,7 +192,9 @@ def test_there_is_a_sentence_for_every_event() -> None:
 
 
 def test_the_journal_of_the_site_tells_of_a_restore(api: Api) -> None:
-    api.operate(lambda work: work.note(Event.SITE_RESTORED, SITE, "monday.db", after={"ended": {"sessions": 2}}))
+    api.operate(
+        lambda work: work.record_attempt(Event.SITE_RESTORED, SITE, "monday.db", after={"ended": {"sessions": 2}})
+    )
 
     with Visitor(api, "root") as root:
         journal = root.open("/site/journal")

@@ -10,7 +10,7 @@ import consuming
 from browsing import Page, Visitor
 from cast import Api
 from onebucket.actions import sessions, tokens
-from onebucket.surfaces.web import pages
+from onebucket.surfaces.web.core import page_router
 
 ON_BOTH_DATABASES = True
 
@@ -48,7 +48,7 @@ def typed(api: Api, alice: Visitor, action: str) -> Page:
 
 
 def test_every_form_that_could_hand_an_account_over_is_guarded() -> None:
-    guarded = {page.path for page in pages.EVERYWHERE if page.is_guarded}
+    guarded = {page.path for page in page_router.EVERYWHERE if page.is_guarded}
 
     wanted = {each.replace("/alice/", "/{name}/") for each in FORMS} | {"/site/oauth2/authorize"}
     assert guarded == wanted | {f"{base}/oauth/authenticate" for base in ("/api/1.0", "/1.0", "/!api/1.0")}

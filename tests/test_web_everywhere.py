@@ -12,7 +12,7 @@ import chromium
 from cast import Api
 from live import Live
 from onebucket.actions import accounts, groups, repositories
-from onebucket.actions.work import Work
+from onebucket.actions.unit_of_work import UnitOfWork
 from test_web_permissions import ROWS, TYPED, made_ready, page_of
 
 pytestmark = chromium.NEEDED
@@ -53,7 +53,7 @@ def staged(cast_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield running, names
 
 
-def _hard(work: Work) -> None:
+def _hard(work: UnitOfWork) -> None:
     groups.add_member(work, "acme", "administrators", "root")
     for number, name in enumerate(NAMES):
         group = groups.create(work, "acme", name=f"{name} {number}").group

@@ -9,11 +9,11 @@ import pytest
 import cast
 from browsing import Page, Visitor, as_person, at_once, deliver, done_by, invite, invite_to_repository
 from cast import Api
-from onebucket.actions import accounts, groups, invitations, joining, repositories, teams
-from onebucket.actions.work import Work
+from onebucket.actions import accounts, groups, invitation_acceptance, invitations, repositories, teams
+from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.privileges import Level
-from onebucket.domain.refusals import LinkIsDead
-from onebucket.domain.terms import Terms
+from onebucket.domain.refusals import LinkExpired
+from onebucket.domain.site_limits import SiteLimits
 from onebucket.hashing import secret_hash
 
 ON_BOTH_DATABASES = True
@@ -243,7 +243,7 @@ def test_what_is_wrong_is_said_beside_its_field_and_what_was_typed_stays(
 
 
 def test_where_no_accounts_are_made_it_says_whom_to_ask(cast_template: Path, tmp_path: Path) -> None:
-    api = Api(cast.copy(cast_template, tmp_path), terms=Terms(sign_up="off"))
+    api = Api(cast.copy(cast_template, tmp_path), terms=SiteLimits(sign_up="off"))
     with Visitor(api) as visitor:
         link = invite(api, CAROL)
         page = visitor.open(link)
@@ -260,18 +260,18 @@ def test_where_no_accounts_are_made_it_says_whom_to_ask(cast_template: Path, tmp
 # -- links that are dead ---------------------------------------------------------------------------
 
 
-def _accept(work: Work, link: str) -> None:
+def _accept(work: UnitOfWork, link: str) -> None:
     accounts.add_user(work, "carol", email=CAROL)
-    joining.accept(work, secret_hash(link.rsplit("/")[-1]), name="carol")
+    invitation_acceptance.accept(work, secret_hash(link.rsplit("/")[-1]), name="carol")
 
 
-def _each_of_carol(action: Callable[[Work, str], object]) -> Callable[[Work], object]:
+def _each_of_carol(action: Callable[[UnitOfWork, str], object]) -> Callable[[UnitOfWork], object]:
     return lambda work: [action(work, each.id) for _, each in invitations.found(work) if each.email == CAROL]
 
 
-ENDINGS: dict[str, Callable[[Work, str], object]] = {
+ENDINGS: dict[str, Callable[[UnitOfWork, str], object]] = {
     "accepted": _accept,
-    "declined": lambda work, link: joining.decline(work, secret_hash(link.rsplit("/")[-1])),
+    "declined": lambda work, link: invitation_acceptance.decline(work, secret_hash(link.rsplit("/")[-1])),
     "withdrawn": lambda work, link: _each_of_carol(invitations.withdraw)(work),
     "sent again": lambda work, link: _each_of_carol(invitations.resend)(work),
     "its time is over": lambda work, link: work.tx.connection.execute("UPDATE invitations SET expires_at = sent_at"),
@@ -356,8 +356,8 @@ def test_fifty_threads_that_accept_at_once_make_one_member(api: Api) -> None:
 
     def accept(number: int) -> bool:
         try:
-            api.operate(lambda work: joining.accept(work, hash, name="mallory"), elsewhere=True)
-        except LinkIsDead:
+            api.operate(lambda work: invitation_acceptance.accept(work, hash, name="mallory"), elsewhere=True)
+        except LinkExpired:
             return False
         return True
 
@@ -389,7 +389,7 @@ def test_an_administrator_sees_what_has_become_of_each_invitation(api: Api, visi
 
 
 def _fail(api: Api, email: str) -> None:
-    def fail(work: Work) -> None:
+    def fail(work: UnitOfWork) -> None:
         # The two databases mark places for values differently: here there are none.
         work.tx.connection.execute(
             f"UPDATE letters SET sent_at = NULL, due_at = {int(work.at.timestamp() * 1e6) + 60_000_000},"

@@ -7,7 +7,7 @@ import pytest
 from browsing import Page, Visitor, done_by
 from cast import Api
 from onebucket.actions import accounts, groups, privileges, repositories
-from onebucket.actions.work import Work
+from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.privileges import Level
 
 ON_BOTH_DATABASES = True
@@ -103,7 +103,7 @@ def test_every_cell_shown_is_changed_at_once_but_for_those_chosen_otherwise(api:
 def test_a_plan_with_every_cell_and_long_names_stays_small(api: Api, alice: Visitor) -> None:
     longest = "w" * 50
 
-    def make(work: Work) -> None:
+    def make(work: UnitOfWork) -> None:
         for number in range(25):
             groups.create(work, "acme", name=f"a{number:02} {longest}")
         for number in range(8):

@@ -12,10 +12,10 @@ import cast
 from browsing import Visitor, deliver, done_by, invite
 from cast import Api
 from onebucket import hashing
-from onebucket.actions import accounts, addresses, groups, joining, privileges, repositories
+from onebucket.actions import accounts, emails, groups, invitation_acceptance, privileges, repositories
 from onebucket.domain.privileges import Level
-from onebucket.domain.terms import Terms
-from onebucket.http import authn
+from onebucket.domain.site_limits import SiteLimits
+from onebucket.http.auth import authentication
 
 ON_BOTH_DATABASES = True
 
@@ -36,7 +36,7 @@ def words(text: str) -> str:
 
 def test_it_lists_every_group_and_every_repository_with_the_reason_that_decides(api: Api, visitor: Visitor) -> None:
     api.operate(lambda work: repositories.add(work, "bob", "notes"))
-    api.operate(done_by("gina", lambda work: privileges.give(work, "globex", "satellite", "bob", Level.READ)))
+    api.operate(done_by("gina", lambda work: privileges.grant_direct(work, "globex", "satellite", "bob", Level.READ)))
 
     text = words(visitor.sign_in("bob").text)
 
@@ -103,7 +103,7 @@ def test_an_invitation_follows_its_address_to_whoever_has_it_later(api: Api, vis
     api.operate(lambda work: accounts.add_user(work, "ken", email="ken@example.net", password_hash=hash))
 
     page = visitor.sign_in("ken")
-    [(_, each)] = api.operate(done_by("ken", joining.mine))
+    [(_, each)] = api.operate(done_by("ken", invitation_acceptance.mine))
     joined = visitor.send(page, f"/me/invitations/{each.id}/accept")
     again = visitor.send(page, f"/me/invitations/{each.id}/accept")
 
@@ -115,7 +115,7 @@ def test_an_invitation_follows_its_address_to_whoever_has_it_later(api: Api, vis
 def test_what_one_is_invited_to_is_declined_there_too(api: Api, visitor: Visitor) -> None:
     invite(api, "mallory@example.com", "designers")
     page = visitor.sign_in("mallory")
-    [(_, each)] = api.operate(done_by("mallory", joining.mine))
+    [(_, each)] = api.operate(done_by("mallory", invitation_acceptance.mine))
 
     declined = visitor.send(page, f"/me/invitations/{each.id}/decline")
 
@@ -125,7 +125,7 @@ def test_what_one_is_invited_to_is_declined_there_too(api: Api, visitor: Visitor
 
 def test_nobody_answers_an_invitation_of_somebody_else(api: Api, visitor: Visitor) -> None:
     invite(api, "mallory@example.com", "designers")
-    [(_, each)] = api.operate(done_by("mallory", joining.mine))
+    [(_, each)] = api.operate(done_by("mallory", invitation_acceptance.mine))
 
     page = visitor.sign_in("gina")
     token = page.inputs["form_token"]["value"]
@@ -139,9 +139,9 @@ def test_nobody_answers_an_invitation_of_somebody_else(api: Api, visitor: Visito
 def test_an_address_that_becomes_hers_ends_what_she_has_already(api: Api) -> None:
     invite(api, "b@example.org", "designers")
 
-    api.operate(lambda work: addresses.ask_for(work, "bob", "b@example.org"))
+    api.operate(lambda work: emails.ask_for(work, "bob", "b@example.org"))
     secret = deliver(api)["b@example.org"].rpartition("/")[2]
-    api.operate(done_by("bob", lambda work: addresses.confirm(work, hashing.secret_hash(secret))))
+    api.operate(done_by("bob", lambda work: emails.confirm(work, hashing.secret_hash(secret))))
 
     assert "b@example.org" not in api("alice", "GET", "/users/acme/invitations").text
 
@@ -172,7 +172,7 @@ def test_an_address_is_hers_when_she_has_opened_the_link_and_confirmed(api: Api,
 
 
 def test_only_the_person_who_asked_confirms(api: Api, visitor: Visitor) -> None:
-    api.operate(done_by("alice", lambda work: addresses.ask_for(work, "alice", "al@example.org")))
+    api.operate(done_by("alice", lambda work: emails.ask_for(work, "alice", "al@example.org")))
     link = deliver(api)["al@example.org"]
 
     first = visitor.open(link)
@@ -209,7 +209,7 @@ def test_nobody_hears_that_an_address_is_somebody_elses_but_who_reads_its_letter
 
 
 def test_so_many_letters_a_day_and_then_she_has_to_wait(cast_template: Path, tmp_path: Path) -> None:
-    with closing(Api(cast.copy(cast_template, tmp_path), terms=Terms(letters_per_address=1))) as api:
+    with closing(Api(cast.copy(cast_template, tmp_path), terms=SiteLimits(letters_per_address=1))) as api:
         visitor = Visitor(api, "alice")
         visitor.send(visitor.open("/me"), "/me/emails", email="a@example.org")
 
@@ -295,7 +295,7 @@ def test_a_forgotten_password_is_replaced_by_letter_once(api: Api, visitor: Visi
 
 
 def test_nobody_hears_whether_there_is_somebody_with_a_forgotten_password(cast_template: Path, tmp_path: Path) -> None:
-    with closing(Api(cast.copy(cast_template, tmp_path), terms=Terms(letters_per_address=1))) as api:
+    with closing(Api(cast.copy(cast_template, tmp_path), terms=SiteLimits(letters_per_address=1))) as api:
         visitor = Visitor(api)
         form = visitor.open("/passwords/forgotten")
 
@@ -335,7 +335,7 @@ def test_an_unknown_name_costs_as_much_as_a_wrong_password(api: Api, visitor: Vi
     real = hashing.password_hash("long enough").rsplit("$", 2)[0]
 
     assert [after - before for before, after in pairwise(checked)] == [1, 1, 1]
-    assert authn._NOBODYS_HASH.startswith(f"{real}$")
+    assert authentication._DUMMY_HASH.startswith(f"{real}$")
 
 
 # What "a password" hashes to with the server's own parameters.

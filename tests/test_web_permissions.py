@@ -13,11 +13,12 @@ import consuming
 from browsing import Visitor, deliver, done_by
 from cast import Api
 from onebucket import hashing
-from onebucket.actions import addresses, consumers, invitations, outbox, passwords, sessions, tokens
-from onebucket.actions.work import Work
-from onebucket.domain import oauth as domain
-from onebucket.store import issued
-from onebucket.surfaces.web import demo, pages
+from onebucket.actions import consumers, emails, invitations, outbox, passwords, sessions, tokens
+from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain import oauth
+from onebucket.store import oauth_token_rows
+from onebucket.surfaces.web.core import page_router
+from onebucket.surfaces.web.site import demo
 
 # mallory is in nothing, bob is a member of acme, alice administers it, root the whole site. `in`: to the sign-in form.
 PEOPLE = ("nobody", "mallory", "bob", "alice", "root")
@@ -198,7 +199,7 @@ ROWS = tuple(_rows())
 def page_of(address: str) -> str:
     """The page whose address that is: the first that fits."""
     given = address.split("/")
-    for page in (*pages.EVERYWHERE, *demo.PAGES):
+    for page in (*page_router.EVERYWHERE, *demo.PAGES):
         wanted = page.path.split("/")
         # In the table a letter is named by one word, and by two in the address.
         words = [part for part in wanted if part != "{account_id}"]
@@ -208,7 +209,7 @@ def page_of(address: str) -> str:
 
 
 def test_every_page_and_every_form_has_a_row() -> None:
-    wanted = {(method, page.path) for page in (*pages.EVERYWHERE, *demo.PAGES) for method in page.methods}
+    wanted = {(method, page.path) for page in (*page_router.EVERYWHERE, *demo.PAGES) for method in page.methods}
 
     assert wanted - {(row.method, page_of(row.address)) for row in ROWS} == set()
 
@@ -240,14 +241,14 @@ def _links(api: Any) -> dict[str, str]:
             done_by("alice", lambda work, to=email: invitations.invite_to_group(work, "acme", to, None, "designers"))
         )
     links = deliver(api)
-    api.operate(done_by("bob", lambda work: addresses.ask_for(work, "bob", "b@example.org")))
+    api.operate(done_by("bob", lambda work: emails.ask_for(work, "bob", "b@example.org")))
     confirming = deliver(api)
-    api.operate(lambda work: passwords.forgotten(work, "bob"))
+    api.operate(lambda work: passwords.request_reset(work, "bob"))
     resetting = deliver(api)
     api.operate(lambda work: work.tx.connection.execute("UPDATE letters SET trouble = '550', sent_at = NULL"))
-    [letter, *_] = [each for _, each in api.operate(outbox.troubled)]
+    [letter, *_] = [each for _, each in api.operate(outbox.list_failing)]
     hash = hashing.secret_hash("a session of hers")
-    session = api.operate(done_by("alice", lambda work: sessions.begin(work, secret_hash=hash, agent="a")))
+    session = api.operate(done_by("alice", lambda work: sessions.start(work, secret_hash=hash, agent="a")))
     consent, key = api.operate(_consent)
     token = api.operate(lambda work: tokens.of_person(work, "alice"))[0]
     [id] = [each.id for _, each in api.operate(invitations.found) if each.email == "carol@example.net"]
@@ -265,12 +266,12 @@ def _links(api: Any) -> dict[str, str]:
     }
 
 
-def _consent(work: Work) -> tuple[str, str]:
+def _consent(work: UnitOfWork) -> tuple[str, str]:
     """Let alice have a consumer that may sign for her; what came of her consent, and the consumer's key."""
     person, program = consumers.add(work, "alice", key="a-program-of-hers", label="Hers", scopes=cast.ALL_SCOPES)
-    ids = (work.new_id(), domain.Kind.SIGNING, work.new_id(), program.account_id, program.id)
-    given = domain.Issued(person.id, *ids, cast.ALL_SCOPES, work.at, None)
-    issued.add(work.tx, given, secret_hash=hashing.secret_hash("what she gave it"))
+    ids = (work.new_id(), oauth.TokenKind.SIGNING, work.new_id(), program.account_id, program.id)
+    given = oauth.OAuthToken(person.id, *ids, cast.ALL_SCOPES, work.at, None)
+    oauth_token_rows.add(work.tx, given, secret_hash=hashing.secret_hash("what she gave it"))
     return given.family_id, program.key
 
 

@@ -13,7 +13,7 @@ import live
 from browsing import Beside, done_by
 from live import Live
 from onebucket.actions import groups, privileges, repositories
-from onebucket.actions.work import Work
+from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.privileges import Level
 
 pytestmark = chromium.NEEDED
@@ -36,7 +36,7 @@ def browser() -> Iterator[Browser]:
 def running(cast_template: Path, tmp_path: Path) -> Iterator[Live]:
     """A server with the cast, forty crews and twelve repositories more."""
 
-    def make(work: Work) -> None:
+    def make(work: UnitOfWork) -> None:
         for number in range(40):
             groups.create(work, "acme", name=f"Crew {number:02}")
         for number in range(12):

@@ -13,9 +13,9 @@ from browsing import Page, Visitor
 from cast import Api
 from onebucket import hashing
 from onebucket.actions import accounts
-from onebucket.domain.terms import Terms
-from onebucket.http import authn
-from onebucket.surfaces.web import guard
+from onebucket.domain.site_limits import SiteLimits
+from onebucket.http.auth import authentication
+from onebucket.surfaces.web.core import csrf
 
 ON_BOTH_DATABASES = True
 
@@ -178,7 +178,7 @@ def test_whoever_may_not_sign_in_hears_the_same_and_keeps_what_was_typed(api: Ap
 
 
 def test_when_too_many_passwords_are_checked_a_page_says_to_wait(api: Api, visitor: Visitor) -> None:
-    api.server.authentication._hashing_asked = authn.HASHING_AT_ONCE + authn.HASHING_WAITING
+    api.server.authentication._hashing_asked = authentication.HASHING_THREADS + authentication.HASHING_QUEUE
 
     page = visitor.sign_in("alice")
 
@@ -216,7 +216,7 @@ def test_signing_in_and_out_lead_nowhere_else(visitor: Visitor, next: str) -> No
     left = visitor.ask("POST", "/sign-out", data=form | {"next": next})
 
     assert [each.headers["location"] for each in (came_in, again, left)] == ["/me", "/me", "/sign-in"]
-    assert guard.local(next) is None
+    assert csrf.local_address(next) is None
 
 
 # -- forms -----------------------------------------------------------------------------------------
@@ -299,7 +299,7 @@ def test_what_is_no_form_is_refused_with_a_page(visitor: Visitor, body: bytes) -
 def test_where_it_is_open_anybody_makes_an_account_whose_address_is_confirmed_by_letter(
     cast_template: Path, tmp_path: Path
 ) -> None:
-    api = Api(cast.copy(cast_template, tmp_path), terms=Terms(sign_up="open"))
+    api = Api(cast.copy(cast_template, tmp_path), terms=SiteLimits(sign_up="open"))
     with Visitor(api) as visitor:
         form = visitor.open("/sign-up")
         taken = visitor.send(form, "/sign-up", username="Alice", email="eve@example.org", password="long enough")

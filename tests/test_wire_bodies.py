@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onebucket.wire import bodies
+from onebucket.wire import request_body
 
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data; boundary=frontier"
@@ -19,8 +19,8 @@ def part(name: str, value: bytes, rest: str = "") -> bytes:
 
 
 def refused(body: bytes, content_type: str | None) -> str:
-    with pytest.raises(bodies.Unreadable) as refusal:
-        bodies.fields(body, content_type)
+    with pytest.raises(request_body.UnreadableBody) as refusal:
+        request_body.fields(body, content_type)
     return str(refusal.value)
 
 
@@ -45,20 +45,20 @@ def refused(body: bytes, content_type: str | None) -> str:
     ],
 )
 def test_a_query_is_read_as_names_with_all_their_values(raw: bytes, read: dict[str, list[str]]) -> None:
-    assert bodies.query(raw) == read
+    assert request_body.query(raw) == read
 
 
 @pytest.mark.parametrize("raw", [b"a=%FF", b"a=\xff", b"%C3=a", b"a=%ED%A0%80", b"a=\xc3%28"])
 def test_a_query_that_is_not_utf8_is_refused(raw: bytes) -> None:
-    with pytest.raises(bodies.Unreadable, match=r"^the query is not valid UTF-8$"):
-        bodies.query(raw)
+    with pytest.raises(request_body.UnreadableBody, match=r"^the query is not valid UTF-8$"):
+        request_body.query(raw)
 
 
 def test_a_query_may_have_a_thousand_fields_and_no_more() -> None:
-    assert len(bodies.query(b"&".join([b"a=1"] * 1000))["a"]) == 1000
+    assert len(request_body.query(b"&".join([b"a=1"] * 1000))["a"]) == 1000
 
-    with pytest.raises(bodies.Unreadable, match=r"^the query has more than 1000 fields$"):
-        bodies.query(b"&".join([b"a=1"] * 1001))
+    with pytest.raises(request_body.UnreadableBody, match=r"^the query has more than 1000 fields$"):
+        request_body.query(b"&".join([b"a=1"] * 1001))
 
 
 @given(st.lists(st.tuples(st.text(), st.text()), max_size=6))
@@ -66,13 +66,13 @@ def test_a_query_may_have_a_thousand_fields_and_no_more() -> None:
 def test_what_was_encoded_into_a_query_or_a_form_is_what_is_read(pairs: list[tuple[str, str]]) -> None:
     raw = urlencode(pairs).encode()
 
-    read = bodies.query(raw)
+    read = request_body.query(raw)
 
     assert [(name, value) for name in read for value in read[name]] == sorted(
         pairs, key=lambda pair: [name for name, _ in pairs].index(pair[0])
     )
     if "{" not in raw[:1].decode():
-        assert bodies.fields(raw, FORM) == bodies.Fields(read)
+        assert request_body.fields(raw, FORM) == request_body.BodyFields(read)
 
 
 # --- which type means what
@@ -81,7 +81,7 @@ def test_what_was_encoded_into_a_query_or_a_form_is_what_is_read(pairs: list[tup
 @pytest.mark.parametrize("content_type", EVERY_TYPE)
 @pytest.mark.parametrize("body", [b"", b" ", b"\r\n\t ", b"*", b" *\n", b"{}", b" { } \n"])
 def test_a_body_without_fields_is_fine_under_every_type(body: bytes, content_type: str | None) -> None:
-    read = bodies.fields(body, content_type)
+    read = request_body.fields(body, content_type)
 
     assert not read.has("name")
     assert (read.text("name"), read.flag("name")) == (None, None)
@@ -92,14 +92,14 @@ def test_a_body_without_fields_is_fine_under_every_type(body: bytes, content_typ
     [None, "", FORM, "text/plain", f"{FORM}; charset=iso-8859-1", "Text/Plain ;charset=utf-8", "; charset=utf-8"],
 )
 def test_a_form_may_have_these_types_or_none(content_type: str | None) -> None:
-    read = bodies.fields(b"name=Night+Crew&email=ilse%40example.net\r\n", content_type)
+    read = request_body.fields(b"name=Night+Crew&email=ilse%40example.net\r\n", content_type)
 
     assert (read.text("name"), read.text("email")) == ("Night Crew", "ilse@example.net")
 
 
 @pytest.mark.parametrize("content_type", [*EVERY_TYPE, "application/json; charset=latin-1; x=y", "APPLICATION/JSON"])
 def test_a_body_that_starts_with_a_brace_is_json_whatever_its_type(content_type: str | None) -> None:
-    read = bodies.fields(' \r\n{"name": "Café 😀", "auto_add": true}'.encode(), content_type)
+    read = request_body.fields(' \r\n{"name": "Café 😀", "auto_add": true}'.encode(), content_type)
 
     assert (read.text("name"), read.flag("auto_add")) == ("Café 😀", True)
 
@@ -124,7 +124,7 @@ def test_another_type_with_a_body_is_refused_and_told_what_to_send(content_type:
 
 
 def test_raw_blanks_and_braces_in_a_form_are_tolerated() -> None:
-    read = bodies.fields(" name=Night Crew {é} &permission=write \r\n".encode(), None)
+    read = request_body.fields(" name=Night Crew {é} &permission=write \r\n".encode(), None)
 
     assert (read.text(" name"), read.text("permission")) == ("Night Crew {é} ", "write ")
 
@@ -186,7 +186,7 @@ def test_a_form_under_a_json_type_is_refused() -> None:
 def test_what_was_encoded_into_json_is_what_is_read(members: dict[str, str | bool | None], ascii_only: bool) -> None:
     body = json.dumps(members, ensure_ascii=ascii_only).encode()
 
-    read = bodies.fields(body, "application/json")
+    read = request_body.fields(body, "application/json")
 
     assert all(read.has(name) for name in members)
     for name, value in members.items():
@@ -197,8 +197,8 @@ def test_what_was_encoded_into_json_is_what_is_read(members: dict[str, str | boo
 @settings(max_examples=300, deadline=None)
 def test_whatever_comes_is_read_or_refused_in_one_safe_sentence(body: bytes, content_type: str, brace: bool) -> None:
     try:
-        bodies.fields(b"{" * brace + body, content_type)
-    except bodies.Unreadable as refusal:
+        request_body.fields(b"{" * brace + body, content_type)
+    except request_body.UnreadableBody as refusal:
         told = str(refusal)
         assert told.isprintable()
         assert told[0].islower()
@@ -213,16 +213,16 @@ def test_a_multipart_form_is_read_without_its_files() -> None:
     body = part("name", "Café 😀\r\n{x}".encode()) + part("auto_add", b"on") + part("empty", b"")
     body += part("photo", b"\xff\x00", '; filename="a.png"') + part("name", b"x", '; filename=""') + b"--frontier--\r\n"
 
-    read = bodies.fields(body, 'Multipart/Form-Data; charset=utf-8; boundary="frontier"')
+    read = request_body.fields(body, 'Multipart/Form-Data; charset=utf-8; boundary="frontier"')
 
     assert (read.text("name"), read.flag("auto_add"), read.text("empty")) == ("Café 😀\r\n{x}", True, "")
     assert not read.has("photo")
 
 
 def test_a_field_given_twice_in_a_multipart_form_is_refused() -> None:
-    read = bodies.fields(part("name", b"a") + part("name", b"b") + b"--frontier--", MULTIPART)
+    read = request_body.fields(part("name", b"a") + part("name", b"b") + b"--frontier--", MULTIPART)
 
-    with pytest.raises(bodies.Unreadable, match=r"^name is given more than once$"):
+    with pytest.raises(request_body.UnreadableBody, match=r"^name is given more than once$"):
         read.text("name")
 
 
@@ -266,31 +266,31 @@ def test_a_broken_multipart_form_is_refused(body: bytes, content_type: str, told
     "body", [b"name=a&other=c&name=b", b"name=a&name=a", b'{"name": "a", "other": "c", "name": 1}']
 )
 def test_a_field_given_twice_is_refused_when_it_is_asked_for(body: bytes) -> None:
-    read = bodies.fields(body, None)
+    read = request_body.fields(body, None)
 
     assert read.has("name")
     for ask in (read.text, read.flag):
-        with pytest.raises(bodies.Unreadable, match=r"^name is given more than once$"):
+        with pytest.raises(request_body.UnreadableBody, match=r"^name is given more than once$"):
             ask("name")
     assert read.text("other") == ("c" if b"other" in body else None)
 
 
 @pytest.mark.parametrize("value", ['["a"]', "[]", '{"a": "b"}', "{}", "1", "0", "1.5", "true", "false"])
 def test_text_must_be_a_single_text(value: str) -> None:
-    read = bodies.fields(f'{{"name": {value}}}'.encode(), None)
+    read = request_body.fields(f'{{"name": {value}}}'.encode(), None)
 
-    with pytest.raises(bodies.Unreadable, match=r"^name must be a single text$"):
+    with pytest.raises(request_body.UnreadableBody, match=r"^name must be a single text$"):
         read.text("name")
 
 
 def test_text_is_given_back_verbatim() -> None:
-    assert bodies.fields(b'{"name": " a\\n\\u0000 "}', None).text("name") == " a\n\x00 "
-    assert bodies.fields(b"name=+a%0A+&x", None).text("name") == " a\n "
-    assert bodies.fields(b"name=", None).text("name") == ""
+    assert request_body.fields(b'{"name": " a\\n\\u0000 "}', None).text("name") == " a\n\x00 "
+    assert request_body.fields(b"name=+a%0A+&x", None).text("name") == " a\n "
+    assert request_body.fields(b"name=", None).text("name") == ""
 
 
 def test_null_is_no_text_and_no_flag_but_it_is_there() -> None:
-    read = bodies.fields(b'{"permission": null}', "application/json")
+    read = request_body.fields(b'{"permission": null}', "application/json")
 
     assert (read.text("permission"), read.flag("permission")) == (None, None)
     assert read.has("permission")
@@ -302,19 +302,19 @@ def test_null_is_no_text_and_no_flag_but_it_is_there() -> None:
     [(word, True) for word in ("true", "True", "1", "on")] + [(word, False) for word in ("false", "False", "0", "off")],
 )
 def test_a_flag_is_one_of_eight_words_in_a_form_or_in_json(value: str, flag: bool) -> None:
-    assert bodies.fields(f"auto_add={value}".encode(), None).flag("auto_add") is flag
-    assert bodies.fields(f'{{"auto_add": "{value}"}}'.encode(), None).flag("auto_add") is flag
+    assert request_body.fields(f"auto_add={value}".encode(), None).flag("auto_add") is flag
+    assert request_body.fields(f'{{"auto_add": "{value}"}}'.encode(), None).flag("auto_add") is flag
     if value in ("true", "false", "1", "0"):
-        assert bodies.fields(f'{{"auto_add": {value}}}'.encode(), None).flag("auto_add") is flag
+        assert request_body.fields(f'{{"auto_add": {value}}}'.encode(), None).flag("auto_add") is flag
 
 
 @pytest.mark.parametrize(
     "value", ['""', '"yes"', '"TRUE"', '"On"', '" true"', '"2"', "2", "-1", "1.0", "0.0", "[]", "[true]", "{}"]
 )
 def test_any_other_flag_is_refused_by_its_name(value: str) -> None:
-    read = bodies.fields(f'{{"auto_add": {value}}}'.encode(), None)
+    read = request_body.fields(f'{{"auto_add": {value}}}'.encode(), None)
 
-    with pytest.raises(bodies.Unreadable, match=r"^auto_add must be true or false$"):
+    with pytest.raises(request_body.UnreadableBody, match=r"^auto_add must be true or false$"):
         read.flag("auto_add")
 
 
@@ -335,16 +335,16 @@ def test_any_other_flag_is_refused_by_its_name(value: str) -> None:
     ],
 )
 def test_a_bare_word_is_what_stands_between_the_blanks(body: bytes, read: str) -> None:
-    assert bodies.word(body) == read
+    assert request_body.word(body) == read
 
 
 @pytest.mark.parametrize("body", [b"\xff", b"writ\xe9"])
 def test_a_bare_word_that_is_not_utf8_is_refused(body: bytes) -> None:
-    with pytest.raises(bodies.Unreadable, match=r"^the body is not valid UTF-8$"):
-        bodies.word(body)
+    with pytest.raises(request_body.UnreadableBody, match=r"^the body is not valid UTF-8$"):
+        request_body.word(body)
 
 
 def test_a_value_with_every_kind_of_character_survives_a_form() -> None:
     name = "".join(map(chr, [*range(0xD800), 0xE000, 0xFFFF, 0x10FFFF]))
 
-    assert bodies.fields(f"name={quote_plus(name)}".encode(), FORM).text("name") == name
+    assert request_body.fields(f"name={quote_plus(name)}".encode(), FORM).text("name") == name

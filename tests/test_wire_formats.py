@@ -97,7 +97,7 @@ def every_key_and_trap_at_once() -> dict[str, formats.Document]:
     ],
 )
 def test_the_last_format_of_the_query_decides_and_none_means_json(values: list[str], format: Format) -> None:
-    assert formats.chosen(values) is format
+    assert formats.parse_format(values) is format
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_the_last_format_of_the_query_decides_and_none_means_json(values: list[s
 )
 def test_any_other_format_is_refused_with_the_sentence_of_old(value: str, told: str) -> None:
     with pytest.raises(formats.UnknownFormat) as refusal:
-        formats.chosen(["json", value])
+        formats.parse_format(["json", value])
 
     assert str(refusal.value) == f"Invalid output format specified '{told}'."
 
@@ -322,11 +322,11 @@ def test_a_thing_said_twice_in_yaml_is_written_twice() -> None:
     ["done", "_", "$", "jQuery1910_123", "a.b.c", "callbacks[0]", "a[12].b[3].c", "news", "a.newer", "in$", "x" * 128],
 )
 def test_a_name_a_script_could_use_is_a_callback(name: str) -> None:
-    assert formats.callback(["", name]) == name
+    assert formats.parse_callback(["", name]) == name
 
 
 def test_without_a_callback_there_is_none() -> None:
-    assert formats.callback([]) is None
+    assert formats.parse_callback([]) is None
 
 
 @pytest.mark.parametrize(
@@ -355,7 +355,7 @@ def test_without_a_callback_there_is_none() -> None:
 )
 def test_any_other_callback_is_refused_with_a_sentence_that_says_so(name: str) -> None:
     with pytest.raises(formats.BadCallback) as refusal:
-        formats.callback(["done", name])
+        formats.parse_callback(["done", name])
 
     assert str(refusal.value) == (
         "callback must be JavaScript names joined by dots, each perhaps followed by a number in square brackets, "

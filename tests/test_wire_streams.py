@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from onebucket.wire import formats, streams
-from onebucket.wire.documents import Many, many
+from onebucket.wire import formats, streaming
 from onebucket.wire.formats import Format
+from onebucket.wire.lazy_list import LazyList, lazy_list
 
 
 class Entry(msgspec.Struct):
@@ -27,11 +27,11 @@ def entries(count: int, members: int) -> list[Entry]:
 def test_the_pieces_together_are_the_whole_list(format: Format, count: int, members: int) -> None:
     listed = entries(count, members)
 
-    pieces = list(streams.written(Many(listed), format))
+    pieces = list(streaming.encode_stream(LazyList(listed), format))
 
     assert b"".join(pieces) == formats.encode(msgspec.to_builtins(listed), format)
     longest = max([len(formats.encode([msgspec.to_builtins(each)], format)) for each in listed[-1:]], default=0)
-    assert max(map(len, pieces)) <= streams.PIECE + longest
+    assert max(map(len, pieces)) <= streaming.CHUNK_BYTES + longest
     assert b"" not in pieces or format is Format.YAML
 
 
@@ -43,7 +43,7 @@ def test_nothing_is_made_before_it_is_asked_for() -> None:
             made.append(entry)
             yield entry
 
-    pieces = streams.written(Many(making()), Format.JSON)
+    pieces = streaming.encode_stream(LazyList(making()), Format.JSON)
     assert made == []
 
     next(pieces)
@@ -67,19 +67,19 @@ def shelf(listed: Callable[[Iterable[Any]], Any], count: int, members: int) -> S
 
 
 @pytest.mark.parametrize("format", Format)
-@pytest.mark.parametrize("outside", [list, many])
+@pytest.mark.parametrize("outside", [list, lazy_list])
 @pytest.mark.parametrize(("count", "members"), [(0, 0), (1, 0), (2, 3), (700, 0), (300, 90), (3, 20_000)])
 def test_lists_within_lists_come_in_pieces_too(format: Format, outside: Any, count: int, members: int) -> None:
-    pieces = list(streams.written(outside(shelf(many, count, members) for _ in range(2)), format))
+    pieces = list(streaming.encode_stream(outside(shelf(lazy_list, count, members) for _ in range(2)), format))
 
     assert b"".join(pieces) == formats.encode(msgspec.to_builtins([shelf(list, count, members)] * 2), format)
     # YAML's emitter hands over 16 KiB at a time.
-    assert max(map(len, pieces)) < streams.PIECE + (1 << 14) + 1000
+    assert max(map(len, pieces)) < streaming.CHUNK_BYTES + (1 << 14) + 1000
 
 
 @pytest.mark.parametrize("format", Format)
 def test_what_no_format_can_say_is_refused_in_pieces_too(format: Format) -> None:
     with pytest.raises((TypeError, ValueError)):
-        list(streams.written(Many([{"a": object()}]), format))
+        list(streaming.encode_stream(LazyList([{"a": object()}]), format))
     with pytest.raises(ValueError):
-        list(streams.written(Many([{"a": float("nan")}]), format))
+        list(streaming.encode_stream(LazyList([{"a": float("nan")}]), format))

@@ -21,12 +21,12 @@ from browsing import Page
 from live import Live
 from onebucket import hashing
 from onebucket.actions import consumers
-from onebucket.domain.refusals import Overloaded
-from onebucket.http import counting, shared
-from onebucket.http.counting import Counts
-from onebucket.http.guesses import Guesses
-from onebucket.http.limits import Limits
-from onebucket.store import database
+from onebucket.domain.refusals import TooManyRequests
+from onebucket.http.auth.login_throttle import LoginThrottle
+from onebucket.http.limits import counters, shared_counters
+from onebucket.http.limits.counters import RateLimitStore
+from onebucket.http.limits.rate_limiter import RateLimiter
+from onebucket.store.connect import connect
 from pg import Postgres
 from post_office import PostOffice
 from test_postgres import _one_for_each_worker, _workers
@@ -39,7 +39,7 @@ KEY = "a key of these workers, and of nothing else"
 @pytest.mark.parametrize("seed", range(5))
 def test_what_is_counted_together_is_what_one_would_count(seed: int) -> None:
     chance, at = random.Random(seed), 90_000.0
-    one, together = counting.own(), shared.counts()
+    one, together = counters.in_memory(), shared_counters.in_shared_memory()
     told: list[list[Any]] = [[], []]
 
     for _ in range(5000):
@@ -52,21 +52,21 @@ def test_what_is_counted_together_is_what_one_would_count(seed: int) -> None:
     assert told[0] == told[1]
 
 
-def _done(counts: Counts, deed: int, key: str, at: float, by: int, most: int) -> Any:
+def _done(counts: RateLimitStore, deed: int, key: str, at: float, by: int, most: int) -> Any:
     counted: list[Callable[[], Any]] = [
         lambda: counts.calls.take(key, at, most),
-        lambda: (counts.calls.take(key, at, most), counts.calls.until_less(key, at)),
+        lambda: (counts.calls.take(key, at, most), counts.calls.seconds_until_below(key, at)),
         lambda: counts.calls.count(key, at),
         lambda: (counts.calls.add(key, at, by), counts.calls.add(key, at, -by), counts.calls.count(key, at)),
-        lambda: counts.pairs.mark(key, most, at),
-        lambda: counts.pairs.of(key),
-        lambda: counts.pairs.forget(key),
+        lambda: counts.pairs.set(key, most, at),
+        lambda: counts.pairs.get(key),
+        lambda: counts.pairs.delete(key),
     ]
     return counted[deed]()
 
 
 def test_who_comes_too_late_is_refused_in_whichever_process_he_asks() -> None:
-    limits = Limits(1000, time.monotonic, shared.counts())
+    limits = RateLimiter(1000, time.monotonic, shared_counters.in_shared_memory())
 
     taken = _in_processes(4, lambda: sum(_may(lambda: limits.take("alice")) for _ in range(400)))
 
@@ -74,7 +74,7 @@ def test_who_comes_too_late_is_refused_in_whichever_process_he_asks() -> None:
 
 
 def test_whoever_guesses_is_counted_in_every_process() -> None:
-    guesses = Guesses(60, time.monotonic, shared.counts())
+    guesses = LoginThrottle(60, time.monotonic, shared_counters.in_shared_memory())
 
     checked = _in_processes(
         4, lambda: sum(_may(lambda: guesses.begin(f"x{os.getpid()}", "192.0.2.1")) for _ in range(9))
@@ -86,7 +86,7 @@ def test_whoever_guesses_is_counted_in_every_process() -> None:
 
 
 def test_a_process_that_is_killed_while_it_counts_holds_up_nobody() -> None:
-    counts = shared.counts()
+    counts = shared_counters.in_shared_memory()
     child = os.fork()
     if child == 0:
         counts.lock.__enter__()
@@ -102,27 +102,27 @@ def test_a_process_that_is_killed_while_it_counts_holds_up_nobody() -> None:
 
 
 def test_no_more_is_kept_than_there_is_room_for_and_who_is_busy_is_not_forgotten() -> None:
-    calls, pairs = shared.SharedRolling(50), shared.SharedMarks(50)
+    calls, pairs = shared_counters.SharedMemoryWindowCounter(50), shared_counters.SharedMemoryStampCounter(50)
 
     for number in range(3000):
         calls.add(str(number), number * 60.0)
         calls.add("busy", number * 60.0)
-        pairs.mark(str(number), number, number + 1.0)
+        pairs.set(str(number), number, number + 1.0)
 
     assert calls.count("busy", 3000 * 60.0) == 60
     assert 40 <= sum(calls.count(str(number), 3000 * 60.0) for number in range(3000)) <= 60
-    assert 40 <= sum(pairs.of(str(number)) is not None for number in range(3000)) <= 50 + shared.WAYS
+    assert 40 <= sum(pairs.get(str(number)) is not None for number in range(3000)) <= 50 + shared_counters.WAYS
 
 
 def _may(ask: Callable[[], object]) -> bool:
     try:
         ask()
-    except Overloaded:
+    except TooManyRequests:
         return False
     return True
 
 
-def _may_lock(counts: Counts) -> bool:
+def _may_lock(counts: RateLimitStore) -> bool:
     import fcntl
 
     try:
@@ -257,7 +257,7 @@ def _me(client: httpx.Client, cookies: dict[str, str]) -> int:
 
 def test_a_signed_request_is_good_once_whichever_worker_it_is_shown_to(crowd: Crowd) -> None:
     running, clients = crowd
-    opened, key = database.at(running.url), hashing.new_consumer_key()
+    opened, key = connect(running.url), hashing.new_consumer_key()
     with opened.writing() as tx:
         consumers.add(cast.operator(tx), "bob", key=key, label="Builds", scopes=frozenset({"account"}))
     opened.close()

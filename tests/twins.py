@@ -11,18 +11,18 @@ import cast
 from cast import Api
 from onebucket import hashing
 from onebucket.actions import journal, tokens
-from onebucket.actions.work import Work
+from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import OPERATOR
-from onebucket.http import requests
-from onebucket.store.database import Transaction
+from onebucket.http import request
+from onebucket.store.engine.database import Transaction
 
 _Result = TypeVar("_Result")
 
 
-def operators(at: datetime) -> Callable[[Transaction], Work]:
+def operators(at: datetime) -> Callable[[Transaction], UnitOfWork]:
     """Like `cast.operator`, each a second later; the next one made anywhere has the same moments and ids."""
     ids, seconds = _ids(0), count()
-    return lambda tx: Work(OPERATOR, tx, at + timedelta(seconds=next(seconds)), "test", ids.__next__)
+    return lambda tx: UnitOfWork(OPERATOR, tx, at + timedelta(seconds=next(seconds)), "test", ids.__next__)
 
 
 def _ids(kind: int) -> Iterator[str]:
@@ -59,14 +59,14 @@ class Twins:
         assert sorted(each.status_code for each in first) == sorted(each.status_code for each in second)
         return first
 
-    def operate(self, action: Callable[[Work], _Result]) -> _Result:
+    def operate(self, action: Callable[[UnitOfWork], _Result]) -> _Result:
         """Do something as the operator on both."""
         turn = next(self._turn)
         done = []
         for api in self.both:
             with api.db.writing() as tx:
                 ids = _ids(turn + 1)
-                work = Work(OPERATOR, tx, self._at + timedelta(seconds=turn), "test", ids.__next__)
+                work = UnitOfWork(OPERATOR, tx, self._at + timedelta(seconds=turn), "test", ids.__next__)
                 done.append(action(work))
         return done[0]
 
@@ -100,14 +100,14 @@ class Twins:
     def in_turn(self, ask: Callable[[Api], _Result]) -> list[_Result]:
         """Ask both; what both do then goes by the same id."""
         turn, answers = next(self._turns), []
-        before, requests._serial = requests._serial, repeat(turn)  # type: ignore[assignment]
+        before, request._serial = request._serial, repeat(turn)  # type: ignore[assignment]
         try:
             for api in self.both:
                 answers.append(ask(api))
                 # What nobody waits for is to be done too: it asks the clock.
-                api.run(api.server.writer.change(lambda tx: None))
+                api.run(api.server.write_queue.submit(lambda tx: None))
         finally:
-            requests._serial = before
+            request._serial = before
         return answers
 
     @staticmethod
@@ -128,9 +128,9 @@ def _headers(answer: httpx.Response) -> list[tuple[bytes, bytes]]:
 def _synchronize(api: Api, at: datetime) -> None:
     seconds, ids = count(1), _ids(1)
     secrets = (f"obk_secret-number-{number}-is-long-enough" for number in count(1))
-    for part in (api.server.app, api.server.desk):
+    for part in (api.server.app, api.server.page_backend):
         part._clock = lambda: at + timedelta(milliseconds=next(seconds))
-    for part in (api.server.app._handling, api.server.desk):
+    for part in (api.server.app._dispatcher, api.server.page_backend):
         part._new_id = lambda: next(ids)
         part._new_secret = lambda: next(secrets)
 

@@ -15,17 +15,27 @@ from typing import Any
 from hypothesis.stateful import RuleBasedStateMachine
 
 import slow
-from onebucket.actions import accounts, asking, groups, invitations, privileges, repositories, settling, teams, tokens
-from onebucket.actions.asking import Question, Verdict
-from onebucket.actions.privileges import Listing, Wanted
-from onebucket.actions.settling import Ending
-from onebucket.actions.work import Work
+from onebucket.actions import (
+    access_checks,
+    accounts,
+    groups,
+    invitations,
+    pending_invitations,
+    privileges,
+    repositories,
+    teams,
+    tokens,
+)
+from onebucket.actions.access_checks import AccessDecision, AccessQuery
+from onebucket.actions.pending_invitations import Ending
+from onebucket.actions.privileges import PrivilegeFilter, PrivilegeListing
+from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import OPERATOR
 from onebucket.domain.groups import AccountPrivilege
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Refusal
-from onebucket.http.authn import Authentication, Proof
-from onebucket.store.database import Database, Transaction
+from onebucket.http.auth.authentication import Authentication, VerifiedCredential
+from onebucket.store.engine.database import Database, Transaction
 from slow import World
 
 PEOPLE = ("alice", "bob", "dora", "gina", "mallory", "Pia", "root")
@@ -43,9 +53,11 @@ GROUPS = tuple(sorted(set(NAMES.values())))
 REPOSITORIES = ("Rocket", "engine", "rocket")
 
 _START = datetime(2026, 3, 4, 9, 15, tzinfo=UTC)
-_FILTERS = [Wanted(Level[least], private) for least, private in product(("READ", "WRITE", "ADMIN"), (False, True))]
+_FILTERS = [
+    PrivilegeFilter(Level[least], private) for least, private in product(("READ", "WRITE", "ADMIN"), (False, True))
+]
 
-Deed = Callable[[Work], Any]
+Deed = Callable[[UnitOfWork], Any]
 # Why each person may do what on each repository of an account.
 Ways = dict[tuple[str, str], list[slow.Way]]
 
@@ -70,7 +82,7 @@ class Stage:
     tx: Transaction
     world: World
     authentication: Authentication
-    proofs: Mapping[str, Proof]
+    proofs: Mapping[str, VerifiedCredential]
     spellings: Mapping[str, Sequence[str]]
     new_id: Callable[[], str]
 
@@ -82,12 +94,12 @@ def set_up(database: Database, tx: Transaction) -> Stage:
     def new_id() -> str:
         return f"00000000-0000-4000-8000-{next(serial):012x}"
 
-    work = Work(OPERATOR, tx, _START, "test", new_id)
+    work = UnitOfWork(OPERATOR, tx, _START, "test", new_id)
     proofs, spellings = {}, {}
     for each in PEOPLE:
         added = accounts.add_user(work, each, email=f"{each}@example.com", site_admin=each == "root")
         token = tokens.add(work, each, secret_hash=f"of {each}", scopes=frozenset())
-        proofs[each] = Proof(added.id, each, token.credential, None, bearer=False)
+        proofs[each] = VerifiedCredential(added.id, each, token.credential, None, bearer=False)
         spellings[each] = (each, each.upper(), f"{{{added.id}}}", added.id, added.aaid or "", f"{each}@Example.COM")
     teams.add(work, "acme", administrator="alice")
     teams.add(work, "globex", administrator="gina")
@@ -107,10 +119,10 @@ def set_up(database: Database, tx: Transaction) -> Stage:
     for where in ("acme", "globex", "Pia"):
         repositories.add(work, where, "rocket")
     repositories.add(work, "acme", "engine", is_private=False)
-    privileges.grant(work, "acme", "rocket", "acme", "designers", Level.ADMIN, Wanted())
-    privileges.give(work, "acme", "rocket", "bob", Level.READ)
-    privileges.give(work, "globex", "rocket", "dora", Level.ADMIN)
-    privileges.give(work, "Pia", "rocket", "mallory", Level.WRITE)
+    privileges.grant(work, "acme", "rocket", "acme", "designers", Level.ADMIN, PrivilegeFilter())
+    privileges.grant_direct(work, "acme", "rocket", "bob", Level.READ)
+    privileges.grant_direct(work, "globex", "rocket", "dora", Level.ADMIN)
+    privileges.grant_direct(work, "Pia", "rocket", "mallory", Level.WRITE)
     for where, group, email in (("acme", "designers", "mallory"), ("globex", "night-crew", "alice")):
         inviter = "alice" if where == "acme" else "gina"
         invitations.set_groups(work, where, f"{email}@example.com", [group], inviter=inviter)
@@ -170,7 +182,7 @@ class Watch(RuleBasedStateMachine):
         super().__init__()
         self.stage = stage
         self.tally = tally
-        stage.tx.end()
+        stage.tx.run_deferred()
         stage.tx.connection.execute("SAVEPOINT machine")
         # What one machine has found, or left for the end, is none of the next one's.
         self.tx = type(stage.tx)(stage.tx.connection)
@@ -191,7 +203,7 @@ class Watch(RuleBasedStateMachine):
 
     def tell_states_apart(self) -> None:
         """Show that the stamps which an answer is remembered with have never been those of another state."""
-        self.tx.end()
+        self.tx.run_deferred()
         stamps = dict(self.tx.connection.execute("SELECT username, stamp FROM accounts"))
         directory = self.tx.connection.execute("SELECT value FROM site WHERE name = 'directory'").fetchone()
         for where, ways in self.ways.items():
@@ -210,13 +222,13 @@ class Watch(RuleBasedStateMachine):
         self.tx.connection.execute("ROLLBACK TO machine")
         self.tx.connection.execute("RELEASE machine")
 
-    def work(self, actor: str = "operator") -> Work:
+    def work(self, actor: str = "operator") -> UnitOfWork:
         """The work of somebody who signs in now. Raises Unauthenticated for a disabled person."""
         self.at += timedelta(seconds=1)
         if actor == "operator":
-            return Work(OPERATOR, self.tx, self.at, "test", self.stage.new_id)
+            return UnitOfWork(OPERATOR, self.tx, self.at, "test", self.stage.new_id)
         signed_in = self.stage.authentication.actor(self.tx, self.stage.proofs[actor], self.at)
-        return Work(signed_in, self.tx, self.at, "test", self.stage.new_id)
+        return UnitOfWork(signed_in, self.tx, self.at, "test", self.stage.new_id)
 
     def step(
         self,
@@ -263,7 +275,7 @@ class Watch(RuleBasedStateMachine):
 
     def revisions(self) -> dict[str, int]:
         """Every account's revision."""
-        self.tx.end()
+        self.tx.run_deferred()
         return dict(self.tx.connection.execute("SELECT username, revision FROM accounts"))
 
     def compare(self, actor: str, where: str | None, revisions: Mapping[str, int]) -> None:
@@ -292,7 +304,9 @@ class Watch(RuleBasedStateMachine):
         """Why everybody may do what on every repository of an account: the same as in the world."""
         found = self.world.accounts[where]
         pairs = [(person, repository) for repository in sorted(found.repositories) for person in PEOPLE]
-        answers = asking.ask_many(self.work(), [Question(person, where, repository) for person, repository in pairs])
+        answers = access_checks.check_many(
+            self.work(), [AccessQuery(person, where, repository) for person, repository in pairs]
+        )
         ways = {
             (person, repository): self.same(answer, person, where, repository)
             for (person, repository), answer in zip(pairs, answers, strict=True)
@@ -303,8 +317,8 @@ class Watch(RuleBasedStateMachine):
             for (person, repository), invitation in found.invited.items()
             for slug in ([repository] if repository is not None else sorted(invitation.groups))
         }
-        self.same_listing(privileges.of_account(self.work(), where, Wanted()), where)
-        given = privileges.direct(self.work(), where)
+        self.same_listing(privileges.of_account(self.work(), where, PrivilegeFilter()), where)
+        given = privileges.list_direct(self.work(), where)
         assert {(each.repository.slug, each.person.username): each.level.word for each in given} == {
             (slug, person): level
             for slug, repository in found.repositories.items()
@@ -316,9 +330,9 @@ class Watch(RuleBasedStateMachine):
         }
         return ways
 
-    def same(self, answer: Verdict | Refusal, person: str, where: str, repository: str) -> list[slow.Way]:
+    def same(self, answer: AccessDecision | Refusal, person: str, where: str, repository: str) -> list[slow.Way]:
         """An answer to a question is what the world says."""
-        assert isinstance(answer, Verdict), f"{person} on {where}/{repository}: {answer.sentence}"
+        assert isinstance(answer, AccessDecision), f"{person} on {where}/{repository}: {answer.sentence}"
         ways = [(way.level.word, way.through.value, way.group) for way in answer.ways]
         assert ways == slow.ways(self.world, person, where, repository), f"{person} on {where}/{repository}"
         assert answer.level.word == slow.level(self.world, person, where, repository)
@@ -327,7 +341,7 @@ class Watch(RuleBasedStateMachine):
         return ways
 
     def same_listing(
-        self, found: Listing, where: str, *, repository: str | None = None, group: str | None = None
+        self, found: PrivilegeListing, where: str, *, repository: str | None = None, group: str | None = None
     ) -> None:
         """A list of what groups have, of a whole account or a part of it, is what the world says."""
         entries = list(found)
@@ -375,7 +389,9 @@ class Watch(RuleBasedStateMachine):
     def ask_one(self, where: str) -> None:
         person = self.next(PEOPLE, 3)
         for repository in sorted(self.world.accounts[where].repositories):
-            self.same(asking.ask(self.work(), Question(person, where, repository)), person, where, repository)
+            self.same(
+                access_checks.check(self.work(), AccessQuery(person, where, repository)), person, where, repository
+            )
 
     def ask_several_as(self, asker: str, where: str) -> None:
         """Ask about oneself, about somebody, and about what there isn't: each is answered as if it were alone."""
@@ -386,9 +402,9 @@ class Watch(RuleBasedStateMachine):
         asked = [(asker, where, repository), (other, where, repository), (other, elsewhere, repository),
                  (asker, elsewhere, self.next(REPOSITORIES, 2)), ("nobody", where, repository),
                  ("acme", where, repository), (other, "nowhere", repository)]  # fmt: skip
-        questions = [Question(self.spelled(person), self.spelled(account), slug) for person, account, slug in asked]
+        questions = [AccessQuery(self.spelled(person), self.spelled(account), slug) for person, account, slug in asked]
 
-        answers = asking.ask_many(self.work(asker), questions)
+        answers = access_checks.check_many(self.work(asker), questions)
         for (person, account, slug), answer in zip(asked, answers, strict=True):
             if self.may_ask(asker, person, account, slug):
                 self.same(answer, person, account, slug)
@@ -396,9 +412,9 @@ class Watch(RuleBasedStateMachine):
                 assert isinstance(answer, Refusal), f"{asker} may not ask about {person} on {account}/{slug}"
         assert same_answer(self.next(answers), self.alone(asker, self.next(questions)))
 
-    def alone(self, asker: str, question: Question) -> Verdict | Refusal:
+    def alone(self, asker: str, question: AccessQuery) -> AccessDecision | Refusal:
         try:
-            return asking.ask(self.work(asker), question)
+            return access_checks.check(self.work(asker), question)
         except Refusal as refusal:
             return refusal
 
@@ -427,7 +443,7 @@ class Watch(RuleBasedStateMachine):
             self.step(who, False, deed)
             return
         after = slow.without(self.world, where, group, member)
-        losses = asking.impact(self.work(), where, group, member)
+        losses = access_checks.impact(self.work(), where, group, member)
         foretold = [(loss.person.username, repository.slug, loss.before.word, loss.after.word)
                     for loss in losses for repository in loss.repositories]  # fmt: skip
         assert sorted(foretold) == sorted(slow.losses(self.world, after, where))
@@ -444,9 +460,9 @@ class Watch(RuleBasedStateMachine):
         """What the server says would end of what is pending: the person, and the group or repository."""
         found: list[Ending]
         if member is None:
-            found = settling.by_deleting(self.work(), where, group)
+            found = pending_invitations.ended_by_deleting(self.work(), where, group)
         else:
-            found = settling.by_leaving(self.work(), where, group, member)
+            found = pending_invitations.ended_by_leaving(self.work(), where, group, member)
         return {
             (invitation.email.partition("@")[0], slug)
             for invitation, left in found
@@ -513,7 +529,7 @@ def level(ways: Sequence[slow.Way]) -> str:
     return ways[0][0] if ways else "none"
 
 
-def same_answer(one: Verdict | Refusal, other: Verdict | Refusal) -> bool:
+def same_answer(one: AccessDecision | Refusal, other: AccessDecision | Refusal) -> bool:
     if isinstance(one, Refusal) and isinstance(other, Refusal):
         return (type(one), one.sentence) == (type(other), other.sentence)
     return one == other

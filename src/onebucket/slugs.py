@@ -17,18 +17,18 @@ _BLANKS = re.compile(r"\s")
 _VISIBLE = ("L", "N", "S")
 
 
-def slug_of(name: str) -> str:
+def slugify(name: str) -> str:
     """Make the slug of a group's name. Raises Invalid when nothing is in it that one could be made of (spec 1.4).
 
     Latin letters and digits are kept as the original did it. A name with letters of other scripts is transliterated;
     where nothing comes of that, it is `group-` and six characters that follow from the name, so that a document finds
     the same group again.
 
-    >>> slug_of("  Night   Crew ")
+    >>> slugify("  Night   ImportedTeam ")
     'night-crew'
-    >>> slug_of("Équipe 7 (été)")
+    >>> slugify("Équipe 7 (été)")
     'equipe-7-ete'
-    >>> slug_of("Ελλάδα ops"), slug_of("Разработка")
+    >>> slugify("Ελλάδα ops"), slugify("Разработка")
     ('ellada-ops', 'razrabotka')
     """
     slug = _clean(unicodedata.normalize("NFKD", name))

@@ -2,20 +2,15 @@
 
 from dataclasses import dataclass, replace
 
-from onebucket.actions import access, passwords, settling
-from onebucket.actions.work import Work
-from onebucket.domain import accounts as domain
+from onebucket.actions import access, passwords, pending_invitations
+from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain import accounts
 from onebucket.domain.accounts import Account
 from onebucket.domain.events import Event
 from onebucket.domain.refusals import Conflict
-from onebucket.domain.text import cleaned
-from onebucket.store import (
-    accounts,
-    groups,
-    sessions,
-)
-from onebucket.store import addresses as address_rows
-from onebucket.store.addresses import Email
+from onebucket.domain.text import clean_text
+from onebucket.store import account_rows, email_rows, group_rows, session_rows
+from onebucket.store.email_rows import Email
 
 # The number before the colon of an account_id; the original's users have several, and nothing reads a meaning in it.
 _AAID_PREFIX = "70121"
@@ -43,7 +38,7 @@ class Person:
 
 
 def add_user(
-    work: Work,
+    work: UnitOfWork,
     username: str,
     *,
     email: str | None,
@@ -57,58 +52,58 @@ def add_user(
     """Add a person; `email` counts as validated. Raises Invalid, Conflict."""
     access.site(work)
     account = Account(
-        id=domain.given_uuid(identity.uuid) or work.new_id(),
-        username=domain.checked_username(username),
-        display_name=domain.display_name(display_name or username),
-        aaid=domain.given_aaid(identity.account_id) or f"{_AAID_PREFIX}:{work.new_id()}",
+        id=accounts.parse_uuid(identity.uuid) or work.new_id(),
+        username=accounts.check_username(username),
+        display_name=accounts.display_name(display_name or username),
+        aaid=accounts.parse_account_id(identity.account_id) or f"{_AAID_PREFIX}:{work.new_id()}",
         nickname=_nickname(nickname),
         is_team=False,
         is_active=is_active,
         site_admin=site_admin,
     )
 
-    accounts.add(work.tx, account, at=work.at)
+    account_rows.add(work.tx, account, at=work.at)
     if email is not None:
-        address_rows.add(work.tx, account.id, email, is_primary=True, at=work.at)
+        email_rows.add(work.tx, account.id, email, is_primary=True, at=work.at)
     if password_hash:
-        accounts.set_password(work.tx, account.id, password_hash)
+        account_rows.set_password(work.tx, account.id, password_hash)
 
-    work.tell(Event.USER_ADDED, account, account.username, after=domain.facts(account) | {"email": email})
-    settling.end_held(work, account)
+    work.record(Event.USER_ADDED, account, account.username, after=accounts.facts(account) | {"email": email})
+    pending_invitations.end_held(work, account)
     return account
 
 
 def change_user(
-    work: Work,
+    work: UnitOfWork,
     name: str,
     *,
     display_name: str | None = None,
     nickname: str | None = None,
     site_admin: bool | None = None,
 ) -> Account:
-    """Change what is given of a person; an empty `nickname` unsets it. Raises Invalid.
+    """CellChange what is given of a person; an empty `nickname` unsets it. Raises Invalid.
 
     The last active site administrator stays one. Raises Conflict.
     """
     before = _person(work, name)
     after = before
     if display_name is not None:
-        after = replace(after, display_name=domain.display_name(display_name))
+        after = replace(after, display_name=accounts.display_name(display_name))
     if nickname is not None:
         after = replace(after, nickname=_nickname(nickname))
     if site_admin is not None:
         after = replace(after, site_admin=site_admin)
-    if before.site_admin and not after.site_admin and not accounts.has_site_admin(work.tx, besides=before.id):
+    if before.site_admin and not after.site_admin and not account_rows.has_site_admin(work.tx, besides=before.id):
         raise Conflict(f"{before.username} is the last site administrator: make another one first")
 
     # Whoever runs the site may do everything everywhere.
-    with settling.settled(work, None, person=before):
+    with pending_invitations.settling(work, None, person=before):
         _store(work, before, after, Event.USER_CHANGED)
 
     return after
 
 
-def set_active(work: Work, name: str, active: bool) -> tuple[Account, list[str]]:
+def set_active(work: UnitOfWork, name: str, active: bool) -> tuple[Account, list[str]]:
     """Disable or enable a person: a disabled one is nobody to the server, and keeps all memberships but no session.
 
     Also gives the teams that no active person administers now: disabling is never refused, because it can be urgent.
@@ -118,88 +113,88 @@ def set_active(work: Work, name: str, active: bool) -> tuple[Account, list[str]]
 
     _store(work, before, after, Event.USER_ENABLED if active else Event.USER_DISABLED)
     if not active:
-        sessions.end_all(work.tx, after.id)
+        session_rows.end_all(work.tx, after.id)
 
-    orphaned = [] if active else [team.username for team in groups.teams_without_administrator(work.tx)]
+    orphaned = [] if active else [team.username for team in group_rows.teams_without_administrator(work.tx)]
     return after, orphaned
 
 
-def set_password(work: Work, name: str, hash: str) -> Account:
+def set_password(work: UnitOfWork, name: str, hash: str) -> Account:
     """Replace a person's password by the one with that hash; the old one ends at once."""
     return passwords.change(work, _person(work, name).id, hash)
 
 
-def set_email(work: Work, name: str, address: str) -> Account:
+def set_email(work: UnitOfWork, name: str, address: str) -> Account:
     """Put `address`, validated, in the place of a person's primary one; others stay. Raises Invalid, Conflict."""
     account = _person(work, name)
-    key = domain.email_key(address)
-    now = {email.key: email for email in address_rows.of_person(work.tx, account.id)}
+    key = accounts.email_key(address)
+    now = {email.key: email for email in email_rows.of_person(work.tx, account.id)}
     if key in now and (now[key].address, now[key].is_primary, now[key].validated) == (address, True, True):
         return account
 
     give_up_email(work, name, address)
-    address_rows.add(work.tx, account.id, address, is_primary=True, at=work.at)
+    email_rows.add(work.tx, account.id, address, is_primary=True, at=work.at)
 
-    work.tell(Event.EMAIL_ADDED, account, account.username, after={"email": address})
-    settling.end_held(work, account)
+    work.record(Event.EMAIL_ADDED, account, account.username, after={"email": address})
+    pending_invitations.end_held(work, account)
     return account
 
 
-def give_up_email(work: Work, name: str, address: str) -> None:
+def give_up_email(work: UnitOfWork, name: str, address: str) -> None:
     """Take away what `address` is to take the place of, as the first half of `set_email`.
 
     Where several people are given addresses at once, each may be given another's when all have given theirs up.
     """
     account = _person(work, name)
-    key = domain.email_key(address)
-    for email in address_rows.of_person(work.tx, account.id):
+    key = accounts.email_key(address)
+    for email in email_rows.of_person(work.tx, account.id):
         if email.is_primary or email.key == key:
-            address_rows.remove(work.tx, account.id, email.key)
+            email_rows.remove(work.tx, account.id, email.key)
             if email.key != key:
-                work.tell(Event.EMAIL_REMOVED, account, account.username, before={"email": email.address})
+                work.record(Event.EMAIL_REMOVED, account, account.username, before={"email": email.address})
 
 
-def people(work: Work) -> list[Person]:
+def list_people(work: UnitOfWork) -> list[Person]:
     """Every person, by username."""
     access.site(work)
-    return [_dossier(work, account) for account in accounts.everyone(work.tx) if not account.is_team]
+    return [_profile(work, account) for account in account_rows.all_people(work.tx) if not account.is_team]
 
 
-def owners(work: Work) -> list[str]:
+def list_owners(work: UnitOfWork) -> list[str]:
     """The username of every account: each may own groups and repositories."""
     access.site(work)
-    return [account.username for account in accounts.everyone(work.tx)]
+    return [account.username for account in account_rows.all_people(work.tx)]
 
 
-def dossier(work: Work, name: str) -> Person:
+def profile(work: UnitOfWork, name: str) -> Person:
     """What the operator may know of a person."""
-    return _dossier(work, _person(work, name))
+    return _profile(work, _person(work, name))
 
 
-def password_hash(work: Work, name: str) -> str | None:
+def password_hash(work: UnitOfWork, name: str) -> str | None:
     """The hash of a person's password: for whoever runs the site, to carry it elsewhere or to compare."""
-    return accounts.password_hash(work.tx, _person(work, name).id)
+    return account_rows.password_hash(work.tx, _person(work, name).id)
 
 
-def _dossier(work: Work, account: Account) -> Person:
-    emails = tuple(address_rows.of_person(work.tx, account.id))
-    return Person(account, emails, accounts.password_hash(work.tx, account.id) is not None)
+def _profile(work: UnitOfWork, account: Account) -> Person:
+    emails = tuple(email_rows.of_person(work.tx, account.id))
+    return Person(account, emails, account_rows.password_hash(work.tx, account.id) is not None)
 
 
 # -- parts -----------------------------------------------------------------------------------------
 
 
-def _person(work: Work, name: str) -> Account:
+def _person(work: UnitOfWork, name: str) -> Account:
     access.site(work)
     return access.person(work, name)
 
 
-def _store(work: Work, before: Account, after: Account, event: Event) -> None:
+def _store(work: UnitOfWork, before: Account, after: Account, event: Event) -> None:
     if after == before:
         return
-    accounts.change(work.tx, after)
-    work.tell(event, after, after.username, before=domain.facts(before), after=domain.facts(after))
+    account_rows.change(work.tx, after)
+    work.record(event, after, after.username, before=accounts.facts(before), after=accounts.facts(after))
 
 
 def _nickname(nickname: str | None) -> str | None:
-    return cleaned(nickname, what="the nickname", empty=True) or None if nickname else None
+    return clean_text(nickname, what="the nickname", empty=True) or None if nickname else None

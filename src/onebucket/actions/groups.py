@@ -5,32 +5,31 @@ from dataclasses import replace
 from functools import cache
 
 from onebucket import slugs
-from onebucket.actions import access, settling
-from onebucket.actions.work import Work
-from onebucket.domain import consequences
-from onebucket.domain import groups as domain
+from onebucket.actions import access, pending_invitations
+from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain import groups, last_administrator
 from onebucket.domain.accounts import Account
 from onebucket.domain.events import Event
-from onebucket.domain.groups import AccountPrivilege, Group, Roster
+from onebucket.domain.groups import AccountPrivilege, Group, GroupWithMembers
 from onebucket.domain.invitations import Invitation
 from onebucket.domain.policy import To
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import AlreadyMember, Forbidden, NotFound
-from onebucket.domain.text import shown
-from onebucket.store import accounts, groups, invitations, privileges, rosters
-from onebucket.store.journal import Facts
+from onebucket.domain.text import quote_text
+from onebucket.store import account_rows, group_members, group_rows, invitation_rows, privilege_rows
+from onebucket.store.journal_rows import Facts
 
 
-def everywhere(work: Work, *, members: bool) -> Iterable[Roster]:
+def everywhere(work: UnitOfWork, *, members: bool) -> Iterable[GroupWithMembers]:
     """Every group that the actor administers or is in (spec G1)."""
-    if work.actor.runs_site:
-        return rosters.each(work.tx, members=members)
-    return rosters.each(work.tx, person_id=work.actor.id, members=members)
+    if work.actor.is_site_admin:
+        return group_members.stream_groups(work.tx, members=members)
+    return group_members.stream_groups(work.tx, person_id=work.actor.id, members=members)
 
 
-def among(work: Work, names: Iterable[tuple[str, str]], *, members: bool) -> list[Roster]:
+def among(work: UnitOfWork, names: Iterable[tuple[str, str]], *, members: bool) -> list[GroupWithMembers]:
     """The groups named by (account, slug) that the actor administers or is in; others are left out (spec G1)."""
-    found: dict[str, Roster] = {}
+    found: dict[str, GroupWithMembers] = {}
     for account_name, slug in names:
         try:
             owner, group = access.group(work, account_name, slug, to=To.SEE_GROUP)
@@ -41,20 +40,20 @@ def among(work: Work, names: Iterable[tuple[str, str]], *, members: bool) -> lis
     return sorted(found.values(), key=lambda roster: (roster.group.slug, roster.owner.username.lower()))
 
 
-def of_account(work: Work, account_name: str, *, members: bool) -> Iterable[Roster]:
+def of_account(work: UnitOfWork, account_name: str, *, members: bool) -> Iterable[GroupWithMembers]:
     """The account's groups: all for an administrator, those he is in for a member (spec G2)."""
     owner = access.account(work, account_name, to=To.LIST_GROUPS)
     person_id = None if access.administers(work, owner) else work.actor.id
-    return rosters.each(work.tx, account_id=owner.id, person_id=person_id, members=members)
+    return group_members.stream_groups(work.tx, account_id=owner.id, person_id=person_id, members=members)
 
 
-def read(work: Work, account_name: str, slug: str, *, members: bool) -> Roster:
+def read(work: UnitOfWork, account_name: str, slug: str, *, members: bool) -> GroupWithMembers:
     """One group (spec G4)."""
     owner, group = access.group(work, account_name, slug, to=To.SEE_GROUP)
     return _roster(work, owner, group, members=members)
 
 
-def invited(work: Work) -> Callable[[Roster], Iterable[Invitation] | None]:
+def invited(work: UnitOfWork) -> Callable[[GroupWithMembers], Iterable[Invitation] | None]:
     """What tells who is invited to a group, oldest first; None where the actor doesn't administer its account."""
 
     @cache
@@ -62,52 +61,52 @@ def invited(work: Work) -> Callable[[Roster], Iterable[Invitation] | None]:
         if not access.administers(work, owner):
             return None
         by_slug: dict[str, list[Invitation]] = {}
-        for invitation in invitations.of_account(work.tx, owner.id):
+        for invitation in invitation_rows.of_account(work.tx, owner.id):
             for slug in invitation.groups:
                 by_slug.setdefault(slug, []).append(invitation)
         return by_slug
 
-    def to(roster: Roster) -> Iterable[Invitation] | None:
+    def to(roster: GroupWithMembers) -> Iterable[Invitation] | None:
         found = pending(roster.owner)
         return None if found is None else found.get(roster.group.slug, [])
 
     return to
 
 
-def _roster(work: Work, owner: Account, group: Group, *, members: bool) -> Roster:
-    return Roster(group, owner, rosters.members(work.tx, group) if members else None)
+def _roster(work: UnitOfWork, owner: Account, group: Group, *, members: bool) -> GroupWithMembers:
+    return GroupWithMembers(group, owner, group_members.members(work.tx, group) if members else None)
 
 
 def create(
-    work: Work,
+    work: UnitOfWork,
     account_name: str,
     *,
     name: str,
     permission: Level = Level.NONE,
     auto_add: bool = False,
     email_forwarding_disabled: bool = False,
-) -> Roster:
+) -> GroupWithMembers:
     """Make a group without members; its slug follows from its name (spec G3). Raises Invalid, GroupExists."""
     owner = access.account(work, account_name, to=To.CREATE_GROUP)
-    name = domain.name_of(name)
+    name = groups.check_name(name)
     group = Group(
         account_id=owner.id,
         id=work.new_id(),
         name=name,
-        slug=slugs.slug_of(name),
+        slug=slugs.slugify(name),
         permission=permission or None,
         auto_add=auto_add,
         email_forwarding_disabled=email_forwarding_disabled,
     )
 
-    groups.add(work.tx, group, at=work.at)
+    group_rows.add(work.tx, group, at=work.at)
 
-    work.tell(Event.GROUP_ADDED, owner, group.slug, after=_facts(group))
-    return Roster(group, owner, ())
+    work.record(Event.GROUP_ADDED, owner, group.slug, after=_facts(group))
+    return GroupWithMembers(group, owner, ())
 
 
 def change(
-    work: Work,
+    work: UnitOfWork,
     account_name: str,
     slug: str,
     *,
@@ -115,18 +114,18 @@ def change(
     permission: Level | None = None,
     auto_add: bool | None = None,
     email_forwarding_disabled: bool | None = None,
-) -> Roster:
-    """Change what is given of a group; `Level.NONE` clears its permission (spec G5). Raises Invalid, GroupExists.
+) -> GroupWithMembers:
+    """CellChange what is given of a group; `Level.NONE` clears its permission (spec G5). Raises Invalid, GroupExists.
 
     A new name makes a new slug, and the old one stops resolving (spec 1.4).
     """
     owner, before = access.group(work, account_name, slug, to=To.CHANGE_GROUP)
     after = before
     if name is not None:
-        cleaned = domain.name_of(name)
+        cleaned = groups.check_name(name)
         # By the same name a group keeps the slug that it has, be it from before other scripts were transliterated.
         if cleaned != before.name:
-            after = replace(after, name=cleaned, slug=slugs.slug_of(cleaned))
+            after = replace(after, name=cleaned, slug=slugs.slugify(cleaned))
     if permission is not None:
         after = replace(after, permission=permission or None)
     if auto_add is not None:
@@ -139,7 +138,7 @@ def change(
     return _roster(work, owner, after, members=True)
 
 
-def set_account_privilege(work: Work, account_name: str, slug: str, privilege: AccountPrivilege | None) -> None:
+def set_account_privilege(work: UnitOfWork, account_name: str, slug: str, privilege: AccountPrivilege | None) -> None:
     """Say what a group may do with the account that owns it (spec 1.12). Raises LastAdministrator."""
     owner, before = access.group(work, account_name, slug, to=To.SET_ACCOUNT_PRIVILEGE)
     if privilege is not AccountPrivilege.ADMIN:
@@ -148,14 +147,16 @@ def set_account_privilege(work: Work, account_name: str, slug: str, privilege: A
     _store(work, owner, before, replace(before, account_privilege=privilege))
 
 
-def account_privileges(work: Work, account_name: str) -> tuple[Account, dict[str, AccountPrivilege]]:
+def account_privileges(work: UnitOfWork, account_name: str) -> tuple[Account, dict[str, AccountPrivilege]]:
     """What groups may do with the account that owns them, by slug; and the account."""
     owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
-    found = groups.of_account(work.tx, owner.id)
+    found = group_rows.of_account(work.tx, owner.id)
     return owner, {group.slug: group.account_privilege for group in found if group.account_privilege}
 
 
-def account_privilege(work: Work, account_name: str, group_owner: str, slug: str) -> tuple[Account, AccountPrivilege]:
+def account_privilege(
+    work: UnitOfWork, account_name: str, group_owner: str, slug: str
+) -> tuple[Account, AccountPrivilege]:
     """What one group may do with the account; and the account. Raises NotFound when that is nothing."""
     owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
     group = access.group_of(work, owner, group_owner, slug)
@@ -165,7 +166,7 @@ def account_privilege(work: Work, account_name: str, group_owner: str, slug: str
 
 
 def set_account_privilege_of(
-    work: Work, account_name: str, group_owner: str, slug: str, privilege: AccountPrivilege | None
+    work: UnitOfWork, account_name: str, group_owner: str, slug: str, privilege: AccountPrivilege | None
 ) -> Account:
     """Say what a group, named with its owner, may do with the account; which that is. Raises LastAdministrator."""
     owner = access.account(work, account_name, to=To.SET_ACCOUNT_PRIVILEGE)
@@ -174,15 +175,15 @@ def set_account_privilege_of(
     return owner
 
 
-def _store(work: Work, owner: Account, before: Group, after: Group) -> None:
+def _store(work: UnitOfWork, owner: Account, before: Group, after: Group) -> None:
     if after == before:
         return
-    with settling.settled(work, owner, group=before):
-        groups.change(work.tx, after)
-        work.tell(Event.GROUP_CHANGED, owner, before.slug, before=_facts(before), after=_facts(after))
+    with pending_invitations.settling(work, owner, group=before):
+        group_rows.change(work.tx, after)
+        work.record(Event.GROUP_CHANGED, owner, before.slug, before=_facts(before), after=_facts(after))
 
 
-def delete(work: Work, account_name: str, slug: str) -> None:
+def delete(work: UnitOfWork, account_name: str, slug: str) -> None:
     """Delete a group with its memberships and privileges; pending invitations lose it, and vanish when no group is
     left in them (spec G6). Raises LastAdministrator.
     """
@@ -190,74 +191,76 @@ def delete(work: Work, account_name: str, slug: str) -> None:
     _keep_administrator(work, owner, group, deed=f"delete {group.slug}")
 
     lost = _facts(group) | {
-        "members": [member.username for member in rosters.members(work.tx, group)],
+        "members": [member.username for member in group_members.members(work.tx, group)],
         "privileges": {
-            repository: level.word for repository, level in privileges.of_group(work.tx, owner.id, group.id).items()
+            repository: level.word for repository, level in privilege_rows.of_group(work.tx, owner.id, group.id).items()
         },
     }
-    for invitation in invitations.leave_out_group(work.tx, owner.id, group.id, group.slug):
+    for invitation in invitation_rows.remove_group_of_invitation(work.tx, owner.id, group.id, group.slug):
         event = Event.INVITATION_CHANGED if invitation.groups else Event.INVITATION_WITHDRAWN
         if not invitation.groups:
-            invitations.remove(work.tx, invitation)
+            invitation_rows.remove(work.tx, invitation)
         before = {"groups": sorted((*invitation.groups, group.slug))}
-        work.tell(event, owner, invitation.email, before=before, after={"groups": sorted(invitation.groups)})
-    with settling.settled(work, owner, group=group):
-        privileges.remove_of_group(work.tx, owner.id, group.id)
-        groups.delete_group(work.tx, group)
+        work.record(event, owner, invitation.email, before=before, after={"groups": sorted(invitation.groups)})
+    with pending_invitations.settling(work, owner, group=group):
+        privilege_rows.remove_of_group(work.tx, owner.id, group.id)
+        group_rows.delete_group(work.tx, group)
 
-        work.tell(Event.GROUP_DELETED, owner, group.slug, before=lost)
+        work.record(Event.GROUP_DELETED, owner, group.slug, before=lost)
 
 
-def members(work: Work, account_name: str, slug: str) -> Iterable[Account]:
+def members(work: UnitOfWork, account_name: str, slug: str) -> Iterable[Account]:
     """A group's members, in the order they were added (spec G7)."""
     _, group = access.group(work, account_name, slug, to=To.SEE_GROUP)
-    return rosters.members(work.tx, group)
+    return group_members.members(work.tx, group)
 
 
-def member(work: Work, account_name: str, slug: str, name: str) -> Account:
+def member(work: UnitOfWork, account_name: str, slug: str, name: str) -> Account:
     """One member of a group (spec G8). Raises NotFound when `name` isn't in it."""
     _, group = access.group(work, account_name, slug, to=To.SEE_GROUP)
     return _member(work, group, name)
 
 
-def _member(work: Work, group: Group, name: str) -> Account:
-    person = accounts.named(work.tx, name)
-    if person is None or not groups.is_member(work.tx, group, person.id):
-        raise NotFound(f"{shown(name)} is not a member of {group.slug}")
+def _member(work: UnitOfWork, group: Group, name: str) -> Account:
+    person = account_rows.named(work.tx, name)
+    if person is None or not group_rows.is_member(work.tx, group, person.id):
+        raise NotFound(f"{quote_text(name)} is not a member of {group.slug}")
     return person
 
 
-def add_member(work: Work, account_name: str, slug: str, name: str) -> Account:
+def add_member(work: UnitOfWork, account_name: str, slug: str, name: str) -> Account:
     """Put a person into a group (spec G9). Raises AlreadyMember, UnknownEmail, NotFound, Invalid for a team."""
     owner, group = access.group(work, account_name, slug, to=To.ADD_MEMBER)
     person = access.person(work, name)
 
-    with settling.settled(work, owner, person=person):
-        if not groups.add_member(work.tx, group, person.id, by=work.actor.id, at=work.instant()):
+    with pending_invitations.settling(work, owner, person=person):
+        if not group_rows.add_member(work.tx, group, person.id, by=work.actor.id, at=work.next_timestamp()):
             raise AlreadyMember
 
-        work.tell(Event.MEMBER_ADDED, owner, group.slug, after={"member": person.username, "id": person.id})
+        work.record(Event.MEMBER_ADDED, owner, group.slug, after={"member": person.username, "id": person.id})
     return person
 
 
-def remove_member(work: Work, account_name: str, slug: str, name: str) -> None:
+def remove_member(work: UnitOfWork, account_name: str, slug: str, name: str) -> None:
     """Take a person out of a group (spec G10). Raises NotFound, LastAdministrator."""
     owner, group = access.group(work, account_name, slug, to=To.REMOVE_MEMBER, member=name)
     person = _member(work, group, name)
     _keep_administrator(work, owner, group, deed=f"remove {person.username} from {group.slug}", person=person)
 
-    with settling.settled(work, owner, person=person):
-        groups.remove_member(work.tx, group, person.id)
+    with pending_invitations.settling(work, owner, person=person):
+        group_rows.remove_member(work.tx, group, person.id)
 
-        work.tell(Event.MEMBER_REMOVED, owner, group.slug, before={"member": person.username, "id": person.id})
+        work.record(Event.MEMBER_REMOVED, owner, group.slug, before={"member": person.username, "id": person.id})
 
 
-def _keep_administrator(work: Work, owner: Account, group: Group, *, deed: str, person: Account | None = None) -> None:
+def _keep_administrator(
+    work: UnitOfWork, owner: Account, group: Group, *, deed: str, person: Account | None = None
+) -> None:
     if owner.is_team and group.account_privilege is AccountPrivilege.ADMIN:
-        others = groups.administrators_without(
+        others = group_rows.administrators_without(
             work.tx, owner.id, group_id=group.id, person_id=person.id if person else None
         )
-        consequences.keep_administrator(others=others, deed=deed)
+        last_administrator.require_administrator(others=others, deed=deed)
 
 
 def _facts(group: Group) -> Facts:

@@ -7,23 +7,23 @@ from datetime import datetime
 import msgspec
 
 from onebucket.actions import access
-from onebucket.actions.work import Work
+from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import Account, username_key
 from onebucket.domain.events import OF_THE_PERSON_ALONE, Event
-from onebucket.domain.places import Place
+from onebucket.domain.journal_cursor import JournalPosition
 from onebucket.domain.policy import To
 from onebucket.domain.refusals import NotFound
-from onebucket.store import journal
-from onebucket.store.chain import Chain, Head
-from onebucket.store.journal import Entry
+from onebucket.store import journal_rows
+from onebucket.store.journal_chain import ChainHead, VerifiedChain
+from onebucket.store.journal_rows import Entry
 
 # A page is looked for among so many entries, and no more: a question that few of them answer takes several pages, but
 # keeps nobody waiting.
-EXAMINED = 2000
+MAX_EXAMINED = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class JournalFilter:
     """Which entries are wanted: from a moment on, of one event, by one actor; None for any.
 
     `about` is a group, a repository, a person or an address that an entry names, be it as its subject.
@@ -52,91 +52,91 @@ def _named(entry: Entry) -> set[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class JournalPage:
     """Some entries, newest first; the next page goes on after `end`, where that is not None."""
 
     entries: list[Entry]
-    end: Place | None
+    next_cursor: JournalPosition | None
 
 
-def entries(work: Work, account_name: str | None = None, *, since: datetime | None = None) -> Iterator[Entry]:
+def entries(work: UnitOfWork, account_name: str | None = None, *, since: datetime | None = None) -> Iterator[Entry]:
     """What happened to an account, or to all of them, oldest first; deleted accounts can be named too."""
-    return journal.entries(work.tx, account_id=_chosen(work, account_name), since=since)
+    return journal_rows.entries(work.tx, account_id=_filtered(work, account_name), since=since)
 
 
 def page(
-    work: Work,
+    work: UnitOfWork,
     account_name: str | None = None,
     *,
-    wanted: Wanted = Wanted(),
-    after: Place | None = None,
+    wanted: JournalFilter = JournalFilter(),
+    after: JournalPosition | None = None,
     at_most: int,
-) -> Page:
+) -> JournalPage:
     """What happened to an account, or to all of them, newest first, a page at a time.
 
     A page may hold fewer entries than it could, even none, and yet not be the last.
     """
     found: list[Entry] = []
     is_recent = False
-    account_id = _chosen(work, account_name)
-    is_others = not work.actor.runs_site and account_id != work.actor.id
-    newest_first = journal.newest_first(work.tx, account_id=account_id, after=after, since=wanted.since)
+    account_id = _filtered(work, account_name)
+    is_others = not work.actor.is_site_admin and account_id != work.actor.id
+    newest_first = journal_rows.newest_first(work.tx, account_id=account_id, after=after, since=wanted.since)
     for examined, entry in enumerate(newest_first, start=1):
         is_recent = is_recent or wanted.since is None or entry.at >= wanted.since
         # Teams have no such entries of their own, but for attempts to be them.
         if wanted.has(entry) and not (is_others and entry.event in OF_THE_PERSON_ALONE):
             found.append(_of_others(entry) if is_others else entry)
         if len(found) == at_most:
-            return Page(found, journal.place(entry))
-        if examined == EXAMINED:
+            return JournalPage(found, journal_rows.position_of(entry))
+        if examined == MAX_EXAMINED:
             # Entries are written in the order of their moments, but for a clock that was set back.
-            return Page(found, journal.place(entry) if is_recent else None)
-    return Page(found, None)
+            return JournalPage(found, journal_rows.position_of(entry) if is_recent else None)
+    return JournalPage(found, None)
 
 
-def examined(work: Work, account_name: str, *, at_most: int) -> Chain | None:
+def examine(work: UnitOfWork, account_name: str, *, at_most: int) -> VerifiedChain | None:
     """What came of examining an account's journal; None where it is longer than whoever waits for it should wait."""
-    account_id = _chosen(work, account_name)
+    account_id = _filtered(work, account_name)
     assert account_id is not None
-    newest = next(journal.newest_first(work.tx, account_id=account_id, after=None, since=None), None)
+    newest = next(journal_rows.newest_first(work.tx, account_id=account_id, after=None, since=None), None)
     if newest is not None and newest.number > at_most:
         return None
-    return next(journal.verify(work.tx, account_id=account_id, expected={}))
+    return next(journal_rows.verify(work.tx, account_id=account_id, expected={}))
 
 
 def verify(
-    work: Work, account_name: str | None = None, *, expected: Mapping[str, Head] | None = None
-) -> Iterator[Chain]:
+    work: UnitOfWork, account_name: str | None = None, *, expected: Mapping[str, ChainHead] | None = None
+) -> Iterator[VerifiedChain]:
     """Examine the journal of an account, or of all: what is wrong with each, and what it ends with.
 
     `expected` are heads, by account id, that were so at an earlier time: a journal must still have those entries.
     """
-    return journal.verify(work.tx, account_id=_chosen(work, account_name), expected=expected or {})
+    return journal_rows.verify(work.tx, account_id=_filtered(work, account_name), expected=expected or {})
 
 
-def latest(work: Work) -> datetime | None:
+def latest(work: UnitOfWork) -> datetime | None:
     """When anything last happened."""
     access.site(work)
-    return journal.latest(work.tx)
+    return journal_rows.latest_events(work.tx)
 
 
-def change_refused(work: Work, account_name: str | None, attempt: str, facts: journal.Facts) -> None:
+def change_refused(work: UnitOfWork, account_name: str | None, attempt: str, facts: journal_rows.Facts) -> None:
     """Tell the journal that the actor was refused a change: of the account so named, or else of his own.
 
     It is for whoever reads the journal, and changes nothing that the actor could notice.
     """
     account = access.attempted(work, account_name)
     if account is not None:
-        work.note(Event.CHANGE_REFUSED, account, attempt, after=facts)
+        work.record_attempt(Event.CHANGE_REFUSED, account, attempt, after=facts)
 
 
-def sign_in_failed(work: Work, account: Account, facts: journal.Facts) -> None:
+def sign_in_failed(work: UnitOfWork, account: Account, facts: journal_rows.Facts) -> None:
     """Tell the journal that somebody gave this account's name and did not prove to be its holder.
 
     `work` is nobody's. The caller holds the account because its name was given, and must not tell that there is one.
     """
     access.nobody(work)
-    work.note(Event.SIGN_IN_FAILED, account, account.username, after=facts)
+    work.record_attempt(Event.SIGN_IN_FAILED, account, account.username, after=facts)
 
 
 def _of_others(entry: Entry) -> Entry:
@@ -144,7 +144,7 @@ def _of_others(entry: Entry) -> Entry:
     return msgspec.structs.replace(entry, address=None) if entry.actor_id == entry.account_id else entry
 
 
-def _chosen(work: Work, name: str | None) -> str | None:
+def _filtered(work: UnitOfWork, name: str | None) -> str | None:
     """The id of the account whose journal may be read; None for all. Raises NotFound, Forbidden."""
     if name is None:
         access.site(work)
@@ -152,7 +152,7 @@ def _chosen(work: Work, name: str | None) -> str | None:
     try:
         return access.account(work, name, to=To.READ_JOURNAL).id
     except NotFound:
-        deleted = journal.id_of_deleted(work.tx, name) if work.actor.runs_site else None
+        deleted = journal_rows.id_of_deleted(work.tx, name) if work.actor.is_site_admin else None
         if deleted is None:
             raise
         return deleted

@@ -3,30 +3,30 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from onebucket.actions import access, settling
-from onebucket.actions.work import Work
-from onebucket.domain import privileges as domain
+from onebucket.actions import access, pending_invitations
+from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain import privileges
 from onebucket.domain.accounts import Account
 from onebucket.domain.events import Event
-from onebucket.domain.groups import Group, Roster
+from onebucket.domain.groups import Group, GroupWithMembers
 from onebucket.domain.policy import To
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Invalid, NotFound
 from onebucket.domain.repositories import Repository
-from onebucket.store import privileges, repositories, rosters
+from onebucket.store import group_members, privilege_rows, repository_rows
 
 
 @dataclass(frozen=True, slots=True)
-class Granted:
+class GroupGrant:
     """What a group has on a repository."""
 
     repository: Repository
-    roster: Roster
+    roster: GroupWithMembers
     level: Level
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class PrivilegeListing:
     """What groups of an account have on its repositories; gathered, and worked out while it is gone through.
 
     `set_there` is what was set, by the ids of repository and group; entries below `least` are left out, and with
@@ -35,12 +35,12 @@ class Listing:
 
     owner: Account
     repositories: Iterable[Repository]
-    rosters: list[Roster]
+    rosters: list[GroupWithMembers]
     set_there: Mapping[tuple[str, str], Level]
     least: Level = Level.READ
     private: bool = False
 
-    def __iter__(self) -> Iterator[Granted]:
+    def __iter__(self) -> Iterator[GroupGrant]:
         places = {roster.group.id: place for place, roster in enumerate(self.rosters)}
         usual = [place for place, roster in enumerate(self.rosters) if roster.group.permission]
         # Most groups have nothing on most repositories: only those are gone through that may.
@@ -55,16 +55,16 @@ class Listing:
             set_here = set_on.get(repository.id, _NOTHING)
             for place in sorted({*usual, *set_here}):
                 roster = self.rosters[place]
-                level = domain.of_group(set_there=set_here.get(place), permission=roster.group.permission)
+                level = privileges.group_level(set_there=set_here.get(place), permission=roster.group.permission)
                 if level and level >= self.least:
-                    yield Granted(repository, roster, level)
+                    yield GroupGrant(repository, roster, level)
 
 
 _NOTHING: Mapping[int, Level] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class PrivilegeFilter:
     """Which entries of a listing are asked for."""
 
     least: Level = Level.READ
@@ -72,60 +72,74 @@ class Wanted:
     members: bool = True
 
 
-def of_account(work: Work, account_name: str, wanted: Wanted) -> Listing:
+def of_account(work: UnitOfWork, account_name: str, wanted: PrivilegeFilter) -> PrivilegeListing:
     """Every repository and group of an account where the group has something (spec P1)."""
     owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
-    everywhere = repositories.each_of_account(work.tx, owner.id)
-    found = rosters.gather(work.tx, account_id=owner.id, members=wanted.members)
-    return Listing(owner, everywhere, found, privileges.levels(work.tx, owner.id), wanted.least, wanted.private)
+    everywhere = repository_rows.each_of_account(work.tx, owner.id)
+    found = group_members.load_groups(work.tx, account_id=owner.id, members=wanted.members)
+    return PrivilegeListing(
+        owner, everywhere, found, privilege_rows.levels(work.tx, owner.id), wanted.least, wanted.private
+    )
 
 
-def of_repository(work: Work, account_name: str, slug: str, wanted: Wanted) -> Listing:
+def of_repository(work: UnitOfWork, account_name: str, slug: str, wanted: PrivilegeFilter) -> PrivilegeListing:
     """The groups that have something on a repository (spec P2)."""
     owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
-    found = rosters.gather(work.tx, account_id=owner.id, repository_id=repository.id, members=wanted.members)
-    set_there = privileges.on_repository(work.tx, owner.id, repository.id)
-    return Listing(owner, [repository], found, set_there, wanted.least, wanted.private)
+    found = group_members.load_groups(work.tx, account_id=owner.id, repository_id=repository.id, members=wanted.members)
+    set_there = privilege_rows.on_repository(work.tx, owner.id, repository.id)
+    return PrivilegeListing(owner, [repository], found, set_there, wanted.least, wanted.private)
 
 
-def of_group(work: Work, account_name: str, group_owner: str, group_slug: str, wanted: Wanted) -> Listing:
+def of_group(
+    work: UnitOfWork, account_name: str, group_owner: str, group_slug: str, wanted: PrivilegeFilter
+) -> PrivilegeListing:
     """The repositories on which a group has something (spec P4)."""
     owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
     group = access.group_of(work, owner, group_owner, group_slug)
-    return Listing(
+    return PrivilegeListing(
         owner,
-        repositories.each_of_account(work.tx, owner.id),
+        repository_rows.each_of_account(work.tx, owner.id),
         [_roster(work, owner, group, members=wanted.members)],
-        privileges.for_group(work.tx, owner.id, group.id),
+        privilege_rows.for_group(work.tx, owner.id, group.id),
         wanted.least,
         wanted.private,
     )
 
 
-def one(work: Work, account_name: str, slug: str, group_owner: str, group_slug: str, wanted: Wanted) -> Listing:
+def one(
+    work: UnitOfWork, account_name: str, slug: str, group_owner: str, group_slug: str, wanted: PrivilegeFilter
+) -> PrivilegeListing:
     """What one group has on one repository: an entry, or none (spec P3)."""
     owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
     group = access.group_of(work, owner, group_owner, group_slug)
     return _one(work, owner, repository, group, wanted)
 
 
-def _one(work: Work, owner: Account, repository: Repository, group: Group, wanted: Wanted) -> Listing:
-    level = privileges.level(work.tx, owner.id, repository.id, group.id)
+def _one(
+    work: UnitOfWork, owner: Account, repository: Repository, group: Group, wanted: PrivilegeFilter
+) -> PrivilegeListing:
+    level = privilege_rows.level(work.tx, owner.id, repository.id, group.id)
     set_there = {} if level is None else {(repository.id, group.id): level}
     roster = _roster(work, owner, group, members=wanted.members)
-    return Listing(owner, [repository], [roster], set_there, wanted.least, wanted.private)
+    return PrivilegeListing(owner, [repository], [roster], set_there, wanted.least, wanted.private)
 
 
-def _roster(work: Work, owner: Account, group: Group, *, members: bool) -> Roster:
-    return Roster(group, owner, rosters.members(work.tx, group) if members else None)
+def _roster(work: UnitOfWork, owner: Account, group: Group, *, members: bool) -> GroupWithMembers:
+    return GroupWithMembers(group, owner, group_members.members(work.tx, group) if members else None)
 
 
 # -- for groups ------------------------------------------------------------------------------------
 
 
 def grant(
-    work: Work, account_name: str, slug: str, group_owner: str, group_slug: str, level: Level, wanted: Wanted
-) -> Listing:
+    work: UnitOfWork,
+    account_name: str,
+    slug: str,
+    group_owner: str,
+    group_slug: str,
+    level: Level,
+    wanted: PrivilegeFilter,
+) -> PrivilegeListing:
     """Set what a group has on a repository (spec P5), and give the new state. Idempotent."""
     owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
     group = access.group_of(work, owner, group_owner, group_slug)
@@ -135,57 +149,59 @@ def grant(
     return _one(work, owner, repository, group, wanted)
 
 
-def revoke(work: Work, account_name: str, slug: str, group_owner: str, group_slug: str) -> None:
+def revoke(work: UnitOfWork, account_name: str, slug: str, group_owner: str, group_slug: str) -> None:
     """End what a group has on a repository, also by default (spec P6, 1.14). Raises NotFound when it has nothing."""
     owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
     group = access.group_of(work, owner, group_owner, group_slug)
-    set_there = privileges.level(work.tx, owner.id, repository.id, group.id)
-    if not domain.of_group(set_there=set_there, permission=group.permission):
+    set_there = privilege_rows.level(work.tx, owner.id, repository.id, group.id)
+    if not privileges.group_level(set_there=set_there, permission=group.permission):
         raise NotFound(f"{group.slug} has no privilege on {repository.slug}")
 
     _set(work, owner, repository, group, Level.NONE)
 
 
-def revoke_everywhere(work: Work, account_name: str, group_owner: str, group_slug: str) -> None:
+def revoke_everywhere(work: UnitOfWork, account_name: str, group_owner: str, group_slug: str) -> None:
     """End what a group has on every repository there is now (spec P7)."""
     owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
     group = access.group_of(work, owner, group_owner, group_slug)
-    set_there = privileges.for_group(work.tx, owner.id, group.id)
+    set_there = privilege_rows.for_group(work.tx, owner.id, group.id)
 
-    for repository in repositories.of_account(work.tx, owner.id):
-        if domain.of_group(set_there=set_there.get((repository.id, group.id)), permission=group.permission):
+    for repository in repository_rows.of_account(work.tx, owner.id):
+        if privileges.group_level(set_there=set_there.get((repository.id, group.id)), permission=group.permission):
             _set(work, owner, repository, group, Level.NONE)
 
 
-def set_for_group(work: Work, account_name: str, slug: str, group_slug: str, level: Level) -> None:
+def set_for_group(work: UnitOfWork, account_name: str, slug: str, group_slug: str, level: Level) -> None:
     """Set what a group of the same account has on a repository; `NONE` overrides its permission (spec 1.14)."""
     owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
     _set(work, owner, repository, access.group_of(work, owner, owner.id, group_slug), level)
 
 
-def unset_for_group(work: Work, account_name: str, slug: str, group_slug: str) -> None:
+def unset_for_group(work: UnitOfWork, account_name: str, slug: str, group_slug: str) -> None:
     """Forget what was set for a group on a repository, so that the group's permission holds there again."""
     owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
     group = access.group_of(work, owner, owner.id, group_slug)
-    before = privileges.level(work.tx, owner.id, repository.id, group.id)
+    before = privilege_rows.level(work.tx, owner.id, repository.id, group.id)
 
     if before is None:
         return
-    with settling.settled(work, owner, group=group):
-        if privileges.remove_for_group(work.tx, owner.id, repository.id, group.id):
+    with pending_invitations.settling(work, owner, group=group):
+        if privilege_rows.remove_for_group(work.tx, owner.id, repository.id, group.id):
             facts = {"group": group.slug, "privilege": before.word}
-            work.tell(Event.GROUP_PRIVILEGE_REMOVED, owner, repository.slug, before=facts)
+            work.record(Event.GROUP_PRIVILEGE_REMOVED, owner, repository.slug, before=facts)
 
 
-def _set(work: Work, owner: Account, repository: Repository, group: Group, level: Level) -> None:
-    before = privileges.level(work.tx, owner.id, repository.id, group.id)
+def _set(work: UnitOfWork, owner: Account, repository: Repository, group: Group, level: Level) -> None:
+    before = privilege_rows.level(work.tx, owner.id, repository.id, group.id)
     if before is level:
         return
 
-    with settling.settled(work, owner, group=group):
-        privileges.set_for_group(work.tx, owner.id, repository.id, group.id, level, by=work.actor.id, at=work.instant())
+    with pending_invitations.settling(work, owner, group=group):
+        privilege_rows.set_for_group(
+            work.tx, owner.id, repository.id, group.id, level, by=work.actor.id, at=work.next_timestamp()
+        )
 
-        work.tell(
+        work.record(
             Event.GROUP_PRIVILEGE_SET,
             owner,
             repository.slug,
@@ -198,7 +214,7 @@ def _set(work: Work, owner: Account, repository: Repository, group: Group, level
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class DirectGrant:
     """What was given to a person directly on a repository."""
 
     owner: Account
@@ -207,13 +223,13 @@ class Given:
     level: Level
 
 
-def direct(
-    work: Work,
+def list_direct(
+    work: UnitOfWork,
     account_name: str,
     slug: str | None = None,
     name: str | None = None,
-    wanted: Wanted = Wanted(),
-) -> Iterator[Given]:
+    wanted: PrivilegeFilter = PrivilegeFilter(),
+) -> Iterator[DirectGrant]:
     """What was given to people directly: in an account, on a repository, to one person there."""
     if slug is None:
         owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
@@ -222,9 +238,9 @@ def direct(
         owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
     person = access.person(work, name) if name is not None else None
 
-    found = privileges.given(work.tx, owner.id)
+    found = privilege_rows.given(work.tx, owner.id)
     return (
-        Given(owner, where, who, level)
+        DirectGrant(owner, where, who, level)
         for where, who, level in found
         if (repository is None or where.id == repository.id)
         and (person is None or who.id == person.id)
@@ -233,20 +249,20 @@ def direct(
     )
 
 
-def give(work: Work, account_name: str, slug: str, name: str, level: Level) -> Given:
+def grant_direct(work: UnitOfWork, account_name: str, slug: str, name: str, level: Level) -> DirectGrant:
     """Give a person something on a repository directly. Idempotent. Raises Invalid for `NONE`: that is taking it."""
     owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
     person = access.person(work, name)
     if level is Level.NONE:
         raise Invalid("the permission must be read, write or admin")
-    before = privileges.of_person(work.tx, owner.id, repository.id, person.id)
+    before = privilege_rows.of_person(work.tx, owner.id, repository.id, person.id)
 
     if before is not level:
-        with settling.settled(work, owner, person=person):
-            privileges.set_for_person(
-                work.tx, owner.id, repository.id, person.id, level, by=work.actor.id, at=work.instant()
+        with pending_invitations.settling(work, owner, person=person):
+            privilege_rows.set_for_person(
+                work.tx, owner.id, repository.id, person.id, level, by=work.actor.id, at=work.next_timestamp()
             )
-            work.tell(
+            work.record(
                 Event.PRIVILEGE_SET,
                 owner,
                 repository.slug,
@@ -254,31 +270,31 @@ def give(work: Work, account_name: str, slug: str, name: str, level: Level) -> G
                 after={"user": person.username, "privilege": level.word},
             )
 
-    return Given(owner, repository, person, level)
+    return DirectGrant(owner, repository, person, level)
 
 
-def take(work: Work, account_name: str, slug: str | None = None, name: str | None = None) -> None:
+def revoke_direct(work: UnitOfWork, account_name: str, slug: str | None = None, name: str | None = None) -> None:
     """Take what was given directly: in a whole account, on a repository, or from one person there.
 
     Raises NotFound when one person is named who has nothing there.
     """
-    ended = [*direct(work, account_name, slug, name)]
+    ended = [*list_direct(work, account_name, slug, name)]
     if name is not None and not ended:
         raise NotFound(f"nothing was given to {name[:64]} on that repository directly")
 
     for each in ended:
-        with settling.settled(work, each.owner, person=each.person):
-            privileges.remove_for_person(work.tx, each.owner.id, each.repository.id, each.person.id)
+        with pending_invitations.settling(work, each.owner, person=each.person):
+            privilege_rows.remove_for_person(work.tx, each.owner.id, each.repository.id, each.person.id)
             facts = {"user": each.person.username, "privilege": each.level.word}
-            work.tell(Event.PRIVILEGE_REMOVED, each.owner, each.repository.slug, before=facts)
+            work.record(Event.PRIVILEGE_REMOVED, each.owner, each.repository.slug, before=facts)
 
 
-def set_for_person(work: Work, account_name: str, slug: str, name: str, level: Level) -> None:
+def set_for_person(work: UnitOfWork, account_name: str, slug: str, name: str, level: Level) -> None:
     """Give a person something on a repository directly."""
-    give(work, account_name, slug, name, level)
+    grant_direct(work, account_name, slug, name, level)
 
 
-def unset_for_person(work: Work, account_name: str, slug: str, name: str) -> None:
+def unset_for_person(work: UnitOfWork, account_name: str, slug: str, name: str) -> None:
     """Take what a person had on a repository directly; nothing happens when he had nothing."""
-    if any(direct(work, account_name, slug, name)):
-        take(work, account_name, slug, name)
+    if any(list_direct(work, account_name, slug, name)):
+        revoke_direct(work, account_name, slug, name)

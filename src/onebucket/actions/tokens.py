@@ -3,45 +3,45 @@
 from datetime import datetime, timedelta
 
 from onebucket.actions import access
-from onebucket.actions.work import Work
-from onebucket.domain import accounts as domain
+from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain import accounts
 from onebucket.domain.accounts import Account, Actor
 from onebucket.domain.events import Event
 from onebucket.domain.policy import To
-from onebucket.domain.refusals import Forbidden, Invalid, LacksScope, NotFound
-from onebucket.domain.text import cleaned, shown
-from onebucket.domain.tokens import MOST_GENERATIONS, Token
-from onebucket.store import holders, tokens
-from onebucket.store.journal import Facts
+from onebucket.domain.refusals import Forbidden, InsufficientScope, Invalid, NotFound
+from onebucket.domain.text import clean_text, quote_text
+from onebucket.domain.tokens import MOST_GENERATIONS, AppPassword
+from onebucket.store import app_password_rows, credential_holders
+from onebucket.store.journal_rows import Facts
 
 # An app password that ends lasts no longer than this.
 LONGEST = timedelta(days=3660)
 
 
 def add(
-    work: Work,
+    work: UnitOfWork,
     name: str,
     *,
     secret_hash: str,
     scopes: frozenset[str],
     label: str = "",
     expires_at: datetime | None = None,
-) -> Token:
+) -> AppPassword:
     """Give a person an app password of which only the hash is kept.
 
     Whoever makes one with a credential that is limited gets one that is good for no more, and ends with it.
-    Raises Invalid, Conflict, LacksScope, Forbidden.
+    Raises Invalid, Conflict, InsufficientScope, Forbidden.
     """
     account = access.person(work, name, to=To.HANDLE_TOKENS)
-    wanted = frozenset(domain.scope_named(scope) for scope in scopes)
+    wanted = frozenset(accounts.parse_scope(scope) for scope in scopes)
     granted = work.actor.scopes
     _check_maker(work.actor, account)
-    if granted is not None and not wanted <= domain.reach(granted):
-        raise LacksScope(required=wanted - domain.reach(granted), granted=granted)
-    token = Token(
+    if granted is not None and not wanted <= accounts.effective_scopes(granted):
+        raise InsufficientScope(required=wanted - accounts.effective_scopes(granted), granted=granted)
+    token = AppPassword(
         account_id=account.id,
         id=work.new_id(),
-        label=cleaned(label, what="the label", empty=True),
+        label=clean_text(label, what="the label", empty=True),
         scopes=wanted,
         created_at=work.at,
         expires_at=_ending(work, expires_at),
@@ -49,13 +49,13 @@ def add(
         made_with=work.actor.credential if granted is not None else None,
     )
 
-    tokens.add(work.tx, token)
+    app_password_rows.add(work.tx, token)
 
-    work.tell(Event.TOKEN_ADDED, account, account.username, after=_facts(token))
+    work.record(Event.TOKEN_ADDED, account, account.username, after=_facts(token))
     return token
 
 
-def _ending(work: Work, wanted: datetime | None) -> datetime | None:
+def _ending(work: UnitOfWork, wanted: datetime | None) -> datetime | None:
     """When one ends that is to end then. Raises Invalid when that has been, or outlasts what it is made with."""
     # Signing in with a password ends some day too, but whoever knows it can do so again.
     ends = work.actor.expires_at if work.actor.scopes is not None else None
@@ -77,44 +77,44 @@ def _check_maker(actor: Actor, account: Account) -> None:
         raise Forbidden("this app password is too far from the first: make the next one with your password")
 
 
-def of_person(work: Work, name: str) -> list[Token]:
+def of_person(work: UnitOfWork, name: str) -> list[AppPassword]:
     """A person's app passwords, oldest first."""
-    return tokens.of_person(work.tx, access.person(work, name, to=To.HANDLE_TOKENS).id)
+    return app_password_rows.of_person(work.tx, access.person(work, name, to=To.HANDLE_TOKENS).id)
 
 
-def orphans(work: Work, name: str) -> set[str]:
+def orphans(work: UnitOfWork, name: str) -> set[str]:
     """The ids of those of a person that are good for nothing any more, because what they were made with has ended."""
     person = access.person(work, name, to=To.HANDLE_TOKENS)
-    made = [each for each in tokens.of_person(work.tx, person.id) if each.made_with is not None]
-    return {each.id for each in made if holders.actor(work.tx, each.account_id, each.credential) is None}
+    made = [each for each in app_password_rows.of_person(work.tx, person.id) if each.made_with is not None]
+    return {each.id for each in made if credential_holders.actor(work.tx, each.account_id, each.credential) is None}
 
 
-def revoke(work: Work, id: str) -> Token:
+def revoke(work: UnitOfWork, id: str) -> AppPassword:
     """End an app password of anybody's; `id` may be cut to its first eight or more characters. Raises NotFound."""
     access.site(work)
-    token = tokens.beginning(work.tx, id)
+    token = app_password_rows.by_id_prefix(work.tx, id)
     if token is None:
-        raise NotFound(f"there is no app password {shown(id)}")
+        raise NotFound(f"there is no app password {quote_text(id)}")
     return _end(work, access.person(work, token.account_id), token)
 
 
-def revoke_of(work: Work, name: str, id: str) -> Token:
+def revoke_of(work: UnitOfWork, name: str, id: str) -> AppPassword:
     """End an app password of that person's. Raises NotFound."""
     account = access.person(work, name, to=To.HANDLE_TOKENS)
-    token = tokens.by_id(work.tx, account.id, id.lower())
+    token = app_password_rows.by_id(work.tx, account.id, id.lower())
     if token is None:
-        raise NotFound(f"you have no app password {shown(id)}")
+        raise NotFound(f"you have no app password {quote_text(id)}")
     return _end(work, account, token)
 
 
-def _end(work: Work, account: Account, token: Token) -> Token:
-    tokens.revoke(work.tx, token.account_id, token.id)
+def _end(work: UnitOfWork, account: Account, token: AppPassword) -> AppPassword:
+    app_password_rows.revoke(work.tx, token.account_id, token.id)
 
-    work.tell(Event.TOKEN_REVOKED, account, account.username, before=_facts(token))
+    work.record(Event.TOKEN_REVOKED, account, account.username, before=_facts(token))
     return token
 
 
-def _facts(token: Token) -> Facts:
+def _facts(token: AppPassword) -> Facts:
     return {
         "id": token.id,
         "label": token.label,

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from onebucket.cli import common
-from onebucket.cli.common import DatabaseOption, DataOption, JsonOption, Mistake, PasswordOption, Use
+from onebucket.cli.common import CommandError, DatabaseOption, DataOption, JsonOption, PasswordOption, Use
 
 user = typer.Typer(help="People: add, admin, disable, enable, password, list.", no_args_is_help=True)
 team = typer.Typer(help="Teams: add, rename, delete, list.", no_args_is_help=True)
@@ -31,7 +31,7 @@ def add_user(
     from onebucket.actions import accounts
 
     password = common.new_password(password_stdin, needed=password_stdin)
-    with common.changing(database, data, use=Use.MAKES) as work:
+    with common.writing(database, data, use=Use.MAKES) as work:
         added = accounts.add_user(
             work,
             name,
@@ -53,7 +53,7 @@ def set_site_admin(
     """Make a person a site administrator, or with --remove one no more; the last one stays."""
     from onebucket.actions import accounts
 
-    with common.changing(database, data) as work:
+    with common.writing(database, data) as work:
         person = accounts.change_user(work, name, site_admin=not remove)
     common.show(f"{person.username} {'is no longer' if remove else 'is'} a site administrator")
 
@@ -63,7 +63,7 @@ def disable_user(name: Name, database: DatabaseOption = "", data: DataOption = "
     """Let a person do nothing any more, from the next request on; memberships stay for when they are enabled again."""
     from onebucket.actions import accounts
 
-    with common.changing(database, data) as work:
+    with common.writing(database, data) as work:
         person, orphaned = accounts.set_active(work, name, False)
     common.show(f"disabled {person.username}")
     for orphan in orphaned:
@@ -75,7 +75,7 @@ def enable_user(name: Name, database: DatabaseOption = "", data: DataOption = ""
     """Let a disabled person in again."""
     from onebucket.actions import accounts
 
-    with common.changing(database, data) as work:
+    with common.writing(database, data) as work:
         person, _ = accounts.set_active(work, name, True)
     common.show(f"enabled {person.username}")
 
@@ -89,7 +89,7 @@ def set_password(
     from onebucket.actions import accounts
 
     hash = hashing.password_hash(common.new_password(password_stdin, needed=True) or "")
-    with common.changing(database, data) as work:
+    with common.writing(database, data) as work:
         person = accounts.set_password(work, name, hash)
     common.show(f"set the password of {person.username}")
 
@@ -99,8 +99,8 @@ def list_users(json: JsonOption = False, database: DatabaseOption = "", data: Da
     """List people."""
     from onebucket.actions import accounts
 
-    with common.looking(database, data) as work:
-        people = accounts.people(work)
+    with common.reading(database, data) as work:
+        people = accounts.list_people(work)
     rows = [
         {
             "username": person.account.username,
@@ -147,7 +147,7 @@ def add_team(
     """Add a team with the groups `administrators` and `developers`."""
     from onebucket.actions import teams
 
-    with common.changing(database, data) as work:
+    with common.writing(database, data) as work:
         added = teams.add(work, name, display_name=display_name or None, administrator=admin)
     common.show(f"added the team {added.username}")
 
@@ -162,7 +162,7 @@ def rename_team(
     """Give a team another username; the old one stops resolving."""
     from onebucket.actions import teams
 
-    with common.changing(database, data) as work:
+    with common.writing(database, data) as work:
         renamed = teams.change(work, name, username=new_name)
     common.show(f"renamed {name} to {renamed.username}")
 
@@ -173,8 +173,8 @@ def delete_team(name: Name, yes: Yes = False, database: DatabaseOption = "", dat
     from onebucket.actions import teams
 
     if not common.confirmed(f"Delete the team {name} and everything in it?", yes=yes):
-        raise Mistake("nothing was deleted")
-    with common.changing(database, data) as work:
+        raise CommandError("nothing was deleted")
+    with common.writing(database, data) as work:
         deleted = teams.delete(work, name)
     common.show(f"deleted the team {deleted.username}")
 
@@ -184,7 +184,7 @@ def list_teams(json: JsonOption = False, database: DatabaseOption = "", data: Da
     """List teams."""
     from onebucket.actions import teams
 
-    with common.looking(database, data) as work:
+    with common.reading(database, data) as work:
         found = teams.listed(work)
     if json:
         common.show_json(
@@ -209,7 +209,7 @@ def add_repository(
     from onebucket.actions import repositories
 
     account, slug = _parts(path)
-    with common.changing(database, data) as work:
+    with common.writing(database, data) as work:
         added = repositories.add(work, account, slug, name=name or None, is_private=not public)
     common.show(f"added the {'private' if added.is_private else 'public'} repository {account}/{added.slug}")
 
@@ -221,8 +221,8 @@ def delete_repository(path: Path, yes: Yes = False, database: DatabaseOption = "
 
     account, slug = _parts(path)
     if not common.confirmed(f"Delete the repository {path}?", yes=yes):
-        raise Mistake("nothing was deleted")
-    with common.changing(database, data) as work:
+        raise CommandError("nothing was deleted")
+    with common.writing(database, data) as work:
         repositories.delete(work, account, slug)
     common.show(f"deleted the repository {path}")
 
@@ -237,8 +237,8 @@ def list_repositories(
     """List repositories."""
     from onebucket.actions import accounts, repositories
 
-    with common.looking(database, data) as work:
-        names = [account] if account else accounts.owners(work)
+    with common.reading(database, data) as work:
+        names = [account] if account else accounts.list_owners(work)
         found = [(name, repository) for name in names for repository in repositories.of_account(work, name)]
     if json:
         common.show_json(
@@ -254,5 +254,5 @@ def list_repositories(
 def _parts(path: str) -> tuple[str, str]:
     account, slash, slug = path.partition("/")
     if not (account and slash and slug):
-        raise Mistake(f"{path!r} is not TEAM/SLUG")
+        raise CommandError(f"{path!r} is not TEAM/SLUG")
     return account, slug

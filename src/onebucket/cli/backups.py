@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from onebucket.cli import common
-from onebucket.cli.common import DatabaseOption, DataOption, Mistake, Use
+from onebucket.cli.common import CommandError, DatabaseOption, DataOption, Use
 from onebucket.settings import Settings
 
 if TYPE_CHECKING:
-    from onebucket.store.database import Database
-    from onebucket.store.restoring import Held
+    from onebucket.store.engine.database import Database
+    from onebucket.store.restore_rows import Held
 
 
 def backup(
@@ -26,8 +26,8 @@ def backup(
     """Write the whole database into one file, also while it is being served. SQLite only."""
     chosen = _of_sqlite(common.settings(database, data))
     if file.exists():
-        raise Mistake(f"{file} is there already")
-    with common.opened(chosen, Use.READS) as opened, common.progress("backup") as told:
+        raise CommandError(f"{file} is there already")
+    with common.open_database(chosen, Use.READS) as opened, common.progress("backup") as told:
         opened.copy_to(file, told)
     common.show(f"wrote {file} ({file.stat().st_size:,} bytes)")
 
@@ -45,21 +45,21 @@ def restore(
 
     Everybody has to sign in again, and what was revoked since the backup stays revoked.
     """
-    from onebucket.actions import restoring
-    from onebucket.cli import telling
+    from onebucket.actions import restore
+    from onebucket.cli import formatting
 
     chosen = _of_sqlite(common.settings(database, data))
     with ExitStack() as stack:
         copy = stack.enter_context(_readable_copy(file))
-        opened = stack.enter_context(common.opened(chosen, Use.MAKES))
+        opened = stack.enter_context(common.open_database(chosen, Use.MAKES))
         if not common.confirmed(f"Replace everything in {opened.name} by {file}?", yes=yes):
-            raise Mistake("nothing was restored")
+            raise CommandError("nothing was restored")
         replaced = None if as_it_was else _held(opened)
         with copy.writing() as tx:
-            settled = restoring.settle(common.work(tx), file.name, replaced)
+            settled = restore.settle_restore(common.work(tx), file.name, replaced)
         opened.restore_from(copy, stack.enter_context(common.progress("restore")))
     common.show(f"restored {file}")
-    for line in telling.settled_as_lines(settled):
+    for line in formatting.settled_as_lines(settled):
         common.show(line)
 
 
@@ -75,28 +75,28 @@ def restored(
 
     Everybody has to sign in again. With --replaced, what was revoked there stays revoked.
     """
-    from onebucket.actions import restoring
-    from onebucket.cli import telling
+    from onebucket.actions import restore
+    from onebucket.cli import formatting
 
     held = None
     if replaced:
-        with common.looking(replaced, data) as before:
-            held = restoring.held(before)
-    with common.changing(database, data) as work:
-        settled = restoring.settle(work, source, held)
-    for line in telling.settled_as_lines(settled):
+        with common.reading(replaced, data) as before:
+            held = restore.load_held(before)
+    with common.writing(database, data) as work:
+        settled = restore.settle_restore(work, source, held)
+    for line in formatting.settled_as_lines(settled):
         common.show(line)
 
 
 def _held(opened: "Database") -> "Held | None":
     """What is good in the database that is to be replaced; None, and a warning, where it can't be read."""
-    from onebucket.actions import restoring
-    from onebucket.store.database import Unusable
+    from onebucket.actions import restore
+    from onebucket.store.engine.database import DatabaseUnusable
 
     try:
         with opened.reading() as tx:
-            return restoring.held(common.work(tx))
-    except Unusable as error:
+            return restore.load_held(common.work(tx))
+    except DatabaseUnusable as error:
         common.show(f"warning: {error}")
         common.show("warning: what was revoked since the backup is good again; look at: onebucket token list")
         return None
@@ -104,21 +104,23 @@ def _held(opened: "Database") -> "Held | None":
 
 def _of_sqlite(chosen: Settings) -> Settings:
     if not chosen.database.startswith("sqlite:"):
-        raise Mistake("PostgreSQL is backed up with pg_dump, and restored with pg_restore and `onebucket restored`")
+        raise CommandError(
+            "PostgreSQL is backed up with pg_dump, and restored with pg_restore and `onebucket restored`"
+        )
     return chosen
 
 
 @contextmanager
 def _readable_copy(file: Path) -> "Iterator[Database]":
-    """A copy of a backup, whole and up to date: the backup itself stays as it is. Raises Unusable."""
-    from onebucket.store import database
+    """A copy of a backup, whole and up to date: the backup itself stays as it is. Raises DatabaseUnusable."""
+    from onebucket.store.connect import connect
 
     with TemporaryDirectory(prefix="onebucket-restore-") as folder:
         try:
             shutil.copyfile(file, Path(folder) / file.name)
         except OSError as error:
-            raise Mistake(f"can't read {file}: {error.strerror}") from None
-        copy = database.at(f"sqlite:///{folder}/{file.name}", make=False)
+            raise CommandError(f"can't read {file}: {error.strerror}") from None
+        copy = connect(f"sqlite:///{folder}/{file.name}", make=False)
         try:
             _make_usable(copy, file)
             yield copy
@@ -128,15 +130,15 @@ def _readable_copy(file: Path) -> "Iterator[Database]":
 
 def _make_usable(copy: "Database", file: Path) -> None:
     from onebucket.store import schema
-    from onebucket.store.database import Unusable
+    from onebucket.store.engine.database import DatabaseUnusable
 
     try:
         if schema.version(copy) is None:
-            raise Mistake(f"{file} is empty, not a backup")
+            raise CommandError(f"{file} is empty, not a backup")
         trouble = copy.check()
         if trouble:
-            raise Mistake(f"{file} is damaged: {trouble}")
+            raise CommandError(f"{file} is damaged: {trouble}")
         schema.bring_up_to_date(copy)
-    except Unusable as error:
+    except DatabaseUnusable as error:
         # What is wrong is wrong with the file that was given, not with its copy.
-        raise Mistake(str(error).replace(str(copy.name), str(file))) from None
+        raise CommandError(str(error).replace(str(copy.name), str(file))) from None

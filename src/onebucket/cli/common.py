@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from onebucket import settings as settings_module
-from onebucket.domain import terms as house
+from onebucket.domain import site_limits as house
 from onebucket.domain import time_range
 from onebucket.domain.accounts import check_password
 from onebucket.domain.refusals import Refusal
-from onebucket.domain.terms import Terms
+from onebucket.domain.site_limits import SiteLimits
 from onebucket.settings import Misconfigured, Settings
 
 # SQLAlchemy takes longer to load than most commands to run, and `--help` doesn't need it: see the functions.
 if TYPE_CHECKING:
-    from onebucket.actions.work import Work
-    from onebucket.store.database import Database, Transaction
+    from onebucket.actions.unit_of_work import UnitOfWork
+    from onebucket.store.engine.database import Database, Transaction
 
 DatabaseOption = Annotated[
     str,
@@ -62,26 +62,28 @@ def program() -> str:
 
 
 def check_completion() -> None:
-    """Refuse to complete what is not one word: shells complete the words after a command. Raises Mistake."""
+    """Refuse to complete what is not one word: shells complete the words after a command. Raises CommandError."""
     asked = {word.partition("=")[0] for word in sys.argv[1:2]} & {"--install-completion", "--show-completion"}
     if asked and " " in program():
-        raise Mistake(f"shells complete commands, and {program()!r} is more than one word: install the package first")
+        raise CommandError(
+            f"shells complete commands, and {program()!r} is more than one word: install the package first"
+        )
 
 
-class Mistake(Exception):
+class CommandError(Exception):
     """What was asked for can't be done; the sentence says why."""
 
 
 def mistakes() -> tuple[type[Exception], ...]:
     """What is told in one sentence, without a traceback."""
-    kinds: list[type[Exception]] = [Refusal, Mistake, Misconfigured]
+    kinds: list[type[Exception]] = [Refusal, CommandError, Misconfigured]
     for module, name in (
-        ("onebucket.store.database", "Unusable"),
-        ("onebucket.store.database", "Unavailable"),
-        ("onebucket.transfer.tree", "Unreadable"),
-        ("onebucket.transfer.removals", "TooMany"),
-        ("onebucket.http.place", "CannotListen"),
-        ("onebucket.http.workers", "CannotStart"),
+        ("onebucket.store.engine.database", "Unusable"),
+        ("onebucket.store.engine.database", "Unavailable"),
+        ("onebucket.transfer.source_tree", "Unreadable"),
+        ("onebucket.transfer.removal_limit", "TooMany"),
+        ("onebucket.http.process.listen_address", "CannotListen"),
+        ("onebucket.http.process.workers", "CannotStart"),
     ):
         # Only what has been loaded can have raised anything.
         kind = getattr(sys.modules.get(module), name, None)
@@ -116,23 +118,25 @@ class Use(Enum):
 
 
 @contextmanager
-def opened(chosen: Settings, use: Use) -> "Iterator[Database]":
-    """The database, up to date. Raises Mistake where there is none, unless the command can do without."""
-    from onebucket.store import database, schema
+def open_database(chosen: Settings, use: Use) -> "Iterator[Database]":
+    """The database, up to date. Raises CommandError where there is none, unless the command can do without."""
+    from onebucket.store import schema
+    from onebucket.store.connect import connect
+    from onebucket.store.engine import database
 
     makes = use in (Use.MAKES, Use.SERVES)
     with ExitStack() as stack:
         try:
-            opened = stack.enter_context(closing(database.at(chosen.database, make=makes, replicas=chosen.replicas)))
+            opened = stack.enter_context(closing(connect(chosen.database, make=makes, replicas=chosen.replicas)))
             is_new = schema.version(opened) is None
             missing = "" if makes or not is_new else f"there is nothing of onebucket's in {opened.name}"
         except database.Missing as error:
             is_new, missing = True, str(error)
         if missing and use is not Use.REHEARSES:
-            raise Mistake(f"{missing}{_MAKERS}")
+            raise CommandError(f"{missing}{_MAKERS}")
         if missing:
             folder = stack.enter_context(TemporaryDirectory(prefix="onebucket-rehearsal-"))
-            opened = stack.enter_context(closing(database.at(f"sqlite:///{folder}/onebucket.db")))
+            opened = stack.enter_context(closing(connect(f"sqlite:///{folder}/onebucket.db")))
 
         schema.bring_up_to_date(opened)
         if is_new and use is Use.MAKES:
@@ -143,32 +147,32 @@ def opened(chosen: Settings, use: Use) -> "Iterator[Database]":
 
 
 @contextmanager
-def changing(database: str, data: str, *, use: Use = Use.CHANGES) -> "Iterator[Work]":
+def writing(database: str, data: str, *, use: Use = Use.CHANGES) -> "Iterator[UnitOfWork]":
     """The operator's work, committed at the end; a refusal undoes all of it."""
     chosen = settings(database, data)
-    with opened(chosen, use) as store, store.writing() as tx:
-        yield work(tx, terms(chosen))
+    with open_database(chosen, use) as store, store.writing() as tx:
+        yield work(tx, site_limits(chosen))
 
 
 @contextmanager
-def looking(database: str, data: str) -> "Iterator[Work]":
+def reading(database: str, data: str) -> "Iterator[UnitOfWork]":
     """The operator's work, where nothing is changed."""
-    with opened(settings(database, data), Use.READS) as store, store.reading() as tx:
+    with open_database(settings(database, data), Use.READS) as store, store.reading() as tx:
         yield work(tx)
 
 
-def work(tx: "Transaction", terms: Terms = house.DEFAULT) -> "Work":
+def work(tx: "Transaction", terms: SiteLimits = house.DEFAULT_LIMITS) -> "UnitOfWork":
     """The operator's work in a transaction."""
-    from onebucket.actions.work import Work
+    from onebucket.actions.unit_of_work import UnitOfWork
     from onebucket.domain.accounts import OPERATOR
 
     request_id = f"cli-{uuid.uuid4().hex[:12]}"
-    return Work(OPERATOR, tx, datetime.now(UTC), request_id, lambda: str(uuid.uuid4()), terms=terms)
+    return UnitOfWork(OPERATOR, tx, datetime.now(UTC), request_id, lambda: str(uuid.uuid4()), site_limits=terms)
 
 
-def terms(chosen: Settings) -> Terms:
+def site_limits(chosen: Settings) -> SiteLimits:
     """The terms of the house, as the settings have them."""
-    return Terms(
+    return SiteLimits(
         invitation_days=chosen.invitation_days,
         letters_per_account=chosen.letters_per_account,
         letters_per_address=chosen.letters_per_address,
@@ -183,20 +187,20 @@ def terms(chosen: Settings) -> Terms:
 
 
 def new_password(from_stdin: bool, *, needed: bool) -> str | None:
-    """A password from standard input or, twice, from the person at the terminal. Raises Mistake, Invalid."""
+    """A password from standard input or, twice, from the person at the terminal. Raises CommandError, Invalid."""
     if from_stdin:
         password = sys.stdin.readline().removeprefix("\ufeff").rstrip("\r\n")
     elif sys.stdin.isatty():
         hint = "Password" if needed else "Password (empty: none for now)"
         password = typer.prompt(hint, hide_input=True, default=None if needed else "", show_default=False)
         if password and password != typer.prompt("Once more", hide_input=True):
-            raise Mistake("the two passwords are not the same")
+            raise CommandError("the two passwords are not the same")
     elif needed:
-        raise Mistake("nobody is there to ask for a password: give it with --password-stdin")
+        raise CommandError("nobody is there to ask for a password: give it with --password-stdin")
     else:
         return None
     if needed and not password:
-        raise Mistake("the password is empty")
+        raise CommandError("the password is empty")
     if password:
         check_password(password)
     return password or None
@@ -229,19 +233,19 @@ def show_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def moment(text: str, *, now: datetime, ahead: bool) -> datetime:
     """A moment given as a date, a date and time (UTC unless it says otherwise), or a span such as `90d`, `12h`.
 
-    A span counts from `now`, into the future where `ahead`. Raises Mistake.
+    A span counts from `now`, into the future where `ahead`. Raises CommandError.
     """
     units = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
     if text[:-1].isdigit() and text[-1:] in units:
         try:
             span = timedelta(**{units[text[-1]]: int(text[:-1])})
         except (OverflowError, ValueError):
-            raise Mistake(f"{text[:20]!r} is longer than any calendar") from None
+            raise CommandError(f"{text[:20]!r} is longer than any calendar") from None
         return time_range.shifted(now, span if ahead else -span, what=repr(text))
     try:
         read = datetime.fromisoformat(text)
     except ValueError:
-        raise Mistake(f"{text!r} is neither a date like 2026-03-04, nor a span like 90d or 12h") from None
+        raise CommandError(f"{text!r} is neither a date like 2026-03-04, nor a span like 90d or 12h") from None
     return time_range.checked(read if read.tzinfo else read.replace(tzinfo=UTC), what=repr(text))
 
 

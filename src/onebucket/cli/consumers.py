@@ -47,7 +47,7 @@ def add_consumer(
 
     chosen = common.settings(database, data)
     key = hashing.new_consumer_key()
-    with common.changing(database, data) as work:
+    with common.writing(database, data) as work:
         _, made = consumers.add(
             work,
             account,
@@ -90,8 +90,8 @@ def list_consumers(
     """List OAuth consumers, of one account or of all, without their secrets."""
     from onebucket.actions import consumers
 
-    with common.looking(database, data) as work:
-        found = consumers.listed(work, account or None)
+    with common.reading(database, data) as work:
+        found = consumers.list_consumers(work, account or None)
     if json:
         common.show_json([_facts(owner, each, person) for owner, each, person in found])
         return
@@ -120,7 +120,7 @@ def revoke_consumer(
     """End an OAuth consumer and everything that was issued to it; the next request with any of it is refused."""
     from onebucket.actions import consumers
 
-    with common.changing(database, data) as work:
+    with common.writing(database, data) as work:
         revoked = consumers.revoke(work, key)
     common.show(f"revoked {revoked.key} {revoked.label}")
 

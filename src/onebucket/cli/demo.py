@@ -8,7 +8,7 @@ from pathlib import Path
 
 from onebucket.cli import common
 from onebucket.store import schema
-from onebucket.store.database import Database
+from onebucket.store.engine.database import Database
 from onebucket.transfer import apply, document
 
 PASSWORDS = {"alice": "wonderland", "bob": "bobthebuilder", "dave": "reddwarf", "mallory": "malicious"}

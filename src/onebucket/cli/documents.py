@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from onebucket.cli import common
-from onebucket.cli.common import DatabaseOption, DataOption, Mistake, Use
-from onebucket.domain import terms as house
-from onebucket.domain.terms import Terms
+from onebucket.cli.common import CommandError, DatabaseOption, DataOption, Use
+from onebucket.domain import site_limits
+from onebucket.domain.site_limits import SiteLimits
 
 if TYPE_CHECKING:
-    from onebucket.actions.work import Work
-    from onebucket.store.database import Database
-    from onebucket.store.journal import Entry
+    from onebucket.actions.unit_of_work import UnitOfWork
+    from onebucket.store.engine.database import Database
+    from onebucket.store.journal_rows import Entry
+    from onebucket.transfer.apply_context import Report
     from onebucket.transfer.document import Document
-    from onebucket.transfer.job import Report
-    from onebucket.transfer.removals import Cap, TooMany
+    from onebucket.transfer.removal_limit import RemovalLimit, TooManyRemovals
 
 imports = typer.Typer(help="Bring in accounts that are kept elsewhere.", no_args_is_help=True)
 
@@ -49,13 +49,13 @@ class _Undo(Exception):
 
 
 @dataclass(frozen=True)
-class _How:
+class _ApplyOptions:
     """How documents are applied."""
 
-    cap: "Cap"
+    cap: "RemovalLimit"
     prune: bool = False
     send_letters: bool = False
-    terms: Terms = house.DEFAULT
+    terms: SiteLimits = site_limits.DEFAULT_LIMITS
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class _Outlook:
     """What applying documents would do, and why it would be refused if it would."""
 
     told: "list[Entry]"
-    refused: "TooMany | None" = None
+    refused: "TooManyRemovals | None" = None
 
 
 def apply(
@@ -85,8 +85,8 @@ def apply(
     cap = _cap(max_removals, exit_code=exit_code, dry_run=dry_run)
     documents = [document.read(_read(path), source=str(path)) for path in file]
     chosen = common.settings(database, data)
-    how = _How(cap, prune, send_letters, common.terms(chosen))
-    with common.opened(chosen, Use.REHEARSES if dry_run else Use.MAKES) as opened:
+    how = _ApplyOptions(cap, prune, send_letters, common.site_limits(chosen))
+    with common.open_database(chosen, Use.REHEARSES if dry_run else Use.MAKES) as opened:
         if dry_run:
             _rehearse(opened, documents, how, exit_code=exit_code)
         elif _asks(yes):
@@ -97,7 +97,7 @@ def apply(
             if not outlook.told:
                 return
             if not common.confirmed("Do this?", yes=yes):
-                raise Mistake("nothing was changed")
+                raise CommandError("nothing was changed")
             _commit(opened, documents, how)
         else:
             _show_difference(_commit(opened, documents, how), everything=False)
@@ -111,13 +111,12 @@ def export(
     data: DataOption = "",
 ) -> None:
     """Print accounts as a document; applying it again changes nothing."""
-    from onebucket.transfer import document
-    from onebucket.transfer import export as exporting
+    from onebucket.transfer import document, export
 
     if format not in ("yaml", "json"):
         raise typer.BadParameter("the format is yaml or json", param_hint="--format")
-    with common.looking(database, data) as work:
-        exported = exporting.export(work, account or None, with_secrets=with_secrets)
+    with common.reading(database, data) as work:
+        exported = export.export(work, account or None, with_secrets=with_secrets)
     typer.echo(document.write(exported, "yaml" if format == "yaml" else "json"), nl=False)
 
 
@@ -135,12 +134,12 @@ def import_peribolos(
     data: DataOption = "",
 ) -> None:
     """Bring in GitHub organisations that are kept as Peribolos YAML; all of it or nothing."""
-    from onebucket.transfer import difference, peribolos
+    from onebucket.transfer import change_report, peribolos
 
-    how = _How(_cap(max_removals, exit_code=exit_code, dry_run=dry_run))
+    how = _ApplyOptions(_cap(max_removals, exit_code=exit_code, dry_run=dry_run))
     organisations = peribolos.read(path, name=name or None)
     documents = [peribolos.to_document(each) for each in organisations]
-    with common.opened(common.settings(database, data), Use.REHEARSES if dry_run else Use.MAKES) as opened:
+    with common.open_database(common.settings(database, data), Use.REHEARSES if dry_run else Use.MAKES) as opened:
         told = [] if dry_run else _commit(opened, documents, how)
         for each in organisations:
             common.show(f"{'found' if dry_run else 'imported'} {each.summary()}")
@@ -149,22 +148,22 @@ def import_peribolos(
         if dry_run:
             _rehearse(opened, documents, how, exit_code=exit_code)
         else:
-            common.show(difference.summary(told))
+            common.show(change_report.summarize(told))
 
 
-def _cap(text: str, *, exit_code: bool, dry_run: bool) -> "Cap":
-    """How much may be taken away. Raises Mistake and what a wrong option raises."""
-    from onebucket.transfer import removals
+def _cap(text: str, *, exit_code: bool, dry_run: bool) -> "RemovalLimit":
+    """How much may be taken away. Raises CommandError and what a wrong option raises."""
+    from onebucket.transfer import removal_limit
 
     if exit_code and not dry_run:
-        raise Mistake("--exit-code tells what a dry run found: give --dry-run too")
+        raise CommandError("--exit-code tells what a dry run found: give --dry-run too")
     try:
-        return removals.cap(text)
+        return removal_limit.parse_limit(text)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--max-removals") from None
 
 
-def _rehearse(opened: "Database", documents: "Sequence[Document]", how: _How, *, exit_code: bool) -> None:
+def _rehearse(opened: "Database", documents: "Sequence[Document]", how: _ApplyOptions, *, exit_code: bool) -> None:
     """Show what would change, and end as was asked for."""
     outlook = _attempt(opened, documents, how)
     _show_difference(outlook.told, everything=True)
@@ -180,47 +179,47 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise Mistake(f"can't read {path}: {error.strerror}") from None
+        raise CommandError(f"can't read {path}: {error.strerror}") from None
 
 
 def _asks(yes: bool) -> bool:
     return not yes and sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def _commit(opened: "Database", documents: "Sequence[Document]", how: _How) -> "list[Entry]":
+def _commit(opened: "Database", documents: "Sequence[Document]", how: _ApplyOptions) -> "list[Entry]":
     with opened.writing() as tx, common.progress("applying") as told:
         work = common.work(tx, how.terms)
         _apply(work, documents, how, told)
-        return work.told
+        return work.entries
 
 
-def _attempt(opened: "Database", documents: "Sequence[Document]", how: _How) -> _Outlook:
+def _attempt(opened: "Database", documents: "Sequence[Document]", how: _ApplyOptions) -> _Outlook:
     """What would be told if the documents were applied; nothing is."""
-    from onebucket.transfer.removals import TooMany
+    from onebucket.transfer.removal_limit import TooManyRemovals
 
     told: list[Entry] = []
     try:
         with opened.writing() as tx, common.progress("looking") as shown:
             work = common.work(tx, how.terms)
-            told = work.told
+            told = work.entries
             _apply(work, documents, how, shown)
             raise _Undo
     except _Undo:
         return _Outlook(told)
-    except TooMany as refused:
+    except TooManyRemovals as refused:
         return _Outlook(told, refused)
 
 
-def _apply(work: "Work", documents: "Sequence[Document]", how: _How, progress: "Report") -> None:
-    from onebucket.transfer import apply as applying
+def _apply(work: "UnitOfWork", documents: "Sequence[Document]", how: _ApplyOptions, progress: "Report") -> None:
+    from onebucket.transfer import apply
 
-    applying.apply(work, documents, prune=how.prune, cap=how.cap, send_letters=how.send_letters, progress=progress)
+    apply.apply(work, documents, prune=how.prune, cap=how.cap, send_letters=how.send_letters, progress=progress)
 
 
 def _show_difference(told: "Sequence[Entry]", *, everything: bool) -> None:
-    from onebucket.transfer import difference
+    from onebucket.transfer import change_report
 
     if everything or len(told) <= LONGEST_DIFFERENCE:
-        for line in difference.lines(told):
+        for line in change_report.describe_lines(told):
             common.show(line)
-    common.show(difference.summary(told))
+    common.show(change_report.summarize(told))

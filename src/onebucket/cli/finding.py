@@ -8,5 +8,5 @@ class Finding:
     """One thing that was looked at."""
 
     ok: bool
-    what: str
-    mend: str = ""
+    message: str
+    fix: str = ""

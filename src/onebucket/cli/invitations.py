@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from onebucket.cli import common
-from onebucket.cli.common import DatabaseOption, DataOption, JsonOption, Mistake
+from onebucket.cli.common import CommandError, DatabaseOption, DataOption, JsonOption
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,15 +30,15 @@ def list_invitations(
     """List pending invitations, of one account or of all: what has become of the letter, and until when."""
     from onebucket.actions import invitations
 
-    with common.looking(database, data) as work:
+    with common.reading(database, data) as work:
         found = invitations.found(work, account_name=account or None, email=email or None)
         at = work.at
     if json:
         import msgspec
 
-        from onebucket.surfaces.own.invitations import pending
+        from onebucket.surfaces.extensions.invitations import shape
 
-        common.show_json([msgspec.to_builtins(pending(owner, each)) for owner, each in found])
+        common.show_json([msgspec.to_builtins(shape(owner, each)) for owner, each in found])
         return
     common.show_table(
         ["E-MAIL", "TO", "INVITED BY", "SENT", "LETTER", "UNTIL"],
@@ -61,7 +61,7 @@ def resend(id: Id, database: DatabaseOption = "", data: DataOption = "") -> None
     """Send an invitation again, with another link; the server that runs carries the letter."""
     from onebucket.actions import invitations
 
-    with common.changing(database, data) as work:
+    with common.writing(database, data) as work:
         _, sent = invitations.resend(work, id)
     common.show(f"another letter to {sent.email} is on its way")
 
@@ -75,11 +75,11 @@ def accept(
 ) -> None:
     """Accept an invitation for a person who has the invited address, as they would in their browser."""
     from onebucket import hashing
-    from onebucket.actions import joining
+    from onebucket.actions import invitation_acceptance
 
     secret = token.rstrip("/").rpartition("/")[2]
-    with common.changing(database, data) as work:
-        owner, accepted = joining.accept(work, hashing.secret_hash(secret), name=user)
+    with common.writing(database, data) as work:
+        owner, accepted = invitation_acceptance.accept(work, hashing.secret_hash(secret), name=user)
     common.show(f"{user} has accepted: {_to(owner, accepted)}")
 
 
@@ -98,8 +98,8 @@ def withdraw(
     from onebucket.actions import invitations
 
     if group and repository:
-        raise Mistake("--group and --repository exclude each other")
-    with common.changing(database, data) as work:
+        raise CommandError("--group and --repository exclude each other")
+    with common.writing(database, data) as work:
         if repository:
             invitations.withdraw_from_repository(work, account, repository, email)
         else:

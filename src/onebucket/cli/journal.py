@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from onebucket.cli import common
-from onebucket.cli.common import DatabaseOption, DataOption, JsonOption, Mistake
+from onebucket.cli.common import CommandError, DatabaseOption, DataOption, JsonOption
 
 if TYPE_CHECKING:
-    from onebucket.actions.work import Work
-    from onebucket.store.chain import Chain, Head
+    from onebucket.actions.unit_of_work import UnitOfWork
+    from onebucket.store.journal_chain import ChainHead, VerifiedChain
 
 
 def journal(
@@ -29,39 +29,39 @@ def journal(
 ) -> None:
     """Print who changed what, oldest first. With --json, an object a line."""
     if since and (verify or expect):
-        raise Mistake("a chain is verified from its beginning: leave out --since")
+        raise CommandError("a chain is verified from its beginning: leave out --since")
     if expect and not verify:
-        raise Mistake("--expect goes with --verify")
+        raise CommandError("--expect goes with --verify")
 
-    with common.looking(database, data) as work:
+    with common.reading(database, data) as work:
         if not verify:
             _print(work, account, since, json)
         elif not _verify(work, account, _expected(expect) if expect else {}, json):
             raise typer.Exit(1)
 
 
-def _print(work: "Work", account: str, since: str, json: bool) -> None:
-    from onebucket.actions import journal as actions
-    from onebucket.cli import telling
+def _print(work: "UnitOfWork", account: str, since: str, json: bool) -> None:
+    from onebucket.actions import journal
+    from onebucket.cli import formatting
 
     earliest = common.moment(since, now=work.at, ahead=False) if since else None
-    for entry in actions.entries(work, account or None, since=earliest):
-        common.show(telling.as_json(entry) if json else telling.as_line(entry))
+    for entry in journal.entries(work, account or None, since=earliest):
+        common.show(formatting.entry_json(entry) if json else formatting.entry_line(entry))
 
 
-def _verify(work: "Work", account: str, expected: "dict[str, Head]", json: bool) -> bool:
+def _verify(work: "UnitOfWork", account: str, expected: "dict[str, ChainHead]", json: bool) -> bool:
     """Print a line for each account; whether all are whole."""
-    from onebucket.actions import journal as actions
+    from onebucket.actions import journal
 
     all_whole = True
-    for chain in actions.verify(work, account or None, expected=expected):
+    for chain in journal.verify(work, account or None, expected=expected):
         all_whole = all_whole and chain.is_whole
         for line in [_as_json(chain)] if json else _as_lines(chain):
             common.show(line)
     return all_whole
 
 
-def _as_lines(chain: "Chain") -> Iterator[str]:
+def _as_lines(chain: "VerifiedChain") -> Iterator[str]:
     ending = f"{{{chain.account_id}}}  {chain.head.number:>7}  {chain.head.hash or '-':<64}  {chain.account}"
     yield f"{'whole' if chain.is_whole else 'WRONG'}  {ending}"
     for fault in chain.faults:
@@ -70,7 +70,7 @@ def _as_lines(chain: "Chain") -> Iterator[str]:
         yield f"       and {chain.further:,} more"
 
 
-def _as_json(chain: "Chain") -> str:
+def _as_json(chain: "VerifiedChain") -> str:
     told = {
         "account": chain.account,
         "account_uuid": f"{{{chain.account_id}}}",
@@ -86,21 +86,21 @@ def _as_json(chain: "Chain") -> str:
 _WHOLE = re.compile(r"whole  \{([0-9a-f-]{36})\} +([0-9]+)  ([0-9a-f]{64})  .*")
 
 
-def _expected(file: Path) -> "dict[str, Head]":
-    """The heads that `--verify` printed into a file. Raises Mistake."""
+def _expected(file: Path) -> "dict[str, ChainHead]":
+    """The heads that `--verify` printed into a file. Raises CommandError."""
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise Mistake(f"can't read {file}: {reason}") from None
+        raise CommandError(f"can't read {file}: {reason}") from None
     return dict(_heads(lines, file))
 
 
-def _heads(lines: Iterable[str], file: Path) -> "Iterator[tuple[str, Head]]":
-    from onebucket.store.chain import Head
+def _heads(lines: Iterable[str], file: Path) -> "Iterator[tuple[str, ChainHead]]":
+    from onebucket.store.journal_chain import ChainHead
 
     for number, line in enumerate(lines, start=1):
         named = _WHOLE.fullmatch(line)
         if named is None:
-            raise Mistake(f"{file}, line {number}: --verify prints no such line of a journal that is whole")
-        yield named[1], Head(int(named[2]), named[3])
+            raise CommandError(f"{file}, line {number}: --verify prints no such line of a journal that is whole")
+        yield named[1], ChainHead(int(named[2]), named[3])

@@ -4,7 +4,7 @@ import os
 import secrets
 from pathlib import Path
 
-from onebucket.cli.common import Mistake
+from onebucket.cli.common import CommandError
 from onebucket.settings import Settings
 
 FILE = "secret_key"
@@ -19,7 +19,7 @@ def throw_away() -> bytes:
 
 
 def secret_key(chosen: Settings) -> bytes:
-    """The key, whoever asks first makes it; the data folder too. Raises Mistake."""
+    """The key, whoever asks first makes it; the data folder too. Raises CommandError."""
     if chosen.secret_key:
         return chosen.secret_key.encode()
     file = chosen.data / FILE
@@ -29,9 +29,9 @@ def secret_key(chosen: Settings) -> bytes:
             _make(file)
         key = file.read_bytes().strip()
     except OSError as error:
-        raise Mistake(f"can't make or read {file}: {error.strerror}; secret_key would take its place") from None
+        raise CommandError(f"can't make or read {file}: {error.strerror}; secret_key would take its place") from None
     if len(key) < _SHORTEST:
-        raise Mistake(f"{file} is damaged: restore it, or remove it, and links in letters that were sent are dead")
+        raise CommandError(f"{file} is damaged: restore it, or remove it, and links in letters that were sent are dead")
     return key
 
 

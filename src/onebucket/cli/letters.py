@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from onebucket.cli import common
-from onebucket.cli.common import DatabaseOption, DataOption, JsonOption, Mistake
+from onebucket.cli.common import CommandError, DatabaseOption, DataOption, JsonOption
 
 letter = typer.Typer(help="Letters that go out: list them, or let one be tried again.", no_args_is_help=True)
 
@@ -15,7 +15,7 @@ def list_letters(json: JsonOption = False, database: DatabaseOption = "", data: 
     """List the latest hundred letters: to whom, what has become of them and, where they failed, why."""
     from onebucket.actions import outbox
 
-    with common.looking(database, data) as work:
+    with common.reading(database, data) as work:
         found = outbox.newest(work)
     if json:
         common.show_json(
@@ -30,7 +30,7 @@ def list_letters(json: JsonOption = False, database: DatabaseOption = "", data: 
                     "sent_at": each.sent_at.isoformat() if each.sent_at else None,
                     "due_at": each.due_at.isoformat() if each.due_at else None,
                     "attempts": each.attempts,
-                    "trouble": each.trouble,
+                    "trouble": each.last_error,
                 }
                 for owner, each in found
             ]
@@ -46,7 +46,7 @@ def list_letters(json: JsonOption = False, database: DatabaseOption = "", data: 
                 each.email,
                 f"{each.created_at:%Y-%m-%d %H:%M}",
                 each.state.value,
-                each.trouble or "",
+                each.last_error or "",
             ]
             for owner, each in found
         ],
@@ -62,9 +62,9 @@ def retry(
     """Let a letter that failed or was given up be tried now; the server that runs carries it."""
     from onebucket.actions import outbox
 
-    with common.changing(database, data) as work:
-        meant = [each for _, each in outbox.troubled(work) if each.id == id]
-        tried = outbox.try_again(work, meant[0].account_id, id) if meant else None
+    with common.writing(database, data) as work:
+        meant = [each for _, each in outbox.list_failing(work) if each.id == id]
+        tried = outbox.retry(work, meant[0].account_id, id) if meant else None
     if tried is None:
-        raise Mistake(f"no letter {id!r} has failed, about something that is open still")
+        raise CommandError(f"no letter {id!r} has failed, about something that is open still")
     common.show(f"the letter to {tried.email} is tried again")

@@ -4,9 +4,9 @@ import time
 from collections.abc import Iterator
 
 from onebucket.cli.finding import Finding
-from onebucket.store.database import Database, Unavailable, Unusable
-from onebucket.store.positions import Standing
-from onebucket.store.replica import Replica
+from onebucket.store.engine.database import Database, DatabaseUnavailable, DatabaseUnusable
+from onebucket.store.postgres.replica import Replica
+from onebucket.store.postgres.wal_position import ReplicationStatus
 
 # One that is further behind is not asked.
 _OLDEST_SECONDS = 1.0
@@ -22,7 +22,7 @@ def findings(opened: Database) -> Iterator[Finding]:
     """What is so, and what is wrong, with each replica of a database."""
     if not opened.replicas:
         return
-    primary = opened.standing()
+    primary = opened.replication_status()
     assert primary is not None
     if primary.is_standby:
         yield Finding(False, f"{opened.name} is a standby itself", "Name the primary in the setting `database`.")
@@ -30,25 +30,25 @@ def findings(opened: Database) -> Iterator[Finding]:
     for replica in opened.replicas:
         try:
             yield _finding(replica, primary)
-        except (Unusable, Unavailable) as error:
+        except (DatabaseUnusable, DatabaseUnavailable) as error:
             yield Finding(False, f"{error}", _OUT_OF_REACH)
 
 
-def _finding(replica: Replica, primary: Standing) -> Finding:
+def _finding(replica: Replica, primary: ReplicationStatus) -> Finding:
     begun = time.monotonic()
-    here = replica.standing()
-    if fault := here.fault(primary):
+    here = replica.replication_status()
+    if fault := here.mismatch(primary):
         is_elsewhere = here.cluster == primary.cluster and here.is_standby
         return Finding(False, f"{replica.name} {fault}", _ANOTHER_DATABASE if is_elsewhere else _NO_REPLICA)
-    while not here.has(primary.position):
+    while not here.has_reached(primary.position):
         if time.monotonic() - begun > _OLDEST_SECONDS:
             return Finding(False, f"{replica.name} is more than a second behind: {_gap(here, primary)}", _BEHIND)
         time.sleep(0.01)
-        here = replica.standing()
+        here = replica.replication_status()
     return Finding(True, f"{replica.name} follows the primary, {_milliseconds(begun)} ms behind at most")
 
 
-def _gap(here: Standing, primary: Standing) -> str:
+def _gap(here: ReplicationStatus, primary: ReplicationStatus) -> str:
     if here.position.timeline != primary.position.timeline:
         return f"it is on timeline {here.position.timeline}, the primary on {primary.position.timeline}"
     return f"{primary.position.at - here.position.at:,} bytes"

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import onebucket
-from onebucket.cli import accounts, backups, consumers, documents, invitations, journal, letters, operating, tokens
+from onebucket.cli import accounts, backups, consumers, documents, invitations, journal, letters, serve, tokens
 
 root = typer.Typer(
     name="onebucket",
@@ -31,7 +31,7 @@ def _root(
     pass
 
 
-root.command("serve")(operating.serve)
+root.command("serve")(serve.serve)
 root.command("apply")(documents.apply)
 root.command("export")(documents.export)
 root.add_typer(documents.imports, name="import")
@@ -42,10 +42,10 @@ root.add_typer(tokens.token, name="token")
 root.add_typer(consumers.consumer, name="consumer")
 root.add_typer(invitations.invitation, name="invitation")
 root.add_typer(letters.letter, name="letter")
-root.command("check")(operating.check)
+root.command("check")(serve.check)
 root.command("journal")(journal.journal)
 root.command("backup")(backups.backup)
 root.command("restore")(backups.restore)
 root.command("restored")(backups.restored)
-root.command("doctor")(operating.doctor)
-root.command("openapi")(operating.openapi)
+root.command("doctor")(serve.doctor)
+root.command("openapi")(serve.openapi)

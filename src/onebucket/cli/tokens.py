@@ -29,7 +29,7 @@ def add_token(
     from onebucket.actions import tokens
 
     secret = hashing.new_secret()
-    with common.changing(database, data) as work:
+    with common.writing(database, data) as work:
         made = tokens.add(
             work,
             person,
@@ -59,7 +59,7 @@ def list_tokens(
     """List a person's app passwords, without the secrets, which nobody has."""
     from onebucket.actions import tokens
 
-    with common.looking(database, data) as work:
+    with common.reading(database, data) as work:
         found = tokens.of_person(work, person)
     rows = [
         {
@@ -97,6 +97,6 @@ def revoke_token(
     """End an app password; the next request with it is refused."""
     from onebucket.actions import tokens
 
-    with common.changing(database, data) as work:
+    with common.writing(database, data) as work:
         revoked = tokens.revoke(work, id)
     common.show(f"revoked {revoked.id[:8]} {revoked.label}".rstrip())

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from onebucket.domain.refusals import Invalid
-from onebucket.domain.text import cleaned, shown
+from onebucket.domain.text import clean_text, quote_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Actor:
     credential: str
     scopes: frozenset[str] | None = None
     expires_at: datetime | None = None
-    operates: bool = False
+    is_operator: bool = False
     generation: int = 0
 
     @property
@@ -68,15 +68,15 @@ class Actor:
         return self.account.username if self.account else self.credential.partition(":")[0]
 
     @property
-    def runs_site(self) -> bool:
+    def is_site_admin(self) -> bool:
         """Whether the asker may do what an administrator of any account may (spec 1.12)."""
-        return self.account.site_admin if self.account else self.operates
+        return self.account.site_admin if self.account else self.is_operator
 
 
 # What isn't any account's own is told in a journal of this one, which nobody can have: no username holds a parenthesis.
 SITE = Account("00000000-0000-0000-0000-000000000000", "(site)", "", None, None, True, True, False)
 
-OPERATOR = Actor(account=None, credential="operator", operates=True)
+OPERATOR = Actor(account=None, credential="operator", is_operator=True)
 
 # Whoever looks at a page without having signed in: he may do what a link lets him do, and nothing else.
 NOBODY = Actor(account=None, credential="nobody")
@@ -101,16 +101,16 @@ SYNONYMS: Mapping[str, str] = {"team": "account", "team:write": "account:write"}
 
 
 @cache
-def reach(scopes: frozenset[str]) -> frozenset[str]:
+def effective_scopes(scopes: frozenset[str]) -> frozenset[str]:
     """Every scope that `scopes` are good for.
 
-    >>> sorted(reach(frozenset({"team:write"})))
+    >>> sorted(effective_scopes(frozenset({"team:write"})))
     ['account', 'account:write', 'team:write']
     """
     return scopes.union(*(SCOPES[scope] for scope in scopes))
 
 
-def scope_named(word: str) -> str:
+def parse_scope(word: str) -> str:
     """Check that `word` is one of the API's scopes. Raises Invalid."""
     if word not in SCOPES:
         raise Invalid(f"there is no scope {word[:64]!r}; the scopes are {', '.join(SCOPES)}")
@@ -125,24 +125,24 @@ UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 AAID = re.compile(r"[0-9]{1,18}:[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
-def given_uuid(given: str | None) -> str | None:
+def parse_uuid(given: str | None) -> str | None:
     """A UUID that an account brings along, perhaps in braces, as we keep it. Raises Invalid."""
     if given is None:
         return None
     bare = given.removeprefix("{").removesuffix("}")
     if not UUID.fullmatch(bare):
-        raise Invalid(f"{shown(given)} is not a UUID")
+        raise Invalid(f"{quote_text(given)} is not a UUID")
     return bare.lower()
 
 
-def given_aaid(given: str | None) -> str | None:
+def parse_account_id(given: str | None) -> str | None:
     """An account_id that an account brings along, as we keep it. Raises Invalid."""
     if given is not None and not AAID.fullmatch(given):
-        raise Invalid(f"{shown(given)} is not an account_id: a number, a colon and a UUID")
+        raise Invalid(f"{quote_text(given)} is not an account_id: a number, a colon and a UUID")
     return given.lower() if given else None
 
 
-def checked_username(name: str) -> str:
+def check_username(name: str) -> str:
     """Check a username: 1 to 62 ASCII letters, digits, `_`, `.` and `-`, that nothing else could be meant by.
 
     Raises Invalid. A UUID is refused because an account can be named by its UUID (spec 1.2).
@@ -169,16 +169,16 @@ def username_key(name: str) -> str:
 
 def display_name(name: str) -> str:
     """Clean a display name: one line of 1 to 255 characters. Raises Invalid."""
-    return cleaned(name, what="the display name")
+    return clean_text(name, what="the display name")
 
 
-SHORTEST_PASSWORD = 8
+MIN_PASSWORD_LENGTH = 8
 
 
 def check_password(password: str) -> None:
     """Refuse a password that is too short to be anybody's. Raises Invalid."""
-    if len(password) < SHORTEST_PASSWORD:
-        raise Invalid(f"the password must have {SHORTEST_PASSWORD} characters or more")
+    if len(password) < MIN_PASSWORD_LENGTH:
+        raise Invalid(f"the password must have {MIN_PASSWORD_LENGTH} characters or more")
 
 
 _LOCAL = re.compile(r"[^\s@\"(),:;<>\[\\\]\x00-\x1f\x7f]{1,64}")

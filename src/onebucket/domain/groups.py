@@ -7,7 +7,7 @@ from enum import Enum
 from onebucket.domain.accounts import Account
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Invalid
-from onebucket.domain.text import cleaned
+from onebucket.domain.text import clean_text
 
 
 class AccountPrivilege(Enum):
@@ -17,7 +17,7 @@ class AccountPrivilege(Enum):
     COLLABORATOR = "collaborator"
 
 
-def account_privilege_named(word: str) -> AccountPrivilege:
+def parse_account_privilege(word: str) -> AccountPrivilege:
     """Read what a group may do with its account: `admin` or `collaborator`. Raises Invalid."""
     try:
         return AccountPrivilege(word)
@@ -40,7 +40,7 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Roster:
+class GroupWithMembers:
     """A group together with the account that owns it and its members, in the order they were added.
 
     `members` is None where nobody asked for them.
@@ -51,6 +51,6 @@ class Roster:
     members: Iterable[Account] | None
 
 
-def name_of(value: str) -> str:
+def check_name(value: str) -> str:
     """Clean a group's name: one line of 1 to 255 characters after trimming. Raises Invalid (spec 1.4)."""
-    return cleaned(value, what="name")
+    return clean_text(value, what="name")

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from onebucket.domain.accounts import Account, email_key
-from onebucket.domain.letters import Letter
+from onebucket.domain.letters import OutboxMail
 from onebucket.domain.privileges import Level
-from onebucket.domain.refusals import LinkIsDead, NotYours
+from onebucket.domain.refusals import LinkExpired, WrongRecipient
 from onebucket.domain.repositories import Repository
 
 
@@ -32,7 +32,7 @@ class Invitation:
     permission: Level | None = None
     link_id: str | None = None
     opened_at: datetime | None = None
-    letter: Letter | None = None
+    letter: OutboxMail | None = None
     repository_times: tuple[datetime, datetime] | None = None
     is_void: bool = False
 
@@ -82,12 +82,12 @@ def left_of(invitation: Invitation, before: Reach | None, after: Reach) -> Invit
 
 
 def check_link(invitation: Invitation, at: datetime) -> None:
-    """Refuse a link whose time is over. Raises LinkIsDead."""
+    """Refuse a link whose time is over. Raises LinkExpired."""
     if invitation.expires_at <= at:
-        raise LinkIsDead
+        raise LinkExpired
 
 
 def check_invitee(invitation: Invitation, addresses: Collection[str]) -> None:
-    """Refuse a person whose validated `addresses` (normal forms) don't hold the invited one. Raises NotYours."""
+    """Refuse a person whose validated `addresses` (normal forms) don't hold the invited one. Raises WrongRecipient."""
     if email_key(invitation.email) not in addresses:
-        raise NotYours
+        raise WrongRecipient

@@ -8,7 +8,7 @@ from enum import Enum
 from onebucket.domain.events import Event
 
 
-class Kind(Enum):
+class MailKind(Enum):
     """What a letter is for; each has a folder of templates of that name."""
 
     INVITATION = "invitation"
@@ -24,14 +24,14 @@ class Kind(Enum):
 
 
 # What is told by letter when it has happened, as it could hand an account to somebody else: a notice has no secret.
-NOTICES: Mapping[Event, Kind] = {
-    Event.EMAIL_ADDED: Kind.ADDRESS_ADDED,
-    Event.EMAIL_PRIMARY: Kind.ADDRESS_PRIMARY,
-    Event.EMAIL_REMOVED: Kind.ADDRESS_REMOVED,
-    Event.PASSWORD_SET: Kind.PASSWORD_SET,
-    Event.TOKEN_ADDED: Kind.APP_PASSWORD_MADE,
-    Event.AUTHORIZATION_GIVEN: Kind.PROGRAM_ALLOWED,
-    Event.CONSUMER_ADDED: Kind.PROGRAM_MADE,
+NOTICES: Mapping[Event, MailKind] = {
+    Event.EMAIL_ADDED: MailKind.ADDRESS_ADDED,
+    Event.EMAIL_PRIMARY: MailKind.ADDRESS_PRIMARY,
+    Event.EMAIL_REMOVED: MailKind.ADDRESS_REMOVED,
+    Event.PASSWORD_SET: MailKind.PASSWORD_SET,
+    Event.TOKEN_ADDED: MailKind.APP_PASSWORD_MADE,
+    Event.AUTHORIZATION_GIVEN: MailKind.PROGRAM_ALLOWED,
+    Event.CONSUMER_ADDED: MailKind.PROGRAM_MADE,
 }
 
 # So many notices of one kind go to an address in 24 hours; they use up no other letters, nor those of another kind.
@@ -41,7 +41,7 @@ MOST_NOTICES = 20
 NOTICE_MATTERS = timedelta(days=7)
 
 
-class State(Enum):
+class MailState(Enum):
     """What has become of a letter: it waits, it failed and will be tried again, it was sent, or it was given up.
 
     Or nobody wants it any more, because what it is about is over.
@@ -51,11 +51,11 @@ class State(Enum):
     FAILING = "failing"
     SENT = "sent"
     UNDELIVERABLE = "undeliverable"
-    OVERTAKEN = "overtaken"
+    SUPERSEDED = "overtaken"
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class OutboxMail:
     """A letter to `email`, about an invitation or a link of that id; it carries the link made from `link_id`.
 
     A notice is about a journal entry of the account, and both ids are made of its number.
@@ -65,7 +65,7 @@ class Letter:
 
     account_id: str
     id: str
-    kind: Kind
+    kind: MailKind
     about: str
     link_id: str
     email: str
@@ -73,7 +73,7 @@ class Letter:
     due_at: datetime | None
     attempts: int = 0
     sent_at: datetime | None = None
-    trouble: str | None = None
+    last_error: str | None = None
 
     @property
     def is_notice(self) -> bool:
@@ -86,13 +86,13 @@ class Letter:
         return int(self.about.replace("-", ""), 16)
 
     @property
-    def state(self) -> State:
+    def state(self) -> MailState:
         """What has become of it."""
         if self.sent_at is not None:
-            return State.SENT
+            return MailState.SENT
         if self.due_at is None:
-            return State.UNDELIVERABLE if self.trouble else State.OVERTAKEN
-        return State.FAILING if self.trouble else State.WAITING
+            return MailState.UNDELIVERABLE if self.last_error else MailState.SUPERSEDED
+        return MailState.FAILING if self.last_error else MailState.WAITING
 
 
 def id_of_entry(number: int) -> str:

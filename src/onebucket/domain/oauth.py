@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from enum import Enum
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-from onebucket.domain.accounts import SCOPES, SYNONYMS, reach
-from onebucket.domain.refusals import Invalid, NotGranted
+from onebucket.domain.accounts import SCOPES, SYNONYMS, effective_scopes
+from onebucket.domain.refusals import Invalid, OAuthError
 
 # As long as the original's.
 ACCESS_LASTS = timedelta(hours=2)
@@ -33,7 +33,7 @@ _MORE_PATH = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)+/?", re.ASCII)
 _PRINTABLE = re.compile(r"[!-~]{1,2000}")
 
 
-class Kind(Enum):
+class TokenKind(Enum):
     """What was issued: a code to be exchanged, a Bearer token, what renews it, or an OAuth 1 token."""
 
     CODE = "code"
@@ -78,7 +78,7 @@ class Consumer:
 
 
 @dataclass(frozen=True, slots=True)
-class Issued:
+class OAuthToken:
     """Something that was issued to a consumer for the person `account_id`.
 
     All that comes of one consent is one family, and ends together. A code and a refresh token are good once, until
@@ -87,33 +87,33 @@ class Issued:
 
     account_id: str
     id: str
-    kind: Kind
+    kind: TokenKind
     family_id: str
     consumer_account_id: str
     consumer_id: str
     scopes: frozenset[str]
     created_at: datetime
     expires_at: datetime | None
-    spent_at: datetime | None = None
+    consumed_at: datetime | None = None
     redirect: str | None = None
     challenge: str | None = None
 
     @property
     def credential(self) -> str:
         """How the journal names it."""
-        return f"{'oauth1' if self.kind is Kind.SIGNING else 'oauth2'}:{self.id}"
+        return f"{'oauth1' if self.kind is TokenKind.SIGNING else 'oauth2'}:{self.id}"
 
-    def is_of(self, consumer: Consumer) -> bool:
+    def belongs_to(self, consumer: Consumer) -> bool:
         """Whether it was issued to that consumer."""
         return (self.consumer_account_id, self.consumer_id) == (consumer.account_id, consumer.id)
 
-    def is_over(self, at: datetime) -> bool:
+    def is_expired(self, at: datetime) -> bool:
         """Whether its time is over."""
         return self.expires_at is not None and self.expires_at <= at
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class AuthorizationRequest:
     """What a browser brings to the consent page of OAuth 2; what is missing is empty."""
 
     key: str
@@ -125,7 +125,7 @@ class Wish:
     challenge_method: str = ""
 
 
-def callback(address: str) -> str:
+def check_callback(address: str) -> str:
     """Check an address that people may be sent back to: https, http, or a program's own scheme. Raises Invalid."""
     try:
         parts = urlsplit(address)
@@ -138,7 +138,7 @@ def callback(address: str) -> str:
     return address
 
 
-def redirect(consumer: Consumer, given: str, *, may_extend: bool = False) -> str:
+def choose_redirect(consumer: Consumer, given: str, *, may_extend: bool = False) -> str:
     """Where the person is sent back to: the consumer's own callback, letter by letter. Raises Invalid.
 
     With `may_extend` more segments may follow its path. Nothing is ever sent to another address, not even a refusal.
@@ -165,12 +165,12 @@ def _extends(callback: str, given: str) -> bool:
     return _MORE_PATH.fullmatch(given[len(base) : len(given) - len(end)]) is not None
 
 
-def narrowed(granted: frozenset[str], wanted: str) -> frozenset[str]:
+def narrow_scopes(granted: frozenset[str], wanted: str) -> frozenset[str]:
     """What of the wanted scopes was granted, or all that was where none are wanted.
 
-    Words that are no scope here, and what goes beyond the grant, are left out. Raises NotGranted when nothing is left.
+    TemplateContext that are no scope here, and what goes beyond the grant, are left out. Raises OAuthError when nothing is left.
 
-    >>> sorted(narrowed(frozenset({"account"}), "account,email team")), sorted(narrowed(frozenset({"account"}), ""))
+    >>> sorted(narrow_scopes(frozenset({"account"}), "account,email team")), sorted(narrow_scopes(frozenset({"account"}), ""))
     (['account', 'team'], ['account'])
     """
     asked = frozenset(wanted.replace(",", " ").split())
@@ -178,37 +178,39 @@ def narrowed(granted: frozenset[str], wanted: str) -> frozenset[str]:
         return granted
 
     known = asked.intersection(SCOPES)
-    fitting = frozenset(scope for scope in reach(known) if SYNONYMS.get(scope, scope) in reach(granted))
+    fitting = frozenset(
+        scope for scope in effective_scopes(known) if SYNONYMS.get(scope, scope) in effective_scopes(granted)
+    )
     # Of a scope that is too much, what it holds may fit.
-    given = known & fitting | reach(known - fitting) & fitting
+    given = known & fitting | effective_scopes(known - fitting) & fitting
     if not given:
         has = ", ".join(sorted(granted)) or "none"
-        raise NotGranted("invalid_scope", f"nothing of that was granted; the scopes that were are {has}")
+        raise OAuthError("invalid_scope", f"nothing of that was granted; the scopes that were are {has}")
     return given
 
 
-def check(consumer: Consumer, wish: Wish) -> None:
+def check_request(consumer: Consumer, wish: AuthorizationRequest) -> None:
     """Refuse a wish for anything but a code, or one whose code could be used by whoever intercepts it.
 
-    Raises NotGranted.
+    Raises OAuthError.
     """
     if wish.response_type != "code":
-        raise NotGranted("unsupported_response_type", "only response_type=code is supported")
+        raise OAuthError("unsupported_response_type", "only response_type=code is supported")
     if not wish.challenge and not wish.challenge_method:
         if consumer.is_public:
-            raise NotGranted("invalid_request", "this consumer has no secret, so it needs a code_challenge")
+            raise OAuthError("invalid_request", "this consumer has no secret, so it needs a code_challenge")
         return
     # Without a method it would be `plain`, which protects from nothing.
     if wish.challenge_method != "S256":
-        raise NotGranted("invalid_request", "the code_challenge_method must be S256")
+        raise OAuthError("invalid_request", "the code_challenge_method must be S256")
     if not _CHALLENGE.fullmatch(wish.challenge):
-        raise NotGranted("invalid_request", "the code_challenge must be the S256 of a code_verifier: 43 characters")
+        raise OAuthError("invalid_request", "the code_challenge must be the S256 of a code_verifier: 43 characters")
 
 
-def sent_to(address: str, **words: str) -> str:
+def redirect_to(address: str, **words: str) -> str:
     """An address with more words in its query; empty ones are left out.
 
-    >>> sent_to("https://ci.example.com/done?job=7", code="abc", state="")
+    >>> redirect_to("https://ci.example.com/done?job=7", code="abc", state="")
     'https://ci.example.com/done?job=7&code=abc'
     """
     parts = urlsplit(address)

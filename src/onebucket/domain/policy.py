@@ -44,11 +44,11 @@ class Standing:
     and for whoever runs the site (spec 1.12); `level` is what he may do on the repository.
     """
 
-    runs_site: bool = False
+    is_site_admin: bool = False
     administers: bool = False
     in_account: bool = False
     in_group: bool = False
-    is_himself: bool = False
+    is_self: bool = False
     level: Level = Level.NONE
 
 
@@ -67,8 +67,8 @@ def _administrators_and_members_of_the_group(standing: Standing) -> bool:
     return standing.administers or standing.in_group
 
 
-def _administrators_and_himself(standing: Standing) -> bool:
-    return standing.administers or standing.is_himself
+def _administrators_and_self(standing: Standing) -> bool:
+    return standing.administers or standing.is_self
 
 
 def _administrators_of_account_or_repository(standing: Standing) -> bool:
@@ -76,17 +76,17 @@ def _administrators_of_account_or_repository(standing: Standing) -> bool:
     return standing.administers or standing.level is Level.ADMIN
 
 
-def _administrators_of_account_or_repository_and_himself(standing: Standing) -> bool:
-    return _administrators_of_account_or_repository(standing) or standing.is_himself
+def _administrators_of_account_or_repository_and_self(standing: Standing) -> bool:
+    return _administrators_of_account_or_repository(standing) or standing.is_self
 
 
-def _himself_and_whoever_runs_the_site(standing: Standing) -> bool:
+def _self_and_site_admins(standing: Standing) -> bool:
     # Not others who administer his account: being him reaches into every account he is something in.
-    return standing.is_himself or standing.runs_site
+    return standing.is_self or standing.is_site_admin
 
 
-def _whoever_runs_the_site(standing: Standing) -> bool:
-    return standing.runs_site
+def _site_admins(standing: Standing) -> bool:
+    return standing.is_site_admin
 
 
 def _everybody(standing: Standing) -> bool:
@@ -100,31 +100,31 @@ RULES: Mapping[To, Rule] = {
     To.CHANGE_GROUP: _administrators,
     To.DELETE_GROUP: _administrators,
     To.ADD_MEMBER: _administrators,
-    To.REMOVE_MEMBER: _administrators_and_himself,
+    To.REMOVE_MEMBER: _administrators_and_self,
     To.SET_ACCOUNT_PRIVILEGE: _administrators,
     To.ADD_REPOSITORY: _administrators,
     To.CHANGE_REPOSITORY: _administrators,
     To.DELETE_REPOSITORY: _administrators,
     To.GRANT_PRIVILEGE: _administrators_of_account_or_repository,
     To.SEE_PRIVILEGES: _administrators,
-    To.ASK_ABOUT_PERSON: _administrators_of_account_or_repository_and_himself,
+    To.ASK_ABOUT_PERSON: _administrators_of_account_or_repository_and_self,
     To.INVITE: _administrators,
     To.INVITE_TO_REPOSITORY: _administrators_of_account_or_repository,
     To.CHANGE_ACCOUNT: _administrators,
-    To.CHANGE_PERSON: _himself_and_whoever_runs_the_site,
+    To.CHANGE_PERSON: _self_and_site_admins,
     To.MANAGE_CONSUMERS: _administrators,
-    To.ACT_FOR: _himself_and_whoever_runs_the_site,
-    To.HANDLE_TOKENS: _himself_and_whoever_runs_the_site,
+    To.ACT_FOR: _self_and_site_admins,
+    To.HANDLE_TOKENS: _self_and_site_admins,
     To.READ_JOURNAL: _administrators,
     To.SEE_PROFILE: _everybody,
-    To.RUN_SITE: _whoever_runs_the_site,
+    To.RUN_SITE: _site_admins,
 }
 
 
 def may(standing: Standing, to: To) -> bool:
     """Whether somebody of that standing may do `to`.
 
-    >>> may(Standing(in_group=True), To.SEE_GROUP), may(Standing(in_group=True), To.DELETE_GROUP)
+    >>> may(ReplicationStatus(in_group=True), To.SEE_GROUP), may(ReplicationStatus(in_group=True), To.DELETE_GROUP)
     (True, False)
     """
     return RULES[to](standing)

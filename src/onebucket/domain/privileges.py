@@ -5,8 +5,8 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
-from onebucket.domain.refusals import Invalid, NotAPrivilege
-from onebucket.domain.text import shown
+from onebucket.domain.refusals import Invalid, InvalidPrivilege
+from onebucket.domain.text import quote_text
 
 
 class Level(IntEnum):
@@ -30,10 +30,10 @@ class Level(IntEnum):
 _BY_WORD = {level.word: level for level in Level}
 
 
-def named(word: str, *, none: bool = False) -> Level:
+def parse_level(word: str, *, none: bool = False) -> Level:
     """Read a level's word: `read`, `write`, `admin`, and `none` where it may stand. Raises Invalid.
 
-    >>> named("write")
+    >>> parse_level("write")
     <Level.WRITE: 2>
     """
     level = _BY_WORD.get(word)
@@ -45,20 +45,20 @@ def named(word: str, *, none: bool = False) -> Level:
     return level
 
 
-def granted(word: str) -> Level:
-    """Read the word with which a privilege is granted, blanks around it trimmed. Raises NotAPrivilege (spec P5)."""
+def parse_granted_level(word: str) -> Level:
+    """Read the word with which a privilege is granted, blanks around it trimmed. Raises InvalidPrivilege (spec P5)."""
     level = _BY_WORD.get(word.strip())
     if not level:
-        raise NotAPrivilege(f"{shown(word)[1:-1]} is not a valid privilege")
+        raise InvalidPrivilege(f"{quote_text(word)[1:-1]} is not a valid privilege")
     return level
 
 
-def of_group(*, set_there: Level | None, permission: Level | None) -> Level:
+def group_level(*, set_there: Level | None, permission: Level | None) -> Level:
     """What a group has on a repository: what was set for it there, also nothing, otherwise its default (spec 1.14).
 
-    >>> of_group(set_there=None, permission=Level.WRITE)
+    >>> group_level(set_there=None, permission=Level.WRITE)
     <Level.WRITE: 2>
-    >>> of_group(set_there=Level.NONE, permission=Level.WRITE)
+    >>> group_level(set_there=Level.NONE, permission=Level.WRITE)
     <Level.NONE: 0>
     """
     return set_there if set_there is not None else permission or Level.NONE
@@ -92,11 +92,11 @@ class Reason(NamedTuple):
 
 
 # When something was done, and by whom (a username), where that is known.
-Deed = tuple[datetime | None, str | None]
-_UNKNOWN: Deed = (None, None)
+Provenance = tuple[datetime | None, str | None]
+_UNKNOWN_PROVENANCE: Provenance = (None, None)
 
 
-class InGroup(NamedTuple):
+class GroupInput(NamedTuple):
     """A group that a person is in, as it bears on one repository; `group` is `account/slug`.
 
     `joined` is the person's coming into the group, `settled` the setting of its level there.
@@ -106,25 +106,25 @@ class InGroup(NamedTuple):
     permission: Level | None
     set_there: Level | None
     administers: bool
-    joined: Deed = _UNKNOWN
-    settled: Deed = _UNKNOWN
+    joined: Provenance = _UNKNOWN_PROVENANCE
+    granted: Provenance = _UNKNOWN_PROVENANCE
 
 
-class Case(NamedTuple):
+class AccessInput(NamedTuple):
     """All that decides what one person may do on one repository; `direct` is None where nothing was given to him."""
 
     is_active: bool = True
-    runs_site: bool = False
+    is_site_admin: bool = False
     is_owner: bool = False
     direct: Reason | None = None
-    groups: tuple[InGroup, ...] = ()
+    groups: tuple[GroupInput, ...] = ()
     is_public: bool = False
 
 
-def why(case: Case) -> tuple[Reason, ...]:
+def why(case: AccessInput) -> tuple[Reason, ...]:
     """Every way in which the person has a level, the one that decides first (spec 1.13); none for a disabled person.
 
-    >>> [reason.level.word for reason in why(Case(is_owner=True, is_public=True))]
+    >>> [reason.level.word for reason in why(AccessInput(is_owner=True, is_public=True))]
     ['admin', 'read']
     """
     if not case.is_active:
@@ -133,27 +133,27 @@ def why(case: Case) -> tuple[Reason, ...]:
     ways: list[Reason] = []
     if case.is_owner:
         ways.append(Reason(Level.ADMIN, Through.OWNER))
-    if case.runs_site:
+    if case.is_site_admin:
         ways.append(Reason(Level.ADMIN, Through.ACCOUNT))
     for each in case.groups:
         if each.administers:
             ways.append(Reason(Level.ADMIN, Through.ACCOUNT, each.group, *each.joined))
-        level = of_group(set_there=each.set_there, permission=each.permission)
+        level = group_level(set_there=each.set_there, permission=each.permission)
         if level:
-            ways.append(Reason(level, Through.GROUP, each.group, *_later(each.joined, each.settled)))
+            ways.append(Reason(level, Through.GROUP, each.group, *_later(each.joined, each.granted)))
     if case.direct:
         ways.append(case.direct)
     if case.is_public:
         ways.append(Reason(Level.READ, Through.PUBLIC))
-    return tuple(sorted(ways, key=_place)) if len(ways) > 1 else tuple(ways)
+    return tuple(sorted(ways, key=_sort_key)) if len(ways) > 1 else tuple(ways)
 
 
-def _later(joined: Deed, settled: Deed) -> Deed:
+def _later(joined: Provenance, settled: Provenance) -> Provenance:
     """The deed since which a group is a way: both have to be done."""
     return settled if settled[0] and (joined[0] is None or settled[0] > joined[0]) else joined
 
 
-def _place(way: Reason) -> tuple[int, int, str]:
+def _sort_key(way: Reason) -> tuple[int, int, str]:
     return -way.level, _ORDER[way.through], way.group or ""
 
 

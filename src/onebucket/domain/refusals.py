@@ -24,7 +24,7 @@ class Unauthenticated(Refusal):
         self.bearer = bearer
 
 
-class Overloaded(Refusal):
+class TooManyRequests(Refusal):
     """Too much of this at once; the same may be asked again after `retry_after` seconds.
 
     `setting` names what whoever runs the site can change, where that is what limits it.
@@ -40,14 +40,14 @@ class Forbidden(Refusal):
     """The asker is known, and this is not his to do."""
 
 
-class NotYours(Forbidden):
+class WrongRecipient(Forbidden):
     """An invitation to another address than any of the person's (security.md)."""
 
     def __init__(self) -> None:
         super().__init__("the invitation is for an address that is not one of yours")
 
 
-class LacksScope(Forbidden):
+class InsufficientScope(Forbidden):
     """The credential in use was made for less than this (formats E3)."""
 
     def __init__(self, *, required: Iterable[str], granted: Iterable[str]) -> None:
@@ -74,7 +74,7 @@ class NotInvited(NotFound):
         super().__init__("that address has no pending invitation there")
 
 
-class LinkIsDead(NotFound):
+class LinkExpired(NotFound):
     """A link that was used, withdrawn, renewed or altered, or whose time is over: whoever has it learns no more."""
 
     def __init__(self) -> None:
@@ -103,7 +103,7 @@ class EmailInPath(Invalid):
         super().__init__("Email cannot be in path")
 
 
-class NotAPrivilege(Invalid):
+class InvalidPrivilege(Invalid):
     """The word is none with which a privilege could be granted (spec P5); the sentence is the whole answer."""
 
     @property
@@ -112,7 +112,7 @@ class NotAPrivilege(Invalid):
         return "the body is not a valid privilege"
 
 
-class NotGranted(Invalid):
+class OAuthError(Invalid):
     """An OAuth request that is not granted; `error` is what the protocol calls the reason (RFC 6749, 4.1.2.1, 5.2)."""
 
     def __init__(self, error: str, sentence: str) -> None:
@@ -147,7 +147,7 @@ class GroupExists(Conflict):
     """Another group of the account has that slug (spec 1.4)."""
 
 
-class Overtaken(Conflict):
+class CellsOutdated(Conflict):
     """Somebody else has changed it since one looked; `cells` are what is so now, by slugs of group and repository."""
 
     def __init__(self, cells: Mapping[tuple[str, str], object]) -> None:
@@ -156,7 +156,7 @@ class Overtaken(Conflict):
         self.cells = cells
 
 
-class Moved(Conflict):
+class PlanOutdated(Conflict):
     """Something else in the account has changed since one looked, so that other people may gain or lose by it."""
 
     def __init__(self) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Invalid
-from onebucket.domain.text import cleaned
+from onebucket.domain.text import clean_text
 
 _SLUG = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
@@ -23,14 +23,14 @@ class Repository:
 
 
 @dataclass(frozen=True, slots=True)
-class Grants:
+class RepositoryGrants:
     """What is set on one repository: for groups by slug (`NONE` overrides a default), for people by username."""
 
     groups: dict[str, Level] = field(default_factory=dict)
     people: dict[str, Level] = field(default_factory=dict)
 
 
-def checked_slug(slug: str) -> str:
+def check_slug(slug: str) -> str:
     """Check a repository's slug: 1 to 100 ASCII letters, digits, `_`, `.` and `-`; case counts. Raises Invalid.
 
     None ends in `.git`: git takes `rocket` and `rocket.git` for the same repository.
@@ -42,11 +42,11 @@ def checked_slug(slug: str) -> str:
     return slug
 
 
-def name_of(value: str) -> str:
+def check_name(value: str) -> str:
     """Clean a repository's name. Raises Invalid."""
-    return cleaned(value, what="the repository's name")
+    return clean_text(value, what="the repository's name")
 
 
-def description_of(value: str) -> str:
+def check_description(value: str) -> str:
     """Clean a repository's description, which may be empty. Raises Invalid."""
-    return cleaned(value, what="the description", longest=2000, empty=True)
+    return clean_text(value, what="the description", longest=2000, empty=True)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from onebucket.domain.accounts import SCOPES, reach
+from onebucket.domain.accounts import SCOPES, effective_scopes
 from onebucket.domain.policy import To
 from onebucket.domain.privileges import Level
 
@@ -96,7 +96,7 @@ def lets(scopes: Collection[str]) -> tuple[str, ...]:
     >>> lets({"repository"})
     ('clone the code of every repository that you may read, private ones too',)
     """
-    reached = reach(frozenset(scopes))
+    reached = effective_scopes(frozenset(scopes))
     return tuple(effect.sentence for scope, effects in EFFECTS.items() if scope in reached for effect in effects)
 
 

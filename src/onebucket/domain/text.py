@@ -7,7 +7,7 @@ from onebucket.domain.refusals import Invalid
 _UNWRITABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
-def cleaned(value: str, *, what: str, longest: int = 255, empty: bool = False) -> str:
+def clean_text(value: str, *, what: str, longest: int = 255, empty: bool = False) -> str:
     """Trim `value` and check that a person could have typed it on one line; `what` names it in the refusal.
 
     Control characters, line and paragraph separators, lone surrogates and invisible direction overrides are refused,
@@ -30,10 +30,10 @@ def cleaned(value: str, *, what: str, longest: int = 255, empty: bool = False) -
 _OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
-def shown(value: str, longest: int = 64) -> str:
+def quote_text(value: str, longest: int = 64) -> str:
     """Somebody's words as they may be repeated to him: cut, on one line, in quotes.
 
-    >>> shown("no such\\nthing")
+    >>> quote_text("no such\\nthing")
     "'no suchthing'"
     """
     return f"'{''.join(character for character in value[:longest] if character.isprintable())}'"

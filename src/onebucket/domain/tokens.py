@@ -8,7 +8,7 @@ MOST_GENERATIONS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class AppPassword:
     """An app password: a random secret, kept as its hash, that speaks for a person within its scopes.
 
     `last_used_at` and `last_used_from` (a network address) are known a minute late. `made_with` names the limited
@@ -33,7 +33,7 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class TokenUse:
     """That somebody's app password was used, when, and from which network address."""
 
     account_id: str

@@ -7,13 +7,13 @@ import msgspec
 
 from onebucket.domain import refusals
 from onebucket.domain.refusals import Refusal
-from onebucket.http.arriving import BodyTooSlow
-from onebucket.store.database import Unavailable
-from onebucket.wire.bodies import Unreadable
+from onebucket.http.execution.body_deadline import BodyTooSlow
+from onebucket.store.engine.database import DatabaseUnavailable
 from onebucket.wire.formats import BadCallback, UnknownFormat
+from onebucket.wire.request_body import UnreadableBody
 
 # The standard texts (formats E1, E4).
-STANDARD = {
+STANDARD_TEXTS = {
     400: "Bad Request",
     401: "Unauthorized",
     403: "Forbidden",
@@ -28,24 +28,24 @@ STANDARD = {
     503: "Service Unavailable",
 }
 
-STATUSES: Mapping[type[Exception], int] = {
+STATUS_OF_ERROR: Mapping[type[Exception], int] = {
     refusals.Unauthenticated: 401,
-    refusals.Overloaded: 429,
+    refusals.TooManyRequests: 429,
     refusals.Forbidden: 403,
     refusals.NotFound: 404,
     refusals.Gone: 410,
     refusals.Invalid: 400,
     refusals.Conflict: 409,
-    Unreadable: 400,
+    UnreadableBody: 400,
     UnknownFormat: 400,
     BadCallback: 400,
-    Unavailable: 503,
+    DatabaseUnavailable: 503,
 }
 
 # Where the contract prints its own sentence, that is the whole body; None: the standard text alone.
-EXACT: Mapping[type[Exception], str | None] = {
+EXACT_BODIES: Mapping[type[Exception], str | None] = {
     refusals.Unauthenticated: None,
-    refusals.Overloaded: None,
+    refusals.TooManyRequests: None,
     refusals.NoSuchGroup: "No Group matches the given query.",
     refusals.NotInvited: None,
     refusals.AlreadyMember: None,
@@ -76,12 +76,12 @@ class MethodNotAllowed(Exception):
         self.allow = allow
 
 
-class TooLarge(Exception):
+class BodyTooLarge(Exception):
     """The body is longer than any that could be meant."""
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ErrorResponse:
     """A refusal on its way out."""
 
     status: int
@@ -90,43 +90,43 @@ class Said:
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
-def said(error: Exception, *, realm: str, exceptions: Mapping[type[Exception], int]) -> Said | None:
+def to_response(error: Exception, *, realm: str, exceptions: Mapping[type[Exception], int]) -> ErrorResponse | None:
     """How an error is told to the caller (formats E1 to E4); None for one that nobody foresaw."""
     if isinstance(error, MethodNotAllowed):
-        return Said(405, PLAIN, _text(405, str(error)), ((b"allow", error.allow.encode()),))
-    if isinstance(error, TooLarge):
-        return Said(413, PLAIN, _text(413, "the body may be 1 MiB long at most"))
+        return ErrorResponse(405, PLAIN, _sentence_body(405, str(error)), ((b"allow", error.allow.encode()),))
+    if isinstance(error, BodyTooLarge):
+        return ErrorResponse(413, PLAIN, _sentence_body(413, "the body may be 1 MiB long at most"))
     if isinstance(error, BodyTooSlow):
-        return Said(408, PLAIN, _text(408, str(error)), ((b"connection", b"close"),))
+        return ErrorResponse(408, PLAIN, _sentence_body(408, str(error)), ((b"connection", b"close"),))
 
     status = status_of(error, exceptions)
     if status is None:
         return None
-    if isinstance(error, refusals.LacksScope):
+    if isinstance(error, refusals.InsufficientScope):
         detail = {"required": error.required, "granted": error.granted}
         sentence = "Your credentials lack one or more required privilege scopes."
-        return Said(status, JSON, _envelope(sentence, detail))
+        return ErrorResponse(status, JSON, _envelope(sentence, detail))
     if isinstance(error, refusals.Gone):
-        return Said(status, JSON, _envelope("Resource removed", error.sentence))
-    return Said(status, PLAIN, _plain(error, status), _headers(error, realm))
+        return ErrorResponse(status, JSON, _envelope("Resource removed", error.sentence))
+    return ErrorResponse(status, PLAIN, _plain_body(error, status), _headers(error, realm))
 
 
-def hinted(told: Said, hint: bytes) -> Said:
+def hinted(told: ErrorResponse, hint: bytes) -> ErrorResponse:
     """The same, with what to do about it."""
     return replace(told, headers=(*told.headers, (HINT, hint)))
 
 
-def internal() -> Said:
+def internal_error() -> ErrorResponse:
     """What is told of an error that nobody foresaw: nothing."""
-    return Said(500, PLAIN, STANDARD[500].encode())
+    return ErrorResponse(500, PLAIN, STANDARD_TEXTS[500].encode())
 
 
-def enveloped(told: Said) -> Said:
+def enveloped(told: ErrorResponse) -> ErrorResponse:
     """The same in the envelope of 2.0, whose clients look for the sentence there."""
     if told.content_type == JSON:
         return told
     body = msgspec.json.encode({"type": "error", "error": {"message": told.body.decode()}})
-    return Said(told.status, JSON, body, told.headers)
+    return ErrorResponse(told.status, JSON, body, told.headers)
 
 
 def status_of(error: Exception, exceptions: Mapping[type[Exception], int] = _NONE) -> int | None:
@@ -134,22 +134,22 @@ def status_of(error: Exception, exceptions: Mapping[type[Exception], int] = _NON
     for kind in type(error).__mro__:
         if kind in exceptions:
             return exceptions[kind]
-        if kind in STATUSES:
-            return STATUSES[kind]
+        if kind in STATUS_OF_ERROR:
+            return STATUS_OF_ERROR[kind]
     return None
 
 
-def _plain(error: Exception, status: int) -> bytes:
+def _plain_body(error: Exception, status: int) -> bytes:
     for kind in type(error).__mro__:
-        if kind in EXACT:
-            return (EXACT[kind] or STANDARD[status]).encode()
-    if isinstance(error, UnknownFormat | refusals.NotAPrivilege):
+        if kind in EXACT_BODIES:
+            return (EXACT_BODIES[kind] or STANDARD_TEXTS[status]).encode()
+    if isinstance(error, UnknownFormat | refusals.InvalidPrivilege):
         return str(error).encode()
-    return _text(status, error.sentence if isinstance(error, Refusal) else str(error))
+    return _sentence_body(status, error.sentence if isinstance(error, Refusal) else str(error))
 
 
-def _text(status: int, sentence: str) -> bytes:
-    return f"{STANDARD[status]}: {sentence}.".encode()
+def _sentence_body(status: int, sentence: str) -> bytes:
+    return f"{STANDARD_TEXTS[status]}: {sentence}.".encode()
 
 
 def _headers(error: Exception, realm: str) -> tuple[tuple[bytes, bytes], ...]:
@@ -158,10 +158,10 @@ def _headers(error: Exception, realm: str) -> tuple[tuple[bytes, bytes], ...]:
         return (basic, (b"www-authenticate", b'Bearer error="invalid_token"')) if error.bearer else (basic,)
     if isinstance(error, refusals.AlreadyInvited):
         return ((HINT, _OPEN if error.is_open else _HAS_IT),)
-    if isinstance(error, refusals.Overloaded) and error.setting:
+    if isinstance(error, refusals.TooManyRequests) and error.setting:
         hint = f"{error.sentence}: whoever runs this server sets how many with {error.setting}"
         return ((b"retry-after", str(error.retry_after).encode()), (HINT, hint.encode()))
-    if isinstance(error, refusals.Overloaded | Unavailable):
+    if isinstance(error, refusals.TooManyRequests | DatabaseUnavailable):
         return ((b"retry-after", str(error.retry_after).encode()),)
     return ()
 

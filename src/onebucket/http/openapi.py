@@ -11,7 +11,7 @@ import onebucket
 from onebucket.domain.accounts import SCOPES
 from onebucket.domain.scopes import described
 from onebucket.http import errors
-from onebucket.surfaces.routing import Parameter, Route, Surface, Text
+from onebucket.surfaces.routing import Parameter, PlainText, Route, Surface
 from onebucket.wire import formats
 
 _DESCRIPTION = """\
@@ -69,10 +69,10 @@ _MEANINGS = {
     429: "Too much at once; Retry-After says when to try again",
     503: "The database is busy; Retry-After says when to try again",
 }
-_EVERYWHERE = (400, 401, 403, 429, 503)
+_COMMON_STATUSES = (400, 401, 403, 429, 503)
 
 
-def later(surfaces: Sequence[Surface], *, base_url: str) -> Callable[[], dict[str, Any]]:
+def lazy_document(surfaces: Sequence[Surface], *, base_url: str) -> Callable[[], dict[str, Any]]:
     """What gives the whole document, and makes it for the first who asks: few do, and none while the server starts."""
     return cache(lambda: document(surfaces, base_url=base_url))
 
@@ -80,14 +80,19 @@ def later(surfaces: Sequence[Surface], *, base_url: str) -> Callable[[], dict[st
 def document(surfaces: Sequence[Surface], *, base_url: str) -> dict[str, Any]:
     """The whole document, ready to be encoded as JSON."""
     routes = [(surface.bases[0], route) for surface in surfaces for route in surface.routes]
-    told = [kind for _, route in routes for kind in (route.gives, route.json) if kind is not None and kind is not Text]
+    told = [
+        kind
+        for _, route in routes
+        for kind in (route.response, route.json)
+        if kind is not None and kind is not PlainText
+    ]
     types = list(dict.fromkeys(told))
     shapes, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     schemas = dict(zip(types, shapes, strict=True))
 
     paths: dict[str, dict[str, Any]] = {}
     for base, route in routes:
-        item = paths.setdefault(base + route.path, _shared(route))
+        item = paths.setdefault(base + route.path, _components(route))
         item[route.method.lower()] = _operation(route, schemas)
 
     return {
@@ -115,7 +120,7 @@ _CODES = {"authorizationUrl": "/site/oauth2/authorize", "refreshUrl": _TOKENS["t
 _FLOWS = {"authorizationCode": _TOKENS | _CODES, "clientCredentials": _TOKENS}
 
 
-def _shared(route: Route) -> dict[str, Any]:
+def _components(route: Route) -> dict[str, Any]:
     names = re.findall(r"{(\w+)}", route.path)
     if not names:
         return {}
@@ -128,7 +133,7 @@ def _shared(route: Route) -> dict[str, Any]:
 
 
 def _operation(route: Route, schemas: Mapping[Any, Mapping[str, Any]]) -> dict[str, Any]:
-    schema = {"type": "string"} if route.gives is Text else schemas.get(route.gives)
+    schema = {"type": "string"} if route.response is PlainText else schemas.get(route.response)
     query = [_parameter(parameter) for parameter in route.query]
     operation: dict[str, Any] = {
         "operationId": route.name,
@@ -137,8 +142,8 @@ def _operation(route: Route, schemas: Mapping[Any, Mapping[str, Any]]) -> dict[s
         "parameters": [*query, _FORMAT, *([_CALLBACK] if route.method == "GET" else [])],
         "responses": _responses(route, schema),
     }
-    if route.takes:
-        operation["requestBody"] = _body(route.takes)
+    if route.fields:
+        operation["requestBody"] = _body(route.fields)
     if route.json is not None:
         operation["requestBody"] = {
             "required": True,
@@ -151,14 +156,14 @@ def _operation(route: Route, schemas: Mapping[Any, Mapping[str, Any]]) -> dict[s
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:
-    about = {"description": parameter.about, "schema": dict(parameter.schema)}
+    about = {"description": parameter.description, "schema": dict(parameter.schema)}
     # An empty one counts as absent.
     return {"name": parameter.name, "in": "query", "allowEmptyValue": True, **about}
 
 
 def _body(takes: Sequence[Parameter]) -> dict[str, Any]:
     required = [each.name for each in takes if each.required]
-    fields = {each.name: {**each.schema, "description": each.about} for each in takes}
+    fields = {each.name: {**each.schema, "description": each.description} for each in takes}
     kinds = {
         "application/json": fields,
         "application/x-www-form-urlencoded": {name: _without_null(field) for name, field in fields.items()},
@@ -179,15 +184,15 @@ def _without_null(field: Mapping[str, Any]) -> dict[str, Any]:
 
 def _responses(route: Route, schema: Mapping[str, Any] | None) -> dict[str, Any]:
     refusals = {
-        str(status): {"description": _MEANINGS[status], "content": _refusal(status)}
-        for status in sorted({*_EVERYWHERE, *route.refuses})
+        str(status): {"description": _MEANINGS[status], "content": _error_response(status)}
+        for status in sorted({*_COMMON_STATUSES, *route.errors})
     }
     told = {"headers": _REVISION} if route.changes else {}
     if schema is None:
         return {"204": {"description": "Done", **told}, **refusals}
 
     kinds = [*formats.CONTENT_TYPES.values(), *([formats.JSONP_CONTENT_TYPE] if route.method == "GET" else [])]
-    names = ["text/plain"] if route.gives is Text else [kind.partition(";")[0] for kind in kinds]
+    names = ["text/plain"] if route.response is PlainText else [kind.partition(";")[0] for kind in kinds]
     # YAML says the same as JSON, word for word (formats Y2).
     values = ("application/json", "application/x-yaml")
     content = {name: {"schema": schema if name in values else {"type": "string"}} for name in names}
@@ -196,7 +201,7 @@ def _responses(route: Route, schema: Mapping[str, Any] | None) -> dict[str, Any]
     return {**done, **unchanged, **refusals}
 
 
-def _refusal(status: int) -> dict[str, Any]:
+def _error_response(status: int) -> dict[str, Any]:
     kinds = (errors.PLAIN, errors.JSON) if status == 403 else (errors.PLAIN,)
     return {
         kind.partition(";")[0]: {"schema": {"type": "object" if kind == errors.JSON else "string"}} for kind in kinds

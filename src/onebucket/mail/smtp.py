@@ -12,10 +12,10 @@ from threading import Timer
 from urllib.parse import unquote, urlsplit
 
 from onebucket import bounds
-from onebucket.mail.post import Undelivered, as_bytes, plain
+from onebucket.mail.transport import DeliveryError, plain_text, to_bytes
 
 
-class Smtp:
+class SmtpTransport:
     """A mail server, as `smtp_url` names it; `named` is what we call ourselves there.
 
     `smtps://` speaks TLS from the start. `smtp://` goes over to it where the server offers that, and must when there
@@ -35,34 +35,34 @@ class Smtp:
         parts = urlsplit(url)
         self.host = parts.hostname or ""
         self.user, self._password = unquote(parts.username or ""), unquote(parts.password or "")
-        self._from_the_start = parts.scheme == "smtps"
-        self.port = parts.port or (465 if self._from_the_start else 587 if self.user else 25)
+        self._implicit_tls = parts.scheme == "smtps"
+        self.port = parts.port or (465 if self._implicit_tls else 587 if self.user else 25)
         self._to_connect, self._to_answer, self.to_finish = to_connect, to_answer, to_finish
-        self._is_here = _is_loopback(self.host)
+        self._is_loopback_host = _is_loopback(self.host)
         self._named = named if "." in named and not named.replace(".", "").isdigit() else "[127.0.0.1]"
 
     @property
-    def where(self) -> str:
+    def description(self) -> str:
         """Where letters go, for people."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
-    def open(self) -> "Connection":
+    def connect(self) -> "SmtpSession":
         """Begin. The server is reached with the first letter."""
-        return Connection(self)
+        return SmtpSession(self)
 
     def check(self) -> None:
-        """Reach the server, sign in and leave; nothing is sent. Raises Undelivered."""
-        with self.told():
-            client = self.connect()
+        """Reach the server, sign in and leave; nothing is sent. Raises DeliveryError."""
+        with self.check_reply():
+            client = self.open_connection()
             with _at_most(client, self.to_finish):
                 client.noop()
-            _leave(client)
+            _quit(client)
 
-    def connect(self) -> smtplib.SMTP:
-        """A connection on which letters can be handed over. Raises Undelivered."""
-        with self.told():
+    def open_connection(self) -> smtplib.SMTP:
+        """A connection on which letters can be handed over. Raises DeliveryError."""
+        with self.check_reply():
             context = self._context()
-            if self._from_the_start:
+            if self._implicit_tls:
                 client: smtplib.SMTP = smtplib.SMTP_SSL(
                     local_hostname=self._named, timeout=self._to_connect, context=context
                 )
@@ -85,38 +85,38 @@ class Smtp:
 
     def _greet(self, client: smtplib.SMTP, context: ssl.SSLContext) -> None:
         client.ehlo()
-        if not self._from_the_start and client.has_extn("starttls"):
+        if not self._implicit_tls and client.has_extn("starttls"):
             client.starttls(context=context)
             client.ehlo()
-        elif not self._from_the_start and self.user and not self._is_here:
-            raise Undelivered(
-                f"{self.where} offers no TLS, and the password of smtp_url is not sent without", everywhere=True
+        elif not self._implicit_tls and self.user and not self._is_loopback_host:
+            raise DeliveryError(
+                f"{self.description} offers no TLS, and the password of smtp_url is not sent without", everywhere=True
             )
         if self.user:
             client.login(self.user, self._password)
 
     def _context(self) -> ssl.SSLContext:
         context = ssl.create_default_context()
-        if self._is_here and not self.user and not self._from_the_start:
+        if self._is_loopback_host and not self.user and not self._implicit_tls:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         return context
 
     @contextmanager
-    def told(self) -> Iterator[None]:
+    def check_reply(self) -> Iterator[None]:
         """Tell in a sentence what keeps the server from being used: it may be mended, so it is not for good."""
         try:
             yield
-        except Undelivered:
+        except DeliveryError:
             raise
         except ssl.SSLCertVerificationError as error:
             raise self._unusable(f"its certificate is not to be trusted: {error.verify_message}") from None
         except ssl.SSLError as error:
             raise self._unusable(f"TLS failed: {error.reason or error}") from None
         except smtplib.SMTPAuthenticationError as error:
-            raise self._unusable(f"it refuses the user or the password: {said(error)}") from None
+            raise self._unusable(f"it refuses the user or the password: {reply_text(error)}") from None
         except smtplib.SMTPResponseException as error:
-            raise self._unusable(said(error)) from None
+            raise self._unusable(reply_text(error)) from None
         except TimeoutError:
             raise self._unusable("it takes too long to answer") from None
         except (smtplib.SMTPException, OSError, UnicodeError, ValueError) as error:
@@ -124,45 +124,45 @@ class Smtp:
             if isinstance(error.__context__, TimeoutError):
                 raise self._unusable("it takes too long to answer") from None
             text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            raise self._unusable(plain(text) or type(error).__name__) from None
+            raise self._unusable(plain_text(text) or type(error).__name__) from None
 
-    def _unusable(self, trouble: str) -> Undelivered:
+    def _unusable(self, trouble: str) -> DeliveryError:
         clean = trouble.replace(self._password, "…") if self._password else trouble
-        return Undelivered(f"{self.where}: {clean}", everywhere=True)
+        return DeliveryError(f"{self.description}: {clean}", everywhere=True)
 
 
-class Connection:
+class SmtpSession:
     """One connection to a mail server after the other, each for as many letters as it lasts.
 
     A connection that breaks while a letter is handed over may be that letter's fault: only when the next one breaks too
     is it the server that can't be used.
     """
 
-    def __init__(self, server: Smtp) -> None:
+    def __init__(self, server: SmtpTransport) -> None:
         self._server = server
         self._client: smtplib.SMTP | None = None
         self._broken = 0
 
-    def hand_in(self, message: EmailMessage, *, id: str, at: datetime) -> None:
-        """Hand over one letter. Raises Undelivered."""
-        client = self._alive() or self._server.connect()
+    def send(self, message: EmailMessage, *, id: str, at: datetime) -> None:
+        """Hand over one letter. Raises DeliveryError."""
+        client = self._alive() or self._server.open_connection()
         self._client = None
         try:
-            with self._server.told(), _at_most(client, self._server.to_finish):
+            with self._server.check_reply(), _at_most(client, self._server.to_finish):
                 _send(client, message)
-        except Undelivered as error:
-            if not error.everywhere:
+        except DeliveryError as error:
+            if not error.affects_every_recipient:
                 self._keep(client)
                 raise
             client.close()
             self._broken += 1
-            raise Undelivered(str(error), everywhere=self._broken > 1) from None
+            raise DeliveryError(str(error), everywhere=self._broken > 1) from None
         self._keep(client)
 
     def close(self) -> None:
         """Take leave of the server, if it is there still."""
         if self._client is not None:
-            _leave(self._client)
+            _quit(self._client)
             self._client = None
 
     def _alive(self) -> smtplib.SMTP | None:
@@ -185,9 +185,9 @@ def _send(client: smtplib.SMTP, message: EmailMessage) -> None:
     recipient = message["To"].addresses[0].addr_spec
     options = [] if sender.isascii() and recipient.isascii() else ["SMTPUTF8", "BODY=8BITMIME"]
     try:
-        client.sendmail(sender, [recipient], as_bytes(message), mail_options=options)
+        client.sendmail(sender, [recipient], to_bytes(message), mail_options=options)
     except smtplib.SMTPNotSupportedError:
-        raise Undelivered(
+        raise DeliveryError(
             "the mail server can't deliver to addresses with other letters than a to z before the @ (SMTPUTF8)",
             for_good=True,
         ) from None
@@ -196,22 +196,22 @@ def _send(client: smtplib.SMTP, message: EmailMessage) -> None:
         raise _refused(smtplib.SMTPResponseException(code, text)) from None
     except smtplib.SMTPSenderRefused as error:
         # It is mail_from that is wrong, or the server: somebody may mend either.
-        raise Undelivered(f"the sender was refused: {said(error)}") from None
+        raise DeliveryError(f"the sender was refused: {reply_text(error)}") from None
     except smtplib.SMTPDataError as error:
         raise _refused(error) from None
 
 
-def _refused(error: smtplib.SMTPResponseException) -> Undelivered:
+def _refused(error: smtplib.SMTPResponseException) -> DeliveryError:
     """What a server says of a letter: 5xx is for good, unless it means us and not the letter or its address."""
-    text = said(error)
+    text = reply_text(error)
     means_us = error.smtp_code in (503, 530, 534, 535, 538) or text[4:].startswith("5.7.")
-    return Undelivered(text, for_good=error.smtp_code >= 500 and not means_us)
+    return DeliveryError(text, for_good=error.smtp_code >= 500 and not means_us)
 
 
-def said(error: smtplib.SMTPResponseException) -> str:
+def reply_text(error: smtplib.SMTPResponseException) -> str:
     """What a server answered, on one line: the code and its words."""
     words = error.smtp_error
-    return plain(f"{error.smtp_code} {words.decode('utf-8', 'replace') if isinstance(words, bytes) else words}")
+    return plain_text(f"{error.smtp_code} {words.decode('utf-8', 'replace') if isinstance(words, bytes) else words}")
 
 
 def _is_loopback(host: str) -> bool:
@@ -221,7 +221,7 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _leave(client: smtplib.SMTP) -> None:
+def _quit(client: smtplib.SMTP) -> None:
     with suppress(smtplib.SMTPException, OSError, ValueError):
         if client.sock is not None:
             client.sock.settimeout(bounds.SMTP_FAREWELL_SECONDS)

@@ -31,15 +31,15 @@ class _Loader(BaseLoader):
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
-        self._theirs = FileSystemLoader(folder, encoding="utf-8-sig") if folder else None
-        self._ours = PackageLoader("onebucket", "letters")
+        self._custom = FileSystemLoader(folder, encoding="utf-8-sig") if folder else None
+        self._built_in = PackageLoader("onebucket", "letters")
 
     def get_source(self, environment: Environment, template: str) -> tuple[str, str | None, Callable[[], bool] | None]:
-        if self._folder is None or self._theirs is None:
-            return self._ours.get_source(environment, template)
+        if self._folder is None or self._custom is None:
+            return self._built_in.get_source(environment, template)
         try:
-            return self._theirs.get_source(environment, template)
+            return self._custom.get_source(environment, template)
         except TemplateNotFound:
-            source, path, _ = self._ours.get_source(environment, template)
+            source, path, _ = self._built_in.get_source(environment, template)
             theirs = self._folder / template
             return source, path, lambda: not theirs.exists()

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from sqlalchemy import column, select, table
 
-from onebucket.store.database import Database, Unavailable, Unusable
-from onebucket.store.statement import Statement
+from onebucket.store.engine.database import Database, DatabaseUnavailable, DatabaseUnusable
+from onebucket.store.engine.statement import Statement
 
 # The newest step under migrations/versions.
 HEAD = "0007"
@@ -14,21 +14,21 @@ _VERSION = Statement(select(column("version_num")).select_from(table("alembic_ve
 
 
 def version(database: Database) -> str | None:
-    """The step the database is at; None when it is empty. Raises Unusable for a database that isn't ours."""
+    """The step the database is at; None when it is empty. Raises DatabaseUnusable for a database that isn't ours."""
     tables = database.tables()
     if "alembic_version" in tables:
         with database.reading() as tx:
             row = tx.row(_VERSION)
         return str(row[0]) if row else None
     if tables:
-        raise Unusable(f"{database.name} is a database, but not one of onebucket's")
+        raise DatabaseUnusable(f"{database.name} is a database, but not one of onebucket's")
     return None
 
 
 def bring_up_to_date(database: Database) -> bool:
     """Run the steps that are missing, under a lock and in one transaction; whether there were any.
 
-    Raises Unusable when the database was made by a newer onebucket, Unavailable when it can't be changed now.
+    Raises DatabaseUnusable when the database was made by a newer onebucket, DatabaseUnavailable when it can't be changed now.
     """
     if version(database) == HEAD:
         return False
@@ -43,7 +43,7 @@ def bring_up_to_date(database: Database) -> bool:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
 
     def begin(connection: Connection) -> None:
-        for each in database.begin_steps:
+        for each in database.begin_migration:
             connection.exec_driver_sql(each)
 
     engine = create_engine(database.engine, creator=database.connect, poolclass=pool.StaticPool)
@@ -53,11 +53,11 @@ def bring_up_to_date(database: Database) -> bool:
             now = version(database)
             known = {step.revision for step in ScriptDirectory.from_config(config).walk_revisions()}
             if now is not None and now not in known:
-                raise Unusable(f"{database.name} was made by a newer onebucket (schema {now}): update this one")
+                raise DatabaseUnusable(f"{database.name} was made by a newer onebucket (schema {now}): update this one")
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     except exc.DBAPIError as error:
-        raise Unavailable(f"the database can't be brought up to date now ({error.orig})") from error
+        raise DatabaseUnavailable(f"the database can't be brought up to date now ({error.orig})") from error
     finally:
         engine.dispose()
 

@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from onebucket.actions.work import Work
-from onebucket.wire import bodies
-from onebucket.wire.bodies import Fields
+from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.wire import request_body
+from onebucket.wire.request_body import BodyFields
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class PlainText:
     """An answer that is plain text under every format, with headers of its own (names in lower case).
 
     `always_whole`: whoever asks understands no 304.
@@ -22,14 +22,14 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
-    """An answer that is a list or holds lists, however long: `Many`, which are written as their items come."""
+class StreamedList:
+    """An answer that is a list or holds lists, however long: `LazyList`, which are written as their items come."""
 
     document: Any
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class ApiRequest:
     """A request as a handler sees it: the variable parts of its address, its query and its body.
 
     `base_url` is where this server is reached, without a slash at its end; `new_secret` makes a random one;
@@ -39,7 +39,7 @@ class Ask:
     are left out.
     """
 
-    words: Mapping[str, str]
+    path_parameters: Mapping[str, str]
     query: Mapping[str, Sequence[str]]
     body: bytes
     content_type: str | None
@@ -50,15 +50,15 @@ class Ask:
     emails_in_paths: bool = True
     users_address: str = "profile"
 
-    def fields(self) -> Fields:
+    def fields(self) -> BodyFields:
         """The fields of the body. Raises bodies.Unreadable."""
-        return bodies.fields(self.body, self.content_type)
+        return request_body.fields(self.body, self.content_type)
 
     def word(self) -> str:
         """The body as a bare word. Raises bodies.Unreadable."""
-        return bodies.word(self.body)
+        return request_body.word(self.body)
 
-    def switched_on(self, *names: str) -> bool:
+    def is_flag_set(self, *names: str) -> bool:
         """Whether the query has one of these parameters, with a value that means yes."""
         return any(value.lower() in _YES for name in names for value in self.query.get(name, ()))
 
@@ -66,7 +66,7 @@ class Ask:
 _YES = frozenset({"1", "true", "on", "yes"})
 
 # What a handler answers: something to encode, plain text, or None where there is nothing to say (204).
-Handler = Callable[[Work, Ask], Any]
+Handler = Callable[[UnitOfWork, ApiRequest], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Parameter:
     """A query parameter or a field of a body, as the OpenAPI document tells of it."""
 
     name: str
-    about: str
+    description: str
     schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
     required: bool = False
 
@@ -95,15 +95,15 @@ class Route:
     scope: str
     name: str
     summary: str
-    gives: Any = None
+    response: Any = None
     query: tuple[Parameter, ...] = ()
-    takes: tuple[Parameter, ...] = ()
+    fields: tuple[Parameter, ...] = ()
     word: str = ""
     json: Any = None
-    heeds: tuple[str, ...] = ()
-    refuses: tuple[int, ...] = ()
+    varies_on: tuple[str, ...] = ()
+    errors: tuple[int, ...] = ()
     only_reads: bool = False
-    counts: bool = True
+    is_rate_limited: bool = True
 
     @property
     def changes(self) -> bool:
@@ -112,7 +112,7 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
-class Removed:
+class RemovedRoute:
     """Addresses that were there once: `path` and, where it ends in `/**`, all below it."""
 
     path: str
@@ -131,20 +131,20 @@ class Surface:
     title: str
     bases: tuple[str, ...]
     routes: tuple[Route, ...]
-    removed: tuple[Removed, ...] = ()
-    elsewhere: tuple[str, ...] = ()
+    removed: tuple[RemovedRoute, ...] = ()
+    unrouted: tuple[str, ...] = ()
     exceptions: Mapping[type[Exception], int] = field(default_factory=dict)
     in_envelope: bool = False
 
 
 @dataclass(slots=True)
-class Found:
+class RouteMatch:
     """What is at an address: its routes by method, or the removal; both may be missing."""
 
     surface: Surface
-    words: dict[str, str]
+    path_parameters: dict[str, str]
     methods: Mapping[str, Route]
-    removed: Removed | None = None
+    removed: RemovedRoute | None = None
 
 
 class _Node:
@@ -156,11 +156,11 @@ class _Node:
         self.methods: dict[str, Route] = {}
         # Of the variable parts on the way here.
         self.names: tuple[str, ...] = ()
-        self.removed: Removed | None = None
-        self.removed_below: Removed | None = None
+        self.removed: RemovedRoute | None = None
+        self.removed_below: RemovedRoute | None = None
 
 
-class Table:
+class Router:
     """Finds what is at an address, in time that does not depend on how many addresses there are."""
 
     def __init__(self, surfaces: Sequence[Surface]) -> None:
@@ -181,11 +181,11 @@ class Table:
                     leaf.removed_below = removed
             for base in surface.bases:
                 self._roots[tuple(base.strip("/").split("/"))] = (root, surface)
-                self._elsewhere.update(tuple(f"{base}{path}".strip("/").split("/")) for path in surface.elsewhere)
+                self._elsewhere.update(tuple(f"{base}{path}".strip("/").split("/")) for path in surface.unrouted)
 
         self._roots = dict(sorted(self._roots.items(), key=lambda item: -len(item[0])))
 
-    def base(self, segments: Sequence[str]) -> tuple[str, ...] | None:
+    def find_base(self, segments: Sequence[str]) -> tuple[str, ...] | None:
         """The base path that an address lies under, if it is one of ours; both as decoded segments."""
         for base in self._roots:
             if tuple(segments[: len(base)]) == base:
@@ -193,7 +193,7 @@ class Table:
                 return None if tuple(named) in self._elsewhere else base
         return None
 
-    def find(self, base: tuple[str, ...], segments: Sequence[str]) -> Found:
+    def find(self, base: tuple[str, ...], segments: Sequence[str]) -> RouteMatch:
         """What is at the address of these decoded segments below `base`; one empty last segment is a slash."""
         root, surface = self._roots[base]
         parts = segments[:-1] if segments and segments[-1] == "" else segments
@@ -205,7 +205,7 @@ class Table:
         return found
 
 
-def _walk(node: _Node, surface: Surface, segments: Sequence[str], *, literally: bool) -> Found:
+def _walk(node: _Node, surface: Surface, segments: Sequence[str], *, literally: bool) -> RouteMatch:
     removed = None
     names: list[str] = []
     for segment in segments:
@@ -215,11 +215,11 @@ def _walk(node: _Node, surface: Surface, segments: Sequence[str], *, literally: 
             below = node.variable
             names.append(segment)
         if below is None:
-            return Found(surface, {}, {}, removed)
+            return RouteMatch(surface, {}, {}, removed)
         node = below
 
     words = dict(zip(node.names, names, strict=True)) if node.methods else {}
-    return Found(surface, words, node.methods, node.removed or (None if node.methods else removed))
+    return RouteMatch(surface, words, node.methods, node.removed or (None if node.methods else removed))
 
 
 def _leaf(node: _Node, path: str) -> _Node:

@@ -7,22 +7,23 @@ administrator can be replaced by another in one go.
 
 from collections.abc import Sequence
 
-from onebucket.actions import teams, whole
+from onebucket.actions import account_snapshot, teams
+from onebucket.actions.account_snapshot import AccountSnapshot
 from onebucket.actions.accounts import Identity
-from onebucket.actions.whole import Whole
-from onebucket.actions.work import Work
+from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.refusals import Invalid
-from onebucket.transfer import contents, job, people, pruning, removals
-from onebucket.transfer.job import Job, Report, Subject, about
-from onebucket.transfer.parts import Document, Team, given, together
+from onebucket.transfer import apply_contents, apply_context, apply_people, removal_limit
+from onebucket.transfer import prune as pruning
+from onebucket.transfer.apply_context import ApplyContext, Report, Subject, describe
+from onebucket.transfer.model import Document, Team, given_fields, merged
 
 
 def apply(
-    work: Work,
+    work: UnitOfWork,
     documents: Sequence[Document],
     *,
     prune: bool,
-    cap: removals.Cap | None = None,
+    cap: removal_limit.RemovalLimit | None = None,
     send_letters: bool = False,
     progress: Report | None = None,
 ) -> None:
@@ -41,47 +42,47 @@ def apply(
     `progress` is told how many things are done, and of how many. Raises Refusal, with a sentence that says where,
     and TooMany.
     """
-    document = together(documents)
-    task = job.begun(work, document, progress)
+    document = merged(documents)
+    task = apply_context.with_progress(work, document, progress)
     task.sends_letters = send_letters
 
-    subjects = people.settle(task, document.users) + [_team(task, team) for team in document.teams]
-    people.check_known(task, subjects)
-    for settle in contents.IN_ORDER:
+    subjects = apply_people.apply_people(task, document.users) + [_team(task, team) for team in document.teams]
+    apply_people.check_known(task, subjects)
+    for settle in apply_contents.IN_ORDER:
         for subject in subjects:
             settle(task, subject)
     if prune:
         for subject in subjects:
             pruning.prune(task, subject)
     if cap is not None:
-        removals.check(work, subjects, cap)
+        removal_limit.check(work, subjects, cap)
 
 
-def _team(task: Job, team: Team) -> Subject:
+def _team(task: ApplyContext, team: Team) -> Subject:
     where = f"teams/{team.username}"
-    with about(where):
+    with describe(where):
         found = task.account(team.username)
         if found is None:
             had = _add_team(task, team)
         elif not found.is_team:
             raise Invalid(f"{found.username} is a person, not a team")
         else:
-            people.check_same(found, team.username, uuid=given(team.uuid))
-            had = whole.of(task.work, found.username)
-            teams.change(task.work, found.username, display_name=given(team.display_name))
+            apply_people.check_same(found, team.username, uuid=given_fields(team.uuid))
+            had = account_snapshot.snapshot_of(task.work, found.username)
+            teams.change(task.work, found.username, display_name=given_fields(team.display_name))
 
-    task.progress.step()
-    return Subject(where, team, contents.renamed(task, team, had))
+    task.progress.advance()
+    return Subject(where, team, apply_contents.renamed(task, team, had))
 
 
-def _add_team(task: Job, team: Team) -> Whole:
-    listed = given(team.groups) is not None
+def _add_team(task: ApplyContext, team: Team) -> AccountSnapshot:
+    listed = given_fields(team.groups) is not None
     account = teams.add(
         task.work,
         team.username,
-        display_name=given(team.display_name),
+        display_name=given_fields(team.display_name),
         first_groups=not listed,
-        identity=Identity(uuid=given(team.uuid)),
+        identity=Identity(uuid=given_fields(team.uuid)),
     )
     task.add(account)
-    return job.new(account) if listed else whole.of(task.work, account.username)
+    return apply_context.describe_new(account) if listed else account_snapshot.snapshot_of(task.work, account.username)

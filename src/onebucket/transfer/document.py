@@ -10,21 +10,8 @@ from onebucket.domain import accounts, groups, repositories
 from onebucket.domain.groups import AccountPrivilege
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Invalid
-from onebucket.transfer import reading, tree, writing
-from onebucket.transfer.parts import (
-    VERSION,
-    Document,
-    Group,
-    Invitation,
-    Part,
-    Repository,
-    Team,
-    Token,
-    User,
-    given,
-    identity,
-)
-from onebucket.transfer.reading import (
+from onebucket.transfer import dump, field_parsers, source_tree
+from onebucket.transfer.field_parsers import (
     checked,
     flag,
     level,
@@ -36,40 +23,59 @@ from onebucket.transfer.reading import (
     struct,
     text,
 )
-from onebucket.transfer.tree import Unreadable
+from onebucket.transfer.model import (
+    VERSION,
+    Document,
+    Group,
+    Invitation,
+    Part,
+    Repository,
+    Team,
+    Token,
+    User,
+    given_fields,
+    identity,
+)
+from onebucket.transfer.source_tree import UnreadableDocument
 
-__all__ = ["Document", "Group", "Invitation", "Repository", "Team", "Token", "Unreadable", "User"]
+__all__ = ["Document", "Group", "Invitation", "Repository", "Team", "Token", "UnreadableDocument", "User"]
 
 
 def read(text: bytes | str, *, source: str) -> Document:
     """Read a document in YAML or JSON; `source` names it in sentences. Raises Unreadable."""
-    with tree.reading(source):
-        root = tree.parsed(text)
+    with source_tree.reading(source):
+        root = source_tree.parsed(text)
         _check_version(root)
         document = _DOCUMENT(root, "the document")
         _check_kinds(root, document)
         return document
 
 
-def _check_version(root: tree.Node) -> None:
+def _check_version(root: source_tree.Node) -> None:
     """Refuse what isn't an account document at all before complaining about its keys."""
-    version = root.items.get("onebucket") if isinstance(root, tree.Mapping) else None
+    version = root.items.get("onebucket") if isinstance(root, source_tree.Mapping) else None
     if version is None:
-        raise Unreadable("this is no account document: it has no key 'onebucket: 1'", line=root.line)
-    if not isinstance(version, tree.Scalar) or version.form is tree.Form.TEXT or version.text != str(VERSION):
-        raise Unreadable(f"'onebucket' must be {VERSION}, the version of the document", line=version.line)
+        raise UnreadableDocument("this is no account document: it has no key 'onebucket: 1'", line=root.line)
+    if (
+        not isinstance(version, source_tree.Scalar)
+        or version.form is source_tree.ScalarStyle.TEXT
+        or version.text != str(VERSION)
+    ):
+        raise UnreadableDocument(f"'onebucket' must be {VERSION}, the version of the document", line=version.line)
 
 
-def _check_kinds(root: tree.Node, document: Document) -> None:
+def _check_kinds(root: source_tree.Node, document: Document) -> None:
     people = {accounts.username_key(user.username) for user in document.users}
     for place, team in enumerate(document.teams):
         if accounts.username_key(team.username) in people:
-            assert isinstance(root, tree.Mapping) and isinstance(root.items["teams"], tree.Sequence)
+            assert isinstance(root, source_tree.Mapping) and isinstance(root.items["teams"], source_tree.Sequence)
             line = root.items["teams"].items[place].line
-            raise Unreadable(f"{team.username!r} is among the users too: an account is one or the other", line=line)
+            raise UnreadableDocument(
+                f"{team.username!r} is among the users too: an account is one or the other", line=line
+            )
 
 
-def _version(node: tree.Node, what: str) -> int:
+def _version(node: source_tree.Node, what: str) -> int:
     return VERSION
 
 
@@ -78,29 +84,31 @@ def _hash(word: str) -> None:
         raise Invalid("it is not an argon2id hash")
 
 
-def _user(node: tree.Node, what: str) -> User:
+def _user(node: source_tree.Node, what: str) -> User:
     user = _USER(node, what)
     if user.password is not UNSET and user.password_hash is not UNSET:
-        raise Unreadable("a user has either 'password' or 'password_hash'", line=node.line)
+        raise UnreadableDocument("a user has either 'password' or 'password_hash'", line=node.line)
     return user
 
 
-def _invitation(node: tree.Node, what: str) -> Invitation:
+def _invitation(node: source_tree.Node, what: str) -> Invitation:
     found = _INVITATION(node, what)
-    match given(found.groups), given(found.repository), given(found.permission):
+    match given_fields(found.groups), given_fields(found.repository), given_fields(found.permission):
         case ([_, *_], None, None) | (None, str(), Level()):
             return found
-    raise Unreadable("an invitation is either to 'groups', or to a 'repository' with a 'permission'", line=node.line)
+    raise UnreadableDocument(
+        "an invitation is either to 'groups', or to a 'repository' with a 'permission'", line=node.line
+    )
 
 
-_USERNAME = checked(accounts.checked_username)
+_USERNAME = checked(accounts.check_username)
 _NAMES = listed(text, each="name")
-_GROUP_NAME = checked(lambda name: slugs.slug_of(groups.name_of(name)))
+_GROUP_NAME = checked(lambda name: slugs.slugify(groups.check_name(name)))
 
 _TOKEN = struct(
     Token,
     "an app password",
-    {"label": text, "secret": text, "scopes": listed(checked(accounts.scope_named), each="scope")},
+    {"label": text, "secret": text, "scopes": listed(checked(accounts.parse_scope), each="scope")},
 )
 _GROUP = struct(
     Group,
@@ -119,10 +127,10 @@ _REPOSITORY = struct(
     Repository,
     "a repository",
     {
-        "slug": checked(repositories.checked_slug),
-        "name": checked(repositories.name_of),
+        "slug": checked(repositories.check_slug),
+        "name": checked(repositories.check_name),
         "is_private": flag,
-        "description": checked(repositories.description_of),
+        "description": checked(repositories.check_description),
         "privileges": mapped(level_or_none),
         "users": mapped(level),
     },
@@ -138,7 +146,7 @@ _INVITATION = struct(
         "invited_by": text,
     },
 )
-_OWNED: Mapping[str, reading.Reader[Any]] = {
+_OWNED: Mapping[str, field_parsers.Reader[Any]] = {
     "groups": listed(_GROUP, each="group", identity=identity),
     "repositories": listed(_REPOSITORY, each="repository", identity=identity),
     "invitations": listed(_invitation, each="invitation", identity=identity),
@@ -181,7 +189,7 @@ _DOCUMENT = struct(
 def write(document: Document, format: Literal["yaml", "json"]) -> str:
     """Write a document so that `read` gives it back: keys in the documented order, none that says nothing."""
     plain = {"onebucket": VERSION, "users": _plain(document.users), "teams": _plain(document.teams)}
-    return writing.yaml(plain) if format == "yaml" else writing.json(plain)
+    return dump.to_yaml(plain) if format == "yaml" else dump.to_json(plain)
 
 
 def _plain(value: Any, *, none: str | None = "none") -> Any:

@@ -4,25 +4,25 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import UNSET
 
-from onebucket.actions import whole
-from onebucket.actions.whole import Whole
-from onebucket.actions.work import Work
+from onebucket.actions import account_snapshot
+from onebucket.actions.account_snapshot import AccountSnapshot
+from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import groups, invitations, repositories
 from onebucket.domain.accounts import Account, username_key
 from onebucket.domain.privileges import Level
-from onebucket.domain.repositories import Grants
-from onebucket.transfer.parts import Document, Group, Invitation, Repository, Team, User
+from onebucket.domain.repositories import RepositoryGrants
+from onebucket.transfer.model import Document, Group, Invitation, Repository, Team, User
 
 
-def export(work: Work, names: Sequence[str] | None, *, with_secrets: bool) -> Document:
+def export(work: UnitOfWork, names: Sequence[str] | None, *, with_secrets: bool) -> Document:
     """All accounts, or those called `names` together with the people they mention. Raises NotFound.
 
     Of a person who is only mentioned it says who he is, not what he owns. There are no secrets in it, and hashes of
     passwords only `with_secrets`.
     """
-    everyone = {username_key(account.username): account for account in whole.everyone(work)}
-    named = everyone.values() if names is None else [whole.of(work, name).account for name in names]
-    wholes = {account.id: whole.of(work, account.username) for account in named}
+    everyone = {username_key(account.username): account for account in account_snapshot.everyone(work)}
+    named = everyone.values() if names is None else [account_snapshot.snapshot_of(work, name).account for name in names]
+    wholes = {account.id: account_snapshot.snapshot_of(work, account.username) for account in named}
     mentioned = {everyone[username_key(name)].id for each in wholes.values() for name in _mentioned(each)}
 
     document = Document()
@@ -31,12 +31,12 @@ def export(work: Work, names: Sequence[str] | None, *, with_secrets: bool) -> Do
         if account.is_team and had:
             document.teams.append(_team(had))
         elif had or account.id in mentioned:
-            found = had or whole.of(work, account.username, owned=False)
+            found = had or account_snapshot.snapshot_of(work, account.username, owned=False)
             document.users.append(_user(found, is_named=had is not None, with_secrets=with_secrets))
     return document
 
 
-def _mentioned(had: Whole) -> Iterator[str]:
+def _mentioned(had: AccountSnapshot) -> Iterator[str]:
     for roster in had.rosters:
         yield from (member.username for member in roster.members or ())
     for grants in had.grants.values():
@@ -45,7 +45,7 @@ def _mentioned(had: Whole) -> Iterator[str]:
         yield invitation.invited_by.username
 
 
-def _user(had: Whole, *, is_named: bool, with_secrets: bool) -> User:
+def _user(had: AccountSnapshot, *, is_named: bool, with_secrets: bool) -> User:
     account = had.account
     address = next((email.address for email in had.emails if email.is_primary and email.validated), None)
     return User(
@@ -64,7 +64,7 @@ def _user(had: Whole, *, is_named: bool, with_secrets: bool) -> User:
     )
 
 
-def _team(had: Whole) -> Team:
+def _team(had: AccountSnapshot) -> Team:
     return Team(
         username=had.account.username,
         uuid=_braced(had.account),
@@ -79,11 +79,11 @@ def _braced(account: Account) -> str:
     return f"{{{account.id}}}"
 
 
-def _groups(had: Whole) -> list[Group]:
+def _groups(had: AccountSnapshot) -> list[Group]:
     return [_group(roster) for roster in had.rosters]
 
 
-def _group(roster: groups.Roster) -> Group:
+def _group(roster: groups.GroupWithMembers) -> Group:
     group = roster.group
     return Group(
         name=group.name,
@@ -95,12 +95,12 @@ def _group(roster: groups.Roster) -> Group:
     )
 
 
-def _repositories(had: Whole) -> list[Repository]:
+def _repositories(had: AccountSnapshot) -> list[Repository]:
     return [_repository(repository, had.grants) for repository in had.repositories]
 
 
-def _repository(repository: repositories.Repository, grants: Mapping[str, Grants]) -> Repository:
-    here = grants.get(repository.slug, Grants())
+def _repository(repository: repositories.Repository, grants: Mapping[str, RepositoryGrants]) -> Repository:
+    here = grants.get(repository.slug, RepositoryGrants())
     return Repository(
         slug=repository.slug,
         name=repository.name,
@@ -111,7 +111,7 @@ def _repository(repository: repositories.Repository, grants: Mapping[str, Grants
     )
 
 
-def _invitations(had: Whole) -> list[Invitation]:
+def _invitations(had: AccountSnapshot) -> list[Invitation]:
     return [_invitation(invitation) for invitation in had.invitations]
 
 

@@ -17,11 +17,11 @@ from onebucket.domain.accounts import username_key
 from onebucket.domain.groups import AccountPrivilege
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Refusal
-from onebucket.transfer import orgfiles, reading, tree
-from onebucket.transfer.parts import NOWHERE, Document, Group, Repository, Team, User
-from onebucket.transfer.tree import Mapping, Node, Unreadable
+from onebucket.transfer import field_parsers, peribolos_files, source_tree
+from onebucket.transfer.model import NOWHERE, Document, Group, Repository, Team, User
+from onebucket.transfer.source_tree import Mapping, Node, UnreadableDocument
 
-__all__ = ["Crew", "Organisation", "Unreadable", "read", "to_document"]
+__all__ = ["ImportedTeam", "PeribolosOrganization", "UnreadableDocument", "read", "to_document"]
 
 _LEVELS = {
     "none": Level.NONE,
@@ -39,7 +39,7 @@ _OF_REPOSITORY = frozenset({"private", "description"})
 
 
 @dataclass(frozen=True, slots=True)
-class Crew:
+class ImportedTeam:
     """A team of the organisation; what Peribolos calls `repos` is `privileges` here, by repository."""
 
     name: str
@@ -52,7 +52,7 @@ class Crew:
 
 
 @dataclass(slots=True)
-class Organisation:
+class PeribolosOrganization:
     """What an organisation's files say, every person spelled in one way.
 
     `people` is everybody, by the form in which names are the same; `respelled` the other spellings that were met;
@@ -64,7 +64,7 @@ class Organisation:
     permission: Level = Level.NONE
     admins: tuple[str, ...] = ()
     members: tuple[str, ...] = ()
-    crews: dict[str, Crew] = field(default_factory=dict)
+    crews: dict[str, ImportedTeam] = field(default_factory=dict)
     repositories: dict[str, Repository] = field(default_factory=dict)
     people: dict[str, str] = field(default_factory=dict)
     respelled: set[str] = field(default_factory=set)
@@ -81,103 +81,103 @@ class Organisation:
         )
 
 
-def read(paths: Sequence[Path], *, name: str | None = None) -> list[Organisation]:
+def read(paths: Sequence[Path], *, name: str | None = None) -> list[PeribolosOrganization]:
     """Read the organisations in these files and folders; `name` is what to call the only one. Raises Unreadable."""
-    found = orgfiles.found(paths)
+    found = peribolos_files.found(paths)
     if name is not None and len(found) > 1:
-        raise Unreadable(f"there are {len(found)} organisations here, and only one can be called {name!r}")
+        raise UnreadableDocument(f"there are {len(found)} organisations here, and only one can be called {name!r}")
 
     return [_organisation(name or called, parts) for called, parts in found.items()]
 
 
-def _organisation(called: str, parts: Sequence[orgfiles.Part]) -> Organisation:
+def _organisation(called: str, parts: Sequence[peribolos_files.Part]) -> PeribolosOrganization:
     first = parts[0]
-    with tree.reading(str(first.file)):
+    with source_tree.reading(str(first.file)):
         username = _username(called)
-    organisation = Organisation(username=username, name=username)
+    organisation = PeribolosOrganization(username=username, name=username)
     for part in parts:
-        with tree.reading(str(part.file)):
+        with source_tree.reading(str(part.file)):
             _take_up(organisation, part.node)
     for part in parts:
-        with tree.reading(str(part.file)):
-            _add_crews(organisation, orgfiles.part(part.node, "teams"), part.file)
+        with source_tree.reading(str(part.file)):
+            _add_crews(organisation, peribolos_files.part(part.node, "teams"), part.file)
 
     if not any(part.says_something for part in parts):
-        raise Unreadable(
+        raise UnreadableDocument(
             "nothing in this was understood: an organisation has "
-            f"{', '.join(orgfiles.CONTENTS)}{_instead(organisation)}; nothing was imported",
+            f"{', '.join(peribolos_files.CONTENTS)}{_instead(organisation)}; nothing was imported",
             source=str(first.file),
         )
     return organisation
 
 
-def _instead(organisation: Organisation) -> str:
+def _instead(organisation: PeribolosOrganization) -> str:
     met = sorted(organisation.passed_over)
     return f", and this has {', '.join(met)}" if met else ""
 
 
 def _username(name: str) -> str:
     try:
-        return slugs.slug_of(name)
+        return slugs.slugify(name)
     except Refusal:
-        raise Unreadable(f"{name!r} has no letter or digit that the team could be called by") from None
+        raise UnreadableDocument(f"{name!r} has no letter or digit that the team could be called by") from None
 
 
-def _take_up(organisation: Organisation, root: Mapping) -> None:
+def _take_up(organisation: PeribolosOrganization, root: Mapping) -> None:
     """Take up all that a part says but its teams."""
-    name, level = orgfiles.part(root, "name"), orgfiles.part(root, "default_repository_permission")
+    name, level = peribolos_files.part(root, "name"), peribolos_files.part(root, "default_repository_permission")
     if name:
-        organisation.name = reading.text(name, "'name'")
+        organisation.name = field_parsers.text(name, "'name'")
     if level:
         organisation.permission = _level(level, "'default_repository_permission'", _DEFAULT_LEVELS)
     organisation.admins = _joined(organisation.admins, _people(organisation, root, "admins"))
     organisation.members = _joined(organisation.members, _people(organisation, root, "members"))
     for slug, node in _items(root, "repos"):
-        _add_repository(organisation, slug, orgfiles.mapping(node, f"the repository {slug!r}"))
-    organisation.passed_over |= root.items.keys() - orgfiles.KEYS
+        _add_repository(organisation, slug, peribolos_files.mapping(node, f"the repository {slug!r}"))
+    organisation.passed_over |= root.items.keys() - peribolos_files.KEYS
 
 
 def _joined(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*first, *second)))
 
 
-def _add_repository(organisation: Organisation, slug: str, node: Mapping) -> None:
+def _add_repository(organisation: PeribolosOrganization, slug: str, node: Mapping) -> None:
     """Take up what is said of a repository itself; most files say nothing, and then it is private."""
-    private, description = orgfiles.part(node, "private"), orgfiles.part(node, "description")
+    private, description = peribolos_files.part(node, "private"), peribolos_files.part(node, "description")
     organisation.passed_over |= node.items.keys() - _OF_REPOSITORY
     organisation.repositories[slug.lower()] = Repository(
         slug=_slug(slug, node.line),
-        is_private=reading.flag(private, "'private'") if private else UNSET,
-        description=reading.text(description, "'description'") if description else UNSET,
+        is_private=field_parsers.flag(private, "'private'") if private else UNSET,
+        description=field_parsers.text(description, "'description'") if description else UNSET,
     )
 
 
-def _add_crews(organisation: Organisation, node: Node | None, file: Path) -> None:
+def _add_crews(organisation: PeribolosOrganization, node: Node | None, file: Path) -> None:
     """Take up teams, and the teams inside them."""
     if node is None:
         return
-    for name, item in orgfiles.mapping(node, "'teams'").items.items():
-        inside = orgfiles.mapping(item, f"the team {name!r}")
+    for name, item in peribolos_files.mapping(node, "'teams'").items.items():
+        inside = peribolos_files.mapping(item, f"the team {name!r}")
         organisation.passed_over |= inside.items.keys() - _OF_TEAM
         _add_crew(organisation, _crew(organisation, name, inside, file))
-        _add_crews(organisation, orgfiles.part(inside, "teams"), file)
+        _add_crews(organisation, peribolos_files.part(inside, "teams"), file)
 
 
-def _add_crew(organisation: Organisation, crew: Crew) -> None:
+def _add_crew(organisation: PeribolosOrganization, crew: ImportedTeam) -> None:
     other = organisation.crews.setdefault(crew.slug, crew)
     if other is not crew:
-        raise Unreadable(
+        raise UnreadableDocument(
             f"the team {crew.name!r} and the team {other.name!r} ({other.file}:{other.line}) "
             f"would both be the group {crew.slug!r}",
             line=crew.line,
         )
 
 
-def _crew(organisation: Organisation, name: str, node: Mapping, file: Path) -> Crew:
+def _crew(organisation: PeribolosOrganization, name: str, node: Mapping, file: Path) -> ImportedTeam:
     try:
-        slug = slugs.slug_of(groups.name_of(name))
+        slug = slugs.slugify(groups.check_name(name))
     except Refusal as refusal:
-        raise Unreadable(f"the team {name!r}: {refusal.sentence}", line=node.line) from None
+        raise UnreadableDocument(f"the team {name!r}: {refusal.sentence}", line=node.line) from None
 
     people = (*_people(organisation, node, "members"), *_people(organisation, node, "maintainers"))
     privileges = {}
@@ -185,36 +185,36 @@ def _crew(organisation: Organisation, name: str, node: Mapping, file: Path) -> C
         known = organisation.repositories.setdefault(repository.lower(), Repository(slug=_slug(repository, item.line)))
         privileges[known.slug] = _level(item, f"the permission on {repository!r}", _LEVELS)
 
-    before = orgfiles.part(node, "previously")
+    before = peribolos_files.part(node, "previously")
     previously = tuple(_NAMES_BEFORE(before, "'previously'")) if before else ()
-    return Crew(name, slug, tuple(dict.fromkeys(people)), privileges, previously, file, node.line)
+    return ImportedTeam(name, slug, tuple(dict.fromkeys(people)), privileges, previously, file, node.line)
 
 
 # -- parts of the files ----------------------------------------------------------------------------
 
 
 def _items(node: Mapping, key: str) -> Iterable[tuple[str, Node]]:
-    found = orgfiles.part(node, key)
-    return orgfiles.mapping(found, repr(key)).items.items() if found else ()
+    found = peribolos_files.part(node, key)
+    return peribolos_files.mapping(found, repr(key)).items.items() if found else ()
 
 
 def _level(node: Node, what: str, words: dict[str, Level]) -> Level:
-    word = reading.text(node, what)
+    word = field_parsers.text(node, what)
     if word not in words:
-        raise Unreadable(f"{what} must be one of {', '.join(words)}", line=node.line)
+        raise UnreadableDocument(f"{what} must be one of {', '.join(words)}", line=node.line)
     return words[word]
 
 
 def _slug(name: str, line: int) -> str:
     try:
-        return repositories.checked_slug(name)
+        return repositories.check_slug(name)
     except Refusal as refusal:
-        raise Unreadable(refusal.sentence, line=line) from None
+        raise UnreadableDocument(refusal.sentence, line=line) from None
 
 
-def _people(organisation: Organisation, node: Mapping, key: str) -> tuple[str, ...]:
+def _people(organisation: PeribolosOrganization, node: Mapping, key: str) -> tuple[str, ...]:
     """Those in a list, each once and as they are spelled everywhere."""
-    found = orgfiles.part(node, key)
+    found = peribolos_files.part(node, key)
     names = _NAMES(found, repr(key)) if found else []
     for name in names:
         if organisation.people.setdefault(username_key(name), name) != name:
@@ -223,21 +223,21 @@ def _people(organisation: Organisation, node: Mapping, key: str) -> tuple[str, .
 
 
 def _name(node: Node, what: str) -> str:
-    name = reading.text(node, what)
+    name = field_parsers.text(node, what)
     try:
-        return accounts.checked_username(name)
+        return accounts.check_username(name)
     except Refusal as refusal:
-        raise Unreadable(refusal.sentence, line=node.line) from None
+        raise UnreadableDocument(refusal.sentence, line=node.line) from None
 
 
-_NAMES = reading.listed(_name, each="name")
-_NAMES_BEFORE = reading.listed(reading.checked(groups.name_of), each="name")
+_NAMES = field_parsers.listed(_name, each="name")
+_NAMES_BEFORE = field_parsers.listed(field_parsers.checked(groups.check_name), each="name")
 
 
 # -- as our document -------------------------------------------------------------------------------
 
 
-def to_document(organisation: Organisation) -> Document:
+def to_document(organisation: PeribolosOrganization) -> Document:
     """The organisation as a team with a group for each of its teams, and one each for its admins and for everyone.
 
     Those two are called `administrators` and `members`, with `organization-` before it where a team has that slug:
@@ -269,25 +269,25 @@ def to_document(organisation: Organisation) -> Document:
     )
 
 
-def _group(crew: Crew) -> Group:
+def _group(crew: ImportedTeam) -> Group:
     return Group(
         name=crew.name, members=list(crew.members), previously=list(crew.previously) if crew.previously else UNSET
     )
 
 
-def _free(organisation: Organisation, name: str) -> str:
+def _free(organisation: PeribolosOrganization, name: str) -> str:
     for free in (name, f"organization-{name}"):
         if free not in organisation.crews:
             return free
     crew = organisation.crews[f"organization-{name}"]
-    raise Unreadable(
+    raise UnreadableDocument(
         f"the team {crew.name!r} has the name that the group of its {name} would get",
         line=crew.line,
         source=str(crew.file),
     )
 
 
-def _repositories(organisation: Organisation) -> Iterator[Repository]:
+def _repositories(organisation: PeribolosOrganization) -> Iterator[Repository]:
     granted: dict[str, dict[str, Level]] = {}
     for crew in organisation.crews.values():
         for slug, level in crew.privileges.items():

@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from onebucket.wire import echo
-from onebucket.wire.documents import Document, Many, finite
+from onebucket.wire import safe_text
+from onebucket.wire.lazy_list import Document, LazyList, finite
 
 
 class Format(Enum):
@@ -36,7 +36,7 @@ class UnknownFormat(ValueError):
     """A `format` that is none of ours; its text is the whole answer (formats F2)."""
 
     def __init__(self, value: str) -> None:
-        super().__init__(f"Invalid output format specified '{echo.shown(value)}'.")
+        super().__init__(f"Invalid output format specified '{safe_text.quote_input(value)}'.")
 
 
 class BadCallback(ValueError):
@@ -49,7 +49,7 @@ class BadCallback(ValueError):
         )
 
 
-def chosen(values: Sequence[str]) -> Format:
+def parse_format(values: Sequence[str]) -> Format:
     """Choose the format from every `format` of the query, in order: the last decides, none means JSON.
 
     Raises UnknownFormat for anything but exactly `json`, `xml` and `yaml`, empty included. Source: formats F1, F2.
@@ -72,14 +72,14 @@ def encode(document: Document, format: Format) -> bytes:
     return _WRITERS[format](document)
 
 
-def around(document: object, format: Format) -> tuple[list[bytes], list[Many]]:
-    """Write a document of msgspec structs that holds `Many`: what stands before, between and after them, and they.
+def encode_around(document: object, format: Format) -> tuple[list[bytes], list[LazyList]]:
+    """Write a document of msgspec structs that holds `LazyList`: what stands before, between and after them, and they.
 
     Only JSON and XML are written so: what is inside a list doesn't depend on how deep it lies.
     """
     if format is Format.JSON:
         return _json_around(document)
-    return _xml_around(msgspec.to_builtins(document, builtin_types=(Many,)))
+    return _xml_around(msgspec.to_builtins(document, builtin_types=(LazyList,)))
 
 
 # --- JSON
@@ -93,8 +93,8 @@ def _json(document: Document) -> bytes:
     return body
 
 
-def _json_around(document: object) -> tuple[list[bytes], list[Many]]:
-    gaps: list[Many] = []
+def _json_around(document: object) -> tuple[list[bytes], list[LazyList]]:
+    gaps: list[LazyList] = []
     body = msgspec.json.encode(document, enc_hook=lambda value: _gap(value, gaps))
     _refuse_hidden_nan(body, document)
     return body.split(_GAP_IN_JSON), gaps
@@ -104,8 +104,8 @@ def _json_around(document: object) -> tuple[list[bytes], list[Many]]:
 _GAP_IN_JSON = b"\0"
 
 
-def _gap(value: object, gaps: list[Many]) -> msgspec.Raw:
-    if not isinstance(value, Many):
+def _gap(value: object, gaps: list[LazyList]) -> msgspec.Raw:
+    if not isinstance(value, LazyList):
         raise TypeError(f"not a JSON value: {type(value).__name__}")
     gaps.append(value)
     return msgspec.Raw(_GAP_IN_JSON)
@@ -149,8 +149,8 @@ def _xml(document: Document) -> bytes:
 _XML_DECLARATION = b'<?xml version="1.0" encoding="utf-8"?>'
 
 
-def _xml_around(document: Document) -> tuple[list[bytes], list[Many]]:
-    parts: list[str | Many] = []
+def _xml_around(document: Document) -> tuple[list[bytes], list[LazyList]]:
+    parts: list[str | LazyList] = []
     _write_element("response", document, parts.append)
     texts: list[list[str]] = [[]]
     gaps = []
@@ -173,7 +173,7 @@ def _xml_text(parts: Sequence[str]) -> bytes:
     return text.encode()
 
 
-def _write_element(name: str, value: Document | Many, put: Callable[[Any], None]) -> None:
+def _write_element(name: str, value: Document | LazyList, put: Callable[[Any], None]) -> None:
     opening, closing = _tags(name)
     if isinstance(value, str):
         put(opening + _escaped(value) + closing)
@@ -191,7 +191,7 @@ def _write_element(name: str, value: Document | Many, put: Callable[[Any], None]
         put(f"{opening}{value}{closing}")
     elif isinstance(value, float):
         put(f"{opening}{Decimal(repr(finite(value))):f}{closing}")
-    elif isinstance(value, Many):
+    elif isinstance(value, LazyList):
         put(opening)
         put(value)
         put(closing)
@@ -225,7 +225,7 @@ def _yaml(document: Document) -> bytes:
     # PyYAML takes longer to load than answers to make, and few ask for YAML.
     from onebucket.wire import yaml
 
-    return yaml.written(document)
+    return yaml.encode(document)
 
 
 _WRITERS: Mapping[Format, Callable[[Document], bytes]] = MappingProxyType(
@@ -245,7 +245,7 @@ _RESERVED = re.compile(
 )
 
 
-def callback(values: Sequence[str]) -> str | None:
+def parse_callback(values: Sequence[str]) -> str | None:
     """Choose the JSONP callback from every `callback` of the query, in order: the last decides, none means None.
 
     Raises BadCallback for one that is empty, over-long or no dotted path of JavaScript names. Source: formats C2.
@@ -263,10 +263,10 @@ def callback(values: Sequence[str]) -> str | None:
 
 def jsonp(callback: str, json_body: bytes) -> bytes:
     """Wrap a JSON body into a call of a callback that has been checked: `/**/done([]);` (formats C3)."""
-    return b"".join(jsonp_pieces(callback, [json_body]))
+    return b"".join(jsonp_chunks(callback, [json_body]))
 
 
-def jsonp_pieces(callback: str, pieces: Iterable[bytes]) -> Iterator[bytes]:
+def jsonp_chunks(callback: str, pieces: Iterable[bytes]) -> Iterator[bytes]:
     """The same for a body that comes in pieces, none of which ends inside a character."""
     yield b"/**/" + callback.encode("ascii") + b"("
     for piece in pieces:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import msgspec
 from yaml import events
 
-from onebucket.wire.documents import Document, Many, finite
+from onebucket.wire.lazy_list import Document, LazyList, finite
 
 try:
     from yaml.cyaml import CEmitter as Emitter  # type: ignore[attr-defined]  # the stubs do not re-export it
@@ -32,13 +32,13 @@ _SEQUENCE = events.SequenceStartEvent(None, None, True, flow_style=False)
 _SEQUENCE_END = events.SequenceEndEvent()
 
 
-def written(document: Document) -> bytes:
+def encode(document: Document) -> bytes:
     """Write one document, every string so that no loader of any YAML takes it for something else (formats Y1, Y2)."""
-    return b"".join(pieces(document))
+    return b"".join(encode_chunks(document))
 
 
-def pieces(document: object, size: int = 1 << 17) -> Iterator[bytes]:
-    """The same of a document that may hold `Many`, as their items come; pieces of that size, or an item more."""
+def encode_chunks(document: object, size: int = 1 << 17) -> Iterator[bytes]:
+    """The same of a document that may hold `LazyList`, as their items come; pieces of that size, or an item more."""
     stream = io.BytesIO()
     emitter = Emitter(stream, width=_UNFOLDED, allow_unicode=True)
 
@@ -58,14 +58,14 @@ _Emit: TypeAlias = Callable[[events.Event], None]
 
 
 def _emitting(value: object, emit: _Emit) -> Iterator[None]:
-    """Emit a value that may hold `Many`; a pause after each item of a list."""
-    if isinstance(value, Many | list):
+    """Emit a value that may hold `LazyList`; a pause after each item of a list."""
+    if isinstance(value, LazyList | list):
         emit(_SEQUENCE)
-        for item in value.items if isinstance(value, Many) else value:
-            yield from _emitting(msgspec.to_builtins(item, builtin_types=(Many,)), emit)
+        for item in value.items if isinstance(value, LazyList) else value:
+            yield from _emitting(msgspec.to_builtins(item, builtin_types=(LazyList,)), emit)
             yield
         emit(_SEQUENCE_END)
-    elif isinstance(value, dict) and any(isinstance(inner, Many | list | dict) for inner in value.values()):
+    elif isinstance(value, dict) and any(isinstance(inner, LazyList | list | dict) for inner in value.values()):
         emit(_MAPPING)
         for key, inner in value.items():
             emit(_key(key))

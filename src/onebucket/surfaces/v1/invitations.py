@@ -1,106 +1,106 @@
 """Handlers of `/invitations` and `/users/{a}/invitations` (spec 5, 6)."""
 
 from onebucket.actions import invitations
-from onebucket.actions.work import Work
+from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import privileges
 from onebucket.domain.refusals import EmailInPath, Invalid
-from onebucket.surfaces.routing import Ask, Text
-from onebucket.surfaces.v1 import invited
+from onebucket.surfaces.routing import ApiRequest, PlainText
+from onebucket.surfaces.v1 import invitation_shapes
 
 
-def list_to_repository(work: Work, ask: Ask) -> list[invited.RepositoryInvitation]:
+def list_to_repository(work: UnitOfWork, ask: ApiRequest) -> list[invitation_shapes.RepositoryInvitation]:
     """I3."""
     owner, found = invitations.to_repository(work, *_repository(ask))
-    return [invited.to_repository(owner, each, ask.base_url, ask.times) for each in found]
+    return [invitation_shapes.to_repository(owner, each, ask.base_url, ask.times) for each in found]
 
 
-def invite_to_repository(work: Work, ask: Ask) -> invited.RepositoryInvitation:
+def invite_to_repository(work: UnitOfWork, ask: ApiRequest) -> invitation_shapes.RepositoryInvitation:
     """I1."""
     return _invited_to_repository(work, ask, _email(ask))
 
 
-def invite_to_repository_by_path(work: Work, ask: Ask) -> invited.RepositoryInvitation:
+def invite_to_repository_by_path(work: UnitOfWork, ask: ApiRequest) -> invitation_shapes.RepositoryInvitation:
     """I2, the form from before 2019."""
     return _invited_to_repository(work, ask, _email_in_path(ask))
 
 
-def withdraw_from_repository(work: Work, ask: Ask) -> None:
+def withdraw_from_repository(work: UnitOfWork, ask: ApiRequest) -> None:
     """I4."""
     invitations.withdraw_from_repository(work, *_repository(ask), _email(ask, also_in_query=True))
 
 
-def withdraw_from_repository_by_path(work: Work, ask: Ask) -> None:
+def withdraw_from_repository_by_path(work: UnitOfWork, ask: ApiRequest) -> None:
     """I4, the form from before 2019."""
     invitations.withdraw_from_repository(work, *_repository(ask), _email_in_path(ask))
 
 
-def list_to_groups(work: Work, ask: Ask) -> list[invited.GroupInvitation]:
+def list_to_groups(work: UnitOfWork, ask: ApiRequest) -> list[invitation_shapes.GroupInvitation]:
     """U1."""
-    owner, found = invitations.to_groups(work, ask.words["accountname"])
-    return [invited.to_groups(owner, each, ask.base_url) for each in found]
+    owner, found = invitations.to_groups(work, ask.path_parameters["accountname"])
+    return [invitation_shapes.to_groups(owner, each, ask.base_url) for each in found]
 
 
-def read_to_groups(work: Work, ask: Ask) -> invited.GroupInvitation:
+def read_to_groups(work: UnitOfWork, ask: ApiRequest) -> invitation_shapes.GroupInvitation:
     """U2."""
-    found = invitations.to_groups_of(work, ask.words["accountname"], _email_in_path(ask))
-    return invited.to_groups(*found, ask.base_url)
+    found = invitations.to_groups_of(work, ask.path_parameters["accountname"], _email_in_path(ask))
+    return invitation_shapes.to_groups(*found, ask.base_url)
 
 
-def check_invited(work: Work, ask: Ask) -> Text:
+def check_invited(work: UnitOfWork, ask: ApiRequest) -> PlainText:
     """U3."""
-    words = ask.words
+    words = ask.path_parameters
     email = _email_in_path(ask)
     invitations.check_invited(work, words["accountname"], email, words["group_owner"], words["group_slug"])
-    return Text("OK")
+    return PlainText("OK")
 
 
-def invite_to_group(work: Work, ask: Ask) -> invited.GroupInvitation:
+def invite_to_group(work: UnitOfWork, ask: ApiRequest) -> invitation_shapes.GroupInvitation:
     """U4."""
     email, (group_owner, slug) = _email(ask), _group(_field(ask, "group_slug"))
-    found = invitations.invite_to_group(work, ask.words["accountname"], email, group_owner, slug)
-    return invited.to_groups(*found, ask.base_url)
+    found = invitations.invite_to_group(work, ask.path_parameters["accountname"], email, group_owner, slug)
+    return invitation_shapes.to_groups(*found, ask.base_url)
 
 
-def invite_to_group_by_path(work: Work, ask: Ask) -> Text:
+def invite_to_group_by_path(work: UnitOfWork, ask: ApiRequest) -> PlainText:
     """U5, the form from before 2019."""
-    words = ask.words
+    words = ask.path_parameters
     email = _email_in_path(ask)
     invitations.invite_to_group(work, words["accountname"], email, words["group_owner"], words["group_slug"])
-    return Text("OK")
+    return PlainText("OK")
 
 
-def withdraw_from_groups(work: Work, ask: Ask) -> None:
+def withdraw_from_groups(work: UnitOfWork, ask: ApiRequest) -> None:
     """U6."""
     email, slug = _email(ask, also_in_query=True), _value(ask, "group_slug", also_in_query=True)
-    invitations.withdraw_from_groups(work, ask.words["accountname"], email, _group(slug) if slug else None)
+    invitations.withdraw_from_groups(work, ask.path_parameters["accountname"], email, _group(slug) if slug else None)
 
 
-def withdraw_from_groups_by_path(work: Work, ask: Ask) -> None:
+def withdraw_from_groups_by_path(work: UnitOfWork, ask: ApiRequest) -> None:
     """U7, the form from before 2019."""
-    invitations.withdraw_from_groups(work, ask.words["accountname"], _email_in_path(ask), None)
+    invitations.withdraw_from_groups(work, ask.path_parameters["accountname"], _email_in_path(ask), None)
 
 
-def withdraw_from_group_by_path(work: Work, ask: Ask) -> None:
+def withdraw_from_group_by_path(work: UnitOfWork, ask: ApiRequest) -> None:
     """U8, the form from before 2019."""
-    words = ask.words
+    words = ask.path_parameters
     group = words["group_owner"], words["group_slug"]
     invitations.withdraw_from_groups(work, words["accountname"], _email_in_path(ask), group)
 
 
-def _invited_to_repository(work: Work, ask: Ask, email: str) -> invited.RepositoryInvitation:
-    permission = privileges.named(_field(ask, "permission"))
+def _invited_to_repository(work: UnitOfWork, ask: ApiRequest, email: str) -> invitation_shapes.RepositoryInvitation:
+    permission = privileges.parse_level(_field(ask, "permission"))
     found = invitations.invite_to_repository(work, *_repository(ask), email, permission)
-    return invited.to_repository(*found, ask.base_url, ask.times)
+    return invitation_shapes.to_repository(*found, ask.base_url, ask.times)
 
 
-def _repository(ask: Ask) -> tuple[str, str]:
-    return ask.words["accountname"], ask.words["repo_slug"]
+def _repository(ask: ApiRequest) -> tuple[str, str]:
+    return ask.path_parameters["accountname"], ask.path_parameters["repo_slug"]
 
 
-def _email_in_path(ask: Ask) -> str:
+def _email_in_path(ask: ApiRequest) -> str:
     if not ask.emails_in_paths:
         raise EmailInPath
-    return ask.words["email"]
+    return ask.path_parameters["email"]
 
 
 def _group(named: str) -> tuple[str | None, str]:
@@ -109,7 +109,7 @@ def _group(named: str) -> tuple[str | None, str]:
     return (owner, slug) if slash else (None, owner)
 
 
-def _email(ask: Ask, *, also_in_query: bool = False) -> str:
+def _email(ask: ApiRequest, *, also_in_query: bool = False) -> str:
     """The address that is meant. Raises Invalid where a + in it has become a blank on the way."""
     email = _field(ask, "email", also_in_query=also_in_query)
     if " " in email.strip() and (b"+" in ask.body or not ask.body):
@@ -117,14 +117,14 @@ def _email(ask: Ask, *, also_in_query: bool = False) -> str:
     return email
 
 
-def _field(ask: Ask, name: str, *, also_in_query: bool = False) -> str:
+def _field(ask: ApiRequest, name: str, *, also_in_query: bool = False) -> str:
     value = _value(ask, name, also_in_query=also_in_query)
     if not value:
         raise Invalid(f"{name} is missing")
     return value
 
 
-def _value(ask: Ask, name: str, *, also_in_query: bool) -> str | None:
+def _value(ask: ApiRequest, name: str, *, also_in_query: bool) -> str | None:
     """A field of the body; a DELETE may say it in its query as well, but not something else."""
     given = {ask.fields().text(name), *(ask.query.get(name, ()) if also_in_query else ())} - {None, ""}
     if len(given) > 1:

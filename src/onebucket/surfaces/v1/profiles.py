@@ -3,10 +3,10 @@
 from msgspec import Struct
 
 from onebucket.actions import profiles
-from onebucket.actions.work import Work
-from onebucket.surfaces.routing import Ask, Stream
-from onebucket.surfaces.v1 import invitations, invited, shapes
-from onebucket.wire.documents import many
+from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.surfaces.routing import ApiRequest, StreamedList
+from onebucket.surfaces.v1 import invitation_shapes, invitations, shapes
+from onebucket.wire.lazy_list import lazy_list
 
 
 class ProfileUser(Struct, frozen=True):
@@ -25,24 +25,24 @@ class Profile(Struct, frozen=True):
     """Who somebody is, and which repositories of theirs the caller can see, by slug."""
 
     user: ProfileUser
-    repositories: list[invited.RepositoryInvited]
+    repositories: list[invitation_shapes.RepositoryInvited]
 
 
-def of_oneself(work: Work, ask: Ask) -> Stream:
+def of_oneself(work: UnitOfWork, ask: ApiRequest) -> StreamedList:
     """U0, of the caller."""
     return _profile(work, ask, None)
 
 
-def of_account(work: Work, ask: Ask) -> Stream | list[invited.GroupInvitation]:
+def of_account(work: UnitOfWork, ask: ApiRequest) -> StreamedList | list[invitation_shapes.GroupInvitation]:
     """U0, or U1 where the setting says so."""
     if ask.users_address == "invitations":
         return invitations.list_to_groups(work, ask)
-    return _profile(work, ask, ask.words["accountname"])
+    return _profile(work, ask, ask.path_parameters["accountname"])
 
 
-def _profile(work: Work, ask: Ask, name: str | None) -> Stream:
-    owner, found = profiles.of(work, name)
+def _profile(work: UnitOfWork, ask: ApiRequest, name: str | None) -> StreamedList:
+    owner, found = profiles.profile_of(work, name)
     plain = shapes.user(owner, ask.base_url)
     user = ProfileUser(**{field: getattr(plain, field) for field in ProfileUser.__struct_fields__})
-    shaped = (invited.repository(owner, each, since, ask.times) for each, since in found)
-    return Stream(Profile(user, many(shaped)))
+    shaped = (invitation_shapes.repository(owner, each, since, ask.times) for each, since in found)
+    return StreamedList(Profile(user, lazy_list(shaped)))

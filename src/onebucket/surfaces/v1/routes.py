@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from onebucket.domain.refusals import GroupExists
-from onebucket.surfaces.routing import Parameter, Removed, Route, Surface, Text
-from onebucket.surfaces.v1 import groups, invitations, invited, privileges, profiles, shapes
+from onebucket.surfaces.routing import Parameter, PlainText, RemovedRoute, Route, Surface
+from onebucket.surfaces.v1 import groups, invitation_shapes, invitations, privileges, profiles, shapes
 
 BASES = ("/1.0", "/api/1.0", "/!api/1.0")
 
@@ -44,26 +44,26 @@ GROUPS = (
     Route("GET", _GROUPS, groups.list_my_groups, _READ, "listMyGroups", "The groups you administer or are in",
           list[shapes.Group], query=(_FILTER, _EXCLUDE, _INCLUDE)),
     Route("GET", _ACCOUNT, groups.list_groups, _READ, "listGroups", "An account's groups: all for its administrators, "
-          "your own for you", list[shapes.Group], query=(_EXCLUDE, _INCLUDE), refuses=(403, 404)),
+          "your own for you", list[shapes.Group], query=(_EXCLUDE, _INCLUDE), errors=(403, 404)),
     Route("POST", _ACCOUNT, groups.create_group, _WRITE, "createGroup", "Make a group, without members",
-          shapes.Group, query=(_EXCLUDE,), takes=_NEW, refuses=(400, 403, 404, 413)),
+          shapes.Group, query=(_EXCLUDE,), fields=_NEW, errors=(400, 403, 404, 413)),
     Route("GET", _GROUP, groups.read_group, _READ, "readGroup", "One group", shapes.Group,
-          query=(_EXCLUDE, _INCLUDE), refuses=(403, 404)),
+          query=(_EXCLUDE, _INCLUDE), errors=(403, 404)),
     Route("PUT", _GROUP, groups.change_group, _WRITE, "changeGroup",
           "Change a group: what is left out stays, but the two flags, which are then false", shapes.Group,
-          query=(_EXCLUDE,), takes=_CHANGED, refuses=(400, 403, 404, 413)),
+          query=(_EXCLUDE,), fields=_CHANGED, errors=(400, 403, 404, 413)),
     Route("POST", _GROUP, groups.change_group, _WRITE, "changeGroupByPost", "The same as PUT", shapes.Group,
-          query=(_EXCLUDE,), takes=_CHANGED, refuses=(400, 403, 404, 413)),
+          query=(_EXCLUDE,), fields=_CHANGED, errors=(400, 403, 404, 413)),
     Route("DELETE", _GROUP, groups.delete_group, _WRITE, "deleteGroup",
-          "Delete a group with its memberships and privileges", refuses=(400, 403, 404, 413)),
+          "Delete a group with its memberships and privileges", errors=(400, 403, 404, 413)),
     Route("GET", _MEMBERS, groups.list_members, _READ, "listMembers", "A group's members, in the order they were added",
-          list[shapes.User], refuses=(403, 404)),
+          list[shapes.User], errors=(403, 404)),
     Route("GET", _MEMBER, groups.read_member, _READ, "readMember", "One member of a group", shapes.User,
-          refuses=(403, 404)),
+          errors=(403, 404)),
     Route("PUT", _MEMBER, groups.add_member, _WRITE, "addMember", "Put a person into a group; the body is not read",
-          shapes.User, refuses=(400, 403, 404, 409, 413)),
+          shapes.User, errors=(400, 403, 404, 409, 413)),
     Route("DELETE", _MEMBER, groups.remove_member, _WRITE, "removeMember", "Take a person, or yourself, out of a group",
-          refuses=(400, 403, 404, 413)),
+          errors=(400, 403, 404, 413)),
 )  # fmt: skip
 
 _LEVEL_FILTER = Parameter("filter", "only entries of at least this level", {"enum": ["read", "write", "admin"]})
@@ -79,23 +79,23 @@ _WORD = "the bare word `read`, `write` or `admin`, under any Content-Type"
 GROUP_PRIVILEGES = (
     Route("GET", _ON_ACCOUNT, privileges.list_of_account, _ADMIN, "listGroupPrivileges",
           "Every group and repository of an account where the group has something", list[shapes.GroupPrivilege],
-          query=_WANTED, refuses=(403, 404)),
+          query=_WANTED, errors=(403, 404)),
     Route("GET", _ON_REPOSITORY, privileges.list_of_repository, _ADMIN, "listGroupPrivilegesOnRepository",
           "The groups that have something on a repository", list[shapes.GroupPrivilege], query=_WANTED,
-          refuses=(403, 404)),
+          errors=(403, 404)),
     Route("GET", _OF_GROUP, privileges.list_of_group, _ADMIN, "listPrivilegesOfGroup",
           "The repositories on which a group has something", list[shapes.GroupPrivilege], query=_WANTED,
-          refuses=(403, 404)),
+          errors=(403, 404)),
     Route("GET", _OF_GROUP_ON_REPOSITORY, privileges.read_one, _ADMIN, "readGroupPrivilege",
           "What one group has on one repository: a list of one, or an empty one", list[shapes.GroupPrivilege],
-          query=_WANTED, refuses=(403, 404)),
+          query=_WANTED, errors=(403, 404)),
     Route("PUT", _OF_GROUP_ON_REPOSITORY, privileges.grant, _ADMIN, "grantGroupPrivilege",
           "Set what a group has on a repository", list[shapes.GroupPrivilege], query=(_EXCLUDE,), word=_WORD,
-          refuses=(400, 403, 404, 413)),
+          errors=(400, 403, 404, 413)),
     Route("DELETE", _OF_GROUP_ON_REPOSITORY, privileges.revoke, _ADMIN, "revokeGroupPrivilege",
-          "End what a group has on a repository, also by default", refuses=(403, 404, 413)),
+          "End what a group has on a repository, also by default", errors=(403, 404, 413)),
     Route("DELETE", _OF_GROUP, privileges.revoke_everywhere, _ADMIN, "revokeGroupPrivileges",
-          "End what a group has on every repository there is now", refuses=(403, 404, 413)),
+          "End what a group has on every repository there is now", errors=(403, 404, 413)),
 )  # fmt: skip
 
 _DIRECT = "/privileges/{accountname}"
@@ -106,7 +106,7 @@ _FILTERS = (_LEVEL_FILTER, _PRIVATE)
 DIRECT_PRIVILEGES = (
     *(
         Route("GET", path, privileges.list_direct, _ADMIN, name, about, list[shapes.DirectPrivilege], query=_FILTERS,
-              refuses=(403, 404))
+              errors=(403, 404))
         for path, name, about in (
             (_DIRECT, "listPrivileges", "What was given to people directly on an account's repositories"),
             (_DIRECT_THERE, "listPrivilegesOnRepository", "What was given to people directly on a repository"),
@@ -114,9 +114,9 @@ DIRECT_PRIVILEGES = (
         )
     ),
     Route("PUT", _DIRECT_ONE, privileges.give, _ADMIN, "givePrivilege", "Give a person something directly",
-          list[shapes.DirectPrivilege], word=_WORD, refuses=(400, 403, 404, 413)),
+          list[shapes.DirectPrivilege], word=_WORD, errors=(400, 403, 404, 413)),
     *(
-        Route("DELETE", path, privileges.take, _ADMIN, name, about, refuses=(400, 403, 404, 413))
+        Route("DELETE", path, privileges.take, _ADMIN, name, about, errors=(400, 403, 404, 413))
         for path, name, about in (
             (_DIRECT, "takePrivileges", "Take everything that was given to people directly in an account"),
             (_DIRECT_THERE, "takePrivilegesOnRepository", "Take everything that was given directly on a repository"),
@@ -134,17 +134,17 @@ _PRIVILEGES = Parameter(
 
 ACCOUNT_PRIVILEGES = (
     Route("GET", _WITH_ACCOUNT, privileges.list_account_privileges, _READ, "listAccountPrivileges",
-          "What groups may do with the account itself, by `account/slug`", dict[str, str], refuses=(403, 404)),
+          "What groups may do with the account itself, by `account/slug`", dict[str, str], errors=(403, 404)),
     Route("GET", _GROUP_WITH_ACCOUNT, privileges.read_account_privilege, _READ, "readAccountPrivilege",
-          "What one group may do with the account itself, by `account/slug`", dict[str, str], refuses=(403, 404)),
+          "What one group may do with the account itself, by `account/slug`", dict[str, str], errors=(403, 404)),
     *(
         Route(method, _GROUP_WITH_ACCOUNT, privileges.set_account_privilege, _WRITE, name,
-              "Say what one group may do with the account itself", dict[str, str], takes=(_PRIVILEGES,),
-              refuses=(400, 403, 404, 413))
+              "Say what one group may do with the account itself", dict[str, str], fields=(_PRIVILEGES,),
+              errors=(400, 403, 404, 413))
         for method, name in (("PUT", "setAccountPrivilege"), ("POST", "setAccountPrivilegeByPost"))
     ),
     Route("DELETE", _GROUP_WITH_ACCOUNT, privileges.end_account_privilege, _WRITE, "endAccountPrivilege",
-          "Let one group do nothing with the account itself any more", refuses=(400, 403, 404, 413)),
+          "Let one group do nothing with the account itself any more", errors=(400, 403, 404, 413)),
 )  # fmt: skip
 
 _EMAIL = Parameter("email", "the invited address", {"type": "string", "minLength": 1}, required=True)
@@ -167,37 +167,37 @@ _OF_ADDRESS_TO_GROUP = f"{_OF_ADDRESS}/{{group_owner}}/{{group_slug}}"
 
 INVITATIONS = (
     Route("GET", _TO_REPOSITORY, invitations.list_to_repository, _READ, "listRepositoryInvitations",
-          "Who is invited to a repository, the newest first", list[invited.RepositoryInvitation], refuses=(403, 404)),
+          "Who is invited to a repository, the newest first", list[invitation_shapes.RepositoryInvitation], errors=(403, 404)),
     Route("POST", _TO_REPOSITORY, invitations.invite_to_repository, _WRITE, "inviteToRepository",
-          "Invite an address to a repository; a letter goes out", invited.RepositoryInvitation,
-          takes=(_EMAIL, _LEVEL), refuses=(400, 403, 404, 409, 413)),
+          "Invite an address to a repository; a letter goes out", invitation_shapes.RepositoryInvitation,
+          fields=(_EMAIL, _LEVEL), errors=(400, 403, 404, 409, 413)),
     Route("DELETE", _TO_REPOSITORY, invitations.withdraw_from_repository, _WRITE, "withdrawFromRepository",
-          "Withdraw what an address is invited to there", query=_WHOM, refuses=(400, 403, 404, 413)),
+          "Withdraw what an address is invited to there", query=_WHOM, errors=(400, 403, 404, 413)),
     Route("POST", _OF_ADDRESS_THERE, invitations.invite_to_repository_by_path, _WRITE, "inviteToRepositoryByPath",
-          "The same as before 2019", invited.RepositoryInvitation, takes=(_LEVEL,), refuses=(400, 403, 404, 409, 413)),
+          "The same as before 2019", invitation_shapes.RepositoryInvitation, fields=(_LEVEL,), errors=(400, 403, 404, 409, 413)),
     Route("DELETE", _OF_ADDRESS_THERE, invitations.withdraw_from_repository_by_path, _WRITE,
-          "withdrawFromRepositoryByPath", "The same as before 2019", refuses=(400, 403, 404, 413)),
+          "withdrawFromRepositoryByPath", "The same as before 2019", errors=(400, 403, 404, 413)),
     Route("GET", _TO_GROUPS, invitations.list_to_groups, _READ, "listGroupInvitations",
-          "Who is invited to groups of an account, the newest first", list[invited.GroupInvitation],
-          refuses=(403, 404)),
+          "Who is invited to groups of an account, the newest first", list[invitation_shapes.GroupInvitation],
+          errors=(403, 404)),
     *(
         Route(method, _TO_GROUPS, invitations.invite_to_group, _WRITE, name,
               "Invite an address to a group; a letter goes out, also for what was sent before",
-              invited.GroupInvitation, takes=(_EMAIL, _GROUP_SLUG), refuses=(400, 403, 404, 409, 413))
+              invitation_shapes.GroupInvitation, fields=(_EMAIL, _GROUP_SLUG), errors=(400, 403, 404, 409, 413))
         for method, name in (("PUT", "inviteToGroup"), ("POST", "inviteToGroupByPost"))
     ),
     Route("DELETE", _TO_GROUPS, invitations.withdraw_from_groups, _WRITE, "withdrawFromGroups",
-          "Withdraw what an address is invited to: all groups, or one", query=_WHAT, refuses=(400, 403, 404, 413)),
+          "Withdraw what an address is invited to: all groups, or one", query=_WHAT, errors=(400, 403, 404, 413)),
     Route("GET", _OF_ADDRESS, invitations.read_to_groups, _READ, "readGroupInvitation",
-          "What an address is invited to", invited.GroupInvitation, refuses=(400, 403, 404)),
+          "What an address is invited to", invitation_shapes.GroupInvitation, errors=(400, 403, 404)),
     Route("DELETE", _OF_ADDRESS, invitations.withdraw_from_groups_by_path, _WRITE, "withdrawFromGroupsByPath",
-          "Withdraw what an address is invited to", refuses=(400, 403, 404, 413)),
+          "Withdraw what an address is invited to", errors=(400, 403, 404, 413)),
     Route("GET", _OF_ADDRESS_TO_GROUP, invitations.check_invited, _READ, "checkInvitedToGroup",
-          "`OK` if the address is invited to the group", Text, refuses=(400, 403, 404)),
+          "`OK` if the address is invited to the group", PlainText, errors=(400, 403, 404)),
     Route("PUT", _OF_ADDRESS_TO_GROUP, invitations.invite_to_group_by_path, _WRITE, "inviteToGroupByPath",
-          "Invite an address to a group: `OK`", Text, refuses=(400, 403, 404, 409, 413)),
+          "Invite an address to a group: `OK`", PlainText, errors=(400, 403, 404, 409, 413)),
     Route("DELETE", _OF_ADDRESS_TO_GROUP, invitations.withdraw_from_group_by_path, _WRITE, "withdrawFromGroupByPath",
-          "Withdraw what an address is invited to: this group", refuses=(400, 403, 404, 413)),
+          "Withdraw what an address is invited to: this group", errors=(400, 403, 404, 413)),
 )  # fmt: skip
 
 PROFILES = (
@@ -205,7 +205,7 @@ PROFILES = (
           profiles.Profile),
     Route("GET", _USER, profiles.of_account, _READ, "readProfile",
           "Who somebody is, and which of their repositories you can see; with `users_address = invitations` the list "
-          "of invitations to groups", profiles.Profile, refuses=(403, 404)),
+          "of invitations to groups", profiles.Profile, errors=(403, 404)),
 )  # fmt: skip
 
 _SEE_GROUPS = "use /1.0/groups: this server keeps groups, privileges and invitations, and nothing else of 1.0"
@@ -213,14 +213,14 @@ _SEE_PRIVILEGES = "use /1.0/group-privileges for what groups may do"
 _SEE_ACCOUNT = "accounts are kept by this server's operator; a group's answer shows its owner and its members"
 
 REMOVED = (
-    Removed("/privileges", _SEE_PRIVILEGES),
-    Removed("/user/**", _SEE_ACCOUNT),
-    Removed("/users/**", _SEE_ACCOUNT),
-    Removed("/users/{accountname}", _SEE_ACCOUNT),
-    Removed("/newuser/**", _SEE_ACCOUNT),
-    Removed("/emails/**", _SEE_ACCOUNT),
-    Removed("/repositories/**", _SEE_GROUPS),
-    Removed("/oauth/**", _SEE_GROUPS),
+    RemovedRoute("/privileges", _SEE_PRIVILEGES),
+    RemovedRoute("/user/**", _SEE_ACCOUNT),
+    RemovedRoute("/users/**", _SEE_ACCOUNT),
+    RemovedRoute("/users/{accountname}", _SEE_ACCOUNT),
+    RemovedRoute("/newuser/**", _SEE_ACCOUNT),
+    RemovedRoute("/emails/**", _SEE_ACCOUNT),
+    RemovedRoute("/repositories/**", _SEE_GROUPS),
+    RemovedRoute("/oauth/**", _SEE_GROUPS),
 )
 
 # Whoever asks there has no credentials yet, and comes for some.
@@ -229,4 +229,4 @@ OAUTH = ("/oauth/request_token", "/oauth/authenticate", "/oauth/access_token")
 # A second name with the same slug is a bad request in 1.0, not a conflict (spec G3).
 ROUTES = (*GROUPS, *GROUP_PRIVILEGES, *DIRECT_PRIVILEGES, *ACCOUNT_PRIVILEGES, *INVITATIONS, *PROFILES)
 
-SURFACE = Surface("1.0", BASES, ROUTES, REMOVED, OAUTH, exceptions={GroupExists: 400})
+V1 = Surface("1.0", BASES, ROUTES, REMOVED, OAUTH, exceptions={GroupExists: 400})

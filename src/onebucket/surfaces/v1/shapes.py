@@ -6,13 +6,13 @@ from typing import TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
 
-from onebucket.actions.privileges import Given, Listing
+from onebucket.actions.privileges import DirectGrant, PrivilegeListing
 from onebucket.domain.accounts import Account
-from onebucket.domain.groups import Roster
+from onebucket.domain.groups import GroupWithMembers
 from onebucket.domain.invitations import Invitation
-from onebucket.surfaces.routing import Stream
+from onebucket.surfaces.routing import StreamedList
 from onebucket.wire import times
-from onebucket.wire.documents import many
+from onebucket.wire.lazy_list import lazy_list
 
 
 class User(Struct, frozen=True):
@@ -32,7 +32,7 @@ class User(Struct, frozen=True):
     resource_uri: str
 
 
-class Invited(Struct, frozen=True):
+class PendingMember(Struct, frozen=True):
     """An address that is invited to a group."""
 
     email: str
@@ -52,7 +52,7 @@ class Group(Struct, frozen=True, kw_only=True):
     auto_add: bool
     email_forwarding_disabled: bool
     members: list[User] | UnsetType = UNSET
-    pending: list[Invited] | UnsetType = UNSET
+    pending: list[PendingMember] | UnsetType = UNSET
     owner: User
 
 
@@ -126,39 +126,41 @@ def user(account: Account, base_url: str) -> User:
     )
 
 
-def users(accounts: Iterable[Account], base_url: str) -> list[User] | Stream:
+def users(accounts: Iterable[Account], base_url: str) -> list[User] | StreamedList:
     """Several people; a stream where they come one after the other."""
     if isinstance(accounts, tuple):
         return [user(account, base_url) for account in accounts]
-    return Stream(many(user(account, base_url) for account in accounts))
+    return StreamedList(lazy_list(user(account, base_url) for account in accounts))
 
 
 # What tells who is invited to a group; None where that isn't to be said.
-Pending = Callable[[Roster], Iterable[Invitation] | None]
+Pending = Callable[[GroupWithMembers], Iterable[Invitation] | None]
 
 
-def group(roster: Roster, base_url: str, pending: Pending = lambda roster: None) -> Group | Stream:
+def group(roster: GroupWithMembers, base_url: str, pending: Pending = lambda roster: None) -> Group | StreamedList:
     """One group; a stream where its members come one after the other."""
-    shaped = Groups(base_url, pending).shaped(roster)
-    return shaped if isinstance(roster.members, tuple | NoneType) else Stream(shaped)
+    shaped = GroupShapes(base_url, pending).shaped(roster)
+    return shaped if isinstance(roster.members, tuple | NoneType) else StreamedList(shaped)
 
 
-def groups(rosters: Iterable[Roster], base_url: str, pending: Pending = lambda roster: None) -> list[Group] | Stream:
+def groups(
+    rosters: Iterable[GroupWithMembers], base_url: str, pending: Pending = lambda roster: None
+) -> list[Group] | StreamedList:
     """Several groups; a stream where they or their members come one after the other."""
-    shape = Groups(base_url, pending).shaped
+    shape = GroupShapes(base_url, pending).shaped
     if isinstance(rosters, list) and all(isinstance(roster.members, tuple | NoneType) for roster in rosters):
         return [shape(roster) for roster in rosters]
-    return Stream(many(map(shape, rosters)))
+    return StreamedList(lazy_list(map(shape, rosters)))
 
 
-class Groups:
+class GroupShapes:
     """Shapes groups, with those invited to them; whoever is in many of them is shaped once."""
 
     def __init__(self, base_url: str, pending: Pending) -> None:
         self._pending = pending
-        self._face = faces(lambda account: user(account, base_url))
+        self._face = user_shaper(lambda account: user(account, base_url))
 
-    def shaped(self, roster: Roster) -> Group:
+    def shaped(self, roster: GroupWithMembers) -> Group:
         """One of them."""
         face, pending = self._face, self._pending(roster)
         return Group(
@@ -172,21 +174,21 @@ class Groups:
             owner=face(roster.owner),
         )
 
-    def _invited(self, invitation: Invitation) -> Invited:
-        return Invited(invitation.email, self._face(invitation.invited_by), times.utc(invitation.sent_at))
+    def _invited(self, invitation: Invitation) -> PendingMember:
+        return PendingMember(invitation.email, self._face(invitation.invited_by), times.utc(invitation.sent_at))
 
 
 _Face = TypeVar("_Face")
 
 
-def faces(shape: Callable[[Account], _Face]) -> Callable[[Account], _Face]:
+def user_shaper(shape: Callable[[Account], _Face]) -> Callable[[Account], _Face]:
     """What tells what people look like, and shapes each once; of more than are held at once, some are shaped again."""
     known: dict[str, _Face] = {}
 
     def face(account: Account) -> _Face:
         found = known.get(account.id)
         if found is None:
-            if len(known) >= MOST_FACES:
+            if len(known) >= MAX_SHAPED_USERS:
                 known.clear()
             found = known[account.id] = shape(account)
         return found
@@ -194,26 +196,26 @@ def faces(shape: Callable[[Account], _Face]) -> Callable[[Account], _Face]:
     return face
 
 
-MOST_FACES = 5000
+MAX_SHAPED_USERS = 5000
 
 
 def _shown(members: Iterable[Account] | None, face: Callable[[Account], _Face]) -> list[_Face] | UnsetType:
-    """Members where they were asked for, a list of `Many` where they come one after the other."""
+    """Members where they were asked for, a list of `LazyList` where they come one after the other."""
     if members is None:
         return UNSET
-    return [face(member) for member in members] if isinstance(members, tuple) else many(map(face, members))
+    return [face(member) for member in members] if isinstance(members, tuple) else lazy_list(map(face, members))
 
 
-def privileges(listing: Listing, base_url: str) -> Stream:
+def privileges(listing: PrivilegeListing, base_url: str) -> StreamedList:
     """What groups have on repositories, an entry at a time; groups and repositories are shaped once each.
 
     But for groups whose members come one after the other, who come again with each entry.
     """
-    face = faces(lambda account: privileged_user(account, base_url))
+    face = user_shaper(lambda account: privileged_user(account, base_url))
     owner = face(listing.owner)
     known: dict[str, PrivilegedGroup] = {}
 
-    def group(roster: Roster) -> PrivilegedGroup:
+    def group(roster: GroupWithMembers) -> PrivilegedGroup:
         shaped = known.get(roster.group.id)
         if shaped is None:
             members = _shown(roster.members, face)
@@ -232,15 +234,15 @@ def privileges(listing: Listing, base_url: str) -> Stream:
                 repository=RepositoryName(owner=owner, name=repository.name, slug=repository.slug),
             )
 
-    return Stream(many(entries()))
+    return StreamedList(lazy_list(entries()))
 
 
-def direct_privileges(given: Iterable[Given], base_url: str) -> Stream:
+def direct_privileges(given: Iterable[DirectGrant], base_url: str) -> StreamedList:
     """What was given to people directly."""
-    return Stream(many(direct_privilege(each, base_url) for each in given))
+    return StreamedList(lazy_list(direct_privilege(each, base_url) for each in given))
 
 
-def direct_privilege(given: Given, base_url: str) -> DirectPrivilege:
+def direct_privilege(given: DirectGrant, base_url: str) -> DirectPrivilege:
     """What was given to a person directly."""
     repository = given.repository
     return DirectPrivilege(

@@ -1,6 +1,6 @@
 """The journal as a chain: a hash for each entry, and each account's last number and hash in a table of their own.
 
-What is written here in Python's own words must go on making the hashes that `store/chain.py` makes.
+What is written here in Python's own words must go on making the hashes that `store/journal_chain.py` makes.
 """
 
 import json

@@ -1,0 +1,47 @@
+"""Everything of an account at once, for whoever carries it elsewhere."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from onebucket.actions import access
+from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain.accounts import Account
+from onebucket.domain.groups import GroupWithMembers
+from onebucket.domain.invitations import Invitation
+from onebucket.domain.policy import To
+from onebucket.domain.repositories import Repository, RepositoryGrants
+from onebucket.store import account_rows, email_rows, group_members, invitation_rows, privilege_rows, repository_rows
+from onebucket.store.email_rows import Email
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSnapshot:
+    """An account and all that is its own; `grants` by repository slug."""
+
+    account: Account
+    emails: tuple[Email, ...]
+    password_hash: str | None
+    rosters: list[GroupWithMembers]
+    repositories: list[Repository]
+    grants: Mapping[str, RepositoryGrants]
+    invitations: list[Invitation]
+
+
+def everyone(work: UnitOfWork) -> list[Account]:
+    """Every person and every team, by username."""
+    access.site(work)
+    return account_rows.all_people(work.tx)
+
+
+def snapshot_of(work: UnitOfWork, name: str, *, owned: bool = True) -> AccountSnapshot:
+    """All there is of one account; where it doesn't matter what is `owned` by it, only the account itself."""
+    account = access.account(work, name, to=To.RUN_SITE)
+    return AccountSnapshot(
+        account=account,
+        emails=tuple(email_rows.of_person(work.tx, account.id)),
+        password_hash=account_rows.password_hash(work.tx, account.id),
+        rosters=group_members.load_groups(work.tx, account_id=account.id) if owned else [],
+        repositories=repository_rows.of_account(work.tx, account.id) if owned else [],
+        grants=privilege_rows.grants(work.tx, account.id) if owned else {},
+        invitations=invitation_rows.of_account(work.tx, account.id) if owned else [],
+    )

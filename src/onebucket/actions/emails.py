@@ -1,0 +1,127 @@
+"""A person's e-mail addresses: asking for one more, confirming it, choosing the primary one, ending one."""
+
+from dataclasses import dataclass
+
+from onebucket.actions import access, pending_invitations
+from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain import site_limits
+from onebucket.domain.accounts import Account, email_key, new_email_key
+from onebucket.domain.events import Event
+from onebucket.domain.letters import MailKind
+from onebucket.domain.policy import To
+from onebucket.domain.refusals import Invalid, LinkExpired, NotFound, WrongRecipient
+from onebucket.store import email_rows, one_time_link_rows
+from onebucket.store.email_rows import Email
+from onebucket.store.one_time_link_rows import LinkPurpose, OneTimeLink
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """A person's validated addresses, the primary one first, and those that wait to be confirmed."""
+
+    confirmed: list[Email]
+    waiting: list[OneTimeLink]
+
+
+def of_person(work: UnitOfWork, name: str) -> Addresses:
+    """The addresses of a person."""
+    person = _person(work, name)
+    waiting = [
+        each
+        for each in one_time_link_rows.of_person(work.tx, person.id, LinkPurpose.EMAIL)
+        if each.expires_at > work.at
+    ]
+    return Addresses(email_rows.of_person(work.tx, person.id), waiting)
+
+
+def ask_for(work: UnitOfWork, name: str, address: str) -> None:
+    """Ask that an address be a person's: a letter to it holds the link that confirms it.
+
+    Whether it is somebody else's is told to nobody but whoever reads its letters. Raises Invalid, TooManyRequests.
+    """
+    person = _person(work, name)
+    key = new_email_key(address)
+    if any(email.key == key for email in email_rows.of_person(work.tx, person.id)):
+        raise Invalid("that address is one of yours already")
+    link = OneTimeLink(
+        person.id, work.new_id(), LinkPurpose.EMAIL, address, work.at, work.at + site_limits.CONFIRM_EMAIL_LIFETIME
+    )
+
+    work.queue_mail(MailKind.CONFIRM_EMAIL, person, about=link.id, link_id=link.id, email=address)
+    one_time_link_rows.replace(work.tx, link)
+
+    work.record(Event.EMAIL_ASKED, person, person.username, after={"email": address})
+
+
+def asked(work: UnitOfWork, secret_hash: str) -> tuple[Account, OneTimeLink]:
+    """Whose address the link with that hash confirms; nothing is spent by looking. Raises LinkExpired, WrongRecipient.
+
+    Only the person who asked may confirm: otherwise anybody could have his address confirmed for another.
+    """
+    link = one_time_link_rows.by_hash(work.tx, secret_hash)
+    if link is None or link.purpose is not LinkPurpose.EMAIL or link.expires_at <= work.at:
+        raise LinkExpired
+    if link.account_id != work.actor.id:
+        raise WrongRecipient
+    return _person(work, link.account_id), link
+
+
+def confirm(work: UnitOfWork, secret_hash: str) -> str:
+    """Let the address be one of the person's, once; it is given back. Raises LinkExpired, WrongRecipient, Conflict."""
+    person, link = asked(work, secret_hash)
+    is_first = not email_rows.of_person(work.tx, person.id)
+    if not one_time_link_rows.consume_once(work.tx, link, secret_hash, work.at):
+        raise LinkExpired
+
+    email_rows.add(work.tx, person.id, link.email, is_primary=is_first, at=work.at)
+
+    work.record(Event.EMAIL_ADDED, person, person.username, after={"email": link.email})
+    pending_invitations.end_held(work, person)
+    return link.email
+
+
+def make_primary(work: UnitOfWork, name: str, address: str) -> None:
+    """Let one of a person's addresses be the one that letters go to. Raises NotFound."""
+    person = _person(work, name)
+    before, after = _primary_and(work, person, address)
+    if before == after:
+        return
+
+    email_rows.set_primary(work.tx, person.id, after.key)
+
+    work.record(
+        Event.EMAIL_PRIMARY,
+        person,
+        person.username,
+        before={"email": before.address} if before else None,
+        after={"email": after.address},
+    )
+
+
+def end(work: UnitOfWork, name: str, address: str) -> None:
+    """Take an address from a person, or stop waiting for it. Raises NotFound, Invalid for the primary one."""
+    person = _person(work, name)
+    if one_time_link_rows.remove(work.tx, person.id, LinkPurpose.EMAIL, address):
+        return
+    primary, ended = _primary_and(work, person, address)
+    if ended == primary:
+        raise Invalid("letters go to that address: make another one the primary address first")
+
+    email_rows.remove(work.tx, person.id, ended.key)
+
+    work.record(Event.EMAIL_REMOVED, person, person.username, before={"email": ended.address})
+
+
+def _person(work: UnitOfWork, name: str) -> Account:
+    person = access.account(work, name, to=To.CHANGE_PERSON)
+    if person.is_team:
+        raise Invalid(f"{person.username} is a team, not a person")
+    return person
+
+
+def _primary_and(work: UnitOfWork, person: Account, address: str) -> tuple[Email | None, Email]:
+    emails = {email.key: email for email in email_rows.of_person(work.tx, person.id)}
+    meant = emails.get(email_key(address))
+    if meant is None:
+        raise NotFound(f"that is not an address of {person.username}")
+    return next((email for email in emails.values() if email.is_primary), None), meant

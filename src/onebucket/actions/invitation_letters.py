@@ -1,0 +1,84 @@
+"""Issuing an invitation, sending it again, ending it: its row, its letter and what the journal is told go together.
+
+For actions that hold the account already and have made sure that it may be done.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from onebucket.actions import inviter_rights
+from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain.accounts import Account, new_email_key
+from onebucket.domain.events import Event
+from onebucket.domain.groups import Group
+from onebucket.domain.invitations import Invitation
+from onebucket.domain.letters import MailKind
+from onebucket.domain.refusals import Invalid
+from onebucket.store import invitation_rows
+
+
+def renewal_columns(work: UnitOfWork, owner: Account, email: str, inviter: Account | None = None) -> dict[str, Any]:
+    """What every new invitation begins with. Raises Invalid."""
+    new_email_key(email)
+    invited_by = inviter or work.actor.account
+    if invited_by is None:
+        raise Invalid("an invitation is made in somebody's name")
+    return {
+        "account_id": owner.id,
+        "id": work.new_id(),
+        "email": email,
+        "invited_by": invited_by,
+        "sent_at": work.next_timestamp(),
+        "expires_at": work.site_limits.invitation_expiry(work.at),
+    }
+
+
+def add(
+    work: UnitOfWork, owner: Account, invitation: Invitation, found: Sequence[Group], *, letter: bool
+) -> Invitation:
+    """Store an invitation, with its letter on its way or without one."""
+    after = _with_letter(work, owner, invitation, work.new_id()) if letter else invitation
+
+    invitation_rows.add(work.tx, after, group_ids=[group.id for group in found])
+
+    work.record(Event.INVITATION_ADDED, owner, after.email, after=after.facts)
+    return after
+
+
+def send_again(
+    work: UnitOfWork, owner: Account, before: Invitation, wanted: Invitation, *, keep_link: bool
+) -> Invitation:
+    """Send what is wanted of an invitation now, with the same link if it may be kept and is good still.
+
+    Whoever sends it again is its inviter from now on; the operator, who is nobody, can't be. Raises Invalid.
+    """
+    if work.actor.account is None and wanted.invited_by == before.invited_by and inviter_rights.is_void(work, before):
+        raise Invalid(f"{before.invited_by.username} may not invite any more: somebody who may has to send it again")
+    is_good = before.link_id is not None and before.expires_at > work.at
+    link_id = before.link_id if keep_link and is_good and before.link_id else work.new_id()
+    renewed = replace(
+        wanted,
+        invited_by=work.actor.account or wanted.invited_by,
+        sent_at=work.next_timestamp(),
+        expires_at=work.site_limits.invitation_expiry(work.at),
+    )
+    after = _with_letter(work, owner, renewed, link_id)
+
+    invitation_rows.change(work.tx, after)
+
+    event = Event.INVITATION_SENT if before.facts == after.facts else Event.INVITATION_CHANGED
+    work.record(event, owner, after.email, before=before.facts, after=after.facts)
+    return after
+
+
+def _with_letter(work: UnitOfWork, owner: Account, invitation: Invitation, link_id: str) -> Invitation:
+    letter = work.queue_mail(MailKind.INVITATION, owner, about=invitation.id, link_id=link_id, email=invitation.email)
+    return replace(invitation, link_id=link_id, letter=letter)
+
+
+def withdraw(work: UnitOfWork, owner: Account, invitation: Invitation) -> None:
+    """End an invitation of an account that is held."""
+    invitation_rows.remove(work.tx, invitation)
+
+    work.record(Event.INVITATION_WITHDRAWN, owner, invitation.email, before=invitation.facts)

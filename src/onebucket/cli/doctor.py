@@ -1,0 +1,125 @@
+"""What `doctor` looks at: each finding says what is so and, where it is wrong, how to mend it."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from onebucket.actions import accounts, journal, teams
+from onebucket.cli import common
+from onebucket.cli.finding import Finding
+from onebucket.http.process import file_descriptors
+from onebucket.settings import Settings
+from onebucket.store import schema
+from onebucket.store.connect import connect
+from onebucket.store.engine.database import Database, DatabaseUnavailable, DatabaseUnusable
+
+
+def findings(chosen: Settings) -> Iterator[Finding]:
+    """Look at everything, in the order in which to mend it."""
+    yield from _settings(chosen)
+    yield _connections()
+    on_file = chosen.database.startswith("sqlite:")
+    try:
+        opened = connect(chosen.database, make=False, replicas=chosen.replicas)
+    except DatabaseUnusable as error:
+        mend = "It is made by the first `onebucket serve`, by `onebucket apply`, or by `onebucket user add`."
+        yield Finding(False, str(error), mend if on_file else _OUT_OF_REACH)
+        return
+    try:
+        yield from _database(opened, chosen, mend=_DAMAGED if on_file else _IRREGULAR)
+    except (DatabaseUnusable, DatabaseUnavailable) as error:
+        mend = "Restore a backup into a new folder: onebucket restore FILE --data DIR"
+        yield Finding(False, str(error), mend if on_file else _OUT_OF_REACH)
+    finally:
+        opened.close()
+
+
+def _settings(chosen: Settings) -> Iterator[Finding]:
+    for name in chosen.unknown:
+        yield Finding(False, f"{name} is not a setting of this version", "Remove it, or mend its spelling.")
+    if not chosen.unknown:
+        yield Finding(True, "every setting that is given is known")
+    if chosen.data.exists() and chosen.data.stat().st_mode & 0o007:
+        yield Finding(False, f"everybody on this machine may look into {chosen.data}", f"chmod o= {chosen.data}")
+    yield from _files(chosen)
+    if chosen.replicas and chosen.database.startswith("sqlite:"):
+        yield Finding(False, common.NO_REPLICAS)
+
+
+def _files(chosen: Settings) -> Iterator[Finding]:
+    """Whether others on this machine can read the database: one that was made by an older version, or copied."""
+    if not chosen.database.startswith("sqlite:"):
+        return
+    database_file = Path(chosen.database.removeprefix("sqlite:///")).expanduser()
+    files = [path for end in ("", "-wal", "-shm") if (path := Path(f"{database_file}{end}")).exists()]
+    theirs = [str(path) for path in files if path.parent.stat().st_mode & 0o001 and path.stat().st_mode & 0o007]
+    if theirs:
+        names = " ".join(theirs)
+        yield Finding(False, f"everybody on this machine may open {names}", f"chmod o= {names}")
+
+
+def _connections() -> Finding:
+    """How many connections a server may have that is started where this command is."""
+    many = file_descriptors.max_connections(file_descriptors.limit())
+    mend = "Allow more open files where it is started: LimitNOFILE= of systemd, --ulimit nofile= of a container."
+    return Finding(many >= _FEW, f"each process may hold {many:,} connections at once", mend if many < _FEW else "")
+
+
+# A few people with a program each that forgets to close its connections.
+_FEW = 1000
+
+_OUT_OF_REACH = "Start PostgreSQL, or mend the setting `database`: host, name, user, password."
+_DAMAGED = "Stop the server and restore a backup: onebucket restore FILE"
+_IRREGULAR = (
+    'Columns: ALTER TABLE … ALTER COLUMN … TYPE text COLLATE "C". Indexes: REINDEX. Processes: pg_terminate_backend(…).'
+)
+
+
+def _database(opened: Database, chosen: Settings, *, mend: str) -> Iterator[Finding]:
+    version = schema.version(opened)
+    if version != schema.HEAD:
+        older = version is None or version < schema.HEAD
+        update = "Any other command updates it." if older else "A newer onebucket has updated it: update this one."
+        yield Finding(False, f"the database is at schema {version}, not {schema.HEAD}", update)
+        return
+    yield Finding(True, f"{opened.name} is at schema {version}")
+
+    trouble = opened.check()
+    yield Finding(not trouble, trouble or f"the database is whole{opened.version_note()}", mend if trouble else "")
+
+    with opened.reading() as tx:
+        work = common.work(tx)
+        yield from _clock(journal.latest(work))
+        yield _site_administrator(accounts.list_people(work))
+        orphans = teams.without_administrator(work)
+        if orphans:
+            names = ", ".join(team.username for team in orphans)
+            yield Finding(
+                False,
+                f"no active person administers {names}",
+                "Apply a document that puts somebody into a group with `account_privilege: admin`, or enable one.",
+            )
+        else:
+            yield Finding(True, "every team has an active administrator")
+
+    from onebucket.cli import mail_setup, replicas
+
+    yield from replicas.findings(opened)
+    yield from mail_setup.findings(chosen, opened)
+
+
+def _site_administrator(people: Iterable[accounts.Person]) -> Finding:
+    if any(person.account.site_admin and person.account.is_active for person in people):
+        return Finding(True, "there is an active site administrator")
+    mend = f"{common.program()} user admin NAME makes one; so does, where there was none, the link that serve prints."
+    return Finding(False, "there is no active site administrator", mend)
+
+
+def _clock(latest: datetime | None) -> Iterator[Finding]:
+    now = datetime.now(UTC)
+    if latest is not None and latest > now:
+        yield Finding(
+            False, f"the journal has entries from the future ({latest:%Y-%m-%d %H:%M:%S} UTC)", "Set the clock."
+        )
+    else:
+        yield Finding(True, f"the clock says {now:%Y-%m-%d %H:%M:%S} UTC")

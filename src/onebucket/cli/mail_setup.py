@@ -1,0 +1,130 @@
+"""Letters as the settings have them: who writes and carries them, where they go, and what `doctor` says of it."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from onebucket.actions import outbox
+from onebucket.cli import common
+from onebucket.cli.common import CommandError
+from onebucket.cli.finding import Finding
+from onebucket.domain.letters import OutboxMail
+from onebucket.mail import template_context
+from onebucket.mail.composer import Composer, TemplateError
+from onebucket.mail.outbox_worker import OutboxWorker
+from onebucket.mail.smtp import SmtpTransport
+from onebucket.mail.transport import DeliveryError, FolderTransport, MailTransport
+from onebucket.settings import Settings
+from onebucket.store.engine.database import Database
+
+# `doctor` waits so long for a mail server.
+_PATIENCE = 5.0
+
+
+def outbox_worker(opened: Database, post: MailTransport, desk: Composer, key: bytes) -> OutboxWorker:
+    """Whoever carries the letters of a server."""
+    return OutboxWorker(opened, post=post, desk=desk, key=key, operate=common.work, clock=lambda: datetime.now(UTC))
+
+
+def composer(chosen: Settings, base_url: str) -> Composer:
+    """Where letters are written. Raises CommandError."""
+    templates = Path(chosen.letter_templates).expanduser() if chosen.letter_templates else None
+    try:
+        return Composer(
+            base_url=base_url, sender=chosen.mail_from, templates=templates, is_open=chosen.sign_up == "open"
+        )
+    except TemplateError as error:
+        raise CommandError(str(error)) from None
+
+
+def transport(chosen: Settings, base_url: str, *, throw_away: Path | None = None) -> MailTransport:
+    """Where letters go: what is made up, in `throw_away`, is never sent."""
+    if chosen.smtp_url and throw_away is None:
+        return SmtpTransport(chosen.smtp_url, named=template_context.host(base_url))
+    return FolderTransport((throw_away or chosen.data) / "letters")
+
+
+def line(post: MailTransport, desk: Composer) -> str:
+    """What `serve` says of it."""
+    if isinstance(post, FolderTransport):
+        return f"Letters are written into {post.description} (set smtp_url to send them)"
+    return f"Letters go out through {post.description} as {desk.sender}"
+
+
+def findings(chosen: Settings, opened: Database) -> Iterator[Finding]:
+    """What is wrong with letters: with settings, templates, the mail server, and with those that are on their way."""
+    base_url = chosen.base_url or "http://localhost"
+    yield from _templates(chosen, base_url)
+    yield from _post(chosen, base_url)
+    yield from _letters(opened)
+
+
+def _templates(chosen: Settings, base_url: str) -> Iterator[Finding]:
+    folder = Path(chosen.letter_templates).expanduser() if chosen.letter_templates else None
+    if folder is not None and not folder.is_dir():
+        yield Finding(
+            False, f"there is no folder {folder} with templates for letters", "Make it, or mend letter_templates."
+        )
+        return
+    try:
+        troubles = list(composer(chosen, base_url).check(datetime.now(UTC)))
+    except CommandError as error:
+        yield Finding(False, str(error), "Mend mail_from.")
+        return
+    for trouble in troubles:
+        yield Finding(False, trouble, "Mend it; letters wait for it. docs/letters.md names the words it may use.")
+    if not troubles:
+        yield Finding(True, "every letter can be written")
+
+
+def _post(chosen: Settings, base_url: str) -> Iterator[Finding]:
+    if not chosen.smtp_url:
+        yield Finding(True, f"letters are written into {transport(chosen, base_url).description}, not sent")
+        return
+    named = template_context.host(base_url)
+    where = SmtpTransport(
+        chosen.smtp_url, named=named, to_connect=_PATIENCE, to_answer=_PATIENCE, to_finish=3 * _PATIENCE
+    )
+    if not chosen.base_url:
+        yield Finding(
+            False, "letters are sent, and the links in them lead to the address that `serve` listens on",
+            "Set base_url to the address that people use.",
+        )  # fmt: skip
+    try:
+        where.check()
+    except DeliveryError as error:
+        yield Finding(
+            False, f"letters can't be sent: {error}", "Mend smtp_url or the mail server; letters wait for it."
+        )
+    else:
+        yield Finding(True, f"{where.description} takes letters" + (f" from {where.user}" if where.user else ""))
+
+
+def _letters(opened: Database) -> Iterator[Finding]:
+    with opened.reading() as tx:
+        work = common.work(tx)
+        waiting, since = outbox.waiting(work)
+        troubled = outbox.list_failing(work)
+    given_up = [letter for _, letter in troubled if letter.due_at is None]
+    failing = [letter for _, letter in troubled if letter.due_at is not None]
+    if failing:
+        yield Finding(
+            False, f"{len(failing)} {_letter(failing)} failed, and will be tried again; last: {failing[0].last_error}",
+            "Mend what it says; or let one be tried now: onebucket letter retry ID",
+        )  # fmt: skip
+    if given_up:
+        yield Finding(
+            False, f"{len(given_up)} {_letter(given_up)} could not be delivered; last, to {given_up[0].email}: "
+            f"{given_up[0].last_error}",
+            "Withdraw what they are about, or send it again: onebucket letter list",
+        )  # fmt: skip
+    if since is not None and not failing:
+        is_late = (datetime.now(UTC) - since).total_seconds() > 900
+        mend = "They are sent by `onebucket serve`: is it running?" if is_late else ""
+        yield Finding(not is_late, f"{waiting} letters wait to be sent, since {since:%Y-%m-%d %H:%M} UTC", mend)
+    elif not troubled:
+        yield Finding(True, "no letter waits")
+
+
+def _letter(letters: list[OutboxMail]) -> str:
+    return "letter" if len(letters) == 1 else "letters"

@@ -1,0 +1,1 @@
+"""Who is asking: credentials, signatures, sessions, and what becomes of wrong ones."""

@@ -1,0 +1,1 @@
+"""Cached responses, and how it is known that they still hold."""

@@ -1,0 +1,1 @@
+"""How requests are run: reads, the write queue, replicas and long responses."""

@@ -1,0 +1,106 @@
+"""For machines that watch the server: is it alive, is it ready, what does it count."""
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from onebucket.domain.accounts import Actor
+from onebucket.domain.refusals import TooManyRequests, Unauthenticated
+from onebucket.http.auth.authentication import Authentication, VerifiedCredential
+from onebucket.http.execution import read_runner
+from onebucket.http.monitoring.metrics import Metrics
+from onebucket.store import schema
+from onebucket.store.engine.database import Database, DatabaseUnavailable, DatabaseUnusable
+
+_HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+
+
+class MonitoringEndpoints:
+    """`/healthz`, `/readyz`, `/metrics` and `/openapi.json`.
+
+    The figures are for whoever has `metrics_token`, and for site administrators.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        metrics: Metrics,
+        authentication: Authentication,
+        openapi: Callable[[], Mapping[str, Any]],
+        metrics_token: str,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._metrics = metrics
+        self._authentication = authentication
+        self._openapi_document = openapi
+        self._openapi = b""
+        self._token = metrics_token.encode()
+        self._clock = clock
+
+    def routes(self) -> list[BaseRoute]:
+        """Their addresses."""
+        pages: dict[str, Callable[[Request], Awaitable[Response]]] = {
+            "/healthz": self.liveness,
+            "/readyz": self.readiness,
+            "/metrics": self.metrics,
+            "/openapi.json": self.openapi,
+        }
+        return [Route(path, page, methods=["GET"]) for path, page in pages.items()]
+
+    async def liveness(self, request: Request) -> Response:
+        """Whether the process answers."""
+        return PlainTextResponse("OK", headers=_HEADERS)
+
+    async def readiness(self, request: Request) -> Response:
+        """Whether the database is there and has the schema that this version needs."""
+        try:
+            version = await read_runner.read(self._database, lambda: schema.version(self._database))
+        except (DatabaseUnusable, DatabaseUnavailable) as error:
+            return PlainTextResponse(f"Service Unavailable: {error}.", 503, headers=_HEADERS)
+        if version != schema.HEAD:
+            return PlainTextResponse(
+                f"Service Unavailable: the database is at schema {version}, not {schema.HEAD}.", 503, headers=_HEADERS
+            )
+        return PlainTextResponse("OK", headers=_HEADERS)
+
+    async def metrics(self, request: Request) -> Response:
+        """What is counted."""
+        try:
+            may_see = await self._may_see_metrics(request)
+        except DatabaseUnavailable as error:
+            return PlainTextResponse(f"Service Unavailable: {error}.", 503, headers=_HEADERS)
+        if not may_see:
+            headers = {**_HEADERS, "WWW-Authenticate": 'Basic realm="onebucket metrics"'}
+            return PlainTextResponse("Unauthorized", 401, headers=headers)
+        # Some figures are read from the database.
+        page = await read_runner.read(self._database, self._metrics.exposition)
+        return Response(page, media_type="text/plain; version=0.0.4; charset=utf-8", headers=_HEADERS)
+
+    async def openapi(self, request: Request) -> Response:
+        """The API's description, for programs."""
+        self._openapi = self._openapi or msgspec.json.encode(self._openapi_document())
+        return Response(self._openapi, media_type="application/json", headers={"X-Content-Type-Options": "nosniff"})
+
+    async def _may_see_metrics(self, request: Request) -> bool:
+        header = request.headers.get("authorization", "").encode("latin-1")
+        if self._token and secrets.compare_digest(header, b"Bearer " + self._token):
+            return True
+        address = request.client.host if request.client else None
+        try:
+            proof, _ = await self._authentication.authenticate(header or None, address=address)
+            actor = await read_runner.read(self._database, lambda: self._actor(proof))
+        except (Unauthenticated, TooManyRequests):
+            return False
+        return actor.is_site_admin and actor.scopes is None
+
+    def _actor(self, proof: VerifiedCredential) -> Actor:
+        with self._database.reading() as tx:
+            return self._authentication.actor(tx, proof, self._clock())

@@ -1,0 +1,167 @@
+"""What the pages are handed: transactions with whoever has signed in as the actor, passwords, secrets, the log."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import TypeVar
+
+import structlog
+
+from onebucket import hashing
+from onebucket.actions import sessions
+from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain.accounts import NOBODY, OPERATOR, Actor
+from onebucket.domain.refusals import Unauthenticated
+from onebucket.domain.site_limits import SiteLimits
+from onebucket.http import errors
+from onebucket.http.auth.authentication import Authentication, VerifiedCredential
+from onebucket.http.auth.failed_attempts import FailureAudit
+from onebucket.http.execution import read_runner
+from onebucket.http.execution.write_queue import WriteQueue, in_any_case
+from onebucket.http.limits.anonymous_limits import AnonymousLimits
+from onebucket.http.limits.rate_limiter import RateLimiter
+from onebucket.http.request import headers, request_id
+from onebucket.store import session_rows
+from onebucket.store.engine.database import Database, Transaction
+from onebucket.surfaces.web.core.backend import Asked, Browser, Scope, VerifiedPassword
+
+_Result = TypeVar("_Result")
+
+
+class PageBackend:
+    """Serves the pages from one database. Whose a session is, and whether it counts, is read in each transaction."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        writer: WriteQueue,
+        authentication: Authentication,
+        attempts: FailureAudit,
+        limits: RateLimiter | None,
+        strangers: AnonymousLimits,
+        terms: SiteLimits,
+        key: bytes,
+        clock: Callable[[], datetime],
+        new_id: Callable[[], str],
+    ) -> None:
+        self._database = database
+        self._write_queue = writer
+        self._authentication = authentication
+        self._failure_audit = attempts
+        self._limits = limits
+        self._strangers = strangers
+        self._site_limits = terms
+        self._key = key
+        self._clock = clock
+        self._new_id = new_id
+        self._new_secret = hashing.new_secret
+        self._log = structlog.get_logger("onebucket.http").bind()
+
+    def read(self, caller: Browser, action: Callable[[UnitOfWork], _Result]) -> Awaitable[_Result]:
+        """Run an action that changes nothing, as the person who has signed in or as nobody."""
+
+        def look() -> _Result:
+            with self._database.reading() as tx:
+                return action(self._work(tx, caller, self._actor(tx, caller)))
+
+        return read_runner.read(self._database, look)
+
+    def write(self, caller: Browser, action: Callable[[UnitOfWork], _Result]) -> Awaitable[_Result]:
+        """Run an action that may change something, as the person who has signed in or as nobody."""
+        return self._write_queue.submit(lambda tx: action(self._work(tx, caller, self._actor(tx, caller))))
+
+    def change_unseen(self, caller: Browser, action: Callable[[UnitOfWork], object]) -> Awaitable[None]:
+        """Run an action of which nobody is to learn what it changed: it writes something in any case."""
+        return self._write_queue.submit(
+            lambda tx: in_any_case(tx, lambda tx: action(self._work(tx, caller, self._actor(tx, caller))))
+        )
+
+    def write_as_operator(self, caller: Browser, action: Callable[[UnitOfWork], _Result]) -> Awaitable[_Result]:
+        """Run an action as the operator: for whoever holds the link that makes the first administrator."""
+        return self._write_queue.submit(lambda tx: action(self._work(tx, caller, OPERATOR)))
+
+    async def verify_password(self, caller: Browser, login: str, password: str) -> VerifiedPassword:
+        """Check a person's own password. Raises Unauthenticated, TooManyRequests."""
+        try:
+            proof = await self._authentication.verify_password(login, password, caller.address)
+        except Unauthenticated:
+            # Told without waiting for it: the time must not say whether there is such a person.
+            at = self._clock()
+            self._write_queue.submit_in_background(
+                lambda tx: self._failure_audit.record_refused_password(self._work(tx, caller, NOBODY, at), login)
+            )
+            raise
+        return VerifiedPassword(proof.account_id, login, proof.password_hash or "")
+
+    async def start_session(self, caller: Browser, proved: VerifiedPassword) -> str:
+        """Begin a session; the secret that its browser is to keep. Raises Unauthenticated for a disabled person."""
+        secret = self._new_secret()
+        proof = VerifiedCredential(proved.account_id, proved.login, None, proved.password_hash, bearer=False)
+        before = hashing.secret_hash(caller.secret) if caller.secret else None
+
+        def begin(tx: Transaction) -> None:
+            work = self._work(tx, caller, self._authentication.actor(tx, proof, self._clock()))
+            sessions.start(work, secret_hash=hashing.secret_hash(secret), agent=caller.agent, instead_of=before)
+
+        await self._write_queue.submit(begin)
+        return secret
+
+    def password_hash(self, caller: Browser, password: str) -> Awaitable[str]:
+        """Hash a new password. Raises TooManyRequests."""
+        return self._authentication.password_hash(password, caller.address)
+
+    def new_secret(self) -> str:
+        """A random secret."""
+        return self._new_secret()
+
+    def consumer_secret(self, key: str) -> str:
+        """The secret of the OAuth consumer with that key."""
+        return hashing.derived_secret(self._key, "consumer", key)
+
+    def count(self, person_id: str) -> None:
+        """Count something that a person does on pages, apart from their calls. Raises TooManyRequests."""
+        if self._limits is not None:
+            self._limits.take(f"pages of {person_id}")
+
+    def count_from_network(self, caller: Browser, asked: Asked) -> None:
+        """Count what is asked for from the caller's network, be it by whomever. Raises TooManyRequests."""
+        self._strangers.take(asked, caller.address)
+
+    def request_id(self, scope: Scope) -> str:
+        """What names a request in the journal, the log and the answer."""
+        return request_id(headers(scope))
+
+    def status(self, error: Exception) -> int | None:
+        """The status of a page that tells of an error; None for one that nobody foresaw."""
+        return errors.status_of(error)
+
+    def record_refusal(self, caller: Browser, method: str, path: str, status: int, actor: str | None) -> None:
+        """Log a request; `path` is the page's, so that no secret of a link is in it."""
+        told_quietly = method in ("GET", "HEAD") and status < 400
+        self._log.log(
+            logging.DEBUG if told_quietly else logging.INFO,
+            "request",
+            request_id=caller.request_id,
+            method=method,
+            path=path,
+            status=status,
+            actor=actor,
+            address=caller.address,
+        )
+
+    def log_unexpected(self, caller: Browser, trouble: Exception) -> None:
+        """Log an error that nobody waits to be told of."""
+        self._log.error("unforeseen", request_id=caller.request_id, exc_info=trouble)
+
+    def _actor(self, tx: Transaction, caller: Browser) -> Actor:
+        found = session_rows.by_hash(tx, hashing.secret_hash(caller.secret)) if caller.secret else None
+        if found is None or found[0].expires_at <= self._clock() or not found[1].is_active:
+            return NOBODY
+        session, person = found
+        return Actor(person, session.credential, expires_at=session.expires_at)
+
+    def _work(self, tx: Transaction, caller: Browser, actor: Actor, at: datetime | None = None) -> UnitOfWork:
+        return UnitOfWork(
+            actor, tx, at or self._clock(), caller.request_id, self._new_id, caller.address, self._site_limits
+        )

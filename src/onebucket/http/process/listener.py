@@ -1,0 +1,60 @@
+"""The server program, with every limit and deadline of its connections chosen by us."""
+
+import os
+import socket
+from typing import Any
+
+from granian._granian import ListenerSpec
+from granian.constants import HTTPModes, Interfaces, SSLProtocols, TaskImpl
+from granian.http import HTTP1Settings
+from granian.server.embed import Server
+
+from onebucket import bounds
+from onebucket.http.process import file_descriptors
+from onebucket.http.process.listen_address import ListenAddress
+from onebucket.http.request import Application
+
+
+class Listener(Server):
+    """Granian on a socket whose connections are cut when their other side takes nothing for too long."""
+
+    def _init_shared_socket(self) -> None:
+        self._ssp = None
+        self._shd: Any = ListenerSpec(self.bind_addr, self.bind_port, self.backlog).build()
+        # Granian waits for a reader who has stopped for as long as they stay; so does the kernel unless it is told, as
+        # Linux can be. Connections have it from the socket they came in by.
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            with socket.socket(fileno=os.dup(self._shd.get_fd())) as listening:
+                listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(bounds.STALLED_SECONDS * 1000))
+
+
+def listener(app: Application, place: ListenAddress) -> Listener:
+    """The server program for `app`; it listens when it is told to serve."""
+    return Listener(
+        app,
+        address=place.host,
+        port=place.port,
+        interface=Interfaces.ASGINL,
+        # HTTP/2 has no deadline for who says nothing: neither before the first byte nor between two requests.
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(
+            header_read_timeout=round(bounds.HEAD_SECONDS * 1000),
+            keep_alive=True,
+            max_buffer_size=bounds.LONGEST_HEAD,
+            pipeline_flush=False,
+        ),
+        http2_settings=None,
+        websockets=False,
+        backlog=bounds.BACKLOG,
+        backpressure=file_descriptors.max_connections(file_descriptors.raise_limit()),
+        runtime_threads=bounds.SOCKET_THREADS,
+        runtime_blocking_threads=None,
+        blocking_threads=bounds.PYTHON_THREADS,
+        blocking_threads_idle_timeout=30,
+        task_impl=TaskImpl.asyncio,
+        log_enabled=False,
+        ssl_cert=place.tls_cert,
+        ssl_key=place.tls_key,
+        # Granian would ask for 1.3, which older clients don't speak.
+        ssl_protocol_min=SSLProtocols.tls12,
+    )

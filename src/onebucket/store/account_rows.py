@@ -1,0 +1,237 @@
+"""Accounts and their passwords: rows and back."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, case, delete, insert, select, update
+
+from onebucket.domain import accounts as domain
+from onebucket.domain.accounts import Account
+from onebucket.domain.refusals import Conflict, Refusal
+from onebucket.store import revisions
+from onebucket.store.engine import timestamps
+from onebucket.store.engine.database import Transaction
+from onebucket.store.engine.list_parameters import values_of
+from onebucket.store.engine.state_stamps import NewStamp
+from onebucket.store.engine.statement import Row, Statement
+from onebucket.store.tables import accounts, emails
+
+COLUMNS = (
+    accounts.c.id,
+    accounts.c.username,
+    accounts.c.display_name,
+    accounts.c.aaid,
+    accounts.c.nickname,
+    accounts.c.is_team,
+    accounts.c.is_active,
+    accounts.c.site_admin,
+)
+
+
+def account(row: Row) -> Account:
+    """The account in the first eight columns of a row."""
+    return Account(row[0], row[1], row[2], row[3], row[4], bool(row[5]), bool(row[6]), bool(row[7]))
+
+
+_validated = (
+    select(*COLUMNS).join(emails, emails.c.account_id == accounts.c.id).where(emails.c.validated_at.is_not(None))
+)
+# By what an account can be named: the column, and where to look.
+_COLUMNS_OF_NAMES = {
+    "id": (accounts.c.id, select(*COLUMNS)),
+    "aaid": (accounts.c.aaid, select(*COLUMNS)),
+    "email": (emails.c.email_key, _validated),
+    "username": (accounts.c.username_key, select(*COLUMNS)),
+}
+_BY = {kind: Statement(found.where(column == bindparam("key"))) for kind, (column, found) in _COLUMNS_OF_NAMES.items()}
+_EACH_BY = {
+    kind: Statement(found.add_columns(column).where(column.in_(values_of("keys", column.type))))
+    for kind, (column, found) in _COLUMNS_OF_NAMES.items()
+}
+_BY_ANY_EMAIL = Statement(
+    select(*COLUMNS).join(emails, emails.c.account_id == accounts.c.id).where(emails.c.email_key == bindparam("key"))
+)
+
+
+def by_id(tx: Transaction, id: str) -> Account | None:
+    """The account with that id."""
+    return tx.cached_row(_BY["id"], account, key=id)
+
+
+def by_username(tx: Transaction, name: str) -> Account | None:
+    """The account of that username; its case doesn't count."""
+    return tx.cached_row(_BY["username"], account, key=domain.username_key(name))
+
+
+def by_email(tx: Transaction, address: str, *, validated: bool = True) -> Account | None:
+    """The person with that address, a validated one unless told otherwise."""
+    try:
+        key = domain.email_key(address)
+    except Refusal:
+        return None
+    return tx.cached_row(_BY["email"] if validated else _BY_ANY_EMAIL, account, key=key)
+
+
+def named(tx: Transaction, word: str) -> Account | None:
+    """The account meant by `word`: a UUID with or without braces, an account_id, an e-mail address or a username.
+
+    Tried in that order (spec 1.2).
+    """
+    meant = _matches(word)
+    return tx.cached_row(_BY[meant[0]], account, key=meant[1]) if meant else None
+
+
+def find_many(tx: Transaction, words: Iterable[str]) -> dict[str, Account]:
+    """The accounts meant by several words, by the word; a word that means none is left out."""
+    meant = [(word, _matches(word)) for word in words]
+    keys: dict[str, list[str]] = {}
+    for _, pair in meant:
+        if pair:
+            keys.setdefault(pair[0], []).append(pair[1])
+
+    found = {
+        (kind, row[8]): account(row) for kind, wanted in keys.items() for row in tx.rows(_EACH_BY[kind], keys=wanted)
+    }
+    return {word: found[pair] for word, pair in meant if pair in found}
+
+
+def _matches(word: str) -> tuple[str, str] | None:
+    """By what an account is named, and the form in which that is stored; None when nothing can be meant."""
+    bare = word[1:-1] if word[:1] == "{" and word[-1:] == "}" else word
+    if domain.UUID.fullmatch(bare):
+        return "id", bare.lower()
+    if bare != word:
+        return None
+    if domain.AAID.fullmatch(word):
+        return "aaid", word.lower()
+    if "@" not in word:
+        return "username", domain.username_key(word)
+    try:
+        return "email", domain.email_key(word)
+    except Refusal:
+        return None
+
+
+_REVISION = Statement(select(accounts.c.revision).where(accounts.c.id == bindparam("id")))
+_AT = bindparam("at", type_=accounts.c.revision.type)
+_REVISE = Statement(
+    update(accounts)
+    .where(accounts.c.id == bindparam("account_id"))
+    .values(revision=case((accounts.c.revision < _AT, _AT), else_=accounts.c.revision + 1), stamp=NewStamp()),
+    keeps_cache=True,
+)
+
+
+def revision(tx: Transaction, account_id: str) -> int:
+    """A number that grows with every change of an account: the moment of the last one, in microseconds, or later.
+
+    So it does not come again after a restore, unless the clock was set back meanwhile; where nothing may depend on the
+    clock there are stamps.
+    """
+    row = tx.row(_REVISION, id=account_id)
+    left = tx.deferred(_REVISE, account_id)
+    before = int(row[0]) if row else 0
+    return max(before + 1, left["at"]) if left else before
+
+
+def bump_revision(tx: Transaction, account_id: str, at: datetime) -> None:
+    """Let the account's revision grow, and its stamp be another, for all changes of this transaction at once."""
+    left = tx.deferred(_REVISE, account_id)
+    tx.defer(
+        _REVISE, account_id, account_id=account_id, at=max(timestamps.to_number(at), left["at"] + 1 if left else 0)
+    )
+
+
+_ALL = Statement(select(*COLUMNS).order_by(accounts.c.username_key))
+_SITE_ADMIN = Statement(select(accounts.c.id).where(accounts.c.site_admin).limit(1))
+_OTHER_SITE_ADMIN = Statement(
+    select(accounts.c.id).where(accounts.c.site_admin, accounts.c.is_active, accounts.c.id != bindparam("id")).limit(1)
+)
+
+
+def all_people(tx: Transaction) -> list[Account]:
+    """Every account, by username."""
+    return [account(row) for row in tx.rows(_ALL)]
+
+
+def has_site_admin(tx: Transaction, *, besides: str | None = None) -> bool:
+    """Whether there is a site administrator, active or not; or, `besides` one, another who is active."""
+    if besides is None:
+        return tx.row(_SITE_ADMIN) is not None
+    return tx.row(_OTHER_SITE_ADMIN, id=besides) is not None
+
+
+_ADD = Statement(insert(accounts))
+_UPDATE = Statement(
+    update(accounts)
+    .where(accounts.c.id == bindparam("id"))
+    .values({column.name: bindparam(f"new_{column.name}") for column in (*COLUMNS[1:], accounts.c.username_key)})
+)
+_DELETE = Statement(delete(accounts).where(accounts.c.id == bindparam("id")))
+
+
+def add(tx: Transaction, account: Account, *, at: datetime) -> None:
+    """Store a new account. Raises Conflict when its username, id or account_id is taken."""
+    if by_username(tx, account.username):
+        raise Conflict(f"there is an account {account.username!r} already")
+    if tx.row(_BY["id"], key=account.id) or (account.aaid and tx.row(_BY["aaid"], key=account.aaid)):
+        raise Conflict(f"another account has the uuid or the account_id given for {account.username!r}")
+    tx.run(
+        _ADD,
+        **_columns(account),
+        username_key=domain.username_key(account.username),
+        password_hash=None,
+        created_at=timestamps.to_number(at),
+        revision=0,
+        stamp=None,
+    )
+    revisions.bump_revision(tx)
+
+
+def change(tx: Transaction, account: Account) -> None:
+    """Store what is now known of an account. Raises Conflict when its new username is taken."""
+    taken = by_username(tx, account.username)
+    if taken and taken.id != account.id:
+        raise Conflict(f"there is an account {account.username!r} already")
+    columns = _columns(account) | {"username_key": domain.username_key(account.username)}
+    tx.run(_UPDATE, **{"id" if name == "id" else f"new_{name}": value for name, value in columns.items()})
+    revisions.bump_revision(tx)
+
+
+def delete_account(tx: Transaction, account_id: str) -> None:
+    """Forget an account that has nothing any more."""
+    tx.run(_DELETE, id=account_id)
+    revisions.bump_revision(tx)
+
+
+def _columns(account: Account) -> dict[str, Any]:
+    return {column.name: getattr(account, column.name) for column in COLUMNS}
+
+
+_SET_PASSWORD = Statement(
+    update(accounts).where(accounts.c.id == bindparam("id")).values(password_hash=bindparam("hash"))
+)
+
+
+def password_hash(tx: Transaction, account_id: str) -> str | None:
+    """The hash of a person's password, if he has one."""
+    held = find_with_password(tx, account_id)
+    return held[1] if held else None
+
+
+def set_password(tx: Transaction, account_id: str, hash: str) -> None:
+    """Replace a person's password by its hash."""
+    tx.run(_SET_PASSWORD, id=account_id, hash=hash)
+
+
+_BY_PASSWORD = Statement(select(*COLUMNS, accounts.c.password_hash).where(accounts.c.id == bindparam("id")))
+
+
+def find_with_password(tx: Transaction, account_id: str) -> tuple[Account, str | None] | None:
+    """The person, and the hash of the password he has now."""
+    return tx.cached_row(_BY_PASSWORD, _with_password, id=account_id)
+
+
+def _with_password(row: Row) -> tuple[Account, str | None]:
+    return account(row), row[8]

@@ -1,0 +1,29 @@
+"""Open the database that a URL names."""
+
+from collections.abc import Sequence
+
+from onebucket.store.engine.database import Database, DatabaseUnusable
+
+
+def connect(url: str, *, make: bool = True, replicas: Sequence[str] = ()) -> Database:
+    """The database that `url` names: `sqlite:///PATH`, whose folder is made where `make` allows, or `postgresql://…`.
+
+    Only PostgreSQL has `replicas`, which are URLs too. Raises DatabaseUnusable.
+    """
+    kind = url.partition(":")[0]
+    if kind in ("postgresql", "postgres"):
+        from onebucket.store.postgres.database import connect as connect_postgres
+
+        opened = connect_postgres(url)
+        if replicas:
+            from onebucket.store.postgres.replica import connect as connect_replica
+
+            opened.replicas = [connect_replica(each) for each in replicas]
+        return opened
+    if url.startswith("sqlite:///"):
+        from onebucket.store.sqlite.database import connect as connect_sqlite
+
+        return connect_sqlite(url, make=make)
+    raise DatabaseUnusable(
+        f"{kind!r} databases can't be used: give sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME"
+    )

@@ -1,0 +1,1 @@
+"""What both databases share: transactions, statements, and what they read."""

@@ -1,0 +1,23 @@
+"""Moments as the tables hold them: whole microseconds since 1970."""
+
+from datetime import UTC, datetime, timedelta
+
+from onebucket.domain.time_range import EARLIEST, LATEST
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_FIRST, _LAST = ((each - _EPOCH) // _MICROSECOND for each in (EARLIEST, LATEST))
+
+
+def to_number(moment: datetime) -> int:
+    """Give the moment as a table holds it; one before or after all that can be read back is the first or last of those.
+
+    >>> from_number(to_number(datetime.max.replace(tzinfo=UTC)))
+    datetime.datetime(9999, 12, 30, 0, 0, tzinfo=datetime.timezone.utc)
+    """
+    return min(max((moment - _EPOCH) // _MICROSECOND, _FIRST), _LAST)
+
+
+def from_number(number: int) -> datetime:
+    """Give the moment that a table's number stands for; any number can be read, whoever wrote it."""
+    return _EPOCH + timedelta(0, 0, min(max(number, _FIRST), _LAST))

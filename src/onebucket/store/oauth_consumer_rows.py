@@ -1,0 +1,239 @@
+"""OAuth consumers, the OAuth 1 requests they have under way, and the nonces they have used: rows and back."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import bindparam, delete, insert, select, update
+
+from onebucket.domain.accounts import Account
+from onebucket.domain.oauth import Consumer
+from onebucket.store import account_rows
+from onebucket.store.engine import timestamps
+from onebucket.store.engine.database import Transaction
+from onebucket.store.engine.statement import Row, Statement
+from onebucket.store.tables import accounts, consumers, issued, nonces, oauth_requests
+
+_COLUMNS = (
+    consumers.c.account_id,
+    consumers.c.id,
+    consumers.c.key,
+    consumers.c.label,
+    consumers.c.callback,
+    consumers.c.scopes,
+    consumers.c.is_public,
+    consumers.c.acts_as,
+    consumers.c.created_at,
+)
+_of_account = consumers.c.account_id == bindparam("account_id")
+_this = (_of_account, consumers.c.id == bindparam("consumer_id"))
+_owners = accounts.alias("owners")
+# A consumer of somebody who is disabled counts as none.
+_of_somebody_active = select(*_COLUMNS).join(_owners, _owners.c.id == consumers.c.account_id).where(_owners.c.is_active)
+_ADD = Statement(insert(consumers))
+_BY_KEY = Statement(_of_somebody_active.where(consumers.c.key == bindparam("key")))
+_OF_ANYBODY = Statement(select(*_COLUMNS).where(consumers.c.key == bindparam("key")))
+_STILL = Statement(_of_somebody_active.where(*_this))
+_ONE = Statement(select(*_COLUMNS).where(*_this))
+_OF_ACCOUNT = Statement(select(*_COLUMNS).where(_of_account).order_by(consumers.c.created_at, consumers.c.id))
+_EVERYWHERE = Statement(select(*_COLUMNS).order_by(consumers.c.created_at, consumers.c.id))
+_HOLDER = Statement(
+    select(*account_rows.COLUMNS, consumers.c.scopes)
+    .join(consumers, consumers.c.acts_as == accounts.c.id)
+    .join(_owners, _owners.c.id == consumers.c.account_id)
+    .where(accounts.c.id == bindparam("account_id"), consumers.c.id == bindparam("consumer_id"), _owners.c.is_active)
+)
+_REMOVE = (
+    Statement(
+        delete(issued).where(
+            issued.c.consumer_account_id == bindparam("account_id"), issued.c.consumer_id == bindparam("consumer_id")
+        )
+    ),
+    *(
+        Statement(
+            delete(table).where(
+                table.c.account_id == bindparam("account_id"), table.c.consumer_id == bindparam("consumer_id")
+            )
+        )
+        for table in (oauth_requests, nonces)
+    ),
+    Statement(delete(consumers).where(*_this)),
+)
+
+
+def _consumer(row: Row) -> Consumer:
+    scopes = frozenset(row[5].split())
+    return Consumer(
+        row[0], row[1], row[2], row[3], row[4], scopes, bool(row[6]), row[7], timestamps.from_number(row[8])
+    )
+
+
+def add(tx: Transaction, consumer: Consumer) -> None:
+    """Store a consumer."""
+    tx.run(
+        _ADD,
+        account_id=consumer.account_id,
+        id=consumer.id,
+        key=consumer.key,
+        label=consumer.label,
+        callback=consumer.callback,
+        scopes=" ".join(sorted(consumer.scopes)),
+        is_public=consumer.is_public,
+        acts_as=consumer.acts_as,
+        created_at=timestamps.to_number(consumer.created_at),
+    )
+
+
+def find_owned(tx: Transaction, account_id: str, id: str) -> tuple[Account, Consumer]:
+    """A consumer that there is, and the account it belongs to, which may be disabled.
+
+    What it was issued and asked for ends with it.
+    """
+    row, owner = tx.row(_ONE, account_id=account_id, consumer_id=id), account_rows.by_id(tx, account_id)
+    assert row is not None and owner is not None
+    return owner, _consumer(row)
+
+
+def all_consumers(tx: Transaction) -> list[Consumer]:
+    """The consumers of all accounts, oldest first."""
+    return [_consumer(row) for row in tx.rows(_EVERYWHERE)]
+
+
+def by_key(tx: Transaction, key: str) -> Consumer | None:
+    """The consumer of that public name, for anything that it wants; None where its owner is disabled."""
+    row = tx.row(_BY_KEY, key=key)
+    return _consumer(row) if row else None
+
+
+def of_anybody(tx: Transaction, key: str) -> Consumer | None:
+    """The consumer of that public name, to be managed: its owner may be disabled."""
+    row = tx.row(_OF_ANYBODY, key=key)
+    return _consumer(row) if row else None
+
+
+def counts(tx: Transaction, consumer: Consumer) -> bool:
+    """Whether a consumer is there still, and its owner is not disabled."""
+    return tx.row(_STILL, account_id=consumer.account_id, consumer_id=consumer.id) is not None
+
+
+def of_account(tx: Transaction, account_id: str) -> list[Consumer]:
+    """An account's consumers, oldest first."""
+    return [_consumer(row) for row in tx.rows(_OF_ACCOUNT, account_id=account_id)]
+
+
+def holder(tx: Transaction, account_id: str, id: str) -> tuple[Account, frozenset[str]] | None:
+    """The person `account_id`, where that consumer acts for them on its own, and within which scopes.
+
+    None where the consumer's owner is disabled.
+    """
+    return tx.cached_row(_HOLDER, _held, account_id=account_id, consumer_id=id)
+
+
+def _held(row: Row) -> tuple[Account, frozenset[str]]:
+    return account_rows.account(row), frozenset(row[-1].split())
+
+
+def remove(tx: Transaction, consumer: Consumer) -> None:
+    """Forget a consumer, and everything that was issued to it."""
+    for statement in _REMOVE:
+        tx.run(statement, account_id=consumer.account_id, consumer_id=consumer.id)
+
+
+@dataclass(frozen=True, slots=True)
+class OAuth1Request:
+    """An OAuth 1 request of a consumer: where the person is sent back to, and who has agreed with which verifier."""
+
+    account_id: str
+    consumer_id: str
+    token_hash: str
+    callback: str
+    expires_at: datetime
+    person_id: str | None = None
+    verifier_hash: str | None = None
+
+
+_REQUEST = (
+    oauth_requests.c.account_id,
+    oauth_requests.c.consumer_id,
+    oauth_requests.c.token_hash,
+    oauth_requests.c.callback,
+    oauth_requests.c.expires_at,
+    oauth_requests.c.person_id,
+    oauth_requests.c.verifier_hash,
+)
+_this_request = (
+    oauth_requests.c.account_id == bindparam("its_account_id"),
+    oauth_requests.c.consumer_id == bindparam("its_consumer_id"),
+    oauth_requests.c.token_hash == bindparam("its_token_hash"),
+)
+_ASK = Statement(insert(oauth_requests))
+_ASKED = Statement(select(*_REQUEST).where(oauth_requests.c.token_hash == bindparam("token_hash")))
+_AGREE = Statement(
+    update(oauth_requests)
+    .where(*_this_request, oauth_requests.c.person_id.is_(None))
+    .values(person_id=bindparam("new_person_id"), verifier_hash=bindparam("new_verifier_hash"))
+)
+_TAKE = Statement(delete(oauth_requests).where(*_this_request))
+_FORGET_AGREED = Statement(delete(oauth_requests).where(oauth_requests.c.person_id == bindparam("its_person_id")))
+_FORGET_REQUESTS = Statement(delete(oauth_requests).where(oauth_requests.c.expires_at < bindparam("before")))
+
+
+def add_request(tx: Transaction, pending: OAuth1Request) -> None:
+    """Store a request that a person is to decide about."""
+    tx.run(
+        _ASK,
+        account_id=pending.account_id,
+        consumer_id=pending.consumer_id,
+        token_hash=pending.token_hash,
+        callback=pending.callback,
+        expires_at=timestamps.to_number(pending.expires_at),
+        person_id=None,
+        verifier_hash=None,
+    )
+
+
+def find_request(tx: Transaction, token_hash: str) -> OAuth1Request | None:
+    """The request whose token has that hash."""
+    row = tx.row(_ASKED, token_hash=token_hash)
+    if row is None:
+        return None
+    return OAuth1Request(row[0], row[1], row[2], row[3], timestamps.from_number(row[4]), row[5], row[6])
+
+
+def approve_request(tx: Transaction, pending: OAuth1Request, *, person_id: str, verifier_hash: str) -> bool:
+    """Keep who has agreed; False when somebody has before."""
+    values = {"new_person_id": person_id, "new_verifier_hash": verifier_hash}
+    return tx.run(_AGREE, **_names(pending), **values) == 1
+
+
+def consume_request(tx: Transaction, pending: OAuth1Request) -> bool:
+    """Use a request up: True for one of any number who try."""
+    return tx.run(_TAKE, **_names(pending)) == 1
+
+
+def forget_agreed(tx: Transaction, person_id: str) -> None:
+    """Forget the requests that a person has agreed to and that no consumer has used up."""
+    tx.run(_FORGET_AGREED, its_person_id=person_id)
+
+
+def _names(pending: OAuth1Request) -> dict[str, str]:
+    return {
+        "its_account_id": pending.account_id,
+        "its_consumer_id": pending.consumer_id,
+        "its_token_hash": pending.token_hash,
+    }
+
+
+_USE = Statement(lambda insert: insert(nonces).on_conflict_do_nothing())
+_FORGET_NONCES = Statement(delete(nonces).where(nonces.c.expires_at < bindparam("before")))
+
+
+def use_nonce(tx: Transaction, consumer: Consumer, nonce_hash: str, *, until: datetime) -> bool:
+    """Keep that a consumer has used a nonce; False when it has before."""
+    values = {"account_id": consumer.account_id, "consumer_id": consumer.id, "nonce_hash": nonce_hash}
+    return tx.run(_USE, **values, expires_at=timestamps.to_number(until)) == 1
+
+
+def delete_expired(tx: Transaction, *, before: datetime) -> None:
+    """Forget requests and nonces whose time was over before that."""
+    for statement in (_FORGET_REQUESTS, _FORGET_NONCES):
+        tx.run(statement, before=timestamps.to_number(before))

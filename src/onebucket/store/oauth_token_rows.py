@@ -1,0 +1,141 @@
+"""What was issued to OAuth consumers: rows and back."""
+
+from datetime import datetime
+
+from sqlalchemy import bindparam, delete, insert, select, update
+
+from onebucket.domain.accounts import Account
+from onebucket.domain.oauth import OAuthToken, TokenKind
+from onebucket.store import account_rows
+from onebucket.store.engine import timestamps
+from onebucket.store.engine.database import Transaction
+from onebucket.store.engine.statement import Row, Statement
+from onebucket.store.tables import accounts, issued
+
+_COLUMNS = (
+    issued.c.account_id,
+    issued.c.id,
+    issued.c.kind,
+    issued.c.family_id,
+    issued.c.consumer_account_id,
+    issued.c.consumer_id,
+    issued.c.scopes,
+    issued.c.created_at,
+    issued.c.expires_at,
+    issued.c.spent_at,
+    issued.c.redirect,
+    issued.c.challenge,
+)
+_of_account = issued.c.account_id == bindparam("account_id")
+_this = (_of_account, issued.c.id == bindparam("issued_id"))
+_ADD = Statement(insert(issued))
+_BY_HASH = Statement(select(*_COLUMNS).where(issued.c.secret_hash == bindparam("secret_hash")))
+_owners = accounts.alias("owners")
+_HOLDER = Statement(
+    select(*_COLUMNS, *account_rows.COLUMNS)
+    .join(accounts, accounts.c.id == issued.c.account_id)
+    .join(_owners, _owners.c.id == issued.c.consumer_account_id)
+    .where(*_this, _owners.c.is_active)
+)
+_SPEND = Statement(update(issued).where(*_this, issued.c.spent_at.is_(None)).values(spent_at=bindparam("new_spent_at")))
+_END = Statement(delete(issued).where(*_this))
+_END_FAMILY = Statement(delete(issued).where(_of_account, issued.c.family_id == bindparam("its_family_id")))
+_LASTING = Statement(
+    select(*_COLUMNS)
+    .where(_of_account, issued.c.kind != bindparam("all_but_kind"), issued.c.spent_at.is_(None))
+    .order_by(issued.c.created_at, issued.c.id)
+)
+_like_it = select(issued.c.id).where(
+    _of_account,
+    issued.c.consumer_account_id == bindparam("its_owner"),
+    issued.c.consumer_id == bindparam("its_consumer"),
+    issued.c.kind == bindparam("its_kind"),
+    issued.c.scopes == bindparam("its_scopes"),
+    issued.c.created_at > bindparam("since"),
+)
+_LIKE_IT = Statement(_like_it.limit(1))
+_LIKE_IT_OF_FAMILY = Statement(_like_it.where(issued.c.family_id == bindparam("its_family_id")).limit(1))
+_FORGET = Statement(delete(issued).where(issued.c.expires_at < bindparam("before")))
+
+
+def _issued(row: Row) -> OAuthToken:
+    expires, spent = (timestamps.from_number(each) if each is not None else None for each in row[8:10])
+    scopes = frozenset(row[6].split())
+    made = timestamps.from_number(row[7])
+    kind = TokenKind(row[2])
+    return OAuthToken(row[0], row[1], kind, row[3], row[4], row[5], scopes, made, expires, spent, row[10], row[11])
+
+
+def add(tx: Transaction, new: OAuthToken, *, secret_hash: str) -> None:
+    """Store what was issued, of which only the hash is kept."""
+    tx.run(
+        _ADD,
+        account_id=new.account_id,
+        id=new.id,
+        kind=new.kind.value,
+        family_id=new.family_id,
+        consumer_account_id=new.consumer_account_id,
+        consumer_id=new.consumer_id,
+        scopes=" ".join(sorted(new.scopes)),
+        created_at=timestamps.to_number(new.created_at),
+        expires_at=timestamps.to_number(new.expires_at) if new.expires_at else None,
+        spent_at=None,
+        redirect=new.redirect,
+        challenge=new.challenge,
+        secret_hash=secret_hash,
+    )
+
+
+def by_hash(tx: Transaction, secret_hash: str) -> OAuthToken | None:
+    """What was issued with that hash."""
+    row = tx.row(_BY_HASH, secret_hash=secret_hash)
+    return _issued(row) if row else None
+
+
+def holder(tx: Transaction, account_id: str, id: str) -> tuple[Account, OAuthToken] | None:
+    """For whom something was issued, and it; None where the consumer's owner is disabled."""
+    return tx.cached_row(_HOLDER, _held, account_id=account_id, issued_id=id)
+
+
+def _held(row: Row) -> tuple[Account, OAuthToken]:
+    return account_rows.account(row[len(_COLUMNS) :]), _issued(row)
+
+
+def valid_tokens(tx: Transaction, account_id: str) -> list[OAuthToken]:
+    """What consumers hold for a person and can use for long, or get such a thing for: oldest first, nothing spent."""
+    return [_issued(row) for row in tx.rows(_LASTING, account_id=account_id, all_but_kind=TokenKind.ACCESS.value)]
+
+
+def consume_once(tx: Transaction, one: OAuthToken, at: datetime) -> bool:
+    """Use a code or a refresh token up: True for one of any number who try."""
+    return tx.run(_SPEND, account_id=one.account_id, issued_id=one.id, new_spent_at=timestamps.to_number(at)) == 1
+
+
+def revoke(tx: Transaction, one: OAuthToken) -> bool:
+    """Forget one thing that was issued; whether it was there."""
+    return tx.run(_END, account_id=one.account_id, issued_id=one.id) == 1
+
+
+def revoke_family(tx: Transaction, one: OAuthToken) -> int:
+    """Forget all that came of the same consent; how many."""
+    return tx.run(_END_FAMILY, account_id=one.account_id, its_family_id=one.family_id)
+
+
+def has_like(tx: Transaction, one: OAuthToken, *, since: datetime, of_family: bool) -> bool:
+    """Whether the same was issued to a consumer after a moment, and is there; `of_family`: for the same consent."""
+    values = {
+        "account_id": one.account_id,
+        "its_owner": one.consumer_account_id,
+        "its_consumer": one.consumer_id,
+        "its_kind": one.kind.value,
+        "its_scopes": " ".join(sorted(one.scopes)),
+        "since": timestamps.to_number(since),
+    }
+    if of_family:
+        return tx.row(_LIKE_IT_OF_FAMILY, its_family_id=one.family_id, **values) is not None
+    return tx.row(_LIKE_IT, **values) is not None
+
+
+def delete_expired(tx: Transaction, *, before: datetime) -> None:
+    """Forget what ended by itself before that."""
+    tx.run(_FORGET, before=timestamps.to_number(before))

@@ -1,0 +1,124 @@
+"""One-time links of people: rows and back."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from sqlalchemy import bindparam, delete, insert, select, update
+
+from onebucket.domain.accounts import email_key
+from onebucket.store.engine import timestamps
+from onebucket.store.engine.database import Transaction
+from onebucket.store.engine.statement import Row, Statement
+from onebucket.store.tables import links
+
+
+class LinkPurpose(Enum):
+    """What a link does."""
+
+    EMAIL = "email"
+    PASSWORD = "password"  # noqa: S105
+
+
+@dataclass(frozen=True, slots=True)
+class OneTimeLink:
+    """A link that was sent, or is about to be, to `email`; it does one thing for one person, once."""
+
+    account_id: str
+    id: str
+    purpose: LinkPurpose
+    email: str
+    created_at: datetime
+    expires_at: datetime
+
+
+_COLUMNS = (links.c.account_id, links.c.id, links.c.purpose, links.c.email, links.c.created_at, links.c.expires_at)
+_of_account = links.c.account_id == bindparam("account_id")
+_this = (_of_account, links.c.id == bindparam("link_id"))
+_same = (
+    _of_account,
+    links.c.purpose == bindparam("its_purpose"),
+    links.c.email_key == bindparam("its_email_key"),
+)
+_ADD = Statement(insert(links))
+_REPLACED = Statement(delete(links).where(*_same))
+_BY_HASH = Statement(select(*_COLUMNS).where(links.c.secret_hash == bindparam("secret_hash")))
+_ONE = Statement(select(*_COLUMNS).where(*_this))
+_OF_PERSON = Statement(
+    select(*_COLUMNS).where(_of_account, links.c.purpose == bindparam("its_purpose")).order_by(links.c.created_at)
+)
+_SEAL = Statement(update(links).where(*_this).values(secret_hash=bindparam("new_hash")))
+_SPEND = Statement(
+    delete(links).where(
+        *_this, links.c.secret_hash == bindparam("its_secret_hash"), links.c.expires_at > bindparam("at")
+    )
+)
+_FORGET = Statement(delete(links).where(links.c.expires_at < bindparam("before")))
+_FORGET_OF_PERSON = Statement(delete(links).where(_of_account, links.c.purpose == bindparam("its_purpose")))
+
+
+def _link(row: Row) -> OneTimeLink:
+    return OneTimeLink(
+        row[0], row[1], LinkPurpose(row[2]), row[3], timestamps.from_number(row[4]), timestamps.from_number(row[5])
+    )
+
+
+def replace(tx: Transaction, link: OneTimeLink) -> None:
+    """Store a link; an earlier one for the same purpose and address ends."""
+    key = email_key(link.email)
+    tx.run(_REPLACED, account_id=link.account_id, its_purpose=link.purpose.value, its_email_key=key)
+    tx.run(
+        _ADD,
+        account_id=link.account_id,
+        id=link.id,
+        purpose=link.purpose.value,
+        email=link.email,
+        email_key=key,
+        secret_hash=None,
+        created_at=timestamps.to_number(link.created_at),
+        expires_at=timestamps.to_number(link.expires_at),
+    )
+
+
+def one(tx: Transaction, account_id: str, id: str) -> OneTimeLink | None:
+    """The link of that id."""
+    row = tx.row(_ONE, account_id=account_id, link_id=id)
+    return _link(row) if row else None
+
+
+def by_hash(tx: Transaction, secret_hash: str) -> OneTimeLink | None:
+    """The link whose secret has that hash."""
+    row = tx.row(_BY_HASH, secret_hash=secret_hash)
+    return _link(row) if row else None
+
+
+def of_person(tx: Transaction, account_id: str, purpose: LinkPurpose) -> list[OneTimeLink]:
+    """A person's links for one purpose, oldest first."""
+    return [_link(row) for row in tx.rows(_OF_PERSON, account_id=account_id, its_purpose=purpose.value)]
+
+
+def store_link_hash(tx: Transaction, account_id: str, id: str, *, secret_hash: str) -> bool:
+    """Keep the hash of the secret that is about to be sent; False when the link is over."""
+    return tx.run(_SEAL, account_id=account_id, link_id=id, new_hash=secret_hash) == 1
+
+
+def consume_once(tx: Transaction, link: OneTimeLink, secret_hash: str, at: datetime) -> bool:
+    """Use a link up: True for one of any number who try, and for nobody when its time is over."""
+    values = {"account_id": link.account_id, "link_id": link.id, "its_secret_hash": secret_hash}
+    return tx.run(_SPEND, **values, at=timestamps.to_number(at)) == 1
+
+
+def remove(tx: Transaction, account_id: str, purpose: LinkPurpose, email: str) -> bool:
+    """End the link for that purpose and address; whether there was one."""
+    values = {"account_id": account_id, "its_purpose": purpose.value, "its_email_key": email_key(email)}
+    return tx.run(_REPLACED, **values) == 1
+
+
+def remove_all(tx: Transaction, account_id: str, purpose: LinkPurpose) -> None:
+    """End every link of a person for that purpose."""
+    tx.run(_FORGET_OF_PERSON, account_id=account_id, its_purpose=purpose.value)
+
+
+def delete_expired(tx: Transaction, *, before: datetime) -> int:
+    """Forget links of everybody whose time was over before that; how many."""
+    return tx.run(_FORGET, before=timestamps.to_number(before))

@@ -1,0 +1,242 @@
+"""The database on PostgreSQL 15 or newer: a connection for each thread that reads, one for all that write.
+
+As on SQLite one transaction writes at a time, whichever process it is in (docs/decisions/0005).
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import pq
+from psycopg.conninfo import make_conninfo
+from psycopg.types.string import TextLoader
+
+from onebucket import bounds
+from onebucket.store.engine import write_turn
+from onebucket.store.engine.bounded_reads import ReadMode
+from onebucket.store.engine.database import Database, DatabaseUnavailable, DatabaseUnusable, TransactionInterrupted
+from onebucket.store.engine.statement import Row
+from onebucket.store.engine.write_turn import Patience
+from onebucket.store.postgres import connection as libpq
+from onebucket.store.postgres import integrity_check, version_query, wal_position
+from onebucket.store.postgres.read_pool import ReadPool
+from onebucket.store.postgres.transaction import Connection, PostgresTransaction
+from onebucket.store.postgres.version_query import PostgresVersionQuery
+from onebucket.store.postgres.wal_position import ReplicationStatus
+
+OLDEST = 15
+
+_SETTINGS = """
+SET TimeZone = 'UTC';
+SET jit = off;
+SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'
+"""
+_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+# To lock a table takes no snapshot, as an advisory lock would: what is seen is what was committed when it was had.
+_WRITE = """
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SET LOCAL lock_timeout = {};
+LOCK TABLE site IN SHARE ROW EXCLUSIVE MODE
+"""
+_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
+
+
+class PostgresDatabase(Database):
+    """One database of a PostgreSQL server; a change is acknowledged when the server has it on disk."""
+
+    engine = "postgresql+psycopg://"
+    read_pool: ReadPool
+    # The number is nobody's but ours: the first letters of the name.
+    begin_migration = ("BEGIN", f"SELECT pg_advisory_xact_lock({int.from_bytes(b'onebucke')})")
+
+    def __init__(self, conninfo: dict[str, Any], url: str) -> None:
+        self.name = libpq.without_password(conninfo)
+        self.url = url
+        self.read_pool = self.aside = self._readers = ReadPool()
+        self._conninfo = make_conninfo("", **conninfo)
+        self._of_thread = threading.local()
+        self._opened: list[Connection] = []
+        self._opening = threading.Lock()
+        self._writing = threading.Lock()
+        self._writer: Connection | None = None
+
+    def connect(self) -> Connection:
+        """Open another connection, set up as all of ours are. Raises DatabaseUnusable, DatabaseUnavailable."""
+        try:
+            connection = psycopg.connect(self._conninfo, autocommit=True, prepare_threshold=bounds.PREPARED_AFTER)
+            connection.execute(f"SET lock_timeout = {round(bounds.BUSY_SECONDS * 1000)}; {_SETTINGS}")
+        except psycopg.OperationalError as error:
+            self._readers.failures += 1
+            kind = DatabaseUnusable if libpq.code(error)[:2] in libpq.NOT_LET_IN else DatabaseUnavailable
+            raise kind(f"can't reach the database {self.name}: {libpq.sentence(error)}") from None
+        connection.prepared_max = bounds.PREPARED_STATEMENTS
+        connection.adapters.register_loader("uuid", TextLoader)
+        with self._opening:
+            self._opened = [each for each in self._opened if not each.closed] + [connection]
+
+        if connection.info.server_version < OLDEST * 10_000:
+            raise DatabaseUnusable(
+                f"{self.name} is PostgreSQL {connection.info.server_version // 10_000}: {OLDEST} is needed"
+            )
+        if connection.info.parameter_status("server_encoding") != "UTF8":
+            raise DatabaseUnusable(f"{self.name} is not in UTF8: make one with createdb -T template0 -E UTF8")
+        return connection
+
+    def _reader(self) -> Connection:
+        connection: Connection | None = getattr(self._of_thread, "connection", None)
+        if connection is None or connection.closed:
+            connection = self._of_thread.connection = self.connect()
+        return connection
+
+    def _writer_now(self) -> Connection:
+        if self._writer is None or self._writer.closed:
+            self._writer = self.connect()
+        return self._writer
+
+    @contextmanager
+    def reading(self) -> Iterator[PostgresTransaction]:
+        """A transaction that sees one state of the database, and changes nothing. Raises DatabaseUnavailable, DatabaseUnusable."""
+        connection, _ = _first_value(self._reader, _READ)
+        try:
+            yield PostgresTransaction(connection)
+        except psycopg.Error as error:
+            raise libpq.to_exception(error, lost=connection.closed) from error
+        finally:
+            _roll_back(connection)
+
+    def query_version(self) -> PostgresVersionQuery:
+        """Begin to ask for the version over a connection of its own. Raises DatabaseUnavailable, DatabaseUnusable."""
+        return PostgresVersionQuery(self.connect())
+
+    @contextmanager
+    def reading_for_stream(self) -> Iterator[PostgresTransaction]:
+        """The same on a connection of its own, for as long as it takes to send what is read, in whichever threads.
+
+        Raises DatabaseUnavailable, DatabaseUnusable.
+        """
+        connection, _ = _first_value(self.connect, _READ)
+        try:
+            yield PostgresTransaction(connection, ReadMode.STREAMED)
+        except psycopg.Error as error:
+            raise libpq.to_exception(error, lost=connection.closed) from error
+        finally:
+            connection.close()
+
+    def version(self) -> str:
+        """The snapshot that a transaction would have now: what it names as finished is what can be seen, and no more.
+
+        Equal snapshots of one run of the server show the same; that is the server's own rule of who sees what.
+        """
+        return str(_query(self._reader, version_query.VERSION)[0])
+
+    def replication_status(self) -> ReplicationStatus:
+        """Where it stands, as a primary or as a standby. Raises DatabaseUnavailable, DatabaseUnusable."""
+        try:
+            return wal_position.replication_status(_query(self._reader, wal_position.STANDING))
+        except psycopg.Error as error:
+            raise DatabaseUnavailable(f"{self.name} doesn't say where it stands: {libpq.sentence(error)}") from error
+
+    @contextmanager
+    def writing(self, patience: Patience | None = None) -> Iterator[PostgresTransaction]:
+        """A transaction that changes things: on disk when it ends, undone when it raises.
+
+        There is one at a time, whichever process it is in; it waits for another one to end while there is
+        patience. Raises DatabaseUnavailable, DatabaseUnusable.
+        """
+        with write_turn.turn(self._writing, patience) as left:
+            connection, _ = _first_value(self._writer_now, _WRITE.format(left()))
+            tx = PostgresTransaction(connection)
+            try:
+                yield tx
+                tx.run_deferred()
+                _commit(connection)
+            except psycopg.Error as error:
+                raise libpq.to_exception(error, lost=connection.closed) from error
+            finally:
+                _roll_back(connection)
+            # It is done, whatever comes of asking where.
+            with suppress(psycopg.Error, DatabaseUnavailable, DatabaseUnusable):
+                tx.position = wal_position.of_row(_query(self._writer_now, wal_position.POSITION))
+
+    def tables(self) -> set[str]:
+        """The names of the tables there are."""
+        with self.reading() as tx:
+            return {row[0] for row in tx.connection.execute(_TABLES)}
+
+    def check(self) -> str:
+        """What is broken; empty when nothing is."""
+        with self.reading() as tx:
+            return "; ".join(row[0] for row in tx.connection.execute(integrity_check.BROKEN))
+
+    def version_note(self) -> str:
+        """Which PostgreSQL it is, and how many are connected."""
+        with self.reading() as tx:
+            version, connected = tx.connection.execute(integrity_check.ABOUT).fetchone()
+        return f", on PostgreSQL {version}, with {connected}"
+
+    def copy_to(self, file: Path, progress: Callable[[int, int], None]) -> None:
+        """Raises DatabaseUnusable: PostgreSQL has tools for this."""
+        raise DatabaseUnusable(f"{self.name} is PostgreSQL: take a backup with pg_dump")
+
+    def restore_from(self, source: Database, progress: Callable[[int, int], None]) -> None:
+        """Raises DatabaseUnusable: PostgreSQL has tools for this."""
+        raise DatabaseUnusable(f"{self.name} is PostgreSQL: restore a backup with pg_restore")
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._readers.shutdown(cancel_futures=True)
+        for replica in self.replicas:
+            replica.close()
+        for connection in self._opened:
+            connection.close()
+        self._opened.clear()
+        self._writer = None
+        self._of_thread = threading.local()
+        self.read_pool = self.aside = self._readers = ReadPool()
+
+
+def connect(url: str) -> PostgresDatabase:
+    """The database that a URL of libpq's names; nothing is asked of it yet. Raises DatabaseUnusable."""
+    return PostgresDatabase(libpq.address(url), url)
+
+
+def _first_value(connection: Callable[[], Connection], statement: str) -> tuple[Connection, psycopg.Cursor[Row]]:
+    """Begin on a connection; on another one when it turns out to have been lost since it was used last."""
+    for attempt in (1, 2):
+        found = connection()
+        try:
+            return found, found.execute(statement)
+        except psycopg.Error as error:
+            lost = found.closed
+            _roll_back(found)
+            if not lost or attempt == 2:
+                raise libpq.to_exception(error, lost=found.closed) from error
+    raise AssertionError
+
+
+def _query(connection: Callable[[], Connection], question: str) -> Row:
+    """The one row that answers a question outside of any transaction."""
+    _, found = _first_value(connection, question)
+    row = found.fetchone()
+    assert row is not None
+    return row
+
+
+def _commit(connection: Connection) -> None:
+    if connection.pgconn.transaction_status != pq.TransactionStatus.INTRANS:
+        raise TransactionInterrupted("the transaction was undone by the database")
+    try:
+        connection.execute("COMMIT")
+    except psycopg.Error as error:
+        if connection.closed:
+            raise DatabaseUnavailable("the database was lost during a commit: the change may be done") from error
+        raise
+
+
+def _roll_back(connection: Connection) -> None:
+    if not connection.closed and connection.pgconn.transaction_status != pq.TransactionStatus.IDLE:
+        with suppress(psycopg.Error):
+            connection.execute("ROLLBACK")

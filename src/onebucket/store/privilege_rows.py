@@ -1,0 +1,251 @@
+"""What is set on repositories, for groups and for people: rows and back."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ClauseElement, Table, and_, bindparam, delete, select
+
+from onebucket.domain.accounts import Account
+from onebucket.domain.privileges import Level
+from onebucket.domain.repositories import Repository, RepositoryGrants
+from onebucket.store import account_rows, repository_rows
+from onebucket.store.engine import bounded_reads, timestamps
+from onebucket.store.engine.database import Transaction
+from onebucket.store.engine.statement import Row, Statement
+from onebucket.store.tables import accounts, group_privileges, groups, privileges, repositories
+
+_GROUPS = Statement(
+    select(repositories.c.slug, groups.c.slug, group_privileges.c.level)
+    .select_from(group_privileges)
+    .join(
+        repositories,
+        and_(
+            repositories.c.account_id == group_privileges.c.account_id,
+            repositories.c.id == group_privileges.c.repository_id,
+        ),
+    )
+    .join(
+        groups,
+        and_(groups.c.account_id == group_privileges.c.account_id, groups.c.id == group_privileges.c.group_id),
+    )
+    .where(group_privileges.c.account_id == bindparam("account_id"))
+    .order_by(repositories.c.slug, groups.c.slug)
+)
+_PEOPLE = Statement(
+    select(repositories.c.slug, accounts.c.username, privileges.c.level)
+    .select_from(privileges)
+    .join(
+        repositories,
+        and_(repositories.c.account_id == privileges.c.account_id, repositories.c.id == privileges.c.repository_id),
+    )
+    .join(accounts, accounts.c.id == privileges.c.person_id)
+    .where(privileges.c.account_id == bindparam("account_id"))
+    .order_by(repositories.c.slug, accounts.c.username_key)
+)
+
+
+def grants(tx: Transaction, account_id: str) -> Mapping[str, RepositoryGrants]:
+    """What is set on each repository of an account, by the repository's slug."""
+    found: dict[str, RepositoryGrants] = {}
+    for repository, group, level in tx.rows(_GROUPS, account_id=account_id):
+        found.setdefault(repository, RepositoryGrants()).groups[group] = Level(level)
+    for repository, person, level in tx.rows(_PEOPLE, account_id=account_id):
+        found.setdefault(repository, RepositoryGrants()).people[person] = Level(level)
+    return found
+
+
+_levels = select(group_privileges.c.repository_id, group_privileges.c.group_id, group_privileges.c.level).where(
+    group_privileges.c.account_id == bindparam("account_id")
+)
+_LEVELS = Statement(_levels)
+_LEVELS_THERE = Statement(_levels.where(group_privileges.c.repository_id == bindparam("repository_id")))
+_LEVELS_OF_GROUP = Statement(_levels.where(group_privileges.c.group_id == bindparam("group_id")))
+_LEVEL = Statement(
+    select(group_privileges.c.level).where(
+        group_privileges.c.account_id == bindparam("account_id"),
+        group_privileges.c.repository_id == bindparam("repository_id"),
+        group_privileges.c.group_id == bindparam("group_id"),
+    )
+)
+
+
+def levels(tx: Transaction, account_id: str) -> dict[tuple[str, str], Level]:
+    """What is set for groups on an account's repositories, by the ids of repository and group."""
+    return _by_ids(_rows(tx, _LEVELS, account_id=account_id))
+
+
+def on_repository(tx: Transaction, account_id: str, repository_id: str) -> dict[tuple[str, str], Level]:
+    """What is set for groups on one repository, by the ids of repository and group."""
+    return _by_ids(tx.rows(_LEVELS_THERE, account_id=account_id, repository_id=repository_id))
+
+
+def for_group(tx: Transaction, account_id: str, group_id: str) -> dict[tuple[str, str], Level]:
+    """What is set for one group, by the ids of repository and group."""
+    return _by_ids(_rows(tx, _LEVELS_OF_GROUP, account_id=account_id, group_id=group_id))
+
+
+def _rows(tx: Transaction, statement: Statement, **values: str) -> Iterable[Row]:
+    # Rows are larger than what is kept of them.
+    return (
+        tx.stream(statement, **values)
+        if tx.read_mode is bounded_reads.ReadMode.STREAMED
+        else tx.rows(statement, **values)
+    )
+
+
+def _by_ids(rows: Iterable[Row]) -> dict[tuple[str, str], Level]:
+    return {(row[0], row[1]): Level(row[2]) for row in rows}
+
+
+def level(tx: Transaction, account_id: str, repository_id: str, group_id: str) -> Level | None:
+    """What is set for a group on a repository; None when nothing is."""
+    row = tx.row(_LEVEL, account_id=account_id, repository_id=repository_id, group_id=group_id)
+    return Level(row[0]) if row else None
+
+
+_given = (
+    select(*repository_rows.COLUMNS, *account_rows.COLUMNS, privileges.c.level)
+    .select_from(privileges)
+    .join(
+        repositories,
+        and_(repositories.c.account_id == privileges.c.account_id, repositories.c.id == privileges.c.repository_id),
+    )
+    .join(accounts, accounts.c.id == privileges.c.person_id)
+    .where(privileges.c.account_id == bindparam("account_id"))
+    .order_by(repositories.c.slug, accounts.c.username_key)
+)
+_GIVEN, _FEW_GIVEN = Statement(_given), Statement(_given.limit(bounded_reads.ROW_LIMIT))
+
+
+def given(tx: Transaction, account_id: str) -> Iterator[tuple[Repository, Account, Level]]:
+    """What was given to people directly on an account's repositories, by repository, then person. Raises TooMany."""
+    return (
+        (repository_rows.repository(row), account_rows.account(row[6:]), Level(row[14]))
+        for row in bounded_reads.iterate(tx, _GIVEN, _FEW_GIVEN, account_id=account_id)
+    )
+
+
+def _set_or_replace(table: Table, whose: str) -> Statement:
+    def upsert(insert: Any) -> ClauseElement:
+        new = insert(table)
+        replaced: ClauseElement = new.on_conflict_do_update(
+            index_elements=["account_id", "repository_id", whose],
+            set_={name: new.excluded[name] for name in ("level", "granted_at", "granted_by")},
+        )
+        return replaced
+
+    return Statement(upsert)
+
+
+_SET_GROUP = _set_or_replace(group_privileges, "group_id")
+_SET_PERSON = _set_or_replace(privileges, "person_id")
+
+
+def set_for_group(
+    tx: Transaction, account_id: str, repository_id: str, group_id: str, level: Level, *, by: str | None, at: datetime
+) -> None:
+    """Set what a group may do on a repository; `NONE` overrides the group's default (spec 1.14)."""
+    tx.run(
+        _SET_GROUP,
+        account_id=account_id,
+        repository_id=repository_id,
+        group_id=group_id,
+        level=int(level),
+        granted_at=timestamps.to_number(at),
+        granted_by=by,
+    )
+
+
+def set_for_person(
+    tx: Transaction, account_id: str, repository_id: str, person_id: str, level: Level, *, by: str | None, at: datetime
+) -> None:
+    """Set what a person may do on a repository by himself."""
+    tx.run(
+        _SET_PERSON,
+        account_id=account_id,
+        repository_id=repository_id,
+        person_id=person_id,
+        level=int(level),
+        granted_at=timestamps.to_number(at),
+        granted_by=by,
+    )
+
+
+_of_group = and_(
+    group_privileges.c.account_id == bindparam("account_id"), group_privileges.c.group_id == bindparam("group_id")
+)
+_on_repository = (
+    group_privileges.c.account_id == bindparam("account_id"),
+    group_privileges.c.repository_id == bindparam("repository_id"),
+)
+_OF_GROUP = Statement(
+    select(repositories.c.slug, group_privileges.c.level)
+    .join(
+        group_privileges,
+        and_(
+            repositories.c.account_id == group_privileges.c.account_id,
+            repositories.c.id == group_privileges.c.repository_id,
+        ),
+    )
+    .where(_of_group)
+    .order_by(repositories.c.slug)
+)
+_REMOVE_OF_GROUP = Statement(delete(group_privileges).where(_of_group))
+_REMOVE_ON_REPOSITORY = Statement(delete(group_privileges).where(*_on_repository))
+_REMOVE_GROUP = Statement(
+    delete(group_privileges).where(*_on_repository, group_privileges.c.group_id == bindparam("group_id"))
+)
+_REMOVE_PEOPLE = Statement(
+    delete(privileges).where(
+        privileges.c.account_id == bindparam("account_id"), privileges.c.repository_id == bindparam("repository_id")
+    )
+)
+_REMOVE_PERSON = Statement(
+    delete(privileges).where(
+        privileges.c.account_id == bindparam("account_id"),
+        privileges.c.repository_id == bindparam("repository_id"),
+        privileges.c.person_id == bindparam("person_id"),
+    )
+)
+
+
+def of_group(tx: Transaction, account_id: str, group_id: str) -> dict[str, Level]:
+    """What is set for a group, by the repository's slug."""
+    return {slug: Level(level) for slug, level in tx.rows(_OF_GROUP, account_id=account_id, group_id=group_id)}
+
+
+_OF_PERSON = Statement(
+    select(privileges.c.level).where(
+        privileges.c.account_id == bindparam("account_id"),
+        privileges.c.repository_id == bindparam("repository_id"),
+        privileges.c.person_id == bindparam("person_id"),
+    )
+)
+
+
+def of_person(tx: Transaction, account_id: str, repository_id: str, person_id: str) -> Level | None:
+    """What a person has on a repository by himself."""
+    row = tx.row(_OF_PERSON, account_id=account_id, repository_id=repository_id, person_id=person_id)
+    return Level(row[0]) if row else None
+
+
+def remove_of_group(tx: Transaction, account_id: str, group_id: str) -> None:
+    """Forget everything that was set for a group."""
+    tx.run(_REMOVE_OF_GROUP, account_id=account_id, group_id=group_id)
+
+
+def remove_for_group(tx: Transaction, account_id: str, repository_id: str, group_id: str) -> bool:
+    """Forget what was set for a group on a repository, so that its default holds again; False when nothing was."""
+    return tx.run(_REMOVE_GROUP, account_id=account_id, repository_id=repository_id, group_id=group_id) == 1
+
+
+def remove_for_person(tx: Transaction, account_id: str, repository_id: str, person_id: str) -> bool:
+    """Take what a person had on a repository by himself; False when there was nothing."""
+    return tx.run(_REMOVE_PERSON, account_id=account_id, repository_id=repository_id, person_id=person_id) == 1
+
+
+def remove_on_repository(tx: Transaction, account_id: str, repository_id: str) -> None:
+    """Forget everything that was set on a repository."""
+    tx.run(_REMOVE_ON_REPOSITORY, account_id=account_id, repository_id=repository_id)
+    tx.run(_REMOVE_PEOPLE, account_id=account_id, repository_id=repository_id)

@@ -1,0 +1,107 @@
+"""Browsers that people have signed in with: rows and back."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import bindparam, delete, insert, select
+
+from onebucket.domain.accounts import Account
+from onebucket.store import account_rows
+from onebucket.store.engine import timestamps
+from onebucket.store.engine.database import Transaction
+from onebucket.store.engine.statement import Row, Statement
+from onebucket.store.tables import accounts, sessions
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A browser that a person has signed in with, from `address`; `agent` is what it says it is."""
+
+    account_id: str
+    id: str
+    created_at: datetime
+    expires_at: datetime
+    address: str | None
+    agent: str
+
+    @property
+    def credential(self) -> str:
+        """How the journal names it."""
+        return f"session:{self.id}"
+
+
+_COLUMNS = (
+    sessions.c.account_id,
+    sessions.c.id,
+    sessions.c.created_at,
+    sessions.c.expires_at,
+    sessions.c.address,
+    sessions.c.agent,
+)
+_of_account = sessions.c.account_id == bindparam("account_id")
+_ADD = Statement(insert(sessions))
+_BY_HASH = Statement(
+    select(*_COLUMNS, *account_rows.COLUMNS)
+    .join(accounts, accounts.c.id == sessions.c.account_id)
+    .where(sessions.c.secret_hash == bindparam("secret_hash"))
+)
+_OF_PERSON = Statement(select(*_COLUMNS).where(_of_account).order_by(sessions.c.created_at.desc()))
+_END = Statement(delete(sessions).where(_of_account, sessions.c.id == bindparam("session_id")))
+_END_OTHERS = Statement(delete(sessions).where(_of_account, sessions.c.id != bindparam("session_id")))
+_END_BY_HASH = Statement(delete(sessions).where(sessions.c.secret_hash == bindparam("its_secret_hash")))
+_END_ALL = Statement(delete(sessions).where(_of_account))
+_FORGET = Statement(delete(sessions).where(sessions.c.expires_at < bindparam("before")))
+
+
+def _session(row: Row) -> Session:
+    return Session(row[0], row[1], timestamps.from_number(row[2]), timestamps.from_number(row[3]), row[4], row[5])
+
+
+def add(tx: Transaction, session: Session, *, secret_hash: str) -> None:
+    """Store a session, of whose secret only the hash is kept."""
+    tx.run(
+        _ADD,
+        account_id=session.account_id,
+        id=session.id,
+        secret_hash=secret_hash,
+        created_at=timestamps.to_number(session.created_at),
+        expires_at=timestamps.to_number(session.expires_at),
+        address=session.address,
+        agent=session.agent,
+    )
+
+
+def by_hash(tx: Transaction, secret_hash: str) -> tuple[Session, Account] | None:
+    """The session whose secret has that hash, and the person who signed in."""
+    row = tx.row(_BY_HASH, secret_hash=secret_hash)
+    return (_session(row), account_rows.account(row[len(_COLUMNS) :])) if row else None
+
+
+def of_person(tx: Transaction, account_id: str) -> list[Session]:
+    """A person's sessions, the newest first."""
+    return [_session(row) for row in tx.rows(_OF_PERSON, account_id=account_id)]
+
+
+def end(tx: Transaction, account_id: str, id: str) -> bool:
+    """End a session; whether there was one."""
+    return tx.run(_END, account_id=account_id, session_id=id) == 1
+
+
+def end_others(tx: Transaction, account_id: str, id: str) -> int:
+    """End every session of a person but one; how many."""
+    return tx.run(_END_OTHERS, account_id=account_id, session_id=id)
+
+
+def end_by_hash(tx: Transaction, secret_hash: str) -> bool:
+    """End the session whose secret has that hash; whether there was one."""
+    return tx.run(_END_BY_HASH, its_secret_hash=secret_hash) == 1
+
+
+def end_all(tx: Transaction, account_id: str) -> None:
+    """End every session of a person."""
+    tx.run(_END_ALL, account_id=account_id)
+
+
+def delete_expired(tx: Transaction, *, before: datetime) -> None:
+    """Forget sessions of everybody that ended before that."""
+    tx.run(_FORGET, before=timestamps.to_number(before))

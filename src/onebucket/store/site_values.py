@@ -1,0 +1,31 @@
+"""What the server remembers about itself."""
+
+from sqlalchemy import bindparam, delete, select
+
+from onebucket.store.engine.database import Transaction
+from onebucket.store.engine.statement import Statement
+from onebucket.store.tables import site
+
+_FIND = Statement(select(site.c.value).where(site.c.name == bindparam("name")))
+_SET = Statement(
+    lambda insert: (to := insert(site)).on_conflict_do_update(
+        index_elements=["name"], set_={"value": to.excluded.value}
+    )
+)
+_REMOVE = Statement(delete(site).where(site.c.name == bindparam("name"), site.c.value == bindparam("value")))
+
+
+def get_value(tx: Transaction, name: str) -> str | None:
+    """What is remembered under that name."""
+    row = tx.row(_FIND, name=name)
+    return row[0] if row else None
+
+
+def set_value(tx: Transaction, name: str, value: str) -> None:
+    """Remember a value under a name."""
+    tx.run(_SET, name=name, value=value)
+
+
+def delete_value(tx: Transaction, name: str, value: str) -> bool:
+    """Forget a value if it is the one remembered; whether it was."""
+    return tx.run(_REMOVE, name=name, value=value) == 1

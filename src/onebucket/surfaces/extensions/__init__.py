@@ -1,0 +1,1 @@
+"""What the original never had: access checks, invitations, app passwords, the journal, the git gate."""

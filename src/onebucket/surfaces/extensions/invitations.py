@@ -1,0 +1,94 @@
+"""`/api/invitations`: pending invitations with all that is known of them, sending them again, withdrawing them."""
+
+from msgspec import Struct
+
+from onebucket.actions import invitations
+from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain.accounts import Account
+from onebucket.domain.invitations import Invitation
+from onebucket.surfaces.extensions.access_shapes import to_iso
+from onebucket.surfaces.routing import ApiRequest, Parameter, Route
+
+_NOT_SENT = "not-sent"
+
+
+class PendingInvitation(Struct, frozen=True):
+    """A pending invitation: to `groups` (each `account/slug`), or to `repository` (`account/slug`) with `permission`.
+
+    `letter` is `not-sent`, `waiting`, `failing`, `sent` or `undeliverable`; `trouble` what the mail server said last,
+    or that the link is dead because whoever invited may not invite any more. Otherwise the link is good until
+    `expires_on`; `opened_on` is when somebody opened it first. Times are UTC.
+    """
+
+    id: str
+    account: str
+    email: str
+    groups: list[str]
+    repository: str | None
+    permission: str | None
+    invited_by: str
+    sent_on: str
+    expires_on: str
+    letter: str
+    trouble: str | None
+    opened_on: str | None
+
+
+def list_invitations(work: UnitOfWork, ask: ApiRequest) -> list[PendingInvitation]:
+    """Of an account for its administrators; of every account for whoever runs the site."""
+    accounts, emails = ask.query.get("account", ()), ask.query.get("email", ())
+    found = invitations.found(
+        work, account_name=accounts[-1] if accounts else None, email=emails[-1] if emails else None
+    )
+    return [shape(owner, each) for owner, each in found]
+
+
+def resend(work: UnitOfWork, ask: ApiRequest) -> PendingInvitation:
+    """Another letter, with another link."""
+    return shape(*invitations.resend(work, ask.path_parameters["id"]))
+
+
+def withdraw(work: UnitOfWork, ask: ApiRequest) -> None:
+    """The same as withdrawing it by its address."""
+    invitations.withdraw(work, ask.path_parameters["id"])
+
+
+def shape(owner: Account, invitation: Invitation) -> PendingInvitation:
+    """A pending invitation of an account."""
+    letter, repository = invitation.letter, invitation.repository
+    return PendingInvitation(
+        id=invitation.id,
+        account=owner.username,
+        email=invitation.email,
+        groups=[f"{owner.username}/{slug}" for slug in invitation.groups],
+        repository=f"{owner.username}/{repository.slug}" if repository else None,
+        permission=invitation.permission.word if invitation.permission else None,
+        invited_by=invitation.invited_by.username,
+        sent_on=to_iso(invitation.sent_at),
+        expires_on=to_iso(invitation.expires_at),
+        letter=letter.state.value if letter else _NOT_SENT,
+        trouble=_trouble(invitation),
+        opened_on=to_iso(invitation.opened_at) if invitation.opened_at else None,
+    )
+
+
+def _trouble(invitation: Invitation) -> str | None:
+    if invitation.is_void:
+        return f"{invitation.invited_by.username} may not invite any more, so the link is dead: send it again"
+    return invitation.letter.last_error if invitation.letter else None
+
+
+_READ, _WRITE = "account", "account:write"
+_INVITATIONS = "/invitations"
+_ONE = f"{_INVITATIONS}/{{id}}"
+_ACCOUNT = Parameter("account", "of this account; without it, of all, for whoever runs the site")
+_EMAIL = Parameter("email", "to this address only")
+
+ROUTES = (
+    Route("GET", _INVITATIONS, list_invitations, _READ, "listPendingInvitations",
+          "Pending invitations, the newest first: sent or not, opened or not, until when", list[PendingInvitation],
+          query=(_ACCOUNT, _EMAIL), errors=(400, 403, 404)),
+    Route("POST", f"{_ONE}/resend", resend, _WRITE, "resendInvitation", "Send an invitation again, with another link",
+          PendingInvitation, errors=(404, 413)),
+    Route("DELETE", _ONE, withdraw, _WRITE, "withdrawInvitation", "Withdraw an invitation", errors=(404, 413)),
+)  # fmt: skip

@@ -1,0 +1,116 @@
+"""`/api/tokens`: one's own app passwords. Their secrets are shown once, when they are made."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from onebucket import hashing
+from onebucket.actions import tokens
+from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain.accounts import SCOPES
+from onebucket.domain.refusals import Invalid
+from onebucket.domain.tokens import AppPassword
+from onebucket.surfaces.extensions.access_shapes import to_iso
+from onebucket.surfaces.routing import ApiRequest, Route
+from onebucket.wire import request_body
+
+_TEN_YEARS = int(tokens.LONGEST.total_seconds())
+
+# One line, without what would hide what it says.
+_WRITABLE = r"^[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]*$"
+
+
+class NewToken(Struct, frozen=True):
+    """An app password to be made. It ends in `expires_in` seconds or at `expires_on`; without either, never."""
+
+    scopes: Annotated[list[Annotated[str, Meta(extra_json_schema={"enum": list(SCOPES)})]], Meta(min_length=1)]
+    label: Annotated[str, Meta(max_length=255, extra_json_schema={"pattern": _WRITABLE})] = ""
+    expires_in: Annotated[float, Meta(ge=1, le=_TEN_YEARS)] | None = None
+    expires_on: Annotated[datetime, Meta(tz=True)] | None = None
+
+
+class TokenShape(Struct, frozen=True):
+    """An app password, without its secret. Times are UTC; when and from where it was used is known a minute late.
+
+    `made_with` names the credential that it was made with, as the journal does, unless that was a password. One that is
+    `orphaned` is good for nothing any more: what it was made with has ended.
+    """
+
+    id: str
+    label: str
+    scopes: list[str]
+    created_on: str
+    expires_on: str | None
+    last_used_on: str | None
+    last_used_from: str | None
+    made_with: str | None
+    orphaned: bool
+
+
+class CreatedToken(TokenShape, frozen=True):
+    """An app password that has just been made, with its secret, which nobody can tell again."""
+
+    secret: str
+
+
+def list_tokens(work: UnitOfWork, ask: ApiRequest) -> list[TokenShape]:
+    """The caller's own app passwords."""
+    held = tokens.of_person(work, _oneself(work))
+    orphans = tokens.orphans(work, _oneself(work))
+    return [TokenShape(**_shape(each), orphaned=each.id in orphans) for each in held]
+
+
+def create_token(work: UnitOfWork, ask: ApiRequest) -> CreatedToken:
+    """Another one, good for no more than the credential it is made with."""
+    wanted = request_body.document(ask.body, NewToken, "{scopes, label, expires_in or expires_on}")
+    if wanted.expires_in is not None and wanted.expires_on is not None:
+        raise Invalid("give expires_in or expires_on, not both")
+
+    secret = ask.new_secret()
+    ends = work.at + timedelta(seconds=wanted.expires_in) if wanted.expires_in else wanted.expires_on
+    made = tokens.add(
+        work,
+        _oneself(work),
+        secret_hash=hashing.secret_hash(secret),
+        scopes=frozenset(wanted.scopes),
+        label=wanted.label,
+        expires_at=ends,
+    )
+    return CreatedToken(**_shape(made), orphaned=False, secret=secret)
+
+
+def revoke_token(work: UnitOfWork, ask: ApiRequest) -> None:
+    """It ends at once."""
+    tokens.revoke_of(work, _oneself(work), ask.path_parameters["id"])
+
+
+def _oneself(work: UnitOfWork) -> str:
+    assert work.actor.account is not None
+    return work.actor.account.id
+
+
+def _shape(token: AppPassword) -> dict[str, Any]:
+    return {
+        "id": token.id,
+        "label": token.label,
+        "scopes": sorted(token.scopes),
+        "created_on": to_iso(token.created_at),
+        "expires_on": to_iso(token.expires_at) if token.expires_at else None,
+        "last_used_on": to_iso(token.last_used_at) if token.last_used_at else None,
+        "last_used_from": token.last_used_from,
+        "made_with": token.made_with,
+    }
+
+
+_READ, _WRITE = "app-password", "app-password:write"
+_TOKENS = "/tokens"
+
+ROUTES = (
+    Route("GET", _TOKENS, list_tokens, _READ, "listTokens", "Your app passwords, without their secrets", list[TokenShape]),
+    Route("POST", _TOKENS, create_token, _WRITE, "makeToken",
+          "Make an app password for yourself; its secret is in this answer, and nowhere afterwards", CreatedToken,
+          json=NewToken, errors=(413,)),
+    Route("DELETE", f"{_TOKENS}/{{id}}", revoke_token, _WRITE, "revokeToken", "End an app password of yours",
+          errors=(404, 413)),
+)  # fmt: skip

@@ -1,0 +1,1 @@
+"""Pages of an account: its groups, privileges, invitations, OAuth apps and journal."""

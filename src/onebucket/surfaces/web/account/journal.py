@@ -1,0 +1,92 @@
+"""The journal on pages: of one account, or of all; each entry a sentence, and whether it is whole."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.responses import Response
+
+from onebucket.actions import account_overview, journal
+from onebucket.actions.journal import JournalFilter
+from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain import journal_cursor, time_range
+from onebucket.domain.events import Event
+from onebucket.domain.refusals import Invalid, NotFound
+from onebucket.surfaces.web.core.page_request import Page, PageRequest, sentence
+
+USUAL = 50
+
+# So many entries are examined each time, and so many when somebody asks for it; of longer journals the command tells.
+EXAMINED, MOST_EXAMINED = 1000, 20_000
+
+
+async def of_account(visit: PageRequest) -> Response:
+    """What happened to an account, newest first."""
+    return await _shown(visit, visit.path_parameter("name"))
+
+
+async def of_site(visit: PageRequest) -> Response:
+    """What happened to all accounts, or to one that may be deleted by now, newest first."""
+    return await _shown(visit, None, visit.query("account").strip() or None)
+
+
+async def _shown(visit: PageRequest, name: str | None, account: str | None = None) -> Response:
+    status, wanted, before = 200, JournalFilter(), None
+    try:
+        wanted = _wanted(visit)
+        before = journal_cursor.parse_cursor(visit.query("before")) if visit.query("before") else None
+    except Invalid as refusal:
+        status, visit.errors = visit.backend.status(refusal) or 400, {"": sentence(refusal)}
+
+    def read(work: UnitOfWork) -> dict[str, Any]:
+        page = journal.page(work, name or account, wanted=wanted, after=before, at_most=USUAL)
+        if name is None:
+            return {"page": page}
+        most = MOST_EXAMINED if visit.query("verified") == "yes" else EXAMINED
+        return {
+            "page": page,
+            "place": account_overview.account_summary(work, name),
+            "chain": journal.examine(work, name, at_most=most),
+            "is_asked": most == MOST_EXAMINED,
+        }
+
+    try:
+        seen = await visit.read(read)
+    except NotFound as refusal:
+        if account is None:
+            raise
+        status, visit.errors = visit.backend.status(refusal) or 404, {"": sentence(refusal)}
+        seen = {"page": journal.JournalPage([], None)}
+    end = seen["page"].next_cursor
+    return visit.page(
+        "journal/page.html" if name is not None else "journal/site.html",
+        status=status,
+        events=[event.value for event in Event],
+        asked={key: visit.query(key) for key in ("account", "event", "actor", "about", "since")},
+        older=visit.same_page({"before": journal_cursor.to_cursor(end), "verified": ""}) if end else "",
+        **seen,
+    )
+
+
+def _wanted(visit: PageRequest) -> JournalFilter:
+    """What the query asks for. Raises Invalid."""
+    event, since = visit.query("event"), visit.query("since")
+    if event and event not in {each.value for each in Event}:
+        raise Invalid("there is no such event")
+    try:
+        moment = datetime.fromisoformat(since) if since else None
+    except ValueError:
+        raise Invalid("since is no date such as 2026-03-04") from None
+    if moment is not None:
+        moment = time_range.checked(moment if moment.tzinfo else moment.replace(tzinfo=UTC), what="since")
+    return JournalFilter(
+        since=moment,
+        event=Event(event) if event else None,
+        actor=visit.query("actor").strip() or None,
+        about=visit.query("about").strip() or None,
+    )
+
+
+PAGES = (
+    Page("/accounts/{name}/journal", of_account, is_private=True, is_costly=True),
+    Page("/site/journal", of_site, is_private=True, is_costly=True),
+)

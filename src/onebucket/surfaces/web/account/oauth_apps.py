@@ -1,0 +1,74 @@
+"""The OAuth consumers of an account: the programs that may ask people for tokens, or act on their own."""
+
+from typing import Any
+
+from starlette.responses import Response
+
+from onebucket import hashing
+from onebucket.actions import account_overview, consumers
+from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain.refusals import Forbidden, Invalid, NotFound
+from onebucket.domain.scopes import OFFERED
+from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
+from onebucket.surfaces.web.person.consent import chosen
+
+DONE = {"revoked": "It is revoked, and so is everything that was issued to it: its next request is refused."}
+
+
+async def show(visit: PageRequest) -> Response:
+    """The consumers, and a form for another one."""
+    name = visit.path_parameter("name")
+
+    def seen(work: UnitOfWork) -> dict[str, Any]:
+        return {
+            "consumers": consumers.list_consumers(work, name),
+            "place": account_overview.account_summary(work, name),
+        }
+
+    done = DONE.get(visit.query("done"), "")
+    return visit.page("consumers/page.html", **await visit.read(seen), scopes=OFFERED, done=done)
+
+
+async def make(visit: PageRequest) -> Response:
+    """Make one, and show its key and its secret this once."""
+    name, scopes = visit.path_parameter("name"), chosen(visit)
+    label, is_public = visit.line("label"), visit.is_checked("public")
+    callback, acts_as = visit.line("callback"), visit.line("acts_as")
+    key = hashing.consumer_key(visit.backend.new_secret())
+    if not label:
+        raise FormErrors(label="say what people will know it by")
+    try:
+        owner, made = await visit.write(
+            lambda work: consumers.add(
+                work,
+                name,
+                key=key,
+                label=label,
+                callback=callback or None,
+                scopes=scopes,
+                is_public=is_public,
+                acts_as=acts_as or None,
+            )
+        )
+    except Invalid as refusal:
+        raise FormErrors(**{"callback" if "callback" in refusal.sentence else "label": refusal.sentence}) from None
+    except (NotFound, Forbidden) as refusal:
+        if not acts_as:
+            raise
+        raise FormErrors(acts_as=refusal.sentence) from None
+    secret = None if is_public else visit.backend.consumer_secret(key)
+    place = await visit.read(lambda work: account_overview.account_summary(work, owner.id))
+    return visit.page("consumers/made.html", place=place, consumer=made, secret=secret)
+
+
+async def revoke(visit: PageRequest) -> Response:
+    """End one of them, with everything that was issued to it."""
+    name, key = visit.path_parameter("name"), visit.path_parameter("key")
+    await visit.write(lambda work: consumers.revoke_of(work, name, key))
+    return visit.redirect(f"/accounts/{visit.segment('name')}/consumers?done=revoked")
+
+
+PAGES = (
+    Page("/accounts/{name}/consumers", show, make, is_private=True, is_guarded=True),
+    Page("/accounts/{name}/consumers/{key}/revoke", show, revoke, is_private=True),
+)

@@ -1,0 +1,1 @@
+"""What every page needs: the router, requests, forms, rendering."""

@@ -1,0 +1,164 @@
+"""Every page, and how each is served: who may see it, what its forms need, and what is said when it can't be done."""
+
+import re
+from collections.abc import Awaitable, Callable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from onebucket.actions import account_overview, sessions
+from onebucket.domain.refusals import LinkExpired, NotFound, Refusal
+from onebucket.surfaces.web.account import (
+    access_check,
+    groups,
+    invitations,
+    journal,
+    oauth_apps,
+    overview,
+    privilege_matrix,
+)
+from onebucket.surfaces.web.core import avatars, csrf, reauthentication
+from onebucket.surfaces.web.core.backend import PageBackend, SiteInfo
+from onebucket.surfaces.web.core.page_request import HEADERS, FormErrors, Page, PageRequest, retry_after, sentence
+from onebucket.surfaces.web.person import app_passwords, consent, email_links, invitation_offer, profile, sign_in
+from onebucket.surfaces.web.site import administration, demo, home, outbox, setup
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+EVERYWHERE = (
+    *home.PAGES,
+    *setup.PAGES,
+    *sign_in.PAGES,
+    *invitation_offer.PAGES,
+    *email_links.PAGES,
+    *profile.PAGES,
+    *overview.PAGES,
+    *groups.PAGES,
+    *privilege_matrix.PAGES,
+    *access_check.PAGES,
+    *journal.PAGES,
+    *administration.PAGES,
+    *invitations.PAGES,
+    *outbox.PAGES,
+    *app_passwords.PAGES,
+    *oauth_apps.PAGES,
+    *consent.PAGES,
+)
+
+
+class CachedStaticFiles(StaticFiles):
+    """The style sheet and the scripts; a browser asks each time whether they are still the same."""
+
+    def file_response(self, *about: Any, **more: Any) -> Response:
+        """A file, or that it is still the same."""
+        answer = super().file_response(*about, **more)
+        answer.headers["Cache-Control"] = "no-cache"
+        answer.headers["X-Content-Type-Options"] = "nosniff"
+        return answer
+
+
+class PageRouter:
+    """Pages for people, of one house; the desk does what they ask for."""
+
+    def __init__(self, *, desk: PageBackend, house: SiteInfo) -> None:
+        self._backend = desk
+        self._site = house
+
+    @cached_property
+    def _templates(self) -> "Environment":
+        # Jinja is loaded for the first page: a server that starts, or is asked by programs only, has none to show.
+        from onebucket.surfaces.web.core import rendering
+
+        return rendering.environment()
+
+    def routes(self) -> list[BaseRoute]:
+        """Every page's address."""
+        pages = (*EVERYWHERE, *(demo.PAGES if self._site.demo_letters else ()))
+        return [
+            *(Route(page.path, self._endpoint(page), methods=page.methods) for page in pages),
+            Route("/avatars/{name}/{size}", avatar, methods=["GET"]),
+            Mount("/static", CachedStaticFiles(directory=Path(__file__).parents[1] / "static")),
+        ]
+
+    def _endpoint(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
+        async def serve(request: Request) -> Response:
+            visit = PageRequest(request, self._backend, self._site, self._templates)
+            try:
+                answer = await _respond(page, visit)
+            except Exception as error:
+                answer = await _refused(page, visit, error)
+            name = visit.person.username if visit.person else None
+            self._backend.record_refusal(visit.browser, request.method, page.path, answer.status_code, name)
+            return visit.finish(answer, is_private=page.is_private or bool(page.link))
+
+        return serve
+
+
+async def _respond(page: Page, visit: PageRequest) -> Response:
+    await visit.recognize()
+    if page.is_private and visit.person is None and visit.request.method == "POST":
+        return await reauthentication.reauthenticate(page, visit)
+    if page.is_private and visit.person is None:
+        return visit.redirect(f"/sign-in?{urlencode({'next': visit.path})}")
+    if page.is_costly or visit.request.method == "POST":
+        visit.count()
+    if visit.request.method != "POST" or page.send is None:
+        return await page.show(visit)
+    if page.is_guarded and visit.person is not None and not await visit.read(sessions.is_confirmed):
+        return await reauthentication.reauthenticate(page, visit)
+    await visit.read_form()
+    visit.check_form()
+    return await page.send(visit)
+
+
+async def _refused(page: Page, visit: PageRequest, error: Exception) -> Response:
+    """The form again with what is wrong with it and what was typed or, where there is none, a page that says no."""
+    status = visit.backend.status(error)
+    if status is None:
+        raise error
+    if isinstance(error, LinkExpired):
+        return visit.refused(error, "links/dead.html", kind=page.link)
+    if visit.request.method != "POST" or isinstance(error, csrf.CrossSiteForm | csrf.TooOften):
+        return visit.refused(error, "refused.html", back=await _back(page, visit, error))
+
+    visit.errors = error.fields if isinstance(error, FormErrors) else {"": sentence(error)}
+    try:
+        again = await page.show(visit)
+    except Exception as other:
+        if visit.backend.status(other) is None:
+            raise
+        if isinstance(other, LinkExpired):
+            return visit.refused(other, "links/dead.html", kind=page.link)
+        return visit.refused(other, "refused.html", back=await _back(page, visit, other))
+    if again.status_code == 200:
+        again.status_code = status
+    return retry_after(again, error)
+
+
+async def _back(page: Page, visit: PageRequest, error: Exception) -> str:
+    """Where to go on from a part of an account that isn't there; empty where nothing is better than one's own page."""
+    if not page.path.startswith("/accounts/{name}/") or not isinstance(error, NotFound):
+        return ""
+    try:
+        await visit.read(lambda work: account_overview.account_summary(work, visit.path_parameter("name")))
+    except Refusal:
+        return ""
+    return f"/accounts/{visit.segment('name')}"
+
+
+async def avatar(request: Request) -> Response:
+    """A face for a name: its first letter on a colour. Nobody's existence is told by it."""
+    size = request.path_params["size"]
+    if not re.fullmatch("[0-9]{1,9}", size):
+        raise HTTPException(404)
+    image = avatars.avatar_svg(request.path_params["name"], min(max(int(size), 8), 512))
+    headers = {**HEADERS, "Content-Security-Policy": "default-src 'none'", "Cache-Control": "public, max-age=86400"}
+    return Response(image, media_type="image/svg+xml", headers=headers)

@@ -1,0 +1,1 @@
+"""Pages of a person: signing in, their addresses, app passwords and invitations."""

@@ -1,0 +1,89 @@
+"""A person's app passwords, and the programs that may act for her: seen, made and ended."""
+
+from datetime import timedelta
+from typing import Any
+
+from starlette.responses import Response
+
+from onebucket import hashing
+from onebucket.actions import oauth_authorizations, tokens
+from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain.refusals import Invalid
+from onebucket.domain.scopes import OFFERED
+from onebucket.domain.tokens import AppPassword
+from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
+from onebucket.surfaces.web.person.consent import chosen
+
+# How long an app password may last, in days; for good is said in so many words.
+LASTING = (("30", "30 days"), ("90", "90 days"), ("365", "a year"), ("never", "until it is revoked"))
+
+DONE = {
+    "revoked": "It is revoked: the next request with it is refused.",
+    "ended": "That program can't act for you any more: its next request is refused.",
+}
+
+
+async def show(visit: PageRequest) -> Response:
+    """What is good for signing in besides the password; and a form for another one."""
+
+    def seen(work: UnitOfWork) -> dict[str, Any]:
+        held = tokens.of_person(work, visit.me.id)
+        programs = oauth_authorizations.list_authorizations(work)
+        return {"held": held, "orphans": tokens.orphans(work, visit.me.id), "programs": programs, "at": work.at}
+
+    return visit.page(
+        "me/tokens.html",
+        **await visit.read(seen),
+        scopes=OFFERED,
+        lasting=LASTING,
+        done=DONE.get(visit.query("done"), ""),
+    )
+
+
+async def make(visit: PageRequest) -> Response:
+    """Make an app password, and show it this once."""
+    label = visit.line("label")
+    if not label:
+        raise FormErrors(label="say what it is for: later the name is all that tells it from others")
+    scopes, lasts, secret = chosen(visit), _lasts(visit.line("lasts")), visit.backend.new_secret()
+
+    def made(work: UnitOfWork) -> AppPassword:
+        return tokens.add(
+            work,
+            visit.me.id,
+            secret_hash=hashing.secret_hash(secret),
+            scopes=scopes,
+            label=label,
+            expires_at=work.at + lasts if lasts else None,
+        )
+
+    try:
+        token = await visit.write(made)
+    except Invalid as refusal:
+        raise FormErrors(label=refusal.sentence) from None
+    return visit.page("me/token-made.html", token=token, secret=secret, me=visit.me)
+
+
+async def revoke(visit: PageRequest) -> Response:
+    """End an app password."""
+    await visit.write(lambda work: tokens.revoke_of(work, visit.me.id, visit.path_parameter("id")))
+    return visit.redirect("/me/tokens?done=revoked")
+
+
+async def end(visit: PageRequest) -> Response:
+    """Let a program act for oneself no more."""
+    await visit.write(lambda work: oauth_authorizations.revoke(work, visit.path_parameter("id")))
+    return visit.redirect("/me/tokens?done=ended#programs")
+
+
+def _lasts(chosen: str) -> timedelta | None:
+    if chosen not in dict(LASTING):
+        raise FormErrors(lasts="choose how long it is good")
+    return None if chosen == "never" else timedelta(days=int(chosen))
+
+
+PAGES = (
+    Page("/me/tokens", show, make, is_private=True, is_guarded=True),
+    Page("/me/tokens/{id}/revoke", show, revoke, is_private=True),
+    Page("/me/programs/{id}/end", show, end, is_private=True),
+)

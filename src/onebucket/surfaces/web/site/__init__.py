@@ -1,0 +1,1 @@
+"""Pages of the whole site: the home page, setup, administration and the outbox."""

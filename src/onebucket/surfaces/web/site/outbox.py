@@ -1,0 +1,32 @@
+"""Letters that wait, fail or were given up, for whoever runs the site."""
+
+from typing import Any
+
+from starlette.responses import Response
+
+from onebucket.actions import outbox
+from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.surfaces.web.core.page_request import Page, PageRequest
+
+
+async def show(visit: PageRequest) -> Response:
+    """Those with trouble, and the latest."""
+
+    def listed(work: UnitOfWork) -> dict[str, Any]:
+        count, since = outbox.waiting(work)
+        return {"troubled": outbox.list_failing(work), "newest": outbox.newest(work), "count": count, "since": since}
+
+    return visit.page("letters/page.html", done=visit.query("done") == "again", **await visit.read(listed))
+
+
+async def try_again(visit: PageRequest) -> Response:
+    """Let one that failed be tried now."""
+    account_id, id = visit.path_parameter("account_id"), visit.path_parameter("id")
+    await visit.write(lambda work: outbox.retry(work, account_id, id))
+    return visit.redirect("/site/letters?done=again")
+
+
+PAGES = (
+    Page("/site/letters", show, is_private=True),
+    Page("/site/letters/{account_id}/{id}/try-again", show, try_again, is_private=True),
+)

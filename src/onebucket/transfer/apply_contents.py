@@ -1,0 +1,239 @@
+"""What an account owns, made to be as a document says: groups, members, repositories, privileges, invitations."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from msgspec import UNSET
+
+from onebucket import slugs
+from onebucket.actions import account_snapshot, groups, invitations, privileges, repositories
+from onebucket.actions.account_snapshot import AccountSnapshot
+from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain import groups as domain
+from onebucket.domain.accounts import email_key
+from onebucket.domain.groups import AccountPrivilege
+from onebucket.domain.privileges import Level
+from onebucket.domain.refusals import Invalid
+from onebucket.domain.repositories import RepositoryGrants
+from onebucket.transfer.apply_context import ApplyContext, Subject, describe
+from onebucket.transfer.model import Group, Invitation, Repository, Team, User, given_fields
+
+
+def apply_groups(subject: Subject) -> Iterator[tuple[str, str, Group]]:
+    """The groups that the documents name: where they stand, their slugs, and what is said of them."""
+    slug_of = _slugs(subject)
+    for group in given_fields(subject.after.groups) or ():
+        with describe(f"{subject.where} groups"):
+            slug = slug_of(group.name)
+        yield f"{subject.where} groups/{slug}", slug, group
+
+
+def apply_repositories(subject: Subject) -> Iterator[tuple[str, Repository]]:
+    """The repositories that the documents name, and where they stand."""
+    for repository in given_fields(subject.after.repositories) or ():
+        yield f"{subject.where} repositories/{repository.slug}", repository
+
+
+def apply_invitations(subject: Subject) -> Iterator[tuple[str, tuple[str, str | None], Invitation]]:
+    """The invitations that the documents name: where they stand, what tells them apart, and what is said of them."""
+    for invitation in given_fields(subject.after.invitations) or ():
+        where = f"{subject.where} invitations/{invitation.email}"
+        with describe(where):
+            key = email_key(invitation.email), given_fields(invitation.repository)
+        yield where, key, invitation
+
+
+def renamed(task: ApplyContext, wanted: User | Team, had: AccountSnapshot) -> AccountSnapshot:
+    """Give groups that were called something else before (`previously`) their new names; what the account has then.
+
+    A group that has its name already isn't looked for under another, and none is taken whose name is another group's
+    in the document.
+    """
+    subject = Subject(f"{'teams' if had.account.is_team else 'users'}/{wanted.username}", wanted, had)
+    named = {slug: (where, group) for where, slug, group in apply_groups(subject)}
+    present = subject.rosters.keys() - named.keys()
+    moved = False
+    for slug, (where, group) in named.items():
+        if slug in subject.rosters:
+            continue
+        with describe(where):
+            before = next(
+                (old for old in map(_slugs(subject), given_fields(group.previously) or ()) if old in present), None
+            )
+            if before is not None:
+                present.discard(before)
+                groups.change(task.work, subject.name, before, name=group.name)
+                moved = True
+
+    return account_snapshot.snapshot_of(task.work, subject.name) if moved else had
+
+
+def _slugs(subject: Subject) -> Callable[[str], str]:
+    """What tells the slug of a group's name: one that is there keeps its own, also if its name would make another now.
+
+    So do groups from before other scripts were transliterated.
+    """
+    by_name = {roster.group.name: slug for slug, roster in subject.rosters.items()}
+
+    def slug_of(name: str) -> str:
+        cleaned = domain.check_name(name)
+        made = slugs.slugify(cleaned)
+        return made if made in subject.rosters else by_name.get(cleaned, made)
+
+    return slug_of
+
+
+def _groups(task: ApplyContext, subject: Subject) -> None:
+    rosters = subject.rosters
+    for where, slug, group in apply_groups(subject):
+        with describe(where):
+            privilege = None
+            if slug in rosters:
+                privilege = rosters[slug].group.account_privilege
+                _change_group(task.work, subject.name, rosters[slug].group, group)
+            else:
+                _add_group(task.work, subject.name, group)
+            if group.account_privilege is AccountPrivilege.ADMIN and privilege is not AccountPrivilege.ADMIN:
+                groups.set_account_privilege(task.work, subject.name, slug, AccountPrivilege.ADMIN)
+        task.progress.advance()
+
+
+def _add_group(work: UnitOfWork, account: str, group: Group) -> None:
+    groups.create(
+        work,
+        account,
+        name=group.name,
+        permission=given_fields(group.permission) or Level.NONE,
+        auto_add=given_fields(group.auto_add) or False,
+        email_forwarding_disabled=given_fields(group.email_forwarding_disabled) or False,
+    )
+
+
+def _change_group(work: UnitOfWork, account: str, before: domain.Group, group: Group) -> None:
+    wanted = (
+        domain.check_name(group.name),
+        given_fields(group.permission),
+        given_fields(group.auto_add),
+        given_fields(group.email_forwarding_disabled),
+    )
+    has = (before.name, before.permission or Level.NONE, before.auto_add, before.email_forwarding_disabled)
+    if all(new is None or new == old for new, old in zip(wanted, has, strict=True)):
+        return
+
+    name, permission, auto_add, forwarding_disabled = wanted
+    groups.change(
+        work,
+        account,
+        before.slug,
+        name=name,
+        permission=permission,
+        auto_add=auto_add,
+        email_forwarding_disabled=forwarding_disabled,
+    )
+
+
+def _members(task: ApplyContext, subject: Subject) -> None:
+    rosters = subject.rosters
+    for where, slug, group in apply_groups(subject):
+        present = {member.id for member in rosters[slug].members or ()} if slug in rosters else set()
+        for name in given_fields(group.members) or ():
+            with describe(f"{where} members/{name}"):
+                person = task.person(name)
+                if person.id not in present:
+                    present.add(person.id)
+                    groups.add_member(task.work, subject.name, slug, person.username)
+            task.progress.advance()
+
+
+def _repositories(task: ApplyContext, subject: Subject) -> None:
+    present = {repository.slug for repository in subject.before.repositories}
+    for where, repository in apply_repositories(subject):
+        name, is_private = given_fields(repository.name), given_fields(repository.is_private)
+        description = given_fields(repository.description)
+        with describe(where):
+            if repository.slug in present:
+                repositories.change(
+                    task.work,
+                    subject.name,
+                    repository.slug,
+                    name=name,
+                    is_private=is_private,
+                    description=description,
+                )
+            else:
+                repositories.add(
+                    task.work,
+                    subject.name,
+                    repository.slug,
+                    name=name,
+                    is_private=is_private is not False,
+                    description=description or "",
+                )
+        task.progress.advance()
+
+
+def _privileges(task: ApplyContext, subject: Subject) -> None:
+    for where, repository in apply_repositories(subject):
+        grants = subject.before.grants.get(repository.slug, RepositoryGrants())
+        for slug, level in (given_fields(repository.privileges) or {}).items():
+            with describe(f"{where} privileges/{slug}"):
+                if grants.groups.get(slug) is not level:
+                    privileges.set_for_group(task.work, subject.name, repository.slug, slug, level)
+            task.progress.advance()
+        for name, level in (given_fields(repository.users) or {}).items():
+            with describe(f"{where} users/{name}"):
+                person = task.person(name)
+                if grants.people.get(person.username) is not level:
+                    privileges.set_for_person(task.work, subject.name, repository.slug, person.username, level)
+            task.progress.advance()
+
+
+def _invitations(task: ApplyContext, subject: Subject) -> None:
+    had = {(email_key(each.email), each.repository_slug): each for each in subject.before.invitations}
+    for where, key, invitation in apply_invitations(subject):
+        with describe(where):
+            inviter = task.person(invitation.invited_by).username
+            slugs = tuple(sorted(set(given_fields(invitation.groups) or ())))
+            permission = given_fields(invitation.permission)
+            before = had.get(key)
+            facts = (invitation.email, inviter, slugs, permission)
+            if before and facts == (before.email, before.invited_by.username, before.groups, before.permission):
+                pass
+            elif slugs:
+                invitations.set_groups(
+                    task.work, subject.name, invitation.email, slugs, inviter=inviter, letter=task.sends_letters
+                )
+            else:
+                _invite_to_repository(task, subject.name, invitation, inviter)
+        task.progress.advance()
+
+
+def _invite_to_repository(task: ApplyContext, account: str, invitation: Invitation, inviter: str) -> None:
+    slug, permission = given_fields(invitation.repository), given_fields(invitation.permission)
+    if slug is None or permission is None:
+        raise Invalid("an invitation is either to groups, or to a repository with a permission")
+    invitations.set_repository(
+        task.work, account, invitation.email, slug, permission, inviter=inviter, letter=task.sends_letters
+    )
+
+
+def _demotions(task: ApplyContext, subject: Subject) -> None:
+    """Take account privileges away only when every administrator-to-be is in place."""
+    rosters = subject.rosters
+    for where, slug, group in apply_groups(subject):
+        wanted = group.account_privilege
+        has = rosters[slug].group.account_privilege if slug in rosters else None
+        if wanted is UNSET or wanted is AccountPrivilege.ADMIN or wanted is has:
+            continue
+        with describe(where):
+            groups.set_account_privilege(task.work, subject.name, slug, given_fields(wanted))
+
+
+# What is done for every account before the next is begun.
+IN_ORDER: Sequence[Callable[[ApplyContext, Subject], None]] = (
+    _groups,
+    _members,
+    _repositories,
+    _privileges,
+    _invitations,
+    _demotions,
+)

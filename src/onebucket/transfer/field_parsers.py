@@ -1,0 +1,159 @@
+"""From trees to values: what must stand where, and the sentence for everything else.
+
+A reader takes a node and what to call it, gives its value, and raises Unreadable with the node's line.
+"""
+
+from collections.abc import Callable, Hashable, Mapping
+from enum import Enum
+from typing import Any, TypeVar
+
+import msgspec
+
+from onebucket.domain import privileges
+from onebucket.domain.privileges import Level
+from onebucket.domain.refusals import Refusal
+from onebucket.domain.text import quote_text
+from onebucket.transfer import source_tree
+from onebucket.transfer.source_tree import Node, Scalar, ScalarStyle, UnreadableDocument
+
+T = TypeVar("T")
+S = TypeVar("S", bound=msgspec.Struct)
+E = TypeVar("E", bound=Enum)
+
+Reader = Callable[[Node, str], T]
+
+_FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+def text(node: Node, what: str) -> str:
+    """A text. In YAML it needs no quotes, whatever it looks like; in JSON it does."""
+    if not isinstance(node, Scalar) or node.form is ScalarStyle.LITERAL:
+        raise _mistaken(node, what, "must be a text")
+    if source_tree.is_null(node):
+        raise _mistaken(node, what, "has no value: leave it out, or put the word in quotes")
+    return node.text
+
+
+def checked(check: Callable[[str], object]) -> Reader[str]:
+    """A text that `check` doesn't refuse."""
+
+    def read(node: Node, what: str) -> str:
+        found = text(node, what)
+        try:
+            check(found)
+        except Refusal as refusal:
+            raise UnreadableDocument(f"{what}: {refusal.sentence}", line=node.line) from None
+        return found
+
+    return read
+
+
+def flag(node: Node, what: str) -> bool:
+    """True or false."""
+    found = _FLAGS.get(node.text.lower()) if isinstance(node, Scalar) and node.form is not ScalarStyle.TEXT else None
+    if found is None:
+        raise _mistaken(node, what, "must be true or false")
+    return found
+
+
+def level(node: Node, what: str) -> Level:
+    """`read`, `write` or `admin`."""
+    return _level(node, what, none=False)
+
+
+def level_or_none(node: Node, what: str) -> Level:
+    """`read`, `write`, `admin` or `none`."""
+    return _level(node, what, none=True)
+
+
+def level_or_nothing(node: Node, what: str) -> Level:
+    """`read`, `write`, `admin`, or nothing: null or `none`."""
+    return Level.NONE if source_tree.is_null(node) else _level(node, what, none=True)
+
+
+def _level(node: Node, what: str, *, none: bool) -> Level:
+    try:
+        return privileges.parse_level(node.text if isinstance(node, Scalar) else "", none=none)
+    except Refusal:
+        raise _mistaken(node, what, f"must be read, write{', admin or none' if none else ' or admin'}") from None
+
+
+def one_of(words: type[E]) -> Reader[E | None]:
+    """One of an enumeration's words, or nothing: null or `none`."""
+    known: dict[str, E | None] = {word.value: word for word in words} | {"none": None}
+
+    def read(node: Node, what: str) -> E | None:
+        if source_tree.is_null(node):
+            return None
+        if not isinstance(node, Scalar) or node.text not in known:
+            raise _mistaken(node, what, f"must be {', '.join(list(known)[:-1])} or none")
+        return known[node.text]
+
+    return read
+
+
+# Who a thing is, for telling two of them apart, and what to call it in a sentence.
+Identity = Callable[[T], tuple[Hashable, str]]
+
+
+def listed(read: Reader[T], *, each: str, identity: Identity[T] | None = None) -> Reader[list[T]]:
+    """A list of what `read` reads, no two of them with the same `identity`; `each` says what they are."""
+
+    def read_all(node: Node, what: str) -> list[T]:
+        if not isinstance(node, source_tree.Sequence):
+            raise _mistaken(node, what, f"must be a list (of {each}s)")
+        found = [read(item, f"{_article(each)} in {what}") for item in node.items]
+        if identity:
+            _check_distinct(node, [identity(thing) for thing in found], each)
+        return found
+
+    return read_all
+
+
+def _check_distinct(node: source_tree.Sequence, identities: list[tuple[Hashable, str]], each: str) -> None:
+    met: dict[Hashable, tuple[int, str]] = {}
+    for item, (key, title) in zip(node.items, identities, strict=True):
+        if key in met:
+            line, other = met[key]
+            raise UnreadableDocument(f"{title!r} is the same {each} as {other!r} on line {line}", line=item.line)
+        met[key] = item.line, title
+
+
+def mapped(read: Reader[T]) -> Reader[dict[str, T]]:
+    """What `read` reads, by name."""
+
+    def read_all(node: Node, what: str) -> dict[str, T]:
+        if not isinstance(node, source_tree.Mapping):
+            raise _mistaken(node, what, "must be a mapping (name: value)")
+        return {key: read(item, quote_text(key)) for key, item in node.items.items()}
+
+    return read_all
+
+
+def struct(cls: type[S], what_it_is: str, fields: Mapping[str, Reader[Any]]) -> Reader[S]:
+    """A mapping with keys of `fields` and no other; those without a default must be there."""
+    required = [field.name for field in msgspec.structs.fields(cls) if field.required]
+
+    def read(node: Node, what: str) -> S:
+        if not isinstance(node, source_tree.Mapping):
+            raise _mistaken(node, what, f"must be a mapping with keys of {what_it_is}: {', '.join(fields)}")
+        for key, line in node.lines.items():
+            if key not in fields:
+                known = ", ".join(fields)
+                raise UnreadableDocument(
+                    f"there is no key {key[:64]!r} in {what_it_is}; the keys are {known}", line=line
+                )
+        for key in required:
+            if key not in node.items:
+                raise UnreadableDocument(f"{what_it_is} needs the key {key!r}", line=node.line)
+        return cls(**{key: fields[key](item, repr(key)) for key, item in node.items.items()})
+
+    return read
+
+
+def _mistaken(node: Node, what: str, why: str) -> UnreadableDocument:
+    return UnreadableDocument(f"{what} {why}", line=node.line)
+
+
+def _article(noun: str) -> str:
+    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"

@@ -1,0 +1,141 @@
+"""Which files tell of which organisation: the shapes in which Peribolos YAML is kept.
+
+A file has its organisations below `orgs`, by name; or it is one organisation, or a part of one. `org.yaml` and the
+files in which one organisation is kept in parts are of the organisation that their folder is called after, any other
+file of one that has the file's name.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from onebucket.transfer import source_tree
+from onebucket.transfer.source_tree import Mapping, Node, UnreadableDocument
+
+# What an organisation consists of, and what else is understood of it.
+CONTENTS = ("admins", "members", "teams", "repos")
+KEYS = frozenset({*CONTENTS, "name", "default_repository_permission"})
+
+_SPLIT = tuple(f"{key}.yaml" for key in CONTENTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one file says of one organisation."""
+
+    file: Path
+    node: Mapping
+
+    @property
+    def says_something(self) -> bool:
+        """Whether it has any of what an organisation consists of."""
+        return any(part(self.node, key) for key in CONTENTS)
+
+
+Found = dict[str, list[Part]]
+
+
+def found(paths: Sequence[Path]) -> Found:
+    """The parts of each organisation in these files and folders, by its name. Raises Unreadable."""
+    organisations: Found = {}
+    for file in dict.fromkeys(file for path in paths for file in _files(path)):
+        for name, each in _parts(file).items():
+            organisations.setdefault(name, []).extend(each)
+
+    _share_out_teams(organisations, paths)
+    return organisations
+
+
+def _files(path: Path) -> list[Path]:
+    """The files that a path stands for; the `teams.yaml` below a folder are found later."""
+    if path.is_file():
+        return _files(path.parent) if path.name == "org.yaml" else [path]
+    if (path / "org.yaml").is_file():
+        return [path / "org.yaml"]
+    if (path / "admins.yaml").is_file() or (path / "members.yaml").is_file():
+        return [path / name for name in _SPLIT if (path / name).is_file()]
+    whole = [file for file in sorted(path.glob("*.y*ml")) if file.is_file() and _has_organisations(file)]
+    if not whole:
+        raise UnreadableDocument(_why_none(path), source=str(path))
+    return whole
+
+
+def _has_organisations(file: Path) -> bool:
+    with source_tree.reading(str(file)):
+        try:
+            root = source_tree.parsed(_bytes(file))
+        except UnreadableDocument:
+            return False
+    return isinstance(root, Mapping) and part(root, "orgs") is not None
+
+
+def _why_none(path: Path) -> str:
+    if not path.is_dir():
+        return "there is no such file or folder"
+    below = sorted(each.parent.name for each in path.glob("*/org.yaml"))
+    if below:
+        return f"there is no org.yaml in this folder, but in these below it: {', '.join(below)}; name those"
+    return "there is no org.yaml in this folder: it holds no organisation kept as Peribolos YAML"
+
+
+def _parts(file: Path) -> Found:
+    with source_tree.reading(str(file)):
+        root = _parsed(file)
+        orgs = part(root, "orgs")
+        if orgs is None:
+            return {_called_after(file): [Part(file, root)]}
+        named = mapping(orgs, "'orgs'").items
+        if beside := sorted(root.items.keys() - {"orgs"}):
+            raise UnreadableDocument(
+                f"beside 'orgs' this has {', '.join(beside)}: they belong below an organisation", line=1
+            )
+        if not named:
+            raise UnreadableDocument("there is no organisation below 'orgs'", line=orgs.line)
+        return {name: [Part(file, mapping(node, f"the organisation {name!r}"))] for name, node in named.items()}
+
+
+def _called_after(file: Path) -> str:
+    return file.resolve().parent.name if file.name in ("org.yaml", *_SPLIT) else file.stem
+
+
+def _share_out_teams(organisations: Found, paths: Sequence[Path]) -> None:
+    """Give the `teams.yaml` files below each folder to the one organisation that is kept there."""
+    for path in paths:
+        folder = path.parent if path.name == "org.yaml" else path
+        known = {each.file for parts in organisations.values() for each in parts}
+        below = [file for file in sorted(folder.rglob("teams.yaml")) if file not in known] if folder.is_dir() else []
+        here = [name for name, parts in organisations.items() if any(each.file.parent == folder for each in parts)]
+        if below and len(here) > 1:
+            raise UnreadableDocument(
+                f"this doesn't say whose teams they are: {' or '.join(here)}", source=str(below[0])
+            )
+        for file in below:
+            with source_tree.reading(str(file)):
+                organisations[here[0]].append(Part(file, _parsed(file)))
+
+
+def _parsed(file: Path) -> Mapping:
+    text = _bytes(file)
+    return mapping(source_tree.parsed(text) if text.strip() else Mapping(1, {}, {}), "the file")
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise UnreadableDocument(f"the file can't be read: {error.strerror}") from None
+
+
+def part(node: Mapping, key: str) -> Node | None:
+    """What is said under a key, if anything is."""
+    said = node.items.get(key)
+    return None if said is None or source_tree.is_null(said) else said
+
+
+def mapping(node: Node, what: str) -> Mapping:
+    """A mapping, empty where nothing is said. Raises Unreadable."""
+    if source_tree.is_null(node):
+        return Mapping(node.line, {}, {})
+    if not isinstance(node, Mapping):
+        raise UnreadableDocument(f"{what} must be a mapping (name: value)", line=node.line)
+    return node

@@ -1,0 +1,67 @@
+"""Taking away what an account has and the documents that name it haven't; never accounts or repositories."""
+
+from onebucket.actions import groups, invitations, privileges
+from onebucket.domain.accounts import email_key
+from onebucket.transfer.apply_contents import apply_groups, apply_invitations, apply_repositories
+from onebucket.transfer.apply_context import ApplyContext, Subject, describe
+from onebucket.transfer.model import Repository, given_fields
+
+
+def prune(task: ApplyContext, subject: Subject) -> None:
+    """Remove invitations, groups, members and privileges that the documents leave out of lists they do have."""
+    _invitations(task, subject)
+    _groups(task, subject)
+    _members(task, subject)
+    _privileges(task, subject)
+
+
+def _invitations(task: ApplyContext, subject: Subject) -> None:
+    if given_fields(subject.after.invitations) is None:
+        return
+    kept = {key for _, key, _ in apply_invitations(subject)}
+    for invitation in subject.before.invitations:
+        if (email_key(invitation.email), invitation.repository_slug) not in kept:
+            with describe(f"{subject.where} invitations/{invitation.email}"):
+                invitations.withdraw(task.work, invitation.id)
+
+
+def _groups(task: ApplyContext, subject: Subject) -> None:
+    for slug in sorted(_groups_leaving(subject)):
+        with describe(f"{subject.where} groups/{slug}"):
+            groups.delete(task.work, subject.name, slug)
+
+
+def _groups_leaving(subject: Subject) -> set[str]:
+    if given_fields(subject.after.groups) is None:
+        return set()
+    return subject.rosters.keys() - {slug for _, slug, _ in apply_groups(subject)}
+
+
+def _members(task: ApplyContext, subject: Subject) -> None:
+    rosters = subject.rosters
+    for where, slug, group in apply_groups(subject):
+        names = given_fields(group.members)
+        if names is None or slug not in rosters:
+            continue
+        kept = {task.person(name).id for name in names}
+        for member in rosters[slug].members or ():
+            if member.id not in kept:
+                with describe(f"{where} members/{member.username}"):
+                    groups.remove_member(task.work, subject.name, slug, member.username)
+
+
+def _privileges(task: ApplyContext, subject: Subject) -> None:
+    if given_fields(subject.after.repositories) is None:
+        return
+    gone = _groups_leaving(subject)
+    named = {repository.slug: repository for _, repository in apply_repositories(subject)}
+    for slug, grants in subject.before.grants.items():
+        wanted = named.get(slug, Repository(slug=slug, privileges={}, users={}))
+        kept_groups, kept_names = given_fields(wanted.privileges), given_fields(wanted.users)
+        for group in grants.groups:
+            if kept_groups is not None and group not in kept_groups and group not in gone:
+                privileges.unset_for_group(task.work, subject.name, slug, group)
+        kept_people = {task.person(name).username for name in kept_names or ()}
+        for name in grants.people:
+            if kept_names is not None and name not in kept_people:
+                privileges.unset_for_person(task.work, subject.name, slug, name)
