@@ -368,8 +368,8 @@ from datetime import UTC, datetime
 from onebucket.actions import groups
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import OPERATOR
-from onebucket.store import database
-db = database.at(sys.argv[1])
+from onebucket.store.connect import connect
+db = connect(sys.argv[1])
 for number in range(100):
     with db.writing() as tx:
         work = UnitOfWork(OPERATOR, tx, datetime.now(UTC), "test", lambda: str(uuid.uuid4()))

@@ -147,8 +147,8 @@ def test_a_second_signal_stops_it_at_once(cast_template: Path, tmp_path: Path) -
 FORKING = """
 import contextlib, io, json, os, sys
 import granian.server.embed, sqlalchemy.dialects.sqlite, uvloop
-import onebucket.cli.delivery, onebucket.cli.keys, onebucket.cli.logs, onebucket.http.server, onebucket.http.shared
-import onebucket.store.sqlite
+import onebucket.cli.mail_setup, onebucket.cli.keys, onebucket.cli.logs, onebucket.http.wiring
+import onebucket.http.limits.shared_counters, onebucket.store.sqlite.database
 from onebucket.cli import main
 
 sys.argv = ["onebucket", "serve", "--help"]

@@ -18,7 +18,7 @@ _VISIBLE = ("L", "N", "S")
 
 
 def slugify(name: str) -> str:
-    """Make the slug of a group's name. Raises Invalid when nothing is in it that one could be made of (spec 1.4).
+    """Make the slug of a group's name. Raises Invalid when nothing is in it that one could be made of (contract/api-1.0.md#1.4).
 
     Latin letters and digits are kept as the original did it. A name with letters of other scripts is transliterated;
     where nothing comes of that, it is `group-` and six characters that follow from the name, so that a document finds

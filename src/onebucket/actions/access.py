@@ -19,7 +19,7 @@ _NO_ID = "00000000-0000-0000-0000-"
 
 
 def account(work: UnitOfWork, name: str, *, to: To) -> Account:
-    """The account called `name` (spec 1.2). Raises NotFound, Forbidden."""
+    """The account called `name` (contract/api-1.0.md#1.2). Raises NotFound, Forbidden."""
     found = _account(work, name)
 
     _permit(_standing(work, found, is_self=found.id == work.actor.id), to)
@@ -55,7 +55,7 @@ def group(
 def repository(work: UnitOfWork, account_name: str, slug: str, *, to: To) -> tuple[Account, Repository]:
     """The account's repository of that slug, and the account. Raises NotFound, Forbidden.
 
-    A private repository that the actor can't see is not found (spec 1.10).
+    A private repository that the actor can't see is not found (contract/api-1.0.md#1.10).
     """
     owner = _account(work, account_name)
     found = repository_rows.find(work.tx, owner.id, slug)
@@ -92,7 +92,7 @@ def each_repository(
 def group_of(work: UnitOfWork, owner: Account, owner_name: str, slug: str) -> Group:
     """The group that is named by account and slug, of an account that is held already. Raises NotFound, NoSuchGroup.
 
-    A group of another account is not found (spec 1.3).
+    A group of another account is not found (contract/api-1.0.md#1.3).
     """
     if _account(work, owner_name).id != owner.id:
         raise NotFound(f"the group is not one of {owner.username}")
@@ -135,7 +135,7 @@ def administers(work: UnitOfWork, owner: Account) -> bool:
 
 
 def seen(work: UnitOfWork, owner: Account, found: Sequence[Repository]) -> frozenset[str]:
-    """Which repositories of an account he holds already the actor can see (spec 1.10), by their ids."""
+    """Which repositories of an account he holds already the actor can see (contract/api-1.0.md#1.10), by their ids."""
     actor = work.actor.account
     if actor is None or administers(work, owner):
         return frozenset(each.id for each in found)

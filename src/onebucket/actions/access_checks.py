@@ -46,7 +46,7 @@ class AccessQuery(NamedTuple):
 
 
 def check(work: UnitOfWork, question: AccessQuery) -> AccessDecision:
-    """Response one question, asked by the person himself or an administrator. Raises NotFound, Forbidden, Invalid."""
+    """Answer one question, asked by the person themselves or an administrator. Raises NotFound, Forbidden, Invalid."""
     [answer] = check_many(work, [question])
     if isinstance(answer, Refusal):
         raise answer

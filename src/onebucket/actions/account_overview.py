@@ -39,7 +39,7 @@ def account_settings(work: UnitOfWork, account_name: str) -> AccountSummary:
 
 
 def group_sizes(work: UnitOfWork, account_name: str) -> list[GroupSize]:
-    """An account's groups by slug: all for an administrator, those he is in for a member (spec G2)."""
+    """An account's groups by slug: all for an administrator, those he is in for a member (contract/api-1.0.md#g2)."""
     there = account_summary(work, account_name)
     if there.administers:
         found = group_rows.of_account(work.tx, there.owner.id)

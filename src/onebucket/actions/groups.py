@@ -21,14 +21,14 @@ from onebucket.store.journal_rows import Facts
 
 
 def everywhere(work: UnitOfWork, *, members: bool) -> Iterable[GroupWithMembers]:
-    """Every group that the actor administers or is in (spec G1)."""
+    """Every group that the actor administers or is in (contract/api-1.0.md#g1)."""
     if work.actor.is_site_admin:
         return group_members.stream_groups(work.tx, members=members)
     return group_members.stream_groups(work.tx, person_id=work.actor.id, members=members)
 
 
 def among(work: UnitOfWork, names: Iterable[tuple[str, str]], *, members: bool) -> list[GroupWithMembers]:
-    """The groups named by (account, slug) that the actor administers or is in; others are left out (spec G1)."""
+    """The groups named by (account, slug) that the actor administers or is in; others are left out (contract/api-1.0.md#g1)."""
     found: dict[str, GroupWithMembers] = {}
     for account_name, slug in names:
         try:
@@ -41,14 +41,14 @@ def among(work: UnitOfWork, names: Iterable[tuple[str, str]], *, members: bool) 
 
 
 def of_account(work: UnitOfWork, account_name: str, *, members: bool) -> Iterable[GroupWithMembers]:
-    """The account's groups: all for an administrator, those he is in for a member (spec G2)."""
+    """The account's groups: all for an administrator, those he is in for a member (contract/api-1.0.md#g2)."""
     owner = access.account(work, account_name, to=To.LIST_GROUPS)
     person_id = None if access.administers(work, owner) else work.actor.id
     return group_members.stream_groups(work.tx, account_id=owner.id, person_id=person_id, members=members)
 
 
 def read(work: UnitOfWork, account_name: str, slug: str, *, members: bool) -> GroupWithMembers:
-    """One group (spec G4)."""
+    """One group (contract/api-1.0.md#g4)."""
     owner, group = access.group(work, account_name, slug, to=To.SEE_GROUP)
     return _roster(work, owner, group, members=members)
 
@@ -86,7 +86,7 @@ def create(
     auto_add: bool = False,
     email_forwarding_disabled: bool = False,
 ) -> GroupWithMembers:
-    """Make a group without members; its slug follows from its name (spec G3). Raises Invalid, GroupExists."""
+    """Make a group without members; its slug follows from its name (contract/api-1.0.md#g3). Raises Invalid, GroupExists."""
     owner = access.account(work, account_name, to=To.CREATE_GROUP)
     name = groups.check_name(name)
     group = Group(
@@ -115,9 +115,9 @@ def change(
     auto_add: bool | None = None,
     email_forwarding_disabled: bool | None = None,
 ) -> GroupWithMembers:
-    """CellChange what is given of a group; `Level.NONE` clears its permission (spec G5). Raises Invalid, GroupExists.
+    """CellChange what is given of a group; `Level.NONE` clears its permission (contract/api-1.0.md#g5). Raises Invalid, GroupExists.
 
-    A new name makes a new slug, and the old one stops resolving (spec 1.4).
+    A new name makes a new slug, and the old one stops resolving (contract/api-1.0.md#1.4).
     """
     owner, before = access.group(work, account_name, slug, to=To.CHANGE_GROUP)
     after = before
@@ -139,7 +139,7 @@ def change(
 
 
 def set_account_privilege(work: UnitOfWork, account_name: str, slug: str, privilege: AccountPrivilege | None) -> None:
-    """Say what a group may do with the account that owns it (spec 1.12). Raises LastAdministrator."""
+    """Say what a group may do with the account that owns it (contract/api-1.0.md#1.12). Raises LastAdministrator."""
     owner, before = access.group(work, account_name, slug, to=To.SET_ACCOUNT_PRIVILEGE)
     if privilege is not AccountPrivilege.ADMIN:
         _keep_administrator(work, owner, before, deed=f"take its privilege from {before.slug}")
@@ -185,7 +185,7 @@ def _store(work: UnitOfWork, owner: Account, before: Group, after: Group) -> Non
 
 def delete(work: UnitOfWork, account_name: str, slug: str) -> None:
     """Delete a group with its memberships and privileges; pending invitations lose it, and vanish when no group is
-    left in them (spec G6). Raises LastAdministrator.
+    left in them (contract/api-1.0.md#g6). Raises LastAdministrator.
     """
     owner, group = access.group(work, account_name, slug, to=To.DELETE_GROUP)
     _keep_administrator(work, owner, group, deed=f"delete {group.slug}")
@@ -210,13 +210,13 @@ def delete(work: UnitOfWork, account_name: str, slug: str) -> None:
 
 
 def members(work: UnitOfWork, account_name: str, slug: str) -> Iterable[Account]:
-    """A group's members, in the order they were added (spec G7)."""
+    """A group's members, in the order they were added (contract/api-1.0.md#g7)."""
     _, group = access.group(work, account_name, slug, to=To.SEE_GROUP)
     return group_members.members(work.tx, group)
 
 
 def member(work: UnitOfWork, account_name: str, slug: str, name: str) -> Account:
-    """One member of a group (spec G8). Raises NotFound when `name` isn't in it."""
+    """One member of a group (contract/api-1.0.md#g8). Raises NotFound when `name` isn't in it."""
     _, group = access.group(work, account_name, slug, to=To.SEE_GROUP)
     return _member(work, group, name)
 
@@ -229,7 +229,7 @@ def _member(work: UnitOfWork, group: Group, name: str) -> Account:
 
 
 def add_member(work: UnitOfWork, account_name: str, slug: str, name: str) -> Account:
-    """Put a person into a group (spec G9). Raises AlreadyMember, UnknownEmail, NotFound, Invalid for a team."""
+    """Put a person into a group (contract/api-1.0.md#g9). Raises AlreadyMember, UnknownEmail, NotFound, Invalid for a team."""
     owner, group = access.group(work, account_name, slug, to=To.ADD_MEMBER)
     person = access.person(work, name)
 
@@ -242,7 +242,7 @@ def add_member(work: UnitOfWork, account_name: str, slug: str, name: str) -> Acc
 
 
 def remove_member(work: UnitOfWork, account_name: str, slug: str, name: str) -> None:
-    """Take a person out of a group (spec G10). Raises NotFound, LastAdministrator."""
+    """Take a person out of a group (contract/api-1.0.md#g10). Raises NotFound, LastAdministrator."""
     owner, group = access.group(work, account_name, slug, to=To.REMOVE_MEMBER, member=name)
     person = _member(work, group, name)
     _keep_administrator(work, owner, group, deed=f"remove {person.username} from {group.slug}", person=person)

@@ -210,7 +210,7 @@ def _end(work: UnitOfWork, invitation: Invitation) -> None:
 
 
 def _grant_access(work: UnitOfWork, owner: Account, invitation: Invitation, person: Account) -> None:
-    """Into the groups or, on the repository, up to the permission: never down (spec 5)."""
+    """Into the groups or, on the repository, up to the permission: never down (contract/api-1.0.md#5)."""
     by = invitation.invited_by.id
     for slug in invitation.groups:
         group = group_rows.find(work.tx, owner.id, slug)

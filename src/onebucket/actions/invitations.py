@@ -23,23 +23,23 @@ from onebucket.domain.refusals import (
 from onebucket.domain.repositories import Repository
 from onebucket.store import access_inputs, account_rows, group_rows, invitation_rows
 
-# -- to groups (spec 6) ----------------------------------------------------------------------------
+# -- to groups (contract/api-1.0.md#6) ----------------------------------------------------------------------------
 
 
 def to_groups(work: UnitOfWork, account_name: str) -> tuple[Account, list[Invitation]]:
-    """The account, and who is invited to groups of it, the newest first (spec U1)."""
+    """The account, and who is invited to groups of it, the newest first (contract/api-1.0.md#u1)."""
     owner = access.account(work, account_name, to=To.INVITE)
     return owner, [each for each in reversed(invitation_rows.of_account(work.tx, owner.id)) if each.repository is None]
 
 
 def to_groups_of(work: UnitOfWork, account_name: str, email: str) -> tuple[Account, Invitation]:
-    """The account, and what one address is invited to there (spec U2). Raises NotInvited, Invalid."""
+    """The account, and what one address is invited to there (contract/api-1.0.md#u2). Raises NotInvited, Invalid."""
     owner = access.account(work, account_name, to=To.INVITE)
     return owner, _pending(work, owner, email)
 
 
 def check_invited(work: UnitOfWork, account_name: str, email: str, group_owner: str, slug: str) -> None:
-    """Nothing, if an address is invited to that group (spec U3). Raises NotInvited otherwise."""
+    """Nothing, if an address is invited to that group (contract/api-1.0.md#u3). Raises NotInvited otherwise."""
     owner, invitation = to_groups_of(work, account_name, email)
     if access.group_of(work, owner, group_owner, slug).slug not in invitation.groups:
         raise NotInvited
@@ -48,7 +48,7 @@ def check_invited(work: UnitOfWork, account_name: str, email: str, group_owner: 
 def invite_to_group(
     work: UnitOfWork, account_name: str, email: str, group_owner: str | None, slug: str
 ) -> tuple[Account, Invitation]:
-    """Invite an address to a group; a letter goes out (spec U4). Raises AlreadyMember, NoSuchGroup, Invalid.
+    """Invite an address to a group; a letter goes out (contract/api-1.0.md#u4). Raises AlreadyMember, NoSuchGroup, Invalid.
 
     A second group joins the pending invitation, and the link of the first letter stays good. For the same group again
     the invitation is sent again, with another link. One whose inviter may not invite any more is replaced.
@@ -76,7 +76,7 @@ def invite_to_group(
 
 
 def withdraw_from_groups(work: UnitOfWork, account_name: str, email: str, group: tuple[str | None, str] | None) -> None:
-    """Withdraw what an address is invited to in an account: all groups, or one by (owner, slug) (spec U6 to U8).
+    """Withdraw what an address is invited to in an account: all groups, or one by (owner, slug) (contract/api-1.0.md#u6 to #u8).
 
     Raises NotInvited, NoSuchGroup, Invalid.
     """
@@ -121,11 +121,11 @@ def set_groups(
     return _set(work, owner, before, after, found, letter=letter)
 
 
-# -- to a repository (spec 5) ----------------------------------------------------------------------
+# -- to a repository (contract/api-1.0.md#5) ----------------------------------------------------------------------
 
 
 def to_repository(work: UnitOfWork, account_name: str, slug: str) -> tuple[Account, list[Invitation]]:
-    """The account, and who is invited to one repository of it, the newest first (spec I3)."""
+    """The account, and who is invited to one repository of it, the newest first (contract/api-1.0.md#i3)."""
     owner, repository = access.repository(work, account_name, slug, to=To.INVITE_TO_REPOSITORY)
     found = invitation_rows.of_account(work.tx, owner.id)
     return owner, [each for each in reversed(found) if each.repository and each.repository.id == repository.id]
@@ -134,7 +134,7 @@ def to_repository(work: UnitOfWork, account_name: str, slug: str) -> tuple[Accou
 def invite_to_repository(
     work: UnitOfWork, account_name: str, slug: str, email: str, permission: Level
 ) -> tuple[Account, Invitation]:
-    """Invite an address to a repository; a letter goes out (spec I1). Raises AlreadyInvited, Invalid.
+    """Invite an address to a repository; a letter goes out (contract/api-1.0.md#i1). Raises AlreadyInvited, Invalid.
 
     An invitation that nobody can accept any more, because its time is over or its inviter may not invite, is no reason
     to refuse: this one takes its place.
@@ -158,7 +158,7 @@ def invite_to_repository(
 
 
 def withdraw_from_repository(work: UnitOfWork, account_name: str, slug: str, email: str) -> None:
-    """Withdraw what an address is invited to on a repository (spec I4). Raises NotInvited, Invalid."""
+    """Withdraw what an address is invited to on a repository (contract/api-1.0.md#i4). Raises NotInvited, Invalid."""
     owner, repository = access.repository(work, account_name, slug, to=To.INVITE_TO_REPOSITORY)
     invitation_letters.withdraw(work, owner, _pending(work, owner, email, repository.id))
 

@@ -30,7 +30,7 @@ class PrivilegeListing:
     """What groups of an account have on its repositories; gathered, and worked out while it is gone through.
 
     `set_there` is what was set, by the ids of repository and group; entries below `least` are left out, and with
-    `private` those of public repositories (spec 4). By repository, then group.
+    `private` those of public repositories (contract/api-1.0.md#4). By repository, then group.
     """
 
     owner: Account
@@ -73,7 +73,7 @@ class PrivilegeFilter:
 
 
 def of_account(work: UnitOfWork, account_name: str, wanted: PrivilegeFilter) -> PrivilegeListing:
-    """Every repository and group of an account where the group has something (spec P1)."""
+    """Every repository and group of an account where the group has something (contract/api-1.0.md#p1)."""
     owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
     everywhere = repository_rows.each_of_account(work.tx, owner.id)
     found = group_members.load_groups(work.tx, account_id=owner.id, members=wanted.members)
@@ -83,7 +83,7 @@ def of_account(work: UnitOfWork, account_name: str, wanted: PrivilegeFilter) -> 
 
 
 def of_repository(work: UnitOfWork, account_name: str, slug: str, wanted: PrivilegeFilter) -> PrivilegeListing:
-    """The groups that have something on a repository (spec P2)."""
+    """The groups that have something on a repository (contract/api-1.0.md#p2)."""
     owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
     found = group_members.load_groups(work.tx, account_id=owner.id, repository_id=repository.id, members=wanted.members)
     set_there = privilege_rows.on_repository(work.tx, owner.id, repository.id)
@@ -93,7 +93,7 @@ def of_repository(work: UnitOfWork, account_name: str, slug: str, wanted: Privil
 def of_group(
     work: UnitOfWork, account_name: str, group_owner: str, group_slug: str, wanted: PrivilegeFilter
 ) -> PrivilegeListing:
-    """The repositories on which a group has something (spec P4)."""
+    """The repositories on which a group has something (contract/api-1.0.md#p4)."""
     owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
     group = access.group_of(work, owner, group_owner, group_slug)
     return PrivilegeListing(
@@ -109,7 +109,7 @@ def of_group(
 def one(
     work: UnitOfWork, account_name: str, slug: str, group_owner: str, group_slug: str, wanted: PrivilegeFilter
 ) -> PrivilegeListing:
-    """What one group has on one repository: an entry, or none (spec P3)."""
+    """What one group has on one repository: an entry, or none (contract/api-1.0.md#p3)."""
     owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
     group = access.group_of(work, owner, group_owner, group_slug)
     return _one(work, owner, repository, group, wanted)
@@ -140,7 +140,7 @@ def grant(
     level: Level,
     wanted: PrivilegeFilter,
 ) -> PrivilegeListing:
-    """Set what a group has on a repository (spec P5), and give the new state. Idempotent."""
+    """Set what a group has on a repository (contract/api-1.0.md#p5), and give the new state. Idempotent."""
     owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
     group = access.group_of(work, owner, group_owner, group_slug)
 
@@ -150,7 +150,7 @@ def grant(
 
 
 def revoke(work: UnitOfWork, account_name: str, slug: str, group_owner: str, group_slug: str) -> None:
-    """End what a group has on a repository, also by default (spec P6, 1.14). Raises NotFound when it has nothing."""
+    """End what a group has on a repository, also by default (contract/api-1.0.md#p6, #1.14). Raises NotFound when it has nothing."""
     owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
     group = access.group_of(work, owner, group_owner, group_slug)
     set_there = privilege_rows.level(work.tx, owner.id, repository.id, group.id)
@@ -161,7 +161,7 @@ def revoke(work: UnitOfWork, account_name: str, slug: str, group_owner: str, gro
 
 
 def revoke_everywhere(work: UnitOfWork, account_name: str, group_owner: str, group_slug: str) -> None:
-    """End what a group has on every repository there is now (spec P7)."""
+    """End what a group has on every repository there is now (contract/api-1.0.md#p7)."""
     owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
     group = access.group_of(work, owner, group_owner, group_slug)
     set_there = privilege_rows.for_group(work.tx, owner.id, group.id)
@@ -172,7 +172,7 @@ def revoke_everywhere(work: UnitOfWork, account_name: str, group_owner: str, gro
 
 
 def set_for_group(work: UnitOfWork, account_name: str, slug: str, group_slug: str, level: Level) -> None:
-    """Set what a group of the same account has on a repository; `NONE` overrides its permission (spec 1.14)."""
+    """Set what a group of the same account has on a repository; `NONE` overrides its permission (contract/api-1.0.md#1.14)."""
     owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
     _set(work, owner, repository, access.group_of(work, owner, owner.id, group_slug), level)
 

@@ -47,7 +47,7 @@ def change(
     is_private: bool | None = None,
     description: str | None = None,
 ) -> Repository:
-    """CellChange what is given of a repository. Raises Invalid."""
+    """Change what is given of a repository. Raises Invalid."""
     owner, before = access.repository(work, account_name, slug, to=To.CHANGE_REPOSITORY)
     after = before
     if name is not None:

@@ -23,7 +23,7 @@ from onebucket.store import (
     repository_rows,
 )
 
-# What a new team starts with (spec 1.12): name, account privilege, permission.
+# What a new team starts with (contract/api-1.0.md#1.12): name, account privilege, permission.
 _FIRST_GROUPS = (
     ("Administrators", AccountPrivilege.ADMIN, Level.ADMIN),
     ("Developers", None, Level.WRITE),
@@ -39,7 +39,7 @@ def add(
     first_groups: bool = True,
     identity: Identity = NEW,
 ) -> Account:
-    """Add a team, with the groups `administrators` and `developers` (spec 1.12) unless told otherwise.
+    """Add a team, with the groups `administrators` and `developers` (contract/api-1.0.md#1.12) unless told otherwise.
 
     `administrator` is the person who is put into the first of them. Raises Invalid, Conflict, NotFound.
     """

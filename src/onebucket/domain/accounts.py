@@ -31,12 +31,12 @@ class Account:
 
     @property
     def first_name(self) -> str:
-        """The display name up to its first blank (spec 2)."""
+        """The display name up to its first blank (contract/api-1.0.md#2)."""
         return self.display_name.partition(" ")[0]
 
     @property
     def last_name(self) -> str:
-        """The display name after its first blank (spec 2)."""
+        """The display name after its first blank (contract/api-1.0.md#2)."""
         return self.display_name.partition(" ")[2]
 
 
@@ -69,7 +69,7 @@ class Actor:
 
     @property
     def is_site_admin(self) -> bool:
-        """Whether the asker may do what an administrator of any account may (spec 1.12)."""
+        """Whether the asker may do what an administrator of any account may (contract/api-1.0.md#1.12)."""
         return self.account.site_admin if self.account else self.is_operator
 
 
@@ -81,7 +81,7 @@ OPERATOR = Actor(account=None, credential="operator", is_operator=True)
 # Whoever looks at a page without having signed in: he may do what a link lets him do, and nothing else.
 NOBODY = Actor(account=None, credential="nobody")
 
-# What each scope may be used for besides itself: writing holds reading, `team` is a synonym of `account` (spec 1.11).
+# What each scope may be used for besides itself: writing holds reading, `team` is a synonym of `account` (contract/api-1.0.md#1.11).
 SCOPES: Mapping[str, frozenset[str]] = {
     "account": frozenset(),
     "account:write": frozenset({"account"}),
@@ -145,7 +145,7 @@ def parse_account_id(given: str | None) -> str | None:
 def check_username(name: str) -> str:
     """Check a username: 1 to 62 ASCII letters, digits, `_`, `.` and `-`, that nothing else could be meant by.
 
-    Raises Invalid. A UUID is refused because an account can be named by its UUID (spec 1.2).
+    Raises Invalid. A UUID is refused because an account can be named by its UUID (contract/api-1.0.md#1.2).
     """
     if not _USERNAME.fullmatch(name) or UUID.fullmatch(name):
         raise Invalid(

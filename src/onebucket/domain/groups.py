@@ -11,7 +11,7 @@ from onebucket.domain.text import clean_text
 
 
 class AccountPrivilege(Enum):
-    """What a group may do with the account that owns it (spec 1.12)."""
+    """What a group may do with the account that owns it (contract/api-1.0.md#1.12)."""
 
     ADMIN = "admin"
     COLLABORATOR = "collaborator"
@@ -52,5 +52,5 @@ class GroupWithMembers:
 
 
 def check_name(value: str) -> str:
-    """Clean a group's name: one line of 1 to 255 characters after trimming. Raises Invalid (spec 1.4)."""
+    """Clean a group's name: one line of 1 to 255 characters after trimming. Raises Invalid (contract/api-1.0.md#1.4)."""
     return clean_text(value, what="name")

@@ -168,9 +168,11 @@ def _extends(callback: str, given: str) -> bool:
 def narrow_scopes(granted: frozenset[str], wanted: str) -> frozenset[str]:
     """What of the wanted scopes was granted, or all that was where none are wanted.
 
-    TemplateContext that are no scope here, and what goes beyond the grant, are left out. Raises OAuthError when nothing is left.
+    Words that are no scope here, and what goes beyond the grant, are left out.
+    Raises OAuthError when nothing is left.
 
-    >>> sorted(narrow_scopes(frozenset({"account"}), "account,email team")), sorted(narrow_scopes(frozenset({"account"}), ""))
+    >>> granted = frozenset({"account"})
+    >>> sorted(narrow_scopes(granted, "account,email team")), sorted(narrow_scopes(granted, ""))
     (['account', 'team'], ['account'])
     """
     asked = frozenset(wanted.replace(",", " ").split())

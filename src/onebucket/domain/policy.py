@@ -41,7 +41,7 @@ class Standing:
     """What the asker is to an account, and to the group, the member or the repository of it that are meant.
 
     `administers` holds for the owner of a personal account, for members of a group whose account privilege is `admin`,
-    and for whoever runs the site (spec 1.12); `level` is what he may do on the repository.
+    and for whoever runs the site (contract/api-1.0.md#1.12); `level` is what he may do on the repository.
     """
 
     is_site_admin: bool = False
@@ -72,7 +72,7 @@ def _administrators_and_self(standing: Standing) -> bool:
 
 
 def _administrators_of_account_or_repository(standing: Standing) -> bool:
-    # Both have admin on the repository, the highest level there is: so nobody grants more than he has (spec 4).
+    # Both have admin on the repository, the highest level there is: so nobody grants more than he has (contract/api-1.0.md#4).
     return standing.administers or standing.level is Level.ADMIN
 
 

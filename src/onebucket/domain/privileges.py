@@ -10,7 +10,7 @@ from onebucket.domain.text import quote_text
 
 
 class Level(IntEnum):
-    """What may be done on a repository; a higher level holds the lower ones (spec 1.13)."""
+    """What may be done on a repository; a higher level holds the lower ones (contract/api-1.0.md#1.13)."""
 
     NONE = 0
     READ = 1
@@ -46,7 +46,7 @@ def parse_level(word: str, *, none: bool = False) -> Level:
 
 
 def parse_granted_level(word: str) -> Level:
-    """Read the word with which a privilege is granted, blanks around it trimmed. Raises InvalidPrivilege (spec P5)."""
+    """Read the word with which a privilege is granted, blanks around it trimmed. Raises InvalidPrivilege (contract/api-1.0.md#p5)."""
     level = _BY_WORD.get(word.strip())
     if not level:
         raise InvalidPrivilege(f"{quote_text(word)[1:-1]} is not a valid privilege")
@@ -54,7 +54,7 @@ def parse_granted_level(word: str) -> Level:
 
 
 def group_level(*, set_there: Level | None, permission: Level | None) -> Level:
-    """What a group has on a repository: what was set for it there, also nothing, otherwise its default (spec 1.14).
+    """What a group has on a repository: what was set for it there, also nothing, otherwise its default (contract/api-1.0.md#1.14).
 
     >>> group_level(set_there=None, permission=Level.WRITE)
     <Level.WRITE: 2>
@@ -65,7 +65,7 @@ def group_level(*, set_there: Level | None, permission: Level | None) -> Level:
 
 
 class Through(StrEnum):
-    """The ways in which a person can have a level on a repository (spec 1.13)."""
+    """The ways in which a person can have a level on a repository (contract/api-1.0.md#1.13)."""
 
     OWNER = "owner"
     ACCOUNT = "account"
@@ -122,7 +122,7 @@ class AccessInput(NamedTuple):
 
 
 def why(case: AccessInput) -> tuple[Reason, ...]:
-    """Every way in which the person has a level, the one that decides first (spec 1.13); none for a disabled person.
+    """Every way in which the person has a level, the one that decides first (contract/api-1.0.md#1.13); none for a disabled person.
 
     >>> [reason.level.word for reason in why(AccessInput(is_owner=True, is_public=True))]
     ['admin', 'read']

@@ -48,7 +48,7 @@ class WrongRecipient(Forbidden):
 
 
 class InsufficientScope(Forbidden):
-    """The credential in use was made for less than this (formats E3)."""
+    """The credential in use was made for less than this (contract/formats.md#e3)."""
 
     def __init__(self, *, required: Iterable[str], granted: Iterable[str]) -> None:
         super().__init__("the credentials lack a required scope")
@@ -61,14 +61,14 @@ class NotFound(Refusal):
 
 
 class NoSuchGroup(NotFound):
-    """The account has no group of that slug (spec G4)."""
+    """The account has no group of that slug (contract/api-1.0.md#g4)."""
 
     def __init__(self) -> None:
         super().__init__("No Group matches the given query.")
 
 
 class NotInvited(NotFound):
-    """That address has no pending invitation there (spec 6)."""
+    """That address has no pending invitation there (contract/api-1.0.md#6)."""
 
     def __init__(self) -> None:
         super().__init__("that address has no pending invitation there")
@@ -90,21 +90,21 @@ class Invalid(Refusal):
 
 
 class UnknownEmail(Invalid):
-    """No person has that e-mail address (spec G9)."""
+    """No person has that e-mail address (contract/api-1.0.md#g9)."""
 
     def __init__(self) -> None:
         super().__init__("No user with validated email address")
 
 
 class EmailInPath(Invalid):
-    """The operator has settled that e-mail addresses may not stand in paths (spec I2)."""
+    """The operator has settled that e-mail addresses may not stand in paths (contract/api-1.0.md#i2)."""
 
     def __init__(self) -> None:
         super().__init__("Email cannot be in path")
 
 
 class InvalidPrivilege(Invalid):
-    """The word is none with which a privilege could be granted (spec P5); the sentence is the whole answer."""
+    """The word is none with which a privilege could be granted (contract/api-1.0.md#p5); the sentence is the whole answer."""
 
     @property
     def reason(self) -> str:
@@ -121,7 +121,7 @@ class OAuthError(Invalid):
 
 
 class LastAdministrator(Invalid):
-    """A team would be left with nobody to administer it (spec 1.12)."""
+    """A team would be left with nobody to administer it (contract/api-1.0.md#1.12)."""
 
 
 class Conflict(Refusal):
@@ -129,14 +129,14 @@ class Conflict(Refusal):
 
 
 class AlreadyMember(Conflict):
-    """The person is in that group already (spec G9)."""
+    """The person is in that group already (contract/api-1.0.md#g9)."""
 
     def __init__(self, who: str = "the person") -> None:
         super().__init__(f"{who} is a member of that group already")
 
 
 class AlreadyInvited(Conflict):
-    """The address is invited already (`is_open`), or its owner has that right (spec I1, 6)."""
+    """The address is invited already (`is_open`), or its owner has that right (contract/api-1.0.md#i1, #6)."""
 
     def __init__(self, *, is_open: bool = False) -> None:
         super().__init__("that address is invited already, or has that right")
@@ -144,7 +144,7 @@ class AlreadyInvited(Conflict):
 
 
 class GroupExists(Conflict):
-    """Another group of the account has that slug (spec 1.4)."""
+    """Another group of the account has that slug (contract/api-1.0.md#1.4)."""
 
 
 class CellsOutdated(Conflict):

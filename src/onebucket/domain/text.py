@@ -11,7 +11,7 @@ def clean_text(value: str, *, what: str, longest: int = 255, empty: bool = False
     """Trim `value` and check that a person could have typed it on one line; `what` names it in the refusal.
 
     Control characters, line and paragraph separators, lone surrogates and invisible direction overrides are refused,
-    because they hide what a name says (spec 1.4). Raises Invalid.
+    because they hide what a name says (contract/api-1.0.md#1.4). Raises Invalid.
     """
     value = value.strip()
 

@@ -228,7 +228,7 @@ class App:
             return None
 
     def _read(self, request: Request, proof: VerifiedCredential, found: RouteMatch) -> Response:
-        """Response what changes nothing, from the database. Raises TooMany."""
+        """Answer what changes nothing, from the database. Raises ResultTooLarge."""
         with self._database.reading() as tx:
             return self._handle_bounded(tx, request, proof, found)
 
@@ -240,7 +240,7 @@ class App:
         return self._dispatcher.authorize_and_handle(tx, request, proof, found)
 
     async def _read_through_cache(self, request: Request, proof: VerifiedCredential, found: RouteMatch) -> Response:
-        """Response what only reads: from memory where that holds still. Raises TooMany."""
+        """Answer what only reads: from the cache where that is still fresh. Raises ResultTooLarge."""
         version = await self._data_version.current()
         known = self._cache.lookup(request, proof)
         if known is None or not known.is_fresh(version, request.at):

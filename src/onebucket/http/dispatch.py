@@ -19,7 +19,7 @@ from onebucket.wire import request_body
 
 
 class Dispatcher:
-    """Handles requests one by one, in the order of refusals (spec 1.9)."""
+    """Handles requests one by one, in the order of refusals (contract/api-1.0.md#1.9)."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Dispatcher:
         return actor
 
     def handle(self, tx: Transaction, request: Request, actor: Actor, found: RouteMatch) -> Response:
-        """Everything in the order of refusals: after 401 the address, the format, the body, the rules (spec 1.9)."""
+        """Everything in the order of refusals: after 401 the address, the format, the body, the rules (contract/api-1.0.md#1.9)."""
         if request.is_malformed:
             raise Invalid("the address is not valid UTF-8, or it holds control characters")
         route = request.route

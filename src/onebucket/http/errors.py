@@ -12,7 +12,7 @@ from onebucket.store.engine.database import DatabaseUnavailable
 from onebucket.wire.formats import BadCallback, UnknownFormat
 from onebucket.wire.request_body import UnreadableBody
 
-# The standard texts (formats E1, E4).
+# The standard texts (contract/formats.md#e1, #e4).
 STANDARD_TEXTS = {
     400: "Bad Request",
     401: "Unauthorized",
@@ -91,7 +91,7 @@ class ErrorResponse:
 
 
 def to_response(error: Exception, *, realm: str, exceptions: Mapping[type[Exception], int]) -> ErrorResponse | None:
-    """How an error is told to the caller (formats E1 to E4); None for one that nobody foresaw."""
+    """How an error is told to the caller (contract/formats.md#e1 to #e4); None for one that nobody foresaw."""
     if isinstance(error, MethodNotAllowed):
         return ErrorResponse(405, PLAIN, _sentence_body(405, str(error)), ((b"allow", error.allow.encode()),))
     if isinstance(error, BodyTooLarge):

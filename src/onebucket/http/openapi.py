@@ -193,7 +193,7 @@ def _responses(route: Route, schema: Mapping[str, Any] | None) -> dict[str, Any]
 
     kinds = [*formats.CONTENT_TYPES.values(), *([formats.JSONP_CONTENT_TYPE] if route.method == "GET" else [])]
     names = ["text/plain"] if route.response is PlainText else [kind.partition(";")[0] for kind in kinds]
-    # YAML says the same as JSON, word for word (formats Y2).
+    # YAML says the same as JSON, word for word (contract/formats.md#y2).
     values = ("application/json", "application/x-yaml")
     content = {name: {"schema": schema if name in values else {"type": "string"}} for name in names}
     done = {"200": {"description": "Done", **told, "content": content}}

@@ -109,7 +109,7 @@ def readable(segments: Sequence[str]) -> str:
 
 
 def segments(scope: Scope) -> tuple[list[str], bool]:
-    """The parts of the address, each percent-decoded once (spec 1.2); and whether one couldn't be.
+    """The parts of the address, each percent-decoded once (contract/api-1.0.md#1.2); and whether one couldn't be.
 
     Clients that put an address together may begin it with two slashes.
 

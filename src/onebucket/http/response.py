@@ -31,7 +31,7 @@ _HSTS = (b"strict-transport-security", b"max-age=31536000")
 
 _PRIVATE = (b"cache-control", b"private, no-cache")
 
-# What an answer says that nobody may keep, neither a browser nor we (formats C3).
+# What an answer says that nobody may keep, neither a browser nor we (contract/formats.md#c3).
 NO_STORE = (b"cache-control", b"private, no-store")
 
 
@@ -39,9 +39,9 @@ NO_STORE = (b"cache-control", b"private, no-store")
 class ServerOptions:
     """How this server presents itself; what the settings say of it.
 
-    `jsonp` is `guarded`, `open` or `off`; pages of `jsonp_origins` may read JSONP although it is guarded (formats C4).
-    `amsterdam_times` is their style (formats T2); `emails_in_paths` whether addresses may hold one (spec I2),
-    `users_address` what `/users/{a}` answers (spec U0),
+    `jsonp` is `guarded`, `open` or `off`; pages of `jsonp_origins` may read JSONP although it is guarded (contract/formats.md#c4).
+    `amsterdam_times` is their style (contract/formats.md#t2); `emails_in_paths` whether addresses may hold one (contract/api-1.0.md#i2),
+    `users_address` what `/users/{a}` answers (contract/api-1.0.md#u0),
     `query_token` whether a token may stand in the query. `rate_limit` is the calls of a user, `failures_per_address`
     the wrong passwords of a network in an hour; 0 is any number. `trusted_proxies` say where requests come from,
     in the `proxy_header`.
@@ -101,7 +101,7 @@ class ResponseBuilder:
         self._common_headers += (*guarded, *ways.always)
 
     def negotiate(self, request: Request, query: dict[str, list[str]]) -> ResponseFormat:
-        """The format, and the JSONP callback where one counts (formats F1, F2, C1, C2, C4).
+        """The format, and the JSONP callback where one counts (contract/formats.md#f1, #f2, #c1, #c2, #c4).
 
         Raises UnknownFormat, BadCallback, and Forbidden for a page of another site.
         """
@@ -167,7 +167,7 @@ class ResponseBuilder:
         return self._jsonp(request, formats.jsonp_chunks(manner.callback, following))
 
     def no_content(self, request: Request, *headers: tuple[bytes, bytes]) -> Response:
-        """204: done, and nothing to say (formats F4)."""
+        """204: done, and nothing to say (contract/formats.md#f4)."""
         return self._build(request, 204, b"", ((b"content-type", b"text/plain"), *headers))
 
     def error(self, request: Request, said: ErrorResponse) -> Response:
@@ -213,7 +213,7 @@ _CONTENT_TYPES = {format: kind.encode() for format, kind in formats.CONTENT_TYPE
 
 
 def _scope_headers(request: Request) -> Headers:
-    """What the token in use may do, and what was needed (formats H2)."""
+    """What the token in use may do, and what was needed (contract/formats.md#h2)."""
     if request.actor is None or request.actor.scopes is None:
         return ()
     granted = ", ".join(sorted(request.actor.scopes)).encode()

@@ -99,7 +99,10 @@ class OutboxWorker:
             self._storing.release()
 
     def run_once(self) -> bool:
-        """Carry what is due now, if anything is; whether there was something. Raises DatabaseUnavailable, DatabaseUnusable, WorkerStopped."""
+        """Send what is due now; tell whether anything was.
+
+        Raises DatabaseUnavailable, DatabaseUnusable, WorkerStopped.
+        """
         self._record_outcome()
         if self._tidied is None or self._clock() - self._tidied >= CLEANUP_SECONDS:
             self._delete_old()

@@ -76,7 +76,7 @@ def by_email(tx: Transaction, address: str, *, validated: bool = True) -> Accoun
 def named(tx: Transaction, word: str) -> Account | None:
     """The account meant by `word`: a UUID with or without braces, an account_id, an e-mail address or a username.
 
-    Tried in that order (spec 1.2).
+    Tried in that order (contract/api-1.0.md#1.2).
     """
     meant = _matches(word)
     return tx.cached_row(_BY[meant[0]], account, key=meant[1]) if meant else None

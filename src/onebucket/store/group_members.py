@@ -141,7 +141,7 @@ def load_groups(
     """The groups of an account, of a person in an account, that a person administers or is in, or all there are.
 
     With `repository_id`, those of the account that may have something on that repository. By slug, then username of
-    the owner (spec 1.6). Without `members`, nobody's membership is read; in a transaction that lasts, members are read
+    the owner (contract/api-1.0.md#1.6). Without `members`, nobody's membership is read; in a transaction that lasts, members are read
     each time they are gone through. Raises TooMany in a brief one.
     """
     which = _named(account=account_id, person=person_id, repository=repository_id)

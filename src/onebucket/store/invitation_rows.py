@@ -245,7 +245,7 @@ def remove_group(tx: Transaction, invitation: Invitation, group_id: str) -> bool
 
 
 def remove_group_of_invitation(tx: Transaction, account_id: str, group_id: str, slug: str) -> list[Invitation]:
-    """Take a group out of every invitation that names it; what those invitations are now (spec G6).
+    """Take a group out of every invitation that names it; what those invitations are now (contract/api-1.0.md#g6).
 
     An invitation to nothing is still there: the caller withdraws it.
     """

@@ -145,7 +145,7 @@ _SET_PERSON = _set_or_replace(privileges, "person_id")
 def set_for_group(
     tx: Transaction, account_id: str, repository_id: str, group_id: str, level: Level, *, by: str | None, at: datetime
 ) -> None:
-    """Set what a group may do on a repository; `NONE` overrides the group's default (spec 1.14)."""
+    """Set what a group may do on a repository; `NONE` overrides the group's default (contract/api-1.0.md#1.14)."""
     tx.run(
         _SET_GROUP,
         account_id=account_id,

@@ -28,7 +28,7 @@ def version(database: Database) -> str | None:
 def bring_up_to_date(database: Database) -> bool:
     """Run the steps that are missing, under a lock and in one transaction; whether there were any.
 
-    Raises DatabaseUnusable when the database was made by a newer onebucket, DatabaseUnavailable when it can't be changed now.
+    Raises DatabaseUnusable when a newer onebucket made the database, DatabaseUnavailable when it can't be changed now.
     """
     if version(database) == HEAD:
         return False

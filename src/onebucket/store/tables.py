@@ -47,7 +47,7 @@ def _where(condition: str) -> dict[str, str]:
     return {"where": condition}
 
 
-# `revision` and `stamp` are others after every change of what an account has (store/engine/state_stamps.py says why both).
+# `revision` and `stamp` are others after every change of what an account has (`store/engine/state_stamps.py`).
 accounts = Table(
     "accounts",
     metadata,

@@ -34,8 +34,8 @@ class ApiRequest:
 
     `base_url` is where this server is reached, without a slash at its end; `new_secret` makes a random one;
     `headers` are those that the route heeds, by their names in lower case. `times` is the style of Amsterdam times
-    (formats T2); without `emails_in_paths` addresses that hold an e-mail address are refused (spec I2).
-    `users_address` is what `/users/{a}` answers: `profile` or `invitations` (spec U0). Empty parameters of the query
+    (contract/formats.md#t2); without `emails_in_paths` addresses that hold an e-mail address are refused (contract/api-1.0.md#i2).
+    `users_address` is what `/users/{a}` answers: `profile` or `invitations` (contract/api-1.0.md#u0). Empty parameters of the query
     are left out.
     """
 

@@ -33,14 +33,14 @@ JSONP_CONTENT_TYPE = "text/javascript; charset=utf-8"
 
 
 class UnknownFormat(ValueError):
-    """A `format` that is none of ours; its text is the whole answer (formats F2)."""
+    """A `format` that is none of ours; its text is the whole answer (contract/formats.md#f2)."""
 
     def __init__(self, value: str) -> None:
         super().__init__(f"Invalid output format specified '{safe_text.quote_input(value)}'.")
 
 
 class BadCallback(ValueError):
-    """A `callback` that no script could have meant as a function's name (formats C2)."""
+    """A `callback` that no script could have meant as a function's name (contract/formats.md#c2)."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -52,7 +52,7 @@ class BadCallback(ValueError):
 def parse_format(values: Sequence[str]) -> Format:
     """Choose the format from every `format` of the query, in order: the last decides, none means JSON.
 
-    Raises UnknownFormat for anything but exactly `json`, `xml` and `yaml`, empty included. Source: formats F1, F2.
+    Raises UnknownFormat for anything but exactly `json`, `xml` and `yaml`, empty included. Source: contract/formats.md#f1, #f2.
     """
     if not values:
         return Format.JSON
@@ -67,7 +67,7 @@ def encode(document: Document, format: Format) -> bytes:
     """Write one document as UTF-8.
 
     Raises ValueError for what the format cannot say: NaN and infinities in all of them, a lone surrogate in JSON and
-    YAML; TypeError for what is no JSON value. Source: formats J1, X1-X3, Y1, Y2.
+    YAML; TypeError for what is no JSON value. Source: contract/formats.md#j1, #x1-X3, Y1, Y2.
     """
     return _WRITERS[format](document)
 
@@ -248,7 +248,7 @@ _RESERVED = re.compile(
 def parse_callback(values: Sequence[str]) -> str | None:
     """Choose the JSONP callback from every `callback` of the query, in order: the last decides, none means None.
 
-    Raises BadCallback for one that is empty, over-long or no dotted path of JavaScript names. Source: formats C2.
+    Raises BadCallback for one that is empty, over-long or no dotted path of JavaScript names. Source: contract/formats.md#c2.
     """
     if not values:
         return None
@@ -262,7 +262,7 @@ def parse_callback(values: Sequence[str]) -> str | None:
 
 
 def jsonp(callback: str, json_body: bytes) -> bytes:
-    """Wrap a JSON body into a call of a callback that has been checked: `/**/done([]);` (formats C3)."""
+    """Wrap a JSON body into a call of a callback that has been checked: `/**/done([]);` (contract/formats.md#c3)."""
     return b"".join(jsonp_chunks(callback, [json_body]))
 
 

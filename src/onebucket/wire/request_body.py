@@ -40,7 +40,7 @@ class BodyFields:
     def text(self, name: str) -> str | None:
         """Read a field as text, verbatim; None when it is absent or null.
 
-        Raises UnreadableBody when it was given twice or is no text. Source: spec 1.7.
+        Raises UnreadableBody when it was given twice or is no text. Source: contract/api-1.0.md#1.7.
         """
         value = self._only(name)
         if value is None or isinstance(value, str):
@@ -51,7 +51,7 @@ class BodyFields:
     def flag(self, name: str) -> bool | None:
         """Read a field as a boolean: true, True, 1, on or false, False, 0, off; None when it is absent or null.
 
-        Raises UnreadableBody when it was given twice or is anything else. Source: spec 1.7.
+        Raises UnreadableBody when it was given twice or is anything else. Source: contract/api-1.0.md#1.7.
         """
         value = self._only(name)
         if value is None or isinstance(value, bool):
@@ -77,8 +77,9 @@ class BodyFields:
 def query(raw: bytes) -> dict[str, list[str]]:
     """Read a query string as it stood in the request line: every name with its values, in order, blank ones kept.
 
-    Percent-decoded, `+` is a blank, everything UTF-8; raw blanks and braces are tolerated. Raises UnreadableBody for what
-    is not UTF-8 and for more than 1000 fields. Source: spec 1.5.
+    Percent-decoded, `+` is a blank, everything UTF-8; raw blanks and braces are tolerated.
+    Raises UnreadableBody for what
+    is not UTF-8 and for more than 1000 fields. Source: contract/api-1.0.md#1.5.
     """
     if not raw:
         return {}
@@ -91,7 +92,7 @@ def fields(body: bytes, content_type: str | None) -> BodyFields:
 
     A body that starts with `{` is JSON whatever its type; an empty one, and `*`, have no fields under every type. A
     name that occurs twice is refused when it is asked for. Raises UnreadableBody for malformed input, for what is not
-    UTF-8 and for any other type. Source: spec 1.7.
+    UTF-8 and for any other type. Source: contract/api-1.0.md#1.7.
     """
     body = unmarked(body)
     trimmed = body.strip()
@@ -131,7 +132,7 @@ def hint(body: bytes, content_type: str | None) -> str:
 def word(body: bytes) -> str:
     """Read a bare word, blanks around it trimmed, whatever the Content-Type says; its spelling is not judged.
 
-    Raises UnreadableBody when it is not UTF-8. Source: spec P5.
+    Raises UnreadableBody when it is not UTF-8. Source: contract/api-1.0.md#p5.
     """
     return _utf8(unmarked(body).strip(), "the body")
 

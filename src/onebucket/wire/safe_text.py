@@ -7,7 +7,7 @@ _UNSPEAKABLE = frozenset({"Cc", "Cs"})  # control characters, and lone surrogate
 
 
 def quote_input(text: str) -> str:
-    """Cut a caller's text down to what may stand in a sentence: no control characters, at most 64 others (formats F2).
+    """Cut a caller's text down to what may stand in a sentence: no control characters, at most 64 others (contract/formats.md#f2).
 
     >>> quote_input("x\\r\\nml")
     'xml'

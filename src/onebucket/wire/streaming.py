@@ -15,7 +15,9 @@ CHUNK_BYTES = 1 << 17
 
 
 def encode_stream(document: object, format: Format) -> Iterator[bytes]:
-    """Write a JSON value or msgspec struct that is or holds `LazyList`; the pieces together are `formats.encode` of it all.
+    """Write a JSON value or msgspec struct that is or holds `LazyList`.
+
+    The pieces together are what `formats.encode` gives for it all.
 
     No piece is longer than `CHUNK_BYTES` and what stands between two of the innermost items.
     """

@@ -22,7 +22,7 @@ def utc(instant: None) -> None: ...
 def utc(instant: datetime | None) -> str | None:
     """Write an aware instant in UTC, its fraction cut off; None stays None.
 
-    Raises ValueError for a naive one. Source: formats T1, T4.
+    Raises ValueError for a naive one. Source: contract/formats.md#t1, #t4.
 
     >>> utc(datetime(2026, 3, 4, 9, 15, 9, 999_999, tzinfo=UTC))
     '2026-03-04 09:15:09+00:00'
@@ -41,7 +41,7 @@ def amsterdam(instant: datetime | None, style: str = "plain") -> str | None:
     """Write an aware instant as the clock on an Amsterdam wall shows it, without offset; None stays None.
 
     The style is `plain` (seconds) or `iso` (a T, and milliseconds, cut off). Raises ValueError for a naive instant and
-    for any other style. Source: formats T2-T5.
+    for any other style. Source: contract/formats.md#t2-T5.
 
     >>> amsterdam(datetime(2026, 7, 4, 9, 15, 9, 999_999, tzinfo=UTC), "iso")
     '2026-07-04T11:15:09.999'

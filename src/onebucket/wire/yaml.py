@@ -33,7 +33,7 @@ _SEQUENCE_END = events.SequenceEndEvent()
 
 
 def encode(document: Document) -> bytes:
-    """Write one document, every string so that no loader of any YAML takes it for something else (formats Y1, Y2)."""
+    """Write one document, every string so that no loader of any YAML takes it for something else (contract/formats.md#y1, #y2)."""
     return b"".join(encode_chunks(document))
 
 

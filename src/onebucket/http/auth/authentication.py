@@ -261,7 +261,7 @@ def basic_credentials(authorization: bytes) -> tuple[str | None, str]:
         raise Unauthenticated
 
     try:
-        # One widely copied client sends a stray quote after the base64 (spec 1.11).
+        # One widely copied client sends a stray quote after the base64 (contract/api-1.0.md#1.11).
         decoded = b64decode(value.strip().rstrip(b'"'), validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
         raise Unauthenticated from None

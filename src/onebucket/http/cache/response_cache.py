@@ -79,7 +79,7 @@ class ResponseCache:
     def store(self, request: Request, proof: VerifiedCredential, worked_out: CachedResponse) -> None:
         """Remember an answer to that question."""
         answer = worked_out.response
-        # Who may read JSONP depends on more headers than the key holds (formats C4); it says of itself that it is not
+        # Who may read JSONP depends on more headers than the key holds (contract/formats.md#c4); it says of itself that it is not
         # to be stored, however its query was spelled.
         if answer.status not in (200, 304) or not isinstance(answer.body, bytes) or NO_STORE in answer.headers:
             return

@@ -51,7 +51,7 @@ KEPT_SECONDS: Mapping[str, str] = {
 
 @dataclass(slots=True)
 class ReplicaState:
-    """A replica, and what was found when it was looked at last; it is not asked where there is a `reason` of `KEPT_SECONDS`.
+    """A replica, and what was found at the last check; it is not asked where there is a `reason`.
 
     `lag` is how many seconds it is behind at most, `since` when it was looked at last.
     """
@@ -210,7 +210,7 @@ async def _read(
     job: Callable[[Transaction], _Result],
     pauses: Iterable[float],
 ) -> _Result:
-    """What comes of `job` there, when it has come to a position; asked again after each pause. Raises ReplicaLagging."""
+    """Run `job` there once it has reached a position; try again after each pause. Raises ReplicaLagging."""
 
     def read() -> _Result:
         with replica.reading_after(position, primary) as tx:

@@ -29,7 +29,7 @@ class AnonymousLimits:
         self._lock = counts.lock
 
     def take(self, asked: Asked, address: str | None) -> None:
-        """Count one more, asked for from that network address. Raises TooManyRequests, and counts nothing, at a limit."""
+        """Count one more from that network address. Raises TooManyRequests at a limit, and counts nothing then."""
         per_network, in_all = self._limits[asked]
         limits = {f"{asked.value} from {network_of(address)}": per_network, f"{asked.value} in all": in_all}
         kept = {key: limit for key, limit in limits.items() if limit}

@@ -207,11 +207,11 @@ class Database(ABC):
 
     @abstractmethod
     def connect(self) -> Any:
-        """Open another connection of the driver's, set up as all of ours are. Raises DatabaseUnusable, DatabaseUnavailable."""
+        """Open another connection of the driver's, set up like all. Raises DatabaseUnusable, DatabaseUnavailable."""
 
     @abstractmethod
     def reading(self) -> AbstractContextManager[Transaction]:
-        """A transaction that sees one state of the database, and changes nothing. Raises DatabaseUnavailable, DatabaseUnusable."""
+        """Read one state of the database in a transaction. Raises DatabaseUnavailable, DatabaseUnusable."""
 
     def hurried(self) -> AbstractContextManager[None]:
         """While others wait: what is begun inside by `reading`, in this thread, raises TooLong after a moment."""
@@ -243,7 +243,10 @@ class Database(ABC):
         return f"{len(self.replicas)} more: {', '.join(each.name for each in self.replicas)}"
 
     def replication_status(self) -> "ReplicationStatus | None":
-        """Where it stands in what replicas follow; None where there can be none. Raises DatabaseUnavailable, DatabaseUnusable."""
+        """Where it stands in what replicas follow; None where there can be none.
+
+        Raises DatabaseUnavailable, DatabaseUnusable.
+        """
         return None
 
     @abstractmethod

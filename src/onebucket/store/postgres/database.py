@@ -98,7 +98,7 @@ class PostgresDatabase(Database):
 
     @contextmanager
     def reading(self) -> Iterator[PostgresTransaction]:
-        """A transaction that sees one state of the database, and changes nothing. Raises DatabaseUnavailable, DatabaseUnusable."""
+        """Read one state of the database in a transaction. Raises DatabaseUnavailable, DatabaseUnusable."""
         connection, _ = _first_value(self._reader, _READ)
         try:
             yield PostgresTransaction(connection)

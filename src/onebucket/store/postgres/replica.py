@@ -21,7 +21,9 @@ class Replica(PostgresDatabase):
 
     @contextmanager
     def reading_after(self, position: WalPosition, primary: ReplicationStatus) -> Iterator[PostgresTransaction]:
-        """A transaction that sees everything up to a position of the primary. Raises ReplicaLagging, DatabaseUnavailable, DatabaseUnusable.
+        """Read everything up to a position of the primary.
+
+        Raises ReplicaLagging, DatabaseUnavailable, DatabaseUnusable.
 
         Where it stands is asked first, since a transaction sees what could be seen when it began; and over the same
         connection, since another one may lead to another server.

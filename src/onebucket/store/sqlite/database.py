@@ -80,7 +80,7 @@ class SqliteDatabase(Database):
 
     @contextmanager
     def reading(self) -> Iterator[SqliteTransaction]:
-        """A transaction that sees one state of the database, and changes nothing. Raises DatabaseUnavailable, DatabaseUnusable."""
+        """Read one state of the database in a transaction. Raises DatabaseUnavailable, DatabaseUnusable."""
         connection = self._reader()
         moment = WorkBudget() if getattr(self._is_hurried, "yes", False) else None
         try:
@@ -111,7 +111,10 @@ class SqliteDatabase(Database):
 
     @contextmanager
     def reading_for_stream(self) -> Iterator[SqliteTransaction]:
-        """The same on a connection of its own, for as long as what is read is sent. Raises DatabaseUnavailable, DatabaseUnusable."""
+        """The same on a connection of its own, for as long as what is read is sent.
+
+        Raises DatabaseUnavailable, DatabaseUnusable.
+        """
         connection = self.connect()
         try:
             connection.execute("BEGIN")

@@ -107,7 +107,8 @@ _READ, _WRITE = "app-password", "app-password:write"
 _TOKENS = "/tokens"
 
 ROUTES = (
-    Route("GET", _TOKENS, list_tokens, _READ, "listTokens", "Your app passwords, without their secrets", list[TokenShape]),
+    Route("GET", _TOKENS, list_tokens, _READ, "listTokens", "Your app passwords, without their secrets",
+          list[TokenShape]),
     Route("POST", _TOKENS, create_token, _WRITE, "makeToken",
           "Make an app password for yourself; its secret is in this answer, and nowhere afterwards", CreatedToken,
           json=NewToken, errors=(413,)),

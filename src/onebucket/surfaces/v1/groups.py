@@ -1,4 +1,4 @@
-"""Handlers of `/groups` (spec 3)."""
+"""Handlers of `/groups` (contract/api-1.0.md#3)."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -15,7 +15,7 @@ from onebucket.wire.request_body import BodyFields
 
 def list_my_groups(work: UnitOfWork, ask: ApiRequest) -> list[shapes.Group] | StreamedList:
     """G1: without a filter all groups of the caller, with `group=account/slug` those of them."""
-    # Some clients send several filters as one value, percent-encoded (spec G1).
+    # Some clients send several filters as one value, percent-encoded (contract/api-1.0.md#g1).
     named = [name for value in ask.query.get("group", ()) for name in value.split("&group=")]
     if not named:
         return _group_shape(work, ask, groups.everywhere(work, members=_with_members(ask)))
@@ -116,7 +116,7 @@ def _pending(work: UnitOfWork, ask: ApiRequest) -> shapes.Pending:
 
 
 def _respond(ask: ApiRequest, roster: GroupWithMembers) -> shapes.Group | StreamedList:
-    """A group that was changed, less its members where they are to be left out of every answer (spec 1.5)."""
+    """A group that was changed, less its members where they are to be left out of every answer (contract/api-1.0.md#1.5)."""
     return shapes.group(roster if _with_members(ask) else replace(roster, members=None), ask.base_url)
 
 
@@ -125,7 +125,7 @@ def _with_members(ask: ApiRequest) -> bool:
 
 
 def _permission(fields: BodyFields) -> Level | None:
-    """None when the field was left out; `NONE` when it is null, empty or `none` (spec G5)."""
+    """None when the field was left out; `NONE` when it is null, empty or `none` (contract/api-1.0.md#g5)."""
     if not fields.has("permission"):
         return None
     return privileges.parse_level(fields.text("permission") or "none", none=True)

@@ -1,4 +1,4 @@
-"""What invitations look like in 1.0, field by field and in the documented order (spec 2)."""
+"""What invitations look like in 1.0, field by field and in the documented order (contract/api-1.0.md#2)."""
 
 from datetime import datetime
 
@@ -71,7 +71,7 @@ def to_groups(owner: Account, invitation: Invitation, base_url: str) -> GroupInv
 
 
 def to_repository(owner: Account, invitation: Invitation, base_url: str, style: str) -> RepositoryInvitation:
-    """A pending invitation to a repository of an account; `style` is that of Amsterdam times (formats T2)."""
+    """A pending invitation to a repository of an account; `style` is that of Amsterdam times (contract/formats.md#t2)."""
     assert invitation.repository and invitation.permission and invitation.repository_times
     return RepositoryInvitation(
         sent_on=times.amsterdam(invitation.sent_at, style),

@@ -1,4 +1,4 @@
-"""Handlers of `/invitations` and `/users/{a}/invitations` (spec 5, 6)."""
+"""Handlers of `/invitations` and `/users/{a}/invitations` (contract/api-1.0.md#5, #6)."""
 
 from onebucket.actions import invitations
 from onebucket.actions.unit_of_work import UnitOfWork
@@ -104,7 +104,7 @@ def _email_in_path(ask: ApiRequest) -> str:
 
 
 def _group(named: str) -> tuple[str | None, str]:
-    """The owner, where it is given, and the slug of a group: `slug` or `owner/slug` (spec 6)."""
+    """The owner, where it is given, and the slug of a group: `slug` or `owner/slug` (contract/api-1.0.md#6)."""
     owner, slash, slug = named.partition("/")
     return (owner, slug) if slash else (None, owner)
 

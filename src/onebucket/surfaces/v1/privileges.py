@@ -1,4 +1,4 @@
-"""Handlers of `/group-privileges`, `/privileges` and `/users/{a}/privileges` (spec 4)."""
+"""Handlers of `/group-privileges`, `/privileges` and `/users/{a}/privileges` (contract/api-1.0.md#4)."""
 
 from onebucket.actions import groups, privileges
 from onebucket.actions.privileges import PrivilegeFilter

@@ -1,4 +1,4 @@
-"""`/user` and `/users/{a}`: the profile of a person or a team, as the original had it before 2019 (spec U0)."""
+"""`/user` and `/users/{a}`: the profile of a person or a team, as the original had it before 2019 (contract/api-1.0.md#u0)."""
 
 from msgspec import Struct
 

@@ -167,14 +167,16 @@ _OF_ADDRESS_TO_GROUP = f"{_OF_ADDRESS}/{{group_owner}}/{{group_slug}}"
 
 INVITATIONS = (
     Route("GET", _TO_REPOSITORY, invitations.list_to_repository, _READ, "listRepositoryInvitations",
-          "Who is invited to a repository, the newest first", list[invitation_shapes.RepositoryInvitation], errors=(403, 404)),
+          "Who is invited to a repository, the newest first", list[invitation_shapes.RepositoryInvitation],
+          errors=(403, 404)),
     Route("POST", _TO_REPOSITORY, invitations.invite_to_repository, _WRITE, "inviteToRepository",
           "Invite an address to a repository; a letter goes out", invitation_shapes.RepositoryInvitation,
           fields=(_EMAIL, _LEVEL), errors=(400, 403, 404, 409, 413)),
     Route("DELETE", _TO_REPOSITORY, invitations.withdraw_from_repository, _WRITE, "withdrawFromRepository",
           "Withdraw what an address is invited to there", query=_WHOM, errors=(400, 403, 404, 413)),
     Route("POST", _OF_ADDRESS_THERE, invitations.invite_to_repository_by_path, _WRITE, "inviteToRepositoryByPath",
-          "The same as before 2019", invitation_shapes.RepositoryInvitation, fields=(_LEVEL,), errors=(400, 403, 404, 409, 413)),
+          "The same as before 2019", invitation_shapes.RepositoryInvitation, fields=(_LEVEL,),
+          errors=(400, 403, 404, 409, 413)),
     Route("DELETE", _OF_ADDRESS_THERE, invitations.withdraw_from_repository_by_path, _WRITE,
           "withdrawFromRepositoryByPath", "The same as before 2019", errors=(400, 403, 404, 413)),
     Route("GET", _TO_GROUPS, invitations.list_to_groups, _READ, "listGroupInvitations",
@@ -226,7 +228,7 @@ REMOVED = (
 # Whoever asks there has no credentials yet, and comes for some.
 OAUTH = ("/oauth/request_token", "/oauth/authenticate", "/oauth/access_token")
 
-# A second name with the same slug is a bad request in 1.0, not a conflict (spec G3).
+# A second name with the same slug is a bad request in 1.0, not a conflict (contract/api-1.0.md#g3).
 ROUTES = (*GROUPS, *GROUP_PRIVILEGES, *DIRECT_PRIVILEGES, *ACCOUNT_PRIVILEGES, *INVITATIONS, *PROFILES)
 
 V1 = Surface("1.0", BASES, ROUTES, REMOVED, OAUTH, exceptions={GroupExists: 400})

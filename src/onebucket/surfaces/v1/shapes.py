@@ -1,4 +1,4 @@
-"""What each thing looks like in 1.0, field by field and in the documented order (spec 2)."""
+"""What each thing looks like in 1.0, field by field and in the documented order (contract/api-1.0.md#2)."""
 
 from collections.abc import Callable, Iterable, Iterator
 from types import NoneType

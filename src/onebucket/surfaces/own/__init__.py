@@ -1,1 +1,0 @@
-"""What the original never had, under `/api`: questions about access, for programs."""
