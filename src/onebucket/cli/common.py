@@ -78,10 +78,10 @@ def mistakes() -> tuple[type[Exception], ...]:
     """What is told in one sentence, without a traceback."""
     kinds: list[type[Exception]] = [Refusal, CommandError, Misconfigured]
     for module, name in (
-        ("onebucket.store.engine.database", "Unusable"),
-        ("onebucket.store.engine.database", "Unavailable"),
-        ("onebucket.transfer.source_tree", "Unreadable"),
-        ("onebucket.transfer.removal_limit", "TooMany"),
+        ("onebucket.store.engine.database", "DatabaseUnusable"),
+        ("onebucket.store.engine.database", "DatabaseUnavailable"),
+        ("onebucket.transfer.source_tree", "UnreadableDocument"),
+        ("onebucket.transfer.removal_limit", "TooManyRemovals"),
         ("onebucket.http.process.listen_address", "CannotListen"),
         ("onebucket.http.process.workers", "CannotStart"),
     ):
