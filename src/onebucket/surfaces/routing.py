@@ -1,4 +1,4 @@
-"""What a surface is made of: routes, what a handler is asked, and finding the route of an address."""
+"""The parts of a surface (routes, requests, responses) and the router that finds the route for a path."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,9 +11,10 @@ from onebucket.wire.request_body import BodyFields
 
 @dataclass(frozen=True, slots=True)
 class PlainText:
-    """An answer that is plain text under every format, with headers of its own (names in lower case).
+    """A response that is `text/plain` whatever format was asked for.
 
-    `always_whole`: whoever asks understands no 304.
+    `headers` are added to it (names in lower case). `always_whole`: never answer 304, because the client (a git
+    proxy) doesn't understand it.
     """
 
     body: str
@@ -23,20 +24,23 @@ class PlainText:
 
 @dataclass(frozen=True, slots=True)
 class StreamedList:
-    """An answer that is a list or holds lists, however long: `LazyList`, which are written as their items come."""
+    """A response that is a list, or holds lists, of any length.
+
+    Each list is a `LazyList`, which is encoded while its items are read.
+    """
 
     document: Any
 
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
-    """A request as a handler sees it: the variable parts of its address, its query and its body.
+    """A request as a handler sees it: path parameters, query and body.
 
-    `base_url` is where this server is reached, without a slash at its end; `new_secret` makes a random one;
-    `headers` are those that the route heeds, by their names in lower case. `times` is the style of Amsterdam times
-    (contract/formats.md#t2); without `emails_in_paths` addresses that hold an e-mail address are refused (contract/api-1.0.md#i2).
-    `users_address` is what `/users/{a}` answers: `profile` or `invitations` (contract/api-1.0.md#u0). Empty parameters of the query
-    are left out.
+    `base_url` is this server's public address without a trailing slash; `new_secret` makes a random secret. `headers`
+    holds only those in the route's `varies_on`, by lower-case name. `times` is the style of Amsterdam times
+    (contract/formats.md#t2). Without `emails_in_paths`, paths that contain an e-mail address are refused
+    (contract/api-1.0.md#i2). `users_address` says what `/users/{a}` returns: `profile` or `invitations`
+    (contract/api-1.0.md#u0). Empty query parameters are left out.
     """
 
     path_parameters: Mapping[str, str]
@@ -51,27 +55,27 @@ class ApiRequest:
     users_address: str = "profile"
 
     def fields(self) -> BodyFields:
-        """The fields of the body. Raises bodies.Unreadable."""
+        """Parse the body as fields. Raises UnreadableBody."""
         return request_body.fields(self.body, self.content_type)
 
     def word(self) -> str:
-        """The body as a bare word. Raises bodies.Unreadable."""
+        """Read the body as a bare word. Raises UnreadableBody."""
         return request_body.word(self.body)
 
     def is_flag_set(self, *names: str) -> bool:
-        """Whether the query has one of these parameters, with a value that means yes."""
+        """True if one of these query parameters has a value that means yes."""
         return any(value.lower() in _YES for name in names for value in self.query.get(name, ()))
 
 
 _YES = frozenset({"1", "true", "on", "yes"})
 
-# What a handler answers: something to encode, plain text, or None where there is nothing to say (204).
+# A handler returns a value to encode, `PlainText` or `StreamedList`, or None for an empty response (204).
 Handler = Callable[[UnitOfWork, ApiRequest], Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A query parameter or a field of a body, as the OpenAPI document tells of it."""
+    """A query parameter or a body field, as the OpenAPI document describes it."""
 
     name: str
     description: str
@@ -81,12 +85,12 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One method of one address: who answers, which scope a token needs, and all that is published about it.
+    """One method of one path: its handler, the scope a token needs, and everything the documentation says of it.
 
-    `gives` is the type of the answer (None: 204), `word` says what a bare-word body is,
-    `json` is the type of a body that must be JSON, `heeds` names request headers that the answer depends on, `refuses`
-    the statuses besides those that every address has. `only_reads` is for a POST that changes nothing; what is not a
-    call of the user's own doesn't `count` towards his limit.
+    `response` is the type of the response (None: 204). `word` describes a bare-word body, `json` is the type of a
+    body that must be JSON. `varies_on` names request headers the response depends on. `errors` lists the statuses
+    beyond those every path can return. `only_reads` marks a POST that changes nothing. With `is_rate_limited=False`
+    requests don't count towards the caller's limit.
     """
 
     method: str
@@ -107,13 +111,16 @@ class Route:
 
     @property
     def changes(self) -> bool:
-        """Whether answering may change anything."""
+        """True if the request may change something."""
         return self.method != "GET" and not self.only_reads
 
 
 @dataclass(frozen=True, slots=True)
 class RemovedRoute:
-    """Addresses that were there once: `path` and, where it ends in `/**`, all below it."""
+    """A path that the original removed in 2019 and that returns 410 (contract/api-1.0.md#7).
+
+    A `path` that ends in `/**` includes everything below it. `methods` limits it to some methods; None means all.
+    """
 
     path: str
     detail: str
@@ -122,10 +129,11 @@ class RemovedRoute:
 
 @dataclass(frozen=True, slots=True)
 class Surface:
-    """A family of addresses under one or more base paths, the first being the one that is published.
+    """A set of routes under one or more base paths; the first base path is the published one.
 
-    `exceptions` turn a refusal's class into another status than everywhere else. Addresses `elsewhere` lie under the
-    bases and yet aren't the surface's: whoever asks there needn't be anybody. Refusals may be told `in_envelope`.
+    `exceptions` maps error classes to a status that differs from other surfaces. `unrouted` paths lie below the base
+    paths but are served by someone else, without authentication. With `in_envelope`, errors are sent in the JSON
+    error envelope.
     """
 
     title: str
@@ -139,7 +147,7 @@ class Surface:
 
 @dataclass(slots=True)
 class RouteMatch:
-    """What is at an address: its routes by method, or the removal; both may be missing."""
+    """What the router found for a path: its routes by method, or a removed route, or neither."""
 
     surface: Surface
     path_parameters: dict[str, str]
@@ -154,17 +162,17 @@ class _Node:
         self.below: dict[str, _Node] = {}
         self.variable: _Node | None = None
         self.methods: dict[str, Route] = {}
-        # Of the variable parts on the way here.
+        # Names of the path parameters from the root to this node.
         self.names: tuple[str, ...] = ()
         self.removed: RemovedRoute | None = None
         self.removed_below: RemovedRoute | None = None
 
 
 class Router:
-    """Finds what is at an address, in time that does not depend on how many addresses there are."""
+    """Finds the route for a path, in time that doesn't depend on the number of routes."""
 
     def __init__(self, surfaces: Sequence[Surface]) -> None:
-        # The longest first: an address lies under the base that says most about it.
+        # Longest base path first, so that the most specific one matches.
         self._roots: dict[tuple[str, ...], tuple[_Node, Surface]] = {}
         self._elsewhere: set[tuple[str, ...]] = set()
         for surface in surfaces:
@@ -186,40 +194,43 @@ class Router:
         self._roots = dict(sorted(self._roots.items(), key=lambda item: -len(item[0])))
 
     def find_base(self, segments: Sequence[str]) -> tuple[str, ...] | None:
-        """The base path that an address lies under, if it is one of ours; both as decoded segments."""
+        """Return the base path that an address lies under, or None if it isn't ours.
+
+        The address and the base path are lists of decoded segments.
+        """
         for base in self._roots:
             if tuple(segments[: len(base)]) == base:
-                named = segments[:-1] if segments[-1] == "" else segments
-                return None if tuple(named) in self._elsewhere else base
+                path = segments[:-1] if segments[-1] == "" else segments
+                return None if tuple(path) in self._elsewhere else base
         return None
 
     def find(self, base: tuple[str, ...], segments: Sequence[str]) -> RouteMatch:
-        """What is at the address of these decoded segments below `base`; one empty last segment is a slash."""
+        """Match the decoded segments below `base`; one empty last segment is a trailing slash."""
         root, surface = self._roots[base]
         parts = segments[:-1] if segments and segments[-1] == "" else segments
 
-        found = _walk(root, surface, parts, literally=True)
-        if not found.methods and found.removed is None:
-            # A name of somebody's choosing may be spelled like a part of another address.
+        match = _walk(root, surface, parts, literally=True)
+        if not match.methods and match.removed is None:
+            # A user-chosen name (of a group, say) may equal a literal segment of another route.
             return _walk(root, surface, parts, literally=False)
-        return found
+        return match
 
 
 def _walk(node: _Node, surface: Surface, segments: Sequence[str], *, literally: bool) -> RouteMatch:
     removed = None
-    names: list[str] = []
+    values: list[str] = []
     for segment in segments:
         removed = node.removed_below or removed
         below = node.below.get(segment)
         if segment and node.variable is not None and (below is None or not literally):
             below = node.variable
-            names.append(segment)
+            values.append(segment)
         if below is None:
             return RouteMatch(surface, {}, {}, removed)
         node = below
 
-    words = dict(zip(node.names, names, strict=True)) if node.methods else {}
-    return RouteMatch(surface, words, node.methods, node.removed or (None if node.methods else removed))
+    parameters = dict(zip(node.names, values, strict=True)) if node.methods else {}
+    return RouteMatch(surface, parameters, node.methods, node.removed or (None if node.methods else removed))
 
 
 def _leaf(node: _Node, path: str) -> _Node:

@@ -1,1 +1,1 @@
-"""Version 1.0 of the API: every address, and what each thing looks like."""
+"""Version 1.0 of the API: its routes, handlers and response shapes."""

@@ -13,119 +13,134 @@ from onebucket.surfaces.v1 import shapes
 from onebucket.wire.request_body import BodyFields
 
 
-def list_my_groups(work: UnitOfWork, ask: ApiRequest) -> list[shapes.Group] | StreamedList:
-    """G1: without a filter all groups of the caller, with `group=account/slug` those of them."""
-    # Some clients send several filters as one value, percent-encoded (contract/api-1.0.md#g1).
-    named = [name for value in ask.query.get("group", ()) for name in value.split("&group=")]
-    if not named:
-        return _group_shape(work, ask, groups.everywhere(work, members=_with_members(ask)))
+def list_my_groups(work: UnitOfWork, request: ApiRequest) -> list[shapes.Group] | StreamedList:
+    """List all groups the caller administers or is in, or those named by `group=account/slug`.
 
-    pairs = [(account, slug) for account, _, slug in (name.partition("/") for name in named)]
-    return _group_shape(work, ask, groups.among(work, pairs, members=_with_members(ask)))
+    See contract/api-1.0.md#g1.
+    """
+    # Some clients percent-encode several filters into one value: `a/x&group=b/y`.
+    requested = [name for value in request.query.get("group", ()) for name in value.split("&group=")]
+    if not requested:
+        return _list_response(work, request, groups.everywhere(work, members=_with_members(request)))
+
+    pairs = [(account, slug) for account, _, slug in (name.partition("/") for name in requested)]
+    return _list_response(work, request, groups.among(work, pairs, members=_with_members(request)))
 
 
-def list_groups(work: UnitOfWork, ask: ApiRequest) -> list[shapes.Group] | StreamedList:
-    """G2."""
-    return _group_shape(
-        work, ask, groups.of_account(work, ask.path_parameters["accountname"], members=_with_members(ask))
+def list_groups(work: UnitOfWork, request: ApiRequest) -> list[shapes.Group] | StreamedList:
+    """List an account's groups: all for its administrators, their own for members (contract/api-1.0.md#g2)."""
+    return _list_response(
+        work, request, groups.of_account(work, request.path_parameters["accountname"], members=_with_members(request))
     )
 
 
-def create_group(work: UnitOfWork, ask: ApiRequest) -> shapes.Group | StreamedList:
-    """G3."""
-    fields = ask.fields()
+def create_group(work: UnitOfWork, request: ApiRequest) -> shapes.Group | StreamedList:
+    """Create a group without members (contract/api-1.0.md#g3)."""
+    fields = request.fields()
     roster = groups.create(
         work,
-        ask.path_parameters["accountname"],
+        request.path_parameters["accountname"],
         name=fields.text("name") or "",
         permission=_permission(fields) or Level.NONE,
         auto_add=fields.flag("auto_add") or False,
         email_forwarding_disabled=fields.flag("email_forwarding_disabled") or False,
     )
-    return _respond(ask, roster)
+    return _changed_response(request, roster)
 
 
-def read_group(work: UnitOfWork, ask: ApiRequest) -> shapes.Group | StreamedList:
-    """G4."""
+def read_group(work: UnitOfWork, request: ApiRequest) -> shapes.Group | StreamedList:
+    """Return one group (contract/api-1.0.md#g4)."""
     roster = groups.read(
-        work, ask.path_parameters["accountname"], ask.path_parameters["group_slug"], members=_with_members(ask)
+        work,
+        request.path_parameters["accountname"],
+        request.path_parameters["group_slug"],
+        members=_with_members(request),
     )
-    return shapes.group(roster, ask.base_url, _pending(work, ask))
+    return shapes.group(roster, request.base_url, _pending(work, request))
 
 
-def change_group(work: UnitOfWork, ask: ApiRequest) -> shapes.Group | StreamedList:
-    """G5: what is omitted is kept, but for the two flags, which are then false."""
-    fields = ask.fields()
+def change_group(work: UnitOfWork, request: ApiRequest) -> shapes.Group | StreamedList:
+    """Change a group; omitted fields keep their value, omitted flags become false (contract/api-1.0.md#g5)."""
+    fields = request.fields()
     roster = groups.change(
         work,
-        ask.path_parameters["accountname"],
-        ask.path_parameters["group_slug"],
+        request.path_parameters["accountname"],
+        request.path_parameters["group_slug"],
         name=fields.text("name"),
         permission=_permission(fields),
         auto_add=fields.flag("auto_add") or False,
         email_forwarding_disabled=fields.flag("email_forwarding_disabled") or False,
     )
-    return _respond(ask, roster)
+    return _changed_response(request, roster)
 
 
-def delete_group(work: UnitOfWork, ask: ApiRequest) -> None:
-    """G6."""
-    groups.delete(work, ask.path_parameters["accountname"], ask.path_parameters["group_slug"])
+def delete_group(work: UnitOfWork, request: ApiRequest) -> None:
+    """Delete a group with its memberships and privileges (contract/api-1.0.md#g6)."""
+    groups.delete(work, request.path_parameters["accountname"], request.path_parameters["group_slug"])
 
 
-def list_members(work: UnitOfWork, ask: ApiRequest) -> list[shapes.User] | StreamedList:
-    """G7."""
+def list_members(work: UnitOfWork, request: ApiRequest) -> list[shapes.User] | StreamedList:
+    """List a group's members in the order they were added (contract/api-1.0.md#g7)."""
     return shapes.users(
-        groups.members(work, ask.path_parameters["accountname"], ask.path_parameters["group_slug"]), ask.base_url
+        groups.members(work, request.path_parameters["accountname"], request.path_parameters["group_slug"]),
+        request.base_url,
     )
 
 
-def read_member(work: UnitOfWork, ask: ApiRequest) -> shapes.User:
-    """G8."""
-    found = groups.member(
-        work, ask.path_parameters["accountname"], ask.path_parameters["group_slug"], ask.path_parameters["member"]
+def read_member(work: UnitOfWork, request: ApiRequest) -> shapes.User:
+    """Return one member of a group (contract/api-1.0.md#g8)."""
+    member = groups.member(
+        work,
+        request.path_parameters["accountname"],
+        request.path_parameters["group_slug"],
+        request.path_parameters["member"],
     )
-    return shapes.user(found, ask.base_url)
+    return shapes.user(member, request.base_url)
 
 
-def add_member(work: UnitOfWork, ask: ApiRequest) -> shapes.User:
-    """G9: the body is not read."""
-    added = groups.add_member(
-        work, ask.path_parameters["accountname"], ask.path_parameters["group_slug"], ask.path_parameters["member"]
+def add_member(work: UnitOfWork, request: ApiRequest) -> shapes.User:
+    """Add a person to a group; the body is ignored (contract/api-1.0.md#g9)."""
+    member = groups.add_member(
+        work,
+        request.path_parameters["accountname"],
+        request.path_parameters["group_slug"],
+        request.path_parameters["member"],
     )
-    return shapes.user(added, ask.base_url)
+    return shapes.user(member, request.base_url)
 
 
-def remove_member(work: UnitOfWork, ask: ApiRequest) -> None:
-    """G10."""
+def remove_member(work: UnitOfWork, request: ApiRequest) -> None:
+    """Remove a person, or the caller, from a group (contract/api-1.0.md#g10)."""
     groups.remove_member(
-        work, ask.path_parameters["accountname"], ask.path_parameters["group_slug"], ask.path_parameters["member"]
+        work,
+        request.path_parameters["accountname"],
+        request.path_parameters["group_slug"],
+        request.path_parameters["member"],
     )
 
 
-def _group_shape(
-    work: UnitOfWork, ask: ApiRequest, rosters: Iterable[GroupWithMembers]
+def _list_response(
+    work: UnitOfWork, request: ApiRequest, rosters: Iterable[GroupWithMembers]
 ) -> list[shapes.Group] | StreamedList:
-    """Groups that were read."""
-    return shapes.groups(rosters, ask.base_url, _pending(work, ask))
+    return shapes.groups(rosters, request.base_url, _pending(work, request))
 
 
-def _pending(work: UnitOfWork, ask: ApiRequest) -> shapes.Pending:
-    """Who is invited to groups that were read, where that is asked for."""
-    return groups.invited(work) if "pending" in ask.query.get("include", ()) else lambda roster: None
+def _pending(work: UnitOfWork, request: ApiRequest) -> shapes.Pending:
+    """Look up pending invitations if `include=pending` asks for them."""
+    return groups.invited(work) if "pending" in request.query.get("include", ()) else lambda roster: None
 
 
-def _respond(ask: ApiRequest, roster: GroupWithMembers) -> shapes.Group | StreamedList:
-    """A group that was changed, less its members where they are to be left out of every answer (contract/api-1.0.md#1.5)."""
-    return shapes.group(roster if _with_members(ask) else replace(roster, members=None), ask.base_url)
+def _changed_response(request: ApiRequest, roster: GroupWithMembers) -> shapes.Group | StreamedList:
+    """Shape a changed group, without its members if `exclude_members` is set (contract/api-1.0.md#1.5)."""
+    return shapes.group(roster if _with_members(request) else replace(roster, members=None), request.base_url)
 
 
-def _with_members(ask: ApiRequest) -> bool:
-    return not ask.is_flag_set("exclude_members", "exclude-members")
+def _with_members(request: ApiRequest) -> bool:
+    return not request.is_flag_set("exclude_members", "exclude-members")
 
 
 def _permission(fields: BodyFields) -> Level | None:
-    """None when the field was left out; `NONE` when it is null, empty or `none` (contract/api-1.0.md#g5)."""
+    """Return None if the field is omitted, `NONE` if it is null, empty or `none` (contract/api-1.0.md#g5)."""
     if not fields.has("permission"):
         return None
     return privileges.parse_level(fields.text("permission") or "none", none=True)

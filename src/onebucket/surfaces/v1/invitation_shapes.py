@@ -1,4 +1,4 @@
-"""What invitations look like in 1.0, field by field and in the documented order (contract/api-1.0.md#2)."""
+"""JSON shapes of invitations in API 1.0, with fields in the documented order (contract/api-1.0.md#2)."""
 
 from datetime import datetime
 
@@ -61,7 +61,7 @@ class GroupInvitation(Struct, frozen=True):
 
 
 def to_groups(owner: Account, invitation: Invitation, base_url: str) -> GroupInvitation:
-    """A pending invitation to groups of an account."""
+    """Shape a pending invitation to groups."""
     return GroupInvitation(
         groups=[f"{owner.username}/{slug}" for slug in invitation.groups],
         invited_by=shapes.user(invitation.invited_by, base_url),
@@ -71,7 +71,10 @@ def to_groups(owner: Account, invitation: Invitation, base_url: str) -> GroupInv
 
 
 def to_repository(owner: Account, invitation: Invitation, base_url: str, style: str) -> RepositoryInvitation:
-    """A pending invitation to a repository of an account; `style` is that of Amsterdam times (contract/formats.md#t2)."""
+    """Shape a pending invitation to a repository.
+
+    `style` is the style of Amsterdam times (contract/formats.md#t2).
+    """
     assert invitation.repository and invitation.permission and invitation.repository_times
     return RepositoryInvitation(
         sent_on=times.amsterdam(invitation.sent_at, style),
@@ -86,7 +89,10 @@ def to_repository(owner: Account, invitation: Invitation, base_url: str, style: 
 def repository(
     owner: Account, repository: Repository, since: tuple[datetime, datetime], style: str
 ) -> RepositoryInvited:
-    """A repository as 1.0 showed it; `since` is when it was made, and when it was changed last."""
+    """Shape a repository as API 1.0 did.
+
+    `since` is when it was created and when it was last updated.
+    """
     created, updated = since
     return RepositoryInvited(
         owner=owner.username,

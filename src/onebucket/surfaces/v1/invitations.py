@@ -8,125 +8,141 @@ from onebucket.surfaces.routing import ApiRequest, PlainText
 from onebucket.surfaces.v1 import invitation_shapes
 
 
-def list_to_repository(work: UnitOfWork, ask: ApiRequest) -> list[invitation_shapes.RepositoryInvitation]:
-    """I3."""
-    owner, found = invitations.to_repository(work, *_repository(ask))
-    return [invitation_shapes.to_repository(owner, each, ask.base_url, ask.times) for each in found]
+def list_to_repository(work: UnitOfWork, request: ApiRequest) -> list[invitation_shapes.RepositoryInvitation]:
+    """List the pending invitations to a repository (contract/api-1.0.md#i3)."""
+    owner, pending = invitations.to_repository(work, *_repository(request))
+    return [
+        invitation_shapes.to_repository(owner, invitation, request.base_url, request.times) for invitation in pending
+    ]
 
 
-def invite_to_repository(work: UnitOfWork, ask: ApiRequest) -> invitation_shapes.RepositoryInvitation:
-    """I1."""
-    return _invited_to_repository(work, ask, _email(ask))
+def invite_to_repository(work: UnitOfWork, request: ApiRequest) -> invitation_shapes.RepositoryInvitation:
+    """Invite an e-mail address to a repository; a letter is queued (contract/api-1.0.md#i1)."""
+    return _invite_to_repository(work, request, _email(request))
 
 
-def invite_to_repository_by_path(work: UnitOfWork, ask: ApiRequest) -> invitation_shapes.RepositoryInvitation:
-    """I2, the form from before 2019."""
-    return _invited_to_repository(work, ask, _email_in_path(ask))
+def invite_to_repository_by_path(work: UnitOfWork, request: ApiRequest) -> invitation_shapes.RepositoryInvitation:
+    """Invite the e-mail address in the path to a repository, as before 2019 (contract/api-1.0.md#i2)."""
+    return _invite_to_repository(work, request, _email_in_path(request))
 
 
-def withdraw_from_repository(work: UnitOfWork, ask: ApiRequest) -> None:
-    """I4."""
-    invitations.withdraw_from_repository(work, *_repository(ask), _email(ask, also_in_query=True))
+def withdraw_from_repository(work: UnitOfWork, request: ApiRequest) -> None:
+    """Withdraw an address's invitation to a repository (contract/api-1.0.md#i4)."""
+    invitations.withdraw_from_repository(work, *_repository(request), _email(request, also_in_query=True))
 
 
-def withdraw_from_repository_by_path(work: UnitOfWork, ask: ApiRequest) -> None:
-    """I4, the form from before 2019."""
-    invitations.withdraw_from_repository(work, *_repository(ask), _email_in_path(ask))
+def withdraw_from_repository_by_path(work: UnitOfWork, request: ApiRequest) -> None:
+    """Withdraw the repository invitation of the address in the path (contract/api-1.0.md#i4)."""
+    invitations.withdraw_from_repository(work, *_repository(request), _email_in_path(request))
 
 
-def list_to_groups(work: UnitOfWork, ask: ApiRequest) -> list[invitation_shapes.GroupInvitation]:
-    """U1."""
-    owner, found = invitations.to_groups(work, ask.path_parameters["accountname"])
-    return [invitation_shapes.to_groups(owner, each, ask.base_url) for each in found]
+def list_to_groups(work: UnitOfWork, request: ApiRequest) -> list[invitation_shapes.GroupInvitation]:
+    """List an account's pending group invitations, one per address (contract/api-1.0.md#u1)."""
+    owner, pending = invitations.to_groups(work, request.path_parameters["accountname"])
+    return [invitation_shapes.to_groups(owner, invitation, request.base_url) for invitation in pending]
 
 
-def read_to_groups(work: UnitOfWork, ask: ApiRequest) -> invitation_shapes.GroupInvitation:
-    """U2."""
-    found = invitations.to_groups_of(work, ask.path_parameters["accountname"], _email_in_path(ask))
-    return invitation_shapes.to_groups(*found, ask.base_url)
+def read_to_groups(work: UnitOfWork, request: ApiRequest) -> invitation_shapes.GroupInvitation:
+    """Return the pending group invitation of the address in the path (contract/api-1.0.md#u2)."""
+    owner, invitation = invitations.to_groups_of(work, request.path_parameters["accountname"], _email_in_path(request))
+    return invitation_shapes.to_groups(owner, invitation, request.base_url)
 
 
-def check_invited(work: UnitOfWork, ask: ApiRequest) -> PlainText:
-    """U3."""
-    words = ask.path_parameters
-    email = _email_in_path(ask)
-    invitations.check_invited(work, words["accountname"], email, words["group_owner"], words["group_slug"])
+def check_invited(work: UnitOfWork, request: ApiRequest) -> PlainText:
+    """Return `OK` if the address in the path is invited to the group (contract/api-1.0.md#u3)."""
+    parameters = request.path_parameters
+    email = _email_in_path(request)
+    invitations.check_invited(
+        work, parameters["accountname"], email, parameters["group_owner"], parameters["group_slug"]
+    )
     return PlainText("OK")
 
 
-def invite_to_group(work: UnitOfWork, ask: ApiRequest) -> invitation_shapes.GroupInvitation:
-    """U4."""
-    email, (group_owner, slug) = _email(ask), _group(_field(ask, "group_slug"))
-    found = invitations.invite_to_group(work, ask.path_parameters["accountname"], email, group_owner, slug)
-    return invitation_shapes.to_groups(*found, ask.base_url)
+def invite_to_group(work: UnitOfWork, request: ApiRequest) -> invitation_shapes.GroupInvitation:
+    """Invite an address to a group, or send the invitation again (contract/api-1.0.md#u4)."""
+    email, (group_owner, slug) = _email(request), _parse_group(_field(request, "group_slug"))
+    owner, invitation = invitations.invite_to_group(
+        work, request.path_parameters["accountname"], email, group_owner, slug
+    )
+    return invitation_shapes.to_groups(owner, invitation, request.base_url)
 
 
-def invite_to_group_by_path(work: UnitOfWork, ask: ApiRequest) -> PlainText:
-    """U5, the form from before 2019."""
-    words = ask.path_parameters
-    email = _email_in_path(ask)
-    invitations.invite_to_group(work, words["accountname"], email, words["group_owner"], words["group_slug"])
+def invite_to_group_by_path(work: UnitOfWork, request: ApiRequest) -> PlainText:
+    """Invite the address in the path to a group, as before 2019; returns `OK` (contract/api-1.0.md#u5)."""
+    parameters = request.path_parameters
+    email = _email_in_path(request)
+    invitations.invite_to_group(
+        work, parameters["accountname"], email, parameters["group_owner"], parameters["group_slug"]
+    )
     return PlainText("OK")
 
 
-def withdraw_from_groups(work: UnitOfWork, ask: ApiRequest) -> None:
-    """U6."""
-    email, slug = _email(ask, also_in_query=True), _value(ask, "group_slug", also_in_query=True)
-    invitations.withdraw_from_groups(work, ask.path_parameters["accountname"], email, _group(slug) if slug else None)
+def withdraw_from_groups(work: UnitOfWork, request: ApiRequest) -> None:
+    """Withdraw an address's invitation to all groups, or to `group_slug` only (contract/api-1.0.md#u6)."""
+    email, slug = _email(request, also_in_query=True), _value(request, "group_slug", also_in_query=True)
+    invitations.withdraw_from_groups(
+        work, request.path_parameters["accountname"], email, _parse_group(slug) if slug else None
+    )
 
 
-def withdraw_from_groups_by_path(work: UnitOfWork, ask: ApiRequest) -> None:
-    """U7, the form from before 2019."""
-    invitations.withdraw_from_groups(work, ask.path_parameters["accountname"], _email_in_path(ask), None)
+def withdraw_from_groups_by_path(work: UnitOfWork, request: ApiRequest) -> None:
+    """Withdraw the invitation of the address in the path to all groups (contract/api-1.0.md#u7)."""
+    invitations.withdraw_from_groups(work, request.path_parameters["accountname"], _email_in_path(request), None)
 
 
-def withdraw_from_group_by_path(work: UnitOfWork, ask: ApiRequest) -> None:
-    """U8, the form from before 2019."""
-    words = ask.path_parameters
-    group = words["group_owner"], words["group_slug"]
-    invitations.withdraw_from_groups(work, words["accountname"], _email_in_path(ask), group)
+def withdraw_from_group_by_path(work: UnitOfWork, request: ApiRequest) -> None:
+    """Withdraw the invitation of the address in the path to one group (contract/api-1.0.md#u8)."""
+    parameters = request.path_parameters
+    group = parameters["group_owner"], parameters["group_slug"]
+    invitations.withdraw_from_groups(work, parameters["accountname"], _email_in_path(request), group)
 
 
-def _invited_to_repository(work: UnitOfWork, ask: ApiRequest, email: str) -> invitation_shapes.RepositoryInvitation:
-    permission = privileges.parse_level(_field(ask, "permission"))
-    found = invitations.invite_to_repository(work, *_repository(ask), email, permission)
-    return invitation_shapes.to_repository(*found, ask.base_url, ask.times)
+def _invite_to_repository(work: UnitOfWork, request: ApiRequest, email: str) -> invitation_shapes.RepositoryInvitation:
+    permission = privileges.parse_level(_field(request, "permission"))
+    owner, invitation = invitations.invite_to_repository(work, *_repository(request), email, permission)
+    return invitation_shapes.to_repository(owner, invitation, request.base_url, request.times)
 
 
-def _repository(ask: ApiRequest) -> tuple[str, str]:
-    return ask.path_parameters["accountname"], ask.path_parameters["repo_slug"]
+def _repository(request: ApiRequest) -> tuple[str, str]:
+    return request.path_parameters["accountname"], request.path_parameters["repo_slug"]
 
 
-def _email_in_path(ask: ApiRequest) -> str:
-    if not ask.emails_in_paths:
+def _email_in_path(request: ApiRequest) -> str:
+    if not request.emails_in_paths:
         raise EmailInPath
-    return ask.path_parameters["email"]
+    return request.path_parameters["email"]
 
 
-def _group(named: str) -> tuple[str | None, str]:
-    """The owner, where it is given, and the slug of a group: `slug` or `owner/slug` (contract/api-1.0.md#6)."""
-    owner, slash, slug = named.partition("/")
+def _parse_group(name: str) -> tuple[str | None, str]:
+    """Split `slug` or `owner/slug` into an owner (or None) and a slug (contract/api-1.0.md#6)."""
+    owner, slash, slug = name.partition("/")
     return (owner, slug) if slash else (None, owner)
 
 
-def _email(ask: ApiRequest, *, also_in_query: bool = False) -> str:
-    """The address that is meant. Raises Invalid where a + in it has become a blank on the way."""
-    email = _field(ask, "email", also_in_query=also_in_query)
-    if " " in email.strip() and (b"+" in ask.body or not ask.body):
+def _email(request: ApiRequest, *, also_in_query: bool = False) -> str:
+    """Return the invited address.
+
+    Raises Invalid if a `+` in it arrived as a space: the client forgot to send `%2B`.
+    """
+    email = _field(request, "email", also_in_query=also_in_query)
+    if " " in email.strip() and (b"+" in request.body or not request.body):
         raise Invalid("that is not an e-mail address: + in a form or a query is a blank, send %2B for it")
     return email
 
 
-def _field(ask: ApiRequest, name: str, *, also_in_query: bool = False) -> str:
-    value = _value(ask, name, also_in_query=also_in_query)
+def _field(request: ApiRequest, name: str, *, also_in_query: bool = False) -> str:
+    value = _value(request, name, also_in_query=also_in_query)
     if not value:
         raise Invalid(f"{name} is missing")
     return value
 
 
-def _value(ask: ApiRequest, name: str, *, also_in_query: bool) -> str | None:
-    """A field of the body; a DELETE may say it in its query as well, but not something else."""
-    given = {ask.fields().text(name), *(ask.query.get(name, ()) if also_in_query else ())} - {None, ""}
-    if len(given) > 1:
+def _value(request: ApiRequest, name: str, *, also_in_query: bool) -> str | None:
+    """Return a field of the body or, for a DELETE, of the query; None if empty.
+
+    Raises Invalid if the two disagree.
+    """
+    values = {request.fields().text(name), *(request.query.get(name, ()) if also_in_query else ())} - {None, ""}
+    if len(values) > 1:
         raise Invalid(f"{name} is given more than once")
-    return given.pop() if given else None
+    return values.pop() if values else None

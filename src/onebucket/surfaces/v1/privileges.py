@@ -10,109 +10,125 @@ from onebucket.surfaces.routing import ApiRequest, StreamedList
 from onebucket.surfaces.v1 import shapes
 
 
-def list_of_account(work: UnitOfWork, ask: ApiRequest) -> StreamedList:
-    """P1."""
+def list_of_account(work: UnitOfWork, request: ApiRequest) -> StreamedList:
+    """List every repository and group of an account where the group has a privilege (contract/api-1.0.md#p1)."""
     return shapes.privileges(
-        privileges.of_account(work, ask.path_parameters["accountname"], _wanted(ask)), ask.base_url
+        privileges.of_account(work, request.path_parameters["accountname"], _filter(request)), request.base_url
     )
 
 
-def list_of_repository(work: UnitOfWork, ask: ApiRequest) -> StreamedList:
-    """P2."""
+def list_of_repository(work: UnitOfWork, request: ApiRequest) -> StreamedList:
+    """List the groups that have a privilege on a repository (contract/api-1.0.md#p2)."""
     listing = privileges.of_repository(
-        work, ask.path_parameters["accountname"], ask.path_parameters["repo_slug"], _wanted(ask)
+        work, request.path_parameters["accountname"], request.path_parameters["repo_slug"], _filter(request)
     )
-    return shapes.privileges(listing, ask.base_url)
+    return shapes.privileges(listing, request.base_url)
 
 
-def read_one(work: UnitOfWork, ask: ApiRequest) -> StreamedList:
-    """P3: an array of one, or of none."""
-    return shapes.privileges(privileges.one(work, *_named(ask), _wanted(ask)), ask.base_url)
+def read_one(work: UnitOfWork, request: ApiRequest) -> StreamedList:
+    """Return one group's privilege on one repository, as a list of one or none (contract/api-1.0.md#p3)."""
+    return shapes.privileges(privileges.one(work, *_group_on_repository(request), _filter(request)), request.base_url)
 
 
-def list_of_group(work: UnitOfWork, ask: ApiRequest) -> StreamedList:
-    """P4."""
-    account, owner, slug = (ask.path_parameters[name] for name in ("accountname", "group_owner", "group_slug"))
-    return shapes.privileges(privileges.of_group(work, account, owner, slug, _wanted(ask)), ask.base_url)
+def list_of_group(work: UnitOfWork, request: ApiRequest) -> StreamedList:
+    """List the repositories on which a group has a privilege (contract/api-1.0.md#p4)."""
+    account, owner, slug = (request.path_parameters[name] for name in ("accountname", "group_owner", "group_slug"))
+    return shapes.privileges(privileges.of_group(work, account, owner, slug, _filter(request)), request.base_url)
 
 
-def grant(work: UnitOfWork, ask: ApiRequest) -> StreamedList:
-    """P5: the body is a bare word, whatever its type is said to be."""
-    level = domain.parse_granted_level(ask.word())
-    return shapes.privileges(privileges.grant(work, *_named(ask), level, _wanted(ask)), ask.base_url)
+def grant(work: UnitOfWork, request: ApiRequest) -> StreamedList:
+    """Set a group's privilege on a repository (contract/api-1.0.md#p5).
+
+    The body is a bare word, whatever its Content-Type says.
+    """
+    level = domain.parse_granted_level(request.word())
+    return shapes.privileges(
+        privileges.grant(work, *_group_on_repository(request), level, _filter(request)), request.base_url
+    )
 
 
-def revoke(work: UnitOfWork, ask: ApiRequest) -> None:
-    """P6."""
-    privileges.revoke(work, *_named(ask))
+def revoke(work: UnitOfWork, request: ApiRequest) -> None:
+    """Revoke a group's privilege on a repository, its default included (contract/api-1.0.md#p6)."""
+    privileges.revoke(work, *_group_on_repository(request))
 
 
-def revoke_everywhere(work: UnitOfWork, ask: ApiRequest) -> None:
-    """P7."""
-    account, owner, slug = (ask.path_parameters[name] for name in ("accountname", "group_owner", "group_slug"))
+def revoke_everywhere(work: UnitOfWork, request: ApiRequest) -> None:
+    """Revoke a group's privileges on all repositories (contract/api-1.0.md#p7)."""
+    account, owner, slug = (request.path_parameters[name] for name in ("accountname", "group_owner", "group_slug"))
     privileges.revoke_everywhere(work, account, owner, slug)
 
 
-def list_direct(work: UnitOfWork, ask: ApiRequest) -> StreamedList:
-    """What was given to people directly: in an account, on a repository, or to one person there."""
-    found = privileges.list_direct(work, *_given(ask), wanted=_wanted(ask))
-    return shapes.direct_privileges(found, ask.base_url)
+def list_direct(work: UnitOfWork, request: ApiRequest) -> StreamedList:
+    """List direct privileges: of an account, a repository, or one person there (contract/api-1.0.md#7)."""
+    grants = privileges.list_direct(work, *_direct_target(request), wanted=_filter(request))
+    return shapes.direct_privileges(grants, request.base_url)
 
 
-def give(work: UnitOfWork, ask: ApiRequest) -> list[shapes.DirectPrivilege]:
-    """Give a person something directly; the body is a bare word."""
-    level = domain.parse_granted_level(ask.word())
-    account, slug, name = (ask.path_parameters[key] for key in ("accountname", "repo_slug", "user"))
-    return [shapes.direct_privilege(privileges.grant_direct(work, account, slug, name, level), ask.base_url)]
+def give(work: UnitOfWork, request: ApiRequest) -> list[shapes.DirectPrivilege]:
+    """Grant a person a privilege directly; the body is a bare word (contract/api-1.0.md#7)."""
+    level = domain.parse_granted_level(request.word())
+    account, slug, name = (request.path_parameters[key] for key in ("accountname", "repo_slug", "user"))
+    return [shapes.direct_privilege(privileges.grant_direct(work, account, slug, name, level), request.base_url)]
 
 
-def take(work: UnitOfWork, ask: ApiRequest) -> None:
-    """Take what was given directly."""
-    privileges.revoke_direct(work, *_given(ask))
+def take(work: UnitOfWork, request: ApiRequest) -> None:
+    """Revoke direct privileges: of an account, a repository, or one person there (contract/api-1.0.md#7)."""
+    privileges.revoke_direct(work, *_direct_target(request))
 
 
-def list_account_privileges(work: UnitOfWork, ask: ApiRequest) -> dict[str, str]:
-    """What groups may do with the account itself, by `account/slug`."""
-    owner, found = groups.account_privileges(work, ask.path_parameters["accountname"])
-    return {f"{owner.username}/{slug}": privilege.value for slug, privilege in found.items()}
+def list_account_privileges(work: UnitOfWork, request: ApiRequest) -> dict[str, str]:
+    """Map each group (`account/slug`) to its privilege on the account itself (contract/api-1.0.md#7)."""
+    owner, grants = groups.account_privileges(work, request.path_parameters["accountname"])
+    return {f"{owner.username}/{slug}": privilege.value for slug, privilege in grants.items()}
 
 
-def read_account_privilege(work: UnitOfWork, ask: ApiRequest) -> dict[str, str]:
-    """What one group may do with the account itself."""
-    owner, privilege = groups.account_privilege(work, *_account_group(ask))
-    return {f"{owner.username}/{ask.path_parameters['group_slug']}": privilege.value}
+def read_account_privilege(work: UnitOfWork, request: ApiRequest) -> dict[str, str]:
+    """Return one group's privilege on the account itself (contract/api-1.0.md#7)."""
+    owner, privilege = groups.account_privilege(work, *_account_group(request))
+    return {f"{owner.username}/{request.path_parameters['group_slug']}": privilege.value}
 
 
-def set_account_privilege(work: UnitOfWork, ask: ApiRequest) -> dict[str, str]:
-    """Say what one group may do with the account itself."""
-    privilege = parse_account_privilege(ask.fields().text("privileges") or "")
-    owner = groups.set_account_privilege_of(work, *_account_group(ask), privilege)
-    return {f"{owner.username}/{ask.path_parameters['group_slug']}": privilege.value}
+def set_account_privilege(work: UnitOfWork, request: ApiRequest) -> dict[str, str]:
+    """Set one group's privilege on the account itself: `admin` or `collaborator` (contract/api-1.0.md#7)."""
+    privilege = parse_account_privilege(request.fields().text("privileges") or "")
+    owner = groups.set_account_privilege_of(work, *_account_group(request), privilege)
+    return {f"{owner.username}/{request.path_parameters['group_slug']}": privilege.value}
 
 
-def end_account_privilege(work: UnitOfWork, ask: ApiRequest) -> None:
-    """Let a group do nothing with the account itself any more."""
-    groups.account_privilege(work, *_account_group(ask))
-    groups.set_account_privilege_of(work, *_account_group(ask), None)
+def end_account_privilege(work: UnitOfWork, request: ApiRequest) -> None:
+    """Revoke a group's privilege on the account itself (contract/api-1.0.md#7).
+
+    Raises NotFound if it has none.
+    """
+    groups.account_privilege(work, *_account_group(request))
+    groups.set_account_privilege_of(work, *_account_group(request), None)
 
 
-def _named(ask: ApiRequest) -> tuple[str, str, str, str]:
-    words = ask.path_parameters
-    return words["accountname"], words["repo_slug"], words["group_owner"], words["group_slug"]
+def _group_on_repository(request: ApiRequest) -> tuple[str, str, str, str]:
+    parameters = request.path_parameters
+    return parameters["accountname"], parameters["repo_slug"], parameters["group_owner"], parameters["group_slug"]
 
 
-def _given(ask: ApiRequest) -> tuple[str, str | None, str | None]:
-    return ask.path_parameters["accountname"], ask.path_parameters.get("repo_slug"), ask.path_parameters.get("user")
+def _direct_target(request: ApiRequest) -> tuple[str, str | None, str | None]:
+    return (
+        request.path_parameters["accountname"],
+        request.path_parameters.get("repo_slug"),
+        request.path_parameters.get("user"),
+    )
 
 
-def _account_group(ask: ApiRequest) -> tuple[str, str, str]:
-    return ask.path_parameters["accountname"], ask.path_parameters["group_owner"], ask.path_parameters["group_slug"]
+def _account_group(request: ApiRequest) -> tuple[str, str, str]:
+    return (
+        request.path_parameters["accountname"],
+        request.path_parameters["group_owner"],
+        request.path_parameters["group_slug"],
+    )
 
 
-def _wanted(ask: ApiRequest) -> PrivilegeFilter:
-    words = ask.query.get("filter", ())
+def _filter(request: ApiRequest) -> PrivilegeFilter:
+    levels = request.query.get("filter", ())
     return PrivilegeFilter(
-        least=domain.parse_level(words[-1]) if words else Level.READ,
-        private=ask.is_flag_set("private"),
-        members=not ask.is_flag_set("exclude_members", "exclude-members"),
+        least=domain.parse_level(levels[-1]) if levels else Level.READ,
+        private=request.is_flag_set("private"),
+        members=not request.is_flag_set("exclude_members", "exclude-members"),
     )

@@ -1,4 +1,4 @@
-"""`/user` and `/users/{a}`: the profile of a person or a team, as the original had it before 2019 (contract/api-1.0.md#u0)."""
+"""Handlers of `/user` and `/users/{a}`: the profile as it was before 2019 (contract/api-1.0.md#u0)."""
 
 from msgspec import Struct
 
@@ -28,21 +28,24 @@ class Profile(Struct, frozen=True):
     repositories: list[invitation_shapes.RepositoryInvited]
 
 
-def of_oneself(work: UnitOfWork, ask: ApiRequest) -> StreamedList:
-    """U0, of the caller."""
-    return _profile(work, ask, None)
+def of_oneself(work: UnitOfWork, request: ApiRequest) -> StreamedList:
+    """Return the caller's profile (contract/api-1.0.md#u0)."""
+    return _profile(work, request, None)
 
 
-def of_account(work: UnitOfWork, ask: ApiRequest) -> StreamedList | list[invitation_shapes.GroupInvitation]:
-    """U0, or U1 where the setting says so."""
-    if ask.users_address == "invitations":
-        return invitations.list_to_groups(work, ask)
-    return _profile(work, ask, ask.path_parameters["accountname"])
+def of_account(work: UnitOfWork, request: ApiRequest) -> StreamedList | list[invitation_shapes.GroupInvitation]:
+    """Return an account's profile (contract/api-1.0.md#u0).
+
+    With the setting `users_address = invitations`, return its pending group invitations (contract/api-1.0.md#u1).
+    """
+    if request.users_address == "invitations":
+        return invitations.list_to_groups(work, request)
+    return _profile(work, request, request.path_parameters["accountname"])
 
 
-def _profile(work: UnitOfWork, ask: ApiRequest, name: str | None) -> StreamedList:
-    owner, found = profiles.profile_of(work, name)
-    plain = shapes.user(owner, ask.base_url)
+def _profile(work: UnitOfWork, request: ApiRequest, name: str | None) -> StreamedList:
+    owner, rows = profiles.profile_of(work, name)
+    plain = shapes.user(owner, request.base_url)
     user = ProfileUser(**{field: getattr(plain, field) for field in ProfileUser.__struct_fields__})
-    shaped = (invitation_shapes.repository(owner, each, since, ask.times) for each, since in found)
+    shaped = (invitation_shapes.repository(owner, repository, times, request.times) for repository, times in rows)
     return StreamedList(Profile(user, lazy_list(shaped)))

@@ -1,4 +1,4 @@
-"""Every address of 1.0 in one list; the handlers stand beside it, a module for each family."""
+"""All routes of API 1.0 in one list; each family's handlers are in a module of their own."""
 
 from dataclasses import replace
 
@@ -155,7 +155,7 @@ _LEVEL = Parameter(
     "permission", "what the person gets; a public repository can't be read more than by everybody",
     {"type": "string", "enum": ["read", "write", "admin"]}, required=True,
 )  # fmt: skip
-# A DELETE says whom it means in its body or in its query.
+# A DELETE takes its fields from the body or the query (contract/api-1.0.md#u6).
 _WHOM = (Parameter("email", "the invited address, where the body doesn't say it", _EMAIL.schema),)
 _WHAT = (*_WHOM, Parameter("group_slug", "only this group, where the body doesn't say so"))
 _TO_REPOSITORY = "/invitations/{accountname}/{repo_slug}"
@@ -225,10 +225,10 @@ REMOVED = (
     RemovedRoute("/oauth/**", _SEE_GROUPS),
 )
 
-# Whoever asks there has no credentials yet, and comes for some.
+# Served without authentication: clients come here to get their credentials.
 OAUTH = ("/oauth/request_token", "/oauth/authenticate", "/oauth/access_token")
 
-# A second name with the same slug is a bad request in 1.0, not a conflict (contract/api-1.0.md#g3).
 ROUTES = (*GROUPS, *GROUP_PRIVILEGES, *DIRECT_PRIVILEGES, *ACCOUNT_PRIVILEGES, *INVITATIONS, *PROFILES)
 
+# A duplicate group name is 400 in API 1.0, not 409 (contract/api-1.0.md#g3).
 V1 = Surface("1.0", BASES, ROUTES, REMOVED, OAUTH, exceptions={GroupExists: 400})

@@ -1,4 +1,4 @@
-"""What each thing looks like in 1.0, field by field and in the documented order (contract/api-1.0.md#2)."""
+"""JSON shapes of API 1.0, with fields in the documented order (contract/api-1.0.md#2)."""
 
 from collections.abc import Callable, Iterable, Iterator
 from types import NoneType
@@ -109,7 +109,7 @@ class DirectPrivilege(Struct, frozen=True):
 
 
 def user(account: Account, base_url: str) -> User:
-    """A person or a team."""
+    """Shape a person or a team."""
     return User(
         display_name=account.display_name,
         account_id=account.aaid,
@@ -127,18 +127,18 @@ def user(account: Account, base_url: str) -> User:
 
 
 def users(accounts: Iterable[Account], base_url: str) -> list[User] | StreamedList:
-    """Several people; a stream where they come one after the other."""
+    """Shape several people; streamed if `accounts` isn't a tuple, because then they are read one by one."""
     if isinstance(accounts, tuple):
         return [user(account, base_url) for account in accounts]
     return StreamedList(lazy_list(user(account, base_url) for account in accounts))
 
 
-# What tells who is invited to a group; None where that isn't to be said.
+# Returns a group's pending invitations; None if the caller may not see them or didn't ask for them.
 Pending = Callable[[GroupWithMembers], Iterable[Invitation] | None]
 
 
 def group(roster: GroupWithMembers, base_url: str, pending: Pending = lambda roster: None) -> Group | StreamedList:
-    """One group; a stream where its members come one after the other."""
+    """Shape one group; streamed if its members are read one by one."""
     shaped = GroupShapes(base_url, pending).shaped(roster)
     return shaped if isinstance(roster.members, tuple | NoneType) else StreamedList(shaped)
 
@@ -146,7 +146,7 @@ def group(roster: GroupWithMembers, base_url: str, pending: Pending = lambda ros
 def groups(
     rosters: Iterable[GroupWithMembers], base_url: str, pending: Pending = lambda roster: None
 ) -> list[Group] | StreamedList:
-    """Several groups; a stream where they or their members come one after the other."""
+    """Shape several groups; streamed if they, or their members, are read one by one."""
     shape = GroupShapes(base_url, pending).shaped
     if isinstance(rosters, list) and all(isinstance(roster.members, tuple | NoneType) for roster in rosters):
         return [shape(roster) for roster in rosters]
@@ -154,109 +154,113 @@ def groups(
 
 
 class GroupShapes:
-    """Shapes groups, with those invited to them; whoever is in many of them is shaped once."""
+    """Shapes groups and their pending invitations; each person is shaped once."""
 
     def __init__(self, base_url: str, pending: Pending) -> None:
         self._pending = pending
-        self._face = user_shaper(lambda account: user(account, base_url))
+        self._shape_user = user_shaper(lambda account: user(account, base_url))
 
     def shaped(self, roster: GroupWithMembers) -> Group:
-        """One of them."""
-        face, pending = self._face, self._pending(roster)
+        """Shape one group."""
+        shape_user, pending = self._shape_user, self._pending(roster)
         return Group(
             name=roster.group.name,
             slug=roster.group.slug,
             permission=roster.group.permission.word if roster.group.permission else None,
             auto_add=roster.group.auto_add,
             email_forwarding_disabled=roster.group.email_forwarding_disabled,
-            members=_shown(roster.members, face),
-            pending=UNSET if pending is None else [self._invited(each) for each in pending],
-            owner=face(roster.owner),
+            members=_members(roster.members, shape_user),
+            pending=UNSET if pending is None else [self._invited(invitation) for invitation in pending],
+            owner=shape_user(roster.owner),
         )
 
     def _invited(self, invitation: Invitation) -> PendingMember:
-        return PendingMember(invitation.email, self._face(invitation.invited_by), times.utc(invitation.sent_at))
+        return PendingMember(invitation.email, self._shape_user(invitation.invited_by), times.utc(invitation.sent_at))
 
 
-_Face = TypeVar("_Face")
+_Shape = TypeVar("_Shape")
 
 
-def user_shaper(shape: Callable[[Account], _Face]) -> Callable[[Account], _Face]:
-    """What tells what people look like, and shapes each once; of more than are held at once, some are shaped again."""
-    known: dict[str, _Face] = {}
+def user_shaper(shape: Callable[[Account], _Shape]) -> Callable[[Account], _Shape]:
+    """Memoise the shape of each account, up to `MAX_SHAPED_USERS`; then start again with an empty cache."""
+    cache: dict[str, _Shape] = {}
 
-    def face(account: Account) -> _Face:
-        found = known.get(account.id)
-        if found is None:
-            if len(known) >= MAX_SHAPED_USERS:
-                known.clear()
-            found = known[account.id] = shape(account)
-        return found
+    def shape_user(account: Account) -> _Shape:
+        shaped = cache.get(account.id)
+        if shaped is None:
+            if len(cache) >= MAX_SHAPED_USERS:
+                cache.clear()
+            shaped = cache[account.id] = shape(account)
+        return shaped
 
-    return face
+    return shape_user
 
 
 MAX_SHAPED_USERS = 5000
 
 
-def _shown(members: Iterable[Account] | None, face: Callable[[Account], _Face]) -> list[_Face] | UnsetType:
-    """Members where they were asked for, a list of `LazyList` where they come one after the other."""
+def _members(members: Iterable[Account] | None, shape_user: Callable[[Account], _Shape]) -> list[_Shape] | UnsetType:
+    """Shape the members, lazily if they are read one by one; UNSET if they weren't asked for."""
     if members is None:
         return UNSET
-    return [face(member) for member in members] if isinstance(members, tuple) else lazy_list(map(face, members))
+    return (
+        [shape_user(member) for member in members]
+        if isinstance(members, tuple)
+        else lazy_list(map(shape_user, members))
+    )
 
 
 def privileges(listing: PrivilegeListing, base_url: str) -> StreamedList:
-    """What groups have on repositories, an entry at a time; groups and repositories are shaped once each.
+    """Stream what groups have on repositories; each person and group is shaped once.
 
-    But for groups whose members come one after the other, who come again with each entry.
+    Groups whose members are read one by one are the exception: they are shaped again for each entry.
     """
-    face = user_shaper(lambda account: privileged_user(account, base_url))
-    owner = face(listing.owner)
-    known: dict[str, PrivilegedGroup] = {}
+    shape_user = user_shaper(lambda account: privileged_user(account, base_url))
+    owner = shape_user(listing.owner)
+    cache: dict[str, PrivilegedGroup] = {}
 
     def group(roster: GroupWithMembers) -> PrivilegedGroup:
-        shaped = known.get(roster.group.id)
+        shaped = cache.get(roster.group.id)
         if shaped is None:
-            members = _shown(roster.members, face)
+            members = _members(roster.members, shape_user)
             shaped = PrivilegedGroup(owner=owner, name=roster.group.name, members=members, slug=roster.group.slug)
             if isinstance(roster.members, tuple | NoneType):
-                known[roster.group.id] = shaped
+                cache[roster.group.id] = shaped
         return shaped
 
     def entries() -> Iterator[GroupPrivilege]:
-        for each in listing:
-            repository = each.repository
+        for entry in listing:
+            repository = entry.repository
             yield GroupPrivilege(
                 repo=f"{listing.owner.username}/{repository.slug}",
-                privilege=each.level.word,
-                group=group(each.roster),
+                privilege=entry.level.word,
+                group=group(entry.roster),
                 repository=RepositoryName(owner=owner, name=repository.name, slug=repository.slug),
             )
 
     return StreamedList(lazy_list(entries()))
 
 
-def direct_privileges(given: Iterable[DirectGrant], base_url: str) -> StreamedList:
-    """What was given to people directly."""
-    return StreamedList(lazy_list(direct_privilege(each, base_url) for each in given))
+def direct_privileges(grants: Iterable[DirectGrant], base_url: str) -> StreamedList:
+    """Stream what people were granted directly."""
+    return StreamedList(lazy_list(direct_privilege(grant, base_url) for grant in grants))
 
 
-def direct_privilege(given: DirectGrant, base_url: str) -> DirectPrivilege:
-    """What was given to a person directly."""
-    repository = given.repository
+def direct_privilege(grant: DirectGrant, base_url: str) -> DirectPrivilege:
+    """Shape one direct grant."""
+    repository = grant.repository
     return DirectPrivilege(
-        repo=f"{given.owner.username}/{repository.slug}",
-        privilege=given.level.word,
-        user=privileged_user(given.person, base_url),
+        repo=f"{grant.owner.username}/{repository.slug}",
+        privilege=grant.level.word,
+        user=privileged_user(grant.person, base_url),
         repository=RepositoryName(
-            owner=privileged_user(given.owner, base_url), name=repository.name, slug=repository.slug
+            owner=privileged_user(grant.owner, base_url), name=repository.name, slug=repository.slug
         ),
     )
 
 
 def privileged_user(account: Account, base_url: str) -> PrivilegedUser:
-    """A person or a team, as privileges show them."""
+    """Shape a person or a team as privileges show them: with `mention_id`, without `resource_uri`."""
     plain = user(account, base_url)
     return PrivilegedUser(
         mention_id=account.aaid,

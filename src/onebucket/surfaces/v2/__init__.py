@@ -1,1 +1,1 @@
-"""The addresses of 2.0, as far as they are there."""
+"""Version 2.0 of the API."""

@@ -1,4 +1,4 @@
-"""Every address of 2.0 in one list: none yet. Whoever asks for one hears so in the envelope that its clients read."""
+"""All routes of API 2.0: none yet. Every path below its bases answers in 2.0's JSON error envelope."""
 
 from onebucket.surfaces.routing import Surface
 
