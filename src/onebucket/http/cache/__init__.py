@@ -1,1 +1,1 @@
-"""Cached responses, and how it is known that they still hold."""
+"""The response cache: entries, request fingerprints, and the data version that tells whether an entry is fresh."""

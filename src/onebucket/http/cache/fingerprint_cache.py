@@ -1,7 +1,7 @@
-"""Requests that come again in the very same words: answered before anything of them is read.
+"""The fast path of the response cache: answers a byte-identical repeat of a request without parsing it.
 
-What an answer follows from besides the database are the request's words, its sender's address and his credential; so
-whoever repeats all of that while nothing has changed gets the same bytes again. He is counted like anybody else.
+A response depends on the database, the request, the client's address and the credential. So a request that repeats all
+of that gets the cached bytes again while the data version is the same. It is rate-limited and logged like any other.
 """
 
 import secrets
@@ -22,16 +22,17 @@ from onebucket.http.monitoring.access_log import AccessLog, RecordResponse
 from onebucket.http.request import Request, Scope, Send
 from onebucket.store.engine.database import DatabaseUnavailable
 
-# Each is a key of 16 bytes and a row of references; it keeps no answer.
+# An entry is a key of 16 bytes and a few references; it keeps no response alive.
 MAX_ENTRIES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class FingerprintEntry:
-    """What is answered again: from where it is asked, whether that counts as a call, until when it is proved by whom.
+    """A fingerprint's cached response, and what each repeat needs besides.
 
-    `known` is nothing any more when memory has forgotten it: so there is nothing to be kept in step with that. `until`
-    is in seconds of a clock that never goes back; `told` hears the id of each and how many seconds it took.
+    `cached` is a weak reference, so evicting the response needs no bookkeeping here. `address` is the client's IP
+    address, `counts` whether a repeat is charged to the rate limit, `until` the monotonic second at which the
+    credential has to be verified again. `log` records one more response.
     """
 
     cached: "ref[CachedResponse]"
@@ -42,7 +43,10 @@ class FingerprintEntry:
 
 
 class FingerprintCache:
-    """The requests that were answered from memory, by a keyed hash of all their words: they hold a credential."""
+    """Maps fingerprints to cached responses; keeps `MAX_ENTRIES` at most and drops the least recently stored first.
+
+    `clock` is the wall clock; `now` is a monotonic clock in seconds.
+    """
 
     def __init__(
         self,
@@ -65,58 +69,61 @@ class FingerprintCache:
         self._entries: OrderedDict[bytes, FingerprintEntry] = OrderedDict()
 
     def fingerprint(self, scope: Scope) -> bytes:
-        """The hash of everything that a request says, before any of it is looked at; empty for what can't repeat."""
+        """Hash a whole GET request, unparsed; empty for other methods.
+
+        The hash is keyed because the headers hold a credential.
+        """
         if scope["method"] != "GET":
             return b""
         peer = scope.get("client")
         lines = [b"\0".join(line) for line in scope["headers"]]
-        said = (scope.get("raw_path") or b"", scope["query_string"], peer[0].encode() if peer else b"", *lines)
-        return blake2b(b"\0\0".join(said), key=self._key, digest_size=16).digest()
+        parts = (scope.get("raw_path") or b"", scope["query_string"], peer[0].encode() if peer else b"", *lines)
+        return blake2b(b"\0\0".join(parts), key=self._key, digest_size=16).digest()
 
-    async def respond(self, words: bytes, started: float, send: Send) -> bool:
-        """Answer what came before in the same words, if that holds still; whether it did."""
-        repeat = self._entries.get(words)
-        known = repeat.cached() if repeat is not None else None
-        # One that is forgotten may still be sent to somebody else.
-        if repeat is None or known is None or not known.size or self._now() >= repeat.until:
+    async def respond(self, fingerprint: bytes, started: float, send: Send) -> bool:
+        """Send the cached response of a repeated request when it is still fresh; return whether it was sent."""
+        entry = self._entries.get(fingerprint)
+        cached = entry.cached() if entry is not None else None
+        # An evicted response (size 0) may still be alive because it is being sent elsewhere.
+        if entry is None or cached is None or not cached.size or self._now() >= entry.until:
             return False
-        # Other words may hold still what these don't any more: the answer is looked at once more when it is found.
+        # A response that is not fresh keeps its entry: the slow path may revalidate it.
         at = self._clock()
         try:
             version = await self._data_version.current()
         except DatabaseUnavailable:
-            # Whoever asks is told so in the form of an answer to him.
+            # The slow path answers with the right error.
             return False
-        if not known.is_fresh(version, at):
+        if not cached.is_fresh(version, at):
             return False
 
         id = requests.new_request_id()
-        headers = (*known.response.headers, (requests.REQUEST_ID_HEADER, id.encode()))
-        if self._rate_limiter is not None and repeat.counts and known.actor.id is not None:
-            left = self._rate_limiter.try_take(known.actor.id)
+        headers = (*cached.response.headers, (requests.REQUEST_ID_HEADER, id.encode()))
+        if self._rate_limiter is not None and entry.counts and cached.actor.id is not None:
+            left = self._rate_limiter.try_take(cached.actor.id)
             if left is None:
                 return False
             headers = (*headers, *self._rate_limiter.near_limit_headers(left))
 
         self._cache.hits += 1
-        repeat.log(id, time.perf_counter() - started)
-        self._last_used.record(known.actor, at, repeat.address)
-        await send({"type": "http.response.start", "status": known.response.status, "headers": headers})
-        await send({"type": "http.response.body", "body": known.response.body})
+        entry.log(id, time.perf_counter() - started)
+        self._last_used.record(cached.actor, at, entry.address)
+        await send({"type": "http.response.start", "status": cached.response.status, "headers": headers})
+        await send({"type": "http.response.body", "body": cached.response.body})
         return True
 
-    def store(self, request: Request, known: CachedResponse, *, until: float) -> None:
-        """Remember that its words were answered so, from memory just now."""
-        route, is_whole = request.route, isinstance(known.response.body, bytes)
-        # A request that brings its own id is never the same one twice.
-        if not request.fingerprint or route is None or not is_whole or requests.REQUEST_ID_HEADER in request.headers:
+    def store(self, request: Request, cached: CachedResponse, *, until: float) -> None:
+        """Map the request's fingerprint to the cached response that answered it; `until` as in FingerprintEntry."""
+        route, is_buffered = request.route, isinstance(cached.response.body, bytes)
+        # A request with its own id never repeats.
+        if not request.fingerprint or route is None or not is_buffered or requests.REQUEST_ID_HEADER in request.headers:
             return
-        if not known.size:
-            # While it was looked at once more, others took its place.
+        if not cached.size:
+            # It was evicted while it was being revalidated.
             return
-        told = self._access_log.recorder_for(request, known.response)
+        log = self._access_log.recorder_for(request, cached.response)
         self._entries[request.fingerprint] = FingerprintEntry(
-            ref(known), request.address, route.is_rate_limited, until, told
+            ref(cached), request.address, route.is_rate_limited, until, log
         )
         self._entries.move_to_end(request.fingerprint)
         while len(self._entries) > MAX_ENTRIES:

@@ -1,9 +1,8 @@
-"""Answers that were given and would be given again: the same question with the same credential, and nothing changed.
+"""The response cache: responses to reads, by request and credential.
 
-An answer to a GET, or to a POST that only asks, follows from the database, the request and the credential alone. As
-long as the database says that nobody has committed anything, what was answered before is the answer. When somebody
-has, an answer that was read from groups, privileges and people alone holds still if the stamps of the accounts it
-rests on are the same, and the credential is good for the same; any other is forgotten.
+The response to a GET, or to a POST that only reads, depends on the database, the request and the credential alone. An
+entry is fresh while the data version is the same. After a commit it can be revalidated when it depends only on accounts
+(their groups, privileges and people) whose revisions are the same, and the actor is the same; otherwise it is replaced.
 """
 
 from collections import OrderedDict
@@ -18,7 +17,7 @@ from onebucket.store import revisions
 from onebucket.store.engine.database import DataVersionToken, Transaction
 from onebucket.store.revisions import CacheDependencies
 
-# What an answer takes besides its bytes.
+# Estimated size of an entry in bytes, besides its bodies.
 _ENTRY_OVERHEAD = 1000
 
 CacheKey = tuple[object, ...]
@@ -26,10 +25,11 @@ CacheKey = tuple[object, ...]
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
 class CachedResponse:
-    """An answer, on whose behalf it was given, in which version of the database it held last, and what it rests on.
+    """A response, the actor it was computed for, the last data version it was valid in, and its dependencies.
 
-    The version was asked for before it was worked out: should somebody have committed in between, the next to ask for
-    the version notices. `size` is in bytes, 0 when it is not remembered, or not any more.
+    `version` is read before the response is computed, so a concurrent commit makes the entry look stale, never fresh.
+    `dependencies` is None when the response can't survive a commit. `size` is in bytes, 0 when the entry isn't in the
+    cache.
     """
 
     response: Response
@@ -39,20 +39,20 @@ class CachedResponse:
     size: int = 0
 
     def is_fresh(self, version: DataVersionToken, at: datetime) -> bool:
-        """Whether it is the answer in that version, at that moment."""
-        ends = self.actor.expires_at
-        return self.version == version and (ends is None or at < ends)
+        """Whether it is valid in `version`, and the actor's credential hasn't expired at `at`."""
+        expires_at = self.actor.expires_at
+        return self.version == version and (expires_at is None or at < expires_at)
 
     def is_unchanged(self, tx: Transaction, actor: Actor) -> bool:
-        """Whether it is what would be worked out in that transaction, for somebody whom it has let in."""
+        """Whether computing it again in `tx`, for an authorized `actor`, would give the same response."""
         return self.dependencies is not None and self.actor == actor and revisions.unchanged(tx, self.dependencies)
 
 
 class ResponseCache:
-    """Remembers answers, `limit` bytes of them at most, and forgets first what was asked for longest ago.
+    """An LRU cache of responses, `limit` bytes at most.
 
-    `hits` counts questions that were answered from here, `confirmed` those among them for which somebody had committed
-    something in between, `misses` the others; whoever asks counts them.
+    `hits` counts requests answered from the cache, `revalidated` those of them whose entry was checked again after a
+    commit, `misses` the rest. The caller counts hits and misses.
     """
 
     def __init__(self, limit: int) -> None:
@@ -63,49 +63,52 @@ class ResponseCache:
         self.revalidated = 0
         self.misses = 0
 
-    def lookup(self, request: Request, proof: VerifiedCredential) -> CachedResponse | None:
-        """What was answered to that question, which may not be so any more."""
-        key = _cache_key(request, proof)
-        known = self._entries.get(key)
-        if known is not None:
+    def lookup(self, request: Request, verified: VerifiedCredential) -> CachedResponse | None:
+        """Return the entry for a request and credential, fresh or stale."""
+        key = _cache_key(request, verified)
+        entry = self._entries.get(key)
+        if entry is not None:
             self._entries.move_to_end(key)
-        return known
+        return entry
 
-    def revalidate(self, known: CachedResponse, version: DataVersionToken) -> None:
-        """Let an answer be of that version too, as it was found to hold still after that version was asked for."""
-        known.version = version
+    def revalidate(self, entry: CachedResponse, version: DataVersionToken) -> None:
+        """Mark an unchanged entry as valid in `version`, which must have been read before the entry was checked."""
+        entry.version = version
         self.revalidated += 1
 
-    def store(self, request: Request, proof: VerifiedCredential, worked_out: CachedResponse) -> None:
-        """Remember an answer to that question."""
-        answer = worked_out.response
-        # Who may read JSONP depends on more headers than the key holds (contract/formats.md#c4); it says of itself that it is not
-        # to be stored, however its query was spelled.
-        if answer.status not in (200, 304) or not isinstance(answer.body, bytes) or NO_STORE in answer.headers:
+    def store(self, request: Request, verified: VerifiedCredential, entry: CachedResponse) -> None:
+        """Add an entry and evict the least recently used; skips what must not be cached or is larger than the limit.
+
+        Only buffered 200 and 304 responses are cached.
+        """
+        response = entry.response
+        # Who may read JSONP depends on more headers than the key holds (contract/formats.md#c4). Such a response is
+        # marked `no-store`.
+        if response.status not in (200, 304) or not isinstance(response.body, bytes) or NO_STORE in response.headers:
             return
-        size = len(answer.body) + len(request.body) + _ENTRY_OVERHEAD
+        size = len(response.body) + len(request.body) + _ENTRY_OVERHEAD
         if size > self._limit:
             return
 
-        key = _cache_key(request, proof)
+        key = _cache_key(request, verified)
         self._evict(key)
-        self._entries[key] = worked_out
-        worked_out.size = size
+        self._entries[key] = entry
+        entry.size = size
         self.size += size
         while self.size > self._limit:
             self._evict(next(iter(self._entries)))
 
     def _evict(self, key: CacheKey) -> None:
-        known = self._entries.pop(key, None)
-        if known is not None:
-            self.size -= known.size
-            known.size = 0
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self.size -= entry.size
+            entry.size = 0
 
 
-def _cache_key(request: Request, proof: VerifiedCredential) -> CacheKey:
-    """The question and the credential. The one that is proved again after a while is the same one."""
+def _cache_key(request: Request, verified: VerifiedCredential) -> CacheKey:
+    """Everything that a response depends on besides the database; verifying a credential again keeps its key."""
     scope = request.scope
     raw: bytes = scope.get("raw_path") or scope["path"].encode()
-    heeded = tuple(request.varied_headers.items())
+    varied_headers = tuple(request.varied_headers.items())
     etag = request.headers.get(b"if-none-match")
-    return proof.key, request.method, raw, request.query, request.body, request.content_type, etag, heeded
+    return verified.key, request.method, raw, request.query, request.body, request.content_type, etag, varied_headers
