@@ -1,1 +1,1 @@
-"""The only room that speaks HTTP."""
+"""Everything that speaks HTTP; no other package does."""

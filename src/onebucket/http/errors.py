@@ -1,4 +1,4 @@
-"""Refusal to status: the one table, and its listed exceptions."""
+"""Maps errors to statuses and bodies: one table, and its listed exceptions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -42,7 +42,7 @@ STATUS_OF_ERROR: Mapping[type[Exception], int] = {
     DatabaseUnavailable: 503,
 }
 
-# Where the contract prints its own sentence, that is the whole body; None: the standard text alone.
+# Where the contract prints a sentence, that is the whole body. None means the standard text alone.
 EXACT_BODIES: Mapping[type[Exception], str | None] = {
     refusals.Unauthenticated: None,
     refusals.TooManyRequests: None,
@@ -59,7 +59,7 @@ _NONE: Mapping[type[Exception], int] = {}
 PLAIN = "text/plain; charset=utf-8"
 JSON = "application/json; charset=utf-8"
 
-# What to do, or what may have been lost, where the contract fixes all of the body.
+# Says what to do, or what may have been lost, where the contract fixes the whole body.
 HINT = b"x-onebucket-hint"
 _OPEN = (
     b"the invitation is open; to invite with another permission, withdraw it first (DELETE here, with email); "
@@ -69,7 +69,7 @@ _HAS_IT = b"whoever has this address may do that already"
 
 
 class MethodNotAllowed(Exception):
-    """The address is there, but not for this method."""
+    """The address exists, but not for this method; `allow` is the value of the Allow header."""
 
     def __init__(self, allow: str) -> None:
         super().__init__("this address does not answer that method")
@@ -77,12 +77,12 @@ class MethodNotAllowed(Exception):
 
 
 class BodyTooLarge(Exception):
-    """The body is longer than any that could be meant."""
+    """The body is longer than `request.MAX_BODY_BYTES`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorResponse:
-    """A refusal on its way out."""
+    """The status, body and headers that tell an error to the client."""
 
     status: int
     content_type: str
@@ -91,7 +91,10 @@ class ErrorResponse:
 
 
 def to_response(error: Exception, *, realm: str, exceptions: Mapping[type[Exception], int]) -> ErrorResponse | None:
-    """How an error is told to the caller (contract/formats.md#e1 to #e4); None for one that nobody foresaw."""
+    """Build the response for an error (contract/formats.md#e1, #e4); None for an unexpected error.
+
+    `exceptions` are the statuses of one surface that differ from the common table.
+    """
     if isinstance(error, MethodNotAllowed):
         return ErrorResponse(405, PLAIN, _sentence_body(405, str(error)), ((b"allow", error.allow.encode()),))
     if isinstance(error, BodyTooLarge):
@@ -111,26 +114,26 @@ def to_response(error: Exception, *, realm: str, exceptions: Mapping[type[Except
     return ErrorResponse(status, PLAIN, _plain_body(error, status), _headers(error, realm))
 
 
-def hinted(told: ErrorResponse, hint: bytes) -> ErrorResponse:
-    """The same, with what to do about it."""
-    return replace(told, headers=(*told.headers, (HINT, hint)))
+def hinted(response: ErrorResponse, hint: bytes) -> ErrorResponse:
+    """Add an X-Onebucket-Hint header."""
+    return replace(response, headers=(*response.headers, (HINT, hint)))
 
 
 def internal_error() -> ErrorResponse:
-    """What is told of an error that nobody foresaw: nothing."""
+    """Build the response for an unexpected error; it says nothing about the cause."""
     return ErrorResponse(500, PLAIN, STANDARD_TEXTS[500].encode())
 
 
-def enveloped(told: ErrorResponse) -> ErrorResponse:
-    """The same in the envelope of 2.0, whose clients look for the sentence there."""
-    if told.content_type == JSON:
-        return told
-    body = msgspec.json.encode({"type": "error", "error": {"message": told.body.decode()}})
-    return ErrorResponse(told.status, JSON, body, told.headers)
+def enveloped(response: ErrorResponse) -> ErrorResponse:
+    """Put the sentence into the JSON envelope of API 2.0, where its clients look for it."""
+    if response.content_type == JSON:
+        return response
+    body = msgspec.json.encode({"type": "error", "error": {"message": response.body.decode()}})
+    return ErrorResponse(response.status, JSON, body, response.headers)
 
 
 def status_of(error: Exception, exceptions: Mapping[type[Exception], int] = _NONE) -> int | None:
-    """The status of an answer that tells of an error; None for an error that nobody foresaw."""
+    """Look up the status of an error by its class and base classes; None for an unexpected error."""
     for kind in type(error).__mro__:
         if kind in exceptions:
             return exceptions[kind]

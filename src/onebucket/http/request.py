@@ -1,4 +1,4 @@
-"""Requests as they come in over ASGI: their address, their headers, their body."""
+"""Requests as they arrive over ASGI: address, headers and body."""
 
 import os
 import re
@@ -21,7 +21,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MAX_BODY_BYTES = 1 << 20
-# What is read and thrown away of a body that is too long, so that its sender gets to hear so.
+# A body that is too long is read and dropped up to this size, so that a client that sends all of it first still reads
+# the 413.
 MAX_DRAINED_BYTES = 16 << 20
 
 REQUEST_ID_HEADER = b"x-request-id"
@@ -29,7 +30,8 @@ _VALID_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 
 REVISION_HEADER = b"x-onebucket-revision"
 
-# Asking the system for randomness for every request would be the dearest part of a short one.
+# One random prefix per process and a counter: asking the system for randomness on every request would cost more than
+# the rest of a short request.
 _process = secrets.token_hex(6)
 _serial = count(1)
 
@@ -39,19 +41,21 @@ def _renew_process_id() -> None:
     _process = secrets.token_hex(6)
 
 
-# Workers are forked from one process.
+# Workers are forked from one process; without this they would share a prefix.
 os.register_at_fork(after_in_child=_renew_process_id)
 
 
 @dataclass(slots=True)
 class Request:
-    """One request under way: as it came, and what has been found out about it so far.
+    """One request in progress: what arrived, and what is known about it so far.
 
-    `words` are a hash of all that it says, where the same may come again. `query` is what handlers see and what is
-    remembered: without a token. `calls_left` is what is left of the calls that the caller has in an hour, where those
-    are limited; `is_counted`: it was counted as one of them. `is_malformed`: the address is not UTF-8 or holds control
-    characters; `is_too_large`: the body is, and was not kept. `wanted` is how far a replica must have come to answer;
-    `is_unclear`: that can't be read.
+    `segments` are the percent-decoded parts of the path. `is_malformed` says that the path is not UTF-8 or holds
+    control characters. `query` is the query string without access tokens: what handlers see and the cache key holds.
+    `is_read` says that the body has been read; `is_too_large` that it was longer than `MAX_BODY_BYTES` and dropped.
+    `calls_left` is what is left of the actor's hourly limit, None when there is no limit; `is_counted` says that this
+    request has been counted. `fingerprint` is a keyed hash of the whole request, empty when it can't repeat.
+    `wanted_position` is the WAL position that a replica must have reached; `has_bad_revision_header` says that the
+    header naming it can't be parsed.
     """
 
     scope: Scope
@@ -75,43 +79,44 @@ class Request:
 
     @property
     def reads(self) -> bool:
-        """Whether it asks for something to be told, not done."""
+        """Whether the method is GET or HEAD."""
         return self.method in ("GET", "HEAD")
 
     @property
     def address(self) -> str | None:
-        """The network address that it came from."""
+        """The client's IP address, as a trusted proxy or the connection gives it."""
         client = self.scope.get("client")
         return client[0] if client else None
 
     @property
     def content_type(self) -> str | None:
-        """What the body is said to be."""
+        """The Content-Type header; None when it is missing."""
         value = self.headers.get(b"content-type")
         return value.decode("latin-1") if value is not None else None
 
     @property
     def varied_headers(self) -> dict[str, str]:
-        """The headers that the route heeds, by name in lower case."""
+        """The headers that the route's response depends on, by lower-case name."""
         names = self.route.varies_on if self.route else ()
-        given = {name: self.headers.get(name.encode()) for name in names}
-        return {name: value.decode("latin-1") for name, value in given.items() if value is not None}
+        values = {name: self.headers.get(name.encode()) for name in names}
+        return {name: value.decode("latin-1") for name, value in values.items() if value is not None}
 
     @property
     def path(self) -> str:
-        """The address for people to read, cut."""
+        """The path for logs and the audit log; see `readable`."""
         return readable(self.segments)
 
 
 def readable(segments: Sequence[str]) -> str:
-    """An address for people to read, cut."""
+    """Join path segments for people to read: percent-encoded where needed, at most 300 characters."""
     return quote_from_bytes("/".join(("", *segments)).encode(errors="replace"), safe="/{}@:+!…")[:300]
 
 
 def segments(scope: Scope) -> tuple[list[str], bool]:
-    """The parts of the address, each percent-decoded once (contract/api-1.0.md#1.2); and whether one couldn't be.
+    """Split the path and percent-decode each part once (contract/api-1.0.md#1.2).
 
-    Clients that put an address together may begin it with two slashes.
+    The second value says whether the path is malformed: not UTF-8, or with control characters. Several leading slashes
+    count as one, since clients that concatenate a base URL and a path send two.
 
     >>> segments({"raw_path": b"//1.0/groups/%7Babc%7D/a%2Fb"})
     (['1.0', 'groups', '{abc}', 'a/b'], False)
@@ -129,23 +134,23 @@ def segments(scope: Scope) -> tuple[list[str], bool]:
 
 
 def headers(scope: Scope) -> dict[bytes, bytes]:
-    """The headers by name; one that comes in several lines is one list (RFC 9110, 5.3).
+    """Collect the headers by name; repeated lines are joined with a comma (RFC 9110, 5.3).
 
-    So two lines with credentials are no credentials, whichever of them a proxy has looked at.
+    So two Authorization lines make an invalid one: a proxy may have checked either of them.
     """
     lines = scope["headers"]
-    found: dict[bytes, bytes] = dict(lines)
-    if len(found) < len(lines):
-        found.clear()
+    by_name: dict[bytes, bytes] = dict(lines)
+    if len(by_name) < len(lines):
+        by_name.clear()
         for name, value in lines:
-            found[name] = found[name] + b", " + value if name in found else value
-    return found
+            by_name[name] = by_name[name] + b", " + value if name in by_name else value
+    return by_name
 
 
 def take_id(scope: Scope, headers: dict[bytes, bytes]) -> bool:
-    """Take the X-Request-Id out of a request that no trusted proxy passed on; whether there was one.
+    """Remove X-Request-Id from a request that no trusted proxy passed on; return whether there was one.
 
-    The journal keeps it: callers could give several requests one name, or that of somebody else's.
+    The audit log keeps request ids, so a client must not be able to choose the id of another request.
     """
     if headers.pop(REQUEST_ID_HEADER, None) is None:
         return False
@@ -154,60 +159,66 @@ def take_id(scope: Scope, headers: dict[bytes, bytes]) -> bool:
 
 
 def request_id(headers: dict[bytes, bytes]) -> str:
-    """The X-Request-Id that a trusted proxy gave it where that is a sane one, otherwise one that no other has."""
-    given = headers.get(REQUEST_ID_HEADER)
-    if given is not None and _VALID_ID.fullmatch(given):
-        return given.decode("ascii")
+    """Return the X-Request-Id of a trusted proxy when it is well-formed, otherwise a new id."""
+    proxy_id = headers.get(REQUEST_ID_HEADER)
+    if proxy_id is not None and _VALID_ID.fullmatch(proxy_id):
+        return proxy_id.decode("ascii")
     return new_request_id()
 
 
 def new_request_id() -> str:
-    """One that no other request has."""
+    """Make a unique request id."""
     return f"{_process}-{next(_serial):x}"
 
 
 def read_revision_header(request: Request) -> None:
-    """Read which state of the database it wants to see at least."""
-    kind, _, place = request.headers[REVISION_HEADER].decode("latin-1").strip().partition("=")
+    """Parse X-Onebucket-Revision (`at-least=POSITION`) into `wanted_position`.
+
+    Sets `has_bad_revision_header` when it can't be parsed.
+    """
+    kind, _, position = request.headers[REVISION_HEADER].decode("latin-1").strip().partition("=")
     try:
-        request.wanted_position = wal_position.read(place)
+        request.wanted_position = wal_position.read(position)
     except ValueError:
         request.has_bad_revision_header = True
     request.has_bad_revision_header = request.has_bad_revision_header or kind != "at-least"
 
 
 def without_tokens(query: bytes) -> tuple[bytes, list[bytes]]:
-    """A query less its access tokens; and those.
+    """Remove `access_token` parameters from a query string; also return the decoded tokens.
 
     >>> without_tokens(b"a=1&access_token=x%2B&access%5ftoken=y")
     (b'a=1', [b'x+', b'y'])
     """
     kept, tokens = [], []
-    for piece in query.split(b"&"):
-        name, _, value = piece.replace(b"+", b" ").partition(b"=")
+    for parameter in query.split(b"&"):
+        name, _, value = parameter.replace(b"+", b" ").partition(b"=")
         if unquote_to_bytes(name) == b"access_token":
             tokens.append(unquote_to_bytes(value))
         else:
-            kept.append(piece)
+            kept.append(parameter)
     return b"&".join(kept), tokens
 
 
 class ClientDisconnected(Exception):
-    """The caller has gone before the request was whole."""
+    """The client disconnected before the request was complete."""
 
 
-def _ends_with_its_headers(request: Request) -> bool:
-    """Whether a request without a length has no body (RFC 9112, 6.3); asking the server for one takes a while."""
+def _has_no_body(request: Request) -> bool:
+    """Whether a request without Content-Length has no body (RFC 9112, 6.3). This saves waiting for an empty message."""
     return request.scope.get("http_version", "").startswith("1") and b"transfer-encoding" not in request.headers
 
 
 async def read_body(request: Request, receive: Receive) -> None:
-    """Read the whole body, once, unless it is longer than 1 MiB. Raises ClientDisconnected."""
+    """Read the whole body into `request.body`; does nothing the second time. Raises ClientDisconnected.
+
+    Sets `is_too_large`, and keeps nothing, when it is longer than `MAX_BODY_BYTES`.
+    """
     if request.is_read:
         return
     request.is_read = True
     length = request.headers.get(b"content-length", b"")
-    if length == b"0" or (not length and _ends_with_its_headers(request)):
+    if length == b"0" or (not length and _has_no_body(request)):
         return
     if length.isdigit() and int(length) > MAX_DRAINED_BYTES:
         request.is_too_large = True

@@ -1,4 +1,4 @@
-"""Answers: what came of a request, in the format that was asked for, with the headers that every answer has."""
+"""Builds responses: the handler's result in the requested format, with the common headers."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ from onebucket.wire.formats import Format
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
-# A longer one is sent as it is made, without an ETag, and is not remembered.
+# A longer body is streamed, without an ETag, and is not cached.
 MAX_BUFFERED_BYTES = 1 << 20
 
-# About so much is written in the time that it takes to read a row.
+# Encoding this many bytes takes about as long as reading one row; the work budget is counted in rows.
 BYTES_OF_A_ROW = 500
 
 _CORP = b"cross-origin-resource-policy"
@@ -31,20 +31,20 @@ _HSTS = (b"strict-transport-security", b"max-age=31536000")
 
 _PRIVATE = (b"cache-control", b"private, no-cache")
 
-# What an answer says that nobody may keep, neither a browser nor we (contract/formats.md#c3).
+# Marks a response that neither the browser nor our own cache may store (contract/formats.md#c3).
 NO_STORE = (b"cache-control", b"private, no-store")
 
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
-    """How this server presents itself; what the settings say of it.
+    """The settings that decide how requests are read and answered.
 
-    `jsonp` is `guarded`, `open` or `off`; pages of `jsonp_origins` may read JSONP although it is guarded (contract/formats.md#c4).
-    `amsterdam_times` is their style (contract/formats.md#t2); `emails_in_paths` whether addresses may hold one (contract/api-1.0.md#i2),
-    `users_address` what `/users/{a}` answers (contract/api-1.0.md#u0),
-    `query_token` whether a token may stand in the query. `rate_limit` is the calls of a user, `failures_per_address`
-    the wrong passwords of a network in an hour; 0 is any number. `trusted_proxies` say where requests come from,
-    in the `proxy_header`.
+    `jsonp` is `guarded`, `open` or `off`; pages of `jsonp_origins` may read JSONP even when it is guarded
+    (contract/formats.md#c4). `amsterdam_time_format` is the style of timestamps in Amsterdam time
+    (contract/formats.md#t2). `emails_in_paths` says whether a path may hold an e-mail address
+    (contract/api-1.0.md#i2), `users_address` what `/users/{a}` answers (contract/api-1.0.md#u0), `query_token` whether
+    an access token may be in the query. `rate_limit` is calls per user and hour, `failures_per_address` wrong passwords
+    per network and hour; 0 means no limit. `trusted_proxies` are the addresses whose `proxy_header` is believed.
     """
 
     base_url: str
@@ -62,9 +62,9 @@ class ServerOptions:
 
     @property
     def always(self) -> Headers:
-        """What every answer says, of whichever part of the server: browsers come back over https only.
+        """The headers of every response of the server: HSTS, when the base URL is https.
 
-        Where the address names a port there may be others on this host, which this isn't to speak for.
+        HSTS holds for all ports of a host, so it is left out when the base URL names a port.
         """
         parts = urlsplit(self.base_url)
         return (_HSTS,) if parts.scheme == "https" and parts.port is None else ()
@@ -72,7 +72,7 @@ class ServerOptions:
 
 @dataclass(frozen=True, slots=True)
 class ResponseFormat:
-    """How one request wants to be answered."""
+    """The format that a request asks for, and its JSONP callback, if any."""
 
     format: Format
     callback: str | None = None
@@ -80,19 +80,19 @@ class ResponseFormat:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What goes back, but for the header that names the request; a long list as pieces that are still to be made."""
+    """A response without its X-Request-Id header; the body of a long list is an iterable of chunks still to be made."""
 
     status: int
     body: bytes | Iterable[bytes]
     headers: Headers
 
     def with_header(self, name: bytes, value: bytes) -> "Response":
-        """The same with one more header."""
+        """Return a copy with one more header."""
         return Response(self.status, self.body, (*self.headers, (name, value)))
 
 
 class ResponseBuilder:
-    """Makes answers, in the ways of this server."""
+    """Builds responses according to the server's options."""
 
     def __init__(self, ways: ServerOptions) -> None:
         self._options = ways
@@ -101,9 +101,9 @@ class ResponseBuilder:
         self._common_headers += (*guarded, *ways.always)
 
     def negotiate(self, request: Request, query: dict[str, list[str]]) -> ResponseFormat:
-        """The format, and the JSONP callback where one counts (contract/formats.md#f1, #f2, #c1, #c2, #c4).
+        """Read the format and the JSONP callback from the query (contract/formats.md#f1, #f2, #c1, #c2, #c4).
 
-        Raises UnknownFormat, BadCallback, and Forbidden for a page of another site.
+        Raises UnknownFormat, BadCallback, and Forbidden for JSONP asked for by a page of another site.
         """
         if not query:
             return _PLAIN_JSON
@@ -112,88 +112,99 @@ class ResponseBuilder:
             return ResponseFormat(format)
 
         callback = formats.parse_callback(query.get("callback", ()))
-        foreign = request.headers.get(b"sec-fetch-site") in (b"cross-site", b"same-site")
-        if callback is not None and foreign and self._options.jsonp == "guarded" and not self._is_allowed(request):
+        is_cross_site = request.headers.get(b"sec-fetch-site") in (b"cross-site", b"same-site")
+        if (
+            callback is not None
+            and is_cross_site
+            and self._options.jsonp == "guarded"
+            and not self._is_allowed(request)
+        ):
             raise Forbidden("a page of another site may not read this with your credentials")
         return ResponseFormat(format, callback)
 
-    def success(self, request: Request, outcome: Any, manner: ResponseFormat, spend: Callable[[int], None]) -> Response:
-        """The answer to a request that was granted: what a handler gave, written out.
+    def success(
+        self, request: Request, result: Any, response_format: ResponseFormat, spend: Callable[[int], None]
+    ) -> Response:
+        """Encode what a handler returned.
 
-        `spend` hears how much that takes, in rows.
+        `spend` is called with the cost of encoding, in rows, as a stream is encoded.
         """
-        if outcome is None:
+        if result is None:
             return self.no_content(request)
-        if isinstance(outcome, StreamedList):
-            return self._streamed(request, outcome, manner, spend)
-        if isinstance(outcome, PlainText):
-            own = tuple((name.encode(), value.encode()) for name, value in outcome.headers)
-            body, kind = outcome.body.encode(), errors.PLAIN.encode()
-            if outcome.always_whole:
-                return self._build(request, 200, body, ((b"content-type", kind), *own, _PRIVATE))
-            return self._buffered(request, body, kind, *own)
-        if manner.format is not Format.JSON:
-            body = formats.encode(msgspec.to_builtins(outcome), manner.format)
-            return self._buffered(request, body, _CONTENT_TYPES[manner.format])
-        body = formats.encode(outcome, Format.JSON)
-        if manner.callback is not None:
-            return self._jsonp(request, formats.jsonp(manner.callback, body))
+        if isinstance(result, StreamedList):
+            return self._streamed(request, result, response_format, spend)
+        if isinstance(result, PlainText):
+            extra_headers = tuple((name.encode(), value.encode()) for name, value in result.headers)
+            body, kind = result.body.encode(), errors.PLAIN.encode()
+            if result.always_whole:
+                return self._build(request, 200, body, ((b"content-type", kind), *extra_headers, _PRIVATE))
+            return self._buffered(request, body, kind, *extra_headers)
+        if response_format.format is not Format.JSON:
+            body = formats.encode(msgspec.to_builtins(result), response_format.format)
+            return self._buffered(request, body, _CONTENT_TYPES[response_format.format])
+        body = formats.encode(result, Format.JSON)
+        if response_format.callback is not None:
+            return self._jsonp(request, formats.jsonp(response_format.callback, body))
         return self._buffered(request, body, _CONTENT_TYPES[Format.JSON])
 
     def _streamed(
-        self, request: Request, stream: StreamedList, manner: ResponseFormat, spend: Callable[[int], None]
+        self, request: Request, stream: StreamedList, response_format: ResponseFormat, spend: Callable[[int], None]
     ) -> Response:
-        """What may be long: in one piece with its ETag when it is short, otherwise as it is made."""
-        pieces = streaming.encode_stream(stream.document, manner.format)
+        """Encode a list of unknown length: buffered with an ETag up to `MAX_BUFFERED_BYTES`, otherwise streamed."""
+        chunks = streaming.encode_stream(stream.document, response_format.format)
         first: list[bytes] = []
         size = 0
-        for piece in pieces:
-            first.append(piece)
-            size += len(piece)
-            spend(len(piece) // BYTES_OF_A_ROW)
+        for chunk in chunks:
+            first.append(chunk)
+            size += len(chunk)
+            spend(len(chunk) // BYTES_OF_A_ROW)
             if size > MAX_BUFFERED_BYTES:
                 break
         else:
             body = b"".join(first)
-            if manner.callback is not None:
-                return self._jsonp(request, formats.jsonp(manner.callback, body))
-            return self._buffered(request, body, _CONTENT_TYPES[manner.format])
+            if response_format.callback is not None:
+                return self._jsonp(request, formats.jsonp(response_format.callback, body))
+            return self._buffered(request, body, _CONTENT_TYPES[response_format.format])
 
-        following = chain(first, pieces)
-        if manner.callback is None:
-            kind = (b"content-type", _CONTENT_TYPES[manner.format])
+        body_chunks = chain(first, chunks)
+        if response_format.callback is None:
+            kind = (b"content-type", _CONTENT_TYPES[response_format.format])
             caching: Headers = (_PRIVATE,) if request.reads else ()
-            return self._build(request, 200, following, (kind, *caching))
-        return self._jsonp(request, formats.jsonp_chunks(manner.callback, following))
+            return self._build(request, 200, body_chunks, (kind, *caching))
+        return self._jsonp(request, formats.jsonp_chunks(response_format.callback, body_chunks))
 
     def no_content(self, request: Request, *headers: tuple[bytes, bytes]) -> Response:
-        """204: done, and nothing to say (contract/formats.md#f4)."""
+        """Build a 204 response (contract/formats.md#f4)."""
         return self._build(request, 204, b"", ((b"content-type", b"text/plain"), *headers))
 
-    def error(self, request: Request, said: ErrorResponse) -> Response:
-        """The answer to a request that was refused."""
+    def error(self, request: Request, error_response: ErrorResponse) -> Response:
+        """Build the response to a request that was refused or failed."""
         caching: Headers = (_PRIVATE,) if request.reads else ()
-        kind = (b"content-type", said.content_type.encode())
-        return self._build(request, said.status, said.body, (kind, *said.headers, *caching))
+        kind = (b"content-type", error_response.content_type.encode())
+        return self._build(
+            request, error_response.status, error_response.body, (kind, *error_response.headers, *caching)
+        )
 
-    def _buffered(self, request: Request, body: bytes, content_type: bytes, *own: tuple[bytes, bytes]) -> Response:
+    def _buffered(
+        self, request: Request, body: bytes, content_type: bytes, *extra_headers: tuple[bytes, bytes]
+    ) -> Response:
         kind = (b"content-type", content_type)
         if not request.reads:
-            return self._build(request, 200, body, (kind, *own))
+            return self._build(request, 200, body, (kind, *extra_headers))
 
         etag = b'"%b"' % blake2b(body, digest_size=16).hexdigest().encode()
         caching = (_PRIVATE, (b"etag", etag))
         if _matches_etag(request.headers.get(b"if-none-match"), etag):
             return self._build(request, 304, b"", caching)
-        return self._build(request, 200, body, (kind, *own, *caching))
+        return self._build(request, 200, body, (kind, *extra_headers, *caching))
 
     def _jsonp(self, request: Request, body: bytes | Iterable[bytes]) -> Response:
         kind = (b"content-type", formats.JSONP_CONTENT_TYPE.encode())
-        answer = self._build(request, 200, body, (kind, NO_STORE))
+        response = self._build(request, 200, body, (kind, NO_STORE))
         if not self._is_allowed(request):
-            return answer
-        opened = tuple((name, b"cross-origin" if name == _CORP else value) for name, value in answer.headers)
-        return Response(answer.status, answer.body, opened)
+            return response
+        headers = tuple((name, b"cross-origin" if name == _CORP else value) for name, value in response.headers)
+        return Response(response.status, response.body, headers)
 
     def _is_allowed(self, request: Request) -> bool:
         if not self._options.jsonp_origins:
@@ -213,7 +224,7 @@ _CONTENT_TYPES = {format: kind.encode() for format, kind in formats.CONTENT_TYPE
 
 
 def _scope_headers(request: Request) -> Headers:
-    """What the token in use may do, and what was needed (contract/formats.md#h2)."""
+    """Name the scopes that the token has and the route needs (contract/formats.md#h2)."""
     if request.actor is None or request.actor.scopes is None:
         return ()
     granted = ", ".join(sorted(request.actor.scopes)).encode()
@@ -224,5 +235,5 @@ def _scope_headers(request: Request) -> Headers:
 def _matches_etag(if_none_match: bytes | None, etag: bytes) -> bool:
     if if_none_match is None:
         return False
-    named = {each.strip().removeprefix(b"W/") for each in if_none_match.split(b",")}
-    return etag in named or b"*" in named
+    etags = {item.strip().removeprefix(b"W/") for item in if_none_match.split(b",")}
+    return etag in etags or b"*" in etags
