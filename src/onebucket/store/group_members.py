@@ -140,9 +140,9 @@ def load_groups(
 ) -> list[GroupWithMembers]:
     """The groups of an account, of a person in an account, that a person administers or is in, or all there are.
 
-    With `repository_id`, those of the account that may have something on that repository. By slug, then username of
-    the owner (contract/api-1.0.md#1.6). Without `members`, nobody's membership is read; in a transaction that lasts, members are read
-    each time they are gone through. Raises TooMany in a brief one.
+    With `repository_id`, only groups with a default permission or a privilege on that repository. Sorted by slug, then
+    by the owner's username (contract/api-1.0.md#1.6). Without `members`, no memberships are read. In a streaming
+    transaction, members are read each time they are iterated. Raises ResultTooLarge in a bounded one.
     """
     which = _named(account=account_id, person=person_id, repository=repository_id)
     if members and tx.read_mode is ReadMode.STREAMED:

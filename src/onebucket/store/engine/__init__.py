@@ -1,1 +1,1 @@
-"""What both databases share: transactions, statements, and what they read."""
+"""What SQLite and PostgreSQL share: databases, transactions, statements and their cache dependencies."""

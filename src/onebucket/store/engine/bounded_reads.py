@@ -1,4 +1,4 @@
-"""Lists that may be longer than memory should hold: what is done with them in a transaction, by its span."""
+"""Read modes: what a transaction does with result sets that may not fit in memory."""
 
 from collections.abc import Iterable
 from enum import Enum
@@ -10,40 +10,46 @@ if TYPE_CHECKING:
     from onebucket.store.engine.database import Transaction
     from onebucket.store.engine.statement import Row, Statement
 
-# So many rows are held at once where more can be read as they are sent.
+# Rows that are held in memory at once; longer results are streamed as they are sent.
 MAX_BUFFERED_ROWS = 5000
 
-# The limit of a statement that reads few: it finds out that there are more.
+# One row more than that, so that a bounded query notices when there are too many.
 ROW_LIMIT: ColumnElement[int] = literal_column(str(MAX_BUFFERED_ROWS + 1))
 
 
 class ResultTooLarge(Exception):
-    """There are more than few: they are to be read in a transaction that lasts, as they are sent."""
+    """A query found more than `MAX_BUFFERED_ROWS` rows; repeat it in a streaming transaction."""
 
 
 class ReadMode(Enum):
-    """What a transaction does with a list of more than few."""
+    """How to treat result sets of more than `MAX_BUFFERED_ROWS` rows."""
 
-    # It is read whole nevertheless.
+    # Read it all into memory.
     BUFFERED = "whole"
-    # TooMany is raised.
+    # Raise ResultTooLarge.
     BOUNDED = "brief"
-    # It is read a row at a time by whoever goes through it, while the transaction lasts.
+    # Read rows with a cursor as the caller iterates, while the transaction is open.
     STREAMED = "lasting"
 
 
 def iterate(tx: "Transaction", whole: "Statement", few: "Statement", **values: Any) -> "Iterable[Row]":
-    """What a statement finds; `few` finds the same and has `ROW_LIMIT` as its limit. Raises ResultTooLarge."""
+    """Iterate over the rows of `whole`; read them lazily if the transaction streams.
+
+    `few` is the same query with `ROW_LIMIT` as its limit. Raises ResultTooLarge in a bounded transaction.
+    """
     if tx.read_mode is ReadMode.STREAMED:
         return tx.stream(whole, **values)
     return fetch_bounded(tx, whole, few, **values)
 
 
 def fetch_bounded(tx: "Transaction", whole: "Statement", few: "Statement", **values: Any) -> "list[Row]":
-    """The same, and all of it also in a transaction that lasts. Raises ResultTooLarge."""
+    """Fetch the rows of `whole` as a list, in a streaming transaction too.
+
+    `few` is the same query with `ROW_LIMIT` as its limit. Raises ResultTooLarge in a bounded transaction.
+    """
     if tx.read_mode is not ReadMode.BOUNDED:
         return tx.rows(whole, **values)
-    found = tx.rows(few, **values)
-    if len(found) > MAX_BUFFERED_ROWS:
+    rows = tx.rows(few, **values)
+    if len(rows) > MAX_BUFFERED_ROWS:
         raise ResultTooLarge
-    return found
+    return rows

@@ -1,7 +1,7 @@
-"""The database: reading and writing transactions, in which statements are run on the driver itself.
+"""The interface of the database: read and write transactions that run statements directly on the driver.
 
-What they are made of is in `sqlite.py` and `postgres.py`; nothing else differs between the two, except where a
-statement says so itself.
+It is implemented in `store/sqlite` and `store/postgres`. Nothing else differs between the two, except where a statement
+says so itself.
 """
 
 from abc import ABC, abstractmethod
@@ -22,38 +22,39 @@ if TYPE_CHECKING:
 
 _Made = TypeVar("_Made")
 
-# What is seen of a database, as something to compare.
+# The version of a database: tokens are only compared for equality.
 DataVersionToken = int | str | bytes
 
-# Of each statement; a transaction may look up any number of things.
+# Rows that a transaction caches for each statement.
 ROW_CACHE_SIZE = 1000
 
 
 class DatabaseUnusable(Exception):
-    """The database can't be opened, or isn't one of ours; the sentence says how to mend it."""
+    """The database can't be opened, or isn't one of ours; the message says how to mend it."""
 
 
 class Missing(DatabaseUnusable):
-    """There is no database at that place."""
+    """There is no database at the given path."""
 
 
 class DatabaseUnavailable(Exception):
-    """The database can't do this now: it is busy, gone, or the disk is full. It may be tried again."""
+    """The database is busy or unreachable, or its disk is full; retry after `retry_after` seconds."""
 
     retry_after = 5
 
 
 class TransactionInterrupted(DatabaseUnavailable):
-    """The connection was lost, or somebody came in between: nothing was done, and it may be tried again at once."""
+    """The connection was lost, or another transaction conflicted: nothing was changed; retry at once."""
 
     retry_after = 1
 
 
 class Transaction(ABC):
-    """A transaction under way on one connection of the driver's; its `span` may be set at its beginning.
+    """An open transaction on one connection of the driver.
 
-    `position` is where a change can be seen once it is committed, on a database that may have replicas.
-    `seen` is what it has read, where that is noted; `budget` what it may read and make, where others wait for it.
+    `read_mode` says how long result sets are treated. `read_set` holds what was read, once `track_reads` was called.
+    `budget` limits the work of a read that runs on the event loop. `position` is set after a commit, on a database that
+    may have replicas: the position in its log from which a replica shows the change.
     """
 
     __slots__ = ("_deferred", "_deferred_count", "_row_cache", "budget", "read_mode", "read_set")
@@ -70,130 +71,133 @@ class Transaction(ABC):
         self._deferred_count = 0
 
     def track_reads(self) -> None:
-        """Note in `seen` what is read from now on."""
+        """Collect in `read_set` what is read from now on."""
         self._row_cache.clear()
         self.read_set = ReadSet()
 
     def spend(self, rows: int) -> None:
-        """Say beforehand that work is to be done which takes as long as so many rows. Raises BudgetExceeded."""
+        """Charge the budget for work that will take as long as reading `rows` rows. Raises BudgetExceeded."""
         if self.budget is not None:
             self.budget.spend(rows)
 
     def cached_row(self, statement: Statement, made: Callable[[Row], _Made], **values: Any) -> _Made | None:
-        """What `made` makes of the first row that `statement` finds, or None.
+        """Return `made(row)` for the first row that `statement` finds, or None.
 
-        It is looked up once for all who ask in this transaction, until something in it changes a table of it.
+        The result is cached for this transaction, until it changes a table that the statement reads.
         """
-        found = self._row_cache.setdefault(statement, {})
+        cache = self._row_cache.setdefault(statement, {})
         key = (made, *values.items())
-        if key not in found:
-            if len(found) >= ROW_CACHE_SIZE:
-                found.clear()
+        if key not in cache:
+            if len(cache) >= ROW_CACHE_SIZE:
+                cache.clear()
             row = self.row(statement, **values)
-            found[key] = None if row is None else made(row)
-        kept: _Made | None = found[key]
-        return kept
+            cache[key] = None if row is None else made(row)
+        cached: _Made | None = cache[key]
+        return cached
 
     def defer(self, statement: Statement, key: str, **values: Any) -> None:
-        """Run a change when the transaction ends: for each key once, with what was said last."""
+        """Run a change just before the commit: once for each `key`, with the values passed last."""
         self._deferred[statement, key] = values
         self._deferred_count += 1
 
     def deferred(self, statement: Statement, key: str) -> dict[str, Any] | None:
-        """The values with which a change will be run at the end; None where it won't."""
+        """Return the values of a deferred change, or None if there is none."""
         return self._deferred.get((statement, key))
 
     def run_deferred(self) -> None:
-        """Run what was left for the end."""
+        """Run the deferred changes."""
         for (statement, _), values in self._deferred.items():
             self.run(statement, **values)
         self._deferred.clear()
 
     def _invalidate(self, change: Statement) -> None:
-        for statement, found in self._row_cache.items():
-            if found and change.invalidates(statement):
-                found.clear()
+        for statement, cache in self._row_cache.items():
+            if cache and change.invalidates(statement):
+                cache.clear()
 
     @abstractmethod
     def change_count(self) -> int:
-        """A number that grows with every row that is changed, or will be at the end."""
+        """Return a number that grows with every row that is changed, deferred changes included."""
 
     @abstractmethod
     def rows(self, statement: Statement, **values: Any) -> list[Row]:
-        """All rows that `statement` finds."""
+        """Return all rows that `statement` finds."""
 
     @abstractmethod
     def stream(self, statement: Statement, **values: Any) -> Iterator[Row]:
-        """The rows that `statement` finds, one after the other: there may be more than memory holds."""
+        """Yield the rows that `statement` finds, with a cursor: they may not fit in memory."""
 
     @abstractmethod
     def row(self, statement: Statement, **values: Any) -> Row | None:
-        """The first row that `statement` finds, or None."""
+        """Return the first row that `statement` finds, or None."""
 
     @abstractmethod
     def run(self, statement: Statement, **values: Any) -> int:
-        """Run a change; the number of rows it changed."""
+        """Run a change; return the number of rows it changed."""
 
     @abstractmethod
     def run_many(self, statement: Statement, rows: Sequence[dict[str, Any]]) -> None:
         """Run a change once for each of `rows`."""
 
     def reading_anything(self) -> AbstractContextManager[None]:
-        """Let text that is not UTF-8 be read as lone surrogates, not as an error: somebody else may have written it."""
+        """Read text that is not UTF-8 as lone surrogates, without an error.
+
+        Somebody may have written into the file with other tools.
+        """
         return nullcontext()
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
-        """Undo what is done inside, and only that, when it raises."""
-        at_end = dict(self._deferred)
+        """Roll back what is done inside, and only that, when it raises."""
+        deferred = dict(self._deferred)
         self.connection.execute("SAVEPOINT attempt")
         try:
             yield
         except BaseException:
             self._row_cache.clear()
-            self._deferred = at_end
+            self._deferred = deferred
             self._undo()
             raise
         self.connection.execute("RELEASE attempt")
 
     @abstractmethod
     def _undo(self) -> None:
-        """Undo what was done since the savepoint, and let go of it."""
+        """Roll back to the savepoint and release it."""
 
     @abstractmethod
     def is_usable(self) -> bool:
-        """Whether what was done so far can still be committed."""
+        """Return True if what was done so far can still be committed."""
 
     def is_usable_after(self, error: Exception) -> bool:
-        """Whether what was done before that error, outside its savepoint, can still be committed."""
+        """Return True if what was done before that error, outside its savepoint, can still be committed."""
         return self.is_usable()
 
 
 class VersionQuery(Protocol):
-    """Asks which version there is, without waiting: when `socket` can be read, there may be an answer."""
+    """Asks for the database's version without blocking: when `socket` is readable, there may be an answer."""
 
     @property
     def socket(self) -> int:
-        """What is to be watched."""
+        """The file descriptor to watch."""
 
     def send(self) -> None:
-        """Send the question; the answer to the one before must have come. Raises DatabaseUnavailable."""
+        """Send the query; the previous one must have been answered. Raises DatabaseUnavailable."""
 
     def poll(self) -> DataVersionToken | None:
-        """What was answered; None as long as it has not come. Raises DatabaseUnavailable."""
+        """Return the answer, or None if it has not arrived. Raises DatabaseUnavailable."""
 
     def close(self) -> None:
-        """Ask no more."""
+        """Close the connection."""
 
 
 class Database(ABC):
-    """Where everything is kept. Reading never waits for writing; what was written is on disk when `writing` ends.
+    """The database. Reads never wait for writes; a change is on disk when `writing` ends.
 
-    `name` is what people are told, without any password; `url` is how `--database` spells it, with it. `readers` runs
-    what only reads, and `inquire` begins to ask for the version, where that may wait for another machine; None where
-    it doesn't. `aside` runs what takes longer than a moment, everywhere. `replicas` are where the same can be read a
-    moment later. `engine` is what SQLAlchemy calls it, and `begin_steps` begins the transaction in which the schema is
-    changed, by one process at a time.
+    `name` is what users see, without any password; `url` is the value of `--database`, with it. `read_pool` runs reads,
+    and `query_version` starts a query for the version, where either may wait for another machine; None where neither
+    does. `aside` is the pool for reads that take too long for the event loop. `replicas` are standbys that can be read
+    slightly later. `engine` is SQLAlchemy's URL of the driver. `begin_migration` are the statements that begin the
+    transaction of a migration and lock it against other processes.
     """
 
     engine: str
@@ -207,43 +211,48 @@ class Database(ABC):
 
     @abstractmethod
     def connect(self) -> Any:
-        """Open another connection of the driver's, set up like all. Raises DatabaseUnusable, DatabaseUnavailable."""
+        """Open another connection of the driver, with our settings. Raises DatabaseUnusable, DatabaseUnavailable."""
 
     @abstractmethod
     def reading(self) -> AbstractContextManager[Transaction]:
-        """Read one state of the database in a transaction. Raises DatabaseUnavailable, DatabaseUnusable."""
+        """Open a read transaction on one snapshot. Raises DatabaseUnavailable, DatabaseUnusable."""
 
     def hurried(self) -> AbstractContextManager[None]:
-        """While others wait: what is begun inside by `reading`, in this thread, raises TooLong after a moment."""
+        """Give the transactions that this thread opens with `reading` inside a work budget.
+
+        They raise BudgetExceeded after a millisecond or two, so that the event loop isn't blocked. Does nothing where
+        reads have a pool of their own.
+        """
         return nullcontext()
 
     @abstractmethod
     def reading_for_stream(self) -> AbstractContextManager[Transaction]:
-        """The same on a connection of its own, for as long as it takes to send what is read, in whichever threads.
+        """Open a read transaction on a connection of its own, with `ReadMode.STREAMED`.
 
-        Its span is `LASTING`. Raises DatabaseUnavailable, DatabaseUnusable.
-        """
-
-    @abstractmethod
-    def writing(self, patience: Callable[[], float] | None = None) -> AbstractContextManager[Transaction]:
-        """A transaction that changes things: on disk when it ends, undone when it raises.
-
-        There is one at a time, whichever process it is in: what was looked at is still so when it is changed. It waits
-        for another one to end as long as `patience` tells how many seconds are left; `bounds.BUSY_SECONDS` without.
+        It stays open until everything is sent, and may be used from several threads, one after the other.
         Raises DatabaseUnavailable, DatabaseUnusable.
         """
 
     @abstractmethod
+    def writing(self, patience: Callable[[], float] | None = None) -> AbstractContextManager[Transaction]:
+        """Open a write transaction: committed to disk when it ends, rolled back when it raises.
+
+        There is one at a time over all processes, so nothing that it has read changes before it commits. It waits for
+        another one to end for as many seconds as `patience` returns, `bounds.BUSY_SECONDS` by default. Raises
+        DatabaseUnavailable, DatabaseUnusable.
+        """
+
+    @abstractmethod
     def version(self) -> DataVersionToken:
-        """Another one than before whenever anybody has committed anything, in this process or elsewhere."""
+        """Return a token that changes whenever any process commits."""
 
     @property
     def replicas_description(self) -> str:
-        """How many replicas there are, and their names."""
-        return f"{len(self.replicas)} more: {', '.join(each.name for each in self.replicas)}"
+        """The number of replicas, and their names."""
+        return f"{len(self.replicas)} more: {', '.join(replica.name for replica in self.replicas)}"
 
     def replication_status(self) -> "ReplicationStatus | None":
-        """Where it stands in what replicas follow; None where there can be none.
+        """Return the position that replicas follow, or None if there can be no replicas.
 
         Raises DatabaseUnavailable, DatabaseUnusable.
         """
@@ -251,23 +260,23 @@ class Database(ABC):
 
     @abstractmethod
     def tables(self) -> set[str]:
-        """The names of the tables there are."""
+        """Return the names of the tables."""
 
     @abstractmethod
     def check(self) -> str:
-        """What is broken, in the database's own words; empty when nothing is."""
+        """Return what is broken, in the database's own words; empty when nothing is."""
 
     def version_note(self) -> str:
-        """What else there is to say of it, after a comma; empty when there is nothing."""
+        """Return more to show beside the name, starting with a comma; empty when there is nothing."""
         return ""
 
     @abstractmethod
     def copy_to(self, file: Path, progress: Callable[[int, int], None]) -> None:
-        """Write one consistent state into a new file, while others read and write. Raises DatabaseUnusable."""
+        """Write a consistent snapshot into a new file, without blocking others. Raises DatabaseUnusable."""
 
     @abstractmethod
     def restore_from(self, source: "Database", progress: Callable[[int, int], None]) -> None:
-        """Become what `source` is, in one step for everybody who reads or writes. Raises DatabaseUnusable."""
+        """Replace the content by that of `source`, in one step for all processes. Raises DatabaseUnusable."""
 
     @abstractmethod
     def close(self) -> None:

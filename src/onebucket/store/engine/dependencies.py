@@ -1,4 +1,4 @@
-"""What statements read: as long as nothing of that has changed, neither has what was made of it."""
+"""Cache dependencies: what a query reads, so that a cached response can be dropped when that changes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,36 +9,37 @@ from sqlalchemy.sql.selectable import TableClause
 
 from onebucket.store.tables import accounts, emails, group_privileges, groups, memberships, privileges, repositories
 
-# Who there is. Whoever changes these tables tells so (`directory.revise`).
+# The directory: who there is. A change of these tables renews its stamp (`revisions.bump_revision`).
 _DIRECTORY = {accounts.name, emails.name}
 
-# Who may do what in an account. Whatever changes them gives the account another stamp (`accounts.revise`).
+# Who may do what in an account. A change of these tables renews the account's stamp (`account_rows.bump_revision`).
 _ACCESS = {table.name for table in (groups, memberships, repositories, group_privileges, privileges)}
 
-# What else there is (invitations, letters, app passwords, the journal) changes without either.
+# The other tables (invitations, letters, app passwords, the journal) change without renewing a stamp.
 
 ACCOUNT_ID = "account_id"
 
 
 def dependency_of(clause: ClauseElement) -> str | None:
-    """The name of the value that is the one account a statement rests on, besides the directory of all accounts.
+    """Return the name of the bind parameter that holds the id of the account this query depends on.
 
-    Empty where it rests on the directory alone; None where it may rest on anything.
+    Returns `""` if the query reads only the directory of accounts and e-mail addresses, and None if it may read
+    anything: a response made from it doesn't survive a commit.
     """
-    parts = [*visitors.iterate(clause)]
-    tables = {each.name for each in parts if isinstance(each, TableClause)}
-    values = {each.key for each in parts if isinstance(each, BindParameter)}
-    if not tables or any(isinstance(each, TextClause) for each in parts):
+    nodes = [*visitors.iterate(clause)]
+    tables = {node.name for node in nodes if isinstance(node, TableClause)}
+    parameters = {node.key for node in nodes if isinstance(node, BindParameter)}
+    if not tables or any(isinstance(node, TextClause) for node in nodes):
         return None
 
     if tables <= _DIRECTORY:
-        # An account's own revision is not the directory's.
-        return "id" if any(each is accounts.c.revision or each is accounts.c.stamp for each in parts) else ""
-    return ACCOUNT_ID if tables <= _DIRECTORY | _ACCESS and ACCOUNT_ID in values else None
+        # An account's revision changes with the account, not with the directory.
+        return "id" if any(node is accounts.c.revision or node is accounts.c.stamp for node in nodes) else ""
+    return ACCOUNT_ID if tables <= _DIRECTORY | _ACCESS and ACCOUNT_ID in parameters else None
 
 
 class ReadSet:
-    """What a transaction has read: the ids of `accounts`, unless it may have been `anything`."""
+    """What a transaction has read: the ids of `accounts`; anything at all when `is_unbounded`."""
 
     __slots__ = ("accounts", "is_unbounded")
 
@@ -47,7 +48,7 @@ class ReadSet:
         self.is_unbounded = False
 
     def add(self, grounds: str | None, values: Mapping[str, Any]) -> None:
-        """Note a statement that rests on `grounds`, with these values."""
+        """Add a query with the given dependency (see `dependency_of`) and bound values."""
         if grounds is None:
             self.is_unbounded = True
         elif grounds:

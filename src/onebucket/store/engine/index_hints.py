@@ -1,4 +1,4 @@
-"""What a statement tells SQLite about how to look, without hiding anything from a database that is split by account."""
+"""Hints for SQLite's query planner that leave a query unchanged for other databases."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 
 class WithoutIndex(FunctionElement[Any]):
-    """A column that SQLite is not to look rows up by; anywhere else it is the column itself."""
+    """A column that SQLite must not look rows up by; on other databases it is the column itself."""
 
     name = "not_by"
     inherit_cache = True
@@ -26,10 +26,10 @@ def _column(element: WithoutIndex, compiler: SQLCompiler, **options: Any) -> str
 
 @compiles(WithoutIndex, "sqlite")
 def _without_index(element: WithoutIndex, compiler: SQLCompiler, **options: Any) -> str:
-    # A plus sign changes nothing but that no index serves (sqlite.org/optoverview.html).
+    # A unary plus keeps SQLite from using an index on the column (https://sqlite.org/optoverview.html).
     return f"+{compiler.process(element.clauses, **options)}"
 
 
 def without_index(column: Column[Any]) -> ColumnElement[Any]:
-    """That column, for a condition that holds of the rows found by another one."""
+    """Keep SQLite from using an index on `column`, for a condition on rows that another column selects."""
     return WithoutIndex(column)

@@ -1,4 +1,4 @@
-"""Lists of values in statements: bound as one JSON text, however many there are."""
+"""List parameters of statements: bound as one JSON text, so that a list of any length is one statement."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -12,23 +12,23 @@ from sqlalchemy.types import TypeEngine
 
 
 class ListParameter(Text):
-    """The type of a parameter that takes any number of texts."""
+    """The type of a parameter that takes a list of strings."""
 
     cache_ok = True
 
     def encoded(self, texts: Iterable[str]) -> str:
-        """Encode the texts as they are bound; those that nothing stored can equal are left out."""
+        """Encode the list as JSON; strings that can't be stored are left out, since they match nothing."""
         assert not isinstance(texts, str), "a list is wanted, not a text"
         return json.dumps([*filter(is_storable, texts)])
 
 
 class PairsParameter(Text):
-    """The type of a parameter that takes texts, each with any number of others."""
+    """The type of a parameter that maps strings to lists of strings."""
 
     cache_ok = True
 
     def encoded(self, pairs: Mapping[str, Iterable[str]]) -> str:
-        """Encode the pairs as they are bound; those that nothing stored can equal are left out."""
+        """Encode the mapping as JSON; strings that can't be stored are left out, since they match nothing."""
         return json.dumps({key: [*filter(is_storable, texts)] for key, texts in pairs.items() if is_storable(key)})
 
 
@@ -44,43 +44,43 @@ class _Pairs(GenericFunction[Any]):
     inherit_cache = True
 
 
-# PostgreSQL expects a hundred of a function of JSON, and of one within another ten thousand: it would rather read a
-# whole account than look those up. Of an array it expects ten.
+# PostgreSQL's planner expects 100 rows of a JSON function and 10,000 of a nested one, and would rather read a whole
+# account than look those up. Of an array it expects 10.
 @compiles(_Texts, "postgresql")
 def _texts(element: _Texts, compiler: SQLCompiler, **options: Any) -> str:
-    given = compiler.process(element.clauses, **options)
-    return f"(SELECT unnest(ARRAY(SELECT json_array_elements_text(CAST({given} AS JSON)))) AS value)"
+    parameter = compiler.process(element.clauses, **options)
+    return f"(SELECT unnest(ARRAY(SELECT json_array_elements_text(CAST({parameter} AS JSON)))) AS value)"
 
 
 @compiles(_Pairs, "postgresql")
 def _pairs(element: _Pairs, compiler: SQLCompiler, **options: Any) -> str:
-    given = compiler.process(element.clauses, **options)
-    within = f"json_each(CAST({given} AS JSON)) AS k, json_array_elements_text(k.value) AS v"
+    parameter = compiler.process(element.clauses, **options)
+    within = f"json_each(CAST({parameter} AS JSON)) AS k, json_array_elements_text(k.value) AS v"
     pairs = f"unnest(ARRAY(SELECT json_build_array(k.key, v.value) FROM {within}))"  # noqa: S608
     return f"(SELECT pair ->> 0 AS key, pair ->> 1 AS value FROM {pairs} AS pair)"  # noqa: S608
 
 
 @compiles(_Pairs)
 def _pairs_of_tables(element: _Pairs, compiler: SQLCompiler, **options: Any) -> str:
-    given = compiler.process(element.clauses, **options)
-    return f"(SELECT k.key, v.value FROM json_each({given}) AS k, json_each(k.value) AS v)"  # noqa: S608
+    parameter = compiler.process(element.clauses, **options)
+    return f"(SELECT k.key, v.value FROM json_each({parameter}) AS k, json_each(k.value) AS v)"  # noqa: S608
 
 
 def values_of(name: str, kind: TypeEngine[Any] | type[TypeEngine[Any]] = Text) -> Select[Any]:
-    """Select the items of the list that is bound by that name, for `IN`: however many, it is one statement."""
+    """Select the items of the list parameter `name`, for use with `IN`."""
     return select(
         _Texts(bindparam(name, type_=ListParameter())).table_valued("value", name=f"each_of_{name}").c.value.cast(kind)
     )
 
 
 def pairs_of(name: str, kind: TypeEngine[Any] | type[TypeEngine[Any]] = Text) -> Select[Any]:
-    """Select the pairs that are bound by that name, for `IN`: each key with each of its texts."""
+    """Select the pairs of the parameter `name`, for use with `IN`: each key with each of its values."""
     pair = _Pairs(bindparam(name, type_=PairsParameter())).table_valued("key", "value", name=f"pairs_of_{name}").c
     return select(pair.key.cast(kind), pair.value.cast(kind))
 
 
 def is_storable(text: str) -> bool:
-    """Tell whether both databases can hold this text: PostgreSQL holds no NUL, and neither of them half a character.
+    """Return True if both databases can store this text: PostgreSQL has no NUL, and neither stores lone surrogates.
 
     >>> is_storable("Ünïcode"), is_storable("a\0b"), is_storable("\ud800")
     (True, False, False)

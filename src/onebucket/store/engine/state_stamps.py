@@ -1,8 +1,8 @@
-"""Stamps: what tells one state of something from every other, those of another history included.
+"""Stamps: random values that tell one state of an account or the directory from every other.
 
-A counter goes back when a backup is put in its place, when pg_restore does, when a standby takes over that has not
-heard of the last commits; then it grows again, and names another state with a number that it had before. A stamp is
-random. One that comes back with a restored state comes back with that very state, and what follows has another.
+A counter isn't enough. It goes back when a backup is restored, or when a standby takes over that has missed the last
+commits; then it grows again and gives a new state a number that an old one had. A stamp that comes back with a restored
+state comes back with exactly that state, and what follows gets another one.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 
 class NewStamp(FunctionElement[str]):
-    """128 bits that the database makes up, for each row anew."""
+    """An SQL expression: 128 random bits made by the database, new for each row."""
 
     name = "new_stamp"
     type = Text()

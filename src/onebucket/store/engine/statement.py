@@ -1,4 +1,4 @@
-"""Statements: made with SQLAlchemy Core, compiled once, and run as text."""
+"""Statements: written with SQLAlchemy Core, compiled once, and run as text."""
 
 from collections.abc import Callable
 from functools import cache
@@ -40,8 +40,8 @@ class Statement:
     """A SQLAlchemy Core statement, compiled at its first use and then run as text on the driver.
 
     Every value is bound by name. Measured: SQLAlchemy's own execution costs several times what SQLite needs for one of
-    our short queries. A statement with ON CONFLICT is a function of the `insert` of whichever database it is for.
-    A change that `spares` what was found changes nothing of it, although it is in the same table.
+    our short queries. A statement with ON CONFLICT is a function that takes the dialect's `insert`.
+    `keeps_cache`: this UPDATE touches a cached table, but no cached column.
     """
 
     __slots__ = ("_clause", "_compiled_forms", "_dependency", "_keeps_cache", "_tables", "_unaffected")
@@ -56,15 +56,15 @@ class Statement:
 
     @property
     def dependency(self) -> str | None:
-        """What it reads, as `grounds.of` tells it; of one that changes something, nothing is told."""
+        """What a query reads, as `dependencies.dependency_of` returns it; None for a change."""
         if self._dependency is None:
             self._dependency = (dependencies.dependency_of(self._clause) if isinstance(self._clause, Select) else None,)
         return self._dependency[0]
 
     def text(self, values: dict[str, Any], dialect: str) -> str:
-        """Give the SQL text in a dialect, and make `values` ready to be bound: the one way in, on both databases.
+        """Return the SQL text in a dialect, and prepare `values` for binding, in place.
 
-        Lists are encoded, texts that can't be stored become NULL, and the constants of the statement are added.
+        Lists are encoded, texts that can't be stored become NULL, and the statement's constants are added.
         """
         form = self._compiled_forms.get(dialect)
         if form is None:
@@ -74,32 +74,32 @@ class Statement:
             if name in lists:
                 values[name] = lists[name].encoded(value)
             elif isinstance(value, str) and not is_storable(value):
-                # NULL equals nothing that is stored, as this text does.
+                # Like this text, NULL equals nothing that is stored.
                 values[name] = None
         if constants:
             values.update(constants)
         return text
 
     def ids(self, dialect: str) -> tuple[str, ...]:
-        """The names of the values that are ids."""
+        """Return the names of the parameters that are ids. The statement must have been compiled."""
         return self._compiled_forms[dialect][2]
 
     def invalidates(self, other: "Statement") -> bool:
-        """Whether this change can change what the other finds; both have been run."""
-        spared = self._unaffected.get(other)
-        if spared is None:
-            spared = self._unaffected[other] = self._keeps_cache or self._tables.isdisjoint(other._tables)
-        return not spared
+        """Return True if this change can change what `other` finds. Both must have been compiled."""
+        unaffected = self._unaffected.get(other)
+        if unaffected is None:
+            unaffected = self._unaffected[other] = self._keeps_cache or self._tables.isdisjoint(other._tables)
+        return not unaffected
 
     def _compiled(self, dialect: str) -> tuple[str, dict[str, Any], tuple[str, ...], dict[str, _List]]:
         clause = self._clause if isinstance(self._clause, ClauseElement) else self._clause(_insert(dialect))
         compiled = clause.compile(dialect=_dialect(dialect))
         assert isinstance(compiled, SQLCompiler)
-        self._tables = frozenset(each.name for each in visitors.iterate(clause) if isinstance(each, Table))
+        self._tables = frozenset(node.name for node in visitors.iterate(clause) if isinstance(node, Table))
         constants = {name: value for name, value in compiled.params.items() if value is not None}
         return (
             compiled.string,
             constants,
-            tuple(name for name, of in compiled.binds.items() if isinstance(of.type, Uuid)),
-            {name: of.type for name, of in compiled.binds.items() if isinstance(of.type, _List)},
+            tuple(name for name, bind in compiled.binds.items() if isinstance(bind.type, Uuid)),
+            {name: bind.type for name, bind in compiled.binds.items() if isinstance(bind.type, _List)},
         )

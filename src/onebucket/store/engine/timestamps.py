@@ -1,4 +1,4 @@
-"""Moments as the tables hold them: whole microseconds since 1970."""
+"""Timestamps as the tables hold them: whole microseconds since 1970."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +10,7 @@ _FIRST, _LAST = ((each - _EPOCH) // _MICROSECOND for each in (EARLIEST, LATEST))
 
 
 def to_number(moment: datetime) -> int:
-    """Give the moment as a table holds it; one before or after all that can be read back is the first or last of those.
+    """Convert a timestamp to a table's number; clamp it to the range that can be read back.
 
     >>> from_number(to_number(datetime.max.replace(tzinfo=UTC)))
     datetime.datetime(9999, 12, 30, 0, 0, tzinfo=datetime.timezone.utc)
@@ -19,5 +19,5 @@ def to_number(moment: datetime) -> int:
 
 
 def from_number(number: int) -> datetime:
-    """Give the moment that a table's number stands for; any number can be read, whoever wrote it."""
+    """Convert a table's number to a timestamp; clamp it, since other tools may have written any number."""
     return _EPOCH + timedelta(0, 0, min(max(number, _FIRST), _LAST))

@@ -1,34 +1,34 @@
-"""What a question may take while everybody else waits for it: above that it is asked again where nobody does."""
+"""The work budget of a read that runs on the event loop: above it, the read is repeated in a thread."""
 
-# In rows read, or as much of anything else: a millisecond or two. What is made of them takes about as long again.
+# Rows to read, or other work that takes as long: 1–2 ms. Making a response of them takes about as long again.
 MAX_ROWS = 300
 
-# SQLite looks up from its work after so many of its steps, which take a fraction of a millisecond; so many times it
-# goes on.
+# SQLite calls its progress handler after this many steps, which take a fraction of a millisecond, and is stopped after
+# this many calls.
 STEPS_BETWEEN_CHECKS = 2000
 MAX_CHECKS = 30
 
 
 class BudgetExceeded(Exception):
-    """The question takes longer than a moment: it is to be asked again in a thread."""
+    """The read takes too long for the event loop; repeat it in a thread."""
 
 
 class WorkBudget:
-    """What is left of a moment."""
+    """The rows and SQLite steps that a read may still take."""
 
-    __slots__ = ("_left", "_looks")
+    __slots__ = ("_checks_left", "_rows_left")
 
     def __init__(self) -> None:
-        self._left = MAX_ROWS
-        self._looks = MAX_CHECKS
+        self._rows_left = MAX_ROWS
+        self._checks_left = MAX_CHECKS
 
     def spend(self, rows: int) -> None:
-        """Take that many rows, or work of that size, from what is left. Raises BudgetExceeded."""
-        self._left -= rows
-        if self._left < 0:
+        """Charge that many rows, or work that takes as long. Raises BudgetExceeded."""
+        self._rows_left -= rows
+        if self._rows_left < 0:
             raise BudgetExceeded
 
     def check(self) -> bool:
-        """Whether the database is to stop, as it has made too many steps."""
-        self._looks -= 1
-        return self._looks < 0
+        """Return True if SQLite must stop, because it has taken too many steps. This is its progress handler."""
+        self._checks_left -= 1
+        return self._checks_left < 0

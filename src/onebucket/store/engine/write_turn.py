@@ -1,4 +1,4 @@
-"""Turns: changes of one process are made one after the other, and nobody waits for theirs longer than they said."""
+"""The write lock of one process: writers take turns, and none waits longer than its patience."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -7,18 +7,18 @@ from contextlib import contextmanager
 from onebucket import bounds
 from onebucket.store.engine.database import DatabaseUnavailable
 
-# How many seconds somebody may still wait.
+# Returns how many seconds the caller may still wait.
 Patience = Callable[[], float]
 
-# Drivers are told in steps of so many milliseconds, to see few different statements. They take 0 for no limit.
+# Timeouts are multiples of this many milliseconds, so that drivers see few different statements. 0 would mean no limit.
 _STEP = 100
 
 
 @contextmanager
 def turn(lock: threading.Lock, patience: Patience | None) -> Iterator[Callable[[], int]]:
-    """Hold the lock. What is given tells how many milliseconds are left for waiting. Raises DatabaseUnavailable.
+    """Hold the lock; yield a function that returns how many milliseconds are left to wait. Raises DatabaseUnavailable.
 
-    Whoever comes late still has a moment: it may be free now.
+    It never returns less than `_STEP`: a caller whose time is over still tries once, since the lock may be free.
     """
     seconds = patience or (lambda: bounds.BUSY_SECONDS)
 
