@@ -1,12 +1,13 @@
-"""The command line: every command, a few lines each, over the same actions as the API."""
+"""The command line: one short function per command, over the same actions as the API."""
 
 import sys
 
 
 def main() -> None:
-    """Run the command line: a mistake gets one sentence.
+    """Run the command line. Print an expected error as one sentence, without a traceback.
 
-    Exit codes: 0 done; 1 refused, or no; 2 wrong usage, or for a command that answers with 1 anything else.
+    Exit codes: 0 done; 1 refused, or the answer "no"; 2 wrong usage. Commands whose exit code 1 is an answer
+    (`check`) also exit with 2 on every error.
     """
     from onebucket.cli import common
     from onebucket.cli.root import root

@@ -1,4 +1,4 @@
-"""`user`, `team` and `repo`."""
+"""The commands `user`, `team` and `repo`."""
 
 from typing import Annotated
 
@@ -117,7 +117,7 @@ def list_users(json: JsonOption = False, database: DatabaseOption = "", data: Da
     if json:
         common.show_json(rows)
         return
-    marks = {
+    labels = {
         "is_active": ("", "disabled"),
         "site_admin": ("site administrator", ""),
         "has_password": ("", "no password"),
@@ -129,7 +129,7 @@ def list_users(json: JsonOption = False, database: DatabaseOption = "", data: Da
                 str(row["username"]),
                 str(row["display_name"]),
                 person.emails[0].address if person.emails else "-",
-                ", ".join(filter(None, (marks[key][0 if row[key] else 1] for key in marks))),
+                ", ".join(filter(None, (labels[key][0 if row[key] else 1] for key in labels))),
             ]
             for row, person in zip(rows, people, strict=True)
         ],
@@ -185,13 +185,16 @@ def list_teams(json: JsonOption = False, database: DatabaseOption = "", data: Da
     from onebucket.actions import teams
 
     with common.reading(database, data) as work:
-        found = teams.listed(work)
+        listed = teams.listed(work)
     if json:
         common.show_json(
-            [{"username": team.username, "display_name": team.display_name, "uuid": f"{{{team.id}}}"} for team in found]
+            [
+                {"username": team.username, "display_name": team.display_name, "uuid": f"{{{team.id}}}"}
+                for team in listed
+            ]
         )
         return
-    common.show_table(["USERNAME", "NAME"], [[team.username, team.display_name] for team in found])
+    common.show_table(["USERNAME", "NAME"], [[team.username, team.display_name] for team in listed])
 
 
 Path = Annotated[str, typer.Argument(metavar="TEAM/SLUG", help="The account and the repository's slug")]
@@ -208,7 +211,7 @@ def add_repository(
     """Add a repository, private unless told otherwise."""
     from onebucket.actions import repositories
 
-    account, slug = _parts(path)
+    account, slug = _split_path(path)
     with common.writing(database, data) as work:
         added = repositories.add(work, account, slug, name=name or None, is_private=not public)
     common.show(f"added the {'private' if added.is_private else 'public'} repository {account}/{added.slug}")
@@ -219,7 +222,7 @@ def delete_repository(path: Path, yes: Yes = False, database: DatabaseOption = "
     """Delete a repository, with everything that was set on it."""
     from onebucket.actions import repositories
 
-    account, slug = _parts(path)
+    account, slug = _split_path(path)
     if not common.confirmed(f"Delete the repository {path}?", yes=yes):
         raise CommandError("nothing was deleted")
     with common.writing(database, data) as work:
@@ -239,19 +242,26 @@ def list_repositories(
 
     with common.reading(database, data) as work:
         names = [account] if account else accounts.list_owners(work)
-        found = [(name, repository) for name in names for repository in repositories.of_account(work, name)]
+        rows = [(name, repository) for name in names for repository in repositories.of_account(work, name)]
     if json:
         common.show_json(
-            [{"path": f"{name}/{each.slug}", "name": each.name, "is_private": each.is_private} for name, each in found]
+            [
+                {"path": f"{name}/{repository.slug}", "name": repository.name, "is_private": repository.is_private}
+                for name, repository in rows
+            ]
         )
         return
     common.show_table(
         ["REPOSITORY", "NAME", ""],
-        [[f"{name}/{each.slug}", each.name, "" if each.is_private else "public"] for name, each in found],
+        [
+            [f"{name}/{repository.slug}", repository.name, "" if repository.is_private else "public"]
+            for name, repository in rows
+        ],
     )
 
 
-def _parts(path: str) -> tuple[str, str]:
+def _split_path(path: str) -> tuple[str, str]:
+    """Split ACCOUNT/SLUG. Raises CommandError."""
     account, slash, slug = path.partition("/")
     if not (account and slash and slug):
         raise CommandError(f"{path!r} is not TEAM/SLUG")

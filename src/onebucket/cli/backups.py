@@ -1,4 +1,4 @@
-"""`backup`, `restore` and `restored`."""
+"""The commands `backup`, `restore` and `restored`."""
 
 import shutil
 from collections.abc import Iterator
@@ -27,8 +27,8 @@ def backup(
     chosen = _of_sqlite(common.settings(database, data))
     if file.exists():
         raise CommandError(f"{file} is there already")
-    with common.open_database(chosen, Use.READS) as opened, common.progress("backup") as told:
-        opened.copy_to(file, told)
+    with common.open_database(chosen, Use.READS) as opened, common.progress("backup") as report:
+        opened.copy_to(file, report)
     common.show(f"wrote {file} ({file.stat().st_size:,} bytes)")
 
 
@@ -54,7 +54,7 @@ def restore(
         opened = stack.enter_context(common.open_database(chosen, Use.MAKES))
         if not common.confirmed(f"Replace everything in {opened.name} by {file}?", yes=yes):
             raise CommandError("nothing was restored")
-        replaced = None if as_it_was else _held(opened)
+        replaced = None if as_it_was else _load_held(opened)
         with copy.writing() as tx:
             settled = restore.settle_restore(common.work(tx), file.name, replaced)
         opened.restore_from(copy, stack.enter_context(common.progress("restore")))
@@ -88,8 +88,11 @@ def restored(
         common.show(line)
 
 
-def _held(opened: "Database") -> "Held | None":
-    """What is good in the database that is to be replaced; None, and a warning, where it can't be read."""
+def _load_held(opened: "Database") -> "Held | None":
+    """Read the credentials that the database about to be replaced still accepts.
+
+    Return None, and print a warning, if it can't be read.
+    """
     from onebucket.actions import restore
     from onebucket.store.engine.database import DatabaseUnusable
 
@@ -112,7 +115,10 @@ def _of_sqlite(chosen: Settings) -> Settings:
 
 @contextmanager
 def _readable_copy(file: Path) -> "Iterator[Database]":
-    """A copy of a backup, whole and up to date: the backup itself stays as it is. Raises DatabaseUnusable."""
+    """Copy a backup into a temporary folder, check the copy and migrate it to the current schema.
+
+    The backup itself is never changed. Raises CommandError if it can't be read, is empty or damaged.
+    """
     from onebucket.store.connect import connect
 
     with TemporaryDirectory(prefix="onebucket-restore-") as folder:
@@ -140,5 +146,5 @@ def _make_usable(copy: "Database", file: Path) -> None:
             raise CommandError(f"{file} is damaged: {trouble}")
         schema.bring_up_to_date(copy)
     except DatabaseUnusable as error:
-        # What is wrong is wrong with the file that was given, not with its copy.
+        # Name the user's file in the error, not the temporary copy.
         raise CommandError(str(error).replace(str(copy.name), str(file))) from None

@@ -1,4 +1,4 @@
-"""What commands share: the settings and the database they work on, asking, and showing."""
+"""What the commands share: options, settings, the database, prompts and output."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from onebucket.domain.refusals import Refusal
 from onebucket.domain.site_limits import SiteLimits
 from onebucket.settings import Misconfigured, Settings
 
-# SQLAlchemy takes longer to load than most commands to run, and `--help` doesn't need it: see the functions.
+# Loading SQLAlchemy takes longer than most commands run, and `--help` doesn't need it: functions import it.
 if TYPE_CHECKING:
     from onebucket.actions.unit_of_work import UnitOfWork
     from onebucket.store.engine.database import Database, Transaction
@@ -47,36 +47,36 @@ PasswordOption = Annotated[bool, typer.Option("--password-stdin", help="Read the
 NO_REPLICAS = "SQLite has no replicas: leave out the setting `replicas`, or keep everything in PostgreSQL"
 
 
-# On standard error, so that what is printed for programs stays what it is.
+# Printed to standard error, so that programs can parse standard output.
 MADE, CHANGED = "made the database ", "in the database "
 _MAKERS = "; name another one with --data or --database, or let `onebucket serve`, `apply` or `user add` make it"
 
-# Where `./dev` says what was typed for it.
+# `./dev` puts the command that the user typed here.
 _CALLED = "_ONEBUCKET_PROGRAM"
 
 
 def program() -> str:
-    """What was typed to run a command: `onebucket`, `./dev onebucket` or `python -m onebucket`."""
+    """Return what the user types to run a command: `onebucket`, `./dev onebucket` or `python -m onebucket`."""
     name = Path(sys.argv[0]).name
     return os.environ.get(_CALLED) or ("python -m onebucket" if name == "__main__.py" else name)
 
 
 def check_completion() -> None:
-    """Refuse to complete what is not one word: shells complete the words after a command. Raises CommandError."""
-    asked = {word.partition("=")[0] for word in sys.argv[1:2]} & {"--install-completion", "--show-completion"}
-    if asked and " " in program():
+    """Refuse shell completion when the program isn't a single word, which shells need. Raises CommandError."""
+    requested = {word.partition("=")[0] for word in sys.argv[1:2]} & {"--install-completion", "--show-completion"}
+    if requested and " " in program():
         raise CommandError(
             f"shells complete commands, and {program()!r} is more than one word: install the package first"
         )
 
 
 class CommandError(Exception):
-    """What was asked for can't be done; the sentence says why."""
+    """A command can't do what was requested; the message is one sentence for the user."""
 
 
 def mistakes() -> tuple[type[Exception], ...]:
-    """What is told in one sentence, without a traceback."""
-    kinds: list[type[Exception]] = [Refusal, CommandError, Misconfigured]
+    """Return the exceptions that the command line prints as one sentence, without a traceback."""
+    exceptions: list[type[Exception]] = [Refusal, CommandError, Misconfigured]
     for module, name in (
         ("onebucket.store.engine.database", "DatabaseUnusable"),
         ("onebucket.store.engine.database", "DatabaseUnavailable"),
@@ -85,16 +85,16 @@ def mistakes() -> tuple[type[Exception], ...]:
         ("onebucket.http.process.listen_address", "CannotListen"),
         ("onebucket.http.process.workers", "CannotStart"),
     ):
-        # Only what has been loaded can have raised anything.
-        kind = getattr(sys.modules.get(module), name, None)
-        if kind is not None:
-            kinds.append(kind)
-    return tuple(kinds)
+        # A module that isn't loaded can't have raised anything; importing it here would be slow.
+        exception = getattr(sys.modules.get(module), name, None)
+        if exception is not None:
+            exceptions.append(exception)
+    return tuple(exceptions)
 
 
 @contextmanager
 def answering() -> Iterator[None]:
-    """Let every mistake inside exit with 2, for a command whose 1 is an answer."""
+    """Exit with 2 on every expected error inside, for a command whose exit code 1 is an answer."""
     try:
         yield
     except mistakes() as error:
@@ -103,12 +103,12 @@ def answering() -> Iterator[None]:
 
 
 def settings(database: str, data: str, **given: str) -> Settings:
-    """The settings that a command runs under."""
+    """Load the settings; command-line options override the environment and `onebucket.toml`."""
     return settings_module.load(given={"database": database, "data": data, **given})
 
 
 class Use(Enum):
-    """What a command does with the database: whether it needs one, and whether people are told which one it was."""
+    """How a command uses the database: whether it must exist already, and whether its name is printed."""
 
     READS = "there must be one"
     REHEARSES = "where there is none, an empty one is thrown away afterwards"
@@ -119,7 +119,11 @@ class Use(Enum):
 
 @contextmanager
 def open_database(chosen: Settings, use: Use) -> "Iterator[Database]":
-    """The database, up to date. Raises CommandError where there is none, unless the command can do without."""
+    """Open the database and migrate it to the current schema.
+
+    A missing one is created, replaced by a temporary one or refused, depending on `use`. Raises CommandError,
+    DatabaseUnusable, DatabaseUnavailable.
+    """
     from onebucket.store import schema
     from onebucket.store.connect import connect
     from onebucket.store.engine import database
@@ -148,7 +152,7 @@ def open_database(chosen: Settings, use: Use) -> "Iterator[Database]":
 
 @contextmanager
 def writing(database: str, data: str, *, use: Use = Use.CHANGES) -> "Iterator[UnitOfWork]":
-    """The operator's work, committed at the end; a refusal undoes all of it."""
+    """Open a unit of work as the operator in a write transaction; an exception rolls all of it back."""
     chosen = settings(database, data)
     with open_database(chosen, use) as store, store.writing() as tx:
         yield work(tx, site_limits(chosen))
@@ -156,13 +160,13 @@ def writing(database: str, data: str, *, use: Use = Use.CHANGES) -> "Iterator[Un
 
 @contextmanager
 def reading(database: str, data: str) -> "Iterator[UnitOfWork]":
-    """The operator's work, where nothing is changed."""
+    """Open a unit of work as the operator in a read transaction."""
     with open_database(settings(database, data), Use.READS) as store, store.reading() as tx:
         yield work(tx)
 
 
 def work(tx: "Transaction", terms: SiteLimits = house.DEFAULT_LIMITS) -> "UnitOfWork":
-    """The operator's work in a transaction."""
+    """Return a unit of work in `tx` that acts as the operator, who may do everything."""
     from onebucket.actions.unit_of_work import UnitOfWork
     from onebucket.domain.accounts import OPERATOR
 
@@ -171,7 +175,7 @@ def work(tx: "Transaction", terms: SiteLimits = house.DEFAULT_LIMITS) -> "UnitOf
 
 
 def site_limits(chosen: Settings) -> SiteLimits:
-    """The terms of the house, as the settings have them."""
+    """Return the site's limits from the settings."""
     return SiteLimits(
         invitation_days=chosen.invitation_days,
         letters_per_account=chosen.letters_per_account,
@@ -187,7 +191,10 @@ def site_limits(chosen: Settings) -> SiteLimits:
 
 
 def new_password(from_stdin: bool, *, needed: bool) -> str | None:
-    """A password from standard input or, twice, from the person at the terminal. Raises CommandError, Invalid."""
+    """Read a password from standard input, or prompt for it twice at a terminal. Raises CommandError, Invalid.
+
+    Return None if none is `needed` and none was given.
+    """
     if from_stdin:
         password = sys.stdin.readline().removeprefix("\ufeff").rstrip("\r\n")
     elif sys.stdin.isatty():
@@ -207,33 +214,33 @@ def new_password(from_stdin: bool, *, needed: bool) -> str | None:
 
 
 def confirmed(question: str, *, yes: bool) -> bool:
-    """Whether to go on: asked of whoever is at the terminal, taken for granted elsewhere and with --yes."""
+    """Ask the user to confirm; without a terminal, and with --yes, return True without asking."""
     if yes or not (sys.stdin.isatty() and sys.stdout.isatty()):
         return True
     return typer.confirm(question)
 
 
 def show(text: str = "") -> None:
-    """Print a line for people."""
+    """Print one line of text to standard output."""
     typer.echo(text)
 
 
 def show_json(value: Any) -> None:
-    """Print JSON for programs."""
+    """Print `value` to standard output as indented JSON."""
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
 def show_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows under their heads, in columns."""
+    """Print rows in aligned columns under their headings."""
     widths = [max(len(row[column]) for row in [heads, *rows]) for column in range(len(heads))]
     for row in [heads, *rows]:
         show("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def moment(text: str, *, now: datetime, ahead: bool) -> datetime:
-    """A moment given as a date, a date and time (UTC unless it says otherwise), or a span such as `90d`, `12h`.
+    """Parse a date, a date and time (UTC unless it has an offset), or a span such as `90d` or `12h`.
 
-    A span counts from `now`, into the future where `ahead`. Raises CommandError.
+    A span is added to `now` if `ahead`, otherwise subtracted. Raises CommandError.
     """
     units = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
     if text[:-1].isdigit() and text[-1:] in units:
@@ -243,15 +250,15 @@ def moment(text: str, *, now: datetime, ahead: bool) -> datetime:
             raise CommandError(f"{text[:20]!r} is longer than any calendar") from None
         return time_range.shifted(now, span if ahead else -span, what=repr(text))
     try:
-        read = datetime.fromisoformat(text)
+        parsed = datetime.fromisoformat(text)
     except ValueError:
         raise CommandError(f"{text!r} is neither a date like 2026-03-04, nor a span like 90d or 12h") from None
-    return time_range.checked(read if read.tzinfo else read.replace(tzinfo=UTC), what=repr(text))
+    return time_range.checked(parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC), what=repr(text))
 
 
 @contextmanager
 def progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Show how far long work has come, on a terminal; nothing elsewhere. Yields what to call with (done, of)."""
+    """Show a progress bar if standard error is a terminal. Yields a function to call with (done, total)."""
     if not sys.stderr.isatty():
         yield lambda done, of: None
         return

@@ -1,4 +1,4 @@
-"""`consumer`."""
+"""The command `consumer`: OAuth consumers."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -48,7 +48,7 @@ def add_consumer(
     chosen = common.settings(database, data)
     key = hashing.new_consumer_key()
     with common.writing(database, data) as work:
-        _, made = consumers.add(
+        _, added = consumers.add(
             work,
             account,
             key=key,
@@ -59,21 +59,21 @@ def add_consumer(
             acts_as=acts_as or None,
         )
         secret = None if public else hashing.derived_secret(keys.secret_key(chosen), "consumer", key)
-    _show_made(made, secret, json=json)
+    _show_added(added, secret, json=json)
 
 
-def _show_made(made: "Consumer", secret: str | None, *, json: bool) -> None:
-    scopes = sorted(made.scopes)
+def _show_added(added: "Consumer", secret: str | None, *, json: bool) -> None:
+    scopes = sorted(added.scopes)
     if json:
         common.show_json(
-            {"key": made.key, "secret": secret, "label": made.label, "scopes": scopes, "callback": made.callback}
+            {"key": added.key, "secret": secret, "label": added.label, "scopes": scopes, "callback": added.callback}
         )
         return
-    common.show(f"key     {made.key}")
+    common.show(f"key     {added.key}")
     if secret:
         common.show(f"secret  {secret}")
         typer.echo(f"scopes: {', '.join(scopes)}. The secret is not shown again.", err=True)
-    if secret and made.acts_as is None:
+    if secret and added.acts_as is None:
         typer.echo(
             "It acts for nobody on its own (client_credentials, OAuth 1 with two legs); with --as USER it would.",
             err=True,
@@ -91,22 +91,22 @@ def list_consumers(
     from onebucket.actions import consumers
 
     with common.reading(database, data) as work:
-        found = consumers.list_consumers(work, account or None)
+        rows = consumers.list_consumers(work, account or None)
     if json:
-        common.show_json([_facts(owner, each, person) for owner, each, person in found])
+        common.show_json([_to_json(owner, consumer, acts_as) for owner, consumer, acts_as in rows])
         return
     common.show_table(
         ["KEY", "ACCOUNT", "LABEL", "SCOPES", "ACTS AS", "CALLBACK"],
         [
             [
-                each.key,
+                consumer.key,
                 owner.username,
-                each.label,
-                " ".join(sorted(each.scopes)),
-                person.username if person else "",
-                each.callback or "",
+                consumer.label,
+                " ".join(sorted(consumer.scopes)),
+                acts_as.username if acts_as else "",
+                consumer.callback or "",
             ]
-            for owner, each, person in found
+            for owner, consumer, acts_as in rows
         ],
     )
 
@@ -125,7 +125,7 @@ def revoke_consumer(
     common.show(f"revoked {revoked.key} {revoked.label}")
 
 
-def _facts(owner: "Account", consumer: "Consumer", person: "Account | None") -> dict[str, Any]:
+def _to_json(owner: "Account", consumer: "Consumer", acts_as: "Account | None") -> dict[str, Any]:
     return {
         "key": consumer.key,
         "account": owner.username,
@@ -133,6 +133,6 @@ def _facts(owner: "Account", consumer: "Consumer", person: "Account | None") -> 
         "callback": consumer.callback,
         "scopes": sorted(consumer.scopes),
         "public": consumer.is_public,
-        "acts_as": person.username if person else None,
+        "acts_as": acts_as.username if acts_as else None,
         "created_at": consumer.created_at.isoformat(timespec="seconds"),
     }

@@ -1,4 +1,4 @@
-"""The made-up company that `serve --demo` shows: a throw-away database, its people and some lines to paste."""
+"""The sample data of `serve --demo`: a temporary database, its users and commands to paste."""
 
 import tempfile
 from collections.abc import Iterator
@@ -16,13 +16,13 @@ PASSWORDS = {"alice": "wonderland", "bob": "bobthebuilder", "dave": "reddwarf", 
 
 @contextmanager
 def throw_away() -> Iterator[Path]:
-    """Where the database may be; gone afterwards."""
+    """Yield a path for the database; delete its folder afterwards."""
     with tempfile.TemporaryDirectory(prefix="onebucket-demo-") as folder:
         yield Path(folder) / "demo.db"
 
 
 def fill(opened: Database) -> None:
-    """Make the company."""
+    """Create the schema and apply `demo.yaml`."""
     schema.bring_up_to_date(opened)
     text = files("onebucket.cli").joinpath("demo.yaml").read_bytes()
     with opened.writing() as tx:
@@ -30,7 +30,7 @@ def fill(opened: Database) -> None:
 
 
 def lines(base_url: str, database: str) -> list[str]:
-    """What to tell the person who started it."""
+    """Return the lines that `serve --demo` prints at the start."""
     return [
         "A made-up company, gone when this stops:",
         *(f"  {name:<8} password {password:<11} {_ABOUT[name]}" for name, password in PASSWORDS.items()),
@@ -42,7 +42,7 @@ def lines(base_url: str, database: str) -> list[str]:
 
 
 def commands(base_url: str) -> list[str]:
-    """Command lines that work as they stand."""
+    """Return curl commands that work on the demo without editing."""
     return [
         f"curl -u alice:wonderland '{base_url}/1.0/groups/acme?format=yaml'",
         f"curl -u alice:wonderland -X POST -d name='Night Crew' {base_url}/1.0/groups/acme/",

@@ -1,4 +1,4 @@
-"""What `doctor` looks at: each finding says what is so and, where it is wrong, how to mend it."""
+"""The checks of `doctor`; each yields findings with a message and, on failure, a fix."""
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from onebucket.store.engine.database import Database, DatabaseUnavailable, Datab
 
 
 def findings(chosen: Settings) -> Iterator[Finding]:
-    """Look at everything, in the order in which to mend it."""
+    """Run all checks, in the order in which failures should be fixed."""
     yield from _settings(chosen)
     yield _connections()
     on_file = chosen.database.startswith("sqlite:")
@@ -47,25 +47,32 @@ def _settings(chosen: Settings) -> Iterator[Finding]:
 
 
 def _files(chosen: Settings) -> Iterator[Finding]:
-    """Whether others on this machine can read the database: one that was made by an older version, or copied."""
+    """Check that other users of this machine can't read the SQLite files.
+
+    Older versions created them readable for everybody, and copying a file can change its mode.
+    """
     if not chosen.database.startswith("sqlite:"):
         return
     database_file = Path(chosen.database.removeprefix("sqlite:///")).expanduser()
     files = [path for end in ("", "-wal", "-shm") if (path := Path(f"{database_file}{end}")).exists()]
-    theirs = [str(path) for path in files if path.parent.stat().st_mode & 0o001 and path.stat().st_mode & 0o007]
-    if theirs:
-        names = " ".join(theirs)
+    exposed = [str(path) for path in files if path.parent.stat().st_mode & 0o001 and path.stat().st_mode & 0o007]
+    if exposed:
+        names = " ".join(exposed)
         yield Finding(False, f"everybody on this machine may open {names}", f"chmod o= {names}")
 
 
 def _connections() -> Finding:
-    """How many connections a server may have that is started where this command is."""
-    many = file_descriptors.max_connections(file_descriptors.limit())
+    """Check how many connections a server could hold that is started with the same limits as this command."""
+    max_connections = file_descriptors.max_connections(file_descriptors.limit())
     mend = "Allow more open files where it is started: LimitNOFILE= of systemd, --ulimit nofile= of a container."
-    return Finding(many >= _FEW, f"each process may hold {many:,} connections at once", mend if many < _FEW else "")
+    return Finding(
+        max_connections >= _FEW,
+        f"each process may hold {max_connections:,} connections at once",
+        mend if max_connections < _FEW else "",
+    )
 
 
-# A few people with a program each that forgets to close its connections.
+# Enough for several clients that each leak connections.
 _FEW = 1000
 
 _OUT_OF_REACH = "Start PostgreSQL, or mend the setting `database`: host, name, user, password."

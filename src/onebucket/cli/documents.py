@@ -1,4 +1,4 @@
-"""`apply`, `export` and `import`."""
+"""The commands `apply`, `export` and `import`."""
 
 import sys
 from collections.abc import Sequence
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 imports = typer.Typer(help="Bring in accounts that are kept elsewhere.", no_args_is_help=True)
 
-# Beyond this many lines a difference is told by its summary, unless it is all that was asked for.
+# A longer difference is printed as a summary only, except by a dry run.
 LONGEST_DIFFERENCE = 200
 
 
-# A dry run's exit code where something would change, for whoever asked for one.
+# Exit code of `--dry-run --exit-code` when something would change.
 WOULD_CHANGE = 2
 
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only print what would change.")]
@@ -44,13 +44,13 @@ MaxRemovalsOption = Annotated[
 ]
 
 
-class _Undo(Exception):
-    pass
+class _RollBack(Exception):
+    """Ends a preview's transaction without a commit."""
 
 
 @dataclass(frozen=True)
 class _ApplyOptions:
-    """How documents are applied."""
+    """The options with which documents are applied."""
 
     cap: "RemovalLimit"
     prune: bool = False
@@ -59,10 +59,10 @@ class _ApplyOptions:
 
 
 @dataclass(frozen=True)
-class _Outlook:
-    """What applying documents would do, and why it would be refused if it would."""
+class _Preview:
+    """The journal entries that applying documents would write, and the error that would refuse it, if any."""
 
-    told: "list[Entry]"
+    entries: "list[Entry]"
     refused: "TooManyRemovals | None" = None
 
 
@@ -82,25 +82,25 @@ def apply(
     """Make the accounts what the documents say; prints the difference, does all of it or nothing."""
     from onebucket.transfer import document
 
-    cap = _cap(max_removals, exit_code=exit_code, dry_run=dry_run)
+    limit = _removal_limit(max_removals, exit_code=exit_code, dry_run=dry_run)
     documents = [document.read(_read(path), source=str(path)) for path in file]
     chosen = common.settings(database, data)
-    how = _ApplyOptions(cap, prune, send_letters, common.site_limits(chosen))
+    options = _ApplyOptions(limit, prune, send_letters, common.site_limits(chosen))
     with common.open_database(chosen, Use.REHEARSES if dry_run else Use.MAKES) as opened:
         if dry_run:
-            _rehearse(opened, documents, how, exit_code=exit_code)
-        elif _asks(yes):
-            outlook = _attempt(opened, documents, how)
-            _show_difference(outlook.told, everything=False)
-            if outlook.refused:
-                raise outlook.refused
-            if not outlook.told:
+            _dry_run(opened, documents, options, exit_code=exit_code)
+        elif _should_ask(yes):
+            preview = _preview(opened, documents, options)
+            _show_difference(preview.entries, everything=False)
+            if preview.refused:
+                raise preview.refused
+            if not preview.entries:
                 return
             if not common.confirmed("Do this?", yes=yes):
                 raise CommandError("nothing was changed")
-            _commit(opened, documents, how)
+            _commit(opened, documents, options)
         else:
-            _show_difference(_commit(opened, documents, how), everything=False)
+            _show_difference(_commit(opened, documents, options), everything=False)
 
 
 def export(
@@ -136,23 +136,23 @@ def import_peribolos(
     """Bring in GitHub organisations that are kept as Peribolos YAML; all of it or nothing."""
     from onebucket.transfer import change_report, peribolos
 
-    how = _ApplyOptions(_cap(max_removals, exit_code=exit_code, dry_run=dry_run))
+    options = _ApplyOptions(_removal_limit(max_removals, exit_code=exit_code, dry_run=dry_run))
     organisations = peribolos.read(path, name=name or None)
-    documents = [peribolos.to_document(each) for each in organisations]
+    documents = [peribolos.to_document(organisation) for organisation in organisations]
     with common.open_database(common.settings(database, data), Use.REHEARSES if dry_run else Use.MAKES) as opened:
-        told = [] if dry_run else _commit(opened, documents, how)
-        for each in organisations:
-            common.show(f"{'found' if dry_run else 'imported'} {each.summary()}")
-        if passed_over := sorted({key for each in organisations for key in each.passed_over}):
+        entries = [] if dry_run else _commit(opened, documents, options)
+        for organisation in organisations:
+            common.show(f"{'found' if dry_run else 'imported'} {organisation.summary()}")
+        if passed_over := sorted({key for organisation in organisations for key in organisation.passed_over}):
             common.show(f"passed over, they have no meaning here: {', '.join(passed_over)}")
         if dry_run:
-            _rehearse(opened, documents, how, exit_code=exit_code)
+            _dry_run(opened, documents, options, exit_code=exit_code)
         else:
-            common.show(change_report.summarize(told))
+            common.show(change_report.summarize(entries))
 
 
-def _cap(text: str, *, exit_code: bool, dry_run: bool) -> "RemovalLimit":
-    """How much may be taken away. Raises CommandError and what a wrong option raises."""
+def _removal_limit(text: str, *, exit_code: bool, dry_run: bool) -> "RemovalLimit":
+    """Parse --max-removals. Raises CommandError, typer.BadParameter."""
     from onebucket.transfer import removal_limit
 
     if exit_code and not dry_run:
@@ -163,13 +163,13 @@ def _cap(text: str, *, exit_code: bool, dry_run: bool) -> "RemovalLimit":
         raise typer.BadParameter(str(error), param_hint="--max-removals") from None
 
 
-def _rehearse(opened: "Database", documents: "Sequence[Document]", how: _ApplyOptions, *, exit_code: bool) -> None:
-    """Show what would change, and end as was asked for."""
-    outlook = _attempt(opened, documents, how)
-    _show_difference(outlook.told, everything=True)
-    if outlook.refused:
-        raise outlook.refused
-    if exit_code and outlook.told:
+def _dry_run(opened: "Database", documents: "Sequence[Document]", options: _ApplyOptions, *, exit_code: bool) -> None:
+    """Print what would change; with `exit_code`, exit with WOULD_CHANGE if anything would."""
+    preview = _preview(opened, documents, options)
+    _show_difference(preview.entries, everything=True)
+    if preview.refused:
+        raise preview.refused
+    if exit_code and preview.entries:
         raise typer.Exit(WOULD_CHANGE)
 
 
@@ -182,44 +182,46 @@ def _read(path: Path) -> bytes:
         raise CommandError(f"can't read {path}: {error.strerror}") from None
 
 
-def _asks(yes: bool) -> bool:
+def _should_ask(yes: bool) -> bool:
     return not yes and sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def _commit(opened: "Database", documents: "Sequence[Document]", how: _ApplyOptions) -> "list[Entry]":
-    with opened.writing() as tx, common.progress("applying") as told:
-        work = common.work(tx, how.terms)
-        _apply(work, documents, how, told)
+def _commit(opened: "Database", documents: "Sequence[Document]", options: _ApplyOptions) -> "list[Entry]":
+    with opened.writing() as tx, common.progress("applying") as report:
+        work = common.work(tx, options.terms)
+        _apply(work, documents, options, report)
         return work.entries
 
 
-def _attempt(opened: "Database", documents: "Sequence[Document]", how: _ApplyOptions) -> _Outlook:
-    """What would be told if the documents were applied; nothing is."""
+def _preview(opened: "Database", documents: "Sequence[Document]", options: _ApplyOptions) -> _Preview:
+    """Apply the documents in a transaction that is rolled back, and return its journal entries."""
     from onebucket.transfer.removal_limit import TooManyRemovals
 
-    told: list[Entry] = []
+    entries: list[Entry] = []
     try:
-        with opened.writing() as tx, common.progress("looking") as shown:
-            work = common.work(tx, how.terms)
-            told = work.entries
-            _apply(work, documents, how, shown)
-            raise _Undo
-    except _Undo:
-        return _Outlook(told)
+        with opened.writing() as tx, common.progress("looking") as report:
+            work = common.work(tx, options.terms)
+            entries = work.entries
+            _apply(work, documents, options, report)
+            raise _RollBack
+    except _RollBack:
+        return _Preview(entries)
     except TooManyRemovals as refused:
-        return _Outlook(told, refused)
+        return _Preview(entries, refused)
 
 
-def _apply(work: "UnitOfWork", documents: "Sequence[Document]", how: _ApplyOptions, progress: "Report") -> None:
+def _apply(work: "UnitOfWork", documents: "Sequence[Document]", options: _ApplyOptions, progress: "Report") -> None:
     from onebucket.transfer import apply
 
-    apply.apply(work, documents, prune=how.prune, cap=how.cap, send_letters=how.send_letters, progress=progress)
+    apply.apply(
+        work, documents, prune=options.prune, cap=options.cap, send_letters=options.send_letters, progress=progress
+    )
 
 
-def _show_difference(told: "Sequence[Entry]", *, everything: bool) -> None:
+def _show_difference(entries: "Sequence[Entry]", *, everything: bool) -> None:
     from onebucket.transfer import change_report
 
-    if everything or len(told) <= LONGEST_DIFFERENCE:
-        for line in change_report.describe_lines(told):
+    if everything or len(entries) <= LONGEST_DIFFERENCE:
+        for line in change_report.describe_lines(entries):
             common.show(line)
-    common.show(change_report.summarize(told))
+    common.show(change_report.summarize(entries))

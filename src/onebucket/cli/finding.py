@@ -1,11 +1,11 @@
-"""What `doctor` finds: what is so and, where it is wrong, how to mend it."""
+"""The result of one check of `doctor`."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at."""
+    """Whether one check passed (`ok`), what it found, and how to fix it (empty if there is nothing to fix)."""
 
     ok: bool
     message: str

@@ -1,4 +1,4 @@
-"""Journal entries and verdicts, for people and for programs."""
+"""Text and JSON of journal entries, access decisions and restores."""
 
 import json
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def entry_line(entry: Entry) -> str:
-    """One entry on one line: when, who, what, to which subject, and what was different."""
+    """Format an entry as one line of text: time, actor, event, subject, changed values."""
     subject = entry.account if entry.subject == entry.account else f"{entry.account}/{entry.subject}"
     if entry.event is Event.CHANGE_REFUSED:
         subject = f"{entry.account}  {entry.subject}"
@@ -24,7 +24,7 @@ def entry_line(entry: Entry) -> str:
 
 
 def entry_json(entry: Entry) -> str:
-    """One entry as a JSON object on one line, with everything that is known."""
+    """Format an entry as one line of JSON with all its fields."""
     return json.dumps(
         {
             "account": entry.account,
@@ -47,26 +47,26 @@ def entry_json(entry: Entry) -> str:
 
 
 def _difference(before: Facts | None, after: Facts | None) -> str:
-    return "".join(f"  {each}" for each in journal_text.describe_change(before, after))
+    return "".join(f"  {change}" for change in journal_text.describe_change(before, after))
 
 
-def decision_lines(verdict: AccessDecision) -> Iterator[str]:
-    """Why a person may do what he may, a way a line, the one that decides first."""
-    name, repository = verdict.person.username, f"{verdict.owner.username}/{verdict.repository.slug}"
-    if not verdict.person.is_active:
+def decision_lines(decision: AccessDecision) -> Iterator[str]:
+    """Yield a line for each way in which the user has access; the one that decides comes first."""
+    name, repository = decision.person.username, f"{decision.owner.username}/{decision.repository.slug}"
+    if not decision.person.is_active:
         yield f"{name} is disabled"
-    elif not verdict.ways:
+    elif not decision.ways:
         yield f"{name} has nothing on {repository}"
-    for place, way in enumerate(verdict.ways):
-        yield f"{'decides' if place == 0 else 'also'}: {way.level.word}, {_through(way)}"
+    for index, way in enumerate(decision.ways):
+        yield f"{'decides' if index == 0 else 'also'}: {way.level.word}, {_through(way)}"
 
 
-def decision_json(verdict: AccessDecision, *, allowed: bool) -> dict[str, Any]:
-    """A verdict as `/api/access` tells it."""
+def decision_json(decision: AccessDecision, *, allowed: bool) -> dict[str, Any]:
+    """Return a decision with the keys of `/api/access`; unlike there, nulls stay and times end in `+00:00`."""
     return {
-        "user": verdict.person.username,
-        "repository": f"{verdict.owner.username}/{verdict.repository.slug}",
-        "level": verdict.level.word if verdict.level else None,
+        "user": decision.person.username,
+        "repository": f"{decision.owner.username}/{decision.repository.slug}",
+        "level": decision.level.word if decision.level else None,
         "allowed": allowed,
         "because": [
             {
@@ -76,9 +76,9 @@ def decision_json(verdict: AccessDecision, *, allowed: bool) -> dict[str, Any]:
                 "since": way.since.isoformat(timespec="seconds") if way.since else None,
                 "granted_by": way.granted_by,
             }
-            for way in verdict.ways
+            for way in decision.ways
         ],
-        "revision": verdict.revision,
+        "revision": decision.revision,
     }
 
 
@@ -99,7 +99,7 @@ _NAMES = {
 
 
 def settled_as_lines(settled: "Settled") -> Iterator[str]:
-    """What a restore ended, and what it kept of the state that it replaced, for people."""
+    """Yield lines about what a restore ended, and what it kept of the replaced state."""
     if ended := ", ".join(f"{count} {_NAMES[name]}" for name, count in settled.ended.items() if count):
         yield f"ended: {ended}"
     for line in settled.app_passwords:

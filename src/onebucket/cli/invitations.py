@@ -1,4 +1,4 @@
-"""`invitation`."""
+"""The command `invitation`."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,27 +31,27 @@ def list_invitations(
     from onebucket.actions import invitations
 
     with common.reading(database, data) as work:
-        found = invitations.found(work, account_name=account or None, email=email or None)
+        rows = invitations.found(work, account_name=account or None, email=email or None)
         at = work.at
     if json:
         import msgspec
 
         from onebucket.surfaces.extensions.invitations import shape
 
-        common.show_json([msgspec.to_builtins(shape(owner, each)) for owner, each in found])
+        common.show_json([msgspec.to_builtins(shape(owner, row)) for owner, row in rows])
         return
     common.show_table(
         ["E-MAIL", "TO", "INVITED BY", "SENT", "LETTER", "UNTIL"],
         [
             [
-                each.email,
-                _to(owner, each),
-                each.invited_by.username,
-                f"{each.sent_at:%Y-%m-%d %H:%M}",
-                _letter(each),
-                _until(each, at),
+                row.email,
+                _target(owner, row),
+                row.invited_by.username,
+                f"{row.sent_at:%Y-%m-%d %H:%M}",
+                _delivery(row),
+                _expiry(row, at),
             ]
-            for owner, each in found
+            for owner, row in rows
         ],
     )
 
@@ -80,7 +80,7 @@ def accept(
     secret = token.rstrip("/").rpartition("/")[2]
     with common.writing(database, data) as work:
         owner, accepted = invitation_acceptance.accept(work, hashing.secret_hash(secret), name=user)
-    common.show(f"{user} has accepted: {_to(owner, accepted)}")
+    common.show(f"{user} has accepted: {_target(owner, accepted)}")
 
 
 @invitation.command("withdraw")
@@ -107,19 +107,19 @@ def withdraw(
     common.show(f"withdrew the invitation of {email}")
 
 
-def _to(owner: "Account", invitation: "Invitation") -> str:
+def _target(owner: "Account", invitation: "Invitation") -> str:
     if invitation.repository is None:
         return ", ".join(f"{owner.username}/{slug}" for slug in invitation.groups)
     permission = invitation.permission.word if invitation.permission else ""
     return f"{owner.username}/{invitation.repository.slug} ({permission})"
 
 
-def _until(invitation: "Invitation", at: "datetime") -> str:
+def _expiry(invitation: "Invitation", at: "datetime") -> str:
     if invitation.is_void:
         return "dead: the inviter may not invite"
     return "expired" if invitation.expires_at <= at else f"{invitation.expires_at:%Y-%m-%d %H:%M}"
 
 
-def _letter(invitation: "Invitation") -> str:
+def _delivery(invitation: "Invitation") -> str:
     state = invitation.letter.state.value if invitation.letter else "not sent"
     return f"{state}, opened" if invitation.opened_at else state

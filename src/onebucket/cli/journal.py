@@ -1,4 +1,4 @@
-"""`journal`: printing it, and showing that nobody has tampered with it."""
+"""The command `journal`: print the audit log and verify its hash chains."""
 
 import json as encoding
 import re
@@ -50,7 +50,7 @@ def _print(work: "UnitOfWork", account: str, since: str, json: bool) -> None:
 
 
 def _verify(work: "UnitOfWork", account: str, expected: "dict[str, ChainHead]", json: bool) -> bool:
-    """Print a line for each account; whether all are whole."""
+    """Print a line for each account's chain; return True if all are intact."""
     from onebucket.actions import journal
 
     all_whole = True
@@ -71,7 +71,7 @@ def _as_lines(chain: "VerifiedChain") -> Iterator[str]:
 
 
 def _as_json(chain: "VerifiedChain") -> str:
-    told = {
+    fields = {
         "account": chain.account,
         "account_uuid": f"{{{chain.account_id}}}",
         "number": chain.head.number,
@@ -80,14 +80,14 @@ def _as_json(chain: "VerifiedChain") -> str:
         "faults": chain.faults,
         "further_faults": chain.further,
     }
-    return encoding.dumps(told, ensure_ascii=False)
+    return encoding.dumps(fields, ensure_ascii=False)
 
 
 _WHOLE = re.compile(r"whole  \{([0-9a-f-]{36})\} +([0-9]+)  ([0-9a-f]{64})  .*")
 
 
 def _expected(file: Path) -> "dict[str, ChainHead]":
-    """The heads that `--verify` printed into a file. Raises CommandError."""
+    """Read the chain heads, by account id, that an earlier `--verify` printed into `file`. Raises CommandError."""
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -100,7 +100,7 @@ def _heads(lines: Iterable[str], file: Path) -> "Iterator[tuple[str, ChainHead]]
     from onebucket.store.journal_chain import ChainHead
 
     for number, line in enumerate(lines, start=1):
-        named = _WHOLE.fullmatch(line)
-        if named is None:
+        match = _WHOLE.fullmatch(line)
+        if match is None:
             raise CommandError(f"{file}, line {number}: --verify prints no such line of a journal that is whole")
-        yield named[1], ChainHead(int(named[2]), named[3])
+        yield match[1], ChainHead(int(match[2]), match[3])

@@ -1,4 +1,4 @@
-"""The key that links in letters are made from: the setting, or one that is made once and kept in the data folder."""
+"""The secret key that links in mails are derived from: the setting, or a file in the data folder."""
 
 import os
 import secrets
@@ -9,17 +9,17 @@ from onebucket.settings import Settings
 
 FILE = "secret_key"
 
-# A key that somebody cut short by mistake is worse than none: links could be guessed.
+# Refuse a truncated key file: links made from a short key could be guessed.
 _SHORTEST = 32
 
 
 def throw_away() -> bytes:
-    """A key that is good until this process ends."""
+    """Return a random key that isn't stored; its links die with the process."""
     return secrets.token_urlsafe(32).encode()
 
 
 def secret_key(chosen: Settings) -> bytes:
-    """The key, whoever asks first makes it; the data folder too. Raises CommandError."""
+    """Return the secret key; create the file and the data folder on first use. Raises CommandError."""
     if chosen.secret_key:
         return chosen.secret_key.encode()
     file = chosen.data / FILE
@@ -36,19 +36,22 @@ def secret_key(chosen: Settings) -> bytes:
 
 
 def _make(file: Path) -> None:
-    """Let there be a key: whole from the moment it has its name, and the same for all who make one at once."""
-    unfinished = file.with_name(f"{FILE}.{secrets.token_hex(8)}")
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    """Create the key file atomically: write a temporary file and hard-link it.
+
+    Of several processes that do so at once the first wins, and all use its key.
+    """
+    temporary = file.with_name(f"{FILE}.{secrets.token_hex(8)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        with os.fdopen(descriptor, "w") as written:
-            written.write(secrets.token_urlsafe(48) + "\n")
-            written.flush()
-            os.fsync(written.fileno())
-        os.link(unfinished, file)
+        with os.fdopen(descriptor, "w") as stream:
+            stream.write(secrets.token_urlsafe(48) + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.link(temporary, file)
     except FileExistsError:
         return
     finally:
-        unfinished.unlink()
+        temporary.unlink()
     folder = os.open(file.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -1,4 +1,4 @@
-"""`letter`."""
+"""The command `letter`: outgoing mail."""
 
 from typing import Annotated
 
@@ -16,23 +16,23 @@ def list_letters(json: JsonOption = False, database: DatabaseOption = "", data: 
     from onebucket.actions import outbox
 
     with common.reading(database, data) as work:
-        found = outbox.newest(work)
+        rows = outbox.newest(work)
     if json:
         common.show_json(
             [
                 {
-                    "id": each.id,
+                    "id": mail.id,
                     "account": owner.username,
-                    "kind": each.kind.value,
-                    "email": each.email,
-                    "state": each.state.value,
-                    "created_at": each.created_at.isoformat(),
-                    "sent_at": each.sent_at.isoformat() if each.sent_at else None,
-                    "due_at": each.due_at.isoformat() if each.due_at else None,
-                    "attempts": each.attempts,
-                    "trouble": each.last_error,
+                    "kind": mail.kind.value,
+                    "email": mail.email,
+                    "state": mail.state.value,
+                    "created_at": mail.created_at.isoformat(),
+                    "sent_at": mail.sent_at.isoformat() if mail.sent_at else None,
+                    "due_at": mail.due_at.isoformat() if mail.due_at else None,
+                    "attempts": mail.attempts,
+                    "trouble": mail.last_error,
                 }
-                for owner, each in found
+                for owner, mail in rows
             ]
         )
         return
@@ -40,15 +40,15 @@ def list_letters(json: JsonOption = False, database: DatabaseOption = "", data: 
         ["ID", "KIND", "ACCOUNT", "TO", "SINCE", "STATE", "TROUBLE"],
         [
             [
-                each.id,
-                each.kind.value,
+                mail.id,
+                mail.kind.value,
                 owner.username,
-                each.email,
-                f"{each.created_at:%Y-%m-%d %H:%M}",
-                each.state.value,
-                each.last_error or "",
+                mail.email,
+                f"{mail.created_at:%Y-%m-%d %H:%M}",
+                mail.state.value,
+                mail.last_error or "",
             ]
-            for owner, each in found
+            for owner, mail in rows
         ],
     )
 
@@ -63,8 +63,8 @@ def retry(
     from onebucket.actions import outbox
 
     with common.writing(database, data) as work:
-        meant = [each for _, each in outbox.list_failing(work) if each.id == id]
-        tried = outbox.retry(work, meant[0].account_id, id) if meant else None
-    if tried is None:
+        matching = [mail for _, mail in outbox.list_failing(work) if mail.id == id]
+        retried = outbox.retry(work, matching[0].account_id, id) if matching else None
+    if retried is None:
         raise CommandError(f"no letter {id!r} has failed, about something that is open still")
-    common.show(f"the letter to {tried.email} is tried again")
+    common.show(f"the letter to {retried.email} is tried again")

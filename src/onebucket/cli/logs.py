@@ -1,4 +1,4 @@
-"""How the server's log is written: lines for people, or JSON for machines, to standard error."""
+"""Configuration of the server's log: text or JSON lines on standard error."""
 
 import logging
 import re
@@ -9,10 +9,10 @@ from typing import TextIO, cast
 
 
 @contextmanager
-def _without(module: str) -> Iterator[None]:
-    """Let a module seem not to be installed."""
+def _hide_module(module: str) -> Iterator[None]:
+    """Make importing `module` fail, as if it weren't installed."""
     loaded = sys.modules.get(module)
-    sys.modules[module] = None  # type: ignore[assignment]  # this is how an import is told that there is none
+    sys.modules[module] = None  # type: ignore[assignment]  # None in sys.modules makes an import raise ImportError
     try:
         yield
     finally:
@@ -21,35 +21,38 @@ def _without(module: str) -> Iterator[None]:
             sys.modules[module] = loaded
 
 
-# It loads rich where there is one, to draw tracebacks with; ours are plain text.
-with _without("rich"):
+# structlog loads rich, where it is installed, to draw tracebacks; we print them as plain text.
+with _hide_module("rich"):
     import structlog
     from structlog.typing import EventDict, Processor, WrappedLogger
 
 
 class _StandardError:
-    """Standard error, whose troubles (a full disk, a closed pipe) must not become those of the request it tells of."""
+    """Standard error that ignores write errors (full disk, closed pipe), so that logging never fails a request."""
 
     def write(self, text: str) -> None:
         with suppress(OSError):
             sys.stderr.write(text)
 
     def flush(self) -> None:
-        """Nothing is left to do: Python writes it out at the end of each line."""
+        """Do nothing: Python flushes standard error after each line."""
 
 
 class Plain:
-    """Writes a line for people without colours, as structlog does, in a tenth of the time: every change has one."""
+    """Render the same plain line as structlog's ConsoleRenderer, in a tenth of its time.
+
+    Worth it because every change logs a line.
+    """
 
     def __init__(self) -> None:
-        self._whole = structlog.dev.ConsoleRenderer(colors=False)
+        self._structlog_renderer = structlog.dev.ConsoleRenderer(colors=False)
 
-    def __call__(self, logger: WrappedLogger, name: str, told: EventDict) -> str:
-        """The line. What tells of an error takes several, which are structlog's own."""
-        if not _SEVERAL_LINES.isdisjoint(told):
-            return self._whole(logger, name, told)
-        at, level, event = told.pop("timestamp"), told.pop("level"), told.pop("event")
-        pairs = [f"{key}={_value(told[key])}" for key in sorted(told)]
+    def __call__(self, logger: WrappedLogger, name: str, event_dict: EventDict) -> str:
+        """Render one event; one with an exception or a stack is left to structlog."""
+        if not _SEVERAL_LINES.isdisjoint(event_dict):
+            return self._structlog_renderer(logger, name, event_dict)
+        at, level, event = event_dict.pop("timestamp"), event_dict.pop("level"), event_dict.pop("event")
+        pairs = [f"{key}={_value(event_dict[key])}" for key in sorted(event_dict)]
         return f"{at} [{level:<9}] {event:<30} {' '.join(pairs)}".rstrip(" ")
 
 
@@ -62,7 +65,7 @@ def _value(value: object) -> str:
 
 
 def configure(format: str, level: str) -> None:
-    """Set up the log; `format` is `console` or `json`. Nothing secret is ever given to it."""
+    """Set up structlog; `format` is `console` or `json`. Callers never log secrets."""
     renderer: Processor = Plain()
     if format == "json":
         renderer = structlog.processors.JSONRenderer()

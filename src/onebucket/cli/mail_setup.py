@@ -1,4 +1,4 @@
-"""Letters as the settings have them: who writes and carries them, where they go, and what `doctor` says of it."""
+"""Build composer, transport and outbox worker from the settings; the checks of `doctor` about mail."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -17,17 +17,17 @@ from onebucket.mail.transport import DeliveryError, FolderTransport, MailTranspo
 from onebucket.settings import Settings
 from onebucket.store.engine.database import Database
 
-# `doctor` waits so long for a mail server.
-_PATIENCE = 5.0
+# Seconds that `doctor` waits for a mail server to connect, and for each reply.
+_TIMEOUT_SECONDS = 5.0
 
 
 def outbox_worker(opened: Database, post: MailTransport, desk: Composer, key: bytes) -> OutboxWorker:
-    """Whoever carries the letters of a server."""
+    """Return the outbox worker of a server."""
     return OutboxWorker(opened, post=post, desk=desk, key=key, operate=common.work, clock=lambda: datetime.now(UTC))
 
 
 def composer(chosen: Settings, base_url: str) -> Composer:
-    """Where letters are written. Raises CommandError."""
+    """Return the composer, with the operator's templates if there are any. Raises CommandError."""
     templates = Path(chosen.letter_templates).expanduser() if chosen.letter_templates else None
     try:
         return Composer(
@@ -38,25 +38,28 @@ def composer(chosen: Settings, base_url: str) -> Composer:
 
 
 def transport(chosen: Settings, base_url: str, *, throw_away: Path | None = None) -> MailTransport:
-    """Where letters go: what is made up, in `throw_away`, is never sent."""
+    """Return the SMTP transport, or a folder if `smtp_url` isn't set.
+
+    The mails of a demo always go into its folder `throw_away` and are never sent.
+    """
     if chosen.smtp_url and throw_away is None:
         return SmtpTransport(chosen.smtp_url, named=template_context.host(base_url))
     return FolderTransport((throw_away or chosen.data) / "letters")
 
 
 def line(post: MailTransport, desk: Composer) -> str:
-    """What `serve` says of it."""
+    """Return the line that `serve` prints about mail."""
     if isinstance(post, FolderTransport):
         return f"Letters are written into {post.description} (set smtp_url to send them)"
     return f"Letters go out through {post.description} as {desk.sender}"
 
 
 def findings(chosen: Settings, opened: Database) -> Iterator[Finding]:
-    """What is wrong with letters: with settings, templates, the mail server, and with those that are on their way."""
+    """Check the mail settings, the templates, the mail server and the outbox."""
     base_url = chosen.base_url or "http://localhost"
     yield from _templates(chosen, base_url)
-    yield from _post(chosen, base_url)
-    yield from _letters(opened)
+    yield from _mail_server(chosen, base_url)
+    yield from _outbox(opened)
 
 
 def _templates(chosen: Settings, base_url: str) -> Iterator[Finding]:
@@ -67,23 +70,27 @@ def _templates(chosen: Settings, base_url: str) -> Iterator[Finding]:
         )
         return
     try:
-        troubles = list(composer(chosen, base_url).check(datetime.now(UTC)))
+        errors = list(composer(chosen, base_url).check(datetime.now(UTC)))
     except CommandError as error:
         yield Finding(False, str(error), "Mend mail_from.")
         return
-    for trouble in troubles:
-        yield Finding(False, trouble, "Mend it; letters wait for it. docs/letters.md names the words it may use.")
-    if not troubles:
+    for error_text in errors:
+        yield Finding(False, error_text, "Mend it; letters wait for it. docs/letters.md names the words it may use.")
+    if not errors:
         yield Finding(True, "every letter can be written")
 
 
-def _post(chosen: Settings, base_url: str) -> Iterator[Finding]:
+def _mail_server(chosen: Settings, base_url: str) -> Iterator[Finding]:
     if not chosen.smtp_url:
         yield Finding(True, f"letters are written into {transport(chosen, base_url).description}, not sent")
         return
-    named = template_context.host(base_url)
-    where = SmtpTransport(
-        chosen.smtp_url, named=named, to_connect=_PATIENCE, to_answer=_PATIENCE, to_finish=3 * _PATIENCE
+    host_name = template_context.host(base_url)
+    server = SmtpTransport(
+        chosen.smtp_url,
+        named=host_name,
+        to_connect=_TIMEOUT_SECONDS,
+        to_answer=_TIMEOUT_SECONDS,
+        to_finish=3 * _TIMEOUT_SECONDS,
     )
     if not chosen.base_url:
         yield Finding(
@@ -91,16 +98,16 @@ def _post(chosen: Settings, base_url: str) -> Iterator[Finding]:
             "Set base_url to the address that people use.",
         )  # fmt: skip
     try:
-        where.check()
+        server.check()
     except DeliveryError as error:
         yield Finding(
             False, f"letters can't be sent: {error}", "Mend smtp_url or the mail server; letters wait for it."
         )
     else:
-        yield Finding(True, f"{where.description} takes letters" + (f" from {where.user}" if where.user else ""))
+        yield Finding(True, f"{server.description} takes letters" + (f" from {server.user}" if server.user else ""))
 
 
-def _letters(opened: Database) -> Iterator[Finding]:
+def _outbox(opened: Database) -> Iterator[Finding]:
     with opened.reading() as tx:
         work = common.work(tx)
         waiting, since = outbox.waiting(work)

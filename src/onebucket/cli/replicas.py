@@ -1,4 +1,4 @@
-"""What `doctor` says of replicas: whether each can be asked, follows the primary, and how far it is behind."""
+"""The checks of `doctor` about replicas: reachable, following the primary, and not too far behind."""
 
 import time
 from collections.abc import Iterator
@@ -8,8 +8,8 @@ from onebucket.store.engine.database import Database, DatabaseUnavailable, Datab
 from onebucket.store.postgres.replica import Replica
 from onebucket.store.postgres.wal_position import ReplicationStatus
 
-# One that is further behind is not asked.
-_OLDEST_SECONDS = 1.0
+# The server doesn't read from a replica that lags more than this.
+_MAX_LAG_SECONDS = 1.0
 
 _MEANWHILE = "Meanwhile everything is read on the primary."
 _OUT_OF_REACH = f"Start it, or mend the setting `replicas`. {_MEANWHILE}"
@@ -19,7 +19,7 @@ _BEHIND = f"Look at pg_stat_replication on the primary, and into the standby's l
 
 
 def findings(opened: Database) -> Iterator[Finding]:
-    """What is so, and what is wrong, with each replica of a database."""
+    """Check each replica of the database; yield nothing if it has none."""
     if not opened.replicas:
         return
     primary = opened.replication_status()
@@ -35,24 +35,24 @@ def findings(opened: Database) -> Iterator[Finding]:
 
 
 def _finding(replica: Replica, primary: ReplicationStatus) -> Finding:
-    begun = time.monotonic()
-    here = replica.replication_status()
-    if fault := here.mismatch(primary):
-        is_elsewhere = here.cluster == primary.cluster and here.is_standby
+    started = time.monotonic()
+    status = replica.replication_status()
+    if fault := status.mismatch(primary):
+        is_elsewhere = status.cluster == primary.cluster and status.is_standby
         return Finding(False, f"{replica.name} {fault}", _ANOTHER_DATABASE if is_elsewhere else _NO_REPLICA)
-    while not here.has_reached(primary.position):
-        if time.monotonic() - begun > _OLDEST_SECONDS:
-            return Finding(False, f"{replica.name} is more than a second behind: {_gap(here, primary)}", _BEHIND)
+    while not status.has_reached(primary.position):
+        if time.monotonic() - started > _MAX_LAG_SECONDS:
+            return Finding(False, f"{replica.name} is more than a second behind: {_gap(status, primary)}", _BEHIND)
         time.sleep(0.01)
-        here = replica.replication_status()
-    return Finding(True, f"{replica.name} follows the primary, {_milliseconds(begun)} ms behind at most")
+        status = replica.replication_status()
+    return Finding(True, f"{replica.name} follows the primary, {_milliseconds(started)} ms behind at most")
 
 
-def _gap(here: ReplicationStatus, primary: ReplicationStatus) -> str:
-    if here.position.timeline != primary.position.timeline:
-        return f"it is on timeline {here.position.timeline}, the primary on {primary.position.timeline}"
-    return f"{primary.position.at - here.position.at:,} bytes"
+def _gap(status: ReplicationStatus, primary: ReplicationStatus) -> str:
+    if status.position.timeline != primary.position.timeline:
+        return f"it is on timeline {status.position.timeline}, the primary on {primary.position.timeline}"
+    return f"{primary.position.at - status.position.at:,} bytes"
 
 
-def _milliseconds(begun: float) -> int:
-    return round((time.monotonic() - begun) * 1000)
+def _milliseconds(started: float) -> int:
+    return round((time.monotonic() - started) * 1000)

@@ -1,4 +1,4 @@
-"""The root of the command line, and what each command is called."""
+"""The root command and the names of all its subcommands."""
 
 from typing import Annotated
 
@@ -16,8 +16,8 @@ root = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(requested: bool) -> None:
+    if requested:
         typer.echo(f"onebucket {onebucket.__version__}")
         raise typer.Exit
 

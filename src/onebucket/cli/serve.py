@@ -1,4 +1,4 @@
-"""`serve`, `check`, `doctor` and `openapi`."""
+"""The commands `serve`, `check`, `doctor` and `openapi`."""
 
 import gc
 import os
@@ -44,9 +44,9 @@ def serve(
 
     with ExitStack() as stack:
         if demo:
-            from onebucket.cli import demo as company
+            from onebucket.cli import demo as demo_data
 
-            database_file = stack.enter_context(company.throw_away())
+            database_file = stack.enter_context(demo_data.throw_away())
             database = f"sqlite:///{database_file}"
         chosen = common.settings(database, data)
         if workers > 1 and chosen.database.startswith("sqlite:"):
@@ -55,7 +55,7 @@ def serve(
             raise CommandError(NO_REPLICAS)
         logs.configure(chosen.log_format, chosen.log_level)
 
-        # Only now: they load structlog too, which must have been loaded by `logs`.
+        # Imported only now: they load structlog, and `logs` must load it first (without rich).
         from onebucket.cli import keys, mail_setup
         from onebucket.http import wiring
         from onebucket.http.limits import shared_counters
@@ -64,18 +64,18 @@ def serve(
         from onebucket.http.response import ServerOptions
 
         base_url = chosen.base_url or _address(host, port, secure=tls_cert is not None)
-        post = mail_setup.transport(chosen, base_url, throw_away=database_file.parent if demo else None)
-        desk = mail_setup.composer(chosen, base_url)
+        transport = mail_setup.transport(chosen, base_url, throw_away=database_file.parent if demo else None)
+        composer = mail_setup.composer(chosen, base_url)
         opened = stack.enter_context(common.open_database(chosen, Use.SERVES))
         key = keys.throw_away() if demo else keys.secret_key(chosen)
         if demo:
-            company.fill(opened)
-            lines = company.lines(base_url, opened.url)
+            demo_data.fill(opened)
+            startup_lines = demo_data.lines(base_url, opened.url)
         else:
-            lines = [f"Everything is kept in {opened.name}", *_first_administrator(opened, base_url)]
-            lines += [f"It is read on {opened.replicas_description}"] if opened.replicas else []
-        place = ListenAddress(host, port, tls_cert, tls_key)
-        ways = ServerOptions(
+            startup_lines = [f"Everything is kept in {opened.name}", *_first_administrator(opened, base_url)]
+            startup_lines += [f"It is read on {opened.replicas_description}"] if opened.replicas else []
+        address = ListenAddress(host, port, tls_cert, tls_key)
+        options = ServerOptions(
             base_url,
             chosen.realm,
             chosen.jsonp,
@@ -89,14 +89,14 @@ def serve(
             trusted_proxies=chosen.trusted_proxies,
             proxy_header=chosen.proxy_header,
         )
-        # What the workers are to count together they have from the process that starts them.
+        # Rate limits and metrics are shared between the workers, in memory that the parent process allocates.
         counts = shared_counters.in_shared_memory() if workers > 1 else None
-        together = shared_metrics.SharedMetrics(workers) if workers > 1 else None
+        worker_metrics = shared_metrics.SharedMetrics(workers) if workers > 1 else None
 
-        def live(ready: Callable[[], None], heard: int | None = None, number: int = 0) -> None:
+        def run_worker(ready: Callable[[], None], heard: int | None = None, number: int = 0) -> None:
             built = wiring.build(
                 opened,
-                ways,
+                options,
                 terms=common.site_limits(chosen),
                 metrics_token=chosen.metrics_token,
                 demo_letters=database_file.parent / "letters" if demo else None,
@@ -104,62 +104,72 @@ def serve(
                 password_grant=chosen.oauth_password_grant == "on",  # noqa: S105
                 answer_memory=chosen.answer_memory,
                 settings=settings.shown(chosen),
-                counts=replace(counts, process_metrics=together.for_process(number)) if counts and together else None,
+                counts=replace(counts, process_metrics=worker_metrics.for_process(number))
+                if counts and worker_metrics
+                else None,
             )
-            carrier = mail_setup.outbox_worker(opened, post, desk, key)
-            built.metrics.watch("onebucket_letters_sent_total", "Letters sent since the start", lambda: carrier.sent)
+            outbox_worker = mail_setup.outbox_worker(opened, transport, composer, key)
+            built.metrics.watch(
+                "onebucket_letters_sent_total", "Letters sent since the start", lambda: outbox_worker.sent
+            )
 
-            def begin() -> None:
+            def on_ready() -> None:
                 ready()
-                carrier.start()
+                outbox_worker.start()
                 built.metrics.start()
-                # Whatever was made by now stays; to look through it for garbage again and again costs 5 % of a change.
+                # What exists now lives as long as the process: scanning it for garbage would cost 5 % of each write.
                 gc.freeze()
 
-            wiring.run(built, place, ready=begin, ended=carrier.stop, heard=heard)
+            wiring.run(built, address, ready=on_ready, ended=outbox_worker.stop, heard=heard)
 
         def ready() -> None:
             common.show(f"onebucket {onebucket.__version__} answers at {base_url}  (API: {base_url}/docs)")
             warnings = (f"warning: {name} is not a setting" for name in chosen.unknown)
             if not chosen.base_url and not demo:
-                lines.append(f"Answers and letters lead to {base_url}: set base_url where people use another address")
-            for line in (*lines, _limit(chosen.rate_limit), mail_setup.line(post, desk), *warnings):
+                startup_lines.append(
+                    f"Answers and letters lead to {base_url}: set base_url where people use another address"
+                )
+            for line in (*startup_lines, _limit(chosen.rate_limit), mail_setup.line(transport, composer), *warnings):
                 common.show(line)
 
         if workers == 1:
-            live(ready)
+            run_worker(ready)
         else:
-            # Loaded once for all of them.
+            # Loaded before the fork, once for all workers.
             from onebucket.http.process import listener  # noqa: F401
             from onebucket.http.process.workers import Workers
 
-            # Each opens connections of its own: nothing that is open may be shared with them.
+            # Each worker opens its own connections: an open one must not be shared across a fork.
             opened.close()
-            place.check()
-            Workers(workers, live).run(ready)
+            address.check()
+            Workers(workers, run_worker).run(ready)
 
 
 def _limit(calls: int) -> str:
-    """What `serve` says of how much one may ask: tools that look at everything reach it."""
+    """Return the line that `serve` prints about the rate limit, because tools that read everything reach it."""
     if not calls:
         return "Each user may make any number of calls (rate_limit is 0)"
     return f"Each user may make {calls:,} calls an hour (rate_limit), further ones are answered 429"
 
 
 def _address(host: str, port: int, *, secure: bool) -> str:
-    """Where it listens, as people write it: without the port that they needn't name.
+    """Return the base URL for a listening address, without the scheme's default port.
 
     >>> _address("127.0.0.1", 443, secure=True), _address("::1", 8080, secure=False)
     ('https://127.0.0.1', 'http://[::1]:8080')
     """
     name = socket.getfqdn() if host in ("0.0.0.0", "::") else host  # noqa: S104 - a comparison
     bracketed = f"[{name}]" if ":" in name else name
-    named = "" if port == (443 if secure else 80) else f":{port}"
-    return f"{'https' if secure else 'http'}://{bracketed}{named}"
+    port_suffix = "" if port == (443 if secure else 80) else f":{port}"
+    return f"{'https' if secure else 'http'}://{bracketed}{port_suffix}"
 
 
 def _first_administrator(opened: "Database", base_url: str) -> list[str]:
-    """Without a site administrator: make the one whose password is given, or offer a link (operations)."""
+    """Create the first site administrator or a one-time link to do so; return the lines to print.
+
+    With ONEBUCKET_ADMIN_PASSWORD the account `admin` is created (contract/operations.md). Return nothing if the site
+    has an administrator.
+    """
     from onebucket import hashing
     from onebucket.actions import setup
     from onebucket.domain.accounts import check_password
@@ -205,13 +215,13 @@ def check(
         raise typer.BadParameter(f"the level is {', '.join(_LEVELS[:-1])} or {_LEVELS[-1]}", param_hint="LEVEL")
     account, _, slug = repository.partition("/")
     with common.answering(), common.reading(database, data) as work:
-        verdict = access_checks.check(work, access_checks.AccessQuery(user, account, slug))
-    allowed = verdict.allows(privileges.parse_level(level))
+        decision = access_checks.check(work, access_checks.AccessQuery(user, account, slug))
+    allowed = decision.allows(privileges.parse_level(level))
     if json:
-        common.show_json(formatting.decision_json(verdict, allowed=allowed))
+        common.show_json(formatting.decision_json(decision, allowed=allowed))
     else:
         common.show("yes" if allowed else "no")
-        for line in formatting.decision_lines(verdict) if explain else ():
+        for line in formatting.decision_lines(decision) if explain else ():
             common.show(line)
     if not allowed:
         raise typer.Exit(1)
@@ -231,17 +241,18 @@ def doctor(json: JsonOption = False, database: DatabaseOption = "", data: DataOp
         common.show_json(
             {
                 "settings": {name: {"value": value, "source": source} for name, value, source in rows},
-                "checks": [{"ok": each.ok, "what": each.message, "mend": each.fix} for each in findings],
+                "checks": [{"ok": finding.ok, "what": finding.message, "mend": finding.fix} for finding in findings],
             }
         )
     else:
         common.show_table(["SETTING", "VALUE", "FROM"], settings.shown(chosen))
         common.show()
-        for each in findings:
+        for finding in findings:
             common.show(
-                f"{'ok   ' if each.ok else 'WRONG'}  {each.message}" + (f"\n       {each.fix}" if each.fix else "")
+                f"{'ok   ' if finding.ok else 'WRONG'}  {finding.message}"
+                + (f"\n       {finding.fix}" if finding.fix else "")
             )
-    if not all(each.ok for each in findings):
+    if not all(finding.ok for finding in findings):
         raise typer.Exit(1)
 
 

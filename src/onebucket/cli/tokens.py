@@ -1,4 +1,4 @@
-"""`token`: the app passwords of people."""
+"""The command `token`: app passwords."""
 
 from datetime import datetime
 from typing import Annotated
@@ -30,7 +30,7 @@ def add_token(
 
     secret = hashing.new_secret()
     with common.writing(database, data) as work:
-        made = tokens.add(
+        added = tokens.add(
             work,
             person,
             secret_hash=hashing.secret_hash(secret),
@@ -38,15 +38,15 @@ def add_token(
             label=label,
             expires_at=common.moment(expires, now=work.at, ahead=True) if expires else None,
         )
-    scopes = sorted(made.scopes)
+    scopes = sorted(added.scopes)
     if json:
-        common.show_json({"id": made.id, "secret": secret, "label": made.label, "scopes": scopes})
+        common.show_json({"id": added.id, "secret": secret, "label": added.label, "scopes": scopes})
         return
     common.show(secret)
     only_reads = (
-        "" if any(":" in each for each in scopes) else " (reading only; --scope account:write lets it change groups)"
+        "" if any(":" in name for name in scopes) else " (reading only; --scope account:write lets it change groups)"
     )
-    typer.echo(f"id {made.id[:8]}, scopes: {', '.join(scopes)}{only_reads}. It is not shown again.", err=True)
+    typer.echo(f"id {added.id[:8]}, scopes: {', '.join(scopes)}{only_reads}. It is not shown again.", err=True)
 
 
 @token.command("list")
