@@ -1,1 +1,1 @@
-"""What the original never had: access checks, invitations, app passwords, the journal, the git gate."""
+"""The API that the original never had, under `/api`: access checks, invitations, app passwords, journal, git proxy."""

@@ -1,4 +1,4 @@
-"""What answers to questions about access look like."""
+"""JSON shapes of access checks and of the impact of a change."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -70,36 +70,36 @@ class Impact(Struct, frozen=True):
     invitations: list[EndedInvitation]
 
 
-def access(verdict: AccessDecision, asked: Level) -> Access:
-    """The answer to a question; `asked` is the level that was asked for, `NONE` for any."""
-    level = verdict.level
+def access(decision: AccessDecision, asked: Level) -> Access:
+    """Shape an access decision; `asked` is the level asked for, `NONE` for any."""
+    level = decision.level
     return Access(
-        user=verdict.person.username,
-        repository=f"{verdict.owner.username}/{verdict.repository.slug}",
+        user=decision.person.username,
+        repository=f"{decision.owner.username}/{decision.repository.slug}",
         level=_WORDS[level] if level else None,
-        allowed=verdict.allows(asked),
-        because=[_way(reason) for reason in verdict.ways],
-        revision=verdict.revision,
+        allowed=decision.allows(asked),
+        because=[_way(reason) for reason in decision.ways],
+        revision=decision.revision,
     )
 
 
 def refused_answer(question: AccessQuery, refusal: Refusal) -> Access:
-    """A question that got no answer."""
+    """Shape a question that was refused, with the reason in `refused`."""
     repository = f"{question.account}/{question.repository}"
     return Access(question.user, repository, None, False, [], refused=refusal.sentence)
 
 
 def impact(losses: AccessLosses, endings: list[Ending]) -> StreamedList:
-    """Who would lose what, by person, then repository."""
+    """Stream who would lose what, by person, then repository, and which pending invitations would end."""
     account = losses.owner.username
-    ended = lazy_list(_ended(account, ending) for ending in endings)
-    return StreamedList(Impact(f"{account}/{losses.group.slug}", lazy_list(_lost(account, losses)), ended))
+    ended_invitations = lazy_list(_ended(account, ending) for ending in endings)
+    return StreamedList(Impact(f"{account}/{losses.group.slug}", lazy_list(_lost(account, losses)), ended_invitations))
 
 
 def _lost(account: str, losses: AccessLosses) -> Iterator[LostLevel]:
     for _, of_person in groupby(losses, key=lambda loss: loss.person.id):
-        each = [(repository.slug, loss) for loss in of_person for repository in loss.repositories]
-        for slug, loss in sorted(each, key=itemgetter(0)):
+        losses_by_slug = [(repository.slug, loss) for loss in of_person for repository in loss.repositories]
+        for slug, loss in sorted(losses_by_slug, key=itemgetter(0)):
             yield LostLevel(
                 user=loss.person.username,
                 repository=f"{account}/{slug}",
@@ -124,10 +124,10 @@ def _way(reason: Reason) -> AccessWay:
     return AccessWay(_WORDS[level], through, group, since and since.replace(microsecond=0), granted_by)
 
 
-# Looked up, because a thousand answers need some thousands of them.
+# A table, because a bulk check of 1,000 pairs looks up thousands of names.
 _WORDS = {level: level.word for level in Level}
 
 
 def to_iso(moment: datetime) -> str:
-    """A moment as ISO 8601 in UTC, its fraction cut off."""
+    """Format a time as ISO 8601 in UTC, without fractions of a second."""
     return moment.isoformat()[:19] + "Z"

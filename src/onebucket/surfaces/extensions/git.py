@@ -1,10 +1,10 @@
-"""For proxies in front of git: may the caller do what the request that they hold asks for?
+"""Access checks for proxies in front of a git server (nginx `auth_request`, forward-auth).
 
-nginx (`auth_request`) and forward-auth proxies ask here before they let a request through, with the caller's own
-credentials and the original address in a header. They understand 200, 401 and 403, and nothing else.
+The proxy asks here before it lets a request through, with the caller's own credentials and the original URL in a
+header. Proxies understand only 200, 401 and 403.
 
-The server behind reads the same address once more. So what it could read in another way than we do is refused, and
-nothing passes but what git sends, to the letter.
+The git server parses the same URL again. So a URL that it could parse differently is refused, and only requests that
+git itself sends are allowed.
 """
 
 import re
@@ -19,19 +19,18 @@ from onebucket.domain.refusals import Forbidden, InsufficientScope, Invalid, Not
 from onebucket.surfaces.routing import ApiRequest, Parameter, PlainText, Route, Surface
 from onebucket.wire.request_body import UnreadableBody
 
-# nginx's names, then those that Traefik and Caddy send.
+# Header names: nginx's, then those of Traefik and Caddy.
 _ADDRESS = ("X-Original-URI", "X-Forwarded-Uri")
 _METHOD = ("X-Original-Method", "X-Forwarded-Method")
 
-# An account may be named by its UUID in braces, its account_id or an e-mail address; nothing else of an address needs
-# to be encoded.
-_ENCODED_OTHERWISE = re.compile(r"%(?!7b|7d|3a|40)", re.IGNORECASE)
-_NAMED = re.compile(
+# Only braces, `:` and `@` may be percent-encoded: they occur in a UUID, an account_id or an e-mail address.
+_OTHER_ENCODED = re.compile(r"%(?!7b|7d|3a|40)", re.IGNORECASE)
+_GIT_PATH = re.compile(
     r"(?!/\.\.?/)/(?P<account>[\w.@{}:+-]+)(?!/\.\.?/)/(?P<repository>[\w.-]+?)(?:\.git)?(?P<request>/.+)", re.ASCII
 )
 
-# What `git http-backend` answers, and the level that each needs. It parts a query at `;` too, and takes the last of
-# several services: so there is one, or none.
+# The requests that `git http-backend` serves, with the level each needs. It also splits a query at `;` and uses the
+# last `service`, so only a query with one parameter, or none, is accepted.
 _FILES = (
     r"/HEAD|/objects/(info/(packs|alternates|http-alternates)|[0-9a-f]{2}/[0-9a-f]{38}([0-9a-f]{24})?"
     r"|pack/pack-[0-9a-f]{40}([0-9a-f]{24})?\.(pack|idx))"
@@ -46,56 +45,60 @@ _REQUESTS = (
 _SCOPES = {Level.READ: "repository", Level.WRITE: "repository:write"}
 
 
-def verify(work: UnitOfWork, ask: ApiRequest) -> PlainText:
-    """Let a git request pass, or refuse it; who the caller is goes back in `X-Onebucket-User`."""
-    account, repository, level = _requested_access(ask)
+def verify(work: UnitOfWork, request: ApiRequest) -> PlainText:
+    """Allow or refuse a git request; `X-Onebucket-User` in the response names the caller.
+
+    Raises Forbidden, InsufficientScope, Invalid, NotFound.
+    """
+    account, repository, level = _requested_access(request)
     scopes = work.actor.scopes
     if scopes is not None and _SCOPES[level] not in accounts.effective_scopes(scopes):
         raise InsufficientScope(required=[_SCOPES[level]], granted=scopes)
     assert work.actor.account is not None
 
-    verdict = access_checks.check(work, AccessQuery(work.actor.account.id, account, repository))
-    if not verdict.allows(level):
+    decision = access_checks.check(work, AccessQuery(work.actor.account.id, account, repository))
+    if not decision.allows(level):
         raise Forbidden(f"you may not {level.word} {account}/{repository}")
     return PlainText("", headers=(("x-onebucket-user", work.actor.account.username),), always_whole=True)
 
 
-def _requested_access(ask: ApiRequest) -> tuple[str, str, Level]:
-    """Which repository the original request is about, and what it needs there. Raises Invalid."""
-    address, method = _respond(ask, _ADDRESS), _respond(ask, _METHOD)
-    prefix = f"/{ask.query.get('prefix', [''])[-1].strip('/')}".rstrip("/")
+def _requested_access(request: ApiRequest) -> tuple[str, str, Level]:
+    """Return the account, repository and level that the original request needs. Raises Invalid."""
+    address, method = _proxy_header(request, _ADDRESS), _proxy_header(request, _METHOD)
+    prefix = f"/{request.query.get('prefix', [''])[-1].strip('/')}".rstrip("/")
     if not address.startswith(f"{prefix}/"):
         raise Invalid(f"the original address does not begin with {prefix}/")
     raw, mark, query = address.removeprefix(prefix).partition("?")
-    if _ENCODED_OTHERWISE.search(raw):
+    if _OTHER_ENCODED.search(raw):
         raise Invalid("the original address is spelled in a way that another server may read differently")
 
-    named = _NAMED.fullmatch(unquote(raw))
-    asked = f"{named['request']}{mark}{query}" if named else ""
-    for methods, request, level in _REQUESTS:
-        if named and method in methods and request.fullmatch(asked):
-            return named["account"], named["repository"], level
-    if named and named["request"].startswith("/info/lfs"):
+    match = _GIT_PATH.fullmatch(unquote(raw))
+    git_request = f"{match['request']}{mark}{query}" if match else ""
+    for methods, pattern, level in _REQUESTS:
+        if match and method in methods and pattern.fullmatch(git_request):
+            return match["account"], match["repository"], level
+    if match and match["request"].startswith("/info/lfs"):
         raise Invalid("Git LFS is not let through yet: see enforce.md")
     raise Invalid("the original request is none of git's to account/repository.git")
 
 
-def _respond(ask: ApiRequest, names: tuple[str, ...]) -> str:
-    """What the proxy says of the original request. Raises Invalid when it says nothing, or two things.
+def _proxy_header(request: ApiRequest, names: tuple[str, ...]) -> str:
+    """Read one fact about the original request from the proxy's headers.
 
-    A proxy sets the headers of one family. Those of the other may be the caller's own invention.
+    Raises Invalid if it is missing or given twice with different values. A proxy sets the headers of one family; the
+    caller may have forged those of the other.
     """
-    said = {ask.headers[name.lower()] for name in names if name.lower() in ask.headers}
-    if not said:
+    values = {request.headers[name.lower()] for name in names if name.lower() in request.headers}
+    if not values:
         raise Invalid(f"the proxy sends no {' or '.join(names)}")
-    if len(said) > 1:
+    if len(values) > 1:
         raise Invalid(f"{' and '.join(names)} contradict each other")
-    return said.pop()
+    return values.pop()
 
 
 _PREFIX = Parameter("prefix", "what stands before `/account/repository` in the original address, such as `/git`")
 
-# Proxies understand 401 and 403 alone, and whether a repository is there is nobody's business here.
+# Every refusal but 401 is sent as 403: proxies understand nothing else, and 404 would tell which repositories exist.
 GIT_GATE = Surface(
     "git",
     ("/api/access/verify",),
@@ -111,7 +114,7 @@ GIT_GATE = Surface(
             query=(_PREFIX,),
             varies_on=tuple(name.lower() for name in (*_ADDRESS, *_METHOD)),
             errors=(403,),
-            # Git asks several times for each clone: those are no calls of the API.
+            # One clone sends several requests; they are not API calls of the user.
             is_rate_limited=False,
         ),
     ),

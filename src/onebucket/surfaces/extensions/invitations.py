@@ -1,4 +1,4 @@
-"""`/api/invitations`: pending invitations with all that is known of them, sending them again, withdrawing them."""
+"""Handlers of `/api/invitations`: list pending invitations with their delivery status, resend, withdraw."""
 
 from msgspec import Struct
 
@@ -34,27 +34,27 @@ class PendingInvitation(Struct, frozen=True):
     opened_on: str | None
 
 
-def list_invitations(work: UnitOfWork, ask: ApiRequest) -> list[PendingInvitation]:
-    """Of an account for its administrators; of every account for whoever runs the site."""
-    accounts, emails = ask.query.get("account", ()), ask.query.get("email", ())
-    found = invitations.found(
+def list_invitations(work: UnitOfWork, request: ApiRequest) -> list[PendingInvitation]:
+    """List the invitations of one account (its administrators), or of all accounts (site administrators)."""
+    accounts, emails = request.query.get("account", ()), request.query.get("email", ())
+    rows = invitations.found(
         work, account_name=accounts[-1] if accounts else None, email=emails[-1] if emails else None
     )
-    return [shape(owner, each) for owner, each in found]
+    return [shape(owner, invitation) for owner, invitation in rows]
 
 
-def resend(work: UnitOfWork, ask: ApiRequest) -> PendingInvitation:
-    """Another letter, with another link."""
-    return shape(*invitations.resend(work, ask.path_parameters["id"]))
+def resend(work: UnitOfWork, request: ApiRequest) -> PendingInvitation:
+    """Send the letter again, with a new link; the old link stops working."""
+    return shape(*invitations.resend(work, request.path_parameters["id"]))
 
 
-def withdraw(work: UnitOfWork, ask: ApiRequest) -> None:
-    """The same as withdrawing it by its address."""
-    invitations.withdraw(work, ask.path_parameters["id"])
+def withdraw(work: UnitOfWork, request: ApiRequest) -> None:
+    """Withdraw the invitation, as withdrawing by address does."""
+    invitations.withdraw(work, request.path_parameters["id"])
 
 
 def shape(owner: Account, invitation: Invitation) -> PendingInvitation:
-    """A pending invitation of an account."""
+    """Shape a pending invitation."""
     letter, repository = invitation.letter, invitation.repository
     return PendingInvitation(
         id=invitation.id,

@@ -1,4 +1,4 @@
-"""The journal over HTTP: a page of it, newest first."""
+"""Handler of `/api/journal`: one page of the journal, newest entries first."""
 
 import re
 from datetime import UTC, datetime
@@ -49,17 +49,19 @@ class PageShape(Struct, frozen=True):
     next: str | None
 
 
-def list_entries(work: UnitOfWork, ask: ApiRequest) -> PageShape:
-    """What happened to an account, or to all of them, newest first?"""
-    account, since, event, before = (_last(ask, name) for name in ("account", "since", "event", "before"))
-    wanted = JournalFilter(
-        since=_moment(since) if since is not None else None,
-        event=_event(event) if event is not None else None,
-        actor=_last(ask, "actor"),
+def list_entries(work: UnitOfWork, request: ApiRequest) -> PageShape:
+    """List the journal entries of an account, or of all accounts, newest first."""
+    account, since, event, before = (_last_value(request, name) for name in ("account", "since", "event", "before"))
+    filter = JournalFilter(
+        since=_parse_time(since) if since is not None else None,
+        event=_parse_event(event) if event is not None else None,
+        actor=_last_value(request, "actor"),
     )
     after = journal_cursor.parse_cursor(before) if before is not None else None
 
-    return _page(journal.page(work, account, wanted=wanted, after=after, at_most=_at_most(_last(ask, "limit"))))
+    return _page(
+        journal.page(work, account, wanted=filter, after=after, at_most=_page_size(_last_value(request, "limit")))
+    )
 
 
 def _page(page: JournalPage) -> PageShape:
@@ -85,32 +87,32 @@ def _page(page: JournalPage) -> PageShape:
     return PageShape(entries, journal_cursor.to_cursor(page.next_cursor) if page.next_cursor else None)
 
 
-def _last(ask: ApiRequest, name: str) -> str | None:
-    given = ask.query.get(name, ())
-    return given[-1] if given else None
+def _last_value(request: ApiRequest, name: str) -> str | None:
+    values = request.query.get(name, ())
+    return values[-1] if values else None
 
 
-def _moment(word: str) -> datetime:
+def _parse_time(text: str) -> datetime:
     try:
-        moment = datetime.fromisoformat(word.upper())
+        time = datetime.fromisoformat(text.upper())
     except ValueError:
-        raise Invalid(f"since is not a moment such as 2026-03-04 or 2026-03-04T05:06:07Z: {quote_text(word)}") from None
-    return time_range.checked(moment if moment.tzinfo else moment.replace(tzinfo=UTC), what="since")
+        raise Invalid(f"since is not a moment such as 2026-03-04 or 2026-03-04T05:06:07Z: {quote_text(text)}") from None
+    return time_range.checked(time if time.tzinfo else time.replace(tzinfo=UTC), what="since")
 
 
-def _event(word: str) -> Event:
+def _parse_event(text: str) -> Event:
     try:
-        return Event(word)
+        return Event(text)
     except ValueError:
-        raise Invalid(f"there is no event {quote_text(word)}") from None
+        raise Invalid(f"there is no event {quote_text(text)}") from None
 
 
-def _at_most(word: str | None) -> int:
-    if word is None:
+def _page_size(text: str | None) -> int:
+    if text is None:
         return USUAL
-    if not _LIMIT.fullmatch(word) or not 1 <= int(word) <= MOST:
+    if not _LIMIT.fullmatch(text) or not 1 <= int(text) <= MOST:
         raise Invalid(f"limit must be 1 to {MOST}")
-    return int(word)
+    return int(text)
 
 
 _QUERY = (

@@ -1,4 +1,4 @@
-"""Every address of our own in one list, and the handlers behind them."""
+"""All routes under `/api` in one list, with the handlers of access checks."""
 
 from typing import Literal
 
@@ -26,58 +26,60 @@ class AccessQuestion(msgspec.Struct):
     level: Literal["read", "write", "admin"] | None = None
 
 
-def check_access(work: UnitOfWork, ask: ApiRequest) -> access_shapes.Access:
-    """May this person do that, and why?"""
-    users = ask.query.get("user", ())
+def check_access(work: UnitOfWork, request: ApiRequest) -> access_shapes.Access:
+    """Check one person's access to one repository, with the reasons."""
+    users = request.query.get("user", ())
     name = users[-1] if users else work.actor.id
     if name is None:
         raise Invalid("user is missing")
 
-    levels = ask.query.get("level", ())
+    levels = request.query.get("level", ())
     level = _level(levels[-1] if levels else None)
-    question = AccessQuery(name, ask.path_parameters["accountname"], ask.path_parameters["repo_slug"])
-    return access_shapes.access(access_checks.check(work, question), level)
+    query = AccessQuery(name, request.path_parameters["accountname"], request.path_parameters["repo_slug"])
+    return access_shapes.access(access_checks.check(work, query), level)
 
 
-def check_many(work: UnitOfWork, ask: ApiRequest) -> StreamedList:
-    """The same for up to 1,000 pairs at once; each is answered by itself."""
-    asked = request_body.document(ask.body, list[AccessQuestion], "a list of {user, repository, level}")
-    if len(asked) > MAX_QUESTIONS:
+def check_many(work: UnitOfWork, request: ApiRequest) -> StreamedList:
+    """Check up to 1,000 person and repository pairs; one that is refused doesn't affect the others."""
+    questions = request_body.document(request.body, list[AccessQuestion], "a list of {user, repository, level}")
+    if len(questions) > MAX_QUESTIONS:
         raise Invalid(f"that is more than {MAX_QUESTIONS} questions")
 
-    levels = [_level(each.level) for each in asked]
-    pairs = [each.repository.partition("/") for each in asked]
-    questions = [AccessQuery(each.user, account, slug) for each, (account, _, slug) in zip(asked, pairs, strict=True)]
-    answers = access_checks.answers(work, questions)
+    levels = [_level(question.level) for question in questions]
+    pairs = [question.repository.partition("/") for question in questions]
+    queries = [
+        AccessQuery(question.user, account, slug) for question, (account, _, slug) in zip(questions, pairs, strict=True)
+    ]
+    results = access_checks.answers(work, queries)
     return StreamedList(
         lazy_list(
-            access_shapes.refused_answer(question, answer)
-            if isinstance(answer, Refusal)
-            else access_shapes.access(answer, level)
-            for question, level, answer in zip(questions, levels, answers, strict=True)
+            access_shapes.refused_answer(query, result)
+            if isinstance(result, Refusal)
+            else access_shapes.access(result, level)
+            for query, level, result in zip(queries, levels, results, strict=True)
         )
     )
 
 
-def impact_of_deleting(work: UnitOfWork, ask: ApiRequest) -> StreamedList:
-    """Who would lose what if this group were deleted?"""
-    account, slug = ask.path_parameters["accountname"], ask.path_parameters["group_slug"]
+def impact_of_deleting(work: UnitOfWork, request: ApiRequest) -> StreamedList:
+    """List the levels and invitations that would be lost if the group were deleted."""
+    account, slug = request.path_parameters["accountname"], request.path_parameters["group_slug"]
     return access_shapes.impact(
         access_checks.impact(work, account, slug), pending_invitations.ended_by_deleting(work, account, slug)
     )
 
 
-def impact_of_leaving(work: UnitOfWork, ask: ApiRequest) -> StreamedList:
-    """What would this member lose by leaving the group?"""
-    account, slug, member = (ask.path_parameters[each] for each in ("accountname", "group_slug", "member"))
+def impact_of_leaving(work: UnitOfWork, request: ApiRequest) -> StreamedList:
+    """List the levels and invitations that would be lost if the member left the group."""
+    account, slug, member = (request.path_parameters[name] for name in ("accountname", "group_slug", "member"))
     return access_shapes.impact(
         access_checks.impact(work, account, slug, member),
         pending_invitations.ended_by_leaving(work, account, slug, member),
     )
 
 
-def _level(word: str | None) -> Level:
-    return Level.NONE if word is None else privileges.parse_level(word)
+def _level(name: str | None) -> Level:
+    return Level.NONE if name is None else privileges.parse_level(name)
 
 
 _ACCESS = "/access/{accountname}/{repo_slug}"

@@ -1,4 +1,4 @@
-"""`/api/tokens`: one's own app passwords. Their secrets are shown once, when they are made."""
+"""Handlers of `/api/tokens`: the caller's own app passwords. Only the response that creates one shows its secret."""
 
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -17,7 +17,7 @@ from onebucket.wire import request_body
 
 _TEN_YEARS = int(tokens.LONGEST.total_seconds())
 
-# One line, without what would hide what it says.
+# One line, without control characters and bidirectional overrides.
 _WRITABLE = r"^[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]*$"
 
 
@@ -54,38 +54,38 @@ class CreatedToken(TokenShape, frozen=True):
     secret: str
 
 
-def list_tokens(work: UnitOfWork, ask: ApiRequest) -> list[TokenShape]:
-    """The caller's own app passwords."""
-    held = tokens.of_person(work, _oneself(work))
-    orphans = tokens.orphans(work, _oneself(work))
-    return [TokenShape(**_shape(each), orphaned=each.id in orphans) for each in held]
+def list_tokens(work: UnitOfWork, request: ApiRequest) -> list[TokenShape]:
+    """List the caller's own app passwords."""
+    app_passwords = tokens.of_person(work, _own_id(work))
+    orphaned = tokens.orphans(work, _own_id(work))
+    return [TokenShape(**_shape(app_password), orphaned=app_password.id in orphaned) for app_password in app_passwords]
 
 
-def create_token(work: UnitOfWork, ask: ApiRequest) -> CreatedToken:
-    """Another one, good for no more than the credential it is made with."""
-    wanted = request_body.document(ask.body, NewToken, "{scopes, label, expires_in or expires_on}")
-    if wanted.expires_in is not None and wanted.expires_on is not None:
+def create_token(work: UnitOfWork, request: ApiRequest) -> CreatedToken:
+    """Create an app password; it can do no more than the credential that creates it."""
+    parameters = request_body.document(request.body, NewToken, "{scopes, label, expires_in or expires_on}")
+    if parameters.expires_in is not None and parameters.expires_on is not None:
         raise Invalid("give expires_in or expires_on, not both")
 
-    secret = ask.new_secret()
-    ends = work.at + timedelta(seconds=wanted.expires_in) if wanted.expires_in else wanted.expires_on
-    made = tokens.add(
+    secret = request.new_secret()
+    expires_at = work.at + timedelta(seconds=parameters.expires_in) if parameters.expires_in else parameters.expires_on
+    token = tokens.add(
         work,
-        _oneself(work),
+        _own_id(work),
         secret_hash=hashing.secret_hash(secret),
-        scopes=frozenset(wanted.scopes),
-        label=wanted.label,
-        expires_at=ends,
+        scopes=frozenset(parameters.scopes),
+        label=parameters.label,
+        expires_at=expires_at,
     )
-    return CreatedToken(**_shape(made), orphaned=False, secret=secret)
+    return CreatedToken(**_shape(token), orphaned=False, secret=secret)
 
 
-def revoke_token(work: UnitOfWork, ask: ApiRequest) -> None:
-    """It ends at once."""
-    tokens.revoke_of(work, _oneself(work), ask.path_parameters["id"])
+def revoke_token(work: UnitOfWork, request: ApiRequest) -> None:
+    """Revoke an app password, effective at once."""
+    tokens.revoke_of(work, _own_id(work), request.path_parameters["id"])
 
 
-def _oneself(work: UnitOfWork) -> str:
+def _own_id(work: UnitOfWork) -> str:
     assert work.actor.account is not None
     return work.actor.account.id
 
