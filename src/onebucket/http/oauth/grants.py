@@ -79,7 +79,7 @@ class _Grant:
     def _presented_token(self, secret: str, client: AuthlibClient, kind: TokenKind) -> AuthlibToken | None:
         """What the consumer shows to get a token for it."""
         found = oauth.present_token(self.server.work, client.consumer, hashing.secret_hash(secret), kind)
-        self.server.exchanged = found
+        self.server.exchanged_token = found
         return AuthlibToken(found, client.consumer.key) if found else None
 
     def authenticate_user(self, shown: AuthlibToken) -> Account | None:
@@ -143,7 +143,7 @@ class PasswordGrant(grants.ResourceOwnerPasswordCredentialsGrant):  # type: igno
 
     def authenticate_user(self, username: str, password: str) -> Account | None:
         """The person whose name and password were right."""
-        person = oauth.authenticate_consumer(self.server.work, self.server.posted.person_id or "")
+        person = oauth.authenticate_consumer(self.server.work, self.server.token_request.person_id or "")
         if person is None:
             raise InvalidGrantError("There is nobody with that name and that password")
         return person
