@@ -1,1 +1,1 @@
-"""Who is asking: credentials, signatures, sessions, and what becomes of wrong ones."""
+"""Authentication of requests: credentials, OAuth 1 signatures, and limits on failed attempts."""

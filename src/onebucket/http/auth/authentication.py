@@ -1,8 +1,8 @@
-"""Who is asking: Basic with a password or an app password, Bearer with an app password or an OAuth 2 token.
+"""Authenticate callers: Basic with a password or an app password, Bearer with an app password or OAuth 2 access token.
 
-Proving a credential can be slow (argon2id takes tens of milliseconds), so that it was proved is remembered for a
-minute, under a keyed hash of both. What the caller may do is never remembered: each request reads, in its own
-transaction, whether the credential and its holder are still what they were.
+Verifying a password is slow (argon2id takes tens of milliseconds), so a verified credential is cached for a minute
+under a keyed hash of login and secret. Permissions are never cached: each request checks, in its own transaction,
+that the credential still exists and that its holder is still active.
 """
 
 import asyncio
@@ -36,25 +36,25 @@ _Result = TypeVar("_Result")
 CACHE_SECONDS = 60
 CACHE_SIZE = 10_000
 
-# Each argon2id takes 64 MiB and a core: so many at once, and so many more waiting, before callers are told to wait.
+# Each argon2id run takes 64 MiB and one core. This many run at once, this many more wait; others get a 429.
 HASHING_THREADS = 2
 HASHING_QUEUE = 32
 
-# So many of these are one network's: whoever asks for more waits, and everybody else goes on.
+# At most this many of them belong to one network, so that one client cannot block the others.
 HASHING_OF_NETWORK = 2
 
-# What an unknown user's password is compared with, so that nobody can tell him from a known one by the time it takes.
+# The password of an unknown user is compared with this hash, so that response times don't tell which users exist.
 _DUMMY_HASH = "$argon2id$v=19$m=65536,t=3,p=4$b25lYnVja2V0b25lYnVja2V0$wC0JuGdyMcC0KbC+IyvrGhVHZ1bRLTXJ7v0Q1Gv0c9s"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VerifiedCredential:
-    """A credential that was proved: whose, under which name, and what must still be so for it to count.
+    """A verified credential: whose it is, the login it was sent with, and what must still hold for it to be valid.
 
-    Each is equal only to itself; those of the same credential have the same `key`.
+    Instances compare by identity; two for the same credential have the same `key`.
 
-    `credential` names what is stored of it, as the journal does; it is None for a password, which counts as long as its
-    hash is `password_hash`. `once`: it is good for one request and no other.
+    `credential` identifies the stored credential as the audit log does. It is None for a password, which is valid while
+    the account's hash is `password_hash`. One that is `single_use` is valid for one request only.
     """
 
     account_id: str
@@ -66,14 +66,14 @@ class VerifiedCredential:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """What the credential is, and who it says that its holder is."""
+        """Identify the credential and the login that it was sent with."""
         return self.account_id, self.credential, self.login, self.password_hash, self.bearer
 
 
 class Authentication:
-    """Proves credentials against one database. `now` is in seconds, from a clock that never goes back.
+    """Verify credentials against one database. `now` is a monotonic clock in seconds.
 
-    `passwords_checked` counts how often a password was compared with a hash, which is what costs.
+    `passwords_checked` counts the comparisons with a password hash, which are the expensive part.
     """
 
     def __init__(self, database: Database, now: Callable[[], float], guesses: LoginThrottle | None = None) -> None:
@@ -91,35 +91,35 @@ class Authentication:
     async def authenticate(
         self, authorization: bytes | None, *, address: str | None = None, refused: VerifiedCredential | None = None
     ) -> tuple[VerifiedCredential, bool]:
-        """Prove the credential of an Authorization header; and whether it was done now, not remembered.
+        """Verify the credential of an Authorization header; return it, and whether it was verified now (not cached).
 
-        `address` is where it comes from, `refused` an earlier proof of it that does not count any more.
+        `address` is the client's; `refused` is a cached result for this header that is no longer valid.
         Raises Unauthenticated, TooManyRequests.
         """
         if authorization is None:
             raise Unauthenticated
         mac = self._mac(authorization)
-        remembered = self._verified.get(mac)
-        if remembered and remembered[1] is not refused and self._now() < remembered[0]:
-            return remembered[1], False
+        cached = self._verified.get(mac)
+        if cached and cached[1] is not refused and self._now() < cached[0]:
+            return cached[1], False
 
-        # One client's many connections send the same credential: it is proved once, and they all wait for that.
-        under_way = self._in_progress.get(mac)
-        if under_way is None:
-            under_way = self._in_progress[mac] = asyncio.ensure_future(self._verify(authorization, address))
-            under_way.add_done_callback(lambda _: self._in_progress.pop(mac, None))
-        proof = await asyncio.shield(under_way)
+        # A client's parallel connections send the same credential: verify it once, and let all of them wait for it.
+        in_progress = self._in_progress.get(mac)
+        if in_progress is None:
+            in_progress = self._in_progress[mac] = asyncio.ensure_future(self._verify(authorization, address))
+            in_progress.add_done_callback(lambda _: self._in_progress.pop(mac, None))
+        proof = await asyncio.shield(in_progress)
 
         self._cache_verified(mac, proof)
         return proof, True
 
     def verified_until(self, authorization: bytes, proof: VerifiedCredential) -> float:
-        """Until when it is remembered that this header proves that; a moment that is past where it isn't."""
-        remembered = self._verified.get(self._mac(authorization))
-        return remembered[0] if remembered and remembered[1] is proof else 0.0
+        """When the cached result for this header expires (by `now`); 0.0 when `proof` is not the cached one."""
+        cached = self._verified.get(self._mac(authorization))
+        return cached[0] if cached and cached[1] is proof else 0.0
 
     async def verify_password(self, login: str, password: str, address: str | None) -> VerifiedCredential:
-        """Prove a person's own password, which was typed at that address; app passwords are none here.
+        """Verify an account password sent from `address`; app passwords are not accepted.
 
         Raises Unauthenticated, TooManyRequests.
         """
@@ -136,38 +136,38 @@ class Authentication:
         return proof
 
     def count_wrong_secret(self, address: str | None) -> None:
-        """Count an OAuth consumer that is none, or whose secret is wrong. Raises TooManyRequests."""
+        """Count an unknown OAuth consumer or a wrong consumer secret. Raises TooManyRequests."""
         if self._login_throttle is not None:
             self._login_throttle.record_invalid_token(address)
 
     async def password_hash(self, password: str, address: str | None) -> str:
-        """Hash a new password that was typed there, in turn with those that are checked. Raises TooManyRequests."""
+        """Hash a new password, under the same limits as password checks. Raises TooManyRequests."""
         return await self._run_hashing(address, hashing.password_hash, password)
 
     def actor(self, tx: Transaction, proof: VerifiedCredential, at: datetime) -> Actor:
-        """Who that is now, in the request's own transaction: nobody, if anything that counts has changed.
+        """The actor of a verified credential, read in the request's own transaction.
 
-        Raises Unauthenticated.
+        Raises Unauthenticated when the credential or its holder is no longer valid.
         """
         if proof.credential is None:
-            held = account_rows.find_with_password(tx, proof.account_id)
-            actor = Actor(held[0], "password") if held and held[1] == proof.password_hash else None
+            row = account_rows.find_with_password(tx, proof.account_id)
+            actor = Actor(row[0], "password") if row and row[1] == proof.password_hash else None
         else:
             actor = credential_holders.actor(tx, proof.account_id, proof.credential)
 
-        if actor is None or not _is_guess(tx, actor, proof.login, at):
+        if actor is None or not _is_valid(tx, actor, proof.login, at):
             raise Unauthenticated(bearer=proof.bearer)
         return actor
 
     def close(self) -> None:
-        """Stop hashing."""
+        """Stop the hashing threads."""
         self._hashing.shutdown(wait=False, cancel_futures=True)
 
     def _mac(self, authorization: bytes) -> bytes:
-        """The keyed hash of what a header says, however it is spelled. Raises Unauthenticated."""
+        """The cache key of a header: a keyed hash of its login (in lower case) and secret. Raises Unauthenticated."""
         login, secret = basic_credentials(authorization)
-        said = ("" if login is None else f"{len(login)} {login.lower()}") + f":{secret}"
-        return blake2b(said.encode(), key=self._key, digest_size=16).digest()
+        text = ("" if login is None else f"{len(login)} {login.lower()}") + f":{secret}"
+        return blake2b(text.encode(), key=self._key, digest_size=16).digest()
 
     def _cache_verified(self, mac: bytes, proof: VerifiedCredential) -> None:
         self._verified[mac] = (self._now() + CACHE_SECONDS, proof)
@@ -178,9 +178,9 @@ class Authentication:
     async def _verify(self, authorization: bytes, address: str | None) -> VerifiedCredential:
         login, secret = basic_credentials(authorization)
 
-        found = await read_runner.read(self._database, lambda: self._look_up(login, secret))
-        if found is not None:
-            return found
+        verified = await read_runner.read(self._database, lambda: self._look_up(login, secret))
+        if verified is not None:
+            return verified
         if login is None:
             if self._login_throttle is not None:
                 self._login_throttle.record_invalid_token(address)
@@ -188,23 +188,21 @@ class Authentication:
         return await self.verify_password(login, secret, address)
 
     def _look_up(self, login: str | None, secret: str) -> VerifiedCredential | None:
-        """The proof of a random secret: an app password, or an access token of an OAuth consumer."""
+        """Look up a random secret by its hash: an app password or an OAuth 2 access token."""
         hash = hashing.secret_hash(secret)
         with self._database.reading() as tx:
             if login is None and secret.startswith(hashing.ACCESS_PREFIX):
-                one = oauth_token_rows.by_hash(tx, hash)
-                if one is None or one.kind is not TokenKind.ACCESS:
+                token = oauth_token_rows.by_hash(tx, hash)
+                if token is None or token.kind is not TokenKind.ACCESS:
                     return None
-                return VerifiedCredential(one.account_id, None, one.credential, None, bearer=True)
-            token = app_password_rows.by_hash(tx, hash)
-            return (
-                VerifiedCredential(token.account_id, login, token.credential, None, bearer=login is None)
-                if token
-                else None
-            )
+                return VerifiedCredential(token.account_id, None, token.credential, None, bearer=True)
+            row = app_password_rows.by_hash(tx, hash)
+            if row is None:
+                return None
+            return VerifiedCredential(row.account_id, login, row.credential, None, bearer=login is None)
 
     def _holder_of(self, login: str) -> tuple[str | None, str | None]:
-        """The id of the account with that username or address, and the hash of its password."""
+        """The account id and password hash for a username or e-mail address; (None, None) when there is none."""
         with self._database.reading() as tx:
             account = account_rows.by_email(tx, login) if "@" in login else account_rows.by_username(tx, login)
             return (account.id, account_rows.password_hash(tx, account.id)) if account else (None, None)
@@ -222,34 +220,37 @@ class Authentication:
         self.passwords_checked += 1
         return matches
 
-    async def _run_hashing(self, address: str | None, slow: Callable[..., _Result], *given: str) -> _Result:
-        # Places are counted, not kept in order: as no network has more than two, nobody waits behind a crowd.
-        place = network_of(address)
-        if self._hashing_asked >= HASHING_THREADS + HASHING_QUEUE or self._hashing_of[place] >= HASHING_OF_NETWORK:
+    async def _run_hashing(self, address: str | None, function: Callable[..., _Result], *arguments: str) -> _Result:
+        # Counters suffice, without a fair queue: a network has at most two jobs, so none waits long behind another.
+        network = network_of(address)
+        if self._hashing_asked >= HASHING_THREADS + HASHING_QUEUE or self._hashing_of[network] >= HASHING_OF_NETWORK:
             raise TooManyRequests("too many passwords are being checked", retry_after=1)
 
         self._hashing_asked += 1
-        self._hashing_of[place] += 1
+        self._hashing_of[network] += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._hashing, slow, *given)
+            return await asyncio.get_running_loop().run_in_executor(self._hashing, function, *arguments)
         finally:
             self._hashing_asked -= 1
-            self._hashing_of[place] -= 1
-            if not self._hashing_of[place]:
-                del self._hashing_of[place]
+            self._hashing_of[network] -= 1
+            if not self._hashing_of[network]:
+                del self._hashing_of[network]
 
 
 def _lower_thread_priority() -> None:
-    """Let whoever is served go before whoever is being checked: what hashes yields the processor to the rest."""
+    """Lower the priority of a hashing thread, so that requests being served get the processor first."""
     if sys.platform == "linux":
-        # Only there a thread has a priority of its own; those that argon2 starts have that of the one that hashes.
+        # Only Linux has a priority per thread. The threads that argon2 starts inherit it.
         thread = threading.get_native_id()
         with suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, thread, min(os.getpriority(os.PRIO_PROCESS, thread) + 10, 19))
 
 
 def basic_credentials(authorization: bytes) -> tuple[str | None, str]:
-    """The name and the secret of a header; no name where the secret alone says who it is. Raises Unauthenticated."""
+    """Login and secret of an Authorization header; the login is None when the secret alone identifies the account.
+
+    That is so for Bearer, and for Basic with one of `accounts.TOKEN_NAMES`. Raises Unauthenticated.
+    """
     scheme, _, value = authorization.strip().partition(b" ")
 
     if scheme.lower() == b"bearer":
@@ -261,7 +262,7 @@ def basic_credentials(authorization: bytes) -> tuple[str | None, str]:
         raise Unauthenticated
 
     try:
-        # One widely copied client sends a stray quote after the base64 (contract/api-1.0.md#1.11).
+        # One widely copied client sends a quote after the base64 text (contract/api-1.0.md#1.11).
         decoded = b64decode(value.strip().rstrip(b'"'), validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
         raise Unauthenticated from None
@@ -271,8 +272,8 @@ def basic_credentials(authorization: bytes) -> tuple[str | None, str]:
     return (None if accounts.username_key(login) in accounts.TOKEN_NAMES else login), secret
 
 
-def _is_guess(tx: Transaction, actor: Actor, login: str | None, at: datetime) -> bool:
-    """Whether the credential has not expired, and its holder is active and goes by the name that was given."""
+def _is_valid(tx: Transaction, actor: Actor, login: str | None, at: datetime) -> bool:
+    """Whether the credential has not expired, its holder is active, and `login` is still the holder's name."""
     account = actor.account
     assert account is not None
     if not account.is_active or (actor.expires_at is not None and actor.expires_at <= at):

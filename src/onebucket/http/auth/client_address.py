@@ -1,4 +1,4 @@
-"""Where a request comes from, when proxies stand in between: only those that are trusted are believed."""
+"""Resolve the address of the client behind trusted proxies (`X-Forwarded-For` or `Forwarded`)."""
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
@@ -7,40 +7,40 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from onebucket.http.request import Scope
 
 _X_FORWARDED_FOR = b"x-forwarded-for"
-_REMEMBERED = 4096
+_CACHE_SIZE = 4096
 
 
 class TrustedProxies:
-    """The proxies that are trusted, by address or network, and the one header in which they say who asked them.
+    """The trusted proxies, by address or network, and the one header in which they name the client.
 
-    `header` is `x-forwarded-for`, `forwarded` or `off`: the others may come from the caller, and are not looked at.
+    `header` is `x-forwarded-for`, `forwarded` or `off`. The other headers are ignored: a client could have sent them.
     """
 
     def __init__(self, trusted: Iterable[str], header: str = "x-forwarded-for") -> None:
-        self._networks = tuple(ip_network(each, strict=False) for each in trusted) if header in _READ else ()
-        self._trusts = lru_cache(_REMEMBERED)(self._is_trusted)
+        self._networks = tuple(ip_network(network, strict=False) for network in trusted) if header in _PARSERS else ()
+        self._is_trusted_cached = lru_cache(_CACHE_SIZE)(self._is_trusted)
         self._header = header.encode()
-        self._read = _READ.get(header, _listed)
+        self._parse_header = _PARSERS.get(header, _parse_x_forwarded_for)
 
     def resolve_client(self, scope: Scope, headers: Mapping[bytes, bytes]) -> bool:
-        """Put the caller's address in the place of a trusted proxy's; whether there was one."""
+        """Replace a trusted proxy's address in `scope` by the client's; return whether the peer is a trusted proxy."""
         peer = scope.get("client")
-        if not self._networks or not peer or not self._trusts(peer[0]):
+        if not self._networks or not peer or not self._is_trusted_cached(peer[0]):
             return False
         scope["client"] = (self.client_address(peer[0], headers), peer[1])
         return True
 
     def client_address(self, peer: str, headers: Mapping[bytes, bytes]) -> str:
-        """Who asked the outermost trusted proxy: the last address in its header that isn't trusted.
+        """The client of the outermost trusted proxy: the last address in the header that isn't a trusted proxy.
 
-        Whoever is not trusted may write into it what they like: what stands left of their address is not looked at.
+        Everything left of that address is ignored: an untrusted client may have written it.
         """
-        if not self._trusts(peer):
+        if not self._is_trusted_cached(peer):
             return peer
-        return self._address_behind_proxies(peer, self._read(headers.get(self._header, b"")))
+        return self._address_behind_proxies(peer, self._parse_header(headers.get(self._header, b"")))
 
     def is_unlisted_proxy(self, scope: Scope, headers: Mapping[bytes, bytes]) -> bool:
-        """Whether a proxy seems to stand close by that nobody has named: then all who come through it are one."""
+        """Whether the peer looks like a proxy that isn't configured: all its clients would share one address."""
         peer = scope.get("client")
         if _X_FORWARDED_FOR not in headers or not peer:
             return False
@@ -48,42 +48,44 @@ class TrustedProxies:
         return address is not None and ip_address(address).is_private
 
     def _address_behind_proxies(self, peer: str, chain: list[str]) -> str:
-        seen = peer
-        for each in reversed(chain):
-            address = _address(each)
+        client = peer
+        for entry in reversed(chain):
+            address = _address(entry)
             if address is None:
-                return seen
-            seen = address
-            if not self._trusts(address):
+                return client
+            client = address
+            if not self._is_trusted_cached(address):
                 break
-        return seen
+        return client
 
     def _is_trusted(self, address: str) -> bool:
-        read = _address(address)
-        return read is not None and any(ip_address(read) in network for network in self._networks)
+        parsed = _address(address)
+        return parsed is not None and any(ip_address(parsed) in network for network in self._networks)
 
 
-def _listed(value: bytes) -> list[str]:
+def _parse_x_forwarded_for(value: bytes) -> list[str]:
     return value.decode("latin-1").split(",") if value.strip() else []
 
 
-def _forwarded(value: bytes) -> list[str]:
-    """What `for` says in each element of a Forwarded header (RFC 7239); nothing where it doesn't say."""
+def _parse_forwarded(value: bytes) -> list[str]:
+    """The `for` parameter of each element of a Forwarded header (RFC 7239); empty text where there is none."""
     chain = []
-    for element in _listed(value):
+    for element in _parse_x_forwarded_for(value):
         pairs = (pair.strip().partition("=") for pair in element.split(";"))
-        named = [given for name, _, given in pairs if name.lower() == "for"]
-        chain.append(named[-1] if named else "")
+        values = [value for name, _, value in pairs if name.lower() == "for"]
+        chain.append(values[-1] if values else "")
     return chain
 
 
-# How each header that may count is read.
-_READ: Mapping[str, Callable[[bytes], list[str]]] = {"x-forwarded-for": _listed, "forwarded": _forwarded}
+_PARSERS: Mapping[str, Callable[[bytes], list[str]]] = {
+    "x-forwarded-for": _parse_x_forwarded_for,
+    "forwarded": _parse_forwarded,
+}
 
 
-@lru_cache(_REMEMBERED)
+@lru_cache(_CACHE_SIZE)
 def _address(text: str) -> str | None:
-    """An address as proxies write it, perhaps with quotes, brackets and a port; None for what is none.
+    """Parse an address as proxies write it, perhaps with quotes, brackets and a port; None when it is invalid.
 
     >>> _address('"[2001:db8::1]:4711"'), _address("192.0.2.1:80"), _address("::ffff:192.0.2.1"), _address("unknown")
     ('2001:db8::1', '192.0.2.1', '192.0.2.1', None)
@@ -94,9 +96,9 @@ def _address(text: str) -> str | None:
     elif bare.count(":") == 1:
         bare = bare.partition(":")[0]
     try:
-        read = ip_address(bare)
+        parsed = ip_address(bare)
     except ValueError:
         return None
-    if isinstance(read, IPv6Address) and read.ipv4_mapped is not None:
-        return str(read.ipv4_mapped)
-    return str(read)
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(parsed)

@@ -1,4 +1,4 @@
-"""Where a request shows its credential: in one place, and in no other."""
+"""Find the credential of a request: in the Authorization header or the query, never in two places."""
 
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
@@ -7,14 +7,13 @@ from onebucket.domain.refusals import Unauthenticated
 from onebucket.http import request as requests
 from onebucket.http.request import Request
 
-_FORM = b"application/x-www-form-urlencoded"
+_FORM_TYPE = b"application/x-www-form-urlencoded"
 
-# Names that a credential goes by outside of the Authorization header.
+# Parameters that carry credentials in a query or form.
 TOKEN = "access_token"  # noqa: S105
-_MARKS = ("oauth_signature", "oauth_consumer_key", "oauth_token", "oauth_signature_method")
+_OAUTH1_PARAMETERS = ("oauth_signature", "oauth_consumer_key", "oauth_token", "oauth_signature_method")
 
-
-# What is told to whoever shows a token there in vain.
+# The hint for a client that sends a token in the query although the setting is off.
 QUERY_TOKEN_OFF = (
     b"a token in the query (access_token) counts only where the setting query_token is on; "
     b"send it as a Bearer token instead"
@@ -22,14 +21,14 @@ QUERY_TOKEN_OFF = (
 
 
 def is_token_overlooked(request: Request) -> bool:
-    """Whether a request without another credential shows a token in the query, which is not looked at there."""
+    """Whether a request's only credential is a token in the query; call it where query tokens are turned off."""
     return b"authorization" not in request.headers and bool(requests.without_tokens(request.query)[1])
 
 
 def find_credential(request: Request, *, in_query: bool) -> bytes | None:
-    """The Authorization header; with `in_query` also the token in the query, which is taken out of it there.
+    """Return the Authorization header, or with `in_query` the token in the query as a Bearer header.
 
-    Raises Unauthenticated when there are two.
+    With `in_query`, removes the token from `request.query`. Raises Unauthenticated when there are two credentials.
     """
     header = request.headers.get(b"authorization")
     if not in_query:
@@ -43,22 +42,25 @@ def find_credential(request: Request, *, in_query: bool) -> bytes | None:
 
 
 def check_single_credential(request: Request, credential: bytes | None) -> None:
-    """Refuse a request that shows another credential besides this one. Raises Unauthenticated."""
+    """Refuse a request that has a second credential in its query or form. Raises Unauthenticated."""
     form = request.body if request.is_read and is_form_body(request.headers) else b""
     if credential is None or (b"oauth_" not in request.query + form and b"access_token" not in request.query + form):
         return
-    words = parse_qsl(b"&".join((request.query, form)).decode("latin-1"), keep_blank_values=True)
-    if any(name in (*_MARKS, TOKEN) for name, _ in words):
+    parameters = parse_qsl(b"&".join((request.query, form)).decode("latin-1"), keep_blank_values=True)
+    if any(name in (*_OAUTH1_PARAMETERS, TOKEN) for name, _ in parameters):
         raise Unauthenticated
 
 
 def may_be_oauth1_signed(request: Request, credential: bytes | None) -> bool:
-    """Whether a request shows no such credential but OAuth 1's, or may show those in its body."""
+    """Whether a request may be signed with OAuth 1: in its Authorization header, its query or its form.
+
+    A form body counts without being read.
+    """
     if credential is None:
         return b"oauth_" in request.query or is_form_body(request.headers)
     return credential[:6].lower() == b"oauth "
 
 
 def is_form_body(headers: Mapping[bytes, bytes]) -> bool:
-    """Whether a request says that its body is a form."""
-    return headers.get(b"content-type", b"").split(b";")[0].strip().lower() == _FORM
+    """Whether the Content-Type is that of a URL-encoded form."""
+    return headers.get(b"content-type", b"").split(b";")[0].strip().lower() == _FORM_TYPE

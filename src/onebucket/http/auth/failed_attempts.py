@@ -1,7 +1,7 @@
-"""What was attempted in vain, told to the journal: changes that were refused, and credentials that were no good.
+"""Record failures in the audit log (journal): refused changes and failed sign-ins.
 
-Whoever may ask could fill the disk with attempts, so only so many an hour are told of each person. The last of them
-says that there may have been more.
+At most `MAX_PER_HOUR` of a kind are recorded for each account, so that failures cannot fill the disk. The last of them
+says until when further ones are left out.
 """
 
 from collections.abc import Callable
@@ -23,25 +23,25 @@ from onebucket.store import account_rows, app_password_rows
 from onebucket.store.engine.database import Transaction
 from onebucket.surfaces.routing import RouteMatch
 
-# Of each kind: by one person, or on one person's account.
+# Refused changes by one account; failed sign-ins to one account.
 MAX_PER_HOUR = 100
 
 _HOUR = timedelta(hours=1)
-_LONGEST_REASON = 300
+_MAX_REASON_LENGTH = 300
 
-# What the rules refuse; anything else was not understood as an attempt at a change.
+# Only these are refused changes; other errors mean that the request was not understood.
 _REFUSED = (Forbidden, NotFound, Conflict, Invalid)
 
 
 class HourlyQuota:
-    """So many in an hour for each key; `taken` says how many were, and since when."""
+    """A quota of `limit` an hour for each key; `taken` stores each key's count and the start of its hour."""
 
     def __init__(self, limit: int, taken: StampCounter) -> None:
         self._limit = limit
         self._taken = taken
 
     def take(self, key: str, at: datetime) -> tuple[bool, datetime | None]:
-        """Whether there is one left; and, for the last one, until when there will be no other."""
+        """Use one unit; return whether it was available and, if it was the last, when the quota starts again."""
         taken, since = self._taken.get(key) or (0, at.timestamp())
         begun = datetime.fromtimestamp(since, UTC)
         if at - begun >= _HOUR:
@@ -51,7 +51,7 @@ class HourlyQuota:
 
 
 class FailureAudit:
-    """Tells the journal of attempts, in a transaction that writes: there is only one at a time."""
+    """Write failures to the journal. Call it inside a write transaction: there is only one at a time."""
 
     def __init__(self, new_id: Callable[[], str], counts: RateLimitStore | None = None) -> None:
         counts = counts or counters.in_memory()
@@ -59,22 +59,24 @@ class FailureAudit:
         self._refused = HourlyQuota(MAX_PER_HOUR, counts.refused)
         self._failed = HourlyQuota(MAX_PER_HOUR, counts.failed)
 
-    def record_refused_change(self, tx: Transaction, request: Request, found: RouteMatch, error: Exception) -> None:
-        """A change was refused to somebody who proved who he is."""
+    def record_refused_change(self, tx: Transaction, request: Request, match: RouteMatch, error: Exception) -> None:
+        """Record a change that was refused to an authenticated user; other errors are ignored."""
         if request.actor is None or request.is_malformed or not isinstance(error, _REFUSED):
             return
-        told, further = self._refused.take(request.actor.id or "", request.at)
-        if not told:
+        allowed, omitted_until = self._refused.take(request.actor.id or "", request.at)
+        if not allowed:
             return
 
-        reason = error.reason[:_LONGEST_REASON]
-        facts = {"status": errors.status_of(error, found.surface.exceptions), "reason": reason}
+        reason = error.reason[:_MAX_REASON_LENGTH]
+        facts = {"status": errors.status_of(error, match.surface.exceptions), "reason": reason}
         work = UnitOfWork(request.actor, tx, request.at, request.id, self._new_id, request.address)
         attempt = f"{request.method} {request.path}"
-        journal.change_refused(work, found.path_parameters.get("accountname"), attempt, facts | _until(further))
+        journal.change_refused(
+            work, match.path_parameters.get("accountname"), attempt, facts | _omission(omitted_until)
+        )
 
     def record_failed_sign_in(self, tx: Transaction, request: Request) -> None:
-        """A credential was no good. Where it names nobody who is known, there is no journal to tell."""
+        """Record an invalid credential in the journal of the account it names, if there is such an account."""
         try:
             login, secret = authentication.basic_credentials(request.headers[b"authorization"])
         except Refusal:
@@ -84,21 +86,21 @@ class FailureAudit:
         self._record_failure(work, _intended_account(tx, login, token), token)
 
     def record_refused_password(self, work: UnitOfWork, login: str) -> None:
-        """A password that was typed on a page was no good; `work` is nobody's."""
+        """Record a wrong password from the sign-in page; `work` has no actor yet (`NOBODY`)."""
         self._record_failure(work, _intended_account(work.tx, login, None), None)
 
     def _record_failure(self, work: UnitOfWork, account: Account | None, token: AppPassword | None) -> None:
         if account is None:
             return
-        told, further = self._failed.take(account.id, work.at)
-        if not told:
+        allowed, omitted_until = self._failed.take(account.id, work.at)
+        if not allowed:
             return
 
         facts = {
             "credential": f"token:{token.id}" if token else "password",
-            "reason": _shortened_reason(account, token),
+            "reason": _failure_reason(account, token),
         }
-        journal.sign_in_failed(work, account, facts | _until(further))
+        journal.sign_in_failed(work, account, facts | _omission(omitted_until))
 
 
 def _intended_account(tx: Transaction, login: str | None, token: AppPassword | None) -> Account | None:
@@ -107,7 +109,7 @@ def _intended_account(tx: Transaction, login: str | None, token: AppPassword | N
     return account_rows.by_email(tx, login) if "@" in login else account_rows.by_username(tx, login)
 
 
-def _shortened_reason(account: Account, token: AppPassword | None) -> str:
+def _failure_reason(account: Account, token: AppPassword | None) -> str:
     if not account.is_active:
         return "the person is disabled"
     if token is None:
@@ -115,5 +117,5 @@ def _shortened_reason(account: Account, token: AppPassword | None) -> str:
     return "somebody else's app password" if token.account_id != account.id else "the app password has ended"
 
 
-def _until(further: datetime | None) -> dict[str, Any]:
-    return {"further_left_out_until": further.isoformat(timespec="seconds")} if further else {}
+def _omission(until: datetime | None) -> dict[str, Any]:
+    return {"further_left_out_until": until.isoformat(timespec="seconds")} if until else {}

@@ -1,7 +1,7 @@
-"""When and from where app passwords were used last: gathered while requests are answered, and written once a minute.
+"""Record when and from which address app passwords were last used: collected in memory, written once a minute.
 
-Any commit makes every remembered answer be looked at anew. So one is made a minute at most, for all uses together, and
-no answer waits for it; what was gathered since is written when the server stops. A power cut loses a minute of it.
+Every commit makes the response cache revalidate its entries, so all uses are written in one commit a minute, in the
+background. What is left is written at shutdown; a crash loses up to a minute.
 """
 
 import asyncio
@@ -16,19 +16,19 @@ from onebucket.store import app_password_rows
 from onebucket.store.engine.database import Database, DatabaseUnavailable, DatabaseUnusable, Transaction
 
 WRITE_SECONDS = 60.0
-# Whoever has just made an app password and tries it looks whether it came through.
+# The first use is written sooner: people who try a new app password look at the page to see whether it arrived.
 FIRST_WRITE_SECONDS = 1.0
 
-# By person and credential: when, and from which address.
+# Keys: account id and credential. Values: time and client address.
 PendingUses = dict[tuple[str, str], tuple[datetime, str | None]]
 
-_TOKEN = "token:"  # noqa: S105 - what the credential of an actor begins with
+_TOKEN = "token:"  # noqa: S105 - the prefix of an app password's credential
 
 
 class LastUsedRecorder:
-    """Gathers uses, and has them written `every` so many seconds when there are any.
+    """Collect uses, and write them every `every` seconds when there are any.
 
-    The first that it sees of an app password is written after `first` seconds.
+    The first use of an app password since the server started is written after `first` seconds.
     """
 
     def __init__(
@@ -38,60 +38,60 @@ class LastUsedRecorder:
         self._write_queue = writer
         self.write_seconds = every
         self.first_write_seconds = first
-        self._last_written: set[str] = set()
+        self._seen: set[str] = set()
         self._soon = False
-        # No more of them than there are app passwords; nor of those that are known.
+        # Bounded by the number of app passwords, as is `_seen`.
         self._pending: PendingUses = {}
-        self._due: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._writing: asyncio.Task[None] | None = None
 
     def record(self, actor: Actor, at: datetime, address: str | None) -> None:
-        """Remember that somebody asked something; it counts where he did so with an app password."""
+        """Note a request by `actor`; ignored unless it was authenticated with an app password."""
         if actor.account is None or not actor.credential.startswith(_TOKEN):
             return
         self._pending[actor.account.id, actor.credential] = (at, address)
-        if actor.credential not in self._last_written:
-            self._last_written.add(actor.credential)
-            if self._due is not None and not self._soon:
-                self._due.cancel()
-                self._due = None
+        if actor.credential not in self._seen:
+            self._seen.add(actor.credential)
+            if self._timer is not None and not self._soon:
+                self._timer.cancel()
+                self._timer = None
             self._soon = True
-        if self._due is None:
-            self._wait()
+        if self._timer is None:
+            self._start_timer()
 
     def close(self) -> None:
-        """Write what has been gathered since; the writer must have stopped."""
+        """Write the pending uses; the write queue must have stopped."""
         if self._pending:
-            # Whether an app password was used in the last minute is not worth a failure to stop.
+            # Losing the last minute of uses is better than failing to shut down.
             with (
                 suppress(DatabaseUnavailable, DatabaseUnusable),
                 self._database.writing(lambda: bounds.CLOSING_SECONDS) as tx,
             ):
-                _write(tx, self._take_due())
-
-    def _wait(self) -> None:
-        self._due = asyncio.get_running_loop().call_later(
-            self.first_write_seconds if self._soon else self.write_seconds, self._start_timer
-        )
+                _write(tx, self._take_pending())
 
     def _start_timer(self) -> None:
-        self._due, self._soon = None, False
-        self._writing = asyncio.get_running_loop().create_task(self._flush(self._take_due()))
+        self._timer = asyncio.get_running_loop().call_later(
+            self.first_write_seconds if self._soon else self.write_seconds, self._start_flush
+        )
 
-    async def _flush(self, noted: PendingUses) -> None:
+    def _start_flush(self) -> None:
+        self._timer, self._soon = None, False
+        self._writing = asyncio.get_running_loop().create_task(self._flush(self._take_pending()))
+
+    async def _flush(self, uses: PendingUses) -> None:
         try:
-            await self._write_queue.submit(lambda tx: _write(tx, noted))
+            await self._write_queue.submit(lambda tx: _write(tx, uses))
         except (DatabaseUnavailable, DatabaseUnusable):
-            # It is tried again with what has come since.
-            self._pending = noted | self._pending
-            if self._due is None:
-                self._wait()
+            # Retry later, together with the uses uses since.
+            self._pending = uses | self._pending
+            if self._timer is None:
+                self._start_timer()
 
-    def _take_due(self) -> PendingUses:
-        noted, self._pending = self._pending, {}
-        return noted
+    def _take_pending(self) -> PendingUses:
+        uses, self._pending = self._pending, {}
+        return uses
 
 
-def _write(tx: Transaction, noted: PendingUses) -> None:
-    uses = [TokenUse(person, credential.removeprefix(_TOKEN), *seen) for (person, credential), seen in noted.items()]
-    app_password_rows.record_use(tx, uses)
+def _write(tx: Transaction, uses: PendingUses) -> None:
+    rows = [TokenUse(account, credential.removeprefix(_TOKEN), *use) for (account, credential), use in uses.items()]
+    app_password_rows.record_use(tx, rows)

@@ -1,8 +1,7 @@
-"""How often credentials were wrong, so that nobody guesses for long: by address, and by login.
+"""Throttle password guessing: count wrong credentials by client network and by login.
 
-Who is asked for has no say in it: a login is counted by its spelling, be there such a person or not. Somebody who
-guesses can keep others from nothing but password checks in his own network; app passwords that are right are found
-before any of this is looked at.
+A login is counted by its spelling, whether or not the account exists. An attacker can delay password checks only for
+clients in the attacker's own network. Valid app passwords are looked up before the throttle and are never delayed.
 """
 
 from collections.abc import Callable
@@ -16,12 +15,13 @@ from onebucket.domain.refusals import Refusal, TooManyRequests
 from onebucket.http.limits import counters
 from onebucket.http.limits.counters import RateLimitStore
 
-# From one network a login is wrong so often before it has to wait: a second, two, four, up to a quarter of an hour.
+# After this many wrong passwords for one login from one network, each further one doubles the delay: 1 s, 2 s, 4 s and
+# so on, up to `MAX_DELAY` (15 minutes).
 FREE_ATTEMPTS = 5
 MAX_DELAY = 900.0
 
-# When a login is wrong so often in an hour, from wherever, each network where it was wrong waits a minute after its
-# first mistake, two after its second and so on. Whoever makes none doesn't notice.
+# A login with this many wrong passwords in an hour, from all networks, is under attack. Then a network waits a minute
+# after its first wrong password, two after its second, four after its third. A network without one doesn't wait.
 ATTACKED_AFTER = 100
 DELAY_UNDER_ATTACK = 60.0
 
@@ -30,7 +30,10 @@ _HOUR = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class LoginAttempt:
-    """A password that is being checked; wrong until it is known to be right."""
+    """A password check in progress; it counts as wrong until `record_success` or `cancel`.
+
+    `network` is from `network_of`, `login` a hash, `at` in seconds by the throttle's clock.
+    """
 
     network: str
     login: str
@@ -38,14 +41,14 @@ class LoginAttempt:
 
     @property
     def pair(self) -> str:
-        """One login from one network."""
+        """The key of one login from one network."""
         return f"{self.login} {self.network}"
 
 
 class LoginThrottle:
-    """Counts what was wrong, `per_address` an hour at most; `wrong` and `refused` count all there was.
+    """Count wrong credentials, and delay whoever sends too many: at most `per_address` an hour from one network.
 
-    `now` is in seconds, from a clock that never goes back.
+    `now` is a monotonic clock in seconds. `wrong` and `refused` are totals since the start.
     """
 
     def __init__(self, per_address: int, now: Callable[[], float], counts: RateLimitStore | None = None) -> None:
@@ -54,14 +57,14 @@ class LoginThrottle:
         self._now = now
         self._networks = counts.networks
         self._logins = counts.logins
-        # How often each was wrong, and when last.
+        # For each pair: the number of wrong passwords, and the time of the last one.
         self._pairs = counts.pairs
         self._lock = counts.lock
         self.wrong = 0
         self.refused = 0
 
     def begin(self, login: str, address: str | None) -> LoginAttempt:
-        """Before a password is checked: count it as wrong. Raises TooManyRequests when that was too often."""
+        """Count an attempt as wrong before its password is checked. Raises TooManyRequests when there were too many."""
         with self._lock:
             attempt = LoginAttempt(network_of(address), _digest(login), self._now())
             wait = max(self._network_delay(attempt.network, attempt.at), self._pair_delay(attempt))
@@ -77,13 +80,13 @@ class LoginThrottle:
             return attempt
 
     def record_success(self, attempt: LoginAttempt) -> None:
-        """It was not wrong, and what was wrong before with that login in that network is forgiven."""
+        """Uncount an attempt with the right password, and reset the login's delay in that network."""
         with self._lock:
             self._uncount(attempt)
             self._pairs.delete(attempt.pair)
 
     def cancel(self, attempt: LoginAttempt) -> None:
-        """There was no room to check it, or nothing to check it with."""
+        """Uncount an attempt that could not be checked: no hashing capacity, or no database."""
         with self._lock:
             self._uncount(attempt)
             count, last = self._pairs.get(attempt.pair) or (0, 0)
@@ -91,14 +94,14 @@ class LoginThrottle:
                 self._pairs.set(attempt.pair, count - 1, last)
 
     def record_invalid_token(self, address: str | None) -> None:
-        """Count a Bearer token that nobody has. Raises TooManyRequests when that was too often."""
+        """Count an unknown Bearer token. Raises TooManyRequests when there were too many from that network."""
         with self._lock:
-            at, place = self._now(), network_of(address)
-            wait = self._network_delay(place, at)
+            at, network = self._now(), network_of(address)
+            wait = self._network_delay(network, at)
             if wait > 0:
                 self.refused += 1
                 raise TooManyRequests("so many wrong tokens", retry_after=ceil(wait))
-            self._networks.add(place, at)
+            self._networks.add(network, at)
             self.wrong += 1
 
     def _uncount(self, attempt: LoginAttempt) -> None:
@@ -118,19 +121,19 @@ class LoginThrottle:
         if attempt.at - last > _HOUR:
             self._pairs.delete(attempt.pair)
             return 0
-        besieged = self._logins.count(attempt.login, attempt.at) >= ATTACKED_AFTER
-        return last + _backoff(count, besieged=besieged) - attempt.at
+        under_attack = self._logins.count(attempt.login, attempt.at) >= ATTACKED_AFTER
+        return last + _backoff(count, under_attack=under_attack) - attempt.at
 
 
-def _backoff(count: int, *, besieged: bool) -> float:
-    """How long after its last mistake a pair waits, in seconds."""
-    if besieged:
+def _backoff(count: int, *, under_attack: bool) -> float:
+    """The delay in seconds after the last of `count` wrong passwords of a pair."""
+    if under_attack:
         return min(DELAY_UNDER_ATTACK * 2.0 ** min(count - 1, 16), MAX_DELAY)
     return min(2.0 ** min(count - FREE_ATTEMPTS, 16), MAX_DELAY) if count >= FREE_ATTEMPTS else 0
 
 
 def network_of(address: str | None) -> str:
-    """What counts as one place: an IPv4 address, or the /64 that one household or server has of IPv6.
+    """The network that counts as one client: an IPv4 address, or the /64 of an IPv6 address.
 
     >>> network_of("192.0.2.7"), network_of("2001:db8:1:2:3:4:5:6")
     ('192.0.2.7', '2001:db8:1:2::')
@@ -138,16 +141,16 @@ def network_of(address: str | None) -> str:
     if address is None or ":" not in address:
         return address or ""
     try:
-        read = ip_address(address.partition("%")[0])
+        parsed = ip_address(address.partition("%")[0])
     except ValueError:
         return address
-    if isinstance(read, IPv6Address) and read.ipv4_mapped is not None:
-        return str(read.ipv4_mapped)
-    return str(IPv6Address(int(read) >> 64 << 64))
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(IPv6Address(int(parsed) >> 64 << 64))
 
 
 def _digest(login: str) -> str:
-    """A login, however long, in the form in which two spellings are the same."""
+    """A fixed-length hash of a login's normal form."""
     try:
         key = accounts.email_key(login) if "@" in login else accounts.username_key(login)
     except Refusal:

@@ -1,7 +1,7 @@
-"""OAuth 1.0a: requests that a consumer has signed (RFC 5849).
+"""Verify OAuth 1.0a signatures (RFC 5849).
 
-The base string and the signatures are Authlib's. Its server is not used: it refuses plain http, which signatures are
-made for, knows no HMAC-SHA256, and takes the time from a clock of its own.
+Authlib computes the base string and the signatures. Its server is not used: it refuses plain http, which signatures
+exist for, lacks HMAC-SHA256, and reads the system clock.
 """
 
 import hmac
@@ -27,7 +27,7 @@ from onebucket.store.engine.database import Database, Transaction
 
 @dataclass(frozen=True, slots=True)
 class SignedRequest:
-    """A request as far as its signature goes; `form` is its body where that is a form, otherwise empty."""
+    """The parts of a request that a signature covers; `form` is the body if it is a form, otherwise empty."""
 
     method: str
     scope: Scope
@@ -37,7 +37,7 @@ class SignedRequest:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedSignature:
-    """Who has signed: `token` is the public part of the token it was done with, empty for none."""
+    """A verified signature. `token` is the token's public part, empty for none; `words` are the `oauth_` parameters."""
 
     consumer: Consumer
     token: str
@@ -45,7 +45,7 @@ class VerifiedSignature:
 
 
 class SignatureVerifier:
-    """Checks signatures, and that each is used once. `key` is what the secrets are derived from."""
+    """Verify signatures and reject replays. The secrets of consumers and tokens are derived from `key`."""
 
     def __init__(
         self, *, database: Database, writer: WriteQueue, key: bytes, base_url: str, clock: Callable[[], datetime]
@@ -57,32 +57,36 @@ class SignatureVerifier:
         self._clock = clock
 
     async def authenticate(self, message: SignedRequest) -> VerifiedCredential:
-        """The proof of a signed request: for a consumer's own, or of a token it was given. Raises Unauthenticated."""
-        checked = await self.verify(message)
-        consumer = checked.consumer
-        if not checked.token:
+        """Return the credential of a signed request: the consumer's own, or the token's. Raises Unauthenticated."""
+        verified = await self.verify(message)
+        consumer = verified.consumer
+        if not verified.token:
             if consumer.acts_as is None:
                 raise Unauthenticated
             return VerifiedCredential(
                 consumer.acts_as, None, f"consumer:{consumer.id}", None, bearer=False, single_use=True
             )
-        found = await read_runner.read(self._database, lambda: self._token(checked.token))
-        if found is None or found.kind is not TokenKind.SIGNING or not found.belongs_to(consumer):
+        token = await read_runner.read(self._database, lambda: self._token(verified.token))
+        if token is None or token.kind is not TokenKind.SIGNING or not token.belongs_to(consumer):
             raise Unauthenticated
-        return VerifiedCredential(found.account_id, None, found.credential, None, bearer=False, single_use=True)
+        return VerifiedCredential(token.account_id, None, token.credential, None, bearer=False, single_use=True)
 
     async def verify(self, message: SignedRequest) -> VerifiedSignature:
-        """Who has signed a request, for the first time. Raises Unauthenticated."""
-        words, others = _collect_parameters(message)
-        consumer = await read_runner.read(self._database, lambda: self._consumer(words.get("oauth_consumer_key", "")))
+        """Check a signature, and use up its nonce. Raises Unauthenticated."""
+        protocol, others = _collect_parameters(message)
+        consumer = await read_runner.read(
+            self._database, lambda: self._consumer(protocol.get("oauth_consumer_key", ""))
+        )
         if consumer is None or consumer.is_public:
             raise Unauthenticated
-        token = words.get("oauth_token", "")
-        if words.get("oauth_version", "1.0") != "1.0" or not self._matches(message, words, others, consumer, token):
+        token = protocol.get("oauth_token", "")
+        if protocol.get("oauth_version", "1.0") != "1.0":
+            raise Unauthenticated
+        if not self._matches(message, protocol, others, consumer, token):
             raise Unauthenticated
 
-        await self._use_nonce(consumer, words, token)
-        return VerifiedSignature(consumer, token, words)
+        await self._use_nonce(consumer, protocol, token)
+        return VerifiedSignature(consumer, token, protocol)
 
     def _token(self, token: str) -> OAuthToken | None:
         with self._database.reading() as tx:
@@ -95,7 +99,7 @@ class SignatureVerifier:
     def _matches(
         self,
         message: SignedRequest,
-        words: dict[str, str],
+        protocol: dict[str, str],
         others: list[tuple[str, str]],
         consumer: Consumer,
         token: str,
@@ -103,30 +107,32 @@ class SignatureVerifier:
         from authlib.oauth1.rfc5849 import signature
         from authlib.oauth1.rfc5849.util import escape
 
-        own = hashing.derived_secret(self._key, "consumer", consumer.key)
-        its = hashing.derived_secret(self._key, "token", token) if token else ""
-        method = words.get("oauth_signature_method")
+        consumer_secret = hashing.derived_secret(self._key, "consumer", consumer.key)
+        token_secret = hashing.derived_secret(self._key, "token", token) if token else ""
+        method = protocol.get("oauth_signature_method")
         if method == "PLAINTEXT":
-            made = signature.plaintext_signature(own, its) if self._is_secret(message) else None
+            is_encrypted = self._is_encrypted(message)
+            expected = signature.plaintext_signature(consumer_secret, token_secret) if is_encrypted else None
         elif method in ("HMAC-SHA1", "HMAC-SHA256"):
-            signed = [(name, value) for name, value in words.items() if name != "oauth_signature"]
-            # Authlib's own function for all three parts leaves out every `realm`.
+            signed = [(name, value) for name, value in protocol.items() if name != "oauth_signature"]
+            # Authlib's function for the whole base string drops every `realm`, also a signed parameter of that name.
             uri = signature.normalize_base_string_uri(*self._address(message))
             parameters = signature.normalize_parameters([*signed, *others])
             base = "&".join(escape(part) for part in (message.method.upper(), uri, parameters))
             if method == "HMAC-SHA1":
-                made = signature.hmac_sha1_signature(base, own, its)
+                expected = signature.hmac_sha1_signature(base, consumer_secret, token_secret)
             else:
-                digest = hmac.digest(f"{escape(own)}&{escape(its)}".encode(), base.encode(), "sha256")
-                made = b64encode(digest).decode()
+                key = f"{escape(consumer_secret)}&{escape(token_secret)}"
+                expected = b64encode(hmac.digest(key.encode(), base.encode(), "sha256")).decode()
         else:
-            made = None
-        return made is not None and hmac.compare_digest(made.encode(), words.get("oauth_signature", "").encode())
+            expected = None
+        sent = protocol.get("oauth_signature", "")
+        return expected is not None and hmac.compare_digest(expected.encode(), sent.encode())
 
-    async def _use_nonce(self, consumer: Consumer, words: dict[str, str], token: str) -> None:
-        """Refuse what was signed too long ago, and what has been seen. Raises Unauthenticated."""
-        nonce, stamp = words.get("oauth_nonce", ""), words.get("oauth_timestamp", "")
-        if words["oauth_signature_method"] == "PLAINTEXT" and not nonce and not stamp:
+    async def _use_nonce(self, consumer: Consumer, protocol: dict[str, str], token: str) -> None:
+        """Refuse a timestamp outside the allowed clock skew and a nonce that was used. Raises Unauthenticated."""
+        nonce, stamp = protocol.get("oauth_nonce", ""), protocol.get("oauth_timestamp", "")
+        if protocol["oauth_signature_method"] == "PLAINTEXT" and not nonce and not stamp:
             return
         if not nonce or not (stamp.isascii() and stamp.isdigit() and len(stamp) <= 11):
             raise Unauthenticated
@@ -139,7 +145,7 @@ class SignatureVerifier:
 
         def use(tx: Transaction) -> bool:
             oauth_consumer_rows.delete_expired(tx, before=now)
-            # It may have been revoked just now.
+            # The consumer may have been revoked since it was read.
             return oauth_consumer_rows.counts(tx, consumer) and oauth_consumer_rows.use_nonce(
                 tx, consumer, hash, until=until
             )
@@ -148,48 +154,48 @@ class SignatureVerifier:
             raise Unauthenticated
 
     def _address(self, message: SignedRequest) -> tuple[str, str]:
-        """The address as its sender knows it: of the proxy in front, if there is one."""
+        """The URL and host that the client signed: those of the proxy in front, if there is one."""
         host = message.headers.get(b"host", b"").decode("latin-1")
         scheme = self._base.scheme if host.lower() == self._base.netloc.lower() else message.scope["scheme"]
         raw: bytes = message.scope.get("raw_path") or message.scope["path"].encode()
         return f"{scheme}://{host}{raw.decode('latin-1')}", host
 
-    def _is_secret(self, message: SignedRequest) -> bool:
+    def _is_encrypted(self, message: SignedRequest) -> bool:
         return message.scope["scheme"] == "https" or self._base.scheme == "https"
 
 
 def _collect_parameters(message: SignedRequest) -> tuple[dict[str, str], list[tuple[str, str]]]:
-    """The protocol's own words, from the one place where they are, and all others. Raises Unauthenticated.
+    """Split a request's parameters into the `oauth_` ones and all others. Raises Unauthenticated.
 
-    Of the header `realm` is not signed; a parameter of that name is (RFC 5849, 3.4.1.3.1).
+    The `oauth_` ones must all be in one place: header, query or form. The header's `realm` is not signed; a parameter
+    of that name in query or form is (RFC 5849, 3.4.1.3.1).
     """
     header = message.headers.get(b"authorization")
-    in_header = [each for each in _header_parameters(header) if each[0] != "realm"] if header is not None else []
-    places = [in_header, _decode(message.scope["query_string"])]
-    places.append(_decode(message.form))
+    in_header = [pair for pair in _header_parameters(header) if pair[0] != "realm"] if header is not None else []
+    sources = [in_header, _decode(message.scope["query_string"]), _decode(message.form)]
 
-    found = [[each for each in place if each[0].startswith("oauth_")] for place in places]
-    own = [place for place in found if place]
-    if len(own) != 1 or (header is not None and not found[0]):
+    protocol_by_source = [[pair for pair in source if pair[0].startswith("oauth_")] for source in sources]
+    used = [pairs for pairs in protocol_by_source if pairs]
+    if len(used) != 1 or (header is not None and not protocol_by_source[0]):
         raise Unauthenticated
-    words = dict(own[0])
-    others = [each for place in places for each in place if not each[0].startswith("oauth_")]
-    if len(words) != len(own[0]) or any(name == credential_source.TOKEN for name, _ in others):
+    protocol = dict(used[0])
+    others = [pair for source in sources for pair in source if not pair[0].startswith("oauth_")]
+    if len(protocol) != len(used[0]) or any(name == credential_source.TOKEN for name, _ in others):
         raise Unauthenticated
-    return words, others
+    return protocol, others
 
 
 def _header_parameters(header: bytes) -> list[tuple[str, str]]:
     try:
         text = header[6:].decode("ascii")
         items = parse_http_list(text)
-        return [_pair(each) for each in items]
+        return [_pair(item) for item in items]
     except ValueError:
         raise Unauthenticated from None
 
 
 def _pair(item: str) -> tuple[str, str]:
-    """A name and its value, which may stand in quotes. Raises ValueError."""
+    """Parse `name=value` or `name="value"`. Raises ValueError."""
     name, equals, value = item.partition("=")
     if not equals:
         raise ValueError("a parameter without a value")
@@ -198,8 +204,8 @@ def _pair(item: str) -> tuple[str, str]:
     return unquote(name, errors="strict"), unquote(value, errors="strict")
 
 
-def _decode(words: bytes) -> list[tuple[str, str]]:
+def _decode(encoded: bytes) -> list[tuple[str, str]]:
     try:
-        return parse_qsl(words.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=1000)
+        return parse_qsl(encoded.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=1000)
     except ValueError:
         raise Unauthenticated from None
