@@ -1,1 +1,1 @@
-"""What can be done: one function for each change, named by a verb; no HTTP, no SQL."""
+"""Use cases of the server: one function per change or query, named by a verb. No HTTP and no SQL here."""

@@ -1,4 +1,7 @@
-"""The only door to stored things: you say which one and what you want it for, and hold it only if you may."""
+"""Loads accounts, groups, repositories and people for actions, and checks permissions on the way.
+
+Actions get stored objects only from here: they name the object and the permission (`to=To.…`) they need.
+"""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -14,21 +17,24 @@ from onebucket.domain.repositories import Repository
 from onebucket.domain.text import quote_text
 from onebucket.store import access_inputs, account_rows, group_rows, repository_rows
 
-# How ids begin that nothing has.
+# Prefix of ids that no row has.
 _NO_ID = "00000000-0000-0000-0000-"
 
 
 def account(work: UnitOfWork, name: str, *, to: To) -> Account:
-    """The account called `name` (contract/api-1.0.md#1.2). Raises NotFound, Forbidden."""
-    found = _account(work, name)
+    """Return the account with this username, e-mail address or id (contract/api-1.0.md#1.2).
 
-    _permit(_standing(work, found, is_self=found.id == work.actor.id), to)
+    Raises NotFound, Forbidden.
+    """
+    row = _account(work, name)
 
-    return found
+    _permit(_standing(work, row, is_self=row.id == work.actor.id), to)
+
+    return row
 
 
 def oneself(work: UnitOfWork, *, to: To) -> Account:
-    """The account of the person who asks. Raises Forbidden when nobody has signed in."""
+    """Return the actor's own account. Raises Forbidden when the caller is anonymous."""
     if work.actor.id is None:
         raise Forbidden("sign in first")
     return account(work, work.actor.id, to=to)
@@ -37,183 +43,187 @@ def oneself(work: UnitOfWork, *, to: To) -> Account:
 def group(
     work: UnitOfWork, account_name: str, slug: str, *, to: To, member: str | None = None
 ) -> tuple[Account, Group]:
-    """The account's group of that slug, and the account. Raises NotFound, NoSuchGroup, Forbidden.
+    """Return the account and its group with this slug. Raises NotFound, NoSuchGroup, Forbidden.
 
-    `member` names the person in it who is meant, where `to` is something one may do with oneself.
+    `member` names the member concerned, for permissions that people have over themselves.
     """
     owner = _account(work, account_name)
-    found = group_rows.find(work.tx, owner.id, slug)
-    if found is None:
+    row = group_rows.find(work.tx, owner.id, slug)
+    if row is None:
         raise NoSuchGroup
 
-    himself = member is not None and _is_actor(work, member)
-    _permit(_standing(work, owner, found, is_self=himself), to)
+    is_self = member is not None and _is_actor(work, member)
+    _permit(_standing(work, owner, row, is_self=is_self), to)
 
-    return owner, found
+    return owner, row
 
 
 def repository(work: UnitOfWork, account_name: str, slug: str, *, to: To) -> tuple[Account, Repository]:
-    """The account's repository of that slug, and the account. Raises NotFound, Forbidden.
+    """Return the account and its repository with this slug. Raises NotFound, Forbidden.
 
     A private repository that the actor can't see is not found (contract/api-1.0.md#1.10).
     """
     owner = _account(work, account_name)
-    found = repository_rows.find(work.tx, owner.id, slug)
+    row = repository_rows.find(work.tx, owner.id, slug)
     standing = _standing(work, owner)
-    levels = _levels(work, owner, standing, [found or _made_up(owner)])
+    levels = _levels(work, owner, standing, [row or _placeholder(owner)])
 
-    return owner, _held(owner, slug, found, standing, levels, to)
+    return owner, _require_repository(owner, slug, row, standing, levels, to)
 
 
 def each_repository(
     work: UnitOfWork, account_name: str, wanted: Iterable[tuple[str, Account]], *, to: To
 ) -> tuple[Account, list[Repository | Refusal]]:
-    """What `repository` gives or raises for each of several slugs; and the account. Raises NotFound.
+    """Look up several repositories at once: return the account and, in order, each repository or its refusal.
 
-    With each slug comes the person in question, where `to` is something one may ask about oneself.
+    `wanted` are pairs of a slug and the person concerned, for permissions that people have over themselves.
+    Raises NotFound when the account doesn't exist.
     """
     owner = _account(work, account_name)
-    asked = [(slug, person.id == work.actor.id) for slug, person in wanted]
-    found = repository_rows.among(work.tx, owner.id, {slug for slug, _ in asked})
+    requested = [(slug, person.id == work.actor.id) for slug, person in wanted]
+    rows = repository_rows.among(work.tx, owner.id, {slug for slug, _ in requested})
     standing = _standing(work, owner)
-    missing = len({slug for slug, _ in asked} - found.keys())
-    levels = _levels(work, owner, standing, [*found.values(), *(_made_up(owner, each) for each in range(missing))])
+    missing = len({slug for slug, _ in requested} - rows.keys())
+    placeholders = [_placeholder(owner, number) for number in range(missing)]
+    levels = _levels(work, owner, standing, [*rows.values(), *placeholders])
 
     standings = {is_self: replace(standing, is_self=is_self) for is_self in (False, True)}
-    given: dict[tuple[str, bool], Repository | Refusal] = {}
-    for slug, is_self in set(asked):
+    results: dict[tuple[str, bool], Repository | Refusal] = {}
+    for slug, is_self in set(requested):
         try:
-            given[slug, is_self] = _held(owner, slug, found.get(slug), standings[is_self], levels, to)
+            results[slug, is_self] = _require_repository(owner, slug, rows.get(slug), standings[is_self], levels, to)
         except (NotFound, Forbidden) as refusal:
-            given[slug, is_self] = refusal
-    return owner, [given[each] for each in asked]
+            results[slug, is_self] = refusal
+    return owner, [results[key] for key in requested]
 
 
 def group_of(work: UnitOfWork, owner: Account, owner_name: str, slug: str) -> Group:
-    """The group that is named by account and slug, of an account that is held already. Raises NotFound, NoSuchGroup.
+    """Return a group of an account that the caller has loaded already. Raises NotFound, NoSuchGroup.
 
     A group of another account is not found (contract/api-1.0.md#1.3).
     """
     if _account(work, owner_name).id != owner.id:
         raise NotFound(f"the group is not one of {owner.username}")
-    found = group_rows.find(work.tx, owner.id, slug)
-    if found is None:
+    row = group_rows.find(work.tx, owner.id, slug)
+    if row is None:
         raise NoSuchGroup
-    return found
+    return row
 
 
 def person(work: UnitOfWork, name: str, *, to: To | None = None) -> Account:
-    """The person called `name`; anybody may be named, unless he is wanted for something of his own.
+    """Return the person with this username, e-mail address or id. Without `to`, anybody may look anybody up.
 
     Raises UnknownEmail, NotFound, Invalid for a team, Forbidden.
     """
-    found = _person(name, account_rows.named(work.tx, name))
+    account = _require_person(name, account_rows.named(work.tx, name))
 
     if to is not None:
-        _permit(_standing(work, found, is_self=found.id == work.actor.id), to)
+        _permit(_standing(work, account, is_self=account.id == work.actor.id), to)
 
-    return found
+    return account
 
 
 def each_person(work: UnitOfWork, names: Iterable[str]) -> dict[str, Account | Refusal]:
-    """What `person` gives or raises for each of several names, by the name."""
-    wanted = set(names)
-    found = account_rows.find_many(work.tx, wanted)
+    """Look up several people at once: map each name to the person or to the refusal that `person` would raise."""
+    requested = set(names)
+    rows = account_rows.find_many(work.tx, requested)
 
-    given: dict[str, Account | Refusal] = {}
-    for name in wanted:
+    results: dict[str, Account | Refusal] = {}
+    for name in requested:
         try:
-            given[name] = _person(name, found.get(name))
+            results[name] = _require_person(name, rows.get(name))
         except (NotFound, Invalid) as refusal:
-            given[name] = refusal
-    return given
+            results[name] = refusal
+    return results
 
 
 def administers(work: UnitOfWork, owner: Account) -> bool:
-    """Whether the actor administers an account he holds already: what he sees of it may depend on that."""
+    """Return whether the actor administers an account that has been loaded already."""
     return _standing(work, owner).administers
 
 
 def seen(work: UnitOfWork, owner: Account, found: Sequence[Repository]) -> frozenset[str]:
-    """Which repositories of an account he holds already the actor can see (contract/api-1.0.md#1.10), by their ids."""
+    """Return the ids of those repositories of `found` that the actor can see (contract/api-1.0.md#1.10)."""
     actor = work.actor.account
     if actor is None or administers(work, owner):
-        return frozenset(each.id for each in found)
-    known = access_inputs.load(work.tx, owner, found, [actor])
-    alike = (
-        bunch for bunch in known.group_equivalent_repositories(found)(actor) if strongest(known.ways(actor, bunch[0]))
+        return frozenset(repository.id for repository in found)
+    inputs = access_inputs.load(work.tx, owner, found, [actor])
+    visible = (
+        equivalent
+        for equivalent in inputs.group_equivalent_repositories(found)(actor)
+        if strongest(inputs.ways(actor, equivalent[0]))
     )
-    return frozenset(each.id for bunch in alike for each in bunch)
+    return frozenset(repository.id for equivalent in visible for repository in equivalent)
 
 
 def site(work: UnitOfWork) -> None:
-    """Nothing but the permission to run the site. Raises Forbidden."""
+    """Require that the actor may run the site. Raises Forbidden."""
     _permit(Standing(is_site_admin=work.actor.is_site_admin), To.RUN_SITE)
 
 
 def attempted(work: UnitOfWork, name: str | None) -> Account | None:
-    """The account that a refused attempt was made on: the one so named, otherwise the actor's own.
+    """Return the account that a refused attempt was aimed at: the named one, otherwise the actor's own.
 
-    For the journal alone: the actor may hear nothing of it.
+    Checks no permission: use it only to write the journal, and never show the result to the actor.
     """
-    found = account_rows.named(work.tx, name) if name else None
-    return found or work.actor.account
+    row = account_rows.named(work.tx, name) if name else None
+    return row or work.actor.account
 
 
 def nobody(work: UnitOfWork) -> None:
-    """Nothing but that nobody is asking: what is done then is for the journal alone. Raises Forbidden."""
+    """Require that the caller is anonymous. Raises Forbidden."""
     if work.actor != NOBODY:
         raise Forbidden("somebody is signed in")
 
 
 def _account(work: UnitOfWork, name: str) -> Account:
-    found = account_rows.named(work.tx, name)
-    if found is None:
+    row = account_rows.named(work.tx, name)
+    if row is None:
         raise NotFound(f"there is no account {quote_text(name)}")
-    return found
+    return row
 
 
-def _person(name: str, found: Account | None) -> Account:
-    if found is None and "@" in name:
+def _require_person(name: str, row: Account | None) -> Account:
+    if row is None and "@" in name:
         raise UnknownEmail
-    if found is None:
+    if row is None:
         raise NotFound(f"there is no user {quote_text(name)}")
-    if found.is_team:
-        raise Invalid(f"{found.username} is a team, not a person")
-    return found
+    if row.is_team:
+        raise Invalid(f"{row.username} is a team, not a person")
+    return row
 
 
 def _levels(
-    work: UnitOfWork, owner: Account, standing: Standing, found: Collection[Repository]
+    work: UnitOfWork, owner: Account, standing: Standing, repositories: Collection[Repository]
 ) -> Mapping[str, Level] | None:
-    """What the actor may do on these repositories, by their ids; None when he administers them all."""
+    """Return the actor's level on each repository by its id; None when the actor administers the account."""
     actor = work.actor.account
     if actor is None or standing.administers:
         return None
-    known = access_inputs.load_pairs(work.tx, owner, [(actor, repository) for repository in found])
-    return {repository.id: strongest(known.ways(actor, repository)) for repository in found}
+    inputs = access_inputs.load_pairs(work.tx, owner, [(actor, repository) for repository in repositories])
+    return {repository.id: strongest(inputs.ways(actor, repository)) for repository in repositories}
 
 
-def _made_up(owner: Account, number: int = 0) -> Repository:
-    """What is asked about in the place of a repository that isn't there: as much as about one that may not be seen.
+def _placeholder(owner: Account, number: int = 0) -> Repository:
+    """Return a stand-in for a missing repository, so that its permission is computed like that of a real one.
 
-    Otherwise the time that it takes to say "not found" would tell which of the two it is.
+    Otherwise response times would tell a missing repository from one that the actor may not see.
     """
     return Repository(owner.id, f"{_NO_ID}{number:012x}", "", "")
 
 
-def _held(
-    owner: Account, slug: str, found: Repository | None, standing: Standing, levels: Mapping[str, Level] | None, to: To
+def _require_repository(
+    owner: Account, slug: str, row: Repository | None, standing: Standing, levels: Mapping[str, Level] | None, to: To
 ) -> Repository:
-    if found is None or (levels is not None and levels[found.id] is Level.NONE):
+    if row is None or (levels is not None and levels[row.id] is Level.NONE):
         raise NotFound(f"{owner.username} has no repository {quote_text(slug)}")
-    _permit(replace(standing, level=levels[found.id]) if levels is not None else standing, to)
-    return found
+    _permit(replace(standing, level=levels[row.id]) if levels is not None else standing, to)
+    return row
 
 
 def _is_actor(work: UnitOfWork, name: str) -> bool:
-    found = account_rows.named(work.tx, name)
-    return found is not None and found.id == work.actor.id
+    row = account_rows.named(work.tx, name)
+    return row is not None and row.id == work.actor.id
 
 
 def _standing(work: UnitOfWork, owner: Account, group: Group | None = None, *, is_self: bool = False) -> Standing:

@@ -1,4 +1,4 @@
-"""Groups and their members: listing, making, changing and deleting them."""
+"""Groups and their members: list, create, change and delete them."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -21,40 +21,46 @@ from onebucket.store.journal_rows import Facts
 
 
 def everywhere(work: UnitOfWork, *, members: bool) -> Iterable[GroupWithMembers]:
-    """Every group that the actor administers or is in (contract/api-1.0.md#g1)."""
+    """Return every group that the actor administers or is a member of (contract/api-1.0.md#g1)."""
     if work.actor.is_site_admin:
         return group_members.stream_groups(work.tx, members=members)
     return group_members.stream_groups(work.tx, person_id=work.actor.id, members=members)
 
 
 def among(work: UnitOfWork, names: Iterable[tuple[str, str]], *, members: bool) -> list[GroupWithMembers]:
-    """The groups named by (account, slug) that the actor administers or is in; others are left out (contract/api-1.0.md#g1)."""
-    found: dict[str, GroupWithMembers] = {}
+    """Return those groups of the (account, slug) pairs that the actor may see (contract/api-1.0.md#g1).
+
+    Groups that don't exist, or that the actor neither administers nor is a member of, are left out.
+    """
+    by_id: dict[str, GroupWithMembers] = {}
     for account_name, slug in names:
         try:
             owner, group = access.group(work, account_name, slug, to=To.SEE_GROUP)
         except (NotFound, Forbidden):
             continue
-        if group.id not in found:
-            found[group.id] = _roster(work, owner, group, members=members)
-    return sorted(found.values(), key=lambda roster: (roster.group.slug, roster.owner.username.lower()))
+        if group.id not in by_id:
+            by_id[group.id] = _roster(work, owner, group, members=members)
+    return sorted(by_id.values(), key=lambda roster: (roster.group.slug, roster.owner.username.lower()))
 
 
 def of_account(work: UnitOfWork, account_name: str, *, members: bool) -> Iterable[GroupWithMembers]:
-    """The account's groups: all for an administrator, those he is in for a member (contract/api-1.0.md#g2)."""
+    """Return an account's groups: an administrator sees all, a member their own (contract/api-1.0.md#g2)."""
     owner = access.account(work, account_name, to=To.LIST_GROUPS)
     person_id = None if access.administers(work, owner) else work.actor.id
     return group_members.stream_groups(work.tx, account_id=owner.id, person_id=person_id, members=members)
 
 
 def read(work: UnitOfWork, account_name: str, slug: str, *, members: bool) -> GroupWithMembers:
-    """One group (contract/api-1.0.md#g4)."""
+    """Return one group (contract/api-1.0.md#g4). Raises NotFound, NoSuchGroup, Forbidden."""
     owner, group = access.group(work, account_name, slug, to=To.SEE_GROUP)
     return _roster(work, owner, group, members=members)
 
 
 def invited(work: UnitOfWork) -> Callable[[GroupWithMembers], Iterable[Invitation] | None]:
-    """What tells who is invited to a group, oldest first; None where the actor doesn't administer its account."""
+    """Return a function from a group to its pending invitations, oldest first.
+
+    It returns None for a group of an account that the actor doesn't administer.
+    """
 
     @cache
     def pending(owner: Account) -> Mapping[str, list[Invitation]] | None:
@@ -66,11 +72,11 @@ def invited(work: UnitOfWork) -> Callable[[GroupWithMembers], Iterable[Invitatio
                 by_slug.setdefault(slug, []).append(invitation)
         return by_slug
 
-    def to(roster: GroupWithMembers) -> Iterable[Invitation] | None:
-        found = pending(roster.owner)
-        return None if found is None else found.get(roster.group.slug, [])
+    def invitations_to(roster: GroupWithMembers) -> Iterable[Invitation] | None:
+        by_slug = pending(roster.owner)
+        return None if by_slug is None else by_slug.get(roster.group.slug, [])
 
-    return to
+    return invitations_to
 
 
 def _roster(work: UnitOfWork, owner: Account, group: Group, *, members: bool) -> GroupWithMembers:
@@ -86,7 +92,10 @@ def create(
     auto_add: bool = False,
     email_forwarding_disabled: bool = False,
 ) -> GroupWithMembers:
-    """Make a group without members; its slug follows from its name (contract/api-1.0.md#g3). Raises Invalid, GroupExists."""
+    """Create an empty group; its slug is derived from its name (contract/api-1.0.md#g3).
+
+    Raises Invalid, GroupExists.
+    """
     owner = access.account(work, account_name, to=To.CREATE_GROUP)
     name = groups.check_name(name)
     group = Group(
@@ -115,15 +124,16 @@ def change(
     auto_add: bool | None = None,
     email_forwarding_disabled: bool | None = None,
 ) -> GroupWithMembers:
-    """CellChange what is given of a group; `Level.NONE` clears its permission (contract/api-1.0.md#g5). Raises Invalid, GroupExists.
+    """Change the given fields of a group; `Level.NONE` clears its permission (contract/api-1.0.md#g5).
 
-    A new name makes a new slug, and the old one stops resolving (contract/api-1.0.md#1.4).
+    A new name changes the slug, and the old slug stops resolving (contract/api-1.0.md#1.4).
+    Raises Invalid, GroupExists.
     """
     owner, before = access.group(work, account_name, slug, to=To.CHANGE_GROUP)
     after = before
     if name is not None:
         cleaned = groups.check_name(name)
-        # By the same name a group keeps the slug that it has, be it from before other scripts were transliterated.
+        # The same name keeps the stored slug: it may be older than the transliteration of other scripts.
         if cleaned != before.name:
             after = replace(after, name=cleaned, slug=slugs.slugify(cleaned))
     if permission is not None:
@@ -139,7 +149,7 @@ def change(
 
 
 def set_account_privilege(work: UnitOfWork, account_name: str, slug: str, privilege: AccountPrivilege | None) -> None:
-    """Say what a group may do with the account that owns it (contract/api-1.0.md#1.12). Raises LastAdministrator."""
+    """Set a group's privilege on the account that owns it (contract/api-1.0.md#1.12). Raises LastAdministrator."""
     owner, before = access.group(work, account_name, slug, to=To.SET_ACCOUNT_PRIVILEGE)
     if privilege is not AccountPrivilege.ADMIN:
         _keep_administrator(work, owner, before, deed=f"take its privilege from {before.slug}")
@@ -148,16 +158,16 @@ def set_account_privilege(work: UnitOfWork, account_name: str, slug: str, privil
 
 
 def account_privileges(work: UnitOfWork, account_name: str) -> tuple[Account, dict[str, AccountPrivilege]]:
-    """What groups may do with the account that owns them, by slug; and the account."""
+    """Return the account, and the account privileges of its groups by slug."""
     owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
-    found = group_rows.of_account(work.tx, owner.id)
-    return owner, {group.slug: group.account_privilege for group in found if group.account_privilege}
+    rows = group_rows.of_account(work.tx, owner.id)
+    return owner, {group.slug: group.account_privilege for group in rows if group.account_privilege}
 
 
 def account_privilege(
     work: UnitOfWork, account_name: str, group_owner: str, slug: str
 ) -> tuple[Account, AccountPrivilege]:
-    """What one group may do with the account; and the account. Raises NotFound when that is nothing."""
+    """Return the account and one group's privilege on it. Raises NotFound when the group has none."""
     owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
     group = access.group_of(work, owner, group_owner, slug)
     if group.account_privilege is None:
@@ -168,7 +178,10 @@ def account_privilege(
 def set_account_privilege_of(
     work: UnitOfWork, account_name: str, group_owner: str, slug: str, privilege: AccountPrivilege | None
 ) -> Account:
-    """Say what a group, named with its owner, may do with the account; which that is. Raises LastAdministrator."""
+    """Set the account privilege of a group that is named with its owner; return the account.
+
+    Raises NotFound, NoSuchGroup, LastAdministrator.
+    """
     owner = access.account(work, account_name, to=To.SET_ACCOUNT_PRIVILEGE)
     access.group_of(work, owner, group_owner, slug)
     set_account_privilege(work, owner.id, slug, privilege)
@@ -184,8 +197,9 @@ def _store(work: UnitOfWork, owner: Account, before: Group, after: Group) -> Non
 
 
 def delete(work: UnitOfWork, account_name: str, slug: str) -> None:
-    """Delete a group with its memberships and privileges; pending invitations lose it, and vanish when no group is
-    left in them (contract/api-1.0.md#g6). Raises LastAdministrator.
+    """Delete a group with its memberships and privileges (contract/api-1.0.md#g6).
+
+    Pending invitations lose the group, and are withdrawn when no group is left in them. Raises LastAdministrator.
     """
     owner, group = access.group(work, account_name, slug, to=To.DELETE_GROUP)
     _keep_administrator(work, owner, group, deed=f"delete {group.slug}")
@@ -210,13 +224,13 @@ def delete(work: UnitOfWork, account_name: str, slug: str) -> None:
 
 
 def members(work: UnitOfWork, account_name: str, slug: str) -> Iterable[Account]:
-    """A group's members, in the order they were added (contract/api-1.0.md#g7)."""
+    """Return a group's members, in the order they were added (contract/api-1.0.md#g7)."""
     _, group = access.group(work, account_name, slug, to=To.SEE_GROUP)
     return group_members.members(work.tx, group)
 
 
 def member(work: UnitOfWork, account_name: str, slug: str, name: str) -> Account:
-    """One member of a group (contract/api-1.0.md#g8). Raises NotFound when `name` isn't in it."""
+    """Return one member of a group (contract/api-1.0.md#g8). Raises NotFound when `name` isn't a member."""
     _, group = access.group(work, account_name, slug, to=To.SEE_GROUP)
     return _member(work, group, name)
 
@@ -229,7 +243,10 @@ def _member(work: UnitOfWork, group: Group, name: str) -> Account:
 
 
 def add_member(work: UnitOfWork, account_name: str, slug: str, name: str) -> Account:
-    """Put a person into a group (contract/api-1.0.md#g9). Raises AlreadyMember, UnknownEmail, NotFound, Invalid for a team."""
+    """Add a person to a group (contract/api-1.0.md#g9).
+
+    Raises AlreadyMember, UnknownEmail, NotFound, Invalid for a team.
+    """
     owner, group = access.group(work, account_name, slug, to=To.ADD_MEMBER)
     person = access.person(work, name)
 
@@ -242,7 +259,7 @@ def add_member(work: UnitOfWork, account_name: str, slug: str, name: str) -> Acc
 
 
 def remove_member(work: UnitOfWork, account_name: str, slug: str, name: str) -> None:
-    """Take a person out of a group (contract/api-1.0.md#g10). Raises NotFound, LastAdministrator."""
+    """Remove a person from a group (contract/api-1.0.md#g10). Raises NotFound, LastAdministrator."""
     owner, group = access.group(work, account_name, slug, to=To.REMOVE_MEMBER, member=name)
     person = _member(work, group, name)
     _keep_administrator(work, owner, group, deed=f"remove {person.username} from {group.slug}", person=person)

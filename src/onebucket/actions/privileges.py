@@ -1,4 +1,4 @@
-"""Privileges: who may do what on which repository; seeing it, setting it, ending it."""
+"""Privileges of groups and people on repositories: list, grant and revoke them."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from onebucket.store import group_members, privilege_rows, repository_rows
 
 @dataclass(frozen=True, slots=True)
 class GroupGrant:
-    """What a group has on a repository."""
+    """A group's level on a repository."""
 
     repository: Repository
     roster: GroupWithMembers
@@ -27,10 +27,10 @@ class GroupGrant:
 
 @dataclass(frozen=True, slots=True)
 class PrivilegeListing:
-    """What groups of an account have on its repositories; gathered, and worked out while it is gone through.
+    """Levels of an account's groups on its repositories, ordered by repository, then group; computed while iterating.
 
-    `set_there` is what was set, by the ids of repository and group; entries below `least` are left out, and with
-    `private` those of public repositories (contract/api-1.0.md#4). By repository, then group.
+    `set_there` maps (repository id, group id) to levels that were set explicitly. Entries below `least` are left out
+    and, with `private`, those of public repositories (contract/api-1.0.md#4).
     """
 
     owner: Account
@@ -42,8 +42,8 @@ class PrivilegeListing:
 
     def __iter__(self) -> Iterator[GroupGrant]:
         places = {roster.group.id: place for place, roster in enumerate(self.rosters)}
-        usual = [place for place, roster in enumerate(self.rosters) if roster.group.permission]
-        # Most groups have nothing on most repositories: only those are gone through that may.
+        with_default = [place for place, roster in enumerate(self.rosters) if roster.group.permission]
+        # Most groups have nothing on most repositories: visit only those with a default or an explicit level.
         set_on: dict[str, dict[int, Level]] = {}
         for (repository_id, group_id), set_there in self.set_there.items():
             if group_id in places:
@@ -53,7 +53,7 @@ class PrivilegeListing:
             if self.private and not repository.is_private:
                 continue
             set_here = set_on.get(repository.id, _NOTHING)
-            for place in sorted({*usual, *set_here}):
+            for place in sorted({*with_default, *set_here}):
                 roster = self.rosters[place]
                 level = privileges.group_level(set_there=set_here.get(place), permission=roster.group.permission)
                 if level and level >= self.least:
@@ -65,7 +65,7 @@ _NOTHING: Mapping[int, Level] = {}
 
 @dataclass(frozen=True, slots=True)
 class PrivilegeFilter:
-    """Which entries of a listing are asked for."""
+    """Query parameters of a listing: minimum level, private repositories only, with members (contract/api-1.0.md#4)."""
 
     least: Level = Level.READ
     private: bool = False
@@ -73,27 +73,29 @@ class PrivilegeFilter:
 
 
 def of_account(work: UnitOfWork, account_name: str, wanted: PrivilegeFilter) -> PrivilegeListing:
-    """Every repository and group of an account where the group has something (contract/api-1.0.md#p1)."""
+    """List the group privileges on all repositories of an account (contract/api-1.0.md#p1)."""
     owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
-    everywhere = repository_rows.each_of_account(work.tx, owner.id)
-    found = group_members.load_groups(work.tx, account_id=owner.id, members=wanted.members)
+    repositories = repository_rows.each_of_account(work.tx, owner.id)
+    rosters = group_members.load_groups(work.tx, account_id=owner.id, members=wanted.members)
     return PrivilegeListing(
-        owner, everywhere, found, privilege_rows.levels(work.tx, owner.id), wanted.least, wanted.private
+        owner, repositories, rosters, privilege_rows.levels(work.tx, owner.id), wanted.least, wanted.private
     )
 
 
 def of_repository(work: UnitOfWork, account_name: str, slug: str, wanted: PrivilegeFilter) -> PrivilegeListing:
-    """The groups that have something on a repository (contract/api-1.0.md#p2)."""
+    """List the group privileges on a repository (contract/api-1.0.md#p2)."""
     owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
-    found = group_members.load_groups(work.tx, account_id=owner.id, repository_id=repository.id, members=wanted.members)
+    rosters = group_members.load_groups(
+        work.tx, account_id=owner.id, repository_id=repository.id, members=wanted.members
+    )
     set_there = privilege_rows.on_repository(work.tx, owner.id, repository.id)
-    return PrivilegeListing(owner, [repository], found, set_there, wanted.least, wanted.private)
+    return PrivilegeListing(owner, [repository], rosters, set_there, wanted.least, wanted.private)
 
 
 def of_group(
     work: UnitOfWork, account_name: str, group_owner: str, group_slug: str, wanted: PrivilegeFilter
 ) -> PrivilegeListing:
-    """The repositories on which a group has something (contract/api-1.0.md#p4)."""
+    """List a group's privileges on all repositories of its account (contract/api-1.0.md#p4)."""
     owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
     group = access.group_of(work, owner, group_owner, group_slug)
     return PrivilegeListing(
@@ -109,7 +111,7 @@ def of_group(
 def one(
     work: UnitOfWork, account_name: str, slug: str, group_owner: str, group_slug: str, wanted: PrivilegeFilter
 ) -> PrivilegeListing:
-    """What one group has on one repository: an entry, or none (contract/api-1.0.md#p3)."""
+    """List one group's privilege on one repository: one entry or none (contract/api-1.0.md#p3)."""
     owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
     group = access.group_of(work, owner, group_owner, group_slug)
     return _one(work, owner, repository, group, wanted)
@@ -140,7 +142,7 @@ def grant(
     level: Level,
     wanted: PrivilegeFilter,
 ) -> PrivilegeListing:
-    """Set what a group has on a repository (contract/api-1.0.md#p5), and give the new state. Idempotent."""
+    """Set a group's level on a repository and return the new state; idempotent (contract/api-1.0.md#p5)."""
     owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
     group = access.group_of(work, owner, group_owner, group_slug)
 
@@ -150,7 +152,11 @@ def grant(
 
 
 def revoke(work: UnitOfWork, account_name: str, slug: str, group_owner: str, group_slug: str) -> None:
-    """End what a group has on a repository, also by default (contract/api-1.0.md#p6, #1.14). Raises NotFound when it has nothing."""
+    """Revoke a group's privilege on a repository, also one by default (contract/api-1.0.md#p6).
+
+    Sets `NONE` there, which overrides the group's permission (contract/api-1.0.md#1.14).
+    Raises NotFound when the group has no privilege there.
+    """
     owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
     group = access.group_of(work, owner, group_owner, group_slug)
     set_there = privilege_rows.level(work.tx, owner.id, repository.id, group.id)
@@ -161,7 +167,7 @@ def revoke(work: UnitOfWork, account_name: str, slug: str, group_owner: str, gro
 
 
 def revoke_everywhere(work: UnitOfWork, account_name: str, group_owner: str, group_slug: str) -> None:
-    """End what a group has on every repository there is now (contract/api-1.0.md#p7)."""
+    """Revoke a group's privileges on all repositories that exist now (contract/api-1.0.md#p7)."""
     owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
     group = access.group_of(work, owner, group_owner, group_slug)
     set_there = privilege_rows.for_group(work.tx, owner.id, group.id)
@@ -172,7 +178,10 @@ def revoke_everywhere(work: UnitOfWork, account_name: str, group_owner: str, gro
 
 
 def set_for_group(work: UnitOfWork, account_name: str, slug: str, group_slug: str, level: Level) -> None:
-    """Set what a group of the same account has on a repository; `NONE` overrides its permission (contract/api-1.0.md#1.14)."""
+    """Set the level of a group of the same account on a repository.
+
+    `NONE` overrides the group's permission (contract/api-1.0.md#1.14).
+    """
     owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
     _set(work, owner, repository, access.group_of(work, owner, owner.id, group_slug), level)
 
@@ -215,7 +224,7 @@ def _set(work: UnitOfWork, owner: Account, repository: Repository, group: Group,
 
 @dataclass(frozen=True, slots=True)
 class DirectGrant:
-    """What was given to a person directly on a repository."""
+    """A level on a repository that a person was given directly, not through a group."""
 
     owner: Account
     repository: Repository
@@ -230,7 +239,7 @@ def list_direct(
     name: str | None = None,
     wanted: PrivilegeFilter = PrivilegeFilter(),
 ) -> Iterator[DirectGrant]:
-    """What was given to people directly: in an account, on a repository, to one person there."""
+    """List direct grants in an account, on one repository, or of one person."""
     if slug is None:
         owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
         repository = None
@@ -238,19 +247,19 @@ def list_direct(
         owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
     person = access.person(work, name) if name is not None else None
 
-    found = privilege_rows.given(work.tx, owner.id)
+    rows = privilege_rows.given(work.tx, owner.id)
     return (
-        DirectGrant(owner, where, who, level)
-        for where, who, level in found
-        if (repository is None or where.id == repository.id)
-        and (person is None or who.id == person.id)
+        DirectGrant(owner, granted_on, grantee, level)
+        for granted_on, grantee, level in rows
+        if (repository is None or granted_on.id == repository.id)
+        and (person is None or grantee.id == person.id)
         and level >= wanted.least
-        and not (wanted.private and not where.is_private)
+        and not (wanted.private and not granted_on.is_private)
     )
 
 
 def grant_direct(work: UnitOfWork, account_name: str, slug: str, name: str, level: Level) -> DirectGrant:
-    """Give a person something on a repository directly. Idempotent. Raises Invalid for `NONE`: that is taking it."""
+    """Grant a person a level on a repository directly; idempotent. Raises Invalid for `NONE`: use `revoke_direct`."""
     owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
     person = access.person(work, name)
     if level is Level.NONE:
@@ -274,9 +283,9 @@ def grant_direct(work: UnitOfWork, account_name: str, slug: str, name: str, leve
 
 
 def revoke_direct(work: UnitOfWork, account_name: str, slug: str | None = None, name: str | None = None) -> None:
-    """Take what was given directly: in a whole account, on a repository, or from one person there.
+    """Revoke direct grants: all of an account, those on one repository, or one person's there.
 
-    Raises NotFound when one person is named who has nothing there.
+    Raises NotFound when `name` is given and that person has no direct grant there.
     """
     ended = [*list_direct(work, account_name, slug, name)]
     if name is not None and not ended:
@@ -290,11 +299,11 @@ def revoke_direct(work: UnitOfWork, account_name: str, slug: str | None = None, 
 
 
 def set_for_person(work: UnitOfWork, account_name: str, slug: str, name: str, level: Level) -> None:
-    """Give a person something on a repository directly."""
+    """Grant a person a level on a repository directly, without returning the grant."""
     grant_direct(work, account_name, slug, name, level)
 
 
 def unset_for_person(work: UnitOfWork, account_name: str, slug: str, name: str) -> None:
-    """Take what a person had on a repository directly; nothing happens when he had nothing."""
+    """Revoke a person's direct grant on a repository; does nothing when they have none."""
     if any(list_direct(work, account_name, slug, name)):
         revoke_direct(work, account_name, slug, name)

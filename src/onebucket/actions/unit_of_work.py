@@ -1,4 +1,4 @@
-"""Work: one actor, one transaction, one moment; the telling of what was done, and the letters about it."""
+"""The unit of work: one actor, one transaction, one timestamp; writes the audit log and queues mail."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,10 +22,10 @@ _DAY = timedelta(days=1)
 
 @dataclass(slots=True)
 class UnitOfWork:
-    """Everything an action is handed: who asks, in which transaction, when, and where new ids come from.
+    """Everything an action needs: the actor, the transaction, the current time and the source of new ids.
 
-    `address` is the caller's network address, None at the command line; `terms` are those of the house; `told` the
-    journal entries written so far.
+    `address` is the caller's network address, None at the command line. `entries` are the journal entries written so
+    far in this unit of work.
     """
 
     actor: Actor
@@ -38,7 +38,7 @@ class UnitOfWork:
     entries: list[Entry] = field(default_factory=list)
 
     def next_timestamp(self) -> datetime:
-        """A moment later than any this work has handed out, so that what it adds keeps its order."""
+        """Return a timestamp later than all earlier ones of this unit of work, so that new rows keep their order."""
         self.at += _MICROSECOND
         return self.at
 
@@ -51,9 +51,9 @@ class UnitOfWork:
         before: dict[str, Any] | None = None,
         after: dict[str, Any] | None = None,
     ) -> None:
-        """Write into the account's journal what was done to `subject`, in this transaction; its revision grows.
+        """Write a change of `subject` to the account's journal, in this transaction, and bump the account's revision.
 
-        What could hand the account to somebody else is told by letter too.
+        Also queues a notice by mail if the event could let somebody else take over the account (`NOTICES`).
         """
         account_rows.bump_revision(self.tx, account.id, self.at)
         self.record_attempt(event, account, subject, before=before, after=after)
@@ -68,7 +68,7 @@ class UnitOfWork:
         before: dict[str, Any] | None = None,
         after: dict[str, Any] | None = None,
     ) -> None:
-        """Write into the account's journal what was attempted in vain: nothing of the account is another for it."""
+        """Record a failed attempt in the account's journal; does not bump the account's revision."""
         entry = journal_rows.add(
             self.tx,
             account,
@@ -84,39 +84,39 @@ class UnitOfWork:
         self.entries.append(entry)
 
     def _notify(self, account: Account, entry: Entry) -> None:
-        """Put notices of what has happened into the outbox; not of what is done at the command line."""
+        """Queue notices about an entry; does nothing for changes made at the command line."""
         kind = NOTICES.get(entry.event)
         if kind is None or (self.actor.is_operator and not self.actor.account):
             return
         about, since = id_of_entry(entry.number), self.at - _DAY
-        for email in self._concerned(account, entry):
+        for email in self._notice_recipients(account, entry):
             if outbox_rows.count_of_account(self.tx, kind, since=since, address=email)[0] < MOST_NOTICES:
                 outbox_rows.add(
                     self.tx, OutboxMail(account.id, self.new_id(), kind, about, about, email, self.at, self.at)
                 )
 
-    def _concerned(self, account: Account, entry: Entry) -> list[str]:
-        """Where whoever should know of it reads letters: the primary address, and one that is given up."""
+    def _notice_recipients(self, account: Account, entry: Entry) -> list[str]:
+        """Return the addresses to notify: validated primary addresses, and the address that is being removed."""
         before, after = entry.before or {}, entry.after or {}
-        # What is made for a team is told to whoever has made it; and to whom it acts for.
-        whose = [self.actor.account if account.is_team else account]
+        # A change of a team is sent to its author, and to the person that a new consumer acts for.
+        recipients = [self.actor.account if account.is_team else account]
         if after.get("acts_as"):
-            whose.append(account_rows.named(self.tx, after["acts_as"]))
+            recipients.append(account_rows.named(self.tx, after["acts_as"]))
         primary = [
             email.address
-            for id in dict.fromkeys(each.id for each in whose if each)
+            for id in dict.fromkeys(recipient.id for recipient in recipients if recipient)
             for email in email_rows.of_person(self.tx, id)
             if email.is_primary and email.validated
         ]
-        # The first address of somebody is no news to them.
+        # Don't notify a person at the address that they have just added.
         is_new = entry.event is Event.EMAIL_ADDED
-        wanted = [*primary, before.get("email")]
-        return [each for each in dict.fromkeys(wanted) if each and not (is_new and each == after.get("email"))]
+        addresses = dict.fromkeys([*primary, before.get("email")])
+        return [address for address in addresses if address and not (is_new and address == after.get("email"))]
 
     def queue_mail(self, kind: MailKind, account: Account, *, about: str, link_id: str, email: str) -> OutboxMail:
-        """Put a letter into the outbox, in this transaction; it is sent after the commit.
+        """Put a letter into the outbox, in this transaction; the outbox worker sends it after the commit.
 
-        Raises TooManyRequests when more letters were asked for in a day than the terms allow; not for the operator.
+        Raises TooManyRequests when the daily budget of `SiteLimits` is used up; the operator has no budget.
         """
         if self.actor.account or not self.actor.is_operator:
             letter_budgets.check(self.tx, self.site_limits, kind, account=account, email=email, at=self.at)
@@ -127,7 +127,7 @@ class UnitOfWork:
 
     @contextmanager
     def on_behalf(self, actor: Actor) -> Iterator[None]:
-        """Let somebody else be the actor for a while: what he may not do is refused, what he does is his."""
+        """Run the block as `actor`: with their permissions, and with them as the author in the journal."""
         before, self.actor = self.actor, actor
         try:
             yield
