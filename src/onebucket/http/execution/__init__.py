@@ -1,1 +1,1 @@
-"""How requests are run: reads, the write queue, replicas and long responses."""
+"""Runs database work for requests: reads, the write queue, replicas and long responses."""

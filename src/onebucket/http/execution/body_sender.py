@@ -1,4 +1,4 @@
-"""Answers that are sent as they are made, until they end or the caller has gone."""
+"""Sends long response bodies chunk by chunk."""
 
 import asyncio
 from collections.abc import Iterable
@@ -8,50 +8,52 @@ from onebucket.http.execution.long_response import MAX_TRANSACTION_SECONDS, Stre
 from onebucket.http.request import Receive, Send
 
 
-async def send_body(pieces: Iterable[bytes], receive: Receive, send: Send, readers: Executor) -> None:
-    """Send a long answer as it is made, by one of the `readers`, until it ends or the caller has gone."""
-    # The server makes `send` wait for a slow reader, but says nothing here of one who has hung up.
-    gone = asyncio.ensure_future(_wait_for_disconnect(receive))
+async def send_body(chunks: Iterable[bytes], receive: Receive, send: Send, readers: Executor) -> None:
+    """Send chunks as a thread of `readers` makes them, until the last one or until the client disconnects."""
+    # The server makes `send` wait for a slow client, but `send` doesn't tell when the client has disconnected.
+    disconnected = asyncio.ensure_future(_wait_for_disconnect(receive))
     try:
-        if isinstance(pieces, StreamingBody):
-            await _send_streaming(pieces, gone, send)
+        if isinstance(chunks, StreamingBody):
+            await _send_streaming(chunks, disconnected, send)
         else:
-            await _send_chunks(pieces, gone, send, readers)
+            await _send_chunks(chunks, disconnected, send, readers)
     finally:
-        gone.cancel()
+        disconnected.cancel()
 
 
-async def _send_chunks(pieces: Iterable[bytes], gone: "asyncio.Future[bool]", send: Send, readers: Executor) -> None:
-    loop, each = asyncio.get_running_loop(), iter(pieces)
-    while piece := await loop.run_in_executor(readers, next, each, b""):
-        await send({"type": "http.response.body", "body": piece, "more_body": True})
-        # Nor must one that is made quickly keep the others waiting.
+async def _send_chunks(
+    chunks: Iterable[bytes], disconnected: "asyncio.Future[bool]", send: Send, readers: Executor
+) -> None:
+    loop, iterator = asyncio.get_running_loop(), iter(chunks)
+    while chunk := await loop.run_in_executor(readers, next, iterator, b""):
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        # Yield, so that a response whose chunks are made quickly doesn't starve other requests.
         await asyncio.sleep(0)
-        if _has_disconnected(gone):
+        if _has_disconnected(disconnected):
             return
     await send({"type": "http.response.body", "body": b""})
 
 
-async def _send_streaming(pieces: StreamingBody, gone: "asyncio.Future[bool]", send: Send) -> None:
+async def _send_streaming(chunks: StreamingBody, disconnected: "asyncio.Future[bool]", send: Send) -> None:
     loop = asyncio.get_running_loop()
-    until = loop.time() + MAX_TRANSACTION_SECONDS
+    deadline = loop.time() + MAX_TRANSACTION_SECONDS
     try:
-        while piece := await pieces.next_chunk():
-            sending = asyncio.ensure_future(send({"type": "http.response.body", "body": piece, "more_body": True}))
-            await asyncio.wait((sending,), timeout=max(0, until - loop.time()) if not pieces.is_spooled else None)
-            if not pieces.is_spooled and loop.time() >= until:
-                await pieces.spool(lambda: _has_disconnected(gone))
+        while chunk := await chunks.next_chunk():
+            sending = asyncio.ensure_future(send({"type": "http.response.body", "body": chunk, "more_body": True}))
+            await asyncio.wait((sending,), timeout=max(0, deadline - loop.time()) if not chunks.is_spooled else None)
+            if not chunks.is_spooled and loop.time() >= deadline:
+                await chunks.spool(lambda: _has_disconnected(disconnected))
             await sending
             await asyncio.sleep(0)
-            if _has_disconnected(gone):
+            if _has_disconnected(disconnected):
                 return
         await send({"type": "http.response.body", "body": b""})
     finally:
-        pieces.close()
+        chunks.close()
 
 
-def _has_disconnected(gone: "asyncio.Future[bool]") -> bool:
-    return gone.done() and gone.result()
+def _has_disconnected(disconnected: "asyncio.Future[bool]") -> bool:
+    return disconnected.done() and disconnected.result()
 
 
 async def _wait_for_disconnect(receive: Receive) -> bool:

@@ -1,4 +1,4 @@
-"""Answers that are longer than memory should hold: made while they are sent, in a transaction of their own."""
+"""Long responses: streamed from a transaction of their own, because they are larger than memory should hold."""
 
 import asyncio
 import tempfile
@@ -15,98 +15,104 @@ from onebucket.http.response import Response
 from onebucket.store.engine.database import Database, DatabaseUnavailable, Transaction
 from onebucket.wire.streaming import CHUNK_BYTES
 
-# So many are made at once by one process: each has a connection to the database.
+# Concurrent long responses per process: each holds a database connection.
 MAX_STREAMS = 8
 
-# The next one waits so long for its turn, and looks so often.
+# How long another one waits for a free slot, and how often it tries.
 QUEUE_SECONDS = 10.0
 POLL_SECONDS = 0.05
 
-# A transaction lasts no longer for one who reads slowly: what is left is made then and there, and put aside in a file.
-# As long as it lasts, SQLite's log can't be cut short, and PostgreSQL can't sweep.
+# How long a slow client may hold a transaction open; after that the rest is spooled to a temporary file. While a
+# transaction is open, SQLite can't truncate its WAL and PostgreSQL can't vacuum.
 MAX_TRANSACTION_SECONDS = 10.0
 
 
 class StreamingBody:
-    """The pieces of one, and the transaction in which they are made, by one of the `readers`."""
+    """The chunks of a long response, and the transaction in which a thread of `readers` makes them.
+
+    Closing `ending` ends the transaction.
+    """
 
     def __init__(self, pieces: Iterable[bytes], ending: ExitStack, readers: Executor) -> None:
         self._chunks = iter(pieces)
         self._cleanup = ending
         self._readers = readers
-        # Whoever has gone lets go of the transaction; it isn't to be while a piece is made in it.
-        self._making = threading.Lock()
+        # `close` may be called on a disconnect while a chunk is being made; the transaction must not end under it.
+        self._chunk_lock = threading.Lock()
         self.is_spooled = False
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(self._next_chunk, b"")
 
     async def next_chunk(self) -> bytes:
-        """The next piece; an empty one after the last. Raises DatabaseUnavailable."""
+        """Return the next chunk, empty after the last one. Raises DatabaseUnavailable."""
         if self.is_spooled:
             return self._next_chunk()
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._next_chunk)
 
     def _next_chunk(self) -> bytes:
-        with self._making:
+        with self._chunk_lock:
             try:
                 return next(self._chunks, b"")
             except Exception:
-                # The transaction says what it means for its end.
+                # The transaction translates the driver's error while it ends.
                 with self._cleanup.pop_all():
                     raise
 
     async def spool(self, is_over: Callable[[], bool]) -> None:
-        """Make all that is left, unless it is over for whoever reads, and let go of the transaction."""
-        with ExitStack() as failing:
-            file = failing.enter_context(tempfile.TemporaryFile())
-            while not is_over() and (piece := await self.next_chunk()):
-                file.write(piece)
-                # Nor must this keep the others waiting.
+        """Write what remains to a temporary file and end the transaction; stop early once `is_over()` is true."""
+        with ExitStack() as cleanup:
+            file = cleanup.enter_context(tempfile.TemporaryFile())
+            while not is_over() and (chunk := await self.next_chunk()):
+                file.write(chunk)
+                # Yield to other requests.
                 await asyncio.sleep(0)
             self.close()
             file.seek(0)
             self._chunks, self._cleanup, self.is_spooled = (
                 iter(partial(file.read, CHUNK_BYTES), b""),
-                failing.pop_all(),
+                cleanup.pop_all(),
                 True,
             )
 
     def close(self) -> None:
-        """Let go of the transaction, or of what was put aside."""
-        with self._making:
+        """End the transaction, or delete the temporary file."""
+        with self._chunk_lock:
             self._cleanup.close()
 
 
 class TooManyStreams(DatabaseUnavailable):
-    """As many long answers are being sent as may be."""
+    """All `MAX_STREAMS` slots are taken."""
 
 
 class LongResponses:
-    """Makes such answers from a database."""
+    """Makes long responses from a database, `MAX_STREAMS` at a time."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._slots = threading.Semaphore(MAX_STREAMS)
 
     async def respond(self, perform: Callable[[Transaction], Response]) -> Response:
-        """What `perform` answers in a transaction of its own, when its turn has come. Raises DatabaseUnavailable."""
-        latest = time.monotonic() + QUEUE_SECONDS
+        """Run `perform` in a transaction of its own, once a slot is free.
+
+        Raises TooManyStreams, a DatabaseUnavailable, when none is free within `QUEUE_SECONDS`.
+        """
+        deadline = time.monotonic() + QUEUE_SECONDS
         while True:
             try:
                 return await read_runner.aside(self._database, lambda: self.try_respond(perform))
             except TooManyStreams:
-                if time.monotonic() > latest:
+                if time.monotonic() > deadline:
                     raise
             await asyncio.sleep(POLL_SECONDS)
 
     def try_respond(self, perform: Callable[[Transaction], Response]) -> Response:
-        """The same at once. Raises TooManyStreams."""
+        """Run `perform` now, in this thread. Raises TooManyStreams when no slot is free."""
         if not self._slots.acquire(blocking=False):
             raise TooManyStreams("too many long answers are being sent")
         with ExitStack() as ending:
             ending.callback(self._slots.release)
-            answer = perform(ending.enter_context(self._database.reading_for_stream()))
-            if isinstance(answer.body, bytes):
-                return answer
-            return replace(answer, body=StreamingBody(answer.body, ending.pop_all(), self._database.aside))
+            response = perform(ending.enter_context(self._database.reading_for_stream()))
+            if isinstance(response.body, bytes):
+                return response
+            return replace(response, body=StreamingBody(response.body, ending.pop_all(), self._database.aside))

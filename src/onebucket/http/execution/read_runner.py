@@ -1,4 +1,4 @@
-"""What only reads: done at once where that takes but a moment, and by threads where anybody would wait for it."""
+"""Runs reads: in the event loop when they are short, otherwise in a thread."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,9 +11,10 @@ _Result = TypeVar("_Result")
 
 
 async def read(database: Database, job: Callable[[], _Result]) -> _Result:
-    """What comes of `job`, which changes nothing; when its connection was lost, of trying it once more.
+    """Run `job`, which must not write, and return its result; retry once when the connection is lost.
 
-    Where the database is a file it is tried at once, and what takes longer than a moment is done once more aside.
+    On SQLite it runs in the event loop within a small work budget. When it exceeds the budget it starts again in a
+    thread. On PostgreSQL it runs in a thread.
     """
     if database.read_pool is None:
         try:
@@ -25,7 +26,7 @@ async def read(database: Database, job: Callable[[], _Result]) -> _Result:
 
 
 async def aside(database: Database, job: Callable[[], _Result]) -> _Result:
-    """The same of what is known to take longer."""
+    """Run `job` in a thread, for reads known to be long; retry once when the connection is lost."""
     loop = asyncio.get_running_loop()
     try:
         return await loop.run_in_executor(database.aside, job)

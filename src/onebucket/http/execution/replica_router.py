@@ -1,9 +1,9 @@
-"""Reading on replicas: which of them has come far enough to be asked; where none has, the primary answers.
+"""Routes reads to PostgreSQL replicas that have caught up; the primary answers when none has.
 
-The primary is asked every quarter of a second where it stands. What a replica tells is no older than a second when the
-replica has everything that the primary had a second ago; whoever brings a position is told nothing older than that
-either. That is asked of the replica before each read, over the connection that then reads. Whatever a replica can't do,
-the primary does; one that failed is looked at again with the next look.
+The router samples the primary's WAL position every quarter of a second. A replica may answer when it has replayed what
+the primary had a second ago, and the position that the client asks for, if any. The replica's position is checked
+before each read, on the connection that then reads. The primary answers whatever a replica can't. A replica that failed
+is tried again after the next check.
 """
 
 import asyncio
@@ -34,13 +34,13 @@ _Result = TypeVar("_Result")
 CHECK_SECONDS = 0.25
 MAX_LAG_SECONDS = 1.0
 
-# Whoever brings a position waits so long for it, 50 ms in all, before he is sent to the primary.
+# How long a request that names a position waits for a replica to reach it, 50 ms in all, before the primary answers.
 PAUSES = (0.001, 0.002, 0.004, 0.008, 0.015, 0.02)
 
-# Where the primary stood in the last minute: how far behind a replica is can be told up to there.
+# Samples of the primary's position: one minute at `CHECK_SECONDS`. A larger lag counts as infinite.
 MAX_SAMPLES = 240
 
-# Why the primary was asked though there are replicas.
+# Why the primary answered although there are replicas: reasons, and the help texts of their metrics.
 KEPT_SECONDS: Mapping[str, str] = {
     "position": "Reads that the primary answered since no replica had come to the position that was asked for",
     "lag": "Reads that the primary answered since the replicas were too far behind, or nobody knew",
@@ -51,9 +51,10 @@ KEPT_SECONDS: Mapping[str, str] = {
 
 @dataclass(slots=True)
 class ReplicaState:
-    """A replica, and what was found at the last check; it is not asked where there is a `reason`.
+    """A replica and the result of its last check.
 
-    `lag` is how many seconds it is behind at most, `since` when it was looked at last.
+    `reason` says why it isn't used; it is empty when the replica may answer. `lag` is an upper bound in seconds,
+    `lagging_since` the time of the last check, `is_checking` the check in progress.
     """
 
     database: "Replica"
@@ -64,9 +65,10 @@ class ReplicaState:
 
 
 class ReplicaRouter:
-    """The replicas of a database; `answered` and `kept` count the reads that they answered, and those they didn't.
+    """Reads on the replicas of `primary`, in turn.
 
-    `now` is in seconds, from a clock that never goes back.
+    `served` counts the reads they answered, `fallbacks` those left to the primary, by reason. `now` is a monotonic
+    clock in seconds.
     """
 
     def __init__(self, primary: Database, now: Callable[[], float]) -> None:
@@ -75,7 +77,7 @@ class ReplicaRouter:
         self.states = [ReplicaState(each) for each in primary.replicas]
         self.served = 0
         self.fallbacks = dict.fromkeys(KEPT_SECONDS, 0)
-        # Where the primary stood, and when it was asked; never changed but replaced, as several threads look at it.
+        # When the primary was sampled, and its status. Replaced, never mutated, because several threads read it.
         self._samples: tuple[tuple[float, ReplicationStatus], ...] = ()
         self._checked_at = -math.inf
         self._is_checking: Future[None] | None = None
@@ -83,7 +85,10 @@ class ReplicaRouter:
         self._log = structlog.get_logger("onebucket.http.replicas").bind()
 
     async def read(self, wanted: WalPosition | None, job: Callable[[Transaction], _Result]) -> _Result | None:
-        """What comes of `job`, which changes nothing, on a replica; None where the primary has to be asked."""
+        """Run `job`, which must not write, on a replica that has reached `wanted`; None when the primary has to answer.
+
+        What `job` raises is raised, except Unauthenticated.
+        """
         self._schedule_check()
         chosen = self._choose(wanted)
         if isinstance(chosen, str):
@@ -96,11 +101,11 @@ class ReplicaRouter:
             reason = "position" if wanted else "lag"
         except (DatabaseUnavailable, DatabaseUnusable) as error:
             reason = "trouble"
-            # What was cut off in its middle needn't be so again.
+            # An interrupted transaction doesn't mean that the replica is down.
             if not isinstance(error, TransactionInterrupted):
                 self._record(replica, reason, str(error))
         except Unauthenticated:
-            # An app password that was made a moment ago, perhaps.
+            # The credential may be too new for this replica.
             reason = "credential"
         except Exception:
             self.served += 1
@@ -112,42 +117,42 @@ class ReplicaRouter:
         return None
 
     def _choose(self, wanted: WalPosition | None) -> tuple[ReplicaState, WalPosition, ReplicationStatus] | str:
-        """A replica, what it must have, and of which primary; or why there is none."""
-        near = [each for each in self.states if not each.reason]
-        if not near:
-            return "lag" if any(each.reason == "lag" for each in self.states) else "trouble"
+        """Choose a replica, the position it must have reached, and the primary's status; or say why there is none."""
+        usable = [state for state in self.states if not state.reason]
+        if not usable:
+            return "lag" if any(state.reason == "lag" for state in self.states) else "trouble"
         primary = self._position_a_second_ago()
         if primary is None:
             return "lag"
         if wanted is not None and wanted.timeline != primary.position.timeline:
             return "position"
         self._turn += 1
-        return near[self._turn % len(near)], max(primary.position, wanted or primary.position), primary
+        return usable[self._turn % len(usable)], max(primary.position, wanted or primary.position), primary
 
     def _position_a_second_ago(self) -> ReplicationStatus | None:
-        """Where the primary stood a second ago, or since then; None where it was not asked since then."""
-        since, found = self._now() - MAX_LAG_SECONDS, None
-        for at, standing in reversed(self._samples):
+        """Return the oldest sample of the primary within `MAX_LAG_SECONDS`; None when there is none."""
+        since, oldest = self._now() - MAX_LAG_SECONDS, None
+        for at, status in reversed(self._samples):
             if at < since:
                 break
-            found = standing
-        return found
+            oldest = status
+        return oldest
 
-    def lag(self, known: ReplicaState) -> float:
-        """How many seconds a replica is behind at most; infinity where that is more than a minute, or not known.
+    def lag(self, state: ReplicaState) -> float:
+        """Return an upper bound of a replica's lag in seconds; infinity when it is more than a minute or unknown.
 
-        Waits for an answer where nothing was read, and looked at, of late.
+        Blocks for up to `MAX_LAG_SECONDS` to check all replicas when no read has caused a check lately.
         """
         if self._now() - self._checked_at > MAX_LAG_SECONDS:
             self._checked_at = self._now()
             self._check_all()
-            wait([each.is_checking for each in self.states if each.is_checking is not None], MAX_LAG_SECONDS)
-        return math.inf if known.reason == "trouble" else known.lag
+            wait([state.is_checking for state in self.states if state.is_checking is not None], MAX_LAG_SECONDS)
+        return math.inf if state.reason == "trouble" else state.lag
 
     def _schedule_check(self) -> None:
-        """Have the primary and all replicas looked at, where that was not done a moment ago."""
-        is_under_way = self._is_checking is not None and not self._is_checking.done()
-        if is_under_way or self._now() - self._checked_at < CHECK_SECONDS or self._primary.read_pool is None:
+        """Start a check of the primary and all replicas in a thread, at most every `CHECK_SECONDS`."""
+        is_in_progress = self._is_checking is not None and not self._is_checking.done()
+        if is_in_progress or self._now() - self._checked_at < CHECK_SECONDS or self._primary.read_pool is None:
             return
         self._checked_at = self._now()
         with suppress(DatabaseUnavailable):
@@ -156,51 +161,51 @@ class ReplicaRouter:
     def _check_all(self) -> None:
         at = self._now()
         try:
-            standing = self._primary.replication_status()
+            status = self._primary.replication_status()
         except (DatabaseUnavailable, DatabaseUnusable):
             return
-        if standing is not None:
-            self._samples = (*self._samples[1 - MAX_SAMPLES :], (at, standing))
-            for each in self.states:
-                self._check(each, at)
+        if status is not None:
+            self._samples = (*self._samples[1 - MAX_SAMPLES :], (at, status))
+            for state in self.states:
+                self._check(state, at)
 
-    def _check(self, known: ReplicaState, at: float) -> None:
-        """Have a replica looked at, unless that is under way."""
-        if known.is_checking is not None and not known.is_checking.done():
-            if at - known.lagging_since > MAX_LAG_SECONDS:
-                self._record(known, "trouble", f"{known.database.name} does not answer")
+    def _check(self, state: ReplicaState, at: float) -> None:
+        """Start a check of one replica in its thread, unless one is in progress."""
+        if state.is_checking is not None and not state.is_checking.done():
+            if at - state.lagging_since > MAX_LAG_SECONDS:
+                self._record(state, "trouble", f"{state.database.name} does not answer")
             return
-        known.lagging_since = at
+        state.lagging_since = at
         try:
-            known.is_checking = known.database.read_pool.submit(self._compare, known)
+            state.is_checking = state.database.read_pool.submit(self._compare, state)
         except DatabaseUnavailable as error:
-            self._record(known, "trouble", str(error))
+            self._record(state, "trouble", str(error))
 
-    def _compare(self, known: ReplicaState) -> None:
-        stood = self._samples
+    def _compare(self, state: ReplicaState) -> None:
+        samples = self._samples
         try:
-            here = known.database.replication_status()
+            status = state.database.replication_status()
         except (DatabaseUnavailable, DatabaseUnusable) as error:
-            self._record(known, "trouble", str(error))
+            self._record(state, "trouble", str(error))
             return
-        fault = here.mismatch(stood[-1][1])
-        known.lag = next(
-            (self._now() - at for at, there in reversed(stood) if here.has_reached(there.position)), math.inf
+        mismatch = status.mismatch(samples[-1][1])
+        state.lag = next(
+            (self._now() - at for at, primary in reversed(samples) if status.has_reached(primary.position)), math.inf
         )
-        if fault:
-            self._record(known, "trouble", f"{known.database.name} {fault}")
-        elif known.lag > MAX_LAG_SECONDS:
-            self._record(known, "lag", f"{known.database.name} is more than a second behind")
+        if mismatch:
+            self._record(state, "trouble", f"{state.database.name} {mismatch}")
+        elif state.lag > MAX_LAG_SECONDS:
+            self._record(state, "lag", f"{state.database.name} is more than a second behind")
         else:
-            self._record(known, "", "")
+            self._record(state, "", "")
 
-    def _record(self, known: ReplicaState, reason: str, sentence: str) -> None:
-        """Ask it from now on, or don't; whoever runs the server is told when that changes."""
-        before, known.reason = known.reason, reason
+    def _record(self, state: ReplicaState, reason: str, sentence: str) -> None:
+        """Store the result of a check, and log when the replica becomes usable or unusable."""
+        before, state.reason = state.reason, reason
         if reason and reason != before:
             self._log.warning("a replica is not asked", reason=sentence)
         elif before and not reason:
-            self._log.info("a replica is asked", replica=known.database.name)
+            self._log.info("a replica is asked", replica=state.database.name)
 
 
 async def _read(
@@ -210,7 +215,7 @@ async def _read(
     job: Callable[[Transaction], _Result],
     pauses: Iterable[float],
 ) -> _Result:
-    """Run `job` there once it has reached a position; try again after each pause. Raises ReplicaLagging."""
+    """Run `job` on a replica that has reached `position`; retry after each of `pauses`. Raises ReplicaLagging."""
 
     def read() -> _Result:
         with replica.reading_after(position, primary) as tx:

@@ -1,8 +1,9 @@
-"""One thread that writes: it commits many requests together, and each is answered after the commit that holds it.
+"""The write queue: one thread runs all changes, and commits many of them together (group commit).
 
-Committing durably costs a wait for the disk, and there is one writer at a time. So whatever has been asked for while
-the disk was busy goes into the next commit. One that is refused doesn't hurt its neighbours: mostly it has changed
-nothing by then; otherwise all is undone, and done again with a savepoint for each (docs/decisions/0012).
+A durable commit waits for the disk, and there is one writer at a time. So all changes that arrive during a commit go
+into the next one, and each request is answered after its commit. A refused change doesn't affect the others: usually it
+has written nothing; otherwise the batch is rolled back and run again with a savepoint for each job
+(docs/decisions/0012).
 """
 
 import asyncio
@@ -28,7 +29,7 @@ OnRefused = Callable[[Transaction, Exception], None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Job:
-    """One change; until when it may wait for its turn, whatever is tried meanwhile."""
+    """One queued change; `until` is the monotonic second by which it must have been committed or failed."""
 
     change: Callable[[Transaction], Any]
     future: "asyncio.Future[Any] | None" = None
@@ -37,35 +38,35 @@ class _Job:
 
     @property
     def is_cancelled(self) -> bool:
-        """Whether whoever asked for it has gone."""
+        """Whether the caller has stopped waiting."""
         return self.future is not None and self.future.cancelled()
 
 
-# What came of it, and whether it was done; otherwise it is what was raised.
+# The future to resolve, the result or the exception, and whether it is a result.
 _Outcome = tuple["asyncio.Future[Any]", Any, bool]
 
-# More in one commit would not be faster, and would make the first of them wait.
+# A larger batch would not be faster, and would delay its first job.
 MAX_BATCH = 256
 
-# So often a change is made when the connection is lost before it is committed.
+# How often a batch is tried when the connection is lost before its commit.
 ATTEMPTS = 2
 
 
-# Under this name the site remembers what says nothing.
+# The site value that `in_any_case` overwrites with random text.
 NOTHING = "nothing"
 
 
 class _NeedsSavepoints(Exception):
-    """One of several has to be undone, and can't be without the others."""
+    """One job of a batch has to be rolled back, which takes the others with it."""
 
 
 class WriteQueue:
-    """Runs changes one after the other in its own thread; `batches` and `changes` count what it has committed."""
+    """Runs changes one by one in its own thread; `batches` counts its commits, `changes` the changes committed."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
-        # Taken from there already, to see who has waited too long.
+        # Jobs taken out of `_jobs` while looking for overdue ones; they come first.
         self._kept: deque[_Job | None] = deque()
         self._thread: threading.Thread | None = None
         self._is_stopping = False
@@ -73,18 +74,19 @@ class WriteQueue:
         self.changes = 0
 
     async def submit(self, job: Callable[[Transaction], _Result], *, refused: OnRefused | None = None) -> _Result:
-        """Run `job` in a transaction and return when it is on disk; what it raises is raised, and undoes it.
+        """Run `job` in a transaction and return its result once it is committed; what it raises is raised.
 
-        `refused` is then told what was raised, in the same transaction, and what it writes stays.
+        When it raises, its writes are rolled back. Then `refused` is called with the transaction and the exception, and
+        what that writes is committed. `job` may run more than once.
         """
         future: asyncio.Future[_Result] = asyncio.get_running_loop().create_future()
         self._enqueue(_Job(job, future, refused))
         return await future
 
     def submit_in_background(self, job: Callable[[Transaction], object]) -> None:
-        """Run `job` in a transaction at some time soon. Nobody waits for it, or hears what came of it.
+        """Queue `job` without waiting for it; an error is only logged.
 
-        It writes something in any case.
+        Something is written even if `job` writes nothing; see `in_any_case`.
         """
         self._enqueue(_Job(lambda tx: in_any_case(tx, job)))
 
@@ -95,7 +97,7 @@ class WriteQueue:
         self._jobs.put(job)
 
     def stop(self) -> None:
-        """Finish what was asked for, then end the thread; leave it to itself when a commit doesn't end in the grace."""
+        """Finish the queued jobs and end the thread; abandon it when that takes longer than `bounds.GRACE_SECONDS`."""
         if self._thread is not None:
             self._jobs.put(None)
             self._thread.join(bounds.GRACE_SECONDS)
@@ -107,7 +109,7 @@ class WriteQueue:
                 continue
             outcomes, ending = self._commit(first)
             if outcomes:
-                # A loop that is closed was stopped without waiting: nobody is there to be told.
+                # The event loop is closed, so nobody waits for the results.
                 with suppress(RuntimeError):
                     outcomes[0][0].get_loop().call_soon_threadsafe(_resolve_futures, outcomes)
             if ending:
@@ -120,35 +122,35 @@ class WriteQueue:
         return bool(self._kept) or not self._jobs.empty()
 
     def _overdue(self) -> list[_Job]:
-        """Those whose time is up, out of all that wait; who has come later has more time."""
+        """Take the overdue and cancelled jobs from the front of the queue; jobs are in the order of their deadlines."""
         while not self._jobs.empty():
             self._kept.append(self._jobs.get())
-        now, found = time.monotonic(), []
+        now, overdue = time.monotonic(), []
         while self._kept and (first := self._kept[0]) is not None and (first.until <= now or first.is_cancelled):
-            found.append(first)
+            overdue.append(first)
             self._kept.popleft()
-        return found
+        return overdue
 
     def _commit(self, first: _Job) -> tuple[list[_Outcome], bool]:
-        """What came of each job that somebody waits for; and whether that was all."""
+        """Commit a batch that starts with `first`; return the outcomes that somebody waits for, and whether to stop."""
         batch = [first]
-        attempts, apart = ATTEMPTS, False
+        attempts, in_savepoints = ATTEMPTS, False
         while attempts:
             try:
-                done = self._run_batch(batch, apart=apart)
+                done = self._run_batch(batch, in_savepoints=in_savepoints)
             except _NeedsSavepoints:
-                apart = True
+                in_savepoints = True
             except TransactionInterrupted as error:
-                # Nothing was done that could have been seen, so that it can be done again.
-                trouble: Exception = error
+                # Nothing was committed, so the batch can run again.
+                failure: Exception = error
                 attempts -= 1
             except DatabaseUnavailable as error:
-                trouble = error
-                # What kept these from being done has kept all who waited as long: nobody waits for it anew.
+                failure = error
+                # Jobs that have waited as long for the same database fail now, instead of each waiting again.
                 batch += self._overdue()
                 break
             except Exception as error:
-                trouble = error
+                failure = error
                 break
             else:
                 outcomes = [
@@ -157,24 +159,25 @@ class WriteQueue:
                 self.batches += 1
                 self.changes += len(outcomes)
                 return outcomes, self._is_stopping
-        return [(job.future, trouble, False) for job in batch if job.future is not None], self._is_stopping
+        return [(job.future, failure, False) for job in batch if job.future is not None], self._is_stopping
 
-    def _run_batch(self, batch: list[_Job], *, apart: bool) -> list[tuple[Any, bool]]:
-        """Do it all in one transaction, with whatever else is asked for meanwhile, which is added to `batch`.
+    def _run_batch(self, batch: list[_Job], *, in_savepoints: bool) -> list[tuple[Any, bool]]:
+        """Run a batch in one transaction, and add the jobs that arrive meanwhile to `batch`.
 
-        `apart` from each other, where that has turned out to be needed: otherwise raises _Entangled.
+        Returns each job's result or exception, and whether it is a result. With `in_savepoints`, each job has
+        its own savepoint; without, raises _NeedsSavepoints when a job has to be rolled back.
         """
-        attempt = _run_job_in_savepoint if apart else _run_job
+        run = _run_job_in_savepoint if in_savepoints else _run_job
         done: list[tuple[Any, bool]] = []
         with self._database.writing(lambda: batch[0].until - time.monotonic()) as tx:
             for job in batch:
-                done.append(attempt(job, tx))
+                done.append(run(job, tx))
                 if len(done) == len(batch) < MAX_BATCH and not self._is_stopping and self._has_next():
-                    another = self._next()
-                    self._is_stopping = another is None
-                    batch.extend([another] if another else [])
+                    next_job = self._next()
+                    self._is_stopping = next_job is None
+                    batch.extend([next_job] if next_job else [])
 
-            # Nobody is told of what may yet be done again.
+            # Refusals are reported last, because the batch may be run again until here.
             for job, (outcome, is_done) in zip(batch, done, strict=True):
                 if not is_done and outcome is not None:
                     _report_refusal(outcome, job, tx)
@@ -182,9 +185,10 @@ class WriteQueue:
 
 
 def in_any_case(tx: Transaction, job: Callable[[Transaction], object]) -> None:
-    """Run a change that nobody is to learn the outcome of; write something that says nothing where it writes nothing.
+    """Run a change, and write a meaningless value when it writes nothing.
 
-    Others wait for the disk while it commits: so that they wait as long, whatever it found.
+    Other requests wait while it commits. So the time they wait doesn't tell whether the change did something, for
+    example whether an e-mail address belongs to an account.
     """
     before = tx.change_count()
     job(tx)
@@ -227,11 +231,11 @@ def _report_refusal(error: Exception, job: _Job, tx: Transaction) -> None:
     try:
         with tx.savepoint():
             job.refused(tx, error)
-    except Exception as trouble:
-        if not tx.is_usable_after(trouble):
+    except Exception as failure:
+        if not tx.is_usable_after(failure):
             raise
-        # Whoever was refused is to hear why, whatever came of telling others.
-        _log_unexpected(trouble)
+        # The caller must get the original refusal even when recording it fails.
+        _log_unexpected(failure)
 
 
 def _log_unexpected(error: Exception) -> None:
