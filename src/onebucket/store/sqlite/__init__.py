@@ -1,1 +1,1 @@
-"""The database on SQLite."""
+"""The database on SQLite: connections, transactions, and its commit counter."""

@@ -1,8 +1,10 @@
-"""The head of SQLite's WAL-index: what its own readers compare to find out whether anybody has committed.
+"""The commit counter of an SQLite file: the header of its WAL-index, which changes with every commit.
 
-`PRAGMA data_version` looks at nothing else, but lets go of Python's lock for it, and whoever takes that meanwhile keeps
-a busy server waiting for longer than all the rest of a short answer takes. Here the same bytes are read from memory
-that SQLite's connections share (https://sqlite.org/walformat.html#the_wal_index_file_format).
+Never close a file that is mapped here before SQLite has removed it: closing it would release SQLite's own locks.
+
+`PRAGMA data_version` compares the same header, but releases the global interpreter lock to do so. On a busy server it takes
+longer to get that lock back than to make a short response. This module reads the bytes from the memory that SQLite's
+connections share (https://sqlite.org/walformat.html#the_wal_index_file_format).
 """
 
 import os
@@ -12,21 +14,21 @@ from contextlib import suppress
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
-# Two copies of one header, written one after the other: as long as they differ, somebody is changing them.
-_COPY = 48
-_BOTH = 2 * _COPY
+# SQLite writes two copies of the header, one after the other: while they differ, a commit is under way.
+_HEADER_BYTES = 48
+_BOTH_HEADERS_BYTES = 2 * _HEADER_BYTES
 
-# The only form there has ever been; another one would be another number.
-_FORM = 3007000
+# The version of the format. There has never been another one.
+_FORMAT_VERSION = 3007000
 
-# To close a file lets go of every lock that this process has on it, SQLite's too. So each is opened once and closed
-# only when it is nobody's any more: SQLite removes it with the last connection.
+# Closing a file releases every lock that this process has on it, SQLite's too. So each file is opened once, and closed
+# only after SQLite has removed it, which it does with the last connection. The keys are device and inode.
 _opened: dict[tuple[int, int], tuple[int, mmap]] = {}
 _opening = threading.Lock()
 
 
 class CommitCounter:
-    """The head of one WAL-index, as it is at any moment."""
+    """The header of one WAL-index, in shared memory."""
 
     __slots__ = ("_shared",)
 
@@ -34,34 +36,39 @@ class CommitCounter:
         self._shared = shared
 
     def read(self) -> bytes | None:
-        """Bytes that are others whenever anybody has committed anything; None while they are being changed."""
-        both = self._shared[:_BOTH]
-        return both if both[:_COPY] == both[_COPY:] else None
+        """Return bytes that change with every commit; None while a commit is changing them."""
+        both = self._shared[:_BOTH_HEADERS_BYTES]
+        return both if both[:_HEADER_BYTES] == both[_HEADER_BYTES:] else None
 
 
 def head(database: Path) -> CommitCounter | None:
-    """The head for that file, which a connection has read in WAL mode; None where there is none that is understood."""
+    """Open the commit counter of an SQLite file; a connection must have read it in WAL mode.
+
+    Returns None if there is no WAL-index, or if its format is unknown.
+    """
     shared = None
     with suppress(OSError, ValueError), _opening:
         shared = _map(Path(f"{database.resolve()}-shm"))
-    return CommitCounter(shared) if shared is not None and struct.unpack_from("=I", shared)[0] == _FORM else None
+    return (
+        CommitCounter(shared) if shared is not None and struct.unpack_from("=I", shared)[0] == _FORMAT_VERSION else None
+    )
 
 
 def _map(path: Path) -> mmap | None:
-    there = path.stat()
-    known = _opened.get((there.st_dev, there.st_ino))
-    if known is not None:
-        return known[1]
+    status = path.stat()
+    opened = _opened.get((status.st_dev, status.st_ino))
+    if opened is not None:
+        return opened[1]
 
-    _let_go()
+    _close_removed()
     file = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
-    is_same = os.path.samestat(os.fstat(file), there)
-    shared = mmap(file, _BOTH, access=ACCESS_READ)
-    _opened[there.st_dev, there.st_ino] = file, shared
+    is_same = os.path.samestat(os.fstat(file), status)
+    shared = mmap(file, _BOTH_HEADERS_BYTES, access=ACCESS_READ)
+    _opened[status.st_dev, status.st_ino] = file, shared
     return shared if is_same else None
 
 
-def _let_go() -> None:
+def _close_removed() -> None:
     """Close the files that have been removed."""
     for key, (file, shared) in [*_opened.items()]:
         if os.fstat(file).st_nlink == 0:

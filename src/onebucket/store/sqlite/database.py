@@ -1,4 +1,4 @@
-"""The database on SQLite: one file in WAL mode, read by each thread over a connection of its own, written over one."""
+"""The database on SQLite: one file in WAL mode, with a connection for each reading thread and one for all writes."""
 
 import os
 import sqlite3
@@ -17,20 +17,20 @@ from onebucket.store.postgres.read_pool import ReadPool
 from onebucket.store.sqlite import commit_counter
 from onebucket.store.sqlite.transaction import SqliteTransaction
 
-# So many pages come into the write-ahead log, 16 MB, before they are copied into the file: in several commits most of
-# them are the same pages again. With SQLite's own 1,000 a change took 6 µs more.
+# Pages in the write-ahead log (16 MB) before a checkpoint copies them into the file: later commits mostly change the
+# same pages again. With SQLite's default of 1,000 a change took 6 µs longer.
 _WAL_PAGES = 4000
 
 
-# So many questions that take longer are asked at once: they share what the interpreter leaves them.
+# Slow reads that run at once. More wouldn't be faster: they share the interpreter with the event loop.
 THREADS = 4
 
 
 class SqliteDatabase(Database):
     """One SQLite file; a change is acknowledged when it is on disk.
 
-    A connection for each thread that reads, one for all that write. Most questions take less time than it takes to have
-    a thread ask them; those that don't are asked again `aside`.
+    Most reads take less time than handing them to a thread, so they run on the event loop with a work budget. Those
+    that exceed it are repeated in the pool `aside`.
     """
 
     engine = "sqlite://"
@@ -50,7 +50,7 @@ class SqliteDatabase(Database):
         self._has_tried_counter = False
 
     def connect(self) -> sqlite3.Connection:
-        """Open another connection, set up as all of ours are. Raises DatabaseUnusable, DatabaseUnavailable."""
+        """Open another connection with our settings. Raises DatabaseUnusable, DatabaseUnavailable."""
         connection = None
         try:
             connection = sqlite3.connect(
@@ -80,29 +80,29 @@ class SqliteDatabase(Database):
 
     @contextmanager
     def reading(self) -> Iterator[SqliteTransaction]:
-        """Read one state of the database in a transaction. Raises DatabaseUnavailable, DatabaseUnusable."""
+        """Open a read transaction on one snapshot. Raises DatabaseUnavailable, DatabaseUnusable."""
         connection = self._reader()
-        moment = WorkBudget() if getattr(self._is_hurried, "yes", False) else None
+        budget = WorkBudget() if getattr(self._is_hurried, "yes", False) else None
         try:
             connection.execute("BEGIN")
             tx = SqliteTransaction(connection)
-            if moment is not None:
-                tx.budget = moment
-                connection.set_progress_handler(moment.check, work_budget.STEPS_BETWEEN_CHECKS)
+            if budget is not None:
+                tx.budget = budget
+                connection.set_progress_handler(budget.check, work_budget.STEPS_BETWEEN_CHECKS)
             yield tx
         except sqlite3.DatabaseError as error:
-            if moment is not None and _code(error) == sqlite3.SQLITE_INTERRUPT:
+            if budget is not None and _code(error) == sqlite3.SQLITE_INTERRUPT:
                 raise BudgetExceeded from None
             raise self._to_exception(error, "be read") from error
         finally:
-            if moment is not None:
+            if budget is not None:
                 connection.set_progress_handler(None, 0)
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
 
     @contextmanager
     def hurried(self) -> Iterator[None]:
-        """While others wait: what is begun inside by `reading`, in this thread, raises TooLong after a moment."""
+        """Give read transactions that this thread opens inside a work budget; they raise BudgetExceeded above it."""
         self._is_hurried.yes = True
         try:
             yield
@@ -111,7 +111,7 @@ class SqliteDatabase(Database):
 
     @contextmanager
     def reading_for_stream(self) -> Iterator[SqliteTransaction]:
-        """The same on a connection of its own, for as long as what is read is sent.
+        """Open a read transaction on a connection of its own, with `ReadMode.STREAMED`.
 
         Raises DatabaseUnavailable, DatabaseUnusable.
         """
@@ -123,18 +123,18 @@ class SqliteDatabase(Database):
             raise self._to_exception(error, "be read") from error
         finally:
             connection.close()
-            # When all were closed, it was among them.
+            # `close` may have closed it and cleared the list.
             with suppress(ValueError):
                 self._opened.remove(connection)
 
     def version(self) -> bytes | int:
-        """Another one than before whenever anybody has committed anything, in this process or elsewhere.
+        """Return a token that changes whenever any process commits.
 
-        A number is to be compared only with one from the same thread.
+        Tokens from `PRAGMA data_version`, which are numbers, can only be compared with those of the same thread.
         """
-        known = self._commit_counter.read() if self._commit_counter is not None else None
-        if known is not None:
-            return known
+        header = self._commit_counter.read() if self._commit_counter is not None else None
+        if header is not None:
+            return header
         number = int(self._reader().execute("PRAGMA data_version").fetchone()[0])
         if not self._has_tried_counter:
             self._commit_counter, self._has_tried_counter = commit_counter.head(self.path), True
@@ -142,9 +142,9 @@ class SqliteDatabase(Database):
 
     @contextmanager
     def writing(self, patience: Patience | None = None) -> Iterator[SqliteTransaction]:
-        """A transaction that changes things: on disk when it ends, undone when it raises.
+        """Open a write transaction: committed to disk when it ends, rolled back when it raises.
 
-        It waits for another one to end while there is patience. Raises DatabaseUnavailable, DatabaseUnusable.
+        It waits for other writers as many seconds as `patience` returns. Raises DatabaseUnavailable, DatabaseUnusable.
         """
         with write_turn.turn(self._writing, patience) as left:
             if self._writer is None:
@@ -163,27 +163,27 @@ class SqliteDatabase(Database):
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
 
-    def _to_exception(self, error: sqlite3.DatabaseError, deed: str) -> Exception:
+    def _to_exception(self, error: sqlite3.DatabaseError, action: str) -> Exception:
         code = _code(error)
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             return DatabaseUnusable(f"{self.path} is damaged: {error}")
-        # What is no trouble of the machine's is a mistake of ours.
-        return DatabaseUnavailable(f"the database can't {deed} now ({error})") if code in _TRANSIENT else error
+        # Any other error is a bug of ours.
+        return DatabaseUnavailable(f"the database can't {action} now ({error})") if code in _TRANSIENT else error
 
     def tables(self) -> set[str]:
-        """The names of the tables there are."""
+        """Return the names of the tables."""
         with self.reading() as tx:
             return {row[0] for row in tx.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
 
     def check(self) -> str:
-        """What is broken in the file, in SQLite's words; empty when nothing is."""
+        """Return what is broken in the file, in SQLite's words; empty when nothing is."""
         with self.reading() as tx:
             return _quick_check(tx.connection)
 
     def copy_to(self, file: Path, progress: Callable[[int, int], None]) -> None:
-        """Write one consistent state into a new file, while others read and write.
+        """Write a consistent snapshot into a new file, without blocking others.
 
-        Raises DatabaseUnusable, also for a state that `restore_from` would not be given.
+        Raises DatabaseUnusable, also when the copy fails SQLite's quick check: `restore_from` must be able to use it.
         """
         unfinished = file.with_name(file.name + ".unfinished")
         try:
@@ -202,14 +202,14 @@ class SqliteDatabase(Database):
             raise DatabaseUnusable(f"can't write {file}: {reason}") from None
 
     def restore_from(self, source: Database, progress: Callable[[int, int], None]) -> None:
-        """Become what `source` is, in one step for everybody who reads or writes. Raises DatabaseUnusable."""
+        """Replace the content by that of `source`, in one step for all processes. Raises DatabaseUnusable."""
         try:
             _copy(source.connect(), self.connect(), progress)
         except sqlite3.Error as error:
             raise DatabaseUnusable(f"can't restore {source.name}: {error}") from None
 
     def close(self) -> None:
-        """Close every connection; the file is left tidy, without its -wal."""
+        """Close every connection; SQLite then removes the write-ahead log."""
         self.aside.shutdown(cancel_futures=True)
         self.aside = ReadPool(THREADS)
         for connection in self._opened:
@@ -221,11 +221,11 @@ class SqliteDatabase(Database):
 
 
 def _copy(source: sqlite3.Connection, target: sqlite3.Connection, progress: Callable[[int, int], None]) -> None:
-    # In one step: a copy in several would start again whenever somebody writes in between.
+    # In one step: a copy in several steps starts again whenever another connection writes in between.
     source.backup(target, pages=-1, progress=lambda status, remaining, total: progress(total - remaining, total))
 
 
-# Troubles of the machine's, that may be over when the same is tried again.
+# Errors that a retry may get over.
 _TRANSIENT = frozenset(
     {
         sqlite3.SQLITE_BUSY,
@@ -240,25 +240,25 @@ _TRANSIENT = frozenset(
 
 
 def _code(error: sqlite3.Error) -> int:
-    # The lower byte is the kind of error; what the module raises without asking SQLite has none.
+    # The lower byte is the primary error code. Errors that Python's module raises by itself have no code.
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
 
 
 def _quick_check(connection: sqlite3.Connection) -> str:
-    found = [" ".join(str(row[0]).split()) for row in connection.execute("PRAGMA quick_check(3)")]
-    return "" if found == ["ok"] else "; ".join(found)
+    messages = [" ".join(str(row[0]).split()) for row in connection.execute("PRAGMA quick_check(3)")]
+    return "" if messages == ["ok"] else "; ".join(messages)
 
 
 def connect(url: str, *, make: bool) -> SqliteDatabase:
-    """The file that `sqlite:///PATH` names; it and its folder are made where `make` allows. Raises DatabaseUnusable."""
+    """Return the database of a URL `sqlite:///PATH`; create its folder and file if `make`. Raises DatabaseUnusable."""
     path = Path(url.removeprefix("sqlite:///")).expanduser()
     if make:
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise DatabaseUnusable(f"can't make the folder {path.parent}: {error.strerror}") from None
-        # For its owner alone, also in a folder that is everybody's; SQLite makes `-wal` and `-shm` like it, and says
-        # what is wrong where there can't be one. One that is there is not opened: to close it would end others' locks.
+        # Readable by its owner only, also in a shared folder; SQLite gives `-wal` and `-shm` the same mode. Errors are
+        # left to SQLite, which reports them. An existing file isn't opened: closing it would release others' locks.
         with suppress(OSError):
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     elif not path.exists():

@@ -1,4 +1,4 @@
-"""A transaction on SQLite, and what it may take while others wait."""
+"""A transaction on SQLite."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ from onebucket.store.engine.statement import Row, Statement
 
 
 class SqliteTransaction(Transaction):
-    """A transaction under way on one connection."""
+    """An open transaction on one connection of `sqlite3`."""
 
     __slots__ = ("_execute", "connection")
 
@@ -21,29 +21,29 @@ class SqliteTransaction(Transaction):
         self._execute = connection.execute
 
     def change_count(self) -> int:
-        """A number that grows with every row that is changed, or will be at the end."""
+        """Return a number that grows with every row that is changed, deferred changes included."""
         return int(self.connection.total_changes) + self._deferred_count
 
     def rows(self, statement: Statement, **values: Any) -> list[Row]:
-        """All rows that `statement` finds."""
-        found = self._execute(self._sql(statement, values), values).fetchall()
+        """Return all rows that `statement` finds."""
+        rows = self._execute(self._sql(statement, values), values).fetchall()
         if self.budget is not None:
-            self.budget.spend(len(found))
-        return found
+            self.budget.spend(len(rows))
+        return rows
 
     def stream(self, statement: Statement, **values: Any) -> Iterator[Row]:
-        """The rows that `statement` finds, one after the other: there may be more than memory holds."""
+        """Yield the rows that `statement` finds, with a cursor: they may not fit in memory."""
         return iter(self._execute(self._sql(statement, values), values))
 
     def row(self, statement: Statement, **values: Any) -> Row | None:
-        """The first row that `statement` finds, or None."""
+        """Return the first row that `statement` finds, or None."""
         row: Row | None = self._execute(self._sql(statement, values), values).fetchone()
         if self.budget is not None:
             self.budget.spend(1)
         return row
 
     def run(self, statement: Statement, **values: Any) -> int:
-        """Run a change; the number of rows it changed."""
+        """Run a change; return the number of rows it changed."""
         changed = self._execute(statement.text(values, "sqlite"), values).rowcount
         self._invalidate(statement)
         return changed
@@ -63,7 +63,7 @@ class SqliteTransaction(Transaction):
 
     @contextmanager
     def reading_anything(self) -> Iterator[None]:
-        """Let text that is not UTF-8 be read as lone surrogates, not as an error: somebody else may have written it."""
+        """Read text that is not UTF-8 as lone surrogates, without an error."""
         self.connection.text_factory = lambda raw: raw.decode(errors="surrogateescape")
         try:
             yield
@@ -75,5 +75,5 @@ class SqliteTransaction(Transaction):
         self._execute("RELEASE attempt")
 
     def is_usable(self) -> bool:
-        """Whether what was done so far can still be committed."""
+        """Return True if what was done so far can still be committed."""
         return bool(self.connection.in_transaction)
