@@ -1,1 +1,1 @@
-"""The database on PostgreSQL, and its replicas."""
+"""The database on PostgreSQL: connections, transactions, versions, and its replicas."""

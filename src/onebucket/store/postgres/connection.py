@@ -1,4 +1,4 @@
-"""What PostgreSQL's client library is told, tells and asks: addresses, troubles of ours, how a server does."""
+"""Addresses and errors of libpq: connection parameters, and which errors a retry may get over."""
 
 from typing import Any
 
@@ -10,50 +10,51 @@ from onebucket.store.engine.database import DatabaseUnavailable, DatabaseUnusabl
 
 Address = dict[str, Any]
 
-_OURS: Address = {
+_DEFAULTS: Address = {
     "application_name": "onebucket",
     "client_encoding": "utf8",
     **bounds.POSTGRES,
 }
 
-# Somebody who doesn't wait for our lock, with psql, has changed the same rows.
+# Serialization failure, deadlock: someone with psql, who doesn't take our lock, has changed the same rows.
 CROSSED = ("40001", "40P01")
+# Refused login, unknown database.
 NOT_LET_IN = ("28", "3D")
-# Resources, locks, an operator's doing, a standby, the system: troubles that may be over when the same is tried again.
+# Classes of errors that a retry may get over: connection, read-only standby, resources, locks, operator, system.
 PASSING = ("08", "25006", "53", "55", "57", "58")
 
 
 def address(url: str) -> Address:
-    """What a URL of libpq's says, over what we'd choose. Raises DatabaseUnusable."""
+    """Parse a libpq URL; what it doesn't set gets our defaults. Raises DatabaseUnusable."""
     try:
-        return _OURS | conninfo_to_dict(url)
+        return _DEFAULTS | conninfo_to_dict(url)
     except psycopg.ProgrammingError:
-        # What libpq says of it repeats the address, with its password.
+        # libpq's own message repeats the address, with its password.
         raise DatabaseUnusable(
             "the address of the database must be like postgresql://USER:PASSWORD@HOST/NAME"
         ) from None
 
 
 def address_of_replica(url: str) -> Address:
-    """What a URL of a replica says, over what we'd choose. Raises DatabaseUnusable."""
+    """Parse the URL of a replica; what it doesn't set gets our defaults. Raises DatabaseUnusable."""
     try:
-        return _OURS | bounds.REPLICA | conninfo_to_dict(url)
+        return _DEFAULTS | bounds.REPLICA | conninfo_to_dict(url)
     except psycopg.ProgrammingError:
         raise DatabaseUnusable("the address of a replica must be like postgresql://USER:PASSWORD@HOST/NAME") from None
 
 
 def without_password(there: Address) -> str:
-    """An address as it may be shown."""
+    """Format an address for display, without its password."""
     user, host, port = (there.get(name) or "" for name in ("user", "host", "port"))
-    before = f"{user}@" if user else ""
-    behind = f":{port}" if port else ""
-    return f"postgresql://{before}{host}{behind}/{there.get('dbname') or ''}"
+    user_part = f"{user}@" if user else ""
+    port_part = f":{port}" if port else ""
+    return f"postgresql://{user_part}{host}{port_part}/{there.get('dbname') or ''}"
 
 
 def to_exception(error: psycopg.Error, *, lost: bool) -> Exception:
-    """An error as Unavailable, or Interrupted; what is no trouble of the machine's is a mistake of ours, and stays.
+    """Convert an error to DatabaseUnavailable or TransactionInterrupted; return it unchanged if it is a bug of ours.
 
-    `lost` is whether the connection is.
+    `lost`: the connection is lost.
     """
     state = code(error)
     if lost:
@@ -68,11 +69,11 @@ def to_exception(error: psycopg.Error, *, lost: bool) -> Exception:
 
 
 def code(error: Exception) -> str:
-    """The five characters by which PostgreSQL tells errors apart; empty where it wasn't asked."""
+    """Return PostgreSQL's five-character error code (SQLSTATE); empty if the error didn't come from the server."""
     return getattr(error, "sqlstate", None) or ""
 
 
 def sentence(error: psycopg.Error) -> str:
-    """What PostgreSQL said, in one line."""
-    said = error.diag.message_primary or str(error).strip().splitlines()[-1]
-    return said.removeprefix("FATAL:").strip()
+    """Return PostgreSQL's message in one line."""
+    message = error.diag.message_primary or str(error).strip().splitlines()[-1]
+    return message.removeprefix("FATAL:").strip()

@@ -1,6 +1,6 @@
-"""The database on PostgreSQL 15 or newer: a connection for each thread that reads, one for all that write.
+"""The database on PostgreSQL 15 or newer: a connection for each reading thread, and one for all writes.
 
-As on SQLite one transaction writes at a time, whichever process it is in (docs/decisions/0005).
+As on SQLite, one transaction writes at a time over all processes (docs/decisions/0005).
 """
 
 import threading
@@ -35,7 +35,7 @@ SET jit = off;
 SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'
 """
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-# To lock a table takes no snapshot, as an advisory lock would: what is seen is what was committed when it was had.
+# LOCK TABLE takes no snapshot, unlike SELECT pg_advisory_lock(): the snapshot is taken after the lock was acquired.
 _WRITE = """
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 SET LOCAL lock_timeout = {};
@@ -49,7 +49,7 @@ class PostgresDatabase(Database):
 
     engine = "postgresql+psycopg://"
     read_pool: ReadPool
-    # The number is nobody's but ours: the first letters of the name.
+    # The first letters of our name, as the number of the advisory lock.
     begin_migration = ("BEGIN", f"SELECT pg_advisory_xact_lock({int.from_bytes(b'onebucke')})")
 
     def __init__(self, conninfo: dict[str, Any], url: str) -> None:
@@ -64,7 +64,7 @@ class PostgresDatabase(Database):
         self._writer: Connection | None = None
 
     def connect(self) -> Connection:
-        """Open another connection, set up as all of ours are. Raises DatabaseUnusable, DatabaseUnavailable."""
+        """Open another connection with our settings. Raises DatabaseUnusable, DatabaseUnavailable."""
         try:
             connection = psycopg.connect(self._conninfo, autocommit=True, prepare_threshold=bounds.PREPARED_AFTER)
             connection.execute(f"SET lock_timeout = {round(bounds.BUSY_SECONDS * 1000)}; {_SETTINGS}")
@@ -75,7 +75,7 @@ class PostgresDatabase(Database):
         connection.prepared_max = bounds.PREPARED_STATEMENTS
         connection.adapters.register_loader("uuid", TextLoader)
         with self._opening:
-            self._opened = [each for each in self._opened if not each.closed] + [connection]
+            self._opened = [opened for opened in self._opened if not opened.closed] + [connection]
 
         if connection.info.server_version < OLDEST * 10_000:
             raise DatabaseUnusable(
@@ -91,15 +91,15 @@ class PostgresDatabase(Database):
             connection = self._of_thread.connection = self.connect()
         return connection
 
-    def _writer_now(self) -> Connection:
+    def _open_writer(self) -> Connection:
         if self._writer is None or self._writer.closed:
             self._writer = self.connect()
         return self._writer
 
     @contextmanager
     def reading(self) -> Iterator[PostgresTransaction]:
-        """Read one state of the database in a transaction. Raises DatabaseUnavailable, DatabaseUnusable."""
-        connection, _ = _first_value(self._reader, _READ)
+        """Open a read transaction on one snapshot. Raises DatabaseUnavailable, DatabaseUnusable."""
+        connection, _ = _execute_first(self._reader, _READ)
         try:
             yield PostgresTransaction(connection)
         except psycopg.Error as error:
@@ -108,16 +108,16 @@ class PostgresDatabase(Database):
             _roll_back(connection)
 
     def query_version(self) -> PostgresVersionQuery:
-        """Begin to ask for the version over a connection of its own. Raises DatabaseUnavailable, DatabaseUnusable."""
+        """Open a connection that queries the version without blocking. Raises DatabaseUnavailable, DatabaseUnusable."""
         return PostgresVersionQuery(self.connect())
 
     @contextmanager
     def reading_for_stream(self) -> Iterator[PostgresTransaction]:
-        """The same on a connection of its own, for as long as it takes to send what is read, in whichever threads.
+        """Open a read transaction on a connection of its own, with `ReadMode.STREAMED`.
 
         Raises DatabaseUnavailable, DatabaseUnusable.
         """
-        connection, _ = _first_value(self.connect, _READ)
+        connection, _ = _execute_first(self.connect, _READ)
         try:
             yield PostgresTransaction(connection, ReadMode.STREAMED)
         except psycopg.Error as error:
@@ -126,14 +126,14 @@ class PostgresDatabase(Database):
             connection.close()
 
     def version(self) -> str:
-        """The snapshot that a transaction would have now: what it names as finished is what can be seen, and no more.
+        """Return the snapshot that a transaction would have now.
 
-        Equal snapshots of one run of the server show the same; that is the server's own rule of who sees what.
+        Within one run of the server, equal snapshots show the same: PostgreSQL decides by them which rows are visible.
         """
         return str(_query(self._reader, version_query.VERSION)[0])
 
     def replication_status(self) -> ReplicationStatus:
-        """Where it stands, as a primary or as a standby. Raises DatabaseUnavailable, DatabaseUnusable."""
+        """Return the server's position, as a primary or a standby. Raises DatabaseUnavailable, DatabaseUnusable."""
         try:
             return wal_position.replication_status(_query(self._reader, wal_position.STANDING))
         except psycopg.Error as error:
@@ -141,13 +141,13 @@ class PostgresDatabase(Database):
 
     @contextmanager
     def writing(self, patience: Patience | None = None) -> Iterator[PostgresTransaction]:
-        """A transaction that changes things: on disk when it ends, undone when it raises.
+        """Open a write transaction: committed to disk when it ends, rolled back when it raises.
 
-        There is one at a time, whichever process it is in; it waits for another one to end while there is
-        patience. Raises DatabaseUnavailable, DatabaseUnusable.
+        There is one at a time over all processes; it waits for other writers as many seconds as `patience` returns.
+        Raises DatabaseUnavailable, DatabaseUnusable.
         """
         with write_turn.turn(self._writing, patience) as left:
-            connection, _ = _first_value(self._writer_now, _WRITE.format(left()))
+            connection, _ = _execute_first(self._open_writer, _WRITE.format(left()))
             tx = PostgresTransaction(connection)
             try:
                 yield tx
@@ -157,36 +157,36 @@ class PostgresDatabase(Database):
                 raise libpq.to_exception(error, lost=connection.closed) from error
             finally:
                 _roll_back(connection)
-            # It is done, whatever comes of asking where.
+            # The change is committed, whether or not its position can be read.
             with suppress(psycopg.Error, DatabaseUnavailable, DatabaseUnusable):
-                tx.position = wal_position.of_row(_query(self._writer_now, wal_position.POSITION))
+                tx.position = wal_position.of_row(_query(self._open_writer, wal_position.POSITION))
 
     def tables(self) -> set[str]:
-        """The names of the tables there are."""
+        """Return the names of the tables."""
         with self.reading() as tx:
             return {row[0] for row in tx.connection.execute(_TABLES)}
 
     def check(self) -> str:
-        """What is broken; empty when nothing is."""
+        """Return what is broken; empty when nothing is."""
         with self.reading() as tx:
             return "; ".join(row[0] for row in tx.connection.execute(integrity_check.BROKEN))
 
     def version_note(self) -> str:
-        """Which PostgreSQL it is, and how many are connected."""
+        """Return PostgreSQL's version and the number of connections."""
         with self.reading() as tx:
             version, connected = tx.connection.execute(integrity_check.ABOUT).fetchone()
         return f", on PostgreSQL {version}, with {connected}"
 
     def copy_to(self, file: Path, progress: Callable[[int, int], None]) -> None:
-        """Raises DatabaseUnusable: PostgreSQL has tools for this."""
+        """Raise DatabaseUnusable: PostgreSQL has its own tools for backups."""
         raise DatabaseUnusable(f"{self.name} is PostgreSQL: take a backup with pg_dump")
 
     def restore_from(self, source: Database, progress: Callable[[int, int], None]) -> None:
-        """Raises DatabaseUnusable: PostgreSQL has tools for this."""
+        """Raise DatabaseUnusable: PostgreSQL has its own tools for backups."""
         raise DatabaseUnusable(f"{self.name} is PostgreSQL: restore a backup with pg_restore")
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, those of the replicas too."""
         self._readers.shutdown(cancel_futures=True)
         for replica in self.replicas:
             replica.close()
@@ -199,28 +199,28 @@ class PostgresDatabase(Database):
 
 
 def connect(url: str) -> PostgresDatabase:
-    """The database that a URL of libpq's names; nothing is asked of it yet. Raises DatabaseUnusable."""
+    """Return the database of a libpq URL; it isn't connected to yet. Raises DatabaseUnusable."""
     return PostgresDatabase(libpq.address(url), url)
 
 
-def _first_value(connection: Callable[[], Connection], statement: str) -> tuple[Connection, psycopg.Cursor[Row]]:
-    """Begin on a connection; on another one when it turns out to have been lost since it was used last."""
+def _execute_first(connection: Callable[[], Connection], statement: str) -> tuple[Connection, psycopg.Cursor[Row]]:
+    """Run a connection's first statement; reconnect once if the connection has been lost since its last use."""
     for attempt in (1, 2):
-        found = connection()
+        opened = connection()
         try:
-            return found, found.execute(statement)
+            return opened, opened.execute(statement)
         except psycopg.Error as error:
-            lost = found.closed
-            _roll_back(found)
+            lost = opened.closed
+            _roll_back(opened)
             if not lost or attempt == 2:
-                raise libpq.to_exception(error, lost=found.closed) from error
+                raise libpq.to_exception(error, lost=opened.closed) from error
     raise AssertionError
 
 
-def _query(connection: Callable[[], Connection], question: str) -> Row:
-    """The one row that answers a question outside of any transaction."""
-    _, found = _first_value(connection, question)
-    row = found.fetchone()
+def _query(connection: Callable[[], Connection], query: str) -> Row:
+    """Run a query outside of any transaction; return its one row."""
+    _, cursor = _execute_first(connection, query)
+    row = cursor.fetchone()
     assert row is not None
     return row
 

@@ -1,4 +1,4 @@
-"""What a PostgreSQL server is asked about itself, for `doctor`."""
+"""Queries of `onebucket doctor` to a PostgreSQL server about itself."""
 
 ABOUT = """
 SELECT split_part(current_setting('server_version'), ' ', 1),

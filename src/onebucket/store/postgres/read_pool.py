@@ -1,4 +1,4 @@
-"""The threads that read where nobody else is to wait for it: so many at once, and so many more in line."""
+"""The thread pool for reads, with a bounded queue."""
 
 import threading
 from collections.abc import Callable
@@ -7,16 +7,16 @@ from typing import Any
 
 from onebucket.store.engine.database import DatabaseUnavailable
 
-# So many questions are asked of the database at once by one process, and so many more wait for their turn.
+# Reads that one process runs at once, and reads that may wait in the queue.
 READ_THREADS = 8
 MAX_WAITING = 1000
 
 
 class ReadPool(ThreadPoolExecutor):
-    """The threads that read, each over its own connection; whoever would have to wait too long is told so.
+    """Threads that read, each over its own connection; a full queue refuses further reads.
 
-    `failures` counts how often no connection was to be had: finding that out can take seconds, and whoever waited
-    meanwhile needn't find it out again.
+    `failures` counts failed attempts to connect. One can take seconds: reads that were queued meanwhile fail at once,
+    instead of trying again.
     """
 
     def __init__(self, threads: int = READ_THREADS) -> None:
@@ -25,16 +25,16 @@ class ReadPool(ThreadPoolExecutor):
         self.failures = 0
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
-        """Run something in one of them. Raises DatabaseUnavailable when too many wait."""
+        """Run a function in one of the threads. Raises DatabaseUnavailable when too many wait."""
         if not self._slots.acquire(blocking=False):
             raise DatabaseUnavailable("too many requests wait for the database")
         failures = self.failures
 
-        def turn() -> Any:
+        def run() -> Any:
             if self.failures != failures:
                 raise DatabaseUnavailable("the database could not be reached")
             return fn(*args, **kwargs)
 
-        future = super().submit(turn)
+        future = super().submit(run)
         future.add_done_callback(lambda _: self._slots.release())
         return future

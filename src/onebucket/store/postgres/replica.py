@@ -1,4 +1,4 @@
-"""A standby of the PostgreSQL that everything is kept in: read, never written, and only when it has come far enough."""
+"""A replica: a PostgreSQL standby that is read, never written, and only when it has replayed enough of the log."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,26 +17,26 @@ _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
 class Replica(PostgresDatabase):
-    """A standby. What it can't do the primary can: every trouble of it is Unavailable or Unusable, and nothing else."""
+    """A standby. All its errors are DatabaseUnavailable or DatabaseUnusable: the primary can serve the request."""
 
     @contextmanager
     def reading_after(self, position: WalPosition, primary: ReplicationStatus) -> Iterator[PostgresTransaction]:
-        """Read everything up to a position of the primary.
+        """Open a read transaction that sees everything up to `position` of the primary.
 
         Raises ReplicaLagging, DatabaseUnavailable, DatabaseUnusable.
 
-        Where it stands is asked first, since a transaction sees what could be seen when it began; and over the same
-        connection, since another one may lead to another server.
+        The replica's position is queried before the transaction begins, since a transaction sees what was visible when
+        it began; and over the same connection, since another one may lead to another server.
         """
         connection = self._reader()
         try:
-            found = connection.execute(wal_position.STANDING).fetchone()
-            assert found is not None
-            here = wal_position.replication_status(found)
-            if fault := here.mismatch(primary):
+            row = connection.execute(wal_position.STANDING).fetchone()
+            assert row is not None
+            status = wal_position.replication_status(row)
+            if fault := status.mismatch(primary):
                 raise DatabaseUnusable(f"{self.name} {fault}")
-            if not here.has_reached(position):
-                raise ReplicaLagging(f"{self.name} has come to {here.position}, not to {position}")
+            if not status.has_reached(position):
+                raise ReplicaLagging(f"{self.name} has come to {status.position}, not to {position}")
             connection.execute(_BEGIN)
             yield PostgresTransaction(connection)
         except psycopg.Error as error:
@@ -45,12 +45,12 @@ class Replica(PostgresDatabase):
                 f"{self.name}: {libpq.sentence(error)}"
             ) from error
         finally:
-            # `connection.rollback()` would forget every statement that was prepared.
+            # `connection.rollback()` would discard every prepared statement.
             if not connection.closed and connection.pgconn.transaction_status != pq.TransactionStatus.IDLE:
                 with suppress(psycopg.Error):
                     connection.execute("ROLLBACK")
 
 
 def connect(url: str) -> Replica:
-    """The standby that a URL of libpq's names; nothing is asked of it yet. Raises DatabaseUnusable."""
+    """Return the replica of a libpq URL; it isn't connected to yet. Raises DatabaseUnusable."""
     return Replica(libpq.address_of_replica(url), url)

@@ -1,4 +1,4 @@
-"""A transaction under way on a connection to PostgreSQL."""
+"""A transaction on PostgreSQL."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -16,12 +16,12 @@ from onebucket.store.postgres.wal_position import WalPosition
 Connection = psycopg.Connection[Row]
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-# So many rows are fetched at once where there may be more than memory holds.
-_AT_ONCE = 500
+# Rows that a streaming query fetches at once.
+_FETCH_SIZE = 500
 
 
 class PostgresTransaction(Transaction):
-    """A transaction under way on one connection."""
+    """An open transaction on one connection of psycopg."""
 
     __slots__ = ("_changed", "_cursors", "_execute", "connection", "position")
 
@@ -34,31 +34,31 @@ class PostgresTransaction(Transaction):
         self._execute = connection.execute
 
     def change_count(self) -> int:
-        """A number that grows with every row that is changed, or will be at the end."""
+        """Return a number that grows with every row that is changed, deferred changes included."""
         return self._changed + self._deferred_count
 
     def rows(self, statement: Statement, **values: Any) -> list[Row]:
-        """All rows that `statement` finds."""
+        """Return all rows that `statement` finds."""
         return self._execute(self._sql(statement, values), values).fetchall()
 
     def stream(self, statement: Statement, **values: Any) -> Iterator[Row]:
-        """The rows that `statement` finds, one after the other: there may be more than memory holds."""
-        # A cursor is closed with its transaction, however far it was read; others may be read meanwhile.
+        """Yield the rows that `statement` finds, with a cursor: they may not fit in memory."""
+        # Several cursors may be open at once. The end of the transaction closes them, however far they were read.
         self._cursors += 1
         name = f"each_{self._cursors}"
         sql = f"DECLARE {name} NO SCROLL CURSOR FOR {self._sql(statement, values)}"
         self._execute(sql, values, prepare=False)
-        while rows := self._execute(f"FETCH {_AT_ONCE} FROM {name}", prepare=False).fetchall():
+        while rows := self._execute(f"FETCH {_FETCH_SIZE} FROM {name}", prepare=False).fetchall():
             yield from rows
-            if len(rows) < _AT_ONCE:
+            if len(rows) < _FETCH_SIZE:
                 return
 
     def row(self, statement: Statement, **values: Any) -> Row | None:
-        """The first row that `statement` finds, or None."""
+        """Return the first row that `statement` finds, or None."""
         return self._execute(self._sql(statement, values), values).fetchone()
 
     def run(self, statement: Statement, **values: Any) -> int:
-        """Run a change; the number of rows it changed."""
+        """Run a change; return the number of rows it changed."""
         changed = self._execute(self._sql(statement, values), values).rowcount
         self._changed += changed
         self._invalidate(statement)
@@ -75,7 +75,7 @@ class PostgresTransaction(Transaction):
             self._invalidate(statement)
 
     def _sql(self, statement: Statement, values: dict[str, Any]) -> str:
-        """Give the text of a statement, and make `values` ready; an id that is none becomes NULL."""
+        """Return a statement's text and prepare `values`; a malformed id becomes NULL, which matches nothing."""
         if self.read_set is not None:
             self.read_set.add(statement.dependency, values)
         text = statement.text(values, "postgresql")
@@ -89,9 +89,9 @@ class PostgresTransaction(Transaction):
             self._execute("ROLLBACK TO attempt; RELEASE attempt")
 
     def is_usable(self) -> bool:
-        """Whether what was done so far can still be committed."""
+        """Return True if what was done so far can still be committed."""
         return bool(self.connection.pgconn.transaction_status == pq.TransactionStatus.INTRANS)
 
     def is_usable_after(self, error: Exception) -> bool:
-        """Whether what was done before that error, outside its savepoint, can still be committed."""
+        """Return True if what was done before that error, outside its savepoint, can still be committed."""
         return self.is_usable() and not connection.code(error).startswith((*connection.CROSSED, *connection.PASSING))

@@ -1,4 +1,4 @@
-"""Asking PostgreSQL over and over which version there is, without a thread that waits for it."""
+"""Queries for the version of a PostgreSQL database, without a thread that waits for the answer."""
 
 from contextlib import suppress
 
@@ -9,7 +9,7 @@ from onebucket.store.engine.database import TransactionInterrupted
 from onebucket.store.engine.statement import Row
 from onebucket.store.postgres import connection
 
-# A standby's snapshot doesn't list what is under way on the primary: what it shows is told by how far it is.
+# A standby's snapshot doesn't list the primary's open transactions: its replay position tells what it shows.
 VERSION = """
 SELECT concat_ws(' ', pg_current_snapshot(), pg_postmaster_start_time(),
                  CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() END)
@@ -19,7 +19,7 @@ _NAME = b"version"
 
 
 class PostgresVersionQuery:
-    """One question on a connection of its own. When `socket` can be read, there may be an answer."""
+    """A prepared query on a connection of its own. When `socket` is readable, there may be an answer."""
 
     def __init__(self, connection: psycopg.Connection[Row]) -> None:
         self._connection = connection
@@ -29,29 +29,32 @@ class PostgresVersionQuery:
         self.socket = self._pgconn.socket
 
     def send(self) -> None:
-        """Send the question; the answer to the one before must have come. Raises TransactionInterrupted."""
+        """Send the query; the previous one must have been answered. Raises TransactionInterrupted."""
         try:
             self._pgconn.send_query_prepared(_NAME, None)
-            # So few bytes always find room.
+            # So few bytes always fit into the socket's buffer.
             self._pgconn.flush()
         except psycopg.Error as error:
             raise connection.to_exception(error, lost=True) from error
 
     def poll(self) -> str | None:
-        """What was answered; None as long as it has not come. Raises TransactionInterrupted, DatabaseUnavailable."""
+        """Return the answer, or None if it has not arrived.
+
+        Raises TransactionInterrupted, DatabaseUnavailable.
+        """
         try:
             self._pgconn.consume_input()
             if self._pgconn.is_busy():
                 return None
-            found = self._pgconn.get_result()
+            result = self._pgconn.get_result()
             while self._pgconn.get_result() is not None:
                 pass
         except psycopg.Error as error:
             raise connection.to_exception(error, lost=True) from error
-        if found is None:
-            # Something else was told: that a setting has changed, say.
+        if result is None:
+            # It was another message, of a changed setting for example.
             return None
-        value = found.get_value(0, 0) if found.status == pq.ExecStatus.TUPLES_OK else None
+        value = result.get_value(0, 0) if result.status == pq.ExecStatus.TUPLES_OK else None
         if value is None:
             raise TransactionInterrupted("the connection to the database was lost")
         return value.decode()

@@ -1,7 +1,7 @@
-"""Positions in the log of PostgreSQL's changes: where a change stands there, and whether a copy has come that far.
+"""Positions in PostgreSQL's write-ahead log: where a change stands, and whether a replica has replayed it.
 
-A position is a timeline, which is another one after each failover, and a place that only grows along it. In the
-spelling of PostgreSQL's own functions: `1-0/16B3748`.
+A position is a timeline, which changes with each failover, and a place that only grows along it. It is spelled with
+PostgreSQL's own notation: `1-0/16B3748`.
 """
 
 import re
@@ -11,15 +11,15 @@ from typing import Any
 
 from onebucket.store.engine.database import DatabaseUnavailable
 
-_SPELLED = re.compile(r"(\d{1,10})-([0-9A-F]{1,8})/([0-9A-F]{1,8})", re.ASCII)
+_FORMAT = re.compile(r"(\d{1,10})-([0-9A-F]{1,8})/([0-9A-F]{1,8})", re.ASCII)
 
 _TIMELINE = "('x' || left(pg_walfile_name(pg_current_wal_flush_lsn()), 8))::bit(32)::int"
-# Of a primary, where everything is on disk that was committed before it was asked.
+# On a primary: everything committed before the query is on disk up to this position.
 POSITION = f"SELECT pg_current_wal_flush_lsn()::text, {_TIMELINE}"
 
-# Of a primary what is on disk, of a standby what can be seen there. Only a primary knows its timeline for sure; of a
-# standby the highest is told that it has surely come to. Who may not see pg_stat_wal_receiver hears of it later: at a
-# restart point, minutes after a failover.
+# On a primary the position that is on disk, on a standby the one that is visible. Only a primary knows its timeline for
+# sure; for a standby this is the highest that it has certainly reached. A role that may not read pg_stat_wal_receiver
+# sees a new timeline only at a restart point, minutes after a failover.
 STANDING = f"""
 SELECT system_identifier::text, current_database()::text, current_schema()::text, pg_is_in_recovery(),
        CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END::text,
@@ -34,12 +34,12 @@ SELECT system_identifier::text, current_database()::text, current_schema()::text
 
 
 class ReplicaLagging(DatabaseUnavailable):
-    """A replica has not replayed yet what somebody wants to see."""
+    """The replica has not yet replayed what the caller wants to see."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class WalPosition:
-    """A place in the log: a timeline, and how many bytes along it."""
+    """A position in the log: a timeline, and the bytes along it."""
 
     timeline: int
     at: int
@@ -50,7 +50,7 @@ class WalPosition:
 
 @dataclass(frozen=True, slots=True)
 class ReplicationStatus:
-    """Where a server stands: which cluster, database and schema it has, whether it follows another, how far it is."""
+    """A server's cluster, database and schema, whether it is a standby, and its position in the log."""
 
     cluster: str
     database: str
@@ -59,7 +59,7 @@ class ReplicationStatus:
     position: WalPosition
 
     def mismatch(self, primary: "ReplicationStatus") -> str:
-        """Why this is no replica of the database that stands there, however far behind; empty when it is one."""
+        """Return why this is no replica of `primary`, however far behind; empty when it is one."""
         if self.cluster != primary.cluster:
             return "is of another PostgreSQL, and no standby of the primary's"
         if (self.database, self.schema) != (primary.database, primary.schema):
@@ -67,30 +67,33 @@ class ReplicationStatus:
         return "" if self.is_standby else "is not a standby: it was promoted, or never followed the primary"
 
     def has_reached(self, position: WalPosition) -> bool:
-        """Whether everything up to there can be seen. Nothing of another timeline counts: it may have been lost."""
+        """Return True if everything up to `position` is visible.
+
+        A position on another timeline doesn't count: after a failover, the change may have been lost.
+        """
         return self.position.timeline == position.timeline and self.position.at >= position.at
 
 
 def read(text: str) -> WalPosition:
-    """A position as it is spelled. Raises ValueError.
+    """Parse a position. Raises ValueError.
 
     >>> read("1-0/16B3748"), str(read("12-A/0"))
-    (Position(timeline=1, at=23803720), '12-A/0')
+    (WalPosition(timeline=1, at=23803720), '12-A/0')
     """
-    found = _SPELLED.fullmatch(text)
-    if found is None:
+    match = _FORMAT.fullmatch(text)
+    if match is None:
         raise ValueError(text)
-    timeline, high, low = found.groups()
+    timeline, high, low = match.groups()
     return WalPosition(int(timeline), int(high, 16) << 32 | int(low, 16))
 
 
 def of_row(row: Sequence[Any]) -> WalPosition:
-    """The position that `POSITION` was answered with."""
+    """Return the position in a row of `POSITION`."""
     place, timeline = row
     return read(f"{timeline}-{place or '0/0'}")
 
 
 def replication_status(row: Sequence[Any]) -> ReplicationStatus:
-    """Where a server stands that has answered `STANDING`."""
+    """Return the status in a row of `STANDING`."""
     cluster, database, schema, is_standby, *position = row
     return ReplicationStatus(cluster, database, schema or "", is_standby, of_row(position))
