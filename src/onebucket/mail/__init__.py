@@ -1,1 +1,1 @@
-"""Letters on their way out: written from templates, carried to a mail server or into a folder, tried until they go."""
+"""Outgoing mail: rendered from templates, sent over SMTP or written into a folder, retried until it is delivered."""

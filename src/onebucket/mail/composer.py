@@ -1,4 +1,4 @@
-"""Writing letters: from a parcel and templates, the operator's before ours, to a message in text and HTML."""
+"""Renders outgoing mails as text and HTML messages; the operator's templates override the built-in ones."""
 
 import unicodedata
 from collections.abc import Iterator
@@ -23,15 +23,17 @@ PARTS = ("subject.txt", "body.txt", "body.html")
 
 
 class TemplateError(Exception):
-    """A letter can't be written; the sentence names the template and says what is wrong with it."""
+    """A mail can't be rendered; the message names the template and the error in it."""
 
 
 class Composer:
-    """Where letters are written, for a server at `base_url`.
+    """Renders mails for the server at `base_url`.
 
-    `sender` is an address, perhaps with a name; empty: `onebucket@` and the host of `base_url`. `templates` is a folder
-    of the operator's: what it has takes the place of ours, file by file, as soon as it is there. `is_open`: anybody may
-    make an account, so that letters say nothing that a stranger could have written.
+    - `sender`: an address, optionally with a name; empty means `onebucket@` and the host of `base_url`.
+    - `templates`: the operator's folder. Each file in it replaces the built-in one, without a restart.
+    - `is_open`: anybody can sign up, so mails leave out display names and other text that a stranger may have chosen.
+
+    Raises TemplateError if `sender` isn't a valid address.
     """
 
     def __init__(
@@ -44,29 +46,29 @@ class Composer:
 
     @cached_property
     def _templates(self) -> "Environment":
-        # Jinja is loaded for the first letter: a server that starts has none to write yet.
+        # Load Jinja with the first mail, to keep the start of the server short.
         from onebucket.mail import templates
 
         return templates.environment(self._folder)
 
     @property
     def sender(self) -> str:
-        """Who letters come from, as people read it."""
+        """The From address as text, with its name if it has one."""
         return str(self._sender)
 
-    def compose(self, parcel: OutgoingMail, at: datetime) -> EmailMessage:
-        """The letter as it goes out at that moment, with the same Message-ID each time. Raises TemplateError."""
-        given = template_context.context_of(parcel, self._base_url, is_open=self._is_open)
-        subject, text, html = (self._render(f"{parcel.letter.kind.value}/{part}", given) for part in PARTS)
-        local, _, _ = parcel.letter.email.rpartition("@")
-        _, _, domain = email_key(parcel.letter.email).rpartition("@")
+    def compose(self, mail: OutgoingMail, at: datetime) -> EmailMessage:
+        """Render the mail with `at` as its date; retries keep the same Message-ID. Raises TemplateError."""
+        context = template_context.context_of(mail, self._base_url, is_open=self._is_open)
+        subject, text, html = (self._render(f"{mail.letter.kind.value}/{part}", context) for part in PARTS)
+        local, _, _ = mail.letter.email.rpartition("@")
+        _, _, domain = email_key(mail.letter.email).rpartition("@")
 
         message = EmailMessage(policy=SMTP)
         message["From"] = self._sender
         message["To"] = Address(username=local, domain=domain)
         message["Subject"] = _line(subject)
         message["Date"] = format_datetime(at)
-        message["Message-ID"] = f"<{parcel.letter.id}@{self._sender.domain}>"
+        message["Message-ID"] = f"<{mail.letter.id}@{self._sender.domain}>"
         message["Auto-Submitted"] = "auto-generated"
         message["X-Auto-Response-Suppress"] = "All"
         message.set_content(text, cte="quoted-printable")
@@ -74,48 +76,48 @@ class Composer:
         return message
 
     def check(self, at: datetime) -> Iterator[str]:
-        """What is wrong with templates, a sentence each: every letter is written once, with made-up words."""
-        told: set[str] = set()
+        """Render every kind of mail with sample data; yield one sentence for each distinct error."""
+        reported: set[str] = set()
         for sample in template_context.sample_contexts():
             try:
                 self.compose(sample, at)
             except TemplateError as error:
-                if str(error) not in told:
+                if str(error) not in reported:
                     yield str(error)
-                told.add(str(error))
+                reported.add(str(error))
 
-    def _render(self, name: str, given: template_context.TemplateContext) -> str:
+    def _render(self, name: str, context: template_context.TemplateContext) -> str:
         try:
-            rendered = self._templates.get_template(name).render(given)
+            rendered = self._templates.get_template(name).render(context)
         except UnicodeDecodeError:
             raise TemplateError(f"the template {name} is not written in UTF-8") from None
         except Exception as error:
-            # A template is a program of somebody else's: it may raise anything.
-            raise TemplateError(f"the template {name}{_where(error)}: {_line(str(error))[:200]}") from None
+            # The operator's template can raise anything.
+            raise TemplateError(f"the template {name}{_line_number(error)}: {_line(str(error))[:200]}") from None
         if not rendered.strip():
             raise TemplateError(f"the template {name} says nothing")
         return rendered
 
 
-def _where(error: Exception) -> str:
+def _line_number(error: Exception) -> str:
     from jinja2 import TemplateSyntaxError
 
     return f" line {error.lineno}" if isinstance(error, TemplateSyntaxError) and hasattr(error, "lineno") else ""
 
 
-def _sender(given: str, host: str) -> Address:
-    name, address = parseaddr(given)
+def _sender(text: str, host: str) -> Address:
+    name, address = parseaddr(text)
     local, _, domain = address.rpartition("@")
     if not local:
-        # An address of numbers is no domain for mail.
+        # An IP address is not a valid mail domain.
         is_number = ":" in host or host.replace(".", "").isdigit()
         name, local, domain = "onebucket", "onebucket", "localhost" if is_number else host
     try:
         return Address(name, local, domain if domain.isascii() else domain.encode("idna").decode("ascii"))
     except (UnicodeError, MessageError, ValueError):
-        raise TemplateError(f"mail_from can't be a sender of letters: {given}") from None
+        raise TemplateError(f"mail_from can't be a sender of letters: {text}") from None
 
 
 def _line(text: str) -> str:
-    """Text on one line, without anything that controls."""
-    return "".join(each for each in " ".join(text.split()) if unicodedata.category(each) != "Cc")
+    """Collapse white space to single blanks and drop control characters."""
+    return "".join(character for character in " ".join(text.split()) if unicodedata.category(character) != "Cc")

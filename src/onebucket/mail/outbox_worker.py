@@ -1,7 +1,7 @@
-"""The carrier: a thread that takes letters out of the outbox, hands them in, and keeps what became of each.
+"""The outbox worker: a thread that claims due mails, sends them and records the outcome of each.
 
-While it talks to a mail server it holds no transaction. What was handed in and not kept before a crash is handed in
-again when its lease is over, with the same Message-ID and the same link.
+It holds no transaction while it talks to a mail server. A mail that was sent but not recorded before a crash is sent
+again when its lease ends, with the same Message-ID and the same link: delivery is at least once.
 """
 
 import threading
@@ -25,32 +25,36 @@ from onebucket.store.engine.database import (
     Transaction,
 )
 
-# How often it looks whether a letter is due, and how long it waits after a trouble of the database's or our own.
+# Seconds between polls, and between attempts after a database error or an unexpected exception.
 POLL_SECONDS = 0.5
 RETRY_SECONDS = 5.0
 
-# So many letters are taken at a time; what became of them is kept after so long, however many are left.
+# Claim at most this many mails at once, and record outcomes at this interval while sending them.
 BATCH_SIZE = 20
 RECORD_RETRY_SECONDS = timedelta(seconds=2)
 
 CLEANUP_SECONDS = timedelta(hours=1)
 
-# No letter is begun that could not be finished within the lease, with as much again to keep it.
-_LAST_BEGINNING = outbox.LEASE_TIME - 2 * timedelta(seconds=bounds.SMTP_LETTER_SECONDS)
+# Don't begin a mail that might not be sent within the lease, with the same time again to record its outcome.
+_LAST_START = outbox.LEASE_TIME - 2 * timedelta(seconds=bounds.SMTP_LETTER_SECONDS)
 
-# (letter, trouble, for good): no trouble means it is gone.
+# (mail, error, is it permanent); without an error the mail was sent.
 _Outcome = tuple[OutboxMail, str | None, bool]
 
 
 class WorkerStopped(Exception):
-    """The carrier was told to stop: the database is no longer its."""
+    """The worker was stopped and must not use the database any more."""
 
 
 class OutboxWorker:
-    """Carries letters from the outbox of `database` to `post`, until it is stopped.
+    """Sends the mails in the outbox of `database` through the transport `post` until it is stopped.
 
-    `key` is what links are made from; `operate` makes the operator's work in a transaction; `clock` tells the time.
-    `sent` counts letters since it began.
+    - `desk`: renders the mails.
+    - `key`: the secret key that the links in mails are derived from.
+    - `operate`: returns a unit of work as the operator in a transaction.
+    - `clock`: returns the current time.
+
+    `sent` counts the mails sent since the start.
     """
 
     def __init__(
@@ -72,47 +76,47 @@ class OutboxWorker:
         self._log = structlog.get_logger("onebucket.mail")
         self._stopping = threading.Event()
         self._stopped = False
-        self._storing = threading.Lock()
+        self._database_lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._unkept: list[_Outcome] = []
-        self._tidied: datetime | None = None
-        self._seen: DataVersionToken | None = None
+        self._unrecorded: list[_Outcome] = []
+        self._last_cleanup: datetime | None = None
+        self._seen_version: DataVersionToken | None = None
         self._next_due: datetime | None = None
         self.sent = 0
 
     def start(self) -> None:
-        """Begin, in a thread of its own."""
+        """Start the thread."""
         self._thread = threading.Thread(target=self._run, name="carrier", daemon=True)
         self._thread.start()
 
     def stop(self, seconds: float = 1.0) -> None:
-        """End: after the letter that is being handed in or, when the mail server hangs, after `seconds`.
+        """Stop after the current mail, or after `seconds` if the mail server hangs.
 
-        From then on nothing of the database is touched; a letter that was under way is tried again after its lease.
+        The database isn't used after that; a mail that was being sent is retried when its lease ends.
         """
         self._stopping.set()
         if self._thread is not None:
             self._thread.join(seconds)
         self._stopped = True
-        # A transaction under way is finished; none begins after it.
-        if self._storing.acquire(timeout=seconds):
-            self._storing.release()
+        # Wait for the current transaction; no other begins after it.
+        if self._database_lock.acquire(timeout=seconds):
+            self._database_lock.release()
 
     def run_once(self) -> bool:
-        """Send what is due now; tell whether anything was.
+        """Send the mails that are due; return True if there were any.
 
         Raises DatabaseUnavailable, DatabaseUnusable, WorkerStopped.
         """
         self._record_outcome()
-        if self._tidied is None or self._clock() - self._tidied >= CLEANUP_SECONDS:
+        if self._last_cleanup is None or self._clock() - self._last_cleanup >= CLEANUP_SECONDS:
             self._delete_old()
         if not self._is_due():
             return False
 
-        parcels = self._claim()
-        self._deliver(parcels)
+        mails = self._claim()
+        self._deliver(mails)
         self._record_outcome()
-        return bool(parcels)
+        return bool(mails)
 
     def _run(self) -> None:
         wait = POLL_SECONDS
@@ -126,7 +130,7 @@ class OutboxWorker:
                 wait = RETRY_SECONDS
             except Exception:
                 if self._stopped:
-                    # The database was closed under a transaction that took too long.
+                    # `stop` gave up on a transaction that took too long, and the database was closed.
                     return
                 self._log.exception("unforeseen", thread="carrier")
                 wait = RETRY_SECONDS
@@ -134,105 +138,108 @@ class OutboxWorker:
     # -- the database ------------------------------------------------------------------------------
 
     def _write(self, change: Callable[[UnitOfWork], None]) -> None:
-        with self._storing:
+        with self._database_lock:
             if self._stopped:
                 raise WorkerStopped
             with self._database.writing(lambda: bounds.LETTERS_BUSY_SECONDS) as tx:
                 change(self._operator_work(tx))
 
     def _is_due(self) -> bool:
-        """Whether a letter is due; asked of the database only when somebody has committed something since."""
-        with self._storing:
+        """Return True if a mail is due; query the database only if its version has changed since."""
+        with self._database_lock:
             if self._stopped:
                 raise WorkerStopped
             version = self._database.version()
-            if version != self._seen:
+            if version != self._seen_version:
                 with self._database.reading() as tx:
                     self._next_due = outbox.next_due(self._operator_work(tx))
-                self._seen = version
+                self._seen_version = version
         return self._next_due is not None and self._next_due <= self._clock()
 
     def _claim(self) -> list[OutgoingMail]:
-        parcels: list[OutgoingMail] = []
+        mails: list[OutgoingMail] = []
 
-        def take(work: UnitOfWork) -> None:
-            parcels[:] = outbox.claim(work, lambda link_id: hashing.link_secret(self._key, link_id), most=BATCH_SIZE)
+        def claim(work: UnitOfWork) -> None:
+            mails[:] = outbox.claim(work, lambda link_id: hashing.link_secret(self._key, link_id), most=BATCH_SIZE)
 
-        self._write(take)
-        return parcels
+        self._write(claim)
+        return mails
 
     def _record_outcome(self) -> None:
-        """Keep what became of letters; what can't be kept now is kept before anything else is taken."""
-        if not self._unkept:
+        """Write the outcomes to the database; if that fails they are kept and written before the next claim."""
+        if not self._unrecorded:
             return
 
-        def keep(work: UnitOfWork) -> None:
-            for letter, trouble, for_good in self._unkept:
-                if trouble is None:
+        def record(work: UnitOfWork) -> None:
+            for letter, error, is_permanent in self._unrecorded:
+                if error is None:
                     outbox.mark_sent(work, letter)
                 else:
-                    outbox.mark_failed(work, letter, trouble, for_good=for_good)
+                    outbox.mark_failed(work, letter, error, for_good=is_permanent)
 
-        self._write(keep)
-        self._unkept = []
+        self._write(record)
+        self._unrecorded = []
 
-    def _release(self, parcels: list[OutgoingMail]) -> None:
-        def put_back(work: UnitOfWork) -> None:
-            for parcel in parcels:
-                outbox.release(work, parcel.letter)
+    def _release(self, mails: list[OutgoingMail]) -> None:
+        def release(work: UnitOfWork) -> None:
+            for mail in mails:
+                outbox.release(work, mail.letter)
 
-        if parcels:
-            self._write(put_back)
+        if mails:
+            self._write(release)
 
     def _delete_old(self) -> None:
         self._write(outbox.delete_old)
-        self._tidied = self._clock()
+        self._last_cleanup = self._clock()
 
     # -- the mail server ---------------------------------------------------------------------------
 
-    def _deliver(self, parcels: list[OutgoingMail]) -> None:
-        """Hand in one after the other; what is left when the server takes too long, or it is to stop, is put back."""
-        taken = kept = self._clock()
-        counter = self._transport.connect()
+    def _deliver(self, mails: list[OutgoingMail]) -> None:
+        """Send the mails one by one; release the rest when stopping, or when the lease would not last."""
+        claimed = recorded = self._clock()
+        session = self._transport.connect()
         unusable: DeliveryError | None = None
         try:
-            for number, parcel in enumerate(parcels):
+            for index, mail in enumerate(mails):
                 now = self._clock()
-                if self._stopping.is_set() or now - taken > _LAST_BEGINNING:
-                    self._release(parcels[number:])
+                if self._stopping.is_set() or now - claimed > _LAST_START:
+                    self._release(mails[index:])
                     return
-                if now - kept > RECORD_RETRY_SECONDS:
+                if now - recorded > RECORD_RETRY_SECONDS:
                     self._record_outcome()
-                    kept = now
-                unusable = self._send(counter, parcel, now, unusable)
+                    recorded = now
+                unusable = self._send(session, mail, now, unusable)
         finally:
-            counter.close()
+            session.close()
 
     def _send(
-        self, counter: MailSession, parcel: OutgoingMail, now: datetime, unusable: DeliveryError | None
+        self, session: MailSession, mail: OutgoingMail, now: datetime, unusable: DeliveryError | None
     ) -> DeliveryError | None:
-        """Hand in one letter, unless the mail server was `unusable` a moment ago; whether it is now."""
-        letter = parcel.letter
+        """Send one mail and note its outcome; return the error if the mail server can't be used at all.
+
+        With `unusable`, that error of an earlier mail, fail without contacting the server.
+        """
+        letter = mail.letter
         log = self._log.bind(
-            letter=letter.id, kind=letter.kind.value, account=parcel.owner.username, to=letter.email,
+            letter=letter.id, kind=letter.kind.value, account=mail.owner.username, to=letter.email,
             attempt=letter.attempts,
         )  # fmt: skip
         try:
             if unusable is not None:
                 raise unusable
-            counter.send(self._composer.compose(parcel, now), id=letter.id, at=now)
+            session.send(self._composer.compose(mail, now), id=letter.id, at=now)
         except (DeliveryError, TemplateError) as error:
-            # Some servers repeat what they object to, and that may be the link.
-            trouble = plain_text(str(error).replace(parcel.secret, "…"))
+            # Some servers quote the text that they reject, which may contain the secret link.
+            trouble = plain_text(str(error).replace(mail.secret, "…"))
             for_good = isinstance(error, DeliveryError) and error.is_permanent
-            self._unkept.append((letter, trouble, for_good))
+            self._unrecorded.append((letter, trouble, for_good))
             log.warning("letter not sent", trouble=trouble, for_good=for_good)
             return error if isinstance(error, DeliveryError) and error.affects_every_recipient else None
-        except Exception:  # nothing that one letter does may keep the others
-            self._unkept.append((letter, "an unforeseen error, told in the server's log", False))
+        except Exception:  # one mail must never block the others
+            self._unrecorded.append((letter, "an unforeseen error, told in the server's log", False))
             log.exception("unforeseen")
             return None
-        self._unkept.append((letter, None, False))
+        self._unrecorded.append((letter, None, False))
         self.sent += 1
         log.info("letter sent")
         return None

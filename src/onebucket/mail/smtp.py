@@ -1,4 +1,4 @@
-"""Handing letters to a mail server over SMTP, and what may go wrong on the way."""
+"""Sends mails over SMTP, and tells permanent failures from those worth a retry."""
 
 import ipaddress
 import smtplib
@@ -16,11 +16,11 @@ from onebucket.mail.transport import DeliveryError, plain_text, to_bytes
 
 
 class SmtpTransport:
-    """A mail server, as `smtp_url` names it; `named` is what we call ourselves there.
+    """The mail server at `smtp_url`; `named` is the host name we send in EHLO.
 
-    `smtps://` speaks TLS from the start. `smtp://` goes over to it where the server offers that, and must when there
-    is a password, except on this machine. Certificates are verified; only on this machine, and where there is no
-    password to be lost, may the mail system that the machine came with have made its own.
+    `smtps://` uses TLS from the start. `smtp://` uses STARTTLS if the server offers it; with a password, and except on
+    loopback, it is required. Certificates are verified, except on loopback over `smtp://` without a password: a local
+    mail system usually has a self-signed one.
     """
 
     def __init__(
@@ -43,23 +43,23 @@ class SmtpTransport:
 
     @property
     def description(self) -> str:
-        """Where letters go, for people."""
+        """The server as `host:port`, without the password."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def connect(self) -> "SmtpSession":
-        """Begin. The server is reached with the first letter."""
+        """Return a session; it connects with the first mail."""
         return SmtpSession(self)
 
     def check(self) -> None:
-        """Reach the server, sign in and leave; nothing is sent. Raises DeliveryError."""
+        """Connect, sign in and quit, without sending anything. Raises DeliveryError."""
         with self.check_reply():
             client = self.open_connection()
-            with _at_most(client, self.to_finish):
+            with _time_limit(client, self.to_finish):
                 client.noop()
             _quit(client)
 
     def open_connection(self) -> smtplib.SMTP:
-        """A connection on which letters can be handed over. Raises DeliveryError."""
+        """Connect, negotiate TLS and sign in. Raises DeliveryError."""
         with self.check_reply():
             context = self._context()
             if self._implicit_tls:
@@ -68,10 +68,10 @@ class SmtpTransport:
                 )
             else:
                 client = smtplib.SMTP(local_hostname=self._named, timeout=self._to_connect)
-            # Certificates are compared with this name, which is otherwise known only to whoever connects at once.
+            # smtplib checks the certificate against this name, and sets it only when its constructor connects.
             client._host = self.host  # type: ignore[attr-defined]
             try:
-                with _at_most(client, self.to_finish):
+                with _time_limit(client, self.to_finish):
                     code, greeting = client.connect(self.host, self.port)
                     if code != 220:
                         raise smtplib.SMTPConnectError(code, greeting)
@@ -104,7 +104,7 @@ class SmtpTransport:
 
     @contextmanager
     def check_reply(self) -> Iterator[None]:
-        """Tell in a sentence what keeps the server from being used: it may be mended, so it is not for good."""
+        """Turn errors of the connection into a DeliveryError that affects every recipient and is not permanent."""
         try:
             yield
         except DeliveryError:
@@ -120,64 +120,64 @@ class SmtpTransport:
         except TimeoutError:
             raise self._unusable("it takes too long to answer") from None
         except (smtplib.SMTPException, OSError, UnicodeError, ValueError) as error:
-            # smtplib tells both of a connection that was closed and of an answer that did not come.
+            # smtplib raises the same exception for a closed connection and for a reply that timed out.
             if isinstance(error.__context__, TimeoutError):
                 raise self._unusable("it takes too long to answer") from None
             text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise self._unusable(plain_text(text) or type(error).__name__) from None
 
-    def _unusable(self, trouble: str) -> DeliveryError:
-        clean = trouble.replace(self._password, "…") if self._password else trouble
+    def _unusable(self, reason: str) -> DeliveryError:
+        clean = reason.replace(self._password, "…") if self._password else reason
         return DeliveryError(f"{self.description}: {clean}", everywhere=True)
 
 
 class SmtpSession:
-    """One connection to a mail server after the other, each for as many letters as it lasts.
+    """Sends mails over a connection that is reused as long as it lasts, and replaced when it breaks.
 
-    A connection that breaks while a letter is handed over may be that letter's fault: only when the next one breaks too
-    is it the server that can't be used.
+    A connection that breaks during a mail may be that mail's fault. Only when the next one breaks too is the server
+    considered unusable.
     """
 
     def __init__(self, server: SmtpTransport) -> None:
         self._server = server
         self._client: smtplib.SMTP | None = None
-        self._broken = 0
+        self._broken_in_a_row = 0
 
     def send(self, message: EmailMessage, *, id: str, at: datetime) -> None:
-        """Hand over one letter. Raises DeliveryError."""
-        client = self._alive() or self._server.open_connection()
+        """Send one mail. Raises DeliveryError."""
+        client = self._live_connection() or self._server.open_connection()
         self._client = None
         try:
-            with self._server.check_reply(), _at_most(client, self._server.to_finish):
+            with self._server.check_reply(), _time_limit(client, self._server.to_finish):
                 _send(client, message)
         except DeliveryError as error:
             if not error.affects_every_recipient:
-                self._keep(client)
+                self._put_back(client)
                 raise
             client.close()
-            self._broken += 1
-            raise DeliveryError(str(error), everywhere=self._broken > 1) from None
-        self._keep(client)
+            self._broken_in_a_row += 1
+            raise DeliveryError(str(error), everywhere=self._broken_in_a_row > 1) from None
+        self._put_back(client)
 
     def close(self) -> None:
-        """Take leave of the server, if it is there still."""
+        """Quit, if still connected."""
         if self._client is not None:
             _quit(self._client)
             self._client = None
 
-    def _alive(self) -> smtplib.SMTP | None:
-        """The connection, if the server holds it still: many allow only so many letters on one."""
+    def _live_connection(self) -> smtplib.SMTP | None:
+        """Return the connection if it still works: many servers limit the number of mails on one."""
         if self._client is not None:
-            with suppress(smtplib.SMTPException, OSError), _at_most(self._client, self._server.to_finish):
+            with suppress(smtplib.SMTPException, OSError), _time_limit(self._client, self._server.to_finish):
                 if self._client.noop()[0] == 250:
                     return self._client
             self._client.close()
         return None
 
-    def _keep(self, client: smtplib.SMTP) -> None:
-        # smtplib closes what the server has said goodbye to.
+    def _put_back(self, client: smtplib.SMTP) -> None:
+        # smtplib has closed the socket if the server replied 421.
         self._client = client if client.sock is not None else None
-        self._broken = 0
+        self._broken_in_a_row = 0
 
 
 def _send(client: smtplib.SMTP, message: EmailMessage) -> None:
@@ -195,23 +195,23 @@ def _send(client: smtplib.SMTP, message: EmailMessage) -> None:
         code, text = next(iter(error.recipients.values()))
         raise _refused(smtplib.SMTPResponseException(code, text)) from None
     except smtplib.SMTPSenderRefused as error:
-        # It is mail_from that is wrong, or the server: somebody may mend either.
+        # Either mail_from is wrong or the server is; the operator can fix both, so retry.
         raise DeliveryError(f"the sender was refused: {reply_text(error)}") from None
     except smtplib.SMTPDataError as error:
         raise _refused(error) from None
 
 
 def _refused(error: smtplib.SMTPResponseException) -> DeliveryError:
-    """What a server says of a letter: 5xx is for good, unless it means us and not the letter or its address."""
+    """Classify a reply about one mail: 5xx is permanent, unless it is about us (sign-in, policy) and not the mail."""
     text = reply_text(error)
-    means_us = error.smtp_code in (503, 530, 534, 535, 538) or text[4:].startswith("5.7.")
-    return DeliveryError(text, for_good=error.smtp_code >= 500 and not means_us)
+    is_about_us = error.smtp_code in (503, 530, 534, 535, 538) or text[4:].startswith("5.7.")
+    return DeliveryError(text, for_good=error.smtp_code >= 500 and not is_about_us)
 
 
 def reply_text(error: smtplib.SMTPResponseException) -> str:
-    """What a server answered, on one line: the code and its words."""
-    words = error.smtp_error
-    return plain_text(f"{error.smtp_code} {words.decode('utf-8', 'replace') if isinstance(words, bytes) else words}")
+    """Return the server's reply on one line: its code and text."""
+    text = error.smtp_error
+    return plain_text(f"{error.smtp_code} {text.decode('utf-8', 'replace') if isinstance(text, bytes) else text}")
 
 
 def _is_loopback(host: str) -> bool:
@@ -230,8 +230,11 @@ def _quit(client: smtplib.SMTP) -> None:
 
 
 @contextmanager
-def _at_most(client: smtplib.SMTP, seconds: float) -> Iterator[None]:
-    """Cut the connection after so long: a server that sends a byte now and then would never be late for smtplib."""
+def _time_limit(client: smtplib.SMTP, seconds: float) -> Iterator[None]:
+    """Cut the connection after `seconds` in total.
+
+    smtplib's timeout is per read: a server that sends a byte now and then would never reach it.
+    """
     timer = Timer(seconds, _cut(client))
     timer.daemon = True
     timer.start()

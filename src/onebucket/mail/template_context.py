@@ -1,4 +1,4 @@
-"""The words that templates of letters are given: plain texts, in which no name can pretend to be something else."""
+"""The variables of mail templates: plain text, in which a name can't pass as a link or change the text direction."""
 
 import re
 import unicodedata
@@ -17,7 +17,7 @@ from onebucket.store.journal_rows import Entry
 
 TemplateContext = dict[str, str | list[str]]
 
-# Where the link of each kind leads: a secret follows, or nothing where it is a notice.
+# Path of the link in each kind of mail, below `base_url`; a notice has no secret in it.
 PATHS = {
     MailKind.INVITATION: "invitations/{secret}",
     MailKind.CONFIRM_EMAIL: "emails/{secret}",
@@ -32,59 +32,60 @@ PATHS = {
 }
 
 
-def context_of(parcel: OutgoingMail, base_url: str, *, is_open: bool = False) -> TemplateContext:
-    """What a letter's templates may say: the same names for every letter of a kind, and nothing else.
+def context_of(mail: OutgoingMail, base_url: str, *, is_open: bool = False) -> TemplateContext:
+    """Return the template variables of a mail; mails of one kind always have the same ones.
 
-    A letter to an address that nobody has confirmed says nothing that somebody chose. An invitation names who invites;
-    where anybody may make an account (`is_open`), by usernames and slugs alone, which are no sentences.
+    A mail to an unconfirmed address contains no text that a user chose, so that nobody can send spam through it. An
+    invitation names the inviter; if anybody can sign up (`is_open`), only by usernames and slugs, which can't hold
+    sentences.
     """
-    owner, invitation = parcel.owner, parcel.invitation
-    path = PATHS[parcel.letter.kind].format(secret=parcel.secret, account=owner.username)
-    words: TemplateContext = {
+    owner, invitation = mail.owner, mail.invitation
+    path = PATHS[mail.letter.kind].format(secret=mail.secret, account=owner.username)
+    context: TemplateContext = {
         "site": host(base_url),
         "base_url": base_url,
-        "email": parcel.letter.email,
+        "email": mail.letter.email,
         "link": f"{base_url}/{path}",
     }
-    names: TemplateContext = {"account": _name(owner.username), "account_name": _name(owner.display_name)}
-    if parcel.entry is not None:
-        return words | names | _of_entry(parcel.entry)
-    words["until"] = _moment(parcel.until)
-    if parcel.letter.kind is MailKind.CONFIRM_EMAIL:
-        return words
+    names: TemplateContext = {"account": _safe_name(owner.username), "account_name": _safe_name(owner.display_name)}
+    if mail.entry is not None:
+        return context | names | _notice_context(mail.entry)
+    context["until"] = _format_time(mail.until)
+    if mail.letter.kind is MailKind.CONFIRM_EMAIL:
+        return context
     if invitation is None:
-        return words | names
+        return context | names
     repository, inviter = invitation.repository, invitation.invited_by
-    return words | {
-        "account": _name(owner.username),
-        "account_name": _name(owner.username if is_open else owner.display_name),
-        "inviter": _name(inviter.username),
-        "inviter_name": _name(inviter.username if is_open else inviter.display_name),
-        "groups": [_name(each) for each in (invitation.groups if is_open else parcel.group_names)],
-        "repository": _name(repository.slug) if repository else "",
-        "repository_name": _name(repository.slug if is_open else repository.name) if repository else "",
+    return context | {
+        "account": _safe_name(owner.username),
+        "account_name": _safe_name(owner.username if is_open else owner.display_name),
+        "inviter": _safe_name(inviter.username),
+        "inviter_name": _safe_name(inviter.username if is_open else inviter.display_name),
+        "groups": [_safe_name(group) for group in (invitation.groups if is_open else mail.group_names)],
+        "repository": _safe_name(repository.slug) if repository else "",
+        "repository_name": _safe_name(repository.slug if is_open else repository.name) if repository else "",
         "permission": invitation.permission.word if invitation.permission else "",
     }
 
 
-def _of_entry(entry: Entry) -> TemplateContext:
+def _notice_context(entry: Entry) -> TemplateContext:
     facts = (entry.after or {}) | (entry.before or {} if entry.event is Event.EMAIL_REMOVED else {})
-    named = entry.subject if entry.event in (Event.AUTHORIZATION_GIVEN, Event.CONSUMER_ADDED) else ""
+    subject = entry.subject if entry.event in (Event.AUTHORIZATION_GIVEN, Event.CONSUMER_ADDED) else ""
     return {
-        "at": _moment(entry.at),
-        "by": _name(entry.actor),
-        "network": _name(entry.address or ""),
-        "what": _name(named or facts.get("email") or facts.get("label") or ""),
+        "at": _format_time(entry.at),
+        "by": _safe_name(entry.actor),
+        "network": _safe_name(entry.address or ""),
+        "what": _safe_name(subject or facts.get("email") or facts.get("label") or ""),
     }
 
 
 def host(base_url: str) -> str:
-    """The host of an address; for an address without one, `localhost`."""
+    """Return the host of a URL, or `localhost` if it has none."""
     return urlsplit(base_url).hostname or "localhost"
 
 
 def sample_contexts() -> list[OutgoingMail]:
-    """One letter of every kind, and of every thing to be invited to, with made-up words."""
+    """Return a sample mail of each kind, and one invitation to a group, to several and to a repository."""
     at = datetime(2030, 1, 31, 12, 0, tzinfo=UTC)
     until = at + timedelta(days=7)
     alice = Account("a", "alice", "Alice Liddell", None, None, False, True, False)
@@ -117,26 +118,26 @@ def sample_contexts() -> list[OutgoingMail]:
     ]
 
 
-# What mail programs would make a link of by themselves: the dot of a host, an address, a scheme.
+# Characters that make mail programs turn text into a link: in a host name, an address, a scheme.
 _LINKLIKE = re.compile(r"(?<=\w)[.@](?=\w{2})|:(?=//)")
 _OVERRIDES = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
-def _name(name: str) -> str:
-    """A name that somebody chose, as it may stand in a letter: no link, and its direction ends where it ends.
+def _safe_name(name: str) -> str:
+    """Make a name that a user chose safe for a mail: break up links, and isolate right-to-left text.
 
-    >>> _name("Alice Liddell"), _name("see evil.example")
+    >>> _safe_name("Alice Liddell"), _safe_name("see evil.example")
     ('Alice Liddell', 'see evil.\u2060example')
     """
     shown = _LINKLIKE.sub("\\g<0>\u2060", _OVERRIDES.sub("", name))
-    turns = any(unicodedata.bidirectional(character) in ("R", "AL", "AN") for character in shown)
-    return f"\u2068{shown}\u2069" if turns else shown
+    is_right_to_left = any(unicodedata.bidirectional(character) in ("R", "AL", "AN") for character in shown)
+    return f"\u2068{shown}\u2069" if is_right_to_left else shown
 
 
-def _moment(at: datetime) -> str:
-    """A moment as people read it, in English whatever the machine speaks.
+def _format_time(at: datetime) -> str:
+    """Format a time in English, independent of the machine's locale.
 
-    >>> _moment(datetime(2030, 1, 31, 9, 5, tzinfo=UTC))
+    >>> _format_time(datetime(2030, 1, 31, 9, 5, tzinfo=UTC))
     'Thursday 31 January 2030, 09:05 UTC'
     """
     utc = at.astimezone(UTC)

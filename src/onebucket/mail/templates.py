@@ -1,4 +1,4 @@
-"""The templates of letters: the operator's where there is one, ours where not."""
+"""The Jinja environment of mail templates."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +15,7 @@ from jinja2 import (
 
 
 def environment(folder: Path | None) -> Environment:
-    """What writes letters; `folder` is the operator's."""
+    """Return a Jinja environment in which templates in the operator's `folder` override the built-in ones."""
     return Environment(
         loader=_Loader(folder),
         autoescape=select_autoescape(["html"]),
@@ -27,7 +27,7 @@ def environment(folder: Path | None) -> Environment:
 
 
 class _Loader(BaseLoader):
-    """The operator's template where there is one, ours where not; looked for anew for each letter."""
+    """Loads the operator's template, or the built-in one; checks the folder again for each mail."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
@@ -41,5 +41,5 @@ class _Loader(BaseLoader):
             return self._custom.get_source(environment, template)
         except TemplateNotFound:
             source, path, _ = self._built_in.get_source(environment, template)
-            theirs = self._folder / template
-            return source, path, lambda: not theirs.exists()
+            override = self._folder / template
+            return source, path, lambda: not override.exists()

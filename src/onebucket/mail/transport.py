@@ -1,4 +1,4 @@
-"""Where letters go: what every such place does, and the folder that is one of them."""
+"""The protocol of mail transports, and the one that writes mails into a folder."""
 
 import os
 from datetime import datetime
@@ -9,10 +9,10 @@ from typing import Protocol
 
 
 class DeliveryError(Exception):
-    """A letter was not taken; the sentence says why.
+    """A mail was not accepted; the message says why.
 
-    `for_good`: it is the letter or its address that is wrong, and trying again would change nothing. `everywhere`: the
-    mail server can't be used at all, and the next letter would hear the same.
+    `is_permanent` (`for_good`): the mail or its address is wrong, so a retry is pointless. `affects_every_recipient`
+    (`everywhere`): the mail server can't be used at all, so the next mail would fail too.
     """
 
     def __init__(self, trouble: str, *, for_good: bool = False, everywhere: bool = False) -> None:
@@ -22,43 +22,43 @@ class DeliveryError(Exception):
 
 
 class MailTransport(Protocol):
-    """Somewhere that letters can be handed to, one after the other while it is open."""
+    """A way to send mails."""
 
     @property
     def description(self) -> str:
-        """Where letters go, for people; no secret is in it."""
+        """The destination as text for logs and messages, without secrets."""
 
     def connect(self) -> "MailSession":
-        """Begin. Nothing is reached before the first letter."""
+        """Open a session. It connects with the first mail, not before."""
 
 
 class MailSession(Protocol):
-    """Takes letters; after an Undelivered it takes the next one all the same."""
+    """Sends mails one after the other; it stays usable after a DeliveryError."""
 
     def send(self, message: EmailMessage, *, id: str, at: datetime) -> None:
-        """Hand over one letter. Raises DeliveryError."""
+        """Send one mail. Raises DeliveryError."""
 
     def close(self) -> None:
-        """End, without raising anything."""
+        """Close the session; never raises."""
 
 
 class FolderTransport:
-    """Writes each letter as a file, `<time>-<id>.eml`, that only the server's user may read."""
+    """Writes each mail to a file, `<time>-<id>.eml`, that only the server's user can read."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     @property
     def description(self) -> str:
-        """Where letters go, for people."""
+        """The path of the folder."""
         return str(self.folder)
 
     def connect(self) -> "FolderTransport":
-        """It is always open."""
+        """Return itself: a folder needs no connection."""
         return self
 
     def send(self, message: EmailMessage, *, id: str, at: datetime) -> None:
-        """Write one letter: whole, or not at all. Raises DeliveryError."""
+        """Write one mail atomically (temporary file, fsync, rename). Raises DeliveryError."""
         file = self.folder / f"{at:%Y%m%dT%H%M%SZ}-{id}.eml"
         unfinished = file.with_suffix(".unfinished")
         try:
@@ -73,15 +73,15 @@ class FolderTransport:
             raise DeliveryError(f"can't write into {self.folder}: {error.strerror}", everywhere=True) from None
 
     def close(self) -> None:
-        """Nothing is left to do."""
+        """Do nothing: there is no connection to close."""
 
 
 def to_bytes(message: EmailMessage) -> bytes:
-    """A letter as it goes over the wire."""
-    spelled = all(each.addr_spec.isascii() for name in ("From", "To") for each in message[name].addresses)
-    return message.as_bytes(policy=SMTP if spelled else SMTPUTF8)
+    """Serialize a message with CRLF line ends; as SMTPUTF8 only if an address isn't ASCII."""
+    is_ascii = all(address.addr_spec.isascii() for name in ("From", "To") for address in message[name].addresses)
+    return message.as_bytes(policy=SMTP if is_ascii else SMTPUTF8)
 
 
 def plain_text(text: str) -> str:
-    """Somebody else's words on one line, cut, without anything that controls a terminal."""
-    return "".join(each for each in " ".join(text.split()) if each.isprintable())[:300]
+    """Make foreign text safe to log: one line, printable characters only, at most 300."""
+    return "".join(character for character in " ".join(text.split()) if character.isprintable())[:300]
