@@ -1,1 +1,4 @@
-"""What the server shows to the world, side by side over the same actions; none imports another."""
+"""What the server offers over HTTP: API 1.0, 2.0, extensions and web pages, each over the same actions.
+
+No surface imports another.
+"""

@@ -1,1 +1,1 @@
-"""Pages for people: server-rendered, over the same actions as the API."""
+"""Server-rendered web pages, over the same actions as the API."""

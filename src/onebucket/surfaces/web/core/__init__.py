@@ -1,1 +1,1 @@
-"""What every page needs: the router, requests, forms, rendering."""
+"""What every page needs: router, request, CSRF protection, pagination and rendering."""

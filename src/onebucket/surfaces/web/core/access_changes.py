@@ -1,4 +1,4 @@
-"""Who gains and who loses what, a line for what is the same for a person on several repositories."""
+"""Who gains and who loses access; one line per person for all repositories with the same change."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol, TypeVar
@@ -10,35 +10,35 @@ from onebucket.domain.repositories import Repository
 
 
 class Difference(Protocol):
-    """What a person has on some repositories, and would have."""
+    """A change of one person's level on some repositories."""
 
     @property
     def person(self) -> Account:
-        """Who."""
+        """The person whose level changes."""
 
     @property
     def repositories(self) -> Sequence[Repository]:
-        """Where."""
+        """The repositories on which it changes."""
 
     @property
     def before(self) -> Level:
-        """What he has."""
+        """The level they have now."""
 
     @property
     def after(self) -> Level:
-        """What he would have."""
+        """The level they would have."""
 
 
 _Line = TypeVar("_Line", bound=Difference)
 
 
 def worst_first(differences: Iterable[_Line]) -> list[_Line]:
-    """The differences, those first by which somebody loses most."""
-    return sorted(differences, key=lambda each: (each.after - each.before, each.person.username.lower()))
+    """Sort by how much is lost, largest loss first, then by username."""
+    return sorted(differences, key=lambda line: (line.after - line.before, line.person.username.lower()))
 
 
 class Line(NamedTuple):
-    """A loss without its repositories."""
+    """An `AccessLoss` without its repositories."""
 
     person: Account
     before: Level
@@ -46,20 +46,20 @@ class Line(NamedTuple):
 
 
 class Lines:
-    """What people would lose, the worst first: the repositories of a line are looked for when it is shown, or searched.
+    """Losses of access, worst first; the repositories of a line are looked up only when it is shown or searched.
 
-    All of them together are people × repositories.
+    Looking up all of them would be people × repositories.
     """
 
     def __init__(self, losses: AccessLosses) -> None:
         self._losses = losses
         lines = [Line(loss.person, loss.before, loss.after) for loss in losses]
-        self.worst_first = sorted(lines, key=lambda each: (each.after - each.before, each.person.username.lower()))
+        self.worst_first = sorted(lines, key=lambda line: (line.after - line.before, line.person.username.lower()))
 
     def whole(self, line: Line) -> AccessLoss:
-        """The loss itself."""
-        return next(each for each in self._losses.of(line.person) if (each.before, each.after) == line[1:])
+        """Return the line's `AccessLoss`, with its repositories."""
+        return next(loss for loss in self._losses.of(line.person) if (loss.before, loss.after) == line[1:])
 
     def words(self, line: Line) -> str:
-        """What a line can be found by."""
+        """Return the text that a search of the lines matches."""
         return f"{line.person.username} {' '.join(each.slug for each in self.whole(line).repositories)}"

@@ -1,11 +1,11 @@
-"""Avatars: a name's first letter on a colour of its own."""
+"""Avatars: the first letter of a name on a background colour derived from the name."""
 
 from hashlib import blake2b
 from html import escape
 
 
 def avatar_svg(name: str, size: int) -> str:
-    """An image of `size` pixels for a name; the same name always looks the same.
+    """Return an SVG of `size` pixels; the same name always gives the same image.
 
     >>> "M</text>" in avatar_svg("mokafor", 32)
     True

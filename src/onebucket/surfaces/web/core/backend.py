@@ -1,4 +1,4 @@
-"""What the pages are handed by whoever serves them: transactions, passwords, secrets, and what the house is like."""
+"""The interface between pages and the server: transactions, passwords, secrets, rate limits and site information."""
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,10 @@ Scope = MutableMapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Browser:
-    """A browser that asks: `secret` is what it got when somebody signed in with it, `agent` what it says it is."""
+    """The client of a page request.
+
+    `secret` is its session secret (None without a session), `agent` its `User-Agent`.
+    """
 
     secret: str | None
     request_id: str
@@ -24,7 +27,7 @@ class Browser:
 
 
 class Asked(Enum):
-    """What people whom nobody has to know may ask for, so many times an hour."""
+    """What visitors may ask for without signing in; each has a limit per hour and network."""
 
     SIGN_UP = "sign-ups"
     CONFIRMATION = "confirmation letters"
@@ -32,7 +35,10 @@ class Asked(Enum):
 
 
 class VerifiedPassword(NamedTuple):
-    """A password that was right: whose, under which name, and its hash, which must still be his when it counts."""
+    """A correct password: its account, the login used, and its hash.
+
+    The hash must still be the account's when the session starts.
+    """
 
     account_id: str
     login: str
@@ -41,10 +47,10 @@ class VerifiedPassword(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SiteInfo:
-    """What the pages say of this server; `letters` is the folder that `/demo/letters` shows, None but for the demo.
+    """What the pages show about this server.
 
-    `openapi` gives the API's description; `settings` are those in force: name, value and where it came from, secrets
-    left out.
+    `openapi` returns the API's OpenAPI document. `demo_letters` is the folder that `/demo/letters` shows, None
+    outside the demo. `settings` are the settings in force (name, value, source), without secrets.
     """
 
     base_url: str
@@ -55,7 +61,10 @@ class SiteInfo:
 
 
 class PageBackend(Protocol):
-    """The server behind the pages. Whoever has signed in is the actor of what it runs, otherwise nobody is."""
+    """The server behind the pages.
+
+    Actions run as the person who has signed in, or anonymously.
+    """
 
     def read(self, caller: Browser, action: Callable[[UnitOfWork], _Result], /) -> Awaitable[_Result]:
         """Run an action that changes nothing."""
@@ -64,40 +73,46 @@ class PageBackend(Protocol):
         """Run an action that may change something."""
 
     def change_unseen(self, caller: Browser, action: Callable[[UnitOfWork], object], /) -> Awaitable[None]:
-        """Run an action of which nobody is to learn what it changed: it writes something in any case."""
+        """Run an action whose outcome nobody may learn; it always writes, so that timing doesn't tell either."""
 
     def write_as_operator(self, caller: Browser, action: Callable[[UnitOfWork], _Result], /) -> Awaitable[_Result]:
-        """Run an action as the operator: for whoever holds the link that makes the first administrator."""
+        """Run an action as the operator, for the holder of the setup link."""
 
     async def verify_password(self, caller: Browser, login: str, password: str) -> VerifiedPassword:
-        """Check a person's own password. Raises Unauthenticated, TooManyRequests."""
+        """Verify a person's own password. Raises Unauthenticated, TooManyRequests."""
 
     async def start_session(self, caller: Browser, proved: VerifiedPassword) -> str:
-        """Begin a session; the secret that its browser is to keep. Raises Unauthenticated for a disabled person."""
+        """Start a session and return its secret. Raises Unauthenticated if the account is disabled."""
 
     def password_hash(self, caller: Browser, password: str, /) -> Awaitable[str]:
         """Hash a new password. Raises TooManyRequests."""
 
     def new_secret(self) -> str:
-        """A random secret."""
+        """Return a random secret."""
 
     def consumer_secret(self, key: str) -> str:
-        """The secret of the OAuth consumer with that key."""
+        """Return the secret of the OAuth consumer with that key."""
 
     def count(self, person_id: str) -> None:
-        """Count something that a person does on pages, apart from their calls. Raises TooManyRequests."""
+        """Count one costly page or form towards the person's limit, separate from API calls.
+
+        Raises TooManyRequests.
+        """
 
     def count_from_network(self, caller: Browser, asked: Asked) -> None:
-        """Count what is asked for from the caller's network, be it by whomever. Raises TooManyRequests."""
+        """Count one request of this kind towards the limit of the caller's network. Raises TooManyRequests."""
 
     def request_id(self, scope: Scope) -> str:
-        """What names a request in the journal, the log and the answer."""
+        """Return the id that names the request in the journal, the log and the response."""
 
     def status(self, error: Exception) -> int | None:
-        """The status of a page that tells of an error; None for one that nobody foresaw."""
+        """Return the HTTP status for an error, or None if it is unexpected."""
 
     def record_refusal(self, caller: Browser, method: str, path: str, status: int, actor: str | None) -> None:
-        """Log a request; `path` is the page's, so that no secret of a link is in it."""
+        """Log a request.
+
+        `path` is the page's path template, so that no secret of a link gets into the log.
+        """
 
     def log_unexpected(self, caller: Browser, trouble: Exception) -> None:
-        """Log an error that nobody waits to be told of."""
+        """Log an error that happened after the response was sent."""

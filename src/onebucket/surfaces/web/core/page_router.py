@@ -1,4 +1,4 @@
-"""Every page, and how each is served: who may see it, what its forms need, and what is said when it can't be done."""
+"""The table of all pages, and how each request is served: sign-in, CSRF, rate limit, errors."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -55,18 +55,18 @@ EVERYWHERE = (
 
 
 class CachedStaticFiles(StaticFiles):
-    """The style sheet and the scripts; a browser asks each time whether they are still the same."""
+    """Style sheet and scripts; browsers revalidate them on each request."""
 
-    def file_response(self, *about: Any, **more: Any) -> Response:
-        """A file, or that it is still the same."""
-        answer = super().file_response(*about, **more)
-        answer.headers["Cache-Control"] = "no-cache"
-        answer.headers["X-Content-Type-Options"] = "nosniff"
-        return answer
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        """Return the file, or 304 if it is unchanged."""
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "no-cache"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
 
 
 class PageRouter:
-    """Pages for people, of one house; the desk does what they ask for."""
+    """Serves the pages of one site over a `PageBackend`."""
 
     def __init__(self, *, desk: PageBackend, house: SiteInfo) -> None:
         self._backend = desk
@@ -74,13 +74,13 @@ class PageRouter:
 
     @cached_property
     def _templates(self) -> "Environment":
-        # Jinja is loaded for the first page: a server that starts, or is asked by programs only, has none to show.
+        # Jinja is imported for the first page, so that start-up and API-only servers don't pay for it.
         from onebucket.surfaces.web.core import rendering
 
         return rendering.environment()
 
     def routes(self) -> list[BaseRoute]:
-        """Every page's address."""
+        """Return the routes of all pages, avatars and static files."""
         pages = (*EVERYWHERE, *(demo.PAGES if self._site.demo_letters else ()))
         return [
             *(Route(page.path, self._endpoint(page), methods=page.methods) for page in pages),
@@ -92,12 +92,12 @@ class PageRouter:
         async def serve(request: Request) -> Response:
             visit = PageRequest(request, self._backend, self._site, self._templates)
             try:
-                answer = await _respond(page, visit)
+                response = await _respond(page, visit)
             except Exception as error:
-                answer = await _refused(page, visit, error)
+                response = await _error_response(page, visit, error)
             name = visit.person.username if visit.person else None
-            self._backend.record_refusal(visit.browser, request.method, page.path, answer.status_code, name)
-            return visit.finish(answer, is_private=page.is_private or bool(page.link))
+            self._backend.record_refusal(visit.browser, request.method, page.path, response.status_code, name)
+            return visit.finish(response, is_private=page.is_private or bool(page.link))
 
         return serve
 
@@ -119,8 +119,8 @@ async def _respond(page: Page, visit: PageRequest) -> Response:
     return await page.send(visit)
 
 
-async def _refused(page: Page, visit: PageRequest, error: Exception) -> Response:
-    """The form again with what is wrong with it and what was typed or, where there is none, a page that says no."""
+async def _error_response(page: Page, visit: PageRequest, error: Exception) -> Response:
+    """Show the form again with the error and what was typed; or an error page if there is no form."""
     status = visit.backend.status(error)
     if status is None:
         raise error
@@ -131,20 +131,20 @@ async def _refused(page: Page, visit: PageRequest, error: Exception) -> Response
 
     visit.errors = error.fields if isinstance(error, FormErrors) else {"": sentence(error)}
     try:
-        again = await page.show(visit)
-    except Exception as other:
-        if visit.backend.status(other) is None:
+        form_page = await page.show(visit)
+    except Exception as second:
+        if visit.backend.status(second) is None:
             raise
-        if isinstance(other, LinkExpired):
-            return visit.refused(other, "links/dead.html", kind=page.link)
-        return visit.refused(other, "refused.html", back=await _back(page, visit, other))
-    if again.status_code == 200:
-        again.status_code = status
-    return retry_after(again, error)
+        if isinstance(second, LinkExpired):
+            return visit.refused(second, "links/dead.html", kind=page.link)
+        return visit.refused(second, "refused.html", back=await _back(page, visit, second))
+    if form_page.status_code == 200:
+        form_page.status_code = status
+    return retry_after(form_page, error)
 
 
 async def _back(page: Page, visit: PageRequest, error: Exception) -> str:
-    """Where to go on from a part of an account that isn't there; empty where nothing is better than one's own page."""
+    """Return the account's page if only a part of the account is missing; empty means the person's own page."""
     if not page.path.startswith("/accounts/{name}/") or not isinstance(error, NotFound):
         return ""
     try:
@@ -155,7 +155,7 @@ async def _back(page: Page, visit: PageRequest, error: Exception) -> str:
 
 
 async def avatar(request: Request) -> Response:
-    """A face for a name: its first letter on a colour. Nobody's existence is told by it."""
+    """Return an SVG avatar for any name; it is the same whether or not the account exists."""
     size = request.path_params["size"]
     if not re.fullmatch("[0-9]{1,9}", size):
         raise HTTPException(404)

@@ -1,4 +1,4 @@
-"""Long lists on pages: what of them is asked for with a word to find, and a page of it at a time."""
+"""Pagination and search of long lists on pages."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,11 @@ PAGE_SIZE = 50
 
 @dataclass(frozen=True, slots=True)
 class ListPage(Generic[_Item]):
-    """A page of a list: `items` from `start` on, of `found` that fit, of `total`; `find` is what was asked."""
+    """One page of a list.
+
+    `items` are those from offset `start` on, of `found` that match the search `find`, of `total`; `most` is the page
+    size.
+    """
 
     items: Sequence[_Item]
     start: int
@@ -24,17 +28,17 @@ class ListPage(Generic[_Item]):
 
     @property
     def end(self) -> int:
-        """The place after the last item shown."""
+        """The offset after the last item shown."""
         return self.start + len(self.items)
 
     @property
     def before(self) -> int | None:
-        """Where the page before begins."""
+        """The offset of the previous page, None on the first."""
         return max(self.start - self.most, 0) if self.start else None
 
     @property
     def after(self) -> int | None:
-        """Where the next page begins."""
+        """The offset of the next page, None on the last."""
         return self.end if self.end < self.found else None
 
 
@@ -47,23 +51,26 @@ def paginate(
     start: str = "from",
     most: int = PAGE_SIZE,
 ) -> ListPage[_Item]:
-    """What the query asks for: items whose words hold every word of `find`, from the place `start` on."""
-    everything = list(items)
-    asked = visit.query(find)[:200]
-    wanted = asked.casefold().split()
-    fitting = [each for each in everything if matches(words(each), wanted)] if wanted else everything
-    place = visit.query(start)
-    first = int(place) if place.isascii() and place.isdigit() and len(place) < 9 else 0
-    if first >= len(fitting):
+    """Return the page that the query asks for: items whose `words` contain every word of the search.
+
+    `find` and `start` name the query parameters of the search and the offset; `most` is the page size.
+    """
+    all_items = list(items)
+    search = visit.query(find)[:200]
+    search_words = search.casefold().split()
+    matching = [item for item in all_items if matches(words(item), search_words)] if search_words else all_items
+    offset = visit.query(start)
+    first = int(offset) if offset.isascii() and offset.isdigit() and len(offset) < 9 else 0
+    if first >= len(matching):
         first = 0
-    return ListPage(fitting[first : first + most], first, len(fitting), len(everything), asked, most)
+    return ListPage(matching[first : first + most], first, len(matching), len(all_items), search, most)
 
 
-def matches(text: str, wanted: Sequence[str]) -> bool:
-    """Whether a text holds every one of these words, whatever its case.
+def matches(text: str, search_words: Sequence[str]) -> bool:
+    """True if the text contains every one of these case-folded words, in any case.
 
     >>> matches("Night ImportedTeam", ["crew", "ni"])
     True
     """
     folded = text.casefold()
-    return all(word in folded for word in wanted)
+    return all(word in folded for word in search_words)

@@ -1,4 +1,4 @@
-"""A form that is sent when nobody is signed in any more, or that wants the password again: what was typed is kept."""
+"""Ask for the password when a form arrives without a session or needs a recent password; what was typed is kept."""
 
 from starlette.responses import Response
 
@@ -7,39 +7,41 @@ from onebucket.surfaces.web.core.page_request import Page, PageRequest, retry_af
 
 _LOGIN, _PASSWORD = "again_login", "again_password"
 
-# A page that asks who one is has done nothing.
-_ASKED = 403
+# Status of the page that asks for the password: the form was not carried out.
+_NOT_DONE = 403
 
 
 async def reauthenticate(page: Page, visit: PageRequest) -> Response:
-    """The page with what was typed for whoever has signed in just now; otherwise the form for that.
+    """Ask for the password; once it is right, show the page again with what was typed.
 
-    Nothing of what was typed is done: it is to be sent once more.
+    The form is not carried out: the person has to send it once more.
     """
     await visit.read_form()
     if not visit.has(_PASSWORD):
-        return _asked(visit)
+        return _password_form(visit)
 
-    known = visit.person
-    login = known.username if known else visit.line(_LOGIN)
+    person = visit.person
+    login = person.username if person else visit.line(_LOGIN)
     try:
         visit.check_form()
-        proved = await visit.backend.verify_password(visit.browser, login, visit.text(_PASSWORD))
-        await visit.start_session(proved)
+        verified = await visit.backend.verify_password(visit.browser, login, visit.text(_PASSWORD))
+        await visit.start_session(verified)
     except Unauthenticated:
         visit.errors = {
-            _PASSWORD: "that is not your password" if known else "there is nobody with that name and that password"
+            _PASSWORD: "that is not your password" if person else "there is nobody with that name and that password"
         }
-        return _asked(visit)
+        return _password_form(visit)
     except Refusal as refusal:
         visit.errors = {"": sentence(refusal)}
-        return retry_after(_asked(visit, visit.backend.status(refusal) or _ASKED), refusal)
+        return retry_after(_password_form(visit, visit.backend.status(refusal) or _NOT_DONE), refusal)
     await visit.recognize()
-    done = "It is you" if known else "You are signed in again"
-    visit.notice = f"{done}. What you typed is here: look at it, and send it once more."
+    confirmation = "It is you" if person else "You are signed in again"
+    visit.notice = f"{confirmation}. What you typed is here: look at it, and send it once more."
     return await page.show(visit)
 
 
-def _asked(visit: PageRequest, status: int = _ASKED) -> Response:
-    kept = [(name, text) for name, text in visit.typed if name not in ("form_token", _LOGIN) and "password" not in name]
-    return visit.page("signing/again.html", status=status, kept=kept)
+def _password_form(visit: PageRequest, status: int = _NOT_DONE) -> Response:
+    kept_fields = [
+        (name, text) for name, text in visit.typed if name not in ("form_token", _LOGIN) and "password" not in name
+    ]
+    return visit.page("signing/again.html", status=status, kept=kept_fields)

@@ -1,4 +1,4 @@
-"""Templates, and how times, code and names look in them."""
+"""The template environment and its filters for times, code and names."""
 
 import re
 from datetime import datetime
@@ -11,31 +11,31 @@ from onebucket.domain import journal_text, scopes
 
 
 def environment() -> Environment:
-    """The templates of the pages."""
-    made = Environment(
+    """Return the Jinja environment of the pages."""
+    templates = Environment(
         loader=PackageLoader("onebucket.surfaces.web"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["marked"] = highlight
-    made.filters["moment"] = moment
-    made.filters["browser"] = browser
-    made.filters["why"] = journal_text.describe_way
-    made.filters["told"] = describe_since
-    made.filters["lets"] = scopes.lets
-    made.filters["described"] = scopes.described
-    return made
+    templates.filters["marked"] = highlight
+    templates.filters["moment"] = moment
+    templates.filters["browser"] = browser
+    templates.filters["why"] = journal_text.describe_way
+    templates.filters["told"] = describe_since
+    templates.filters["lets"] = scopes.lets
+    templates.filters["described"] = scopes.described
+    return templates
 
 
 def highlight(text: str) -> Markup:
-    """Text whose `words` in backquotes are code."""
+    """Turn text in backquotes into `<code>`."""
     return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped just now
 
 
 def moment(at: datetime) -> Markup:
-    """A moment, in UTC.
+    """Format a time in UTC as a `<time>` element.
 
     >>> str(moment(datetime(2026, 3, 4, 5, 6)))
     '<time datetime="2026-03-04T05:06Z">2026-03-04 05:06 UTC</time>'
@@ -44,11 +44,11 @@ def moment(at: datetime) -> Markup:
 
 
 def describe_since(entry: Any) -> str:
-    """What a journal entry tells, in words that follow the actor's name."""
+    """Describe a journal entry in words that follow the actor's name."""
     return journal_text.describe_entry(entry.event, entry.account, entry.subject, entry.before, entry.after)
 
 
-# In this order: most browsers say that they are others, too.
+# Order matters: most browsers' `User-Agent` also names other browsers.
 _BROWSERS = {"Edg": "Edge", "OPR/": "Opera", "Firefox/": "Firefox", "FxiOS": "Firefox", "Chrome/": "Chrome",
              "CriOS": "Chrome", "Safari/": "Safari"}  # fmt: skip
 _SYSTEMS = {"Android": "Android", "iPhone": "an iPhone", "iPad": "an iPad", "Windows": "Windows", "Mac OS": "a Mac",
@@ -56,11 +56,11 @@ _SYSTEMS = {"Android": "Android", "iPhone": "an iPhone", "iPad": "an iPad", "Win
 
 
 def browser(agent: str) -> str:
-    """What a browser that says that it is `agent` is, for people.
+    """Name the browser and system of a `User-Agent` header.
 
     >>> browser("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
     'Firefox on Linux'
     """
-    name = next((name for sign, name in _BROWSERS.items() if sign in agent), "A browser")
-    system = next((name for sign, name in _SYSTEMS.items() if sign in agent), "")
+    name = next((name for marker, name in _BROWSERS.items() if marker in agent), "A browser")
+    system = next((name for marker, name in _SYSTEMS.items() if marker in agent), "")
     return f"{name} on {system}" if system else name
