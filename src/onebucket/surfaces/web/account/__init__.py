@@ -1,1 +1,1 @@
-"""Pages of an account: its groups, privileges, invitations, OAuth apps and journal."""
+"""Pages about an account: groups, privileges, invitations, OAuth apps, journal and access checks."""

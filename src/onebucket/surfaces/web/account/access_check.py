@@ -1,4 +1,4 @@
-"""Questions about an account: may she, and why; who can; what can she reach. As a page, as CSV and as JSON."""
+"""Access checks of an account: what a person may do and why, who can reach what; as a page, CSV or JSON."""
 
 import csv
 import io
@@ -16,14 +16,17 @@ from onebucket.domain.refusals import Refusal
 from onebucket.surfaces.web.core.page_request import HEADERS, Page, PageRequest, sentence
 from onebucket.surfaces.web.core.pagination import paginate
 
-# So many names a browser is given to choose from while one types.
+# The most repository names offered as suggestions in the form.
 _MOST_NAMES = 500
 
 _COLUMNS = ("user", "repository", "level", "allowed", "through", "group", "since", "granted_by")
 
 
 async def show(visit: PageRequest) -> Response:
-    """The question, and its answer if it was asked."""
+    """Show the access check form, and the result if a question was asked.
+
+    `format=csv` or `format=json` returns the result alone.
+    """
     name = visit.path_parameter("name")
 
     def known(work: UnitOfWork) -> dict[str, Any]:
@@ -42,14 +45,14 @@ async def show(visit: PageRequest) -> Response:
         level = privileges.parse_level(asked["level"])
         if (person and (repository or seen["place"].administers)) or repository:
             verdicts, plain = await visit.read(
-                lambda work: _written(_answer(work, name, person, repository, level), level, kind)
+                lambda work: _serialize(_answer(work, name, person, repository, level), level, kind)
             )
     except Refusal as refusal:
         status = visit.backend.status(refusal) or 500
         visit.errors = {"": sentence(refusal)}
 
     if kind:
-        return _as_json(visit, kind, verdicts, plain, status)
+        return _export(visit, kind, verdicts, plain, status)
     shown = paginate(visit, verdicts or [], lambda each: f"{each.person.username} {each.repository.slug}", most=100)
     return visit.page("ask/page.html", status=status, asked=asked, level=level, verdicts=verdicts, shown=shown, **seen)
 
@@ -62,11 +65,11 @@ def _answer(work: UnitOfWork, account: str, person: str, repository: str, level:
     return access_reports.of_person(work, account, person)
 
 
-def _as_json(visit: PageRequest, kind: str, verdicts: list[AccessDecision] | None, text: str, status: int) -> Response:
-    """The answer for programs."""
+def _export(visit: PageRequest, kind: str, verdicts: list[AccessDecision] | None, text: str, status: int) -> Response:
+    """Return the result as JSON or CSV, or the error as plain text."""
     if status != 200:
         return Response(f"{visit.errors['']}\n", status, HEADERS, "text/plain")
-    text = text or _written([], Level.READ, kind)[1]
+    text = text or _serialize([], Level.READ, kind)[1]
     if kind == "json":
         return Response(text, status, HEADERS, "application/json")
     name = verdicts[0].owner.username if verdicts else "access"
@@ -74,8 +77,11 @@ def _as_json(visit: PageRequest, kind: str, verdicts: list[AccessDecision] | Non
     return Response(text, status, {**HEADERS, **named}, "text/csv")
 
 
-def _written(verdicts: list[AccessDecision], level: Level, kind: str) -> tuple[list[AccessDecision], str]:
-    """The verdicts and, for programs, their text: as `/api/access` tells them, or a line for each."""
+def _serialize(verdicts: list[AccessDecision], level: Level, kind: str) -> tuple[list[AccessDecision], str]:
+    """Return the decisions and their JSON or CSV text, written within the transaction.
+
+    JSON has the shape of `/api/access`; CSV has one line per decision.
+    """
     if kind == "json":
         return verdicts, json.dumps([_way_shape(each, level) for each in verdicts], ensure_ascii=False, indent=1)
     text = io.StringIO()
@@ -100,7 +106,7 @@ def _way_shape(verdict: AccessDecision, level: Level) -> dict[str, Any]:
 
 
 def _way(way: Reason) -> dict[str, str]:
-    """A way as `/api/access` tells it: what there is nothing to say of is left out."""
+    """Shape a reason for access as `/api/access` does, without empty fields."""
     told = {
         "level": way.level.word,
         "through": way.through.value,
@@ -112,7 +118,7 @@ def _way(way: Reason) -> dict[str, str]:
 
 
 async def people(visit: PageRequest) -> Response:
-    """Everybody in the account: how much each may do there, and through what."""
+    """List everyone in the account, with how much each can reach and through what."""
     name = visit.path_parameter("name")
 
     def found(work: UnitOfWork) -> dict[str, Any]:

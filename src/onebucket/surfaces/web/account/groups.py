@@ -1,4 +1,4 @@
-"""A group's page: its members, what it is called and may do, and deleting it when one has seen who loses what."""
+"""Pages of a group: members, settings, and deleting it after a preview of who loses access."""
 
 import re
 from functools import partial
@@ -18,7 +18,7 @@ from onebucket.surfaces.web.core import access_changes
 from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
 from onebucket.surfaces.web.core.pagination import paginate
 
-# What is said on the page that follows.
+# Confirmation messages, by the `done` parameter of the next page.
 DONE = {
     "made": "The group is made. Put somebody into it.",
     "changed": "The group is changed.",
@@ -27,8 +27,11 @@ DONE = {
 _USERNAME = re.compile(r"[A-Za-z0-9_.-]{1,62}")
 
 
-def _told(visit: PageRequest, roster: domain.GroupWithMembers) -> str:
-    """What was done just now, as far as it is so: anybody could have written the address."""
+def _done_message(visit: PageRequest, roster: domain.GroupWithMembers) -> str:
+    """Return the confirmation message named by `done`, if it is still true.
+
+    Anyone could have written the URL.
+    """
     done, _, name = visit.query("done").partition(" ")
     if not _USERNAME.fullmatch(name):
         return DONE.get(done, "")
@@ -41,7 +44,7 @@ def _told(visit: PageRequest, roster: domain.GroupWithMembers) -> str:
 
 
 async def show(visit: PageRequest) -> Response:
-    """The group with its members and, for administrators, forms to change it."""
+    """Show the group with its members and, for administrators, the forms to change it."""
     account, slug = visit.path_parameter("name"), visit.path_parameter("slug")
 
     def found(work: UnitOfWork) -> dict[str, Any]:
@@ -56,13 +59,13 @@ async def show(visit: PageRequest) -> Response:
     return visit.page(
         "groups/page.html",
         members=paginate(visit, seen["roster"].members, lambda each: f"{each.display_name} {each.username}"),
-        done=_told(visit, seen["roster"]),
+        done=_done_message(visit, seen["roster"]),
         **seen,
     )
 
 
 async def change(visit: PageRequest) -> Response:
-    """Change what the group is called and may do; when its slug would be another one, first ask."""
+    """Change the group's name and settings; ask for confirmation first if its slug would change."""
     account, slug, name = visit.path_parameter("name"), visit.path_parameter("slug"), visit.line("name")
     try:
         new_slug = slugs.slugify(domain.check_name(name))
@@ -86,7 +89,7 @@ async def change(visit: PageRequest) -> Response:
 
 
 def _change(visit: PageRequest, account: str, slug: str, name: str, work: UnitOfWork) -> Group:
-    """What the form asks for, in one transaction."""
+    """Apply the form's changes in one transaction."""
     word = visit.line("account_privilege")
     privilege = domain.parse_account_privilege(word) if word else None
     after = groups.change(
@@ -98,13 +101,13 @@ def _change(visit: PageRequest, account: str, slug: str, name: str, work: UnitOf
         auto_add=visit.is_checked("auto_add"),
         email_forwarding_disabled=visit.is_checked("email_forwarding_disabled"),
     ).group
-    # In the end: by it the actor may lose the right to change anything else.
+    # Last, because it can take away the caller's right to change the rest.
     groups.set_account_privilege(work, account, after.slug, privilege)
     return after
 
 
 async def add(visit: PageRequest) -> Response:
-    """Put a person into the group, named by username or address."""
+    """Add a person to the group, by username or e-mail address."""
     account, slug, name = visit.path_parameter("name"), visit.path_parameter("slug"), visit.line("member")
     try:
         if not name:
@@ -113,13 +116,13 @@ async def add(visit: PageRequest) -> Response:
     except (Invalid, Conflict) as refusal:
         raise FormErrors(member=refusal.sentence) from None
     except NotFound as refusal:
-        # The group itself may be gone: then the page that is shown again says so.
+        # If the group itself is gone, showing the page again says so.
         raise FormErrors(member=refusal.sentence) from None
     return visit.redirect(f"{_address(visit)}?{urlencode({'done': f'added {added.username}'})}#members")
 
 
 async def ask_to_remove(visit: PageRequest) -> Response:
-    """What a member would lose who leaves the group."""
+    """Preview what a member would lose by leaving the group."""
     account, slug, member = visit.path_parameter("name"), visit.path_parameter("slug"), visit.path_parameter("member")
 
     def asked(work: UnitOfWork) -> dict[str, Any]:
@@ -134,15 +137,15 @@ async def ask_to_remove(visit: PageRequest) -> Response:
 
 
 async def remove(visit: PageRequest) -> Response:
-    """Take a member out of the group."""
+    """Remove a member from the group."""
     account, slug, member = visit.path_parameter("name"), visit.path_parameter("slug"), visit.path_parameter("member")
     await visit.write(lambda work: groups.remove_member(work, account, slug, member))
-    himself = visit.person is not None and visit.person.username == member
-    return visit.redirect("/me" if himself else f"{_address(visit)}?{urlencode({'done': f'removed {member}'})}#members")
+    is_self = visit.person is not None and visit.person.username == member
+    return visit.redirect("/me" if is_self else f"{_address(visit)}?{urlencode({'done': f'removed {member}'})}#members")
 
 
 async def ask_to_delete(visit: PageRequest) -> Response:
-    """Who would lose what if the group were deleted."""
+    """Preview who would lose what if the group were deleted."""
     account, slug = visit.path_parameter("name"), visit.path_parameter("slug")
 
     def asked(work: UnitOfWork) -> dict[str, Any]:

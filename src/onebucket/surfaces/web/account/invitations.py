@@ -1,4 +1,4 @@
-"""An account's pending invitations, for whoever administers it: inviting, what has become of each, withdrawing."""
+"""An account's pending invitations, for its administrators: invite, see the delivery status, resend, withdraw."""
 
 import re
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from onebucket.domain.refusals import Conflict, Invalid, NoSuchGroup
 from onebucket.surfaces.web.core.page_request import FormErrors, Handler, Page, PageRequest
 from onebucket.surfaces.web.core.pagination import paginate
 
-# So many groups are shown as boxes to tick; of more, one names those that one means.
+# The most groups shown as checkboxes; in larger accounts the slugs are typed.
 MOST_BOXES = 500
 
 DONE = {
@@ -23,7 +23,7 @@ DONE = {
 
 
 async def show(visit: PageRequest) -> Response:
-    """The list, and a form to invite people with."""
+    """List the pending invitations, with a form to invite people."""
     name = visit.path_parameter("name")
 
     def listed(work: UnitOfWork) -> dict[str, Any]:
@@ -44,7 +44,7 @@ async def show(visit: PageRequest) -> Response:
 
 
 async def invite(visit: PageRequest) -> Response:
-    """Invite several addresses to several groups: all of them, or nobody."""
+    """Invite several addresses to several groups, all or none."""
     name, emails = visit.path_parameter("name"), re.split(r"[\s,;]+", visit.line("emails"))
     slugs = [*visit.texts("group"), *re.split(r"[\s,;]+", visit.line("groups"))]
     wrong = {}

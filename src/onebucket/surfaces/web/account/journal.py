@@ -1,4 +1,4 @@
-"""The journal on pages: of one account, or of all; each entry a sentence, and whether it is whole."""
+"""The journal of one account or of all: each entry as a sentence, and the result of checking the hash chain."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -15,24 +15,24 @@ from onebucket.surfaces.web.core.page_request import Page, PageRequest, sentence
 
 USUAL = 50
 
-# So many entries are examined each time, and so many when somebody asks for it; of longer journals the command tells.
+# Entries whose hash chain is checked on each view, and when asked for; longer journals are checked by the command.
 EXAMINED, MOST_EXAMINED = 1000, 20_000
 
 
 async def of_account(visit: PageRequest) -> Response:
-    """What happened to an account, newest first."""
-    return await _shown(visit, visit.path_parameter("name"))
+    """Show an account's journal, newest first."""
+    return await _journal_page(visit, visit.path_parameter("name"))
 
 
 async def of_site(visit: PageRequest) -> Response:
-    """What happened to all accounts, or to one that may be deleted by now, newest first."""
-    return await _shown(visit, None, visit.query("account").strip() or None)
+    """Show the journal of all accounts, or of one that may have been deleted, newest first."""
+    return await _journal_page(visit, None, visit.query("account").strip() or None)
 
 
-async def _shown(visit: PageRequest, name: str | None, account: str | None = None) -> Response:
+async def _journal_page(visit: PageRequest, name: str | None, account: str | None = None) -> Response:
     status, wanted, before = 200, JournalFilter(), None
     try:
-        wanted = _wanted(visit)
+        wanted = _read_filter(visit)
         before = journal_cursor.parse_cursor(visit.query("before")) if visit.query("before") else None
     except Invalid as refusal:
         status, visit.errors = visit.backend.status(refusal) or 400, {"": sentence(refusal)}
@@ -67,8 +67,8 @@ async def _shown(visit: PageRequest, name: str | None, account: str | None = Non
     )
 
 
-def _wanted(visit: PageRequest) -> JournalFilter:
-    """What the query asks for. Raises Invalid."""
+def _read_filter(visit: PageRequest) -> JournalFilter:
+    """Read the filter from the query. Raises Invalid."""
     event, since = visit.query("event"), visit.query("since")
     if event and event not in {each.value for each in Event}:
         raise Invalid("there is no such event")

@@ -1,4 +1,4 @@
-"""The OAuth consumers of an account: the programs that may ask people for tokens, or act on their own."""
+"""The OAuth apps (consumers) of an account: they may ask people for tokens or act on their own."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ DONE = {"revoked": "It is revoked, and so is everything that was issued to it: i
 
 
 async def show(visit: PageRequest) -> Response:
-    """The consumers, and a form for another one."""
+    """List the OAuth apps, with a form for a new one."""
     name = visit.path_parameter("name")
 
     def seen(work: UnitOfWork) -> dict[str, Any]:
@@ -30,7 +30,7 @@ async def show(visit: PageRequest) -> Response:
 
 
 async def make(visit: PageRequest) -> Response:
-    """Make one, and show its key and its secret this once."""
+    """Create an OAuth app and show its key and secret, this once."""
     name, scopes = visit.path_parameter("name"), chosen(visit)
     label, is_public = visit.line("label"), visit.is_checked("public")
     callback, acts_as = visit.line("callback"), visit.line("acts_as")
@@ -62,7 +62,7 @@ async def make(visit: PageRequest) -> Response:
 
 
 async def revoke(visit: PageRequest) -> Response:
-    """End one of them, with everything that was issued to it."""
+    """Revoke an OAuth app and every token issued to it."""
     name, key = visit.path_parameter("name"), visit.path_parameter("key")
     await visit.write(lambda work: consumers.revoke_of(work, name, key))
     return visit.redirect(f"/accounts/{visit.segment('name')}/consumers?done=revoked")

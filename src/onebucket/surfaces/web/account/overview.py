@@ -1,4 +1,4 @@
-"""An account's own pages: its groups and making one, its repositories, and what it is called."""
+"""An account's main pages: its groups, its repositories and its name."""
 
 import re
 from collections.abc import Collection
@@ -18,7 +18,7 @@ _DELETED = re.compile("deleted ([a-z0-9_-]{1,62})")
 
 
 async def show(visit: PageRequest) -> Response:
-    """The groups: all for an administrator, her own for a member."""
+    """List the groups: all for administrators, their own for members."""
     name = visit.path_parameter("name")
     place, counted = await visit.read(
         lambda work: (account_overview.account_summary(work, name), account_overview.group_sizes(work, name))
@@ -27,12 +27,15 @@ async def show(visit: PageRequest) -> Response:
         "accounts/page.html",
         place=place,
         groups=paginate(visit, counted, lambda each: f"{each.group.name} {each.group.slug}"),
-        done=_told(visit.query("done"), {each.group.slug for each in counted}),
+        done=_done_message(visit.query("done"), {each.group.slug for each in counted}),
     )
 
 
-def _told(done: str, slugs: Collection[str]) -> str:
-    """What was done just now, unless there is such a group: anybody could have written the address."""
+def _done_message(done: str, slugs: Collection[str]) -> str:
+    """Return the confirmation message named by `done`, unless a group of that slug exists.
+
+    Anyone could have written the URL.
+    """
     found = _DELETED.fullmatch(done)
     if found is None or found[1] in slugs:
         return ""
@@ -40,7 +43,7 @@ def _told(done: str, slugs: Collection[str]) -> str:
 
 
 async def create(visit: PageRequest) -> Response:
-    """Make a group, and show it."""
+    """Create a group and show it."""
     account, name = visit.path_parameter("name"), visit.line("name")
     permission = level(visit.line("permission"))
     try:
@@ -51,12 +54,12 @@ async def create(visit: PageRequest) -> Response:
 
 
 def level(word: str) -> Level:
-    """The level that was chosen in a form; nothing is `NONE`. Raises Invalid."""
+    """Read the level chosen in a form; an empty choice is `NONE`. Raises Invalid."""
     return privileges.parse_level(word or "none", none=True)
 
 
 async def repositories(visit: PageRequest) -> Response:
-    """The repositories."""
+    """List the repositories."""
     name = visit.path_parameter("name")
 
     def listed(work: UnitOfWork) -> tuple[account_overview.AccountSummary, list[Repository]]:
@@ -71,7 +74,7 @@ async def repositories(visit: PageRequest) -> Response:
 
 
 async def settings(visit: PageRequest) -> Response:
-    """What the account is called, for its administrators."""
+    """Show the account's name settings, for its administrators."""
     name = visit.path_parameter("name")
     place = await visit.read(lambda work: account_overview.account_settings(work, name))
     done = "It is called so from now on." if visit.query("done") == "named" else ""
@@ -79,7 +82,7 @@ async def settings(visit: PageRequest) -> Response:
 
 
 async def change(visit: PageRequest) -> Response:
-    """Call the account something else."""
+    """Change the account's display name."""
     name, display_name = visit.path_parameter("name"), visit.line("display_name")
     try:
         after = await visit.write(lambda work: account_names.rename(work, name, display_name))

@@ -1,1 +1,1 @@
-"""Pages of a person: signing in, their addresses, app passwords and invitations."""
+"""Pages about a person: sign-in, profile, app passwords, OAuth consent and invitations."""

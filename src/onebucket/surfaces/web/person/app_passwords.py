@@ -1,4 +1,4 @@
-"""A person's app passwords, and the programs that may act for her: seen, made and ended."""
+"""Pages for a person's app passwords and OAuth authorizations: list, create, revoke."""
 
 from datetime import timedelta
 from typing import Any
@@ -14,7 +14,7 @@ from onebucket.domain.tokens import AppPassword
 from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
 from onebucket.surfaces.web.person.consent import chosen
 
-# How long an app password may last, in days; for good is said in so many words.
+# Lifetimes of an app password: form value (days) and label.
 LASTING = (("30", "30 days"), ("90", "90 days"), ("365", "a year"), ("never", "until it is revoked"))
 
 DONE = {
@@ -24,7 +24,7 @@ DONE = {
 
 
 async def show(visit: PageRequest) -> Response:
-    """What is good for signing in besides the password; and a form for another one."""
+    """Show app passwords and authorized apps, with a form for a new app password."""
 
     def seen(work: UnitOfWork) -> dict[str, Any]:
         held = tokens.of_person(work, visit.me.id)
@@ -41,11 +41,11 @@ async def show(visit: PageRequest) -> Response:
 
 
 async def make(visit: PageRequest) -> Response:
-    """Make an app password, and show it this once."""
+    """Create an app password and show its secret, this once."""
     label = visit.line("label")
     if not label:
         raise FormErrors(label="say what it is for: later the name is all that tells it from others")
-    scopes, lasts, secret = chosen(visit), _lasts(visit.line("lasts")), visit.backend.new_secret()
+    scopes, lasts, secret = chosen(visit), _lifetime(visit.line("lasts")), visit.backend.new_secret()
 
     def made(work: UnitOfWork) -> AppPassword:
         return tokens.add(
@@ -65,18 +65,18 @@ async def make(visit: PageRequest) -> Response:
 
 
 async def revoke(visit: PageRequest) -> Response:
-    """End an app password."""
+    """Revoke an app password."""
     await visit.write(lambda work: tokens.revoke_of(work, visit.me.id, visit.path_parameter("id")))
     return visit.redirect("/me/tokens?done=revoked")
 
 
 async def end(visit: PageRequest) -> Response:
-    """Let a program act for oneself no more."""
+    """Revoke an app's authorization."""
     await visit.write(lambda work: oauth_authorizations.revoke(work, visit.path_parameter("id")))
     return visit.redirect("/me/tokens?done=ended#programs")
 
 
-def _lasts(chosen: str) -> timedelta | None:
+def _lifetime(chosen: str) -> timedelta | None:
     if chosen not in dict(LASTING):
         raise FormErrors(lasts="choose how long it is good")
     return None if chosen == "never" else timedelta(days=int(chosen))

@@ -1,4 +1,4 @@
-"""Where OAuth sends people's browsers: may this program act for you? Both versions."""
+"""OAuth consent pages, for OAuth 1.0a and OAuth 2: may this app act for you?"""
 
 from urllib.parse import urlencode, urlsplit
 
@@ -14,7 +14,7 @@ from onebucket.surfaces.web.core.page_request import HEADERS, FormErrors, Page, 
 
 
 def chosen(visit: PageRequest) -> frozenset[str]:
-    """The scopes that were ticked in a form. Raises FormErrors when there is none, or one that nobody knows."""
+    """Return the scopes ticked in a form. Raises FormErrors if there are none or an unknown one."""
     scopes = frozenset(visit.texts("scope"))
     if not scopes or not scopes <= SCOPES.keys():
         raise FormErrors(scope="choose at least one thing that it may do")
@@ -25,12 +25,12 @@ def chosen(visit: PageRequest) -> frozenset[str]:
 
 
 async def ask(visit: PageRequest) -> Response:
-    """What the program wants; for whoever has signed in."""
+    """Show what the app asks for; redirects to the sign-in form if nobody has signed in."""
     wish = _wish(visit)
     try:
         asked = await visit.read(lambda work: oauth.check_consent_request(work, wish))
     except OAuthError as refusal:
-        # Whoever may register a callback could send anybody there with a link to this server (RFC 9700, 4.11.2).
+        # Without a session don't redirect: a link to us would be an open redirect to any registered callback (RFC 9700, 4.11.2).
         if visit.person is None:
             raise Invalid(f"the program that sent you here asks for what it can't have: {refusal.sentence}") from None
         return await _back(visit, wish, error=refusal.error, error_description=refusal.sentence)
@@ -41,7 +41,7 @@ async def ask(visit: PageRequest) -> Response:
 
 
 async def agree(visit: PageRequest) -> Response:
-    """Yes: back to the program, with a code."""
+    """Grant the request and redirect to the app with an authorization code."""
     wish, code = _wish(visit), visit.backend.new_secret()
     if visit.person is None:
         return _sign_in(visit)
@@ -54,7 +54,10 @@ async def agree(visit: PageRequest) -> Response:
 
 
 def _wish(visit: PageRequest) -> AuthorizationRequest:
-    """Raises Invalid: nobody can be sent back with words of which some are there twice."""
+    """Read the authorization request from the query.
+
+    Raises Invalid if a parameter is repeated: then it isn't clear where to redirect to.
+    """
     names = ("client_id", "response_type", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method")
     given = visit.request.query_params
     if any(len(given.getlist(name)) > 1 for name in names):
@@ -63,7 +66,7 @@ def _wish(visit: PageRequest) -> AuthorizationRequest:
 
 
 async def _back(visit: PageRequest, wish: AuthorizationRequest, **words: str) -> Response:
-    """Back to the program; who answers is said too (RFC 9207). Raises Invalid when nobody may be sent there."""
+    """Redirect to the app, with `iss` (RFC 9207). Raises Invalid if the redirect address isn't allowed."""
     redirect = await visit.read(lambda work: oauth.redirect_target(work, wish))
     there = redirect_to(redirect, **words, state=wish.state, iss=visit.site.base_url)
     return RedirectResponse(there, status_code=303, headers=HEADERS)
@@ -73,7 +76,7 @@ async def _back(visit: PageRequest, wish: AuthorizationRequest, **words: str) ->
 
 
 async def ask_first(visit: PageRequest) -> Response:
-    """What the program wants, that has sent this browser with its request's token."""
+    """Show what the app asks for with its OAuth 1 request token (`oauth_token`)."""
     token = visit.query("oauth_token")
     asked = await visit.read(lambda work: oauth.requested(work, hashing.secret_hash(token)))
     if visit.person is None:
@@ -83,7 +86,10 @@ async def ask_first(visit: PageRequest) -> Response:
 
 
 async def agree_first(visit: PageRequest) -> Response:
-    """Yes: back to the program with the verifier or, where nobody is sent back, the verifier to be typed there."""
+    """Grant the OAuth 1 request and redirect to the app with the verifier.
+
+    Without a callback, show the verifier to be typed into the app.
+    """
     token, verifier = visit.query("oauth_token"), visit.backend.new_secret()
     if visit.person is None:
         return _sign_in(visit)
@@ -106,7 +112,7 @@ def _question(visit: PageRequest, asked: ConsentRequest, denied: str) -> Respons
         host=urlsplit(asked.redirect).hostname or asked.redirect,
     )
     if asked.redirect:
-        # Browsers hold `form-action` against what a form's answer leads to as well.
+        # Browsers check `form-action` against redirects of the form's response as well.
         parts = urlsplit(asked.redirect)
         there = f"{parts.scheme}://{parts.netloc}" if parts.netloc else f"{parts.scheme}:"
         policy = HEADERS["Content-Security-Policy"].replace("form-action 'self'", f"form-action 'self' {there}")
@@ -115,7 +121,7 @@ def _question(visit: PageRequest, asked: ConsentRequest, denied: str) -> Respons
 
 
 def _sign_in(visit: PageRequest) -> Response:
-    """First the sign-in form, which leads back here."""
+    """Redirect to the sign-in form, which leads back here."""
     return visit.redirect(f"/sign-in?{urlencode({'next': f'{visit.path}?{visit.request.url.query}'})}")
 
 

@@ -1,4 +1,4 @@
-"""The pages behind other links in letters: an address to confirm, a new password in the place of a forgotten one."""
+"""Pages behind links in letters: confirm an e-mail address, reset a forgotten password."""
 
 from starlette.responses import Response
 
@@ -12,7 +12,7 @@ from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageReque
 
 
 async def address(visit: PageRequest) -> Response:
-    """Which address is to be confirmed, for the person who asked for it."""
+    """Show the address to confirm, to the person who asked for it."""
     hash = visit.link_hash
     try:
         _, link = await visit.read(lambda work: emails.asked(work, hash))
@@ -24,7 +24,7 @@ async def address(visit: PageRequest) -> Response:
 
 
 async def confirm(visit: PageRequest) -> Response:
-    """Let the address be one of the person's."""
+    """Confirm the address."""
     hash = visit.link_hash
     await visit.write(lambda work: emails.confirm(work, hash))
     return visit.redirect("/me?done=confirmed")
@@ -34,16 +34,19 @@ async def confirm(visit: PageRequest) -> Response:
 
 
 async def forgotten(visit: PageRequest) -> Response:
-    """The form to ask for a letter."""
+    """Show the form that asks for a password reset letter."""
     return visit.page("links/forgotten.html")
 
 
 async def ask(visit: PageRequest) -> Response:
-    """Send a letter if there is somebody to send it to; the answer is the same, and as quick, if there is nobody."""
+    """Send a reset letter if the account exists.
+
+    Response and duration are the same if it doesn't.
+    """
     login = visit.line("login")
     if not login:
         raise FormErrors(login="this is needed")
-    # Whoever is asked for, so that this doesn't tell either.
+    # Counted whether or not the account exists, so that the limit doesn't tell either.
     visit.backend.count_from_network(visit.browser, Asked.RESET)
 
     answer = visit.page("links/asked.html", login=login)
@@ -52,14 +55,14 @@ async def ask(visit: PageRequest) -> Response:
 
 
 async def password(visit: PageRequest) -> Response:
-    """The form for a new password."""
+    """Show the form for a new password."""
     hash = visit.link_hash
     person, _ = await visit.read(lambda work: passwords.find_reset(work, hash))
     return visit.page("links/password.html", person=person)
 
 
 async def reset(visit: PageRequest) -> Response:
-    """Set the new password; whoever has it signs in with it."""
+    """Set the new password and end this browser's session; the person then signs in with it."""
     link, new = visit.link_hash, visit.text("password")
     await visit.read(lambda work: passwords.find_reset(work, link))
     try:

@@ -1,4 +1,4 @@
-"""The page behind an invitation's link: who invites whom to what, and accepting or declining it."""
+"""The page behind an invitation's link: who invites to what, with forms to accept or decline."""
 
 import re
 
@@ -13,7 +13,10 @@ from onebucket.surfaces.web.person import signup_form
 
 
 async def show(visit: PageRequest) -> Response:
-    """What the link offers. However often it is opened, by whomever, nothing is spent."""
+    """Show the invitation.
+
+    Opening the link, by anyone and any number of times, doesn't use it up.
+    """
     hash = visit.link_hash
     offer = await visit.read(lambda work: invitation_acceptance.view(work, hash))
     if offer.invitation.opened_at is None and visit.request.method == "GET":
@@ -28,7 +31,7 @@ async def show(visit: PageRequest) -> Response:
 
 
 def _stage(visit: PageRequest, offer: InvitationView) -> str:
-    """What there is to be done before it can be accepted."""
+    """Return what the viewer has to do before the invitation can be accepted."""
     if visit.person is not None:
         return "accept" if offer.is_addressed_to_viewer else "somebody else"
     if offer.has_account:
@@ -37,19 +40,19 @@ def _stage(visit: PageRequest, offer: InvitationView) -> str:
 
 
 def _suggested(email: str) -> str:
-    """A username for whoever has that address."""
+    """Suggest a username for an e-mail address."""
     return re.sub("[^A-Za-z0-9_.-]+", "-", email.partition("@")[0]).lstrip(".-")[:62]
 
 
 async def accept(visit: PageRequest) -> Response:
-    """Accept as whoever has signed in."""
+    """Accept the invitation as the person who has signed in."""
     hash = visit.link_hash
     owner, _ = await visit.write(lambda work: invitation_acceptance.accept(work, hash))
     return visit.redirect(f"/me?joined={owner.username}")
 
 
 async def decline(visit: PageRequest) -> Response:
-    """Decline: whoever has the link may."""
+    """Decline the invitation; anyone who has the link may."""
     hash = visit.link_hash
     offer = await visit.read(lambda work: invitation_acceptance.view(work, hash))
     await visit.write(lambda work: invitation_acceptance.decline(work, hash))
@@ -57,7 +60,7 @@ async def decline(visit: PageRequest) -> Response:
 
 
 async def sign_up(visit: PageRequest) -> Response:
-    """Make an account for the invited address, accept with it, and be signed in."""
+    """Create an account for the invited address, accept the invitation, and sign in."""
     link = visit.link_hash
     offer = await visit.read(lambda work: invitation_acceptance.view(work, link))
     new = signup_form.read_form(visit, email_needed=False)

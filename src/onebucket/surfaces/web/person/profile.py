@@ -1,4 +1,4 @@
-"""A person's own page: what she can do now, her addresses, her password, and where she is signed in."""
+"""A person's own page: access, invitations, e-mail addresses, password and sessions."""
 
 from collections.abc import Callable
 from functools import partial
@@ -12,7 +12,7 @@ from onebucket.domain.refusals import Invalid, Unauthenticated
 from onebucket.surfaces.web.core.backend import Asked, VerifiedPassword
 from onebucket.surfaces.web.core.page_request import FormErrors, Handler, Page, PageRequest
 
-# What is said on the page that follows.
+# Confirmation messages, by the `done` parameter of the next page.
 DONE = {
     "asked": "A letter is on its way. Open its link within three days, and the address is yours.",
     "confirmed": "The address is yours.",
@@ -25,7 +25,7 @@ DONE = {
 
 
 async def show(visit: PageRequest) -> Response:
-    """Everything about oneself."""
+    """Show the person's access, invitations, e-mail addresses and sessions."""
     me = visit.me
     holdings, invited, emails, browsers = await visit.read(
         lambda work: (
@@ -50,7 +50,7 @@ async def show(visit: PageRequest) -> Response:
 
 
 async def add_address(visit: PageRequest) -> Response:
-    """Ask for one more address: a letter goes to it."""
+    """Ask to add an e-mail address; a confirmation letter is sent to it."""
     address = visit.line("email")
     visit.backend.count_from_network(visit.browser, Asked.CONFIRMATION)
     try:
@@ -70,7 +70,10 @@ def _with_address(action: Callable[[UnitOfWork, str, str], None], done: str) -> 
 
 
 async def change_password(visit: PageRequest) -> Response:
-    """Set another password, knowing the old one; this browser alone stays signed in, with a new secret."""
+    """Change the password, given the old one.
+
+    This browser gets a new session; all others are signed out.
+    """
     me, old, new = visit.me, visit.text("old_password"), visit.text("password")
     try:
         accounts.check_password(new)
@@ -87,27 +90,27 @@ async def change_password(visit: PageRequest) -> Response:
 
 
 async def accept(visit: PageRequest) -> Response:
-    """Accept what one of the person's confirmed addresses is invited to."""
+    """Accept an invitation to one of the person's confirmed addresses."""
     id = visit.path_parameter("id")
     owner, _ = await visit.write(lambda work: invitation_acceptance.accept_mine(work, id))
     return visit.redirect(f"/me?joined={owner.username}")
 
 
 async def decline(visit: PageRequest) -> Response:
-    """Decline it."""
+    """Decline an invitation to one of the person's confirmed addresses."""
     id = visit.path_parameter("id")
     await visit.write(lambda work: invitation_acceptance.decline_mine(work, id))
     return visit.redirect("/me?done=declined")
 
 
 async def end_session(visit: PageRequest) -> Response:
-    """Sign out in another browser."""
+    """Sign out another browser."""
     await visit.write(partial(sessions.end, id=visit.path_parameter("id")))
     return visit.redirect("/me?done=ended#sessions")
 
 
 async def end_other_sessions(visit: PageRequest) -> Response:
-    """Sign out everywhere else."""
+    """Sign out all other browsers."""
     await visit.write(sessions.end_others)
     return visit.redirect("/me?done=ended#sessions")
 

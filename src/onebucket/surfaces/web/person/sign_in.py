@@ -1,4 +1,4 @@
-"""Signing in and out, and making an account without an invitation where that is open to everybody."""
+"""Pages to sign in, sign out and, if sign-up is open, create an account without an invitation."""
 
 from starlette.responses import Response
 
@@ -13,7 +13,7 @@ FRONT_DOOR = "/me"
 
 
 async def show(visit: PageRequest) -> Response:
-    """The form to sign in with."""
+    """Show the sign-in form; redirects if someone has signed in already."""
     next = csrf.local_address(visit.kept_fields("next", visit.query("next"))) or FRONT_DOOR
     if visit.person is not None and not visit.errors:
         return visit.redirect(next)
@@ -22,7 +22,7 @@ async def show(visit: PageRequest) -> Response:
 
 
 async def sign_in(visit: PageRequest) -> Response:
-    """Sign in with a username or an address, and a password."""
+    """Sign in with a username or e-mail address, and a password."""
     login, password = visit.line("login"), visit.text("password")
     missing = {name: "this is needed" for name, value in (("login", login), ("password", password)) if not value}
     if missing:
@@ -36,29 +36,29 @@ async def sign_in(visit: PageRequest) -> Response:
 
 
 async def sign_out(visit: PageRequest) -> Response:
-    """Sign out, and be where one was if that is a page for everybody."""
+    """Sign out and return to `next`, or show the sign-in form."""
     await visit.end_session()
     return visit.redirect(csrf.local_address(visit.text("next")) or "/sign-in")
 
 
 async def out(visit: PageRequest) -> Response:
-    """A question: signing out is done by a form."""
+    """Ask whether to sign out, because signing out needs a form (POST)."""
     return visit.page("signing/out.html")
 
 
 async def form(visit: PageRequest) -> Response:
-    """The form to make an account with."""
+    """Show the sign-up form. Raises Forbidden if sign-up isn't open."""
     if visit.site.sign_up != "open":
         raise Forbidden("accounts are made for people who are invited: ask whoever you work with to invite you")
     return visit.page("signing/up.html")
 
 
 async def sign_up(visit: PageRequest) -> Response:
-    """Make an account; a letter goes to its address."""
+    """Create an account and sign in; a confirmation letter is sent to its address."""
     new = signup_form.read_form(visit, email_needed=True)
 
     try:
-        # Before anything is hashed, which costs.
+        # Check first: hashing a password is expensive.
         await visit.read(lambda work: invitation_acceptance.check_open(work, new.username))
         visit.backend.count_from_network(visit.browser, Asked.SIGN_UP)
         hash = await visit.backend.password_hash(visit.browser, new.password)

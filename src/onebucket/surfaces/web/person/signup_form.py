@@ -1,4 +1,4 @@
-"""The fields of a form with which somebody makes an account."""
+"""The fields of a sign-up form."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from onebucket.surfaces.web.core.page_request import FormErrors, PageRequest
 
 
 class SignUpForm(NamedTuple):
-    """What somebody has typed who makes an account; `email` and `display_name` may be empty."""
+    """What was typed into a sign-up form; `email` and `display_name` may be empty."""
 
     username: str
     display_name: str
@@ -18,7 +18,7 @@ class SignUpForm(NamedTuple):
 
 
 def read_form(visit: PageRequest, *, email_needed: bool) -> SignUpForm:
-    """What was typed, everything checked that can be told without looking. Raises FormErrors."""
+    """Read a sign-up form and check what can be checked without the database. Raises FormErrors."""
     new = SignUpForm(visit.line("username"), visit.line("display_name"), visit.line("email"), visit.text("password"))
     checks: dict[str, Callable[[], object]] = {
         "username": lambda: accounts.check_username(new.username),

@@ -1,1 +1,1 @@
-"""Pages of the whole site: the home page, setup, administration and the outbox."""
+"""Pages of the whole site: home, API documentation, setup, administration and the outbox."""

@@ -1,4 +1,4 @@
-"""The site, for whoever runs it: its people, its teams, their OAuth consumers, and the settings in force."""
+"""Site administration: people, teams, OAuth apps and the settings in force."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from onebucket.surfaces.web.core.pagination import paginate
 
 
 async def show(visit: PageRequest) -> Response:
-    """Everybody and every team, with a word to find some of them, and the settings."""
+    """List people, teams and OAuth apps, each with a search, and the settings in force."""
 
     def found(work: UnitOfWork) -> dict[str, Any]:
         orphaned = {each.id for each in teams.without_administrator(work)}

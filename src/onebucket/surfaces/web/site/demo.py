@@ -1,4 +1,4 @@
-"""The demo's letters, which are written as files, to be read by whoever tries it out."""
+"""The demo's letters, which are written to files and shown on a page."""
 
 import re
 from email import policy
@@ -15,7 +15,7 @@ _LINK = re.compile(r"https?://[^\s<>\"']*[^\s<>\"'.,;:!?)]")
 
 
 class DemoLetter(NamedTuple):
-    """A letter in a file; in `text` its links can be followed."""
+    """A letter read from a file; `text` has its links marked up."""
 
     to: str
     subject: str
@@ -24,7 +24,7 @@ class DemoLetter(NamedTuple):
 
 
 async def show(visit: PageRequest) -> Response:
-    """The letters, the newest first."""
+    """Show the letters, newest first."""
     folder = visit.site.demo_letters
     files = sorted(folder.glob("*.eml"), key=lambda file: (file.stat().st_mtime_ns, file.name)) if folder else []
     return visit.page("letters/demo.html", letters=[_read(file) for file in reversed(files)], folder=folder)

@@ -1,4 +1,4 @@
-"""The front door, and the API's description."""
+"""The home page and the API documentation."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -11,17 +11,17 @@ from onebucket.surfaces.web.core.page_request import Page, PageRequest
 
 
 async def front(visit: PageRequest) -> Response:
-    """What this server is, and where to go."""
+    """Show what this server is and where to go."""
     return visit.page("front.html", needs_setup=await visit.read(setup.is_needed))
 
 
 async def docs(visit: PageRequest) -> Response:
-    """Every address of the API."""
+    """List all operations of the API."""
     return visit.page("docs/page.html", api=visit.site.openapi())
 
 
 async def operation(visit: PageRequest) -> Response:
-    """One address with one method, and the shapes that it takes and gives."""
+    """Show one operation of the API, with the schemas it uses."""
     described = visit.site.openapi()
     for path, methods in described["paths"].items():
         for method, each in methods.items():
@@ -34,7 +34,7 @@ async def operation(visit: PageRequest) -> Response:
 
 
 def _shapes(described: object, every: Mapping[str, Any]) -> dict[str, Any]:
-    """The shapes that something refers to, and those that they refer to, in the order of the description."""
+    """Return the schemas that an operation refers to, directly or not, in the order of the document."""
     wanted: set[str] = set()
     new = {*_named(described)}
     while new:

@@ -1,4 +1,4 @@
-"""Letters that wait, fail or were given up, for whoever runs the site."""
+"""The outbox, for site administrators: letters that wait, fail or were given up."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from onebucket.surfaces.web.core.page_request import Page, PageRequest
 
 
 async def show(visit: PageRequest) -> Response:
-    """Those with trouble, and the latest."""
+    """Show the failing letters and the newest ones."""
 
     def listed(work: UnitOfWork) -> dict[str, Any]:
         count, since = outbox.waiting(work)
@@ -20,7 +20,7 @@ async def show(visit: PageRequest) -> Response:
 
 
 async def try_again(visit: PageRequest) -> Response:
-    """Let one that failed be tried now."""
+    """Retry a failed letter now."""
     account_id, id = visit.path_parameter("account_id"), visit.path_parameter("id")
     await visit.write(lambda work: outbox.retry(work, account_id, id))
     return visit.redirect("/site/letters?done=again")

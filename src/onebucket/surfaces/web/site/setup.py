@@ -1,4 +1,4 @@
-"""Making the first administrator, with the link that the server printed when it started."""
+"""Create the first site administrator, with the setup link that the server prints at start-up."""
 
 from starlette.responses import Response
 
@@ -9,7 +9,10 @@ from onebucket.surfaces.web.person import signup_form
 
 
 async def show(visit: PageRequest) -> Response:
-    """The form behind the one-time link. Opening it spends nothing."""
+    """Show the form behind the setup link.
+
+    Opening the link doesn't use it up. Raises LinkExpired.
+    """
     hash = visit.link_hash
     if not await visit.read(lambda work: setup.is_link_valid(work, hash)):
         raise LinkExpired
@@ -17,7 +20,7 @@ async def show(visit: PageRequest) -> Response:
 
 
 async def make(visit: PageRequest) -> Response:
-    """Make the first site administrator."""
+    """Create the first site administrator. Raises LinkExpired."""
     hash = visit.link_hash
     if not await visit.read(lambda work: setup.is_link_valid(work, hash)):
         raise LinkExpired
