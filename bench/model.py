@@ -28,7 +28,7 @@ ALL = (
     Rows("tokens", PEOPLE // 2, "half of the people have an app password"),
     Rows("sessions", PEOPLE // 5, "one in five has signed in with a browser"),
     Rows("consumers", TEAMS // 10, "an OAuth consumer for one team in ten"),
-    Rows("issued", PEOPLE // 10, "one person in ten has let a program act for him"),
+    Rows("issued", PEOPLE // 10, "one person in ten has let a program act for them"),
     Rows("groups", 5 * TEAMS, "5 for each team"),
     Rows("memberships", 3 * PEOPLE, "3 for each person"),
     Rows("repositories", REPOSITORIES, "30 for each team"),
