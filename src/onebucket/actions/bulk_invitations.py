@@ -1,4 +1,4 @@
-"""Inviting several people to several groups at once, as pages do: each address gets one letter, or nobody gets any."""
+"""Invites several people to several groups at once: each address gets one letter, or none is sent at all."""
 
 from collections.abc import Iterable
 
@@ -9,26 +9,26 @@ from onebucket.domain.policy import To
 from onebucket.domain.refusals import AlreadyMember, Invalid, NotInvited
 from onebucket.store import account_rows, group_rows
 
-# One form can't fill the outbox of a whole day.
+# Keeps one form from using up the letter budget of a day.
 MAX_INVITATIONS = 50
 
 
 def invite_to_groups(work: UnitOfWork, account_name: str, emails: Iterable[str], slugs: Iterable[str]) -> None:
-    """Invite each address to those of the groups that its owner isn't in already; groups that it was invited to stay.
+    """Invite each address to those of the groups that its owner isn't a member of; earlier groups stay in it.
 
-    Raises Invalid, also for an address that is none, NoSuchGroup, and AlreadyMember for one whose owner is in all.
+    Raises Invalid, also for a malformed address; NoSuchGroup; AlreadyMember when a person is in all the groups.
     """
     owner = access.account(work, account_name, to=To.INVITE)
-    chosen = [access.group_of(work, owner, owner.id, slug) for slug in dict.fromkeys(slugs)]
+    groups = [access.group_of(work, owner, owner.id, slug) for slug in dict.fromkeys(slugs)]
     addresses = {_key(email): email for email in emails}
-    if not chosen:
+    if not groups:
         raise Invalid("an invitation needs a group")
     if not 1 <= len(addresses) <= MAX_INVITATIONS:
         raise Invalid(f"give 1 to {MAX_INVITATIONS} e-mail addresses")
 
     for email in addresses.values():
         holder = account_rows.by_email(work.tx, email)
-        missing = [each.slug for each in chosen if not (holder and group_rows.is_member(work.tx, each, holder.id))]
+        missing = [group.slug for group in groups if not (holder and group_rows.is_member(work.tx, group, holder.id))]
         if not missing:
             raise AlreadyMember(email)
         _invite(work, owner.id, email, missing)
@@ -49,9 +49,9 @@ def _invite(work: UnitOfWork, account_id: str, email: str, slugs: list[str]) -> 
     if before and work.actor.id and inviter_rights.is_void(work, before):
         invitations.set_groups(work, account_id, email, slugs, inviter=work.actor.id, letter=True)
         return
-    wanted = sorted({*slugs, *(before.groups if before else ())})
-    if before and set(wanted) == set(before.groups):
+    all_slugs = sorted({*slugs, *(before.groups if before else ())})
+    if before and set(all_slugs) == set(before.groups):
         invitations.resend(work, before.id)
         return
     inviter = work.actor.id or (before.invited_by.id if before else "")
-    invitations.set_groups(work, account_id, email, wanted, inviter=inviter, letter=True)
+    invitations.set_groups(work, account_id, email, all_slugs, inviter=inviter, letter=True)

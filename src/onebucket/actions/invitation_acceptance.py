@@ -1,6 +1,6 @@
-"""What comes of an invitation: looking at it with its link, accepting it, declining it, making an account for it.
+"""Invitations from the invited person's side: view, accept, decline, and sign up with one.
 
-The link is all that somebody without an account has; of it, only the hash arrives here.
+A link's secret arrives here only as its hash.
 """
 
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ _SIGN_UP = "sign-up"
 
 @dataclass(frozen=True, slots=True)
 class InvitationView:
-    """An invitation as whoever holds its link may see it.
+    """An invitation as shown to the holder of its link.
 
-    `has_account`: the invited address belongs to somebody already; `is_yours`: to the person who looks; `may_sign_up`:
-    an account can be made with it.
+    `has_account`: the invited address belongs to an account; `is_addressed_to_viewer`: to the actor's own account;
+    `may_sign_up`: an account can be created with this invitation.
     """
 
     owner: Account
@@ -35,14 +35,14 @@ class InvitationView:
 
 
 def view(work: UnitOfWork, secret_hash: str) -> InvitationView:
-    """What the link with that hash offers; nothing is spent by looking. Raises LinkExpired."""
+    """Return the invitation behind a link, without consuming the link. Raises LinkExpired."""
     owner, invitation = _require_valid(work, secret_hash)
     holder = account_rows.by_email(work.tx, invitation.email)
-    found = {group.slug: group.name for group in group_rows.of_account(work.tx, owner.id)} if invitation.groups else {}
+    names = {group.slug: group.name for group in group_rows.of_account(work.tx, owner.id)} if invitation.groups else {}
     return InvitationView(
         owner=owner,
         invitation=invitation,
-        group_names=tuple(found[slug] for slug in invitation.groups),
+        group_names=tuple(names[slug] for slug in invitation.groups),
         has_account=holder is not None,
         is_addressed_to_viewer=holder is not None and holder.id == work.actor.id,
         may_sign_up=holder is None and work.site_limits.sign_up != "off",
@@ -50,16 +50,17 @@ def view(work: UnitOfWork, secret_hash: str) -> InvitationView:
 
 
 def mark_opened(work: UnitOfWork, secret_hash: str) -> None:
-    """Keep that the link was opened, for those who wait for an answer. Raises LinkExpired."""
+    """Store when the link was first opened, to show it to administrators. Raises LinkExpired."""
     _, invitation = _require_valid(work, secret_hash)
     if invitation.opened_at is None:
         invitation_rows.mark_opened(work.tx, invitation, work.at)
 
 
 def accept(work: UnitOfWork, secret_hash: str, *, name: str | None = None) -> tuple[Account, Invitation]:
-    """Accept an invitation, as the person who asks or, for the operator, as the person called `name`; once.
+    """Accept an invitation as the actor or, when a site administrator gives `name`, for that person.
 
-    Gives the account that was joined. Raises LinkExpired, WrongRecipient, Forbidden.
+    Consumes the link. Returns the account that was joined and the invitation.
+    Raises LinkExpired, WrongRecipient, Forbidden.
     """
     person = _person(work, name)
     owner, invitation = _require_valid(work, secret_hash)
@@ -73,7 +74,7 @@ def accept(work: UnitOfWork, secret_hash: str, *, name: str | None = None) -> tu
 
 
 def decline(work: UnitOfWork, secret_hash: str) -> None:
-    """Decline an invitation: whoever has the link may. Raises LinkExpired."""
+    """Decline an invitation; holding the link is enough. Raises LinkExpired."""
     owner, invitation = _require_valid(work, secret_hash)
     if not invitation_rows.close(work.tx, invitation, secret_hash, work.at):
         raise LinkExpired
@@ -82,18 +83,18 @@ def decline(work: UnitOfWork, secret_hash: str) -> None:
 
 
 def mine(work: UnitOfWork) -> list[tuple[Account, Invitation]]:
-    """What the confirmed addresses of the person who asks are invited to and can accept now, oldest first."""
-    found = []
+    """List the invitations to the actor's validated addresses that can be accepted now, oldest first."""
+    acceptable = []
     for invitation in invitee_rows.invited_to(work.tx, _person(work, None).id):
         try:
-            found.append((_checked(work, invitation), invitation))
+            acceptable.append((_checked(work, invitation), invitation))
         except LinkExpired:
             continue
-    return found
+    return acceptable
 
 
 def accept_mine(work: UnitOfWork, id: str) -> tuple[Account, Invitation]:
-    """Accept one of those: a confirmed address is as good as the link that was sent to it. Raises LinkExpired."""
+    """Accept an invitation listed by `mine`; a validated address replaces the link. Raises LinkExpired."""
     owner, invitation = _mine(work, id)
 
     _accept(work, owner, invitation, _person(work, None))
@@ -101,14 +102,14 @@ def accept_mine(work: UnitOfWork, id: str) -> tuple[Account, Invitation]:
 
 
 def decline_mine(work: UnitOfWork, id: str) -> None:
-    """Decline one of those. Raises LinkExpired."""
+    """Decline an invitation listed by `mine`. Raises LinkExpired."""
     _decline(work, *_mine(work, id))
 
 
 def sign_up(work: UnitOfWork, secret_hash: str, *, username: str, display_name: str, password_hash: str) -> Account:
-    """Make an account for the invited address, which counts as validated, and accept as its owner.
+    """Create an account for the invited address, which counts as validated, and accept the invitation with it.
 
-    Raises LinkExpired, Forbidden when accounts can't be made so or the address has one, Invalid, Conflict.
+    Raises LinkExpired, Invalid, Conflict; Forbidden when sign-up is off or the address has an account.
     """
     offer = view(work, secret_hash)
     if not offer.may_sign_up:
@@ -116,20 +117,20 @@ def sign_up(work: UnitOfWork, secret_hash: str, *, username: str, display_name: 
 
     credential = f"invitation:{offer.invitation.id}"
     with work.on_behalf(Actor(None, credential, is_operator=True)):
-        made = accounts.add_user(
+        account = accounts.add_user(
             work,
             username,
             email=offer.invitation.email,
             display_name=display_name or None,
             password_hash=password_hash,
         )
-    with work.on_behalf(Actor(made, credential)):
+    with work.on_behalf(Actor(account, credential)):
         accept(work, secret_hash)
-    return made
+    return account
 
 
 def check_open(work: UnitOfWork, username: str) -> None:
-    """Look whether an account of that name can be made without an invitation. Raises Forbidden, Conflict."""
+    """Check that anybody may sign up and that the username is free. Raises Forbidden, Conflict."""
     if work.site_limits.sign_up != "open":
         raise Forbidden("accounts are made for people who are invited")
     if account_rows.by_username(work.tx, username) is not None:
@@ -137,20 +138,20 @@ def check_open(work: UnitOfWork, username: str) -> None:
 
 
 def sign_up_openly(work: UnitOfWork, *, username: str, display_name: str, email: str, password_hash: str) -> Account:
-    """Make an account without an invitation, where anybody may; its address waits until a letter confirmed it.
+    """Create an account without an invitation and queue the mail that confirms its address.
 
-    Raises Forbidden where it is not open to everybody, Invalid, Conflict, TooManyRequests.
+    Raises Forbidden unless sign-up is open, Invalid, Conflict, TooManyRequests.
     """
     if work.site_limits.sign_up != "open":
         raise Forbidden("accounts are made for people who are invited")
 
     with work.on_behalf(Actor(None, _SIGN_UP, is_operator=True)):
-        made = accounts.add_user(
+        account = accounts.add_user(
             work, username, email=None, display_name=display_name or None, password_hash=password_hash
         )
-    with work.on_behalf(Actor(made, _SIGN_UP)):
-        emails.ask_for(work, made.id, email)
-    return made
+    with work.on_behalf(Actor(account, _SIGN_UP)):
+        emails.ask_for(work, account.id, email)
+    return account
 
 
 def _person(work: UnitOfWork, name: str | None) -> Account:
@@ -167,7 +168,7 @@ def _person(work: UnitOfWork, name: str | None) -> Account:
 
 
 def _require_valid(work: UnitOfWork, secret_hash: str) -> tuple[Account, Invitation]:
-    """The invitation behind a link that is good, whose inviter may invite to it still. Raises LinkExpired."""
+    """Return the invitation behind a valid link whose inviter still has the right to invite. Raises LinkExpired."""
     invitation = invitation_rows.by_hash(work.tx, secret_hash)
     if invitation is None:
         raise LinkExpired
@@ -175,11 +176,11 @@ def _require_valid(work: UnitOfWork, secret_hash: str) -> tuple[Account, Invitat
 
 
 def _mine(work: UnitOfWork, id: str) -> tuple[Account, Invitation]:
-    """The invitation of that id, if it is to an address of the person who asks. Raises LinkExpired."""
-    found = [each for each in invitee_rows.invited_to(work.tx, _person(work, None).id) if each.id == id]
-    if not found:
+    """Return the invitation with this id if it is to one of the actor's addresses. Raises LinkExpired."""
+    matching = [each for each in invitee_rows.invited_to(work.tx, _person(work, None).id) if each.id == id]
+    if not matching:
         raise LinkExpired
-    return _checked(work, found[0]), found[0]
+    return _checked(work, matching[0]), matching[0]
 
 
 def _checked(work: UnitOfWork, invitation: Invitation) -> Account:
@@ -204,13 +205,13 @@ def _decline(work: UnitOfWork, owner: Account, invitation: Invitation) -> None:
 
 
 def _end(work: UnitOfWork, invitation: Invitation) -> None:
-    """Let it be over, for one of any number who try at once. Raises LinkExpired for the others."""
+    """Delete the invitation; of several concurrent attempts one succeeds. Raises LinkExpired for the others."""
     if not invitation_rows.remove(work.tx, invitation):
         raise LinkExpired
 
 
 def _grant_access(work: UnitOfWork, owner: Account, invitation: Invitation, person: Account) -> None:
-    """Into the groups or, on the repository, up to the permission: never down (contract/api-1.0.md#5)."""
+    """Add the person to the groups, or raise their level on the repository; never lower it (contract/api-1.0.md#5)."""
     by = invitation.invited_by.id
     for slug in invitation.groups:
         group = group_rows.find(work.tx, owner.id, slug)

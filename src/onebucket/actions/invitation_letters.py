@@ -1,6 +1,6 @@
-"""Issuing an invitation, sending it again, ending it: its row, its letter and what the journal is told go together.
+"""Write invitations: each function changes the row, queues the mail and records the journal entry together.
 
-For actions that hold the account already and have made sure that it may be done.
+Checks no permissions: callers have loaded the account through `access` already.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,10 @@ from onebucket.store import invitation_rows
 
 
 def renewal_columns(work: UnitOfWork, owner: Account, email: str, inviter: Account | None = None) -> dict[str, Any]:
-    """What every new invitation begins with. Raises Invalid."""
+    """Return the fields that every new invitation starts with.
+
+    Raises Invalid for an address that is none, or when neither `inviter` nor the actor is a person.
+    """
     new_email_key(email)
     invited_by = inviter or work.actor.account
     if invited_by is None:
@@ -35,12 +38,12 @@ def renewal_columns(work: UnitOfWork, owner: Account, email: str, inviter: Accou
 
 
 def add(
-    work: UnitOfWork, owner: Account, invitation: Invitation, found: Sequence[Group], *, letter: bool
+    work: UnitOfWork, owner: Account, invitation: Invitation, groups: Sequence[Group], *, letter: bool
 ) -> Invitation:
-    """Store an invitation, with its letter on its way or without one."""
+    """Store a new invitation; with `letter`, also queue its mail."""
     after = _with_letter(work, owner, invitation, work.new_id()) if letter else invitation
 
-    invitation_rows.add(work.tx, after, group_ids=[group.id for group in found])
+    invitation_rows.add(work.tx, after, group_ids=[group.id for group in groups])
 
     work.record(Event.INVITATION_ADDED, owner, after.email, after=after.facts)
     return after
@@ -49,14 +52,15 @@ def add(
 def send_again(
     work: UnitOfWork, owner: Account, before: Invitation, wanted: Invitation, *, keep_link: bool
 ) -> Invitation:
-    """Send what is wanted of an invitation now, with the same link if it may be kept and is good still.
+    """Store `wanted` in place of `before` and queue its mail; with `keep_link`, a link that is still valid stays.
 
-    Whoever sends it again is its inviter from now on; the operator, who is nobody, can't be. Raises Invalid.
+    The actor becomes the inviter, unless the actor is the operator at the command line.
+    Raises Invalid when the operator resends an invitation whose inviter lost the right to invite.
     """
     if work.actor.account is None and wanted.invited_by == before.invited_by and inviter_rights.is_void(work, before):
         raise Invalid(f"{before.invited_by.username} may not invite any more: somebody who may has to send it again")
-    is_good = before.link_id is not None and before.expires_at > work.at
-    link_id = before.link_id if keep_link and is_good and before.link_id else work.new_id()
+    is_valid = before.link_id is not None and before.expires_at > work.at
+    link_id = before.link_id if keep_link and is_valid and before.link_id else work.new_id()
     renewed = replace(
         wanted,
         invited_by=work.actor.account or wanted.invited_by,
@@ -78,7 +82,7 @@ def _with_letter(work: UnitOfWork, owner: Account, invitation: Invitation, link_
 
 
 def withdraw(work: UnitOfWork, owner: Account, invitation: Invitation) -> None:
-    """End an invitation of an account that is held."""
+    """Delete a pending invitation and record that it was withdrawn."""
     invitation_rows.remove(work.tx, invitation)
 
     work.record(Event.INVITATION_WITHDRAWN, owner, invitation.email, before=invitation.facts)

@@ -1,4 +1,4 @@
-"""Pending invitations: making, listing, sending again and withdrawing them."""
+"""Pending invitations: create, list, resend and withdraw them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -27,19 +27,22 @@ from onebucket.store import access_inputs, account_rows, group_rows, invitation_
 
 
 def to_groups(work: UnitOfWork, account_name: str) -> tuple[Account, list[Invitation]]:
-    """The account, and who is invited to groups of it, the newest first (contract/api-1.0.md#u1)."""
+    """Return the account and the pending invitations to its groups, newest first (contract/api-1.0.md#u1)."""
     owner = access.account(work, account_name, to=To.INVITE)
     return owner, [each for each in reversed(invitation_rows.of_account(work.tx, owner.id)) if each.repository is None]
 
 
 def to_groups_of(work: UnitOfWork, account_name: str, email: str) -> tuple[Account, Invitation]:
-    """The account, and what one address is invited to there (contract/api-1.0.md#u2). Raises NotInvited, Invalid."""
+    """Return the account and the pending invitation of one address to its groups (contract/api-1.0.md#u2).
+
+    Raises NotInvited, Invalid.
+    """
     owner = access.account(work, account_name, to=To.INVITE)
     return owner, _pending(work, owner, email)
 
 
 def check_invited(work: UnitOfWork, account_name: str, email: str, group_owner: str, slug: str) -> None:
-    """Nothing, if an address is invited to that group (contract/api-1.0.md#u3). Raises NotInvited otherwise."""
+    """Require that an address is invited to a group (contract/api-1.0.md#u3). Raises NotInvited."""
     owner, invitation = to_groups_of(work, account_name, email)
     if access.group_of(work, owner, group_owner, slug).slug not in invitation.groups:
         raise NotInvited
@@ -48,10 +51,11 @@ def check_invited(work: UnitOfWork, account_name: str, email: str, group_owner: 
 def invite_to_group(
     work: UnitOfWork, account_name: str, email: str, group_owner: str | None, slug: str
 ) -> tuple[Account, Invitation]:
-    """Invite an address to a group; a letter goes out (contract/api-1.0.md#u4). Raises AlreadyMember, NoSuchGroup, Invalid.
+    """Invite an address to a group and queue the mail (contract/api-1.0.md#u4).
 
-    A second group joins the pending invitation, and the link of the first letter stays good. For the same group again
-    the invitation is sent again, with another link. One whose inviter may not invite any more is replaced.
+    Another group is added to the pending invitation, and the link in the first mail stays valid. The same group again
+    resends the invitation with a new link. An invitation whose inviter lost the right to invite is replaced.
+    Raises AlreadyMember, NoSuchGroup, Invalid.
     """
     owner = access.account(work, account_name, to=To.INVITE)
     group = access.group_of(work, owner, group_owner or owner.id, slug)
@@ -61,24 +65,24 @@ def invite_to_group(
         raise AlreadyMember
 
     if before is None:
-        named = Invitation(**invitation_letters.renewal_columns(work, owner, email), groups=(group.slug,))
-        return owner, invitation_letters.add(work, owner, named, [group], letter=True)
+        invitation = Invitation(**invitation_letters.renewal_columns(work, owner, email), groups=(group.slug,))
+        return owner, invitation_letters.add(work, owner, invitation, [group], letter=True)
     if inviter_rights.is_void(work, before):
-        instead = invitation_letters.send_again(
+        replacement = invitation_letters.send_again(
             work, owner, before, replace(before, groups=(group.slug,)), keep_link=False
         )
-        invitation_rows.set_groups(work.tx, instead, [group.id])
-        return owner, instead
-    wanted = replace(before, groups=tuple(sorted({*before.groups, group.slug})))
-    joined = invitation_letters.send_again(work, owner, before, wanted, keep_link=group.slug not in before.groups)
-    invitation_rows.add_groups(work.tx, joined, [group.id])
-    return owner, joined
+        invitation_rows.set_groups(work.tx, replacement, [group.id])
+        return owner, replacement
+    extended = replace(before, groups=tuple(sorted({*before.groups, group.slug})))
+    after = invitation_letters.send_again(work, owner, before, extended, keep_link=group.slug not in before.groups)
+    invitation_rows.add_groups(work.tx, after, [group.id])
+    return owner, after
 
 
 def withdraw_from_groups(work: UnitOfWork, account_name: str, email: str, group: tuple[str | None, str] | None) -> None:
-    """Withdraw what an address is invited to in an account: all groups, or one by (owner, slug) (contract/api-1.0.md#u6 to #u8).
+    """Withdraw an address's invitation to all groups of an account, or to one group given as (owner, slug).
 
-    Raises NotInvited, NoSuchGroup, Invalid.
+    Sources: contract/api-1.0.md#u6 to #u8. Raises NotInvited, NoSuchGroup, Invalid.
     """
     owner = access.account(work, account_name, to=To.INVITE)
     invitation = _pending(work, owner, email)
@@ -86,10 +90,10 @@ def withdraw_from_groups(work: UnitOfWork, account_name: str, email: str, group:
         invitation_letters.withdraw(work, owner, invitation)
         return
 
-    left_out = access.group_of(work, owner, group[0] or owner.id, group[1])
-    if not invitation_rows.remove_group(work.tx, invitation, left_out.id):
+    removed = access.group_of(work, owner, group[0] or owner.id, group[1])
+    if not invitation_rows.remove_group(work.tx, invitation, removed.id):
         raise NotInvited
-    after = replace(invitation, groups=tuple(slug for slug in invitation.groups if slug != left_out.slug))
+    after = replace(invitation, groups=tuple(slug for slug in invitation.groups if slug != removed.slug))
     if after.groups:
         work.record(Event.INVITATION_CHANGED, owner, after.email, before=invitation.facts, after=after.facts)
     else:
@@ -99,45 +103,46 @@ def withdraw_from_groups(work: UnitOfWork, account_name: str, email: str, group:
 def set_groups(
     work: UnitOfWork, account_name: str, email: str, slugs: Iterable[str], *, inviter: str, letter: bool = False
 ) -> Invitation | None:
-    """Let an address be invited to exactly these groups, in the name of `inviter`, with a letter or without.
+    """Make an address's invitation cover exactly these groups, with `inviter` as the inviter.
 
-    Those that its owner is in are left out; None when that is all of them.
+    Groups that the owner of the address is a member of are left out; returns None when none is left. Sends mail only
+    with `letter`. Raises NoSuchGroup, Invalid.
     """
     owner = access.account(work, account_name, to=To.INVITE)
     invited_by = access.person(work, inviter)
-    chosen = [group_rows.find(work.tx, owner.id, slug) for slug in dict.fromkeys(slugs)]
-    found = [group for group in chosen if group is not None]
-    if len(found) < len(chosen):
+    rows = [group_rows.find(work.tx, owner.id, slug) for slug in dict.fromkeys(slugs)]
+    groups = [group for group in rows if group is not None]
+    if len(groups) < len(rows):
         raise NoSuchGroup
-    if not found:
+    if not groups:
         raise Invalid("an invitation needs a group or a repository")
     holder = account_rows.by_email(work.tx, email)
-    found = [group for group in found if not (holder and group_rows.is_member(work.tx, group, holder.id))]
-    if not found:
+    groups = [group for group in groups if not (holder and group_rows.is_member(work.tx, group, holder.id))]
+    if not groups:
         return None
     before = invitation_rows.pending(work.tx, owner.id, email, repository_id=None)
-    named = tuple(sorted(group.slug for group in found))
-    after = Invitation(**invitation_letters.renewal_columns(work, owner, email, invited_by), groups=named)
-    return _set(work, owner, before, after, found, letter=letter)
+    group_slugs = tuple(sorted(group.slug for group in groups))
+    after = Invitation(**invitation_letters.renewal_columns(work, owner, email, invited_by), groups=group_slugs)
+    return _set(work, owner, before, after, groups, letter=letter)
 
 
 # -- to a repository (contract/api-1.0.md#5) ----------------------------------------------------------------------
 
 
 def to_repository(work: UnitOfWork, account_name: str, slug: str) -> tuple[Account, list[Invitation]]:
-    """The account, and who is invited to one repository of it, the newest first (contract/api-1.0.md#i3)."""
+    """Return the account and the pending invitations to a repository, newest first (contract/api-1.0.md#i3)."""
     owner, repository = access.repository(work, account_name, slug, to=To.INVITE_TO_REPOSITORY)
-    found = invitation_rows.of_account(work.tx, owner.id)
-    return owner, [each for each in reversed(found) if each.repository and each.repository.id == repository.id]
+    rows = invitation_rows.of_account(work.tx, owner.id)
+    return owner, [each for each in reversed(rows) if each.repository and each.repository.id == repository.id]
 
 
 def invite_to_repository(
     work: UnitOfWork, account_name: str, slug: str, email: str, permission: Level
 ) -> tuple[Account, Invitation]:
-    """Invite an address to a repository; a letter goes out (contract/api-1.0.md#i1). Raises AlreadyInvited, Invalid.
+    """Invite an address to a repository and queue the mail (contract/api-1.0.md#i1).
 
-    An invitation that nobody can accept any more, because its time is over or its inviter may not invite, is no reason
-    to refuse: this one takes its place.
+    Replaces a pending invitation that can't be accepted any more: one that has expired, or whose inviter lost the
+    right to invite. Raises AlreadyInvited, Invalid.
     """
     owner, repository = access.repository(work, account_name, slug, to=To.INVITE_TO_REPOSITORY)
     if permission is Level.READ and not repository.is_private:
@@ -148,17 +153,17 @@ def invite_to_repository(
         raise AlreadyInvited(is_open=is_open)
 
     if before is None:
-        named = Invitation(
+        invitation = Invitation(
             **invitation_letters.renewal_columns(work, owner, email), repository=repository, permission=permission
         )
-        invitation_letters.add(work, owner, named, [], letter=True)
+        invitation_letters.add(work, owner, invitation, [], letter=True)
     else:
         invitation_letters.send_again(work, owner, before, replace(before, permission=permission), keep_link=False)
     return owner, _pending(work, owner, email, repository.id)
 
 
 def withdraw_from_repository(work: UnitOfWork, account_name: str, slug: str, email: str) -> None:
-    """Withdraw what an address is invited to on a repository (contract/api-1.0.md#i4). Raises NotInvited, Invalid."""
+    """Withdraw an address's invitation to a repository (contract/api-1.0.md#i4). Raises NotInvited, Invalid."""
     owner, repository = access.repository(work, account_name, slug, to=To.INVITE_TO_REPOSITORY)
     invitation_letters.withdraw(work, owner, _pending(work, owner, email, repository.id))
 
@@ -166,9 +171,9 @@ def withdraw_from_repository(work: UnitOfWork, account_name: str, slug: str, ema
 def set_repository(
     work: UnitOfWork, account_name: str, email: str, slug: str, permission: Level, *, inviter: str, letter: bool = False
 ) -> Invitation | None:
-    """Let an address be invited to a repository with exactly this permission, in the name of `inviter`.
+    """Make an address's invitation to a repository have exactly this permission, with `inviter` as the inviter.
 
-    None when its owner has so much there, apart from what everybody has.
+    Returns None when the owner of the address has that level already; public read access doesn't count.
     """
     owner, repository = access.repository(work, account_name, slug, to=To.INVITE_TO_REPOSITORY)
     invited_by = access.person(work, inviter)
@@ -189,9 +194,9 @@ def set_repository(
 def found(
     work: UnitOfWork, *, account_name: str | None = None, email: str | None = None
 ) -> list[tuple[Account, Invitation]]:
-    """Pending invitations with their accounts, the newest first: of one account, or of all for whoever runs the site.
+    """List pending invitations with their accounts, newest first: of one account or, for site administrators, of all.
 
-    With `email`, only those of that address. Each is marked when nobody can accept it any more.
+    `email` filters by address. Sets `is_void` on those whose inviter lost the right to invite.
     """
     if account_name is not None:
         owner = access.account(work, account_name, to=To.INVITE)
@@ -202,19 +207,19 @@ def found(
         owners = {owner.id: owner for owner in account_rows.all_people(work.tx)}
         pending = invitation_rows.to_address(work.tx, email) if email else invitation_rows.all_invitations(work.tx)
     key = email_key(email) if email else None
-    chosen = [each for each in pending if key is None or email_key(each.email) == key]
-    return [(owners[each.account_id], each) for each in reversed(inviter_rights.mark_void(work, chosen))]
+    matching = [each for each in pending if key is None or email_key(each.email) == key]
+    return [(owners[each.account_id], each) for each in reversed(inviter_rights.mark_void(work, matching))]
 
 
 def resend(work: UnitOfWork, id: str) -> tuple[Account, Invitation]:
-    """Send an invitation again: a new letter with a new link, good from now on. Raises NotInvited, Invalid."""
-    owner, invitation = _held(work, id)
+    """Send an invitation again, with a new link and a new expiry time. Raises NotInvited, Invalid."""
+    owner, invitation = _require_invitation(work, id)
     return owner, invitation_letters.send_again(work, owner, invitation, invitation, keep_link=False)
 
 
 def withdraw(work: UnitOfWork, id: str) -> tuple[Account, Invitation]:
-    """End a pending invitation. Raises NotInvited."""
-    owner, invitation = _held(work, id)
+    """Withdraw a pending invitation by its id. Raises NotInvited."""
+    owner, invitation = _require_invitation(work, id)
     invitation_letters.withdraw(work, owner, invitation)
     return owner, invitation
 
@@ -226,25 +231,25 @@ def _pending(work: UnitOfWork, owner: Account, email: str, repository_id: str | 
     return invitation
 
 
-def _held(work: UnitOfWork, id: str) -> tuple[Account, Invitation]:
-    """An invitation by its id alone: whoever may not manage it learns nothing of it."""
-    found = invitation_rows.by_id(work.tx, id)
-    if found is None:
+def _require_invitation(work: UnitOfWork, id: str) -> tuple[Account, Invitation]:
+    """Load an invitation by its id. Raises NotInvited also when the actor may not manage it: ids reveal nothing."""
+    row = invitation_rows.by_id(work.tx, id)
+    if row is None:
         raise NotInvited
     try:
-        if found.repository:
-            owner, _ = access.repository(work, found.account_id, found.repository.slug, to=To.INVITE_TO_REPOSITORY)
+        if row.repository:
+            owner, _ = access.repository(work, row.account_id, row.repository.slug, to=To.INVITE_TO_REPOSITORY)
         else:
-            owner = access.account(work, found.account_id, to=To.INVITE)
+            owner = access.account(work, row.account_id, to=To.INVITE)
     except (Forbidden, NotFound):
         raise NotInvited from None
-    return owner, found
+    return owner, row
 
 
 def _has(work: UnitOfWork, owner: Account, repository: Repository, email: str, permission: Level) -> bool:
-    """Whether the person with that address may do that much there already, or could if they weren't disabled.
+    """Return whether the owner of the address has that level already; disabled people are treated as enabled.
 
-    What everybody may do on a public repository doesn't count: it isn't theirs.
+    Public read access doesn't count.
     """
     holder = account_rows.by_email(work.tx, email)
     if holder is None:
@@ -258,26 +263,26 @@ def _set(
     owner: Account,
     before: Invitation | None,
     after: Invitation,
-    found: Sequence[Group],
+    groups: Sequence[Group],
     *,
     letter: bool,
 ) -> Invitation:
     if before is None:
-        return invitation_letters.add(work, owner, after, found, letter=letter)
+        return invitation_letters.add(work, owner, after, groups, letter=letter)
     if before.facts == after.facts:
         return before
     if before.email != after.email:
-        # Spelled differently it may be another mailbox, and the old one's link is not for it.
+        # A different spelling may be a different mailbox, which must not inherit the old link.
         invitation_letters.withdraw(work, owner, before)
-        return invitation_letters.add(work, owner, after, found, letter=letter)
+        return invitation_letters.add(work, owner, after, groups, letter=letter)
 
-    wanted = replace(before, invited_by=after.invited_by, groups=after.groups, permission=after.permission)
+    changed = replace(before, invited_by=after.invited_by, groups=after.groups, permission=after.permission)
     if letter:
-        wanted = invitation_letters.send_again(
-            work, owner, before, wanted, keep_link=not inviter_rights.is_void(work, before)
+        changed = invitation_letters.send_again(
+            work, owner, before, changed, keep_link=not inviter_rights.is_void(work, before)
         )
     else:
-        invitation_rows.change(work.tx, wanted)
-        work.record(Event.INVITATION_CHANGED, owner, wanted.email, before=before.facts, after=wanted.facts)
-    invitation_rows.set_groups(work.tx, wanted, [group.id for group in found])
-    return wanted
+        invitation_rows.change(work.tx, changed)
+        work.record(Event.INVITATION_CHANGED, owner, changed.email, before=before.facts, after=changed.facts)
+    invitation_rows.set_groups(work.tx, changed, [group.id for group in groups])
+    return changed

@@ -1,4 +1,4 @@
-"""Whether whoever invited may invite to it still: an invitation has no more right than its inviter has now."""
+"""Checks that the inviter of a pending invitation still has the right to invite; otherwise it is void."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -12,7 +12,7 @@ from onebucket.domain.refusals import Forbidden, LinkExpired, NotFound
 
 
 def check(work: UnitOfWork, invitation: Invitation) -> Account:
-    """The account that an invitation is to, if its inviter may invite to it now. Raises LinkExpired."""
+    """Return the account of an invitation if its inviter may still invite to it. Raises LinkExpired."""
     if not invitation.invited_by.is_active:
         raise LinkExpired
     try:
@@ -28,7 +28,7 @@ def check(work: UnitOfWork, invitation: Invitation) -> Account:
 
 
 def is_void(work: UnitOfWork, invitation: Invitation) -> bool:
-    """Whether nobody can accept it, because its inviter may not invite to it any more."""
+    """Return whether the invitation can't be accepted because its inviter lost the right to invite."""
     try:
         check(work, invitation)
     except LinkExpired:
@@ -37,12 +37,12 @@ def is_void(work: UnitOfWork, invitation: Invitation) -> bool:
 
 
 def mark_void(work: UnitOfWork, found: Iterable[Invitation]) -> list[Invitation]:
-    """The invitations, each with `is_void` as it is now; each inviter is asked about once for each place."""
-    known: dict[tuple[str, str, str | None], bool] = {}
-    told = []
-    for each in found:
-        place = each.invited_by.id, each.account_id, each.repository_slug
-        if place not in known:
-            known[place] = is_void(work, each)
-        told.append(replace(each, is_void=known[place]))
-    return told
+    """Return the invitations with `is_void` set; checks each pair of inviter and target only once."""
+    checked: dict[tuple[str, str, str | None], bool] = {}
+    marked = []
+    for invitation in found:
+        key = invitation.invited_by.id, invitation.account_id, invitation.repository_slug
+        if key not in checked:
+            checked[key] = is_void(work, invitation)
+        marked.append(replace(invitation, is_void=checked[key]))
+    return marked

@@ -1,6 +1,6 @@
-"""What a change makes of what is pending: whoever has it needs no invitation, whoever lost it gets back by none.
+"""Keeps pending invitations in step with access: ends those that are fulfilled, or that would restore lost access.
 
-Every action that lets somebody in, or takes something away, does it within `settled`.
+Every action that gives or takes away access runs its change inside `settling`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +22,7 @@ from onebucket.store.access_inputs import AccessInputs
 
 
 class Pending(NamedTuple):
-    """An invitation to one of a person's validated addresses, and what that person has in the account."""
+    """An invitation to one of a person's validated addresses, and the person's present access in the account."""
 
     owner: Account
     person: Account
@@ -31,7 +31,7 @@ class Pending(NamedTuple):
 
 
 class Ending(NamedTuple):
-    """An invitation that a change would end, or make smaller: `left` is what remains, None where nothing does."""
+    """An invitation that a change would end or reduce; `left` is what remains of it, None for nothing."""
 
     invitation: Invitation
     left: Invitation | None
@@ -41,9 +41,9 @@ class Ending(NamedTuple):
 def settling(
     work: UnitOfWork, owner: Account | None, *, person: Account | None = None, group: Group | None = None
 ) -> Iterator[None]:
-    """Within this, change what a person or a group's members may do; what that makes of their invitations is done then.
+    """Run a change of access of `person`, or of all members of `group`, then end or reduce their invitations.
 
-    Without an `owner` it is about what the person has in every account.
+    Compares their access before and after the block. Without `owner`, looks at every account.
     """
     people = [person] if person else invited(work, group) if group else []
     before = {each.invitation.id: each.reach for each in _pending(work, people, owner)}
@@ -57,7 +57,7 @@ def settling(
 
 
 def end_held(work: UnitOfWork, person: Account) -> None:
-    """End what a person's addresses are invited to and the person has already: one of them may be new."""
+    """End invitations to things that the person has already; call this when they get a new address."""
     for each in _pending(work, [person], None):
         _settle(work, each, invitations.left_of(each.invitation, None, each.reach))
 
@@ -70,40 +70,40 @@ def predict(
     then: Callable[[AccessInputs], AccessInputs] = lambda known: known,
     without: Group | None = None,
 ) -> list[Ending]:
-    """What would end if what decides were another, or these people weren't in a group: told, not done."""
-    left_out = without.id if without else None
-    after = {each.invitation.id: each.reach for each in _pending(work, people, owner, then=then, without=left_out)}
-    found = []
+    """Return which invitations would end if `then` changed the access inputs, or if people weren't in `without`."""
+    excluded = without.id if without else None
+    after = {each.invitation.id: each.reach for each in _pending(work, people, owner, then=then, without=excluded)}
+    endings = []
     for each in _pending(work, people, owner):
         left = invitations.left_of(each.invitation, each.reach, after[each.invitation.id])
         if left != each.invitation:
-            found.append(Ending(each.invitation, left))
-    return found
+            endings.append(Ending(each.invitation, left))
+    return endings
 
 
 def ended_by_leaving(work: UnitOfWork, account_name: str, slug: str, member: str) -> list[Ending]:
-    """What would end of what a member of a group is invited to, if they left it."""
+    """Return which invitations of a member would end if they left the group."""
     owner, group = access.group(work, account_name, slug, to=To.REMOVE_MEMBER, member=member)
     return predict(work, owner, [access.person(work, member)], without=group)
 
 
 def ended_by_deleting(work: UnitOfWork, account_name: str, slug: str) -> list[Ending]:
-    """What would end of what people are invited to, if a group were deleted."""
+    """Return which invitations of the account would end if the group were deleted."""
     owner, group = access.group(work, account_name, slug, to=To.DELETE_GROUP)
     of_members = {each.invitation.id: each for each in predict(work, owner, invited(work, group), without=group)}
-    found = []
-    for each in invitation_rows.of_account(work.tx, owner.id):
-        left = of_members[each.id].left if each.id in of_members else each
+    endings = []
+    for invitation in invitation_rows.of_account(work.tx, owner.id):
+        left = of_members[invitation.id].left if invitation.id in of_members else invitation
         if left and group.slug in left.groups:
             others = tuple(other for other in left.groups if other != group.slug)
             left = replace(left, groups=others) if others else None
-        if left != each:
-            found.append(Ending(each, left))
-    return found
+        if left != invitation:
+            endings.append(Ending(invitation, left))
+    return endings
 
 
 def invited(work: UnitOfWork, group: Group) -> list[Account]:
-    """The members of a group who are invited to something in its account."""
+    """Return the members of a group who have a pending invitation in its account."""
     ids = invitee_rows.of_group(work.tx, group.account_id, group.id)
     return [person for id in ids if (person := account_rows.by_id(work.tx, id))]
 
@@ -121,24 +121,24 @@ def _pending(
         for invitation in invitee_rows.invited_to(work.tx, person.id, owner.id if owner else None):
             by_account.setdefault(invitation.account_id, []).append((person, invitation))
 
-    found = []
-    for account_id, theirs in by_account.items():
-        where = owner or account_rows.by_id(work.tx, account_id)
-        if where is None:
+    pending: list[Pending] = []
+    for account_id, pairs in by_account.items():
+        account = owner or account_rows.by_id(work.tx, account_id)
+        if account is None:
             continue
-        there = {each.repository.id: each.repository for _, each in theirs if each.repository}
-        known = then(access_inputs.load(work.tx, where, there.values(), [person for person, _ in theirs]))
-        found += [Pending(where, *each, _access_level(known, *each, without)) for each in theirs]
-    return found
+        repositories = {each.repository.id: each.repository for _, each in pairs if each.repository}
+        inputs = then(access_inputs.load(work.tx, account, repositories.values(), [person for person, _ in pairs]))
+        pending += [Pending(account, *pair, _access_level(inputs, *pair, without)) for pair in pairs]
+    return pending
 
 
-def _access_level(known: AccessInputs, person: Account, invitation: Invitation, without: str | None) -> Reach:
-    """What a person has: also one who is disabled, since that can be ended; not what everybody has."""
-    rows = known.memberships.get(person.id, ())
+def _access_level(inputs: AccessInputs, person: Account, invitation: Invitation, without: str | None) -> Reach:
+    """Return a person's access as if they were enabled (they can be again), without public read access."""
+    rows = inputs.memberships.get(person.id, ())
     level = Level.NONE
     if invitation.repository:
         private = replace(invitation.repository, is_private=True)
-        level = known.level(replace(person, is_active=True), private, without=without)
+        level = inputs.level(replace(person, is_active=True), private, without=without)
     return Reach(frozenset(row[2] for row in rows if row[1] != without), level)
 
 

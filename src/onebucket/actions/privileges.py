@@ -187,7 +187,7 @@ def set_for_group(work: UnitOfWork, account_name: str, slug: str, group_slug: st
 
 
 def unset_for_group(work: UnitOfWork, account_name: str, slug: str, group_slug: str) -> None:
-    """Forget what was set for a group on a repository, so that the group's permission holds there again."""
+    """Remove a group's explicit level on a repository, so that the group's permission applies there again."""
     owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
     group = access.group_of(work, owner, owner.id, group_slug)
     before = privilege_rows.level(work.tx, owner.id, repository.id, group.id)
