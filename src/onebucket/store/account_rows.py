@@ -1,4 +1,4 @@
-"""Accounts and their passwords: rows and back."""
+"""Accounts and password hashes in the database."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -30,24 +30,24 @@ COLUMNS = (
 
 
 def account(row: Row) -> Account:
-    """The account in the first eight columns of a row."""
+    """Return the account in the first eight columns of a row."""
     return Account(row[0], row[1], row[2], row[3], row[4], bool(row[5]), bool(row[6]), bool(row[7]))
 
 
 _validated = (
     select(*COLUMNS).join(emails, emails.c.account_id == accounts.c.id).where(emails.c.validated_at.is_not(None))
 )
-# By what an account can be named: the column, and where to look.
+# The kinds of names: the column to compare, and the query.
 _COLUMNS_OF_NAMES = {
     "id": (accounts.c.id, select(*COLUMNS)),
     "aaid": (accounts.c.aaid, select(*COLUMNS)),
     "email": (emails.c.email_key, _validated),
     "username": (accounts.c.username_key, select(*COLUMNS)),
 }
-_BY = {kind: Statement(found.where(column == bindparam("key"))) for kind, (column, found) in _COLUMNS_OF_NAMES.items()}
+_BY = {kind: Statement(query.where(column == bindparam("key"))) for kind, (column, query) in _COLUMNS_OF_NAMES.items()}
 _EACH_BY = {
-    kind: Statement(found.add_columns(column).where(column.in_(values_of("keys", column.type))))
-    for kind, (column, found) in _COLUMNS_OF_NAMES.items()
+    kind: Statement(query.add_columns(column).where(column.in_(values_of("keys", column.type))))
+    for kind, (column, query) in _COLUMNS_OF_NAMES.items()
 }
 _BY_ANY_EMAIL = Statement(
     select(*COLUMNS).join(emails, emails.c.account_id == accounts.c.id).where(emails.c.email_key == bindparam("key"))
@@ -55,17 +55,17 @@ _BY_ANY_EMAIL = Statement(
 
 
 def by_id(tx: Transaction, id: str) -> Account | None:
-    """The account with that id."""
+    """Return the account with that id."""
     return tx.cached_row(_BY["id"], account, key=id)
 
 
 def by_username(tx: Transaction, name: str) -> Account | None:
-    """The account of that username; its case doesn't count."""
+    """Return the account with that username, ignoring case."""
     return tx.cached_row(_BY["username"], account, key=domain.username_key(name))
 
 
 def by_email(tx: Transaction, address: str, *, validated: bool = True) -> Account | None:
-    """The person with that address, a validated one unless told otherwise."""
+    """Return the user with that e-mail address; it must be validated, unless `validated` is False."""
     try:
         key = domain.email_key(address)
     except Refusal:
@@ -74,30 +74,30 @@ def by_email(tx: Transaction, address: str, *, validated: bool = True) -> Accoun
 
 
 def named(tx: Transaction, word: str) -> Account | None:
-    """The account meant by `word`: a UUID with or without braces, an account_id, an e-mail address or a username.
+    """Return the account that `word` names: a UUID (braces allowed), an account_id, an e-mail address or a username.
 
-    Tried in that order (contract/api-1.0.md#1.2).
+    They are tried in that order (contract/api-1.0.md#1.2).
     """
-    meant = _matches(word)
-    return tx.cached_row(_BY[meant[0]], account, key=meant[1]) if meant else None
+    match = _matches(word)
+    return tx.cached_row(_BY[match[0]], account, key=match[1]) if match else None
 
 
 def find_many(tx: Transaction, words: Iterable[str]) -> dict[str, Account]:
-    """The accounts meant by several words, by the word; a word that means none is left out."""
-    meant = [(word, _matches(word)) for word in words]
+    """Return the accounts that several words name, by the word; words that name none are left out."""
+    matches = [(word, _matches(word)) for word in words]
     keys: dict[str, list[str]] = {}
-    for _, pair in meant:
-        if pair:
-            keys.setdefault(pair[0], []).append(pair[1])
+    for _, match in matches:
+        if match:
+            keys.setdefault(match[0], []).append(match[1])
 
     found = {
-        (kind, row[8]): account(row) for kind, wanted in keys.items() for row in tx.rows(_EACH_BY[kind], keys=wanted)
+        (kind, row[8]): account(row) for kind, of_kind in keys.items() for row in tx.rows(_EACH_BY[kind], keys=of_kind)
     }
-    return {word: found[pair] for word, pair in meant if pair in found}
+    return {word: found[match] for word, match in matches if match in found}
 
 
 def _matches(word: str) -> tuple[str, str] | None:
-    """By what an account is named, and the form in which that is stored; None when nothing can be meant."""
+    """Return the kind of name, and its stored form; None if it can't name an account."""
     bare = word[1:-1] if word[:1] == "{" and word[-1:] == "}" else word
     if domain.UUID.fullmatch(bare):
         return "id", bare.lower()
@@ -124,23 +124,22 @@ _REVISE = Statement(
 
 
 def revision(tx: Transaction, account_id: str) -> int:
-    """A number that grows with every change of an account: the moment of the last one, in microseconds, or later.
+    """Return a number that grows with every change of an account: the time of the last one in microseconds, or later.
 
-    So it does not come again after a restore, unless the clock was set back meanwhile; where nothing may depend on the
-    clock there are stamps.
+    After a restore it doesn't return to an earlier value, unless the clock was set back. Code that mustn't depend on
+    the clock uses the stamp.
     """
     row = tx.row(_REVISION, id=account_id)
-    left = tx.deferred(_REVISE, account_id)
-    before = int(row[0]) if row else 0
-    return max(before + 1, left["at"]) if left else before
+    deferred = tx.deferred(_REVISE, account_id)
+    stored = int(row[0]) if row else 0
+    return max(stored + 1, deferred["at"]) if deferred else stored
 
 
 def bump_revision(tx: Transaction, account_id: str, at: datetime) -> None:
-    """Let the account's revision grow, and its stamp be another, for all changes of this transaction at once."""
-    left = tx.deferred(_REVISE, account_id)
-    tx.defer(
-        _REVISE, account_id, account_id=account_id, at=max(timestamps.to_number(at), left["at"] + 1 if left else 0)
-    )
+    """Increase the account's revision and renew its stamp at the end of the transaction, once for all its changes."""
+    deferred = tx.deferred(_REVISE, account_id)
+    earliest = deferred["at"] + 1 if deferred else 0
+    tx.defer(_REVISE, account_id, account_id=account_id, at=max(timestamps.to_number(at), earliest))
 
 
 _ALL = Statement(select(*COLUMNS).order_by(accounts.c.username_key))
@@ -151,12 +150,12 @@ _OTHER_SITE_ADMIN = Statement(
 
 
 def all_people(tx: Transaction) -> list[Account]:
-    """Every account, by username."""
+    """Return all accounts, teams too, sorted by username."""
     return [account(row) for row in tx.rows(_ALL)]
 
 
 def has_site_admin(tx: Transaction, *, besides: str | None = None) -> bool:
-    """Whether there is a site administrator, active or not; or, `besides` one, another who is active."""
+    """Return True if there is a site administrator, active or not; with `besides`, another active one."""
     if besides is None:
         return tx.row(_SITE_ADMIN) is not None
     return tx.row(_OTHER_SITE_ADMIN, id=besides) is not None
@@ -190,7 +189,7 @@ def add(tx: Transaction, account: Account, *, at: datetime) -> None:
 
 
 def change(tx: Transaction, account: Account) -> None:
-    """Store what is now known of an account. Raises Conflict when its new username is taken."""
+    """Update an account. Raises Conflict when its new username is taken."""
     taken = by_username(tx, account.username)
     if taken and taken.id != account.id:
         raise Conflict(f"there is an account {account.username!r} already")
@@ -200,7 +199,7 @@ def change(tx: Transaction, account: Account) -> None:
 
 
 def delete_account(tx: Transaction, account_id: str) -> None:
-    """Forget an account that has nothing any more."""
+    """Delete an account; everything that refers to it must be gone already."""
     tx.run(_DELETE, id=account_id)
     revisions.bump_revision(tx)
 
@@ -215,13 +214,13 @@ _SET_PASSWORD = Statement(
 
 
 def password_hash(tx: Transaction, account_id: str) -> str | None:
-    """The hash of a person's password, if he has one."""
-    held = find_with_password(tx, account_id)
-    return held[1] if held else None
+    """Return the hash of a user's password, or None if they have no password."""
+    row = find_with_password(tx, account_id)
+    return row[1] if row else None
 
 
 def set_password(tx: Transaction, account_id: str, hash: str) -> None:
-    """Replace a person's password by its hash."""
+    """Store the hash of a user's new password."""
     tx.run(_SET_PASSWORD, id=account_id, hash=hash)
 
 
@@ -229,7 +228,7 @@ _BY_PASSWORD = Statement(select(*COLUMNS, accounts.c.password_hash).where(accoun
 
 
 def find_with_password(tx: Transaction, account_id: str) -> tuple[Account, str | None] | None:
-    """The person, and the hash of the password he has now."""
+    """Return the user and the hash of their current password."""
     return tx.cached_row(_BY_PASSWORD, _with_password, id=account_id)
 
 

@@ -1,4 +1,4 @@
-"""App passwords: rows and back."""
+"""App passwords in the database."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -49,7 +49,7 @@ _HOLDER = Statement(
 
 
 def _token(row: Row) -> AppPassword:
-    expires, used = (timestamps.from_number(each) if each is not None else None for each in (row[5], row[7]))
+    expires, used = (timestamps.from_number(number) if number is not None else None for number in (row[5], row[7]))
     scopes = frozenset(row[3].split())
     return AppPassword(
         row[0], row[1], row[2], scopes, timestamps.from_number(row[4]), expires, row[6], used, row[8], row[9]
@@ -57,18 +57,18 @@ def _token(row: Row) -> AppPassword:
 
 
 def of_person(tx: Transaction, account_id: str) -> list[AppPassword]:
-    """A person's app passwords, oldest first."""
+    """Return a user's app passwords, oldest first."""
     return [_token(row) for row in tx.rows(_OF_PERSON, account_id=account_id)]
 
 
 def by_id(tx: Transaction, account_id: str, id: str) -> AppPassword | None:
-    """The person's app password with that id."""
+    """Return the user's app password with that id."""
     row = tx.row(_BY_ID, account_id=account_id, token_id=id)
     return _token(row) if row else None
 
 
 def by_id_prefix(tx: Transaction, beginning: str) -> AppPassword | None:
-    """The one app password whose id begins so; None when there is none, or more than one."""
+    """Return the only app password whose id begins with `beginning`; None if there is none, or more than one."""
     if len(beginning) < 8 or not set(beginning) <= set("0123456789abcdef-"):
         return None
     rows = tx.rows(_BEGINNING, beginning=beginning)
@@ -76,7 +76,7 @@ def by_id_prefix(tx: Transaction, beginning: str) -> AppPassword | None:
 
 
 def by_hash(tx: Transaction, hash: str) -> AppPassword | None:
-    """The app password whose secret has that hash."""
+    """Return the app password whose secret has that hash."""
     row = tx.row(_BY_HASH, hash=hash)
     return _token(row) if row else None
 
@@ -101,12 +101,12 @@ def add(tx: Transaction, token: AppPassword) -> None:
 
 
 def revoke(tx: Transaction, account_id: str, id: str) -> bool:
-    """Forget an app password; whether there was one."""
+    """Delete an app password; return True if it existed."""
     return tx.run(_REVOKE, account_id=account_id, token_id=id) == 1
 
 
 def record_use(tx: Transaction, uses: Iterable[TokenUse]) -> None:
-    """Store when and from where app passwords were used last; what is known of a later use stays."""
+    """Store when and from where app passwords were last used; a later use that is already stored is kept."""
     tx.run_many(
         _USED,
         [
@@ -121,14 +121,14 @@ def record_use(tx: Transaction, uses: Iterable[TokenUse]) -> None:
     )
 
 
-_Held = tuple[Account, frozenset[str], datetime | None, str | None]
+_Holder = tuple[Account, frozenset[str], datetime | None, str | None]
 
 
-def holder(tx: Transaction, account_id: str, id: str) -> _Held | None:
-    """Whom an app password speaks for, its scopes, until when, and what it was made with."""
-    return tx.cached_row(_HOLDER, _held, account_id=account_id, token_id=id)
+def holder(tx: Transaction, account_id: str, id: str) -> _Holder | None:
+    """Return the user an app password belongs to, its scopes, its expiry, and the credential it was created with."""
+    return tx.cached_row(_HOLDER, _holder, account_id=account_id, token_id=id)
 
 
-def _held(row: Row) -> _Held:
+def _holder(row: Row) -> _Holder:
     expires = timestamps.from_number(row[9]) if row[9] is not None else None
     return account_rows.account(row), frozenset(row[8].split()), expires, row[10]

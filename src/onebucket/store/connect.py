@@ -6,9 +6,10 @@ from onebucket.store.engine.database import Database, DatabaseUnusable
 
 
 def connect(url: str, *, make: bool = True, replicas: Sequence[str] = ()) -> Database:
-    """The database that `url` names: `sqlite:///PATH`, whose folder is made where `make` allows, or `postgresql://…`.
+    """Return the database of `url`: `sqlite:///PATH` or `postgresql://…`; it isn't connected to yet.
 
-    Only PostgreSQL has `replicas`, which are URLs too. Raises DatabaseUnusable.
+    `make` creates the folder and file of an SQLite database. `replicas` are URLs too, for PostgreSQL only.
+    Raises DatabaseUnusable.
     """
     kind = url.partition(":")[0]
     if kind in ("postgresql", "postgres"):

@@ -1,7 +1,7 @@
-"""Whom a stored credential speaks for: an app password, what was issued to an OAuth consumer, a consumer on its own.
+"""The user a stored credential belongs to: an app password, an OAuth token, or a consumer acting on its own.
 
-What was made with another credential counts only as long as that one does, and is good for no more. That is asked each
-time, so that nothing which ends a credential has to know what was made with it.
+A credential created with another one is valid only as long as that one, with no more than its scopes. This is checked
+at each use, so revoking a credential needs no list of those created with it.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,31 +12,31 @@ from onebucket.domain.tokens import MOST_GENERATIONS
 from onebucket.store import app_password_rows, oauth_consumer_rows, oauth_token_rows
 from onebucket.store.engine.database import Transaction
 
-# Whom it speaks for, and the name of what it was made with.
-_Found = tuple[Actor, str | None] | None
+# The actor, and the name of the credential it was created with.
+_ActorAndMaker = tuple[Actor, str | None] | None
 
 
 def actor(tx: Transaction, account_id: str, credential: str) -> Actor | None:
-    """For whom a credential of that person counts, and until when; None when it, or what it was made with, has ended.
+    """Return the actor of a user's credential; None if it, or the one it was created with, was revoked.
 
-    `credential` is what the journal calls it. Whether its time is over is for the caller to see.
+    `credential` is its name in the audit log. The caller checks `expires_at`.
     """
-    found = _found(tx, account_id, credential)
-    if found is None:
+    row = _find(tx, account_id, credential)
+    if row is None:
         return None
-    actor, maker = found
+    actor, maker = row
     while maker is not None:
-        found = _found(tx, account_id, maker)
-        if found is None or actor.generation == MOST_GENERATIONS:
+        row = _find(tx, account_id, maker)
+        if row is None or actor.generation == MOST_GENERATIONS:
             return None
-        actor, maker = _limited(actor, found[0]), found[1]
+        actor, maker = _limited(actor, row[0]), row[1]
     return actor
 
 
 def _limited(actor: Actor, maker: Actor) -> Actor:
-    """What was made with `maker`, within what that is good for now."""
+    """Limit an actor to the scopes and the expiry of the credential it was created with."""
     assert actor.scopes is not None and maker.scopes is not None
-    ends = [each for each in (actor.expires_at, maker.expires_at) if each is not None]
+    ends = [end for end in (actor.expires_at, maker.expires_at) if end is not None]
     scopes = (
         actor.scopes
         if actor.scopes <= effective_scopes(maker.scopes)
@@ -45,29 +45,29 @@ def _limited(actor: Actor, maker: Actor) -> Actor:
     return replace(actor, scopes=scopes, expires_at=min(ends, default=None), generation=actor.generation + 1)
 
 
-def _found(tx: Transaction, account_id: str, credential: str) -> _Found:
+def _find(tx: Transaction, account_id: str, credential: str) -> _ActorAndMaker:
     kind, _, id = credential.partition(":")
     return _KINDS[kind](tx, account_id, id)
 
 
-def _of_app_password(tx: Transaction, account_id: str, id: str) -> _Found:
-    held = app_password_rows.holder(tx, account_id, id)
-    return (Actor(held[0], f"token:{id}", held[1], held[2]), held[3]) if held else None
+def _of_app_password(tx: Transaction, account_id: str, id: str) -> _ActorAndMaker:
+    row = app_password_rows.holder(tx, account_id, id)
+    return (Actor(row[0], f"token:{id}", row[1], row[2]), row[3]) if row else None
 
 
-def _issued(tx: Transaction, account_id: str, id: str) -> _Found:
-    held = oauth_token_rows.holder(tx, account_id, id)
-    return (Actor(held[0], held[1].credential, held[1].scopes, held[1].expires_at), None) if held else None
+def _of_oauth_token(tx: Transaction, account_id: str, id: str) -> _ActorAndMaker:
+    row = oauth_token_rows.holder(tx, account_id, id)
+    return (Actor(row[0], row[1].credential, row[1].scopes, row[1].expires_at), None) if row else None
 
 
-def _consumer(tx: Transaction, account_id: str, id: str) -> _Found:
-    held = oauth_consumer_rows.holder(tx, account_id, id)
-    return (Actor(held[0], f"consumer:{id}", held[1]), None) if held else None
+def _of_consumer(tx: Transaction, account_id: str, id: str) -> _ActorAndMaker:
+    row = oauth_consumer_rows.holder(tx, account_id, id)
+    return (Actor(row[0], f"consumer:{id}", row[1]), None) if row else None
 
 
-_KINDS: Mapping[str, Callable[[Transaction, str, str], _Found]] = {
+_KINDS: Mapping[str, Callable[[Transaction, str, str], _ActorAndMaker]] = {
     "token": _of_app_password,
-    "oauth1": _issued,
-    "oauth2": _issued,
-    "consumer": _consumer,
+    "oauth1": _of_oauth_token,
+    "oauth2": _of_oauth_token,
+    "consumer": _of_consumer,
 }

@@ -1,4 +1,4 @@
-"""People's e-mail addresses: rows and back."""
+"""E-mail addresses of users in the database."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,7 @@ from onebucket.store.tables import emails
 
 @dataclass(frozen=True, slots=True)
 class Email:
-    """An address of a person; `key` is its normal form, `address` how it was given."""
+    """An address of a user; `key` is its normal form, `address` its spelling."""
 
     address: str
     key: str
@@ -42,14 +42,14 @@ _REMOVE = Statement(
 
 
 def of_person(tx: Transaction, account_id: str) -> list[Email]:
-    """A person's addresses, the primary one first."""
+    """Return a user's addresses, the primary one first."""
     return [
         Email(row[0], row[1], bool(row[2]), row[3] is not None) for row in tx.rows(_OF_PERSON, account_id=account_id)
     ]
 
 
 def add(tx: Transaction, account_id: str, address: str, *, is_primary: bool, at: datetime) -> None:
-    """Give a person a validated address. Raises Conflict when somebody has it, Invalid when it isn't one."""
+    """Store a validated address. Raises Conflict when another user has it, Invalid when it is malformed."""
     key = accounts.new_email_key(address)
     if tx.row(_HOLDER, key=key):
         raise Conflict(f"the e-mail address {address} belongs to an account already")
@@ -65,13 +65,13 @@ def add(tx: Transaction, account_id: str, address: str, *, is_primary: bool, at:
 
 
 def set_primary(tx: Transaction, account_id: str, key: str) -> None:
-    """Let one of a person's addresses be the primary one, and no other."""
+    """Make one of a user's addresses the primary one, and no other."""
     tx.run(_SET_PRIMARY, account_id=account_id, key=key)
     revisions.bump_revision(tx)
 
 
 def remove(tx: Transaction, account_id: str, key: str) -> None:
-    """Take an address from a person."""
+    """Delete an address of a user."""
     tx.run(_REMOVE, account_id=account_id, key=key)
     revisions.bump_revision(tx)
 
@@ -90,6 +90,6 @@ _HAS = Statement(
 
 
 def has(tx: Transaction, account_id: str, key: str) -> bool:
-    """Whether a person has that validated address now."""
+    """Return True if the user has that address and it is validated."""
     row = tx.row(_HAS, account_id=account_id, key=key)
     return bool(row and row[0])

@@ -1,4 +1,4 @@
-"""The schema's version: what it is, what it should be, and getting there."""
+"""The version of the schema: read it, and run the migrations that are missing."""
 
 from pathlib import Path
 
@@ -7,14 +7,14 @@ from sqlalchemy import column, select, table
 from onebucket.store.engine.database import Database, DatabaseUnavailable, DatabaseUnusable
 from onebucket.store.engine.statement import Statement
 
-# The newest step under migrations/versions.
+# The newest migration under migrations/versions.
 HEAD = "0007"
 
 _VERSION = Statement(select(column("version_num")).select_from(table("alembic_version")))
 
 
 def version(database: Database) -> str | None:
-    """The step the database is at; None when it is empty. Raises DatabaseUnusable for a database that isn't ours."""
+    """Return the last migration that was run; None for an empty database. Raises DatabaseUnusable if it isn't ours."""
     tables = database.tables()
     if "alembic_version" in tables:
         with database.reading() as tx:
@@ -26,14 +26,14 @@ def version(database: Database) -> str | None:
 
 
 def bring_up_to_date(database: Database) -> bool:
-    """Run the steps that are missing, under a lock and in one transaction; whether there were any.
+    """Run the missing migrations, under a lock and in one transaction; return True if there were any.
 
-    Raises DatabaseUnusable when a newer onebucket made the database, DatabaseUnavailable when it can't be changed now.
+    Raises DatabaseUnusable if a newer onebucket made the database, DatabaseUnavailable if it can't be changed now.
     """
     if version(database) == HEAD:
         return False
 
-    # Alembic and the engine are loaded only here: on every other start they would cost more than all the rest.
+    # Alembic and SQLAlchemy's engine are imported only when needed: they take longer than the rest of the start.
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
@@ -43,8 +43,8 @@ def bring_up_to_date(database: Database) -> bool:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
 
     def begin(connection: Connection) -> None:
-        for each in database.begin_migration:
-            connection.exec_driver_sql(each)
+        for statement in database.begin_migration:
+            connection.exec_driver_sql(statement)
 
     engine = create_engine(database.engine, creator=database.connect, poolclass=pool.StaticPool)
     event.listen(engine, "begin", begin)

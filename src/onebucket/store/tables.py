@@ -1,7 +1,7 @@
-"""The schema. Tables of an account carry its id first in their key, so that accounts can be spread over machines.
+"""The schema. The key of every account's table begins with `account_id`, so that accounts can be sharded.
 
-Moments are whole microseconds since 1970 in UTC, levels small numbers (0 none, 1 read, 2 write, 3 admin), ids UUIDs in
-lower case with hyphens: what both databases hand back as it was put in, without conversion on the way.
+Timestamps are whole microseconds since 1970 in UTC. Levels are small numbers: 0 none, 1 read, 2 write, 3 admin. Ids are
+UUIDs in lower case with hyphens. Both databases return these as they were stored, without conversion.
 """
 
 from typing import Any
@@ -43,11 +43,14 @@ def _part_of(table: str, column: str) -> ForeignKeyConstraint:
 
 
 def _where(condition: str) -> dict[str, str]:
-    """Which rows an index holds. Said in the words of the databases' own, it would load both of their dialects."""
+    """Return the condition of a partial index.
+
+    SQLAlchemy's own `sqlite_where` and `postgresql_where` would import both dialects.
+    """
     return {"where": condition}
 
 
-# `revision` and `stamp` are others after every change of what an account has (`store/engine/state_stamps.py`).
+# `revision` and `stamp` change with everything that an account has (`store/engine/state_stamps.py`).
 accounts = Table(
     "accounts",
     metadata,
@@ -79,7 +82,8 @@ emails = Table(
     sqlite_with_rowid=False,
 )
 
-# `made_with` names the credential that an app password was made with, as the journal does, unless it was a password.
+# App passwords. `made_with` is the credential that one was created with, as the audit log names it; NULL if it was the
+# account's password.
 tokens = Table(
     "tokens",
     metadata,
@@ -175,8 +179,8 @@ privileges = Table(
     sqlite_with_rowid=False,
 )
 
-# `link_id` is what the link in the letter is derived from, `secret_hash` what is kept of the link itself: it is set
-# when the letter goes out, and taken by whoever accepts first.
+# Pending invitations. The link in the letter is derived from `link_id`; `secret_hash` is its hash, set when the letter
+# is sent and cleared by the first to accept.
 invitations = Table(
     "invitations",
     metadata,
@@ -227,8 +231,8 @@ invitation_groups = Table(
     sqlite_with_rowid=False,
 )
 
-# Letters on their way: `about` is the id of the invitation or the link they carry, `due_at` when to try next. A letter
-# that is finished has none: it was sent (`sent_at`), or given up, or was overtaken by what it is about.
+# The outbox. `about` is the id of the invitation or one-time link in the letter, `due_at` the time of the next attempt.
+# A finished letter has no `due_at`: it was sent (`sent_at`), given up, or is no longer needed.
 letters = Table(
     "letters",
     metadata,
@@ -259,7 +263,7 @@ letters = Table(
     sqlite_with_rowid=False,
 )
 
-# One-time links of a person: to confirm an address (`email`), or to set a new password (`password`).
+# One-time links of a user: to confirm an e-mail address (purpose `email`), or to set a new password (`password`).
 links = Table(
     "links",
     metadata,
@@ -275,7 +279,7 @@ links = Table(
     sqlite_with_rowid=False,
 )
 
-# Browsers that people have signed in with.
+# Browser sessions.
 sessions = Table(
     "sessions",
     metadata,
@@ -289,7 +293,7 @@ sessions = Table(
     sqlite_with_rowid=False,
 )
 
-# Programs that may ask for OAuth tokens. Their secrets are derived from `key`, which is public, with the server's key.
+# OAuth consumers. A consumer's secret is derived from its public `key` with the server's key.
 consumers = Table(
     "consumers",
     metadata,
@@ -306,7 +310,7 @@ consumers = Table(
     sqlite_with_rowid=False,
 )
 
-# What was issued to consumers for the person `account_id`: codes, access and refresh tokens, OAuth 1 tokens.
+# Codes, access and refresh tokens, and OAuth 1 tokens, issued to consumers for the user `account_id`.
 issued = Table(
     "issued",
     metadata,
@@ -330,7 +334,7 @@ issued = Table(
     sqlite_with_rowid=False,
 )
 
-# OAuth 1 requests that a person hasn't decided about, or the consumer hasn't fetched the token for.
+# OAuth 1 request tokens that the user hasn't decided about, or that the consumer hasn't exchanged yet.
 oauth_requests = Table(
     "oauth_requests",
     metadata,
@@ -348,7 +352,7 @@ oauth_requests = Table(
     sqlite_with_rowid=False,
 )
 
-# Signed requests that have been seen, for as long as their timestamps would let them in again.
+# Nonces of signed requests, kept as long as a request with that timestamp would be accepted again.
 nonces = Table(
     "nonces",
     metadata,
@@ -361,7 +365,7 @@ nonces = Table(
     sqlite_with_rowid=False,
 )
 
-# The journal outlives what it tells of: no foreign keys.
+# The audit log. It outlives the rows it describes, so it has no foreign keys.
 journal = Table(
     "journal",
     metadata,
@@ -383,7 +387,8 @@ journal = Table(
     sqlite_with_rowid=False,
 )
 
-# The last entry of each account that ever was: its number and its hash, so that one missing at the end is noticed.
+# Number and hash of the last audit log entry of every account, deleted ones included: shows when entries at the end are
+# missing.
 journal_heads = Table(
     "journal_heads",
     metadata,
@@ -393,7 +398,7 @@ journal_heads = Table(
     sqlite_with_rowid=False,
 )
 
-# What the server remembers about itself: a secret it made, the hash of a one-time link.
+# Values of the server itself: its secret, the hash of a one-time link, the stamp of the directory.
 site = Table(
     "site",
     metadata,

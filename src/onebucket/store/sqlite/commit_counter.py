@@ -2,9 +2,9 @@
 
 Never close a file that is mapped here before SQLite has removed it: closing it would release SQLite's own locks.
 
-`PRAGMA data_version` compares the same header, but releases the global interpreter lock to do so. On a busy server it takes
-longer to get that lock back than to make a short response. This module reads the bytes from the memory that SQLite's
-connections share (https://sqlite.org/walformat.html#the_wal_index_file_format).
+`PRAGMA data_version` compares the same header, but releases the global interpreter lock to do so. On a busy server,
+getting that lock back takes longer than making a short response. This module reads the bytes from the memory that
+SQLite's connections share (https://sqlite.org/walformat.html#the_wal_index_file_format).
 """
 
 import os
