@@ -1,1 +1,1 @@
-"""What the server costs, measured side by side with what could cost least: ratios and medians of paired runs."""
+"""Benchmarks: what the server costs beside a minimal implementation of the same job, as medians of paired runs."""

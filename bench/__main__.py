@@ -1,4 +1,4 @@
-"""`./dev bench [--quick] [--write] [PART…]`: measure, print medians and ratios, write them into docs/."""
+"""`./dev bench [--quick] [--write] [PART…]`: run benchmarks, print medians and ratios, write them into docs/."""
 
 import signal
 import sys
@@ -17,7 +17,7 @@ PARTS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "pages": ("the pages of a real organisation of 407 groups and 202 repositories", pages.measure),
     "letters": ("what a mail server that hangs costs", letters.measure),
 }
-# What is computed for docs/scale.md is measured only when it is asked for.
+# Parts that run only when they are named.
 ON_REQUEST: dict[str, tuple[str, Callable[[Path], None]]] = {
     "scale": ("what ten million people would take, from what is counted and weighed here", scale.measure),
     "replicas": ("what positions cost, and reading on a replica beside reading on the primary", replicas.measure),
@@ -26,7 +26,7 @@ OPTIONS = {"--quick": "fewer and shorter runs", "--write": "put tables and plot 
 
 
 def usage() -> str:
-    """How to call it."""
+    """Return the help text."""
     lines = [
         f"  {name:<12}{about}"
         for name, about in ({name: about for name, (about, _) in (PARTS | ON_REQUEST).items()} | OPTIONS).items()
@@ -35,7 +35,7 @@ def usage() -> str:
 
 
 def main(words: list[str]) -> None:
-    """Measure the parts that are named, or all."""
+    """Run the named parts, or all of `PARTS`."""
     parts = [word for word in words if word not in OPTIONS] or list(PARTS)
     if set(parts) - set(PARTS | ON_REQUEST):
         sys.exit(usage())
@@ -57,6 +57,6 @@ def main(words: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    # Whoever ends it ends what it has started, too.
+    # Exit normally on SIGTERM, so that the servers it started are stopped too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     main(sys.argv[1:])

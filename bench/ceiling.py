@@ -1,4 +1,4 @@
-"""The ceilings: bare ASGI functions on the same server that send fixed bytes, make one join, or commit one row.
+"""The ceilings: minimal ASGI functions on the same server that send fixed bytes, run one join, or commit one row.
 
 python -m bench.ceiling PORT bytes FILE
 python -m bench.ceiling PORT join DATABASE ACCOUNT BASE_URL
@@ -32,13 +32,13 @@ _LEVELS = {None: None, 1: "read", 2: "write", 3: "admin"}
 
 
 def fixed(file: str) -> Any:
-    """An application that sends the same bytes to everybody."""
+    """Return an application that sends the same bytes to every request."""
     body = Path(file).read_bytes()
     return _application(lambda: body)
 
 
 def join(database: str, account: str, base_url: str) -> Any:
-    """An application that answers with all groups of an account by one join: no rights, no headers, no formats."""
+    """Return an application that sends all groups of an account from one join: no permissions, headers or formats."""
     connection = sqlite3.connect(database, isolation_level=None)
 
     def user(row: tuple[Any, ...], is_team: bool = False) -> dict[str, Any]:
@@ -87,9 +87,9 @@ _AT_ONCE = 256
 
 
 def commits(database: str, file: str) -> Any:
-    """An application that puts a row in or takes it out, on disk before it answers: nobody is asked who he is.
+    """Return an application that inserts or deletes a row durably before it responds, without authentication.
 
-    One thread commits whatever has come while the disk was busy, each change in a savepoint of its own.
+    One thread commits in groups whatever arrived while the disk was busy, each change in its own savepoint.
     """
     body = Path(file).read_bytes()
     asked: SimpleQueue[tuple[str, str, asyncio.Future[None]]] = SimpleQueue()

@@ -1,4 +1,4 @@
-"""The figures that are to be reached: three jobs beside their ceilings and beside other products, and large answers."""
+"""The benchmarks with targets: three jobs beside their ceilings and other products, large responses, start, import."""
 
 import http.client
 import statistics
@@ -25,13 +25,13 @@ CHANGE = Change(ALICE, ("PUT", _MEMBER), ("DELETE", _MEMBER))
 TIMES = 10 if QUICK else 30
 
 OURS, ANEW, CEILING = "onebucket", "onebucket, worked out", "ceiling"
-# The letter of each peer's rows, and in how many times of its the three jobs are to be done.
+# For each product: the letter of its rows, and our target as a multiple of its rate for reads and for changes.
 WANTED = {"Kinto": ("g", 10, 3), "PocketBase": ("h", 5, 1.5)}
 
 
 @contextmanager
 def serving(url: str, *arguments: str) -> Iterator[int]:
-    """Our server on that database; its port."""
+    """Run our server on a database; yield its port."""
     at = running.port()
     with running.started("onebucket", "serve", "--port", str(at), "--database", url, *arguments, at=at):
         yield at
@@ -39,26 +39,26 @@ def serving(url: str, *arguments: str) -> Iterator[int]:
 
 @contextmanager
 def bare(kind: str, *arguments: str) -> Iterator[int]:
-    """A ceiling; its port."""
+    """Run a ceiling (`bench.ceiling`); yield its port."""
     at = running.port()
     with running.started("bench.ceiling", str(at), kind, *arguments, at=at):
         yield at
 
 
 def numbers() -> Iterator[int]:
-    """Where each run of changes begins, so that none meets what another has left."""
+    """Yield the first member number for each run of changes, so that runs never overlap."""
     return count(0, CHANGED)
 
 
 def sent_bare(stack: ExitStack, folder: Path, at: int, path: str) -> int:
-    """A ceiling that sends what our server answers there; its port."""
+    """Run a ceiling that sends the bytes of our response to `path`; return its port."""
     file = folder / f"body-{running.port()}"
     file.write_bytes(ask(at, "GET", path, ALICE)[1])
     return stack.enter_context(bare("bytes", str(file)))
 
 
 def asking(at: int, path: str, ceiling: int, others: Mapping[str, tuple[int, Question]]) -> Measured:
-    """One question of ours, remembered and worked out, of a ceiling and of others, in turn."""
+    """Measure one read in turn: ours from the cache, ours computed, the ceiling, and others."""
     runs: dict[str, Callable[[], float]] = {
         OURS: partial(running.answered, at, Question(path, ALICE)),
         ANEW: partial(running.answered, at, Question(path, ALICE, varying=True)),
@@ -69,7 +69,7 @@ def asking(at: int, path: str, ceiling: int, others: Mapping[str, tuple[int, Que
 
 
 def changing(changes: Mapping[str, tuple[int, Change]]) -> Measured:
-    """Putting members in and taking them out, durably where it is, in turn."""
+    """Measure adding and removing members in turn."""
     begin = {name: numbers() for name in changes}
 
     def run(name: str) -> float:
@@ -80,7 +80,7 @@ def changing(changes: Mapping[str, tuple[int, Change]]) -> Measured:
 
 
 def told(what: str, measured: Measured, target: str, *, ceiling: str = "the same bytes sent bare") -> None:
-    """A row: ours beside the ceiling; and what it does where nothing is remembered."""
+    """Print a row: ours beside the ceiling; then ours without the cache, and CPU times."""
     row(f"{what}: {measured.median(OURS):,.0f}/s, {ceiling}: {measured.median(CEILING):,.0f}/s",
         f"{measured.ratio(OURS, CEILING):.2f}", target)  # fmt: skip
     if ANEW in measured.found:
@@ -93,7 +93,7 @@ def told(what: str, measured: Measured, target: str, *, ceiling: str = "the same
 
 
 def started_peers(stack: ExitStack, folder: Path) -> list[Peer]:
-    """Those that can be had."""
+    """Start the other products that are installed or can be."""
     found = []
     try:
         programs = peers.environment()
@@ -105,7 +105,7 @@ def started_peers(stack: ExitStack, folder: Path) -> list[Peer]:
 
 
 def on_postgresql(folder: Path) -> None:
-    """The three jobs once more, on PostgreSQL with two workers; the ceiling of changes commits there too."""
+    """Measure the three jobs on PostgreSQL with two workers; the ceiling of changes commits to it too."""
     with ExitStack() as stack:
         try:
             url, _ = stack.enter_context(postgres.durable())
@@ -126,7 +126,7 @@ def on_postgresql(folder: Path) -> None:
 
 
 def side_by_side(at: int, folder: Path) -> None:
-    """Reading a group, checking access, changing a member: ours, the ceilings, the others."""
+    """Measure reading a group, checking access and changing a member: ours, the ceilings, other products."""
     with ExitStack() as stack:
         others = started_peers(stack, folder)
         read = asking(
@@ -154,7 +154,7 @@ def side_by_side(at: int, folder: Path) -> None:
 
 
 def while_others_change(at: int) -> None:
-    """Reading a group of one account while two connections put people into a group of another and take them out."""
+    """Measure reading a group of one account while two connections change a group of another account."""
     member = "/1.0/groups/another/changing/members/person-%d"
     change, begin = Change(ALICE, ("PUT", member), ("DELETE", member)), numbers()
 
@@ -187,7 +187,7 @@ def _beside(name: str, jobs: list[tuple[str, Measured]]) -> None:
 
 
 def many_groups(at: int, path: str, folder: Path) -> None:
-    """All groups of a real organisation: unchanged, and right after a change, beside a hand-written join."""
+    """Measure a list of 284 groups: from the cache, and right after a change beside a hand-written join."""
     with ExitStack() as stack:
         ceiling = sent_bare(stack, folder, at, MANY)
         measured = in_turn({
@@ -208,7 +208,7 @@ def many_groups(at: int, path: str, folder: Path) -> None:
 
 
 def _after_a_change(asked: int, path: str, member: str, at: int) -> float:
-    """The median time of a question that is asked each time right after somebody was put in or taken out."""
+    """Return the median time of a request that is sent right after each change."""
     connection = http.client.HTTPConnection("127.0.0.1", asked, timeout=30)
     taken = []
     for number in range(TIMES):
@@ -222,7 +222,7 @@ def _after_a_change(asked: int, path: str, member: str, at: int) -> float:
 
 
 def starting(url: str) -> None:
-    """How long the first answer takes."""
+    """Measure the time from start to first response."""
     starts = []
     for _ in range(ROUNDS):
         at = running.port()
@@ -232,7 +232,7 @@ def starting(url: str) -> None:
 
 
 def importing(folder: Path) -> None:
-    """A document with 100 groups of 1,000 members, into an empty database."""
+    """Measure importing a document with 100 groups of 1,000 members into an empty database."""
     groups, members = 100, 1000
     document = folder / "large.json"
     people = [f"person-{n}" for n in range(10 * members)]
@@ -253,12 +253,12 @@ def importing(folder: Path) -> None:
 
 
 def took(seconds: float | None) -> str:
-    """How long something took; nothing was measured where its input isn't there."""
+    """Format seconds; say so if nothing was measured because the input isn't there."""
     return "not measured: its files aren't here" if seconds is None else f"{seconds:.1f} s"
 
 
 def measure(folder: Path) -> None:
-    """Everything, a line at a time."""
+    """Run all benchmarks of this part."""
     path = folder / "bench.db"
     seconds = making.make(f"sqlite:///{path}")
     with serving(f"sqlite:///{path}") as at:

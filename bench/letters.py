@@ -1,4 +1,4 @@
-"""What a mail server that hangs costs those who change something: the slowest hundredth of their answers."""
+"""What a hanging mail server costs other users: p99 of a change."""
 
 import http.client
 import os
@@ -27,14 +27,14 @@ LETTERS = 100 if QUICK else 400
 
 @contextmanager
 def hanging() -> Iterator[int]:
-    """A mail server that takes connections and never says a word; its port."""
+    """Run a mail server that accepts connections and never replies; yield its port."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listening:
         yield int(listening.getsockname()[1])
 
 
 @contextmanager
 def greedy() -> Iterator[int]:
-    """A mail server that takes every letter as fast as it can; its port."""
+    """Run a mail server that accepts every mail as fast as it can; yield its port."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listening:
 
         def answer() -> None:
@@ -58,7 +58,7 @@ def greedy() -> Iterator[int]:
 
 
 def make(folder: Path) -> str:
-    """A database with a team, and somebody to put into a group of it; its path."""
+    """Create a database with a team and a person to add to its group; return its path."""
     path = folder / "letters.db"
     opened = connect(f"sqlite:///{path}")
     schema.bring_up_to_date(opened)
@@ -74,7 +74,7 @@ def make(folder: Path) -> str:
 
 
 def changes(at: int) -> list[float]:
-    """How long each of many changes took, one after the other on one connection, in milliseconds."""
+    """Send many changes one after the other on one connection; return the milliseconds of each."""
     connection = http.client.HTTPConnection("127.0.0.1", at, timeout=60)
     taken = []
     for number in range(CHANGES):
@@ -90,12 +90,12 @@ def changes(at: int) -> list[float]:
 
 
 def slowest(taken: list[float]) -> float:
-    """What 99 of 100 stay below."""
+    """Return the 99th percentile."""
     return statistics.quantiles(taken, n=100)[98]
 
 
 def one(path: str, folder: Path, smtp: int | None) -> tuple[float, float]:
-    """p99 of changes while letters wait for the mail server at that port, or while there are none; letters a second."""
+    """Return p99 of changes and mails per second, with mails queued for the mail server at `smtp`, or none queued."""
     letters = connect(f"sqlite:///{path}")
     with letters.writing() as tx:
         tx.connection.execute("DELETE FROM letters")
@@ -135,7 +135,7 @@ def one(path: str, folder: Path, smtp: int | None) -> tuple[float, float]:
 
 
 def measure(folder: Path) -> None:
-    """Changes without letters, beside a mail server that hangs, and beside one that takes letters, in turn."""
+    """Compare changes without mails, with a hanging mail server, and with one that accepts mails, in turn."""
     path = make(folder)
     alone, beside, busy = [], [], []
     with hanging() as silent, greedy() as eager:

@@ -1,7 +1,7 @@
-"""What counting costs, and what ten thousand wrong passwords do to memory and to everybody else.
+"""What rate limits cost, and what 10,000 wrong passwords do to memory and to other users.
 
-`python -m bench.limits flood PORT COUNT WHERE` is the one who guesses, in a process of its own, so that it doesn't slow
-down who measures.
+`python -m bench.limits flood PORT COUNT WHERE` guesses passwords in a process of its own, so that it doesn't slow down
+the measuring process.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ _ONE = "/1.0/groups/acme/ten"
 
 
 def counting(database: str) -> None:
-    """The same remembered answer with and without a limit, in turn: what one costs the server's processor."""
+    """Compare the CPU time of the same cached response with and without a rate limit, in turn."""
     serving = ["serve", "--database", f"sqlite:///{database}", "--port"]
     free, limited = running.port(), running.port()
     with (
@@ -40,14 +40,14 @@ def counting(database: str) -> None:
 
 
 def _microseconds(at: int, process: "subprocess.Popen[bytes]") -> float:
-    """Processor time of a server for one request under load, which others on the machine hardly change."""
+    """Return the CPU time per request under load, which other load on the machine hardly changes."""
     before = running.processor(process.pid)
     answered = per_second(at, _ONE, ALICE) * running.SECONDS
     return (running.processor(process.pid) - before) / answered * 1e6
 
 
 def guessing(database: str) -> None:
-    """Somebody with an app password asks all the time while another guesses."""
+    """Measure requests with an app password while somebody else guesses passwords."""
     serving = ["serve", "--database", f"sqlite:///{database}", "--port"]
     for where, about in (("one", "one address"), ("many", "as many addresses")):
         at = running.port()
@@ -72,7 +72,7 @@ def guessing(database: str) -> None:
 
 
 def _asking(at: int, *, seconds: float = 0, flood: "subprocess.Popen[str] | None" = None) -> list[float]:
-    """Milliseconds of one request after the other, with a breath in between, for so long or until the flood is over."""
+    """Return the milliseconds of consecutive requests, for `seconds` or until the flood is over."""
     connection = http.client.HTTPConnection("127.0.0.1", at, timeout=30)
     taken = []
     until = time.perf_counter() + seconds
@@ -108,7 +108,7 @@ async def _guess(at: int, count: int, where: str) -> None:
             length = next(line for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:"))
             await reader.readexactly(int(length.partition(b":")[2]))
             came[int(head.split(b" ", 2)[1])] += 1
-            # Whoever guesses over a network isn't faster.
+            # About as fast as an attacker on a network.
             await asyncio.sleep(0.02)
         writer.close()
 
@@ -117,7 +117,7 @@ async def _guess(at: int, count: int, where: str) -> None:
 
 
 def measure(folder: Path) -> None:
-    """Everything, a line at a time."""
+    """Run all benchmarks of this part."""
     path = folder / "limits.db"
     making.make(f"sqlite:///{path}")
     counting(str(path))

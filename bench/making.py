@@ -1,4 +1,4 @@
-"""The data that most measurements use: an account as large as a real one, one with small and large groups, who asks."""
+"""The database of most benchmarks: one account as large as a real one, one with small and large groups, and alice."""
 
 import subprocess
 import sys
@@ -19,10 +19,10 @@ PEOPLE = 10_000
 
 
 def make(url: str, people: int = PEOPLE) -> float | None:
-    """Fill a database: `kubernetes` with 284 groups, `acme` with a group of 10, one of all and one to change.
+    """Fill a database: `kubernetes` with 284 groups; `acme` with a group of 10, one of all people and one to change.
 
-    There is one to change in `another`, too. How many seconds it took to bring in `kubernetes`; None where its files
-    aren't there.
+    The account `another` has a group to change, too. Return the seconds that importing `kubernetes` took, or None if
+    its files aren't there and it was generated instead.
     """
     taken = None
     if (ORGANISATIONS / "kubernetes").is_dir():
@@ -54,14 +54,14 @@ def make(url: str, people: int = PEOPLE) -> float | None:
         if "kubernetes" not in accounts.list_owners(work):
             _make_up_kubernetes(work)
     if url.startswith("postgresql:"):
-        # As it would be after a while anyhow.
+        # Autovacuum would do this after a while.
         opened.connect().execute("ANALYZE")
     opened.close()
     return taken
 
 
 def _make_up_kubernetes(work: UnitOfWork) -> None:
-    """As many groups and memberships as the real one has, where its files aren't there."""
+    """Generate as many groups and memberships as the real organisation has."""
     teams.add(work, "kubernetes", administrator="alice")
     for number in range(284):
         groups.create(work, "kubernetes", name=f"team {number}")

@@ -1,4 +1,4 @@
-"""Ten million people, a million accounts, thirty million repositories: how many rows that is, and some of them."""
+"""A model of a site with ten million people: how many rows each table has, and a sample of them to weigh."""
 
 import random
 import uuid
@@ -15,7 +15,7 @@ PART = 1000
 
 @dataclass(frozen=True)
 class Rows:
-    """How many rows of a table there are, and why."""
+    """The number of rows of one table in the model, with the assumption behind it."""
 
     table: str
     number: int
@@ -44,9 +44,9 @@ ALL = (
 
 
 def fill(connection: Any) -> None:
-    """Put a thousandth of every table into a database on PostgreSQL; ids are as random as they are, words as long.
+    """Fill every table on PostgreSQL with a thousandth of its rows, with random ids and texts of realistic length.
 
-    What belongs together is not sought out: what rows weigh doesn't depend on it.
+    References between rows are random: the size of a row doesn't depend on them. Foreign keys are switched off.
     """
     seed = random.Random(1)
 
@@ -56,7 +56,7 @@ def fill(connection: Any) -> None:
     accounts = [id() for _ in range(1000)]
     connection.execute("SET session_replication_role = replica")
     for rows in ALL:
-        # A year of changes is only another number, and few rows would be weighed by whole pages.
+        # More than 60,000 rows give the same average; fewer than 5,000 are too few, since sizes come in whole pages.
         number = max(min(rows.number // PART, 60_000), 5000)
         columns = list(metadata.tables[rows.table].c)
         names = ", ".join(f'"{column.name}"' for column in columns)
@@ -68,7 +68,7 @@ def fill(connection: Any) -> None:
 
 
 def _value(table: str, name: str, n: int, id: Callable[[], str], accounts: list[str], seed: random.Random) -> Any:
-    """Something of the length that such a column has."""
+    """Return a value of the length that is typical for a column."""
     if name == "account_id" and table != "journal_heads":
         return seed.choice(accounts)
     if name.endswith("_hash") or name == "hash":
@@ -134,10 +134,10 @@ _WORDS: dict[str, Callable[[int], Any]] = {
 
 
 def weights(connection: Any) -> dict[str, float]:
-    """How many bytes a row of each table takes, with what its indexes take for it."""
+    """Return the bytes a row of each table takes, including its share of the indexes."""
     weighed = {}
     for rows in ALL:
-        # Two of the statements of a catalogue: PostgreSQL counts whole pages.
+        # Sizes from PostgreSQL's catalogue, in whole pages.
         size = connection.execute("SELECT pg_total_relation_size(%s::regclass)", (rows.table,)).fetchone()[0]
         number = connection.execute(f"SELECT count(*) FROM {rows.table}").fetchone()[0]
         weighed[rows.table] = size / max(number, 1)

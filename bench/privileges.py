@@ -1,4 +1,4 @@
-"""Privileges and access at size: one long list, questions about access, and setting one privilege among many."""
+"""Privileges and access checks at size: one long list, many checks, setting one privilege among many."""
 
 import socket
 import statistics
@@ -30,9 +30,9 @@ TIMES = 100 if QUICK else 300
 
 @dataclass(frozen=True)
 class Size:
-    """How much is in an account: groups and repositories, members of each group, privileges on each repository.
+    """The size of an account: groups, repositories, members per group, privileges per repository.
 
-    Spread so that, in an account of any size, whoever is asked about is in two groups that have something there.
+    They are spread so that in an account of any size the checked person is in two groups with a privilege there.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Size:
 
     @property
     def people(self) -> int:
-        """As many as it takes for each to be in two groups."""
+        """As many people as put each into two groups."""
         return self.groups * self.members // 2
 
 
@@ -54,7 +54,7 @@ CHECKED = (
     Size("tenthousand", groups=1000, members=10, repositories=1000, privileges=10),
     Size("hundredthousand", groups=10_000, members=10, repositories=10_000, privileges=10),
 )
-# The same with every privilege on one repository.
+# All privileges on one repository.
 CROWDED = (
     Size("crowdedhundred", groups=100, members=10, repositories=1, privileges=100),
     Size("crowdedtenthousand", groups=10_000, members=10, repositories=1, privileges=10_000),
@@ -63,7 +63,7 @@ MANY = Size("many", groups=1000, members=10, repositories=1000, privileges=1000)
 
 
 def make(folder: Path) -> str:
-    """A database with alice, who runs the site, and an account of each size; its path."""
+    """Create a database with alice as site admin and one account of each size; return its path."""
     path = folder / "privileges.db"
     opened = connect(f"sqlite:///{path}")
     schema.bring_up_to_date(opened)
@@ -79,7 +79,7 @@ def make(folder: Path) -> str:
 
 
 def _fill(tx: Transaction, number: int, size: Size) -> None:
-    """An account of that size, past the actions, which would take minutes."""
+    """Insert an account of that size directly into the tables: through the actions it would take minutes."""
     at = timestamps.to_number(datetime.now(UTC))
 
     def id(kind: int, n: int) -> str:
@@ -125,7 +125,7 @@ def _fill(tx: Transaction, number: int, size: Size) -> None:
 
 @dataclass
 class Drained:
-    """What a long answer was like: seconds to its first byte and to its last, and its length without its head."""
+    """A long response: seconds to the first byte and to the last, and the length of its body."""
 
     first: float
     whole: float
@@ -133,7 +133,7 @@ class Drained:
 
 
 def drain(at: int, path: str, *, pause: float = 0) -> Drained:
-    """Read a long answer as fast as it comes; after its first piece wait for `pause` seconds."""
+    """Read a long response as fast as possible; wait `pause` seconds after the first chunk."""
     head = "".join(f"{name}: {value}\r\n" for name, value in ALICE.items())
     buffer = bytearray(BUFFER)
     with socket.create_connection(("127.0.0.1", at), timeout=60) as connection:
@@ -148,7 +148,7 @@ def drain(at: int, path: str, *, pause: float = 0) -> Drained:
 
 
 def long_list(folder: Path, at: int, process: Any) -> None:
-    """Every privilege of an account with 1,000 repositories and 20 groups of 20 members: some 180 MB."""
+    """Measure listing all privileges of an account with 1,000 repositories, 20 groups of 20 members: some 180 MB."""
     path = f"/1.0/group-privileges/{LIST.name}"
     ask(at, "GET", f"/1.0/group-privileges/{FEW.name}", ALICE)
     idle = running.resident_mib(process)
@@ -178,7 +178,7 @@ def long_list(folder: Path, at: int, process: Any) -> None:
 
 
 def _question(size: Size, n: int = 0) -> tuple[str, str]:
-    """A person and a repository of an account, as `account/slug`."""
+    """Return a person and a repository (`account/slug`) of an account."""
     return f"{size.name}-{n % size.people}", f"{size.name}/repository-{n % size.repositories}"
 
 
@@ -188,7 +188,7 @@ def _address(size: Size) -> str:
 
 
 def checks(folder: Path, at: int) -> None:
-    """One question about access: beside the same bytes sent bare, and in accounts of other sizes."""
+    """Measure one access check: beside the same bytes sent bare, and in accounts of different sizes."""
     address = _address(CHECKED[1])
     body = folder / "body"
     body.write_bytes(ask(at, "GET", address, ALICE)[1])
@@ -204,11 +204,11 @@ def checks(folder: Path, at: int) -> None:
 
 
 def _flat(what: str, sizes: Sequence[Size], at: int) -> None:
-    """The cost of a question in accounts of several sizes, and of the dearest in times of the cheapest."""
+    """Compare the cost of an access check in accounts of several sizes; report the ratio of dearest to cheapest."""
     serial = count()
 
     def once(size: Size) -> float:
-        # Never asked before, so that nothing is remembered of it.
+        # A new query string, so that no cached response serves it.
         return running.milliseconds(at, [("GET", f"{_address(size)}&limit={next(serial)}")], ALICE, times=1)[0]
 
     taken = [[once(size) for size in sizes] for _ in range(TIMES)]
@@ -220,9 +220,9 @@ def _flat(what: str, sizes: Sequence[Size], at: int) -> None:
 
 
 def many_at_once(at: int) -> None:
-    """A thousand questions in one request, in times of one by the same address: unchanged, and worked out.
+    """Compare a thousand access checks in one request with a single one: from the cache, and computed.
 
-    Each by itself: right after a thousand, one takes twice as long as after another one.
+    They are measured separately, because one check right after a thousand takes twice as long as after another one.
     """
     serial = count()
 
@@ -234,12 +234,12 @@ def many_at_once(at: int) -> None:
         return running.milliseconds(at, [("POST", "/api/access", body(many))], ALICE, times)[0]
 
     def alone(many: int, times: int) -> float:
-        # Blanks that mean nothing make each a question of its own.
+        # Trailing blanks make each body different, so that no cached response serves it.
         asks = [("POST", "/api/access", body(many) + b" " * next(serial)) for _ in range(times)]
         return statistics.median(running.milliseconds(at, asks, ALICE, times=1))
 
     def looked_at(first: int, times: int) -> float:
-        # Never asked before, so that nothing is remembered of it.
+        # A new query string, so that no cached response serves it.
         asks = [("GET", f"{_address(CHECKED[1])}&once={n}") for n in range(first, first + times)]
         return statistics.median(running.milliseconds(at, asks, ALICE, times=1))
 
@@ -255,7 +255,7 @@ def many_at_once(at: int) -> None:
 
 
 def setting(at: int) -> None:
-    """Setting one privilege in a small account and in one with a million of them."""
+    """Compare setting one privilege in a small account and in one with a million privileges."""
     asks = [
         ("PUT", f"/1.0/group-privileges/{size.name}/repository-1/{size.name}/group-1", level)
         for size in (FEW, MANY)
@@ -267,7 +267,7 @@ def setting(at: int) -> None:
 
 
 def measure(folder: Path) -> None:
-    """Everything, a line at a time."""
+    """Run all benchmarks of this part."""
     path = make(folder)
     at = running.port()
     with running.started("onebucket", "serve", "--port", str(at), "--database", f"sqlite:///{path}", at=at) as started:

@@ -1,4 +1,4 @@
-"""What a replica costs: asking where a change stands, and reading beside reading on the primary."""
+"""What a replica costs: asking for the WAL position of a change, and reading there or on the primary."""
 
 import http.client
 import re
@@ -21,7 +21,7 @@ FIGURES = {"Authorization": "Bearer figures"}
 
 
 def question(url: str) -> tuple[float, float]:
-    """Microseconds of asking a primary where it stands, and of asking nothing, in turn over one connection."""
+    """Return the microseconds of asking a primary for its WAL position, and of `SELECT 1`, measured in turn."""
     taken: dict[str, list[float]] = {wal_position.POSITION: [], "SELECT 1": []}
     with psycopg.connect(url, autocommit=True, prepare_threshold=1) as connection:
         for _ in range(ASKED):
@@ -34,7 +34,7 @@ def question(url: str) -> tuple[float, float]:
 
 
 def counted(at: int, name: str) -> float:
-    """One figure of a server's."""
+    """Return one of the server's metrics. Raises Missing."""
     page = running.ask(at, "GET", "/metrics", FIGURES)[1].decode()
     found = re.search(rf"^{name} (\S+)$", page, re.MULTILINE)
     if found is None:
@@ -43,7 +43,7 @@ def counted(at: int, name: str) -> float:
 
 
 def changing(url: str) -> None:
-    """What a change pays for its position: one question for all that are committed together."""
+    """Measure what a change pays for its WAL position: one query for all changes of a commit."""
     report.begin("positions", ("changes", "answered in", "changes in a commit", "of that for the position"))
     position, nothing = question(url)
     first, at = figures.numbers(), running.port()
@@ -65,7 +65,7 @@ def changing(url: str) -> None:
 
 
 def _alone(at: int) -> float:
-    """The median seconds of a change when nobody else makes one."""
+    """Return the median seconds of a change while nobody else makes one."""
     connection = http.client.HTTPConnection("127.0.0.1", at, timeout=30)
     taken = []
     for number in range(100 if QUICK else 400):
@@ -82,7 +82,7 @@ def _alone(at: int) -> float:
 
 
 def reading(primary: tuple[str, int], standby: tuple[str, int]) -> None:
-    """Processor time of one read: remembered and worked out on the primary, and worked out on the replica."""
+    """Measure the CPU time of a read: cached and computed on the primary, and computed on the replica."""
     report.begin("replicas", ("request", "where", "answered", "processor in a worker", "in the primary",
                               "in the replica"))  # fmt: skip
     with ExitStack() as stack:
@@ -104,7 +104,7 @@ def reading(primary: tuple[str, int], standby: tuple[str, int]) -> None:
             found: dict[str, list[list[float]]] = {way: [] for way in ways}
             for turn in range(ROUNDS):
                 for way, (server, asked) in ways.items():
-                    # What the last round was answered is forgotten.
+                    # A change, so that no response of the last round is cached.
                     _change(ports[0], turn)
                     at, pids = ports[server], (workers[server], primary[1], standby[1])
                     found[way].append(_costs(lambda at=at, asked=asked: running.answered(at, asked), pids))
@@ -126,7 +126,7 @@ def _change(at: int, turn: int) -> None:
 
 
 def _costs(run: Callable[[], float], pids: tuple[int, ...]) -> list[float]:
-    """How many a second, and microseconds of processor that each process took for one, children included."""
+    """Return the rate, and the CPU microseconds per request of each process with its children."""
     before = [running.processor(pid) for pid in pids]
     rate = run()
     taken = [running.processor(pid) - begun for pid, begun in zip(pids, before, strict=True)]
@@ -134,11 +134,11 @@ def _costs(run: Callable[[], float], pids: tuple[int, ...]) -> list[float]:
 
 
 def measure(folder: Path) -> None:
-    """Everything."""
+    """Run all benchmarks of this part."""
     try:
         with postgres.replicated() as (primary, standby):
             making.make(primary[0], people=8 * CHANGED + 1)
-            # Dead rows cost a standby more: it can't mark them for whoever comes next.
+            # Dead rows cost a standby more, because it can't set hint bits.
             with psycopg.connect(primary[0], autocommit=True) as connection:
                 connection.execute("VACUUM ANALYZE")
             reading(primary, standby)

@@ -1,4 +1,4 @@
-"""What was measured, part by part: printed as tables while it comes, written into docs/ when asked for."""
+"""Print results as tables while they come, and write them into docs/ on request."""
 
 import os
 import platform
@@ -17,7 +17,7 @@ HEAD = ("what", "measured", "to reach")
 
 @dataclass(slots=True)
 class Part:
-    """A table, and what else there is to say: `notes` come after it."""
+    """One table of results, followed by its `notes`."""
 
     name: str
     head: tuple[str, ...]
@@ -27,7 +27,7 @@ class Part:
 
 @dataclass(slots=True)
 class Drawn:
-    """What the plot shows: rates in times of a ceiling, job by job, and milliseconds by size."""
+    """The data of the plot: rates relative to the ceiling by job, and milliseconds by size."""
 
     bars: dict[str, dict[str, float]] = field(default_factory=dict)
     lines: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
@@ -38,7 +38,7 @@ drawn = Drawn()
 
 
 def begin(name: str, head: tuple[str, ...] = HEAD) -> None:
-    """Let what comes be of another part, or table of it."""
+    """Start another table."""
     _parts.append(Part(name, head))
     print(f"\n## {name}\n\n{_headed(head)}", flush=True)
 
@@ -48,7 +48,7 @@ def _headed(head: tuple[str, ...]) -> str:
 
 
 def row(*cells: str) -> None:
-    """Print one line of the table; the last cells may be left out."""
+    """Print one row of the current table; trailing cells can be left out."""
     width = len(_parts[-1].head) if _parts else len(cells)
     line = f"| {' | '.join((*cells, *[''] * (width - len(cells))))} |"
     print(line, flush=True)
@@ -57,14 +57,14 @@ def row(*cells: str) -> None:
 
 
 def note(sentence: str) -> None:
-    """Say something about what was measured, or why it was not."""
+    """Print a sentence below the current table."""
     print(f"\n{sentence}\n", flush=True)
     if _parts:
         _parts[-1].notes.append(sentence)
 
 
 def machine() -> str:
-    """What everything ran on, as a sentence."""
+    """Return a sentence about the machine, Python and SQLite."""
     words = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
     model = re.search(r"^model name\s*: (.*)$", words, re.MULTILINE)
     cores = len(re.findall(r"^processor\s*:", words, re.MULTILINE)) or "?"
@@ -77,7 +77,7 @@ def machine() -> str:
 
 
 def write(folder: Path = TOP / "docs") -> None:
-    """Put each table in the place of what stands between its marks on some page, and draw the plot."""
+    """Replace each table between its marks in the Markdown files of `folder`."""
     for part in _parts:
         table = "\n".join((machine(), "", _headed(part.head), *part.rows, *(f"\n{each}" for each in part.notes)))
         between = re.compile(f"(<!-- measured: {part.name} -->).*?(<!-- end -->)", re.DOTALL)

@@ -1,4 +1,4 @@
-"""Starting servers, putting load on them, and looking at what they cost. Loopback only, bounded, stopped at the end."""
+"""Start servers, put load on them with wrk, measure CPU and memory. Loopback only; all is stopped at the end."""
 
 import http.client
 import os
@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# A first look takes a fifth of the time, and says less.
+# `--quick` takes a fifth of the time, with less precise results.
 QUICK = "--quick" in sys.argv
 SECONDS = 1 if QUICK else 2
 ROUNDS = 2 if QUICK else 5
@@ -27,7 +27,7 @@ UNLIMITED = {"rate_limit": "0", "failures_per_address": "0"}
 SECRET = "a-token-for-measuring"
 PASSWORD = "alice's own password"
 
-# Another query each time: what the server remembers of one request doesn't serve the next.
+# A different query string each time, so that a cached response never serves the next request.
 _VARYING = """
 local n = 0
 local mark = string.find(wrk.path, "?", 1, true) and "&" or "?"
@@ -37,9 +37,9 @@ request = function()
 end
 """
 
-# So many are put in one after the other, then taken out again, and so on. What is under way at once never meets itself.
+# Add this many members, remove them, and repeat. Many enough that concurrent requests never touch the same member.
 CHANGED = 1000
-# The first request that is made is not sent: wrk looks at it.
+# wrk calls `request` once before the run and doesn't send the result.
 _CHANGING = """
 local n = -1
 request = function()
@@ -55,16 +55,16 @@ end
 """
 
 
-# The processes that listen, by their ports.
+# Ids of the running servers by their ports.
 _listening: dict[int, int] = {}
 
 
 class Missing(Exception):
-    """Something that measuring needs isn't there."""
+    """A benchmark can't run because something it needs isn't there."""
 
 
 def port() -> int:
-    """A port that nobody listens on."""
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -72,7 +72,7 @@ def port() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What one asks again and again: an address with headers; `varying` makes each a question of its own."""
+    """A repeated read request; with `varying`, each has a different query string, so that no cache entry serves it."""
 
     path: str
     headers: Mapping[str, str]
@@ -81,7 +81,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Putting somebody in and taking him out: methods and addresses in which, as in the body, %d is his number."""
+    """A pair of requests that add and remove a member; `%d` in paths and body is the member's number."""
 
     headers: Mapping[str, str]
     put: tuple[str, str]
@@ -93,9 +93,9 @@ class Change:
 def started(
     module: str, *arguments: str, at: int, **settings: str
 ) -> Iterator[tuple["subprocess.Popen[bytes]", float]]:
-    """A Python module as a process that listens on the port `at`; and how many seconds its first answer took.
+    """Run a Python module as a server on the port `at`; yield the process and the seconds until its first response.
 
-    Nothing is limited, unless `settings` say so.
+    Rate limits are off unless `settings` turn them on.
     """
     env = {f"ONEBUCKET_{name.upper()}": value for name, value in (UNLIMITED | settings).items()}
     with listening([sys.executable, "-m", module, *arguments], at=at, env=env) as found:
@@ -106,7 +106,7 @@ def started(
 def listening(
     command: Sequence[str | Path], *, at: int, env: Mapping[str, str], folder: Path | None = None
 ) -> Iterator[tuple["subprocess.Popen[bytes]", float]]:
-    """A process that listens on the port `at`; and how many seconds its first answer took. Raises Missing."""
+    """Run a server on the port `at`; yield the process and the seconds until its first response. Raises Missing."""
     begun = time.perf_counter()
     process = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | env, cwd=folder
@@ -128,7 +128,7 @@ def listening(
 
 
 def basic(login: str, secret: str) -> dict[str, str]:
-    """The header that signs in."""
+    """Return the header of Basic authentication."""
     return {"Authorization": "Basic " + b64encode(f"{login}:{secret}".encode()).decode()}
 
 
@@ -136,7 +136,7 @@ ALICE = basic("alice", SECRET)
 
 
 def ask(at: int, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None) -> tuple[int, bytes]:
-    """One request on a connection of its own; its status and body."""
+    """Send one request on a connection of its own; return status and body."""
     connection = http.client.HTTPConnection("127.0.0.1", at, timeout=30)
     connection.request(method, path, body, headers=dict(headers))
     answer = connection.getresponse()
@@ -146,17 +146,17 @@ def ask(at: int, method: str, path: str, headers: Mapping[str, str], body: bytes
 
 
 def per_second(at: int, path: str, headers: Mapping[str, str], *, varying: bool = False) -> float:
-    """Requests answered in a second under load from wrk."""
+    """Return the requests answered per second under load from wrk."""
     return _load(at, path, headers, _VARYING if varying else "")
 
 
 def answered(at: int, question: Question) -> float:
-    """How many times in a second a question is answered."""
+    """Return how many times per second a question is answered."""
     return per_second(at, question.path, question.headers, varying=question.varying)
 
 
 def changed(at: int, change: Change, *, first: int, connections: int = CONNECTIONS) -> float:
-    """How many changes are made in a second; those of numbers from `first` on, of which none has been put in yet."""
+    """Return the changes per second; they use the member numbers from `first` on, none of which is a member yet."""
     script = _CHANGING % {
         "many": CHANGED,
         "first": first,
@@ -170,7 +170,7 @@ def changed(at: int, change: Change, *, first: int, connections: int = CONNECTIO
 
 
 def told_by_metrics(at: int) -> dict[str, float]:
-    """The figures of our server that have no labels, by their names."""
+    """Return the server's metrics that have no labels, by name."""
     page = ask(at, "GET", "/metrics", basic("alice", PASSWORD))[1].decode()
     named = (line.split() for line in page.splitlines() if line[0] != "#" and "{" not in line)
     return {name: float(value) for name, value in named}
@@ -199,24 +199,24 @@ def _load(at: int, path: str, headers: Mapping[str, str], script: str, connectio
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What several did in the same rounds, by their names: how much, and microseconds of processor for each time."""
+    """Results by name: the values of all rounds (`found`), and CPU microseconds per request (`processor`)."""
 
     found: dict[str, list[float]] = field(default_factory=dict)
     processor: dict[str, list[float]] = field(default_factory=dict)
 
     def median(self, name: str) -> float:
-        """What one did."""
+        """Return the median of all rounds."""
         return statistics.median(self.found[name])
 
     def ratio(self, name: str, other: str) -> float:
-        """What one did in times of what another did in the same round."""
+        """Return the median of the ratios of `name` to `other` in the same round."""
         return statistics.median(a / b for a, b in zip(self.found[name], self.found[other], strict=True))
 
 
 def in_turn(runs: Mapping[str, Callable[[], float]], *, at: Mapping[str, int] | None = None) -> Measured:
-    """Each of several in every round, so that a machine whose speed drifts favours none.
+    """Run each of several benchmarks once per round, so that a machine whose speed drifts favours none of them.
 
-    Where it is said at which port each is asked, what is found is a rate, and the processor time of each is looked at.
+    With `at`, the port of each, values are rates and CPU times are measured too.
     """
     measured = Measured({name: [] for name in runs}, {name: [] for name in at or ()})
     for _ in range(ROUNDS):
@@ -230,7 +230,7 @@ def in_turn(runs: Mapping[str, Callable[[], float]], *, at: Mapping[str, int] | 
 
 
 def paired(ours: tuple[int, str, dict[str, str]], ceiling: int, *, varying: bool = False) -> tuple[float, float, float]:
-    """Requests per second of ours and of the ceiling, and the ratio: medians of runs in turn."""
+    """Return the medians of our rate, the ceiling's rate and their ratio, measured in turn."""
     measured = in_turn(
         {"ours": lambda: per_second(*ours, varying=varying), "ceiling": lambda: per_second(ceiling, "/", {})}
     )
@@ -240,7 +240,7 @@ def paired(ours: tuple[int, str, dict[str, str]], ceiling: int, *, varying: bool
 def milliseconds(
     at: int, asks: Sequence[tuple[str, str] | tuple[str, str, bytes]], headers: Mapping[str, str], times: int
 ) -> list[float]:
-    """The median time of each of several requests (method, path, body), asked in turn on one connection."""
+    """Return the median time of each of several requests (method, path, body), sent in turn on one connection."""
     connection = http.client.HTTPConnection("127.0.0.1", at, timeout=30)
     taken: list[list[float]] = [[] for _ in asks]
     for _ in range(times):
@@ -257,23 +257,23 @@ def milliseconds(
 
 
 def processor(pid: int) -> float:
-    """The seconds of processor that a process and its children have taken so far, in all their threads."""
+    """Return the CPU seconds that a process and its children have used so far, in all threads."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     ticks = 0
     for each in (pid, *children):
-        # Its own, and those of children that have ended.
+        # utime, stime, and the same of ended children.
         words = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
         ticks += sum(map(int, words[11:15]))
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def resident_mib(process: "subprocess.Popen[bytes]", *, most: bool = False) -> float:
-    """The memory a process holds now, in MiB; or the `most` it has held since `forget_most`."""
+    """Return the resident memory of a process in MiB; with `most`, its peak since `forget_most`."""
     status = Path(f"/proc/{process.pid}/status").read_text()
     named = "VmHWM" if most else "VmRSS"
     return int(next(line for line in status.splitlines() if line.startswith(named)).split()[1]) / 1024
 
 
 def forget_most(process: "subprocess.Popen[bytes]") -> None:
-    """Begin anew with the most memory that a process has held."""
+    """Reset the peak memory of a process."""
     Path(f"/proc/{process.pid}/clear_refs").write_text("5")

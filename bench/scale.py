@@ -1,4 +1,4 @@
-"""Past one machine: statements each request really issues, bytes each row really takes, and what that comes to."""
+"""Beyond one machine: the statements per request and bytes per row as measured, extrapolated to ten million people."""
 
 import logging
 import math
@@ -18,7 +18,7 @@ from bench.running import ALICE, CHANGED, QUICK, Missing, Question
 from onebucket.store.connect import connect
 from onebucket.store.engine.statement import Statement
 
-# What people do in a day, as an assumption; everything else is counted or measured.
+# Assumed load; everything else is counted or measured.
 REQUESTS_A_DAY = 100 * model.PEOPLE
 PEAK = 3
 SHARES = {"check access": 0.90, "read one group": 0.09, "change a member": 0.01}
@@ -39,7 +39,7 @@ REQUESTS = (
 
 @contextmanager
 def _counted() -> Iterator[list[Statement]]:
-    """Every statement that is issued meanwhile, in its order."""
+    """Record the statements that are issued inside, in order."""
     issued: list[Statement] = []
     text = Statement.text
 
@@ -55,7 +55,7 @@ def _counted() -> Iterator[list[Statement]]:
 
 
 def requests(folder: Path) -> None:
-    """How many statements each request issues, and how many of them stay with one account."""
+    """Print how many statements each request issues, and how many of them read one account only."""
     report.begin("requests", ("request", "statements", "of one account", "which look people up",
                               "of several accounts", "the same again, unchanged"))  # fmt: skip
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
@@ -86,7 +86,7 @@ def requests(folder: Path) -> None:
 
 
 def processor(url: str, server: int) -> dict[str, tuple[float, float]]:
-    """Microseconds of processor that a request takes, in a worker and in PostgreSQL, whatever else the machine does."""
+    """Return the CPU microseconds of each job in a worker and in PostgreSQL."""
     at = running.port()
     costs = {}
     first = figures.numbers()
@@ -109,7 +109,7 @@ def processor(url: str, server: int) -> dict[str, tuple[float, float]]:
 
 
 def sizes(weights: dict[str, float]) -> float:
-    """What everything weighs; in bytes without the journal."""
+    """Print the size of each table; return the bytes of all tables but the journal."""
     report.begin("sizes-at-scale", ("table", "rows", "because", "bytes a row, with its indexes", "together"))
     total = {rows.table: rows.number * weights[rows.table] for rows in model.ALL}
     for rows in model.ALL:
@@ -122,7 +122,7 @@ def sizes(weights: dict[str, float]) -> float:
 
 
 def machines(costs: dict[str, tuple[float, float]]) -> None:
-    """What a day's requests take, worked out each time, and how many machines that is."""
+    """Print the CPU that a day's requests take without the cache, and how many machines that is."""
     report.begin("machines", ("request", "at the peak", "processor in a worker", "in PostgreSQL", "cores for workers",
                               "for PostgreSQL"))  # fmt: skip
     peak = REQUESTS_A_DAY / 86_400 * PEAK
@@ -145,7 +145,7 @@ def machines(costs: dict[str, tuple[float, float]]) -> None:
 
 
 def measure(folder: Path) -> None:
-    """Everything."""
+    """Run all benchmarks of this part."""
     requests(folder)
     try:
         with postgres.durable() as (url, server):

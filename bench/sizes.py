@@ -1,4 +1,4 @@
-"""What the same jobs cost in accounts of very different sizes, and what memory the largest takes."""
+"""What the same jobs cost in accounts of very different sizes, and the memory that the largest response takes."""
 
 import statistics
 from collections.abc import Iterator, Sequence
@@ -20,14 +20,14 @@ from onebucket.store.engine.database import Transaction
 
 SIZES = (100, 1000, 10_000) if QUICK else (100, 1000, 10_000, 100_000)
 TIMES = 60 if QUICK else 300
-# So much more memory than at rest an answer may take, however long, in MiB.
+# MiB of memory above the idle state that a response of any length may take.
 ALLOWED = 25
-# In groups of ten, and all of them in one more.
+# Members per group; all people are also in one large group.
 TOGETHER = 10
 
 
 def make(folder: Path) -> str:
-    """A database with alice, who runs the site, and an account of each size; its path."""
+    """Create a database with alice as site admin and one account of each size; return its path."""
     path = folder / "sizes.db"
     opened = connect(f"sqlite:///{path}")
     schema.bring_up_to_date(opened)
@@ -45,9 +45,9 @@ def make(folder: Path) -> str:
 
 
 def fill(tx: Transaction, size: int) -> None:
-    """An account with as many people, groups and repositories, past the actions, which would take minutes.
+    """Insert an account of `size` people, groups and repositories directly: the actions would take minutes.
 
-    Each person is in one of its first groups and in the group `all`, and a group has something on each repository.
+    Each person is in one of the first groups and in the group `all`; one group has a privilege on each repository.
     """
     at = timestamps.to_number(datetime.now(UTC))
 
@@ -72,7 +72,7 @@ def fill(tx: Transaction, size: int) -> None:
 
 
 def costs(at: int) -> None:
-    """Each job in each account in turn, one at a time; what is read is worked out each time."""
+    """Measure each job in each account in turn, one request at a time; reads are never served from the cache."""
     serial = count()
     asked: dict[tuple[str, int], list[float]] = {(job, size): [] for job in JOBS for size in SIZES}
     for n in range(TIMES):
@@ -97,7 +97,7 @@ JOBS = ("`GET` one group with 10 members", "`GET /api/access/…`", "`PUT` or `D
 
 
 def measure(folder: Path) -> None:
-    """Everything, a line at a time."""
+    """Run all benchmarks of this part."""
     path, at = make(folder), running.port()
     with running.started("onebucket", "serve", "--port", str(at), "--database", f"sqlite:///{path}", at=at) as started:
         costs(at)

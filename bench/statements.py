@@ -1,8 +1,8 @@
-"""Every statement the store can issue, and which accounts' rows it touches: what decides where it can run, once split.
+"""Finds which accounts' rows each statement of the store touches: could it run on a database split by account?
 
-A table is bound to an account when its `account_id` (of `accounts`, the `id`) is said to equal one value, in the
-statement itself or through columns that are joined to it. What stands under an OR or a NOT binds nothing, nor does an
-account hidden in an expression or a list: a database that is split by account must be able to see it.
+A table is bound to an account if its `account_id` (the `id` of `accounts`) must equal one value, directly or through
+joined columns. Conditions under an OR or a NOT don't count, nor does an account id inside an expression or a list: a
+database split by account couldn't route by those.
 """
 
 import importlib
@@ -21,14 +21,14 @@ from onebucket import store
 from onebucket.store.engine.index_hints import WithoutIndex
 from onebucket.store.engine.statement import Statement
 
-# A column of one table in a statement, which may be there twice, or the name of a value that is handed in.
+# A column of one table in a statement (a table may occur twice), or the name of a bind parameter.
 _Node = tuple[Any, str] | str
 _Values = frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A table in a statement: the values its account equals, and the columns that its account is looked up by."""
+    """One table in a statement: the parameters its account id equals, and the columns its account id is joined to."""
 
     table: str
     values: frozenset[str]
@@ -37,18 +37,18 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """All tables that a statement names."""
+    """All tables that a statement uses."""
 
     uses: frozenset[Use]
 
     @property
     def looks_people_up(self) -> bool:
-        """Whether it reads rows of `accounts` by ids that are found in the rows of one account."""
+        """True if it reads rows of `accounts` by ids found in the rows of one account."""
         return any(_is_looked_up(use) for use in self.uses)
 
     @property
     def stays(self) -> bool:
-        """Whether everything else in it is bound to one and the same account."""
+        """True if everything else in it is bound to one and the same account."""
         values = [use.values for use in self.uses if not _is_looked_up(use)]
         return bool(values) and bool(frozenset.intersection(*values))
 
@@ -58,7 +58,7 @@ def _is_looked_up(use: Use) -> bool:
 
 
 def every() -> Iterator[tuple[str, Statement]]:
-    """Each statement by its name, as `groups._BY_SLUG` or `accounts._BY[email]`."""
+    """Yield each statement of the store with its name, such as `groups._BY_SLUG` or `accounts._BY[email]`."""
     for module in pkgutil.iter_modules(store.__path__):
         if module.name == "migrations":
             continue
@@ -72,13 +72,13 @@ def every() -> Iterator[tuple[str, Statement]]:
 
 
 def clause(statement: Statement) -> ClauseElement:
-    """What a statement was made of."""
+    """Return the SQLAlchemy clause of a statement."""
     made: Any = statement._clause
     return made if isinstance(made, ClauseElement) else made(insert)
 
 
 def reach(made: Any) -> Reach:
-    """Which tables a clause names, and what each of them is bound to."""
+    """Return the tables that a clause uses, and what each is bound to."""
     if isinstance(made, Insert):
         account = _account_column(made.table)
         named = {str(getattr(column, "key", column)) for column in made.compile().params}
@@ -87,7 +87,7 @@ def reach(made: Any) -> Reach:
 
 
 def _uses(made: Any, outside: Mapping[_Node, _Values]) -> Iterator[Use]:
-    """The tables of one level, then of those within it, which may be bound to what is `outside` of them."""
+    """Yield the tables of one query level, then those of its subqueries, which may be bound to tables `outside`."""
     if isinstance(made, Update | Delete):
         sources: list[FromClause] = [made.table]
         conditions = list(made._where_criteria)
@@ -122,7 +122,7 @@ def _use(table: FromClause, known: Mapping[_Node, _Values], classes: list[set[_N
 
 
 def _is_of(source: FromClause, outside: Mapping[_Node, _Values]) -> bool:
-    """Whether that is a table of a statement around this one."""
+    """True if `source` is a table of an enclosing statement."""
     return not isinstance(source, Join) and any(not isinstance(node, str) and node[0] is source for node in outside)
 
 
@@ -131,7 +131,7 @@ def _account_column(table: Any) -> str:
 
 
 def _flat(source: FromClause, conditions: list[Any]) -> Iterator[FromClause]:
-    """The tables of a join; what joins them is added to `conditions`."""
+    """Yield the tables of a join; add the join's conditions to `conditions`."""
     if isinstance(source, Join):
         conditions.append(source.onclause)
         yield from _flat(source.left, conditions)
@@ -141,7 +141,7 @@ def _flat(source: FromClause, conditions: list[Any]) -> Iterator[FromClause]:
 
 
 def _equalities(conditions: Iterable[Any]) -> Iterator[tuple[_Node, _Node]]:
-    """What must be equal for a row to count: of an AND all sides, of an OR none."""
+    """Yield pairs that must be equal for a row to match: from all sides of an AND, from no side of an OR."""
     for condition in conditions:
         if isinstance(condition, BooleanClauseList) and condition.operator is operators.and_:
             yield from _equalities(condition.clauses)
@@ -150,7 +150,7 @@ def _equalities(conditions: Iterable[Any]) -> Iterator[tuple[_Node, _Node]]:
             if left is not None and right is not None:
                 yield left, right
         elif isinstance(condition, BinaryExpression) and condition.operator is operators.in_op:
-            # Not equal to a value that is known, but looked up by what is found elsewhere.
+            # Not bound to a known value, but looked up by the result of a subquery.
             left = _node(condition.left)
             if left is not None and [*_within(condition.right)]:
                 yield left, (condition.right, "in a list")
@@ -177,9 +177,9 @@ def _class_of(classes: list[set[_Node]], node: _Node) -> set[_Node]:
 
 
 def _within(element: Any, *, first: bool = False) -> Iterator[Any]:
-    """The statements directly within one."""
+    """Yield the statements directly inside an element."""
     if isinstance(element, SelectBase) and not first:
-        # Some wrap another: a scalar one, a union.
+        # Some statements wrap others: scalar subqueries, unions.
         yield element
     elif not isinstance(element, Table):
         for child in element.get_children():
