@@ -431,7 +431,7 @@ class Machine(Watch):
             # Somebody who can sign in goes on running it.
             self.runs_site(at.who) and (at.yes or bool(others) or not people[at.person].runs_site),
             lambda work: accounts.change_user(work, self.spelled(at.person), site_admin=at.yes),
-            lambda: setattr(self.world.people[at.person], "is_site_admin", at.yes),
+            lambda: setattr(self.world.people[at.person], "runs_site", at.yes),
         )
 
     @_deed
