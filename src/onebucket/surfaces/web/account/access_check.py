@@ -22,42 +22,46 @@ _MOST_NAMES = 500
 _COLUMNS = ("user", "repository", "level", "allowed", "through", "group", "since", "granted_by")
 
 
-async def show(visit: PageRequest) -> Response:
+async def show(request: PageRequest) -> Response:
     """Show the access check form, and the result if a question was asked.
 
     `format=csv` or `format=json` returns the result alone.
     """
-    name = visit.path_parameter("name")
+    name = request.path_parameter("name")
 
-    def known(work: UnitOfWork) -> dict[str, Any]:
+    def load(work: UnitOfWork) -> dict[str, Any]:
         place = account_overview.account_summary(work, name)
         repositories = matrix.axes(work, name)[1] if place.administers else []
-        return {"place": place, "names": [each.slug for each in repositories][:_MOST_NAMES]}
+        return {"place": place, "names": [repository.slug for repository in repositories][:_MOST_NAMES]}
 
-    seen = await visit.read(known)
-    person, repository = visit.query("person").strip(), visit.query("repository").strip()
-    if not seen["place"].administers and visit.person:
-        person = person or visit.person.username
-    asked = {"person": person, "repository": repository, "level": visit.query("level") or "read"}
-    kind = visit.query("format") if visit.query("format") in ("csv", "json") else ""
-    status, verdicts, level, plain = 200, None, Level.READ, ""
+    context = await request.read(load)
+    person, repository = request.query("person").strip(), request.query("repository").strip()
+    if not context["place"].administers and request.person:
+        person = person or request.person.username
+    question = {"person": person, "repository": repository, "level": request.query("level") or "read"}
+    format = request.query("format") if request.query("format") in ("csv", "json") else ""
+    status, decisions, level, text = 200, None, Level.READ, ""
     try:
-        level = privileges.parse_level(asked["level"])
-        if (person and (repository or seen["place"].administers)) or repository:
-            verdicts, plain = await visit.read(
-                lambda work: _serialize(_answer(work, name, person, repository, level), level, kind)
+        level = privileges.parse_level(question["level"])
+        if (person and (repository or context["place"].administers)) or repository:
+            decisions, text = await request.read(
+                lambda work: _serialize(_decide(work, name, person, repository, level), level, format)
             )
     except Refusal as refusal:
-        status = visit.backend.status(refusal) or 500
-        visit.errors = {"": sentence(refusal)}
+        status = request.backend.status(refusal) or 500
+        request.errors = {"": sentence(refusal)}
 
-    if kind:
-        return _export(visit, kind, verdicts, plain, status)
-    shown = paginate(visit, verdicts or [], lambda each: f"{each.person.username} {each.repository.slug}", most=100)
-    return visit.page("ask/page.html", status=status, asked=asked, level=level, verdicts=verdicts, shown=shown, **seen)
+    if format:
+        return _export(request, format, decisions, text, status)
+    page = paginate(
+        request, decisions or [], lambda decision: f"{decision.person.username} {decision.repository.slug}", most=100
+    )
+    return request.page(
+        "ask/page.html", status=status, asked=question, level=level, verdicts=decisions, shown=page, **context
+    )
 
 
-def _answer(work: UnitOfWork, account: str, person: str, repository: str, level: Level) -> list[AccessDecision]:
+def _decide(work: UnitOfWork, account: str, person: str, repository: str, level: Level) -> list[AccessDecision]:
     if person and repository:
         return [access_checks.check(work, AccessQuery(person, account, repository))]
     if repository:
@@ -65,70 +69,77 @@ def _answer(work: UnitOfWork, account: str, person: str, repository: str, level:
     return access_reports.of_person(work, account, person)
 
 
-def _export(visit: PageRequest, kind: str, verdicts: list[AccessDecision] | None, text: str, status: int) -> Response:
+def _export(
+    request: PageRequest, format: str, decisions: list[AccessDecision] | None, text: str, status: int
+) -> Response:
     """Return the result as JSON or CSV, or the error as plain text."""
     if status != 200:
-        return Response(f"{visit.errors['']}\n", status, HEADERS, "text/plain")
-    text = text or _serialize([], Level.READ, kind)[1]
-    if kind == "json":
+        return Response(f"{request.errors['']}\n", status, HEADERS, "text/plain")
+    text = text or _serialize([], Level.READ, format)[1]
+    if format == "json":
         return Response(text, status, HEADERS, "application/json")
-    name = verdicts[0].owner.username if verdicts else "access"
-    named = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
-    return Response(text, status, {**HEADERS, **named}, "text/csv")
+    name = decisions[0].owner.username if decisions else "access"
+    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
+    return Response(text, status, {**HEADERS, **headers}, "text/csv")
 
 
-def _serialize(verdicts: list[AccessDecision], level: Level, kind: str) -> tuple[list[AccessDecision], str]:
+def _serialize(decisions: list[AccessDecision], level: Level, format: str) -> tuple[list[AccessDecision], str]:
     """Return the decisions and their JSON or CSV text, written within the transaction.
 
     JSON has the shape of `/api/access`; CSV has one line per decision.
     """
-    if kind == "json":
-        return verdicts, json.dumps([_way_shape(each, level) for each in verdicts], ensure_ascii=False, indent=1)
+    if format == "json":
+        return decisions, json.dumps(
+            [_decision_shape(decision, level) for decision in decisions], ensure_ascii=False, indent=1
+        )
     text = io.StringIO()
-    if kind == "csv":
-        lines = csv.DictWriter(text, _COLUMNS, extrasaction="ignore")
-        lines.writeheader()
-        for each in verdicts:
-            told_of = _way_shape(each, level)
-            because = told_of["because"][0] if told_of["because"] else {}
-            lines.writerow(told_of | because | {"level": told_of["level"]})
-    return verdicts, text.getvalue()
+    if format == "csv":
+        writer = csv.DictWriter(text, _COLUMNS, extrasaction="ignore")
+        writer.writeheader()
+        for decision in decisions:
+            shape = _decision_shape(decision, level)
+            because = shape["because"][0] if shape["because"] else {}
+            writer.writerow(shape | because | {"level": shape["level"]})
+    return decisions, text.getvalue()
 
 
-def _way_shape(verdict: AccessDecision, level: Level) -> dict[str, Any]:
+def _decision_shape(decision: AccessDecision, level: Level) -> dict[str, Any]:
     return {
-        "user": verdict.person.username,
-        "repository": f"{verdict.owner.username}/{verdict.repository.slug}",
-        "level": verdict.level.word if verdict.level else None,
-        "allowed": verdict.allows(level),
-        "because": [_way(way) for way in verdict.ways],
+        "user": decision.person.username,
+        "repository": f"{decision.owner.username}/{decision.repository.slug}",
+        "level": decision.level.word if decision.level else None,
+        "allowed": decision.allows(level),
+        "because": [_way(way) for way in decision.ways],
     }
 
 
 def _way(way: Reason) -> dict[str, str]:
     """Shape a reason for access as `/api/access` does, without empty fields."""
-    told = {
+    fields = {
         "level": way.level.word,
         "through": way.through.value,
         "group": way.group,
         "since": f"{way.since:%Y-%m-%dT%H:%M:%SZ}" if way.since else None,
         "granted_by": way.granted_by,
     }
-    return {name: word for name, word in told.items() if word is not None}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
-async def people(visit: PageRequest) -> Response:
+async def people(request: PageRequest) -> Response:
     """List everyone in the account, with how much each can reach and through what."""
-    name = visit.path_parameter("name")
+    name = request.path_parameter("name")
 
-    def found(work: UnitOfWork) -> dict[str, Any]:
-        everybody = paginate(
-            visit, account_overview.people(work, name), lambda each: f"{each.display_name} {each.username}", most=25
+    def load(work: UnitOfWork) -> dict[str, Any]:
+        people = paginate(
+            request,
+            account_overview.people(work, name),
+            lambda person: f"{person.display_name} {person.username}",
+            most=25,
         )
-        summaries = access_reports.summaries(work, name, everybody.items)
-        return {"place": account_overview.account_summary(work, name), "people": everybody, "summaries": summaries}
+        summaries = access_reports.summaries(work, name, people.items)
+        return {"place": account_overview.account_summary(work, name), "people": people, "summaries": summaries}
 
-    return visit.page("ask/people.html", Level=Level, **await visit.read(found))
+    return request.page("ask/people.html", Level=Level, **await request.read(load))
 
 
 PAGES = (

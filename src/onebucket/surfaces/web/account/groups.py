@@ -27,15 +27,15 @@ DONE = {
 _USERNAME = re.compile(r"[A-Za-z0-9_.-]{1,62}")
 
 
-def _done_message(visit: PageRequest, roster: domain.GroupWithMembers) -> str:
+def _done_message(request: PageRequest, roster: domain.GroupWithMembers) -> str:
     """Return the confirmation message named by `done`, if it is still true.
 
     Anyone could have written the URL.
     """
-    done, _, name = visit.query("done").partition(" ")
+    done, _, name = request.query("done").partition(" ")
     if not _USERNAME.fullmatch(name):
         return DONE.get(done, "")
-    is_member = any(each.username == name for each in roster.members or ())
+    is_member = any(person.username == name for person in roster.members or ())
     if done == "added" and is_member:
         return f"{name} is a member of {roster.group.name} now."
     if done == "removed" and not is_member:
@@ -43,11 +43,11 @@ def _done_message(visit: PageRequest, roster: domain.GroupWithMembers) -> str:
     return ""
 
 
-async def show(visit: PageRequest) -> Response:
+async def show(request: PageRequest) -> Response:
     """Show the group with its members and, for administrators, the forms to change it."""
-    account, slug = visit.path_parameter("name"), visit.path_parameter("slug")
+    account, slug = request.path_parameter("name"), request.path_parameter("slug")
 
-    def found(work: UnitOfWork) -> dict[str, Any]:
+    def load(work: UnitOfWork) -> dict[str, Any]:
         roster = groups.read(work, account, slug, members=True)
         return {
             "place": account_overview.account_summary(work, account),
@@ -55,77 +55,81 @@ async def show(visit: PageRequest) -> Response:
             "invited": groups.invited(work)(roster) or [],
         }
 
-    seen = await visit.read(found)
-    return visit.page(
+    context = await request.read(load)
+    return request.page(
         "groups/page.html",
-        members=paginate(visit, seen["roster"].members, lambda each: f"{each.display_name} {each.username}"),
-        done=_done_message(visit, seen["roster"]),
-        **seen,
+        members=paginate(request, context["roster"].members, lambda person: f"{person.display_name} {person.username}"),
+        done=_done_message(request, context["roster"]),
+        **context,
     )
 
 
-async def change(visit: PageRequest) -> Response:
+async def change(request: PageRequest) -> Response:
     """Change the group's name and settings; ask for confirmation first if its slug would change."""
-    account, slug, name = visit.path_parameter("name"), visit.path_parameter("slug"), visit.line("name")
+    account, slug, name = request.path_parameter("name"), request.path_parameter("slug"), request.line("name")
     try:
         new_slug = slugs.slugify(domain.check_name(name))
     except Invalid as refusal:
         raise FormErrors(name=refusal.sentence) from None
-    if new_slug not in (slug, visit.line("new_slug")):
-        place, roster = await visit.read(
+    if new_slug not in (slug, request.line("new_slug")):
+        place, roster = await request.read(
             lambda work: (
                 account_overview.account_summary(work, account),
                 groups.read(work, account, slug, members=False),
             )
         )
         if domain.check_name(name) != roster.group.name:
-            return visit.page("groups/rename.html", place=place, group=roster.group, new_slug=new_slug)
+            return request.page("groups/rename.html", place=place, group=roster.group, new_slug=new_slug)
 
     try:
-        after = await visit.write(partial(_change, visit, account, slug, name))
+        after = await request.write(partial(_change, request, account, slug, name))
     except Conflict as refusal:
         raise FormErrors(name=refusal.sentence) from None
-    return visit.redirect(f"{_address(visit, after)}?done=changed")
+    return request.redirect(f"{_address(request, after)}?done=changed")
 
 
-def _change(visit: PageRequest, account: str, slug: str, name: str, work: UnitOfWork) -> Group:
+def _change(request: PageRequest, account: str, slug: str, name: str, work: UnitOfWork) -> Group:
     """Apply the form's changes in one transaction."""
-    word = visit.line("account_privilege")
+    word = request.line("account_privilege")
     privilege = domain.parse_account_privilege(word) if word else None
     after = groups.change(
         work,
         account,
         slug,
         name=name,
-        permission=level(visit.line("permission")),
-        auto_add=visit.is_checked("auto_add"),
-        email_forwarding_disabled=visit.is_checked("email_forwarding_disabled"),
+        permission=level(request.line("permission")),
+        auto_add=request.is_checked("auto_add"),
+        email_forwarding_disabled=request.is_checked("email_forwarding_disabled"),
     ).group
     # Last, because it can take away the caller's right to change the rest.
     groups.set_account_privilege(work, account, after.slug, privilege)
     return after
 
 
-async def add(visit: PageRequest) -> Response:
+async def add(request: PageRequest) -> Response:
     """Add a person to the group, by username or e-mail address."""
-    account, slug, name = visit.path_parameter("name"), visit.path_parameter("slug"), visit.line("member")
+    account, slug, name = request.path_parameter("name"), request.path_parameter("slug"), request.line("member")
     try:
         if not name:
             raise Invalid("say who: a username or an e-mail address")
-        added = await visit.write(lambda work: groups.add_member(work, account, slug, name))
+        added = await request.write(lambda work: groups.add_member(work, account, slug, name))
     except (Invalid, Conflict) as refusal:
         raise FormErrors(member=refusal.sentence) from None
     except NotFound as refusal:
         # If the group itself is gone, showing the page again says so.
         raise FormErrors(member=refusal.sentence) from None
-    return visit.redirect(f"{_address(visit)}?{urlencode({'done': f'added {added.username}'})}#members")
+    return request.redirect(f"{_address(request)}?{urlencode({'done': f'added {added.username}'})}#members")
 
 
-async def ask_to_remove(visit: PageRequest) -> Response:
+async def ask_to_remove(request: PageRequest) -> Response:
     """Preview what a member would lose by leaving the group."""
-    account, slug, member = visit.path_parameter("name"), visit.path_parameter("slug"), visit.path_parameter("member")
+    account, slug, member = (
+        request.path_parameter("name"),
+        request.path_parameter("slug"),
+        request.path_parameter("member"),
+    )
 
-    def asked(work: UnitOfWork) -> dict[str, Any]:
+    def load(work: UnitOfWork) -> dict[str, Any]:
         group = groups.read(work, account, slug, members=False).group
         person = groups.member(work, account, slug, member)
         place = account_overview.account_summary(work, account)
@@ -133,47 +137,53 @@ async def ask_to_remove(visit: PageRequest) -> Response:
         endings = pending_invitations.ended_by_leaving(work, account, slug, member)
         return {"place": place, "group": group, "person": person, "losses": losses, "endings": endings}
 
-    return visit.page("groups/remove.html", **await visit.read(asked))
+    return request.page("groups/remove.html", **await request.read(load))
 
 
-async def remove(visit: PageRequest) -> Response:
+async def remove(request: PageRequest) -> Response:
     """Remove a member from the group."""
-    account, slug, member = visit.path_parameter("name"), visit.path_parameter("slug"), visit.path_parameter("member")
-    await visit.write(lambda work: groups.remove_member(work, account, slug, member))
-    is_self = visit.person is not None and visit.person.username == member
-    return visit.redirect("/me" if is_self else f"{_address(visit)}?{urlencode({'done': f'removed {member}'})}#members")
+    account, slug, member = (
+        request.path_parameter("name"),
+        request.path_parameter("slug"),
+        request.path_parameter("member"),
+    )
+    await request.write(lambda work: groups.remove_member(work, account, slug, member))
+    is_self = request.person is not None and request.person.username == member
+    return request.redirect(
+        "/me" if is_self else f"{_address(request)}?{urlencode({'done': f'removed {member}'})}#members"
+    )
 
 
-async def ask_to_delete(visit: PageRequest) -> Response:
+async def ask_to_delete(request: PageRequest) -> Response:
     """Preview who would lose what if the group were deleted."""
-    account, slug = visit.path_parameter("name"), visit.path_parameter("slug")
+    account, slug = request.path_parameter("name"), request.path_parameter("slug")
 
-    def asked(work: UnitOfWork) -> dict[str, Any]:
+    def load(work: UnitOfWork) -> dict[str, Any]:
         losses = access_checks.impact(work, account, slug)
         roster = groups.read(work, account, slug, members=True)
         lines = access_changes.Lines(losses)
-        shown = paginate(visit, lines.worst_first, lines.words)
+        shown = paginate(request, lines.worst_first, lines.words)
         return {
             "place": account_overview.account_summary(work, account),
             "roster": roster,
             "losses": shown,
-            "lines": [lines.whole(each) for each in shown.items],
+            "lines": [lines.whole(line) for line in shown.items],
             "losers": len({line.person.id for line in lines.worst_first}),
             "endings": pending_invitations.ended_by_deleting(work, account, slug),
         }
 
-    return visit.page("groups/delete.html", **await visit.read(asked))
+    return request.page("groups/delete.html", **await request.read(load))
 
 
-async def delete(visit: PageRequest) -> Response:
+async def delete(request: PageRequest) -> Response:
     """Delete the group."""
-    account, slug = visit.path_parameter("name"), visit.path_parameter("slug")
-    await visit.write(lambda work: groups.delete(work, account, slug))
-    return visit.redirect(f"/accounts/{visit.segment('name')}?{urlencode({'done': f'deleted {slug}'})}")
+    account, slug = request.path_parameter("name"), request.path_parameter("slug")
+    await request.write(lambda work: groups.delete(work, account, slug))
+    return request.redirect(f"/accounts/{request.segment('name')}?{urlencode({'done': f'deleted {slug}'})}")
 
 
-def _address(visit: PageRequest, group: Group | None = None) -> str:
-    return f"/accounts/{visit.segment('name')}/groups/{group.slug if group else visit.segment('slug')}"
+def _address(request: PageRequest, group: Group | None = None) -> str:
+    return f"/accounts/{request.segment('name')}/groups/{group.slug if group else request.segment('slug')}"
 
 
 _GROUP = "/accounts/{name}/groups/{slug}"

@@ -22,55 +22,57 @@ DONE = {
 }
 
 
-async def show(visit: PageRequest) -> Response:
+async def show(request: PageRequest) -> Response:
     """List the pending invitations, with a form to invite people."""
-    name = visit.path_parameter("name")
+    name = request.path_parameter("name")
 
-    def listed(work: UnitOfWork) -> dict[str, Any]:
-        pending = [each for _, each in invitations.found(work, account_name=name)]
+    def load(work: UnitOfWork) -> dict[str, Any]:
+        pending = [invitation for _, invitation in invitations.found(work, account_name=name)]
         place, rosters = account_overview.account_summary(work, name), groups.of_account(work, name, members=False)
-        return {"place": place, "pending": pending, "groups": [each.group for each in rosters], "now": work.at}
+        return {"place": place, "pending": pending, "groups": [roster.group for roster in rosters], "now": work.at}
 
-    seen = await visit.read(listed)
-    pending = paginate(visit, seen.pop("pending"), lambda each: f"{each.email} {' '.join(each.groups)}", most=25)
-    return visit.page(
+    context = await request.read(load)
+    pending = paginate(
+        request, context.pop("pending"), lambda invitation: f"{invitation.email} {' '.join(invitation.groups)}", most=25
+    )
+    return request.page(
         "invitations/pending.html",
-        done=DONE.get(visit.query("done"), ""),
+        done=DONE.get(request.query("done"), ""),
         pending=pending,
-        are_boxes=len(seen["groups"]) <= MOST_BOXES,
-        wanted=visit.query("group"),
-        **seen,
+        are_boxes=len(context["groups"]) <= MOST_BOXES,
+        wanted=request.query("group"),
+        **context,
     )
 
 
-async def invite(visit: PageRequest) -> Response:
+async def invite(request: PageRequest) -> Response:
     """Invite several addresses to several groups, all or none."""
-    name, emails = visit.path_parameter("name"), re.split(r"[\s,;]+", visit.line("emails"))
-    slugs = [*visit.texts("group"), *re.split(r"[\s,;]+", visit.line("groups"))]
-    wrong = {}
+    name, emails = request.path_parameter("name"), re.split(r"[\s,;]+", request.line("emails"))
+    slugs = [*request.texts("group"), *re.split(r"[\s,;]+", request.line("groups"))]
+    errors = {}
     if emails == [""]:
-        wrong["emails"] = "say whom: one address or more"
+        errors["emails"] = "say whom: one address or more"
     if not any(slugs):
-        wrong["group"] = "choose one group or more"
-    if wrong:
-        raise FormErrors(**wrong)
+        errors["group"] = "choose one group or more"
+    if errors:
+        raise FormErrors(**errors)
 
     try:
-        await visit.write(
+        await request.write(
             lambda work: bulk_invitations.invite_to_groups(work, name, filter(None, emails), list(filter(None, slugs)))
         )
     except NoSuchGroup:
         raise FormErrors(group="one of them isn't there: it may have been deleted, or renamed") from None
     except (Invalid, Conflict) as refusal:
         raise FormErrors(emails=refusal.sentence) from None
-    return visit.redirect(f"/accounts/{visit.segment('name')}/invitations?done=invited")
+    return request.redirect(f"/accounts/{request.segment('name')}/invitations?done=invited")
 
 
 def _with_one(action: Callable[[UnitOfWork, str], object], done: str) -> Handler:
-    async def send(visit: PageRequest) -> Response:
-        id = visit.path_parameter("id")
-        await visit.write(lambda work: action(work, id))
-        return visit.redirect(f"/accounts/{visit.segment('name')}/invitations?done={done}")
+    async def send(request: PageRequest) -> Response:
+        id = request.path_parameter("id")
+        await request.write(lambda work: action(work, id))
+        return request.redirect(f"/accounts/{request.segment('name')}/invitations?done={done}")
 
     return send
 

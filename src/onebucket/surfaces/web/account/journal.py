@@ -19,29 +19,29 @@ USUAL = 50
 EXAMINED, MOST_EXAMINED = 1000, 20_000
 
 
-async def of_account(visit: PageRequest) -> Response:
+async def of_account(request: PageRequest) -> Response:
     """Show an account's journal, newest first."""
-    return await _journal_page(visit, visit.path_parameter("name"))
+    return await _journal_page(request, request.path_parameter("name"))
 
 
-async def of_site(visit: PageRequest) -> Response:
+async def of_site(request: PageRequest) -> Response:
     """Show the journal of all accounts, or of one that may have been deleted, newest first."""
-    return await _journal_page(visit, None, visit.query("account").strip() or None)
+    return await _journal_page(request, None, request.query("account").strip() or None)
 
 
-async def _journal_page(visit: PageRequest, name: str | None, account: str | None = None) -> Response:
-    status, wanted, before = 200, JournalFilter(), None
+async def _journal_page(request: PageRequest, name: str | None, account: str | None = None) -> Response:
+    status, filter, before = 200, JournalFilter(), None
     try:
-        wanted = _read_filter(visit)
-        before = journal_cursor.parse_cursor(visit.query("before")) if visit.query("before") else None
+        filter = _read_filter(request)
+        before = journal_cursor.parse_cursor(request.query("before")) if request.query("before") else None
     except Invalid as refusal:
-        status, visit.errors = visit.backend.status(refusal) or 400, {"": sentence(refusal)}
+        status, request.errors = request.backend.status(refusal) or 400, {"": sentence(refusal)}
 
     def read(work: UnitOfWork) -> dict[str, Any]:
-        page = journal.page(work, name or account, wanted=wanted, after=before, at_most=USUAL)
+        page = journal.page(work, name or account, wanted=filter, after=before, at_most=USUAL)
         if name is None:
             return {"page": page}
-        most = MOST_EXAMINED if visit.query("verified") == "yes" else EXAMINED
+        most = MOST_EXAMINED if request.query("verified") == "yes" else EXAMINED
         return {
             "page": page,
             "place": account_overview.account_summary(work, name),
@@ -50,26 +50,26 @@ async def _journal_page(visit: PageRequest, name: str | None, account: str | Non
         }
 
     try:
-        seen = await visit.read(read)
+        context = await request.read(read)
     except NotFound as refusal:
         if account is None:
             raise
-        status, visit.errors = visit.backend.status(refusal) or 404, {"": sentence(refusal)}
-        seen = {"page": journal.JournalPage([], None)}
-    end = seen["page"].next_cursor
-    return visit.page(
+        status, request.errors = request.backend.status(refusal) or 404, {"": sentence(refusal)}
+        context = {"page": journal.JournalPage([], None)}
+    end = context["page"].next_cursor
+    return request.page(
         "journal/page.html" if name is not None else "journal/site.html",
         status=status,
         events=[event.value for event in Event],
-        asked={key: visit.query(key) for key in ("account", "event", "actor", "about", "since")},
-        older=visit.same_page({"before": journal_cursor.to_cursor(end), "verified": ""}) if end else "",
-        **seen,
+        asked={key: request.query(key) for key in ("account", "event", "actor", "about", "since")},
+        older=request.same_page({"before": journal_cursor.to_cursor(end), "verified": ""}) if end else "",
+        **context,
     )
 
 
-def _read_filter(visit: PageRequest) -> JournalFilter:
+def _read_filter(request: PageRequest) -> JournalFilter:
     """Read the filter from the query. Raises Invalid."""
-    event, since = visit.query("event"), visit.query("since")
+    event, since = request.query("event"), request.query("since")
     if event and event not in {each.value for each in Event}:
         raise Invalid("there is no such event")
     try:
@@ -81,8 +81,8 @@ def _read_filter(visit: PageRequest) -> JournalFilter:
     return JournalFilter(
         since=moment,
         event=Event(event) if event else None,
-        actor=visit.query("actor").strip() or None,
-        about=visit.query("about").strip() or None,
+        actor=request.query("actor").strip() or None,
+        about=request.query("about").strip() or None,
     )
 
 

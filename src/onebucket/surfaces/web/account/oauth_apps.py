@@ -15,30 +15,30 @@ from onebucket.surfaces.web.person.consent import chosen
 DONE = {"revoked": "It is revoked, and so is everything that was issued to it: its next request is refused."}
 
 
-async def show(visit: PageRequest) -> Response:
+async def show(request: PageRequest) -> Response:
     """List the OAuth apps, with a form for a new one."""
-    name = visit.path_parameter("name")
+    name = request.path_parameter("name")
 
-    def seen(work: UnitOfWork) -> dict[str, Any]:
+    def load(work: UnitOfWork) -> dict[str, Any]:
         return {
             "consumers": consumers.list_consumers(work, name),
             "place": account_overview.account_summary(work, name),
         }
 
-    done = DONE.get(visit.query("done"), "")
-    return visit.page("consumers/page.html", **await visit.read(seen), scopes=OFFERED, done=done)
+    done = DONE.get(request.query("done"), "")
+    return request.page("consumers/page.html", **await request.read(load), scopes=OFFERED, done=done)
 
 
-async def make(visit: PageRequest) -> Response:
+async def make(request: PageRequest) -> Response:
     """Create an OAuth app and show its key and secret, this once."""
-    name, scopes = visit.path_parameter("name"), chosen(visit)
-    label, is_public = visit.line("label"), visit.is_checked("public")
-    callback, acts_as = visit.line("callback"), visit.line("acts_as")
-    key = hashing.consumer_key(visit.backend.new_secret())
+    name, scopes = request.path_parameter("name"), chosen(request)
+    label, is_public = request.line("label"), request.is_checked("public")
+    callback, acts_as = request.line("callback"), request.line("acts_as")
+    key = hashing.consumer_key(request.backend.new_secret())
     if not label:
         raise FormErrors(label="say what people will know it by")
     try:
-        owner, made = await visit.write(
+        owner, consumer = await request.write(
             lambda work: consumers.add(
                 work,
                 name,
@@ -56,16 +56,16 @@ async def make(visit: PageRequest) -> Response:
         if not acts_as:
             raise
         raise FormErrors(acts_as=refusal.sentence) from None
-    secret = None if is_public else visit.backend.consumer_secret(key)
-    place = await visit.read(lambda work: account_overview.account_summary(work, owner.id))
-    return visit.page("consumers/made.html", place=place, consumer=made, secret=secret)
+    secret = None if is_public else request.backend.consumer_secret(key)
+    place = await request.read(lambda work: account_overview.account_summary(work, owner.id))
+    return request.page("consumers/made.html", place=place, consumer=consumer, secret=secret)
 
 
-async def revoke(visit: PageRequest) -> Response:
+async def revoke(request: PageRequest) -> Response:
     """Revoke an OAuth app and every token issued to it."""
-    name, key = visit.path_parameter("name"), visit.path_parameter("key")
-    await visit.write(lambda work: consumers.revoke_of(work, name, key))
-    return visit.redirect(f"/accounts/{visit.segment('name')}/consumers?done=revoked")
+    name, key = request.path_parameter("name"), request.path_parameter("key")
+    await request.write(lambda work: consumers.revoke_of(work, name, key))
+    return request.redirect(f"/accounts/{request.segment('name')}/consumers?done=revoked")
 
 
 PAGES = (

@@ -17,17 +17,17 @@ from onebucket.surfaces.web.core.pagination import paginate
 _DELETED = re.compile("deleted ([a-z0-9_-]{1,62})")
 
 
-async def show(visit: PageRequest) -> Response:
+async def show(request: PageRequest) -> Response:
     """List the groups: all for administrators, their own for members."""
-    name = visit.path_parameter("name")
-    place, counted = await visit.read(
+    name = request.path_parameter("name")
+    place, sizes = await request.read(
         lambda work: (account_overview.account_summary(work, name), account_overview.group_sizes(work, name))
     )
-    return visit.page(
+    return request.page(
         "accounts/page.html",
         place=place,
-        groups=paginate(visit, counted, lambda each: f"{each.group.name} {each.group.slug}"),
-        done=_done_message(visit.query("done"), {each.group.slug for each in counted}),
+        groups=paginate(request, sizes, lambda size: f"{size.group.name} {size.group.slug}"),
+        done=_done_message(request.query("done"), {size.group.slug for size in sizes}),
     )
 
 
@@ -36,21 +36,21 @@ def _done_message(done: str, slugs: Collection[str]) -> str:
 
     Anyone could have written the URL.
     """
-    found = _DELETED.fullmatch(done)
-    if found is None or found[1] in slugs:
+    match = _DELETED.fullmatch(done)
+    if match is None or match[1] in slugs:
         return ""
-    return f"The group {found[1]} is deleted, and with it what it gave its members."
+    return f"The group {match[1]} is deleted, and with it what it gave its members."
 
 
-async def create(visit: PageRequest) -> Response:
+async def create(request: PageRequest) -> Response:
     """Create a group and show it."""
-    account, name = visit.path_parameter("name"), visit.line("name")
-    permission = level(visit.line("permission"))
+    account, name = request.path_parameter("name"), request.line("name")
+    permission = level(request.line("permission"))
     try:
-        made = await visit.write(lambda work: groups.create(work, account, name=name, permission=permission))
+        roster = await request.write(lambda work: groups.create(work, account, name=name, permission=permission))
     except (Invalid, Conflict) as refusal:
         raise FormErrors(name=refusal.sentence) from None
-    return visit.redirect(f"/accounts/{made.owner.username}/groups/{made.group.slug}?done=made")
+    return request.redirect(f"/accounts/{roster.owner.username}/groups/{roster.group.slug}?done=made")
 
 
 def level(word: str) -> Level:
@@ -58,37 +58,37 @@ def level(word: str) -> Level:
     return privileges.parse_level(word or "none", none=True)
 
 
-async def repositories(visit: PageRequest) -> Response:
+async def repositories(request: PageRequest) -> Response:
     """List the repositories."""
-    name = visit.path_parameter("name")
+    name = request.path_parameter("name")
 
-    def listed(work: UnitOfWork) -> tuple[account_overview.AccountSummary, list[Repository]]:
+    def load(work: UnitOfWork) -> tuple[account_overview.AccountSummary, list[Repository]]:
         return account_overview.account_summary(work, name), account_overview.repositories_of(work, name)
 
-    place, found = await visit.read(listed)
-    return visit.page(
+    place, rows = await request.read(load)
+    return request.page(
         "accounts/repositories.html",
         place=place,
-        repositories=paginate(visit, found, lambda each: f"{each.name} {each.slug} {each.description}"),
+        repositories=paginate(request, rows, lambda row: f"{row.name} {row.slug} {row.description}"),
     )
 
 
-async def settings(visit: PageRequest) -> Response:
+async def settings(request: PageRequest) -> Response:
     """Show the account's name settings, for its administrators."""
-    name = visit.path_parameter("name")
-    place = await visit.read(lambda work: account_overview.account_settings(work, name))
-    done = "It is called so from now on." if visit.query("done") == "named" else ""
-    return visit.page("accounts/settings.html", place=place, done=done)
+    name = request.path_parameter("name")
+    place = await request.read(lambda work: account_overview.account_settings(work, name))
+    done = "It is called so from now on." if request.query("done") == "named" else ""
+    return request.page("accounts/settings.html", place=place, done=done)
 
 
-async def change(visit: PageRequest) -> Response:
+async def change(request: PageRequest) -> Response:
     """Change the account's display name."""
-    name, display_name = visit.path_parameter("name"), visit.line("display_name")
+    name, display_name = request.path_parameter("name"), request.line("display_name")
     try:
-        after = await visit.write(lambda work: account_names.rename(work, name, display_name))
+        after = await request.write(lambda work: account_names.rename(work, name, display_name))
     except Invalid as refusal:
         raise FormErrors(display_name=refusal.sentence) from None
-    return visit.redirect(f"/accounts/{after.username}/settings?done=named")
+    return request.redirect(f"/accounts/{after.username}/settings?done=named")
 
 
 PAGES = (

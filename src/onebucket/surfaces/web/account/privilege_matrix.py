@@ -38,18 +38,20 @@ def _done_message(
 
     Anyone could have written the URL.
     """
-    if (found := _SET.fullmatch(done)) is None:
+    if (match := _SET.fullmatch(done)) is None:
         return ""
-    cells = [cell.partition("/")[::2] for cell in found[1].split()]
-    rows = {each.slug: each for each in groups if each.slug in {group for group, _ in cells}}
-    columns = {each.slug: each for each in repositories if each.slug in {repository for _, repository in cells}}
-    set_there = matrix.cells(work, name, [*rows.values()], [*columns.values()])
-    said = [
-        f"{_describe(set_there.get((group, repository)))} for {rows[group].name} on {repository}"
+    cells = [cell.partition("/")[::2] for cell in match[1].split()]
+    rows = {group.slug: group for group in groups if group.slug in {slug for slug, _ in cells}}
+    columns = {
+        repository.slug: repository for repository in repositories if repository.slug in {slug for _, slug in cells}
+    }
+    levels = matrix.cells(work, name, [*rows.values()], [*columns.values()])
+    descriptions = [
+        f"{_describe(levels.get((group, repository)))} for {rows[group].name} on {repository}"
         for group, repository in cells
         if group in rows and repository in columns
     ]
-    return f"Set: {', '.join(said)}{f', and {found[2]} more' if found[2] else ''}." if said else ""
+    return f"Set: {', '.join(descriptions)}{f', and {match[2]} more' if match[2] else ''}." if descriptions else ""
 
 
 def _describe(level: Level | None) -> str:
@@ -58,35 +60,35 @@ def _describe(level: Level | None) -> str:
 
 def _done_parameter(changes: Sequence[CellChange]) -> str:
     """Return the `done` parameter that names the changed cells."""
-    named = "".join(f" {change.group}/{change.repository}" for change in changes[:_NAMED])
+    cells = "".join(f" {change.group}/{change.repository}" for change in changes[:_NAMED])
     more = len(changes) - _NAMED
-    return f"set{named}{f' {more}' if more > 0 else ''}"
+    return f"set{cells}{f' {more}' if more > 0 else ''}"
 
 
-async def show(visit: PageRequest) -> Response:
+async def show(request: PageRequest) -> Response:
     """Show one page of the matrix; keeps what was chosen when the form is shown again."""
-    name = visit.path_parameter("name")
+    name = request.path_parameter("name")
 
-    def found(work: UnitOfWork) -> dict[str, Any]:
+    def load(work: UnitOfWork) -> dict[str, Any]:
         groups, repositories = matrix.axes(work, name)
-        rows = paginate(visit, groups, _group_search_text, find="groups", start="row", most=GROUPS)
+        rows = paginate(request, groups, _group_search_text, find="groups", start="row", most=GROUPS)
         columns = paginate(
-            visit, repositories, _repository_search_text, find="repositories", start="column", most=REPOSITORIES
+            request, repositories, _repository_search_text, find="repositories", start="column", most=REPOSITORIES
         )
-        set_there = matrix.cells(work, name, rows.items, columns.items)
+        levels = matrix.cells(work, name, rows.items, columns.items)
         return {
             "place": account_overview.account_summary(work, name),
             "rows": rows,
             "columns": columns,
-            "set_there": set_there,
-            "done": _done_message(work, name, visit.query("done"), groups, repositories),
+            "set_there": levels,
+            "done": _done_message(work, name, request.query("done"), groups, repositories),
         }
 
-    return visit.page(
+    return request.page(
         "matrix/page.html",
-        chosen=_chosen(visit),
+        chosen=_chosen(request),
         words=_form_value,
-        **await visit.read(found),
+        **await request.read(load),
     )
 
 
@@ -98,29 +100,29 @@ def _repository_search_text(repository: Repository) -> str:
     return f"{repository.name} {repository.slug}"
 
 
-def _chosen(visit: PageRequest) -> Mapping[tuple[str, str], str]:
+def _chosen(request: PageRequest) -> Mapping[tuple[str, str], str]:
     """Return what was chosen in the form, by the slugs of group and repository."""
-    return {(group, repository): value for group, repository, _, value in _read_cells(visit)}
+    return {(group, repository): value for group, repository, _, value in _read_cells(request)}
 
 
-def _read_cells(visit: PageRequest) -> Iterator[tuple[str, str, str, str]]:
+def _read_cells(request: PageRequest) -> Iterator[tuple[str, str, str, str]]:
     """Yield (group, repository, value before, new value) for every cell of the form.
 
     `every` applies to the cells for which nothing else was chosen. Raises Invalid.
     """
-    listed = (each.rpartition("=") for name, text in visit.typed if name == "cells" for each in text.split())
-    every = visit.line("every")
-    for name, value in (*visit.typed, *((name, value) for name, _, value in listed)):
+    pairs = (item.rpartition("=") for name, text in request.typed if name == "cells" for item in text.split())
+    bulk_value = request.line("every")
+    for name, value in (*request.typed, *((name, value) for name, _, value in pairs)):
         if cell := _CELL.fullmatch(name):
             group, repository, before = cell.groups()
-            yield group, repository, before, every if every and value == before else value
+            yield group, repository, before, bulk_value if bulk_value and value == before else value
 
 
-def _changes(visit: PageRequest) -> list[CellChange]:
+def _changes(request: PageRequest) -> list[CellChange]:
     """Return the cells whose value changes. Raises Invalid."""
     return [
         CellChange(group, repository, _level(before), _level(value))
-        for group, repository, before, value in _read_cells(visit)
+        for group, repository, before, value in _read_cells(request)
         if before != value
     ]
 
@@ -134,45 +136,45 @@ def _form_value(level: Level | None) -> str:
     return "default" if level is None else level.word
 
 
-async def ask(visit: PageRequest) -> Response:
+async def ask(request: PageRequest) -> Response:
     """Preview who would gain and who would lose by the form's changes."""
-    return await _preview(visit)
+    return await _preview(request)
 
 
-async def _preview(visit: PageRequest, trouble: str = "", status: int = 200) -> Response:
-    name, changes = visit.path_parameter("name"), _changes(visit)
-    place, plan = await visit.read(
+async def _preview(request: PageRequest, message: str = "", status: int = 200) -> Response:
+    name, changes = request.path_parameter("name"), _changes(request)
+    place, plan = await request.read(
         lambda work: (account_overview.account_summary(work, name), matrix.plan(work, name, changes))
     )
-    gaining = {each.person.id for each in plan.effects if each.after > each.before}
-    losing = {each.person.id for each in plan.effects if each.after < each.before}
-    return visit.page(
+    gaining = {effect.person.id for effect in plan.effects if effect.after > effect.before}
+    losing = {effect.person.id for effect in plan.effects if effect.after < effect.before}
+    return request.page(
         "matrix/plan.html",
         status=status,
         place=place,
         plan=plan,
         words=_form_value,
-        trouble=trouble,
+        trouble=message,
         gaining=len(gaining),
         losing=len(losing),
         lines=access_changes.worst_first(plan.effects),
     )
 
 
-async def confirm(visit: PageRequest) -> Response:
+async def confirm(request: PageRequest) -> Response:
     """Apply the changes.
 
     If the account has changed since the preview, show a new preview instead.
     """
-    name, changes, revision = visit.path_parameter("name"), _changes(visit), visit.line("revision")
+    name, changes, revision = request.path_parameter("name"), _changes(request), request.line("revision")
     if not re.fullmatch("[0-9]{1,17}", revision):
         raise Invalid("look first who gains and who loses")
     try:
-        await visit.write(lambda work: matrix.apply(work, name, changes, revision=int(revision)))
-    except PlanOutdated as moved:
-        return await _preview(visit, trouble=moved.sentence, status=409)
-    asked = visit.same_page({"done": _done_parameter(changes)}).partition("?")[2]
-    return visit.redirect(f"/accounts/{visit.segment('name')}/privileges?{asked}")
+        await request.write(lambda work: matrix.apply(work, name, changes, revision=int(revision)))
+    except PlanOutdated as refusal:
+        return await _preview(request, message=refusal.sentence, status=409)
+    query = request.same_page({"done": _done_parameter(changes)}).partition("?")[2]
+    return request.redirect(f"/accounts/{request.segment('name')}/privileges?{query}")
 
 
 PAGES = (

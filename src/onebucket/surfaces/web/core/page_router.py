@@ -90,68 +90,70 @@ class PageRouter:
 
     def _endpoint(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
         async def serve(request: Request) -> Response:
-            visit = PageRequest(request, self._backend, self._site, self._templates)
+            page_request = PageRequest(request, self._backend, self._site, self._templates)
             try:
-                response = await _respond(page, visit)
+                response = await _respond(page, page_request)
             except Exception as error:
-                response = await _error_response(page, visit, error)
-            name = visit.person.username if visit.person else None
-            self._backend.record_refusal(visit.browser, request.method, page.path, response.status_code, name)
-            return visit.finish(response, is_private=page.is_private or bool(page.link))
+                response = await _error_response(page, page_request, error)
+            name = page_request.person.username if page_request.person else None
+            self._backend.record_refusal(page_request.browser, request.method, page.path, response.status_code, name)
+            return page_request.finish(response, is_private=page.is_private or bool(page.link))
 
         return serve
 
 
-async def _respond(page: Page, visit: PageRequest) -> Response:
-    await visit.recognize()
-    if page.is_private and visit.person is None and visit.request.method == "POST":
-        return await reauthentication.reauthenticate(page, visit)
-    if page.is_private and visit.person is None:
-        return visit.redirect(f"/sign-in?{urlencode({'next': visit.path})}")
-    if page.is_costly or visit.request.method == "POST":
-        visit.count()
-    if visit.request.method != "POST" or page.send is None:
-        return await page.show(visit)
-    if page.is_guarded and visit.person is not None and not await visit.read(sessions.is_confirmed):
-        return await reauthentication.reauthenticate(page, visit)
-    await visit.read_form()
-    visit.check_form()
-    return await page.send(visit)
+async def _respond(page: Page, page_request: PageRequest) -> Response:
+    await page_request.recognize()
+    if page.is_private and page_request.person is None and page_request.request.method == "POST":
+        return await reauthentication.reauthenticate(page, page_request)
+    if page.is_private and page_request.person is None:
+        return page_request.redirect(f"/sign-in?{urlencode({'next': page_request.path})}")
+    if page.is_costly or page_request.request.method == "POST":
+        page_request.count()
+    if page_request.request.method != "POST" or page.send is None:
+        return await page.show(page_request)
+    if page.is_guarded and page_request.person is not None and not await page_request.read(sessions.is_confirmed):
+        return await reauthentication.reauthenticate(page, page_request)
+    await page_request.read_form()
+    page_request.check_form()
+    return await page.send(page_request)
 
 
-async def _error_response(page: Page, visit: PageRequest, error: Exception) -> Response:
+async def _error_response(page: Page, page_request: PageRequest, error: Exception) -> Response:
     """Show the form again with the error and what was typed; or an error page if there is no form."""
-    status = visit.backend.status(error)
+    status = page_request.backend.status(error)
     if status is None:
         raise error
     if isinstance(error, LinkExpired):
-        return visit.refused(error, "links/dead.html", kind=page.link)
-    if visit.request.method != "POST" or isinstance(error, csrf.CrossSiteForm | csrf.TooOften):
-        return visit.refused(error, "refused.html", back=await _back(page, visit, error))
+        return page_request.refused(error, "links/dead.html", kind=page.link)
+    if page_request.request.method != "POST" or isinstance(error, csrf.CrossSiteForm | csrf.TooOften):
+        return page_request.refused(error, "refused.html", back=await _back(page, page_request, error))
 
-    visit.errors = error.fields if isinstance(error, FormErrors) else {"": sentence(error)}
+    page_request.errors = error.fields if isinstance(error, FormErrors) else {"": sentence(error)}
     try:
-        form_page = await page.show(visit)
+        form_page = await page.show(page_request)
     except Exception as second:
-        if visit.backend.status(second) is None:
+        if page_request.backend.status(second) is None:
             raise
         if isinstance(second, LinkExpired):
-            return visit.refused(second, "links/dead.html", kind=page.link)
-        return visit.refused(second, "refused.html", back=await _back(page, visit, second))
+            return page_request.refused(second, "links/dead.html", kind=page.link)
+        return page_request.refused(second, "refused.html", back=await _back(page, page_request, second))
     if form_page.status_code == 200:
         form_page.status_code = status
     return retry_after(form_page, error)
 
 
-async def _back(page: Page, visit: PageRequest, error: Exception) -> str:
+async def _back(page: Page, page_request: PageRequest, error: Exception) -> str:
     """Return the account's page if only a part of the account is missing; empty means the person's own page."""
     if not page.path.startswith("/accounts/{name}/") or not isinstance(error, NotFound):
         return ""
     try:
-        await visit.read(lambda work: account_overview.account_summary(work, visit.path_parameter("name")))
+        await page_request.read(
+            lambda work: account_overview.account_summary(work, page_request.path_parameter("name"))
+        )
     except Refusal:
         return ""
-    return f"/accounts/{visit.segment('name')}"
+    return f"/accounts/{page_request.segment('name')}"
 
 
 async def avatar(request: Request) -> Response:

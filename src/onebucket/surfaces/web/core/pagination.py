@@ -43,7 +43,7 @@ class ListPage(Generic[_Item]):
 
 
 def paginate(
-    visit: PageRequest,
+    request: PageRequest,
     items: Iterable[_Item],
     words: Callable[[_Item], str],
     *,
@@ -56,10 +56,10 @@ def paginate(
     `find` and `start` name the query parameters of the search and the offset; `most` is the page size.
     """
     all_items = list(items)
-    search = visit.query(find)[:200]
+    search = request.query(find)[:200]
     search_words = search.casefold().split()
     matching = [item for item in all_items if matches(words(item), search_words)] if search_words else all_items
-    offset = visit.query(start)
+    offset = request.query(start)
     first = int(offset) if offset.isascii() and offset.isdigit() and len(offset) < 9 else 0
     if first >= len(matching):
         first = 0

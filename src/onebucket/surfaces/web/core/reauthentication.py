@@ -11,37 +11,37 @@ _LOGIN, _PASSWORD = "again_login", "again_password"
 _NOT_DONE = 403
 
 
-async def reauthenticate(page: Page, visit: PageRequest) -> Response:
+async def reauthenticate(page: Page, request: PageRequest) -> Response:
     """Ask for the password; once it is right, show the page again with what was typed.
 
     The form is not carried out: the person has to send it once more.
     """
-    await visit.read_form()
-    if not visit.has(_PASSWORD):
-        return _password_form(visit)
+    await request.read_form()
+    if not request.has(_PASSWORD):
+        return _password_form(request)
 
-    person = visit.person
-    login = person.username if person else visit.line(_LOGIN)
+    person = request.person
+    login = person.username if person else request.line(_LOGIN)
     try:
-        visit.check_form()
-        verified = await visit.backend.verify_password(visit.browser, login, visit.text(_PASSWORD))
-        await visit.start_session(verified)
+        request.check_form()
+        verified = await request.backend.verify_password(request.browser, login, request.text(_PASSWORD))
+        await request.start_session(verified)
     except Unauthenticated:
-        visit.errors = {
+        request.errors = {
             _PASSWORD: "that is not your password" if person else "there is nobody with that name and that password"
         }
-        return _password_form(visit)
+        return _password_form(request)
     except Refusal as refusal:
-        visit.errors = {"": sentence(refusal)}
-        return retry_after(_password_form(visit, visit.backend.status(refusal) or _NOT_DONE), refusal)
-    await visit.recognize()
+        request.errors = {"": sentence(refusal)}
+        return retry_after(_password_form(request, request.backend.status(refusal) or _NOT_DONE), refusal)
+    await request.recognize()
     confirmation = "It is you" if person else "You are signed in again"
-    visit.notice = f"{confirmation}. What you typed is here: look at it, and send it once more."
-    return await page.show(visit)
+    request.notice = f"{confirmation}. What you typed is here: look at it, and send it once more."
+    return await page.show(request)
 
 
-def _password_form(visit: PageRequest, status: int = _NOT_DONE) -> Response:
+def _password_form(request: PageRequest, status: int = _NOT_DONE) -> Response:
     kept_fields = [
-        (name, text) for name, text in visit.typed if name not in ("form_token", _LOGIN) and "password" not in name
+        (name, text) for name, text in request.typed if name not in ("form_token", _LOGIN) and "password" not in name
     ]
-    return visit.page("signing/again.html", status=status, kept=kept_fields)
+    return request.page("signing/again.html", status=status, kept=kept_fields)

@@ -23,57 +23,62 @@ DONE = {
 }
 
 
-async def show(visit: PageRequest) -> Response:
+async def show(request: PageRequest) -> Response:
     """Show app passwords and authorized apps, with a form for a new app password."""
 
-    def seen(work: UnitOfWork) -> dict[str, Any]:
-        held = tokens.of_person(work, visit.me.id)
-        programs = oauth_authorizations.list_authorizations(work)
-        return {"held": held, "orphans": tokens.orphans(work, visit.me.id), "programs": programs, "at": work.at}
+    def load(work: UnitOfWork) -> dict[str, Any]:
+        app_passwords = tokens.of_person(work, request.me.id)
+        authorizations = oauth_authorizations.list_authorizations(work)
+        return {
+            "held": app_passwords,
+            "orphans": tokens.orphans(work, request.me.id),
+            "programs": authorizations,
+            "at": work.at,
+        }
 
-    return visit.page(
+    return request.page(
         "me/tokens.html",
-        **await visit.read(seen),
+        **await request.read(load),
         scopes=OFFERED,
         lasting=LASTING,
-        done=DONE.get(visit.query("done"), ""),
+        done=DONE.get(request.query("done"), ""),
     )
 
 
-async def make(visit: PageRequest) -> Response:
+async def make(request: PageRequest) -> Response:
     """Create an app password and show its secret, this once."""
-    label = visit.line("label")
+    label = request.line("label")
     if not label:
         raise FormErrors(label="say what it is for: later the name is all that tells it from others")
-    scopes, lasts, secret = chosen(visit), _lifetime(visit.line("lasts")), visit.backend.new_secret()
+    scopes, lifetime, secret = chosen(request), _lifetime(request.line("lasts")), request.backend.new_secret()
 
-    def made(work: UnitOfWork) -> AppPassword:
+    def add(work: UnitOfWork) -> AppPassword:
         return tokens.add(
             work,
-            visit.me.id,
+            request.me.id,
             secret_hash=hashing.secret_hash(secret),
             scopes=scopes,
             label=label,
-            expires_at=work.at + lasts if lasts else None,
+            expires_at=work.at + lifetime if lifetime else None,
         )
 
     try:
-        token = await visit.write(made)
+        token = await request.write(add)
     except Invalid as refusal:
         raise FormErrors(label=refusal.sentence) from None
-    return visit.page("me/token-made.html", token=token, secret=secret, me=visit.me)
+    return request.page("me/token-made.html", token=token, secret=secret, me=request.me)
 
 
-async def revoke(visit: PageRequest) -> Response:
+async def revoke(request: PageRequest) -> Response:
     """Revoke an app password."""
-    await visit.write(lambda work: tokens.revoke_of(work, visit.me.id, visit.path_parameter("id")))
-    return visit.redirect("/me/tokens?done=revoked")
+    await request.write(lambda work: tokens.revoke_of(work, request.me.id, request.path_parameter("id")))
+    return request.redirect("/me/tokens?done=revoked")
 
 
-async def end(visit: PageRequest) -> Response:
+async def end(request: PageRequest) -> Response:
     """Revoke an app's authorization."""
-    await visit.write(lambda work: oauth_authorizations.revoke(work, visit.path_parameter("id")))
-    return visit.redirect("/me/tokens?done=ended#programs")
+    await request.write(lambda work: oauth_authorizations.revoke(work, request.path_parameter("id")))
+    return request.redirect("/me/tokens?done=ended#programs")
 
 
 def _lifetime(chosen: str) -> timedelta | None:

@@ -11,70 +11,70 @@ from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageReque
 # -- confirming an address -------------------------------------------------------------------------
 
 
-async def address(visit: PageRequest) -> Response:
+async def address(request: PageRequest) -> Response:
     """Show the address to confirm, to the person who asked for it."""
-    hash = visit.link_hash
+    link_hash = request.link_hash
     try:
-        _, link = await visit.read(lambda work: emails.asked(work, hash))
+        _, link = await request.read(lambda work: emails.asked(work, link_hash))
     except WrongRecipient as refusal:
-        if visit.person is None:
-            return visit.sign_in_here()
-        return visit.refused(refusal, "links/not-yours.html", path=visit.path)
-    return visit.page("links/address.html", link=link)
+        if request.person is None:
+            return request.sign_in_here()
+        return request.refused(refusal, "links/not-yours.html", path=request.path)
+    return request.page("links/address.html", link=link)
 
 
-async def confirm(visit: PageRequest) -> Response:
+async def confirm(request: PageRequest) -> Response:
     """Confirm the address."""
-    hash = visit.link_hash
-    await visit.write(lambda work: emails.confirm(work, hash))
-    return visit.redirect("/me?done=confirmed")
+    link_hash = request.link_hash
+    await request.write(lambda work: emails.confirm(work, link_hash))
+    return request.redirect("/me?done=confirmed")
 
 
 # -- a forgotten password --------------------------------------------------------------------------
 
 
-async def forgotten(visit: PageRequest) -> Response:
+async def forgotten(request: PageRequest) -> Response:
     """Show the form that asks for a password reset letter."""
-    return visit.page("links/forgotten.html")
+    return request.page("links/forgotten.html")
 
 
-async def ask(visit: PageRequest) -> Response:
+async def ask(request: PageRequest) -> Response:
     """Send a reset letter if the account exists.
 
     Response and duration are the same if it doesn't.
     """
-    login = visit.line("login")
+    login = request.line("login")
     if not login:
         raise FormErrors(login="this is needed")
     # Counted whether or not the account exists, so that the limit doesn't tell either.
-    visit.backend.count_from_network(visit.browser, Asked.RESET)
+    request.backend.count_from_network(request.browser, Asked.RESET)
 
-    answer = visit.page("links/asked.html", login=login)
-    answer.background = visit.run_after_response(lambda work: passwords.request_reset(work, login))
-    return answer
+    response = request.page("links/asked.html", login=login)
+    response.background = request.run_after_response(lambda work: passwords.request_reset(work, login))
+    return response
 
 
-async def password(visit: PageRequest) -> Response:
+async def password(request: PageRequest) -> Response:
     """Show the form for a new password."""
-    hash = visit.link_hash
-    person, _ = await visit.read(lambda work: passwords.find_reset(work, hash))
-    return visit.page("links/password.html", person=person)
+    link_hash = request.link_hash
+    person, _ = await request.read(lambda work: passwords.find_reset(work, link_hash))
+    return request.page("links/password.html", person=person)
 
 
-async def reset(visit: PageRequest) -> Response:
+async def reset(request: PageRequest) -> Response:
     """Set the new password and end this browser's session; the person then signs in with it."""
-    link, new = visit.link_hash, visit.text("password")
-    await visit.read(lambda work: passwords.find_reset(work, link))
+    link_hash, new_password = request.link_hash, request.text("password")
+    await request.read(lambda work: passwords.find_reset(work, link_hash))
     try:
-        accounts.check_password(new)
+        accounts.check_password(new_password)
     except Invalid as refusal:
         raise FormErrors(password=refusal.sentence) from None
 
-    hash = await visit.backend.password_hash(visit.browser, new)
-    end = visit.is_checked("programs")
-    await visit.write(lambda work: passwords.reset(work, link, hash, end_programs=end))
-    await visit.end_session()
-    return visit.redirect("/sign-in?done=password")
+    password_hash = await request.backend.password_hash(request.browser, new_password)
+    end_programs = request.is_checked("programs")
+    await request.write(lambda work: passwords.reset(work, link_hash, password_hash, end_programs=end_programs))
+    await request.end_session()
+    return request.redirect("/sign-in?done=password")
 
 
 PAGES = (

@@ -12,27 +12,27 @@ from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageReque
 from onebucket.surfaces.web.person import signup_form
 
 
-async def show(visit: PageRequest) -> Response:
+async def show(request: PageRequest) -> Response:
     """Show the invitation.
 
     Opening the link, by anyone and any number of times, doesn't use it up.
     """
-    hash = visit.link_hash
-    offer = await visit.read(lambda work: invitation_acceptance.view(work, hash))
-    if offer.invitation.opened_at is None and visit.request.method == "GET":
-        await visit.write(lambda work: invitation_acceptance.mark_opened(work, hash))
-    return visit.page(
+    link_hash = request.link_hash
+    offer = await request.read(lambda work: invitation_acceptance.view(work, link_hash))
+    if offer.invitation.opened_at is None and request.request.method == "GET":
+        await request.write(lambda work: invitation_acceptance.mark_opened(work, link_hash))
+    return request.page(
         "invitations/offer.html",
         offer=offer,
-        stage=_stage(visit, offer),
-        link=f"/invitations/{visit.path_parameter('secret')}",
+        stage=_stage(request, offer),
+        link=f"/invitations/{request.path_parameter('secret')}",
         suggested=_suggested(offer.invitation.email),
     )
 
 
-def _stage(visit: PageRequest, offer: InvitationView) -> str:
+def _stage(request: PageRequest, offer: InvitationView) -> str:
     """Return what the viewer has to do before the invitation can be accepted."""
-    if visit.person is not None:
+    if request.person is not None:
         return "accept" if offer.is_addressed_to_viewer else "somebody else"
     if offer.has_account:
         return "sign in"
@@ -44,38 +44,38 @@ def _suggested(email: str) -> str:
     return re.sub("[^A-Za-z0-9_.-]+", "-", email.partition("@")[0]).lstrip(".-")[:62]
 
 
-async def accept(visit: PageRequest) -> Response:
+async def accept(request: PageRequest) -> Response:
     """Accept the invitation as the person who has signed in."""
-    hash = visit.link_hash
-    owner, _ = await visit.write(lambda work: invitation_acceptance.accept(work, hash))
-    return visit.redirect(f"/me?joined={owner.username}")
+    link_hash = request.link_hash
+    owner, _ = await request.write(lambda work: invitation_acceptance.accept(work, link_hash))
+    return request.redirect(f"/me?joined={owner.username}")
 
 
-async def decline(visit: PageRequest) -> Response:
+async def decline(request: PageRequest) -> Response:
     """Decline the invitation; anyone who has the link may."""
-    hash = visit.link_hash
-    offer = await visit.read(lambda work: invitation_acceptance.view(work, hash))
-    await visit.write(lambda work: invitation_acceptance.decline(work, hash))
-    return visit.page("invitations/declined.html", offer=offer)
+    link_hash = request.link_hash
+    offer = await request.read(lambda work: invitation_acceptance.view(work, link_hash))
+    await request.write(lambda work: invitation_acceptance.decline(work, link_hash))
+    return request.page("invitations/declined.html", offer=offer)
 
 
-async def sign_up(visit: PageRequest) -> Response:
+async def sign_up(request: PageRequest) -> Response:
     """Create an account for the invited address, accept the invitation, and sign in."""
-    link = visit.link_hash
-    offer = await visit.read(lambda work: invitation_acceptance.view(work, link))
-    new = signup_form.read_form(visit, email_needed=False)
+    link_hash = request.link_hash
+    offer = await request.read(lambda work: invitation_acceptance.view(work, link_hash))
+    form = signup_form.read_form(request, email_needed=False)
 
-    hash = await visit.backend.password_hash(visit.browser, new.password)
+    password_hash = await request.backend.password_hash(request.browser, form.password)
     try:
-        made = await visit.write(
+        account = await request.write(
             lambda work: invitation_acceptance.sign_up(
-                work, link, username=new.username, display_name=new.display_name, password_hash=hash
+                work, link_hash, username=form.username, display_name=form.display_name, password_hash=password_hash
             )
         )
     except Conflict as refusal:
         raise FormErrors(username=refusal.sentence) from None
-    await visit.start_session(VerifiedPassword(made.id, made.username, hash))
-    return visit.redirect(f"/me?joined={offer.owner.username}")
+    await request.start_session(VerifiedPassword(account.id, account.username, password_hash))
+    return request.redirect(f"/me?joined={offer.owner.username}")
 
 
 PAGES = (

@@ -24,10 +24,10 @@ DONE = {
 }
 
 
-async def show(visit: PageRequest) -> Response:
+async def show(request: PageRequest) -> Response:
     """Show the person's access, invitations, e-mail addresses and sessions."""
-    me = visit.me
-    holdings, invited, emails, browsers = await visit.read(
+    me = request.me
+    holdings, invited, emails, browsers = await request.read(
         lambda work: (
             my_access.access_by_account(work),
             invitation_acceptance.mine(work),
@@ -35,8 +35,8 @@ async def show(visit: PageRequest) -> Response:
             sessions.list_own(work),
         )
     )
-    joined = [each.owner for each in holdings if each.owner.username == visit.query("joined")]
-    return visit.page(
+    joined = [access.owner for access in holdings if access.owner.username == request.query("joined")]
+    return request.page(
         "me/page.html",
         me=me,
         holdings=holdings,
@@ -44,75 +44,75 @@ async def show(visit: PageRequest) -> Response:
         emails=emails,
         browsers=browsers,
         joined=joined[0] if joined else None,
-        done=DONE.get(visit.query("done"), ""),
-        wanted=visit.query("email"),
+        done=DONE.get(request.query("done"), ""),
+        wanted=request.query("email"),
     )
 
 
-async def add_address(visit: PageRequest) -> Response:
+async def add_address(request: PageRequest) -> Response:
     """Ask to add an e-mail address; a confirmation letter is sent to it."""
-    address = visit.line("email")
-    visit.backend.count_from_network(visit.browser, Asked.CONFIRMATION)
+    address = request.line("email")
+    request.backend.count_from_network(request.browser, Asked.CONFIRMATION)
     try:
-        await visit.write(lambda work: emails.ask_for(work, visit.me.id, address))
+        await request.write(lambda work: emails.ask_for(work, request.me.id, address))
     except Invalid as refusal:
         raise FormErrors(email=refusal.sentence) from None
-    return visit.redirect("/me?done=asked#addresses")
+    return request.redirect("/me?done=asked#addresses")
 
 
 def _with_address(action: Callable[[UnitOfWork, str, str], None], done: str) -> Handler:
-    async def send(visit: PageRequest) -> Response:
-        address = visit.line("address")
-        await visit.write(lambda work: action(work, visit.me.id, address))
-        return visit.redirect(f"/me?done={done}#addresses")
+    async def send(request: PageRequest) -> Response:
+        address = request.line("address")
+        await request.write(lambda work: action(work, request.me.id, address))
+        return request.redirect(f"/me?done={done}#addresses")
 
     return send
 
 
-async def change_password(visit: PageRequest) -> Response:
+async def change_password(request: PageRequest) -> Response:
     """Change the password, given the old one.
 
     This browser gets a new session; all others are signed out.
     """
-    me, old, new = visit.me, visit.text("old_password"), visit.text("password")
+    me, old, new = request.me, request.text("old_password"), request.text("password")
     try:
         accounts.check_password(new)
-        await visit.backend.verify_password(visit.browser, me.username, old)
+        await request.backend.verify_password(request.browser, me.username, old)
     except Invalid as refusal:
         raise FormErrors(password=refusal.sentence) from None
     except Unauthenticated:
         raise FormErrors(old_password="that is not your password") from None  # noqa: S106
 
-    hash = await visit.backend.password_hash(visit.browser, new)
-    await visit.write(lambda work: passwords.change(work, me.id, hash))
-    await visit.start_session(VerifiedPassword(me.id, me.username, hash))
-    return visit.redirect("/me?done=password#password")
+    hash = await request.backend.password_hash(request.browser, new)
+    await request.write(lambda work: passwords.change(work, me.id, hash))
+    await request.start_session(VerifiedPassword(me.id, me.username, hash))
+    return request.redirect("/me?done=password#password")
 
 
-async def accept(visit: PageRequest) -> Response:
+async def accept(request: PageRequest) -> Response:
     """Accept an invitation to one of the person's confirmed addresses."""
-    id = visit.path_parameter("id")
-    owner, _ = await visit.write(lambda work: invitation_acceptance.accept_mine(work, id))
-    return visit.redirect(f"/me?joined={owner.username}")
+    id = request.path_parameter("id")
+    owner, _ = await request.write(lambda work: invitation_acceptance.accept_mine(work, id))
+    return request.redirect(f"/me?joined={owner.username}")
 
 
-async def decline(visit: PageRequest) -> Response:
+async def decline(request: PageRequest) -> Response:
     """Decline an invitation to one of the person's confirmed addresses."""
-    id = visit.path_parameter("id")
-    await visit.write(lambda work: invitation_acceptance.decline_mine(work, id))
-    return visit.redirect("/me?done=declined")
+    id = request.path_parameter("id")
+    await request.write(lambda work: invitation_acceptance.decline_mine(work, id))
+    return request.redirect("/me?done=declined")
 
 
-async def end_session(visit: PageRequest) -> Response:
+async def end_session(request: PageRequest) -> Response:
     """Sign out another browser."""
-    await visit.write(partial(sessions.end, id=visit.path_parameter("id")))
-    return visit.redirect("/me?done=ended#sessions")
+    await request.write(partial(sessions.end, id=request.path_parameter("id")))
+    return request.redirect("/me?done=ended#sessions")
 
 
-async def end_other_sessions(visit: PageRequest) -> Response:
+async def end_other_sessions(request: PageRequest) -> Response:
     """Sign out all other browsers."""
-    await visit.write(sessions.end_others)
-    return visit.redirect("/me?done=ended#sessions")
+    await request.write(sessions.end_others)
+    return request.redirect("/me?done=ended#sessions")
 
 
 _make_primary = _with_address(emails.make_primary, "primary")

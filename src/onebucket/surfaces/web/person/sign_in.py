@@ -12,65 +12,65 @@ from onebucket.surfaces.web.person import signup_form
 FRONT_DOOR = "/me"
 
 
-async def show(visit: PageRequest) -> Response:
+async def show(request: PageRequest) -> Response:
     """Show the sign-in form; redirects if someone has signed in already."""
-    next = csrf.local_address(visit.kept_fields("next", visit.query("next"))) or FRONT_DOOR
-    if visit.person is not None and not visit.errors:
-        return visit.redirect(next)
-    notice = "Your new password is set. Sign in with it." if visit.query("done") == "password" else ""
-    return visit.page("signing/in.html", next=next, login="", notice=notice)
+    next_path = csrf.local_address(request.kept_fields("next", request.query("next"))) or FRONT_DOOR
+    if request.person is not None and not request.errors:
+        return request.redirect(next_path)
+    notice = "Your new password is set. Sign in with it." if request.query("done") == "password" else ""
+    return request.page("signing/in.html", next=next_path, login="", notice=notice)
 
 
-async def sign_in(visit: PageRequest) -> Response:
+async def sign_in(request: PageRequest) -> Response:
     """Sign in with a username or e-mail address, and a password."""
-    login, password = visit.line("login"), visit.text("password")
-    missing = {name: "this is needed" for name, value in (("login", login), ("password", password)) if not value}
-    if missing:
-        raise FormErrors(**missing)
+    login, password = request.line("login"), request.text("password")
+    errors = {name: "this is needed" for name, value in (("login", login), ("password", password)) if not value}
+    if errors:
+        raise FormErrors(**errors)
 
     try:
-        await visit.start_session(await visit.backend.verify_password(visit.browser, login, password))
+        await request.start_session(await request.backend.verify_password(request.browser, login, password))
     except Unauthenticated:
         raise FormErrors(password="there is nobody with that name and that password") from None  # noqa: S106
-    return visit.redirect(csrf.local_address(visit.text("next")) or FRONT_DOOR)
+    return request.redirect(csrf.local_address(request.text("next")) or FRONT_DOOR)
 
 
-async def sign_out(visit: PageRequest) -> Response:
+async def sign_out(request: PageRequest) -> Response:
     """Sign out and return to `next`, or show the sign-in form."""
-    await visit.end_session()
-    return visit.redirect(csrf.local_address(visit.text("next")) or "/sign-in")
+    await request.end_session()
+    return request.redirect(csrf.local_address(request.text("next")) or "/sign-in")
 
 
-async def out(visit: PageRequest) -> Response:
+async def out(request: PageRequest) -> Response:
     """Ask whether to sign out, because signing out needs a form (POST)."""
-    return visit.page("signing/out.html")
+    return request.page("signing/out.html")
 
 
-async def form(visit: PageRequest) -> Response:
+async def form(request: PageRequest) -> Response:
     """Show the sign-up form. Raises Forbidden if sign-up isn't open."""
-    if visit.site.sign_up != "open":
+    if request.site.sign_up != "open":
         raise Forbidden("accounts are made for people who are invited: ask whoever you work with to invite you")
-    return visit.page("signing/up.html")
+    return request.page("signing/up.html")
 
 
-async def sign_up(visit: PageRequest) -> Response:
+async def sign_up(request: PageRequest) -> Response:
     """Create an account and sign in; a confirmation letter is sent to its address."""
-    new = signup_form.read_form(visit, email_needed=True)
+    new = signup_form.read_form(request, email_needed=True)
 
     try:
         # Check first: hashing a password is expensive.
-        await visit.read(lambda work: invitation_acceptance.check_open(work, new.username))
-        visit.backend.count_from_network(visit.browser, Asked.SIGN_UP)
-        hash = await visit.backend.password_hash(visit.browser, new.password)
-        made = await visit.write(
+        await request.read(lambda work: invitation_acceptance.check_open(work, new.username))
+        request.backend.count_from_network(request.browser, Asked.SIGN_UP)
+        password_hash = await request.backend.password_hash(request.browser, new.password)
+        account = await request.write(
             lambda work: invitation_acceptance.sign_up_openly(
-                work, username=new.username, display_name=new.display_name, email=new.email, password_hash=hash
+                work, username=new.username, display_name=new.display_name, email=new.email, password_hash=password_hash
             )
         )
     except Conflict as refusal:
         raise FormErrors(username=refusal.sentence) from None
-    await visit.start_session(VerifiedPassword(made.id, made.username, hash))
-    return visit.redirect("/me?done=asked")
+    await request.start_session(VerifiedPassword(account.id, account.username, password_hash))
+    return request.redirect("/me?done=asked")
 
 
 PAGES = (

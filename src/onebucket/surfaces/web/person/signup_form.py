@@ -17,22 +17,24 @@ class SignUpForm(NamedTuple):
     password: str
 
 
-def read_form(visit: PageRequest, *, email_needed: bool) -> SignUpForm:
+def read_form(request: PageRequest, *, email_needed: bool) -> SignUpForm:
     """Read a sign-up form and check what can be checked without the database. Raises FormErrors."""
-    new = SignUpForm(visit.line("username"), visit.line("display_name"), visit.line("email"), visit.text("password"))
+    form = SignUpForm(
+        request.line("username"), request.line("display_name"), request.line("email"), request.text("password")
+    )
     checks: dict[str, Callable[[], object]] = {
-        "username": lambda: accounts.check_username(new.username),
-        "display_name": lambda: new.display_name and accounts.display_name(new.display_name),
-        "email": lambda: (new.email or email_needed) and accounts.new_email_key(new.email),
-        "password": lambda: accounts.check_password(new.password),
+        "username": lambda: accounts.check_username(form.username),
+        "display_name": lambda: form.display_name and accounts.display_name(form.display_name),
+        "email": lambda: (form.email or email_needed) and accounts.new_email_key(form.email),
+        "password": lambda: accounts.check_password(form.password),
     }
 
-    wrong = {}
+    errors = {}
     for name, check in checks.items():
         try:
             check()
         except Invalid as refusal:
-            wrong[name] = refusal.sentence
-    if wrong:
-        raise FormErrors(**wrong)
-    return new
+            errors[name] = refusal.sentence
+    if errors:
+        raise FormErrors(**errors)
+    return form

@@ -11,37 +11,43 @@ from onebucket.surfaces.web.core.page_request import Page, PageRequest
 from onebucket.surfaces.web.core.pagination import paginate
 
 
-async def show(visit: PageRequest) -> Response:
+async def show(request: PageRequest) -> Response:
     """List people, teams and OAuth apps, each with a search, and the settings in force."""
 
-    def found(work: UnitOfWork) -> dict[str, Any]:
-        orphaned = {each.id for each in teams.without_administrator(work)}
+    def load(work: UnitOfWork) -> dict[str, Any]:
+        orphaned = {account.id for account in teams.without_administrator(work)}
         return {
             "everybody": account_overview.everybody(work),
             "orphaned": orphaned,
             "consumers": consumers.list_consumers(work),
         }
 
-    seen = await visit.read(found)
-    everybody = seen.pop("everybody")
+    context = await request.read(load)
+    accounts = context.pop("everybody")
 
-    def words(each: Account) -> str:
-        return f"{each.display_name} {each.username}"
+    def search_text(account: Account) -> str:
+        return f"{account.display_name} {account.username}"
 
-    seen |= {
+    context |= {
         "people": paginate(
-            visit, [each for each in everybody if not each.is_team], words, find="people", start="person"
+            request,
+            [account for account in accounts if not account.is_team],
+            search_text,
+            find="people",
+            start="person",
         ),
-        "teams": paginate(visit, [each for each in everybody if each.is_team], words, find="teams", start="team"),
+        "teams": paginate(
+            request, [account for account in accounts if account.is_team], search_text, find="teams", start="team"
+        ),
     }
     programs = paginate(
-        visit,
-        seen.pop("consumers"),
-        lambda each: f"{each[1].label} {each[1].key} {words(each[0])}",
+        request,
+        context.pop("consumers"),
+        lambda app: f"{app[1].label} {app[1].key} {search_text(app[0])}",
         find="programs",
         start="program",
     )
-    return visit.page("site/page.html", programs=programs, **seen)
+    return request.page("site/page.html", programs=programs, **context)
 
 
 PAGES = (Page("/site", show, is_private=True),)

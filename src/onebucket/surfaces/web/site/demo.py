@@ -23,11 +23,11 @@ class DemoLetter(NamedTuple):
     text: Markup
 
 
-async def show(visit: PageRequest) -> Response:
+async def show(request: PageRequest) -> Response:
     """Show the letters, newest first."""
-    folder = visit.site.demo_letters
+    folder = request.site.demo_letters
     files = sorted(folder.glob("*.eml"), key=lambda file: (file.stat().st_mtime_ns, file.name)) if folder else []
-    return visit.page("letters/demo.html", letters=[_read(file) for file in reversed(files)], folder=folder)
+    return request.page("letters/demo.html", letters=[_read(file) for file in reversed(files)], folder=folder)
 
 
 def _read(file: Path) -> DemoLetter:
@@ -41,10 +41,10 @@ def _read(file: Path) -> DemoLetter:
 def _with_links(text: str) -> Markup:
     parts = []
     end = 0
-    for found in _LINK.finditer(text):
-        parts.append(escape(text[end : found.start()]))
-        parts.append(Markup('<a href="{0}">{0}</a>').format(found.group()))
-        end = found.end()
+    for match in _LINK.finditer(text):
+        parts.append(escape(text[end : match.start()]))
+        parts.append(Markup('<a href="{0}">{0}</a>').format(match.group()))
+        end = match.end()
     return Markup("").join((*parts, escape(text[end:])))
 
 

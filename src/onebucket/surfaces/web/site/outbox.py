@@ -9,21 +9,21 @@ from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.surfaces.web.core.page_request import Page, PageRequest
 
 
-async def show(visit: PageRequest) -> Response:
+async def show(request: PageRequest) -> Response:
     """Show the failing letters and the newest ones."""
 
-    def listed(work: UnitOfWork) -> dict[str, Any]:
+    def load(work: UnitOfWork) -> dict[str, Any]:
         count, since = outbox.waiting(work)
         return {"troubled": outbox.list_failing(work), "newest": outbox.newest(work), "count": count, "since": since}
 
-    return visit.page("letters/page.html", done=visit.query("done") == "again", **await visit.read(listed))
+    return request.page("letters/page.html", done=request.query("done") == "again", **await request.read(load))
 
 
-async def try_again(visit: PageRequest) -> Response:
+async def try_again(request: PageRequest) -> Response:
     """Retry a failed letter now."""
-    account_id, id = visit.path_parameter("account_id"), visit.path_parameter("id")
-    await visit.write(lambda work: outbox.retry(work, account_id, id))
-    return visit.redirect("/site/letters?done=again")
+    account_id, id = request.path_parameter("account_id"), request.path_parameter("id")
+    await request.write(lambda work: outbox.retry(work, account_id, id))
+    return request.redirect("/site/letters?done=again")
 
 
 PAGES = (

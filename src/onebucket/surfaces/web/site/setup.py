@@ -8,33 +8,35 @@ from onebucket.surfaces.web.core.page_request import Page, PageRequest
 from onebucket.surfaces.web.person import signup_form
 
 
-async def show(visit: PageRequest) -> Response:
+async def show(request: PageRequest) -> Response:
     """Show the form behind the setup link.
 
     Opening the link doesn't use it up. Raises LinkExpired.
     """
-    hash = visit.link_hash
-    if not await visit.read(lambda work: setup.is_link_valid(work, hash)):
+    link_hash = request.link_hash
+    if not await request.read(lambda work: setup.is_link_valid(work, link_hash)):
         raise LinkExpired
-    return visit.page("setup/form.html")
+    return request.page("setup/form.html")
 
 
-async def make(visit: PageRequest) -> Response:
+async def make(request: PageRequest) -> Response:
     """Create the first site administrator. Raises LinkExpired."""
-    hash = visit.link_hash
-    if not await visit.read(lambda work: setup.is_link_valid(work, hash)):
+    link_hash = request.link_hash
+    if not await request.read(lambda work: setup.is_link_valid(work, link_hash)):
         raise LinkExpired
-    new = signup_form.read_form(visit, email_needed=False)
+    form = signup_form.read_form(request, email_needed=False)
 
-    kept = await visit.backend.password_hash(visit.browser, new.password)
+    password_hash = await request.backend.password_hash(request.browser, form.password)
     try:
-        made = await visit.backend.write_as_operator(
-            visit.browser,
-            lambda work: setup.complete(work, hash, username=new.username, email=new.email or None, password_hash=kept),
+        account = await request.backend.write_as_operator(
+            request.browser,
+            lambda work: setup.complete(
+                work, link_hash, username=form.username, email=form.email or None, password_hash=password_hash
+            ),
         )
     except NotFound:
         raise LinkExpired from None
-    return visit.page("setup/done.html", username=made.username)
+    return request.page("setup/done.html", username=account.username)
 
 
 PAGES = (Page("/setup/{secret}", show, make, link="setup"),)
