@@ -25,7 +25,7 @@ _people = select(*account_rows.COLUMNS).where(accounts.c.is_team == false()).ord
 _belongs_to_account = or_(accounts.c.id == bindparam("account_id"), accounts.c.id.in_(_people_in_account))
 _PEOPLE = Statement(_people.where(_belongs_to_account))
 _PEOPLE_AND_SITE = Statement(_people.where(or_(_belongs_to_account, accounts.c.site_admin == true())))
-_MEMBERS = Statement(
+_IN_THEM = Statement(
     _people.where(
         accounts.c.id.in_(
             select(memberships.c.person_id).where(
@@ -45,7 +45,7 @@ _accounts_with_access = union(
     select(memberships.c.account_id).where(memberships.c.person_id == bindparam("person_id")),
     select(privileges.c.account_id).where(privileges.c.person_id == bindparam("person_id")),
 )
-_ACCOUNTS_OF_PERSON = Statement(
+_WHERE = Statement(
     select(*account_rows.COLUMNS)
     .where(or_(accounts.c.id == bindparam("person_id"), accounts.c.id.in_(_accounts_with_access)))
     .order_by(accounts.c.username_key)
@@ -57,7 +57,7 @@ def accounts_of_person(tx: Transaction, person_id: str) -> list[Account]:
 
     Sorted by username.
     """
-    return [account_rows.account(row) for row in tx.rows(_ACCOUNTS_OF_PERSON, person_id=person_id)]
+    return [account_rows.account(row) for row in tx.rows(_WHERE, person_id=person_id)]
 
 
 def counts(tx: Transaction, account_id: str) -> dict[str, int]:
@@ -76,7 +76,7 @@ def people(tx: Transaction, account_id: str, *, with_site: bool = False) -> list
 
 def members(tx: Transaction, account_id: str, groups: Iterable[str]) -> list[Account]:
     """Return the members of these groups, each once, sorted by username."""
-    return [account_rows.account(row) for row in tx.rows(_MEMBERS, account_id=account_id, groups=groups)]
+    return [account_rows.account(row) for row in tx.rows(_IN_THEM, account_id=account_id, groups=groups)]
 
 
 def cells(

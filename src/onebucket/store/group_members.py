@@ -1,4 +1,4 @@
-"""Groups with their owners and members: never a query for each group."""
+"""Groups with their owners and members, loaded in two queries for any number of groups."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from onebucket.store.tables import accounts, group_privileges, groups, membershi
 
 _Statements: TypeAlias = Mapping[str, Statement]
 
-_theirs = memberships.c.person_id == bindparam("person_id")
+_of_person = memberships.c.person_id == bindparam("person_id")
 _administering = groups.alias("administering")
 _administered = (
     select(_administering.c.account_id)
@@ -27,33 +27,33 @@ _administered = (
         memberships,
         and_(memberships.c.account_id == _administering.c.account_id, memberships.c.group_id == _administering.c.id),
     )
-    .where(_theirs, _administering.c.account_privilege == AccountPrivilege.ADMIN.value)
+    .where(_of_person, _administering.c.account_privilege == AccountPrivilege.ADMIN.value)
 )
 _within = groups.alias("within")
 _reached = union(
     select(_within.c.account_id, _within.c.id).where(_within.c.account_id == bindparam("person_id")),
     select(_within.c.account_id, _within.c.id).where(_within.c.account_id.in_(_administered)),
-    select(memberships.c.account_id, memberships.c.group_id).where(_theirs),
+    select(memberships.c.account_id, memberships.c.group_id).where(_of_person),
 ).subquery("reached")
-_ENTERED = memberships.join(
+_MEMBER_GROUPS = memberships.join(
     groups, and_(groups.c.account_id == memberships.c.account_id, groups.c.id == memberships.c.group_id)
 )
 _REACHED = _reached.join(groups, and_(groups.c.account_id == _reached.c.account_id, groups.c.id == _reached.c.id))
 
 
 def _groups_from(source: FromClause, *condition: ColumnElement[bool], few: bool = False) -> Statement:
-    """The groups with their owners; `few`: one more than that, at most."""
-    found = (
+    """Select groups with their owners; `few` limits them to `ROW_LIMIT`."""
+    query = (
         select(*group_rows.COLUMNS, *account_rows.COLUMNS)
         .select_from(source)
         .join(accounts, accounts.c.id == groups.c.account_id)
         .where(*condition)
         .order_by(groups.c.slug, accounts.c.username_key)
     )
-    return Statement(found.limit(ROW_LIMIT) if few else found)
+    return Statement(query.limit(ROW_LIMIT) if few else query)
 
 
-_BY_ENTRY = (memberships.c.added_at, memberships.c.person_id)
+_ORDER_ADDED = (memberships.c.added_at, memberships.c.person_id)
 
 
 def _memberships_of(source: FromClause) -> FromClause:
@@ -63,20 +63,20 @@ def _memberships_of(source: FromClause) -> FromClause:
 
 
 def _members_from(source: FromClause, *condition: ColumnElement[bool]) -> Statement:
-    """All members of the groups, as they were added."""
+    """Select all members of the groups, in the order they were added."""
     return Statement(
         select(memberships.c.group_id, *account_rows.COLUMNS)
         .select_from(_memberships_of(source))
         .join(accounts, accounts.c.id == memberships.c.person_id)
         .where(*condition)
-        .order_by(*_BY_ENTRY)
+        .order_by(*_ORDER_ADDED)
     )
 
 
 def _few_members_from(source: FromClause, *condition: ColumnElement[bool]) -> Statement:
-    """The same of so few, and one more: only that there are more is known without sorting and naming them all."""
+    """Select at most `ROW_LIMIT` members, without first sorting and joining them all."""
     some = (
-        select(memberships.c.group_id, *_BY_ENTRY)
+        select(memberships.c.group_id, *_ORDER_ADDED)
         .select_from(_memberships_of(source))
         .where(*condition)
         .limit(ROW_LIMIT)
@@ -90,7 +90,7 @@ def _few_members_from(source: FromClause, *condition: ColumnElement[bool]) -> St
 
 
 def _members_in_order_from(source: FromClause, *condition: ColumnElement[bool]) -> Statement:
-    """The same of all, in the order of the groups."""
+    """Select all members, in the order of the groups."""
     owners = accounts.alias("owners")
     return Statement(
         select(memberships.c.group_id, *account_rows.COLUMNS)
@@ -98,13 +98,13 @@ def _members_in_order_from(source: FromClause, *condition: ColumnElement[bool]) 
         .join(owners, owners.c.id == groups.c.account_id)
         .join(accounts, accounts.c.id == memberships.c.person_id)
         .where(*condition)
-        .order_by(groups.c.slug, owners.c.username_key, *_BY_ENTRY)
+        .order_by(groups.c.slug, owners.c.username_key, *_ORDER_ADDED)
     )
 
 
-# Which groups, as the pair of statements that reads them and their members: never a query for each group.
+# Which groups to select. Each selection makes a statement for the groups and one for their members.
 _of_account = groups.c.account_id == bindparam("account_id")
-_my_groups = select(memberships.c.group_id).where(memberships.c.account_id == bindparam("account_id"), _theirs)
+_my_groups = select(memberships.c.group_id).where(memberships.c.account_id == bindparam("account_id"), _of_person)
 _set_there = select(group_privileges.c.group_id).where(
     group_privileges.c.account_id == bindparam("account_id"),
     group_privileges.c.repository_id == bindparam("repository_id"),
@@ -114,7 +114,7 @@ _SELECTIONS: dict[str, tuple[Any, ...]] = {
     "account, person": (groups, _of_account, groups.c.id.in_(_my_groups)),
     "account, repository": (groups, _of_account, or_(groups.c.permission.is_not(None), groups.c.id.in_(_set_there))),
     "person": (_REACHED,),
-    "member": (_ENTERED, _theirs),
+    "member": (_MEMBER_GROUPS, _of_person),
     "all": (groups,),
 }
 _WITH_MEMBERS = {name: selection for name, selection in _SELECTIONS.items() if name != "member"}
@@ -138,101 +138,105 @@ def load_groups(
     repository_id: str | None = None,
     members: bool = True,
 ) -> list[GroupWithMembers]:
-    """The groups of an account, of a person in an account, that a person administers or is in, or all there are.
+    """Load the groups of an account, of a user in an account, that a user administers or is in, or all groups.
 
     With `repository_id`, only groups with a default permission or a privilege on that repository. Sorted by slug, then
     by the owner's username (contract/api-1.0.md#1.6). Without `members`, no memberships are read. In a streaming
     transaction, members are read each time they are iterated. Raises ResultTooLarge in a bounded one.
     """
-    which = _named(account=account_id, person=person_id, repository=repository_id)
+    which = _selection(account=account_id, person=person_id, repository=repository_id)
     if members and tx.read_mode is ReadMode.STREAMED:
-        kept = MemberCache(tx)
-        found = _group_rosters(_load_groups(tx, _GROUPS, _FEW_GROUPS, which), None)
-        return [replace(roster, members=LazyMembers(kept, roster.group)) for roster in found]
+        cache = MemberCache(tx)
+        listed = _with_owners(_load_groups(tx, _GROUPS, _FEW_GROUPS, which), None)
+        return [replace(group, members=LazyMembers(cache, group.group)) for group in listed]
 
-    gathered: dict[str, list[Account]] | None = None
+    by_group: dict[str, list[Account]] | None = None
     if members:
-        gathered = {}
-        met: dict[str, Account] = {}
+        by_group = {}
+        people: dict[str, Account] = {}
         for row in _load_groups(tx, _MEMBERS, _FEW_MEMBERS, which):
-            person = met.get(row[1])
+            person = people.get(row[1])
             if person is None:
-                person = met[row[1]] = account_rows.account(row[1:])
-            gathered.setdefault(row[0], []).append(person)
+                person = people[row[1]] = account_rows.account(row[1:])
+            by_group.setdefault(row[0], []).append(person)
 
-    return _group_rosters(_load_groups(tx, _GROUPS, _FEW_GROUPS, which), gathered)
+    return _with_owners(_load_groups(tx, _GROUPS, _FEW_GROUPS, which), by_group)
 
 
 def stream_groups(
     tx: Transaction, *, account_id: str | None = None, person_id: str | None = None, members: bool = True
 ) -> Iterable[GroupWithMembers]:
-    """The same, but in a transaction that lasts one after the other, its members with it."""
+    """Iterate over groups like `load_groups`.
+
+    In a streaming transaction, groups and their members are read lazily: iterate over a group's members before taking
+    the next group.
+    """
     if tx.read_mode is not ReadMode.STREAMED:
         return load_groups(tx, account_id=account_id, person_id=person_id, members=members)
-    return _stream_groups(tx, _named(account=account_id, person=person_id), members=members)
+    return _stream_groups(tx, _selection(account=account_id, person=person_id), members=members)
 
 
-# Which of the selections, and what its statements are given.
-_Which: TypeAlias = tuple[str, dict[str, str]]
+# The name of a selection, and the values of its statements.
+_Selection: TypeAlias = tuple[str, dict[str, str]]
 
 
-def _named(**ids: str | None) -> _Which:
-    given = {name: id for name, id in ids.items() if id}
-    return ", ".join(given) or "all", {f"{name}_id": id for name, id in given.items()}
+def _selection(**ids: str | None) -> _Selection:
+    parameters = {name: id for name, id in ids.items() if id}
+    return ", ".join(parameters) or "all", {f"{name}_id": id for name, id in parameters.items()}
 
 
-def _stream_groups(tx: Transaction, which: _Which, *, members: bool) -> Iterator[GroupWithMembers]:
+def _stream_groups(tx: Transaction, which: _Selection, *, members: bool) -> Iterator[GroupWithMembers]:
     name, values = which
-    found = map(_roster, tx.stream(_GROUPS[name], **values))
+    listed = map(_with_owner, tx.stream(_GROUPS[name], **values))
     if not members:
-        yield from found
+        yield from listed
         return
 
-    # Both are in the same order: the memberships that are next are those of the next group that has any.
+    # Both cursors are in the same order: the next memberships are those of the next group that has members.
     by_group = groupby(tx.stream(_MEMBERS_IN_ORDER[name], **values), key=itemgetter(0))
-    of, rows = next(by_group, _NOBODY)
-    for roster in found:
-        if of != roster.group.id:
-            yield replace(roster, members=())
+    group_id, rows = next(by_group, _NO_MORE_MEMBERS)
+    for group in listed:
+        if group_id != group.group.id:
+            yield replace(group, members=())
             continue
-        yield replace(roster, members=(account_rows.account(row[1:]) for row in rows))
-        of, rows = next(by_group, _NOBODY)
+        yield replace(group, members=(account_rows.account(row[1:]) for row in rows))
+        group_id, rows = next(by_group, _NO_MORE_MEMBERS)
 
 
-_NOBODY: tuple[str, Iterator[Row]] = ("", iter(()))
+_NO_MORE_MEMBERS: tuple[str, Iterator[Row]] = ("", iter(()))
 
 
-def _load_groups(tx: Transaction, whole: _Statements, few: _Statements, which: _Which) -> list[Row]:
+def _load_groups(tx: Transaction, whole: _Statements, few: _Statements, which: _Selection) -> list[Row]:
     name, values = which
     return bounded_reads.fetch_bounded(tx, whole[name], few[name], **values)
 
 
 def groups_of_person(tx: Transaction, person_id: str) -> list[GroupWithMembers]:
-    """The groups that a person is in, without their members."""
-    return _group_rosters(tx.rows(_GROUPS["member"], person_id=person_id), None)
+    """Return the groups that a user is in, without their members."""
+    return _with_owners(tx.rows(_GROUPS["member"], person_id=person_id), None)
 
 
-def _group_rosters(rows: list[Row], gathered: Mapping[str, list[Account]] | None) -> list[GroupWithMembers]:
+def _with_owners(rows: list[Row], members: Mapping[str, list[Account]] | None) -> list[GroupWithMembers]:
     owners: dict[str, Account] = {}
-    found = []
+    result = []
     for row in rows:
         owner = owners.get(row[0]) or owners.setdefault(row[0], account_rows.account(row[8:]))
-        found.append(
+        result.append(
             GroupWithMembers(
-                group_rows.group(row), owner, tuple(gathered.get(row[1], ())) if gathered is not None else None
+                group_rows.group(row), owner, tuple(members.get(row[1], ())) if members is not None else None
             )
         )
-    return found
+    return result
 
 
-def _roster(row: Row) -> GroupWithMembers:
+def _with_owner(row: Row) -> GroupWithMembers:
     return GroupWithMembers(group_rows.group(row), account_rows.account(row[8:]), None)
 
 
 def members(tx: Transaction, group: Group) -> Iterable[Account]:
-    """The members of one group, in the order they were added.
+    """Return the members of one group, in the order they were added.
 
-    In a transaction that lasts, they are read each time they are gone through. Raises TooMany in a brief one.
+    In a streaming transaction, they are read each time they are iterated. Raises ResultTooLarge in a bounded one.
     """
     if tx.read_mode is ReadMode.STREAMED:
         return LazyMembers(MemberCache(tx), group)
@@ -243,7 +247,7 @@ def members(tx: Transaction, group: Group) -> Iterable[Account]:
 
 
 class MemberCache:
-    """The members of small groups that were read in a transaction, while there is room: they may be asked for again."""
+    """Caches the members of small groups in one transaction, up to `MAX_BUFFERED_ROWS` in all."""
 
     def __init__(self, tx: Transaction) -> None:
         self.tx = tx
@@ -251,10 +255,10 @@ class MemberCache:
         self._room = MAX_BUFFERED_ROWS
 
     def members_of(self, group: Group) -> Iterator[Account]:
-        """The members of a group."""
-        known = self._groups.get(group.id)
-        if known is not None:
-            yield from known
+        """Iterate over the members of a group."""
+        cached = self._groups.get(group.id)
+        if cached is not None:
+            yield from cached
             return
 
         seen: list[Account] = []
@@ -270,7 +274,7 @@ class MemberCache:
 
 @dataclass(frozen=True, slots=True)
 class LazyMembers:
-    """The members of a group, however many: read from the database each time they are gone through."""
+    """The members of a group, however many: read from the database or the cache each time they are iterated."""
 
     kept: MemberCache
     group: Group

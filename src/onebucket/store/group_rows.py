@@ -1,4 +1,4 @@
-"""Groups and memberships: rows and back."""
+"""Groups and memberships in the database."""
 
 from datetime import datetime
 from typing import Any
@@ -26,11 +26,11 @@ COLUMNS = (
     groups.c.account_privilege,
 )
 _LEVELS = {None: None} | {int(level): level for level in Level}
-_ACCOUNT_PRIVILEGES = {None: None} | {each.value: each for each in AccountPrivilege}
+_ACCOUNT_PRIVILEGES = {None: None} | {privilege.value: privilege for privilege in AccountPrivilege}
 
 
 def group(row: Row) -> Group:
-    """The group in the first eight columns of a row."""
+    """Return the group in the first eight columns of a row."""
     return Group(
         row[0], row[1], row[2], row[3], _LEVELS[row[4]], bool(row[5]), bool(row[6]), _ACCOUNT_PRIVILEGES[row[7]]
     )
@@ -42,20 +42,22 @@ _ALL = Statement(select(*COLUMNS).where(_OF_ACCOUNT).order_by(groups.c.slug))
 
 
 def find(tx: Transaction, account_id: str, slug: str) -> Group | None:
-    """The account's group of that slug; case counts."""
+    """Return the account's group with that slug; case counts."""
     return tx.cached_row(_BY_SLUG, group, account_id=account_id, slug=slug)
 
 
 def of_account(tx: Transaction, account_id: str) -> list[Group]:
-    """All groups of an account, by slug."""
+    """Return all groups of an account, sorted by slug."""
     return [group(row) for row in tx.rows(_ALL, account_id=account_id)]
 
 
-# -- what somebody is to an account ---------------------------------------------------------------
+# -- memberships and administrators ----------------------------------------------------------------
 
-_mine = and_(memberships.c.account_id == bindparam("account_id"), memberships.c.person_id == bindparam("person_id"))
-_my_groups = select(memberships.c.group_id).where(_mine)
-_ADMINISTERS = _my_groups.where(
+_memberships_of_person = and_(
+    memberships.c.account_id == bindparam("account_id"), memberships.c.person_id == bindparam("person_id")
+)
+_groups_of_person = select(memberships.c.group_id).where(_memberships_of_person)
+_ADMINISTERS = _groups_of_person.where(
     groups.c.account_id == memberships.c.account_id,
     groups.c.id == memberships.c.group_id,
     groups.c.account_privilege == AccountPrivilege.ADMIN.value,
@@ -63,8 +65,8 @@ _ADMINISTERS = _my_groups.where(
 _STANDING = Statement(
     select(
         _ADMINISTERS.exists(),
-        _my_groups.exists(),
-        _my_groups.where(memberships.c.group_id == bindparam("group_id")).exists(),
+        _groups_of_person.exists(),
+        _groups_of_person.where(memberships.c.group_id == bindparam("group_id")).exists(),
     )
 )
 
@@ -72,10 +74,10 @@ _STANDING = Statement(
 def membership_standing(
     tx: Transaction, account_id: str, person_id: str, group_id: str | None
 ) -> tuple[bool, bool, bool]:
-    """Whether a person is in a group that administers the account, in any group of it, and in that one."""
-    found = tx.cached_row(_STANDING, _standing, account_id=account_id, person_id=person_id, group_id=group_id)
-    assert found is not None
-    return found
+    """Return whether a user is in a group that administers the account, in any of its groups, and in `group_id`."""
+    standing = tx.cached_row(_STANDING, _standing, account_id=account_id, person_id=person_id, group_id=group_id)
+    assert standing is not None
+    return standing
 
 
 def _standing(row: Row) -> tuple[bool, bool, bool]:
@@ -101,7 +103,7 @@ _WITHOUT_PERSON = Statement(_active_administrators.where(memberships.c.person_id
 def administrators_without(
     tx: Transaction, account_id: str, *, group_id: str | None = None, person_id: str | None = None
 ) -> int:
-    """How many active people would administer the account without that group, that membership, or that person."""
+    """Return how many active users would administer the account without that group, membership or user."""
     if group_id and person_id:
         row = tx.row(_WITHOUT_MEMBER, account_id=account_id, group_id=group_id, person_id=person_id)
     elif group_id:
@@ -126,7 +128,7 @@ _WITHOUT_ADMINISTRATOR = Statement(
 
 
 def teams_without_administrator(tx: Transaction) -> list[Account]:
-    """Teams that no active person administers."""
+    """Return the teams that no active user administers."""
     return [account_rows.account(row) for row in tx.rows(_WITHOUT_ADMINISTRATOR)]
 
 
@@ -140,7 +142,7 @@ _IS_MEMBER = Statement(
 
 
 def is_member(tx: Transaction, group: Group, person_id: str) -> bool:
-    """Whether a person is in the group."""
+    """Return True if the user is in the group."""
     return tx.row(_IS_MEMBER, account_id=group.account_id, group_id=group.id, person_id=person_id) is not None
 
 
@@ -180,14 +182,14 @@ def _columns(group: Group) -> dict[str, Any]:
 
 
 def add(tx: Transaction, group: Group, *, at: datetime) -> None:
-    """Store a new group. Raises GroupExists when the account has one of that slug."""
+    """Store a new group. Raises GroupExists when the account has one with that slug."""
     if tx.row(_BY_SLUG, account_id=group.account_id, slug=group.slug):
         raise GroupExists(f"the account has a group with the slug {group.slug!r} already")
     tx.run(_ADD, account_id=group.account_id, id=group.id, created_at=timestamps.to_number(at), **_columns(group))
 
 
 def change(tx: Transaction, group: Group) -> None:
-    """Store what is now known of a group. Raises GroupExists when its new slug is another group's."""
+    """Update a group. Raises GroupExists when another group has its new slug."""
     other = find(tx, group.account_id, group.slug)
     if other and other.id != group.id:
         raise GroupExists(f"the account has a group with the slug {group.slug!r} already")
@@ -196,17 +198,17 @@ def change(tx: Transaction, group: Group) -> None:
 
 
 def delete_group(tx: Transaction, group: Group) -> None:
-    """Forget a group and its memberships; what else names it must be gone already."""
+    """Delete a group and its memberships; everything else that refers to it must be gone already."""
     tx.run(_REMOVE_MEMBERS, account_id=group.account_id, group_id=group.id)
     tx.run(_DELETE, account_id=group.account_id, group_id=group.id)
 
 
 def add_member(tx: Transaction, group: Group, person_id: str, *, by: str | None, at: datetime) -> bool:
-    """Put a person into a group; False when he was there."""
+    """Add a user to a group; return False if they were a member already."""
     row = {"account_id": group.account_id, "group_id": group.id, "person_id": person_id}
     return tx.run(_ADD_MEMBER, **row, added_at=timestamps.to_number(at), added_by=by) == 1
 
 
 def remove_member(tx: Transaction, group: Group, person_id: str) -> bool:
-    """Take a person out of a group; False when he wasn't there."""
+    """Remove a user from a group; return False if they weren't a member."""
     return tx.run(_REMOVE_MEMBER, account_id=group.account_id, group_id=group.id, person_id=person_id) == 1

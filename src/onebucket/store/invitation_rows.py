@@ -1,4 +1,4 @@
-"""Pending invitations: rows and back."""
+"""Pending invitations in the database."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -25,7 +25,7 @@ _COLUMNS = (
     invitations.c.opened_at,
 )
 _WIDTHS = (len(_COLUMNS), len(account_rows.COLUMNS), len(repository_rows.COLUMNS) + 2, len(outbox_rows.COLUMNS))
-_whole = (
+_query = (
     select(
         *_COLUMNS,
         *account_rows.COLUMNS,
@@ -46,17 +46,17 @@ _of_account = invitations.c.account_id == bindparam("account_id")
 _this = (_of_account, invitations.c.id == bindparam("invitation_id"))
 _to_address = invitations.c.email_key == bindparam("email_key")
 _oldest_first = (invitations.c.sent_at, invitations.c.email_key, invitations.c.id)
-_ALL = Statement(_whole.where(_of_account).order_by(*_oldest_first))
-_PENDING_TO_GROUPS = Statement(_whole.where(_of_account, _to_address, invitations.c.repository_id.is_(None)))
+_ALL = Statement(_query.where(_of_account).order_by(*_oldest_first))
+_PENDING_TO_GROUPS = Statement(_query.where(_of_account, _to_address, invitations.c.repository_id.is_(None)))
 _PENDING_TO_REPOSITORY = Statement(
-    _whole.where(_of_account, _to_address, invitations.c.repository_id == bindparam("repository_id"))
+    _query.where(_of_account, _to_address, invitations.c.repository_id == bindparam("repository_id"))
 )
-_TO_ADDRESS = Statement(_whole.where(_to_address).order_by(*_oldest_first))
-_EVERYWHERE = Statement(_whole.order_by(*_oldest_first))
-_BY_ID = Statement(_whole.where(invitations.c.id == bindparam("invitation_id")))
-_BY_HASH = Statement(_whole.where(invitations.c.secret_hash == bindparam("secret_hash")))
+_TO_ADDRESS = Statement(_query.where(_to_address).order_by(*_oldest_first))
+_EVERYWHERE = Statement(_query.order_by(*_oldest_first))
+_BY_ID = Statement(_query.where(invitations.c.id == bindparam("invitation_id")))
+_BY_HASH = Statement(_query.where(invitations.c.secret_hash == bindparam("secret_hash")))
 
-_named = (
+_group_slugs = (
     select(invitation_groups.c.invitation_id, groups.c.slug)
     .join(
         groups,
@@ -69,8 +69,8 @@ _of_this = (
     invitation_groups.c.account_id == bindparam("account_id"),
     invitation_groups.c.invitation_id == bindparam("invitation_id"),
 )
-_GROUPS = Statement(_named)
-_GROUPS_OF_ONE = Statement(_named.where(invitation_groups.c.invitation_id == bindparam("invitation_id")))
+_GROUPS = Statement(_group_slugs)
+_GROUPS_OF_ONE = Statement(_group_slugs.where(invitation_groups.c.invitation_id == bindparam("invitation_id")))
 
 _ADD = Statement(insert(invitations))
 _ADD_GROUP = Statement(lambda insert: insert(invitation_groups).on_conflict_do_nothing())
@@ -80,7 +80,7 @@ _CHANGE = Statement(
     .where(*_this)
     .values(
         {name: bindparam(f"new_{name}") for name in _CHANGED}
-        # Another link ends the one that was sent, also before the letter with it has gone out.
+        # A new link ends the previous one at once, before its own letter is sent.
         | {"secret_hash": case((invitations.c.link_id == bindparam("new_link_id"), invitations.c.secret_hash))}
     )
 )
@@ -113,16 +113,16 @@ _REMOVE = Statement(delete(invitations).where(*_this))
 
 
 def of_account(tx: Transaction, account_id: str) -> list[Invitation]:
-    """An account's pending invitations, oldest first."""
-    named: dict[str, list[str]] = {}
+    """Return an account's pending invitations, oldest first."""
+    groups_by_id: dict[str, list[str]] = {}
     for id, slug in tx.rows(_GROUPS, account_id=account_id):
-        named.setdefault(id, []).append(slug)
+        groups_by_id.setdefault(id, []).append(slug)
     rows = tx.rows(_ALL, account_id=account_id)
-    return [replace(_invitation(row), groups=tuple(named.get(row[1], ()))) for row in rows]
+    return [replace(_invitation(row), groups=tuple(groups_by_id.get(row[1], ()))) for row in rows]
 
 
 def pending(tx: Transaction, account_id: str, email: str, *, repository_id: str | None) -> Invitation | None:
-    """The one invitation that an address has to groups of an account, or to a repository of it."""
+    """Return an address's pending invitation to groups of an account, or to one of its repositories."""
     key = email_key(email)
     if repository_id is None:
         return _with_groups(tx, tx.row(_PENDING_TO_GROUPS, account_id=account_id, email_key=key))
@@ -132,28 +132,28 @@ def pending(tx: Transaction, account_id: str, email: str, *, repository_id: str 
 
 
 def to_address(tx: Transaction, email: str) -> list[Invitation]:
-    """What an address is invited to in all accounts, oldest first."""
+    """Return an address's invitations in all accounts, oldest first."""
     rows = tx.rows(_TO_ADDRESS, email_key=email_key(email))
-    return [found for row in rows if (found := _with_groups(tx, row))]
+    return [invitation for row in rows if (invitation := _with_groups(tx, row))]
 
 
 def all_invitations(tx: Transaction) -> list[Invitation]:
-    """Every pending invitation of every account, oldest first."""
-    return [found for row in tx.rows(_EVERYWHERE) if (found := _with_groups(tx, row))]
+    """Return the pending invitations of all accounts, oldest first."""
+    return [invitation for row in tx.rows(_EVERYWHERE) if (invitation := _with_groups(tx, row))]
 
 
 def by_id(tx: Transaction, id: str) -> Invitation | None:
-    """The invitation of that id, in whichever account."""
+    """Return the invitation with that id, in any account."""
     return _with_groups(tx, tx.row(_BY_ID, invitation_id=id))
 
 
 def by_hash(tx: Transaction, secret_hash: str) -> Invitation | None:
-    """The invitation whose link has that hash."""
+    """Return the invitation whose link has that hash."""
     return _with_groups(tx, tx.row(_BY_HASH, secret_hash=secret_hash))
 
 
 def add(tx: Transaction, invitation: Invitation, *, group_ids: list[str]) -> None:
-    """Store a new invitation; its letter goes into the outbox by itself. Raises Invalid for what is no address."""
+    """Store a new invitation; its letter is stored separately, in the outbox. Raises Invalid for a bad address."""
     tx.run(
         _ADD,
         account_id=invitation.account_id,
@@ -174,7 +174,7 @@ def add(tx: Transaction, invitation: Invitation, *, group_ids: list[str]) -> Non
 
 
 def change(tx: Transaction, invitation: Invitation) -> None:
-    """Store by whom, when and for what it was sent last, and with which link and letter."""
+    """Update who sent an invitation last, when and for what, and its link and letter."""
     tx.run(
         _CHANGE,
         account_id=invitation.account_id,
@@ -189,30 +189,33 @@ def change(tx: Transaction, invitation: Invitation) -> None:
 
 
 def add_groups(tx: Transaction, invitation: Invitation, group_ids: list[str]) -> None:
-    """Let an invitation be to these groups too."""
+    """Add groups to an invitation."""
     for group_id in group_ids:
         tx.run(_ADD_GROUP, account_id=invitation.account_id, invitation_id=invitation.id, group_id=group_id)
 
 
 def set_groups(tx: Transaction, invitation: Invitation, group_ids: list[str]) -> None:
-    """Let an invitation be to these groups, and no other."""
+    """Replace an invitation's groups."""
     tx.run(_REMOVE_GROUPS, account_id=invitation.account_id, invitation_id=invitation.id)
     add_groups(tx, invitation, group_ids)
 
 
 def store_link_hash(tx: Transaction, account_id: str, id: str, *, link_id: str, secret_hash: str) -> bool:
-    """Keep the hash of the link that is about to be sent; False when the invitation is over, or has another link."""
+    """Store the hash of the link about to be sent; return False if the invitation is over or has another link."""
     values = {"account_id": account_id, "invitation_id": id, "its_link_id": link_id, "new_hash": secret_hash}
     return tx.run(_SEAL, **values) == 1
 
 
 def mark_opened(tx: Transaction, invitation: Invitation, at: datetime) -> None:
-    """Keep when its link was opened first."""
+    """Store when the link was first opened."""
     tx.run(_OPENED, account_id=invitation.account_id, invitation_id=invitation.id, at=timestamps.to_number(at))
 
 
 def close(tx: Transaction, invitation: Invitation, secret_hash: str, at: datetime) -> bool:
-    """Spend the link of an invitation: True for one of any number who try, and for nobody when its time is over."""
+    """Consume an invitation's link; return True for exactly one caller.
+
+    Returns False for the others, and once the invitation has expired.
+    """
     return (
         tx.run(
             _CLOSE,
@@ -226,13 +229,13 @@ def close(tx: Transaction, invitation: Invitation, secret_hash: str, at: datetim
 
 
 def remove(tx: Transaction, invitation: Invitation) -> bool:
-    """Forget an invitation; whether it was there."""
+    """Delete an invitation; return True if it existed."""
     tx.run(_REMOVE_GROUPS, account_id=invitation.account_id, invitation_id=invitation.id)
     return tx.run(_REMOVE, account_id=invitation.account_id, invitation_id=invitation.id) == 1
 
 
 def remove_group(tx: Transaction, invitation: Invitation, group_id: str) -> bool:
-    """Take a group out of one invitation; whether it was in it."""
+    """Remove a group from one invitation; return True if it was in it."""
     return (
         tx.run(
             _REMOVE_GROUP_OF_ONE,
@@ -245,13 +248,16 @@ def remove_group(tx: Transaction, invitation: Invitation, group_id: str) -> bool
 
 
 def remove_group_of_invitation(tx: Transaction, account_id: str, group_id: str, slug: str) -> list[Invitation]:
-    """Take a group out of every invitation that names it; what those invitations are now (contract/api-1.0.md#g6).
+    """Remove a group from every invitation to it; return those invitations (contract/api-1.0.md#g6).
 
-    An invitation to nothing is still there: the caller withdraws it.
+    Invitations left without a group aren't deleted: the caller withdraws them.
     """
-    named = [each for each in of_account(tx, account_id) if slug in each.groups]
+    affected = [invitation for invitation in of_account(tx, account_id) if slug in invitation.groups]
     tx.run(_REMOVE_GROUP, account_id=account_id, group_id=group_id)
-    return [replace(each, groups=tuple(other for other in each.groups if other != slug)) for each in named]
+    return [
+        replace(invitation, groups=tuple(other for other in invitation.groups if other != slug))
+        for invitation in affected
+    ]
 
 
 def _with_groups(tx: Transaction, row: Row | None) -> Invitation | None:
@@ -266,7 +272,7 @@ def _invitation(row: Row) -> Invitation:
     for width in _WIDTHS:
         parts.append(row[:width])
         row = row[width:]
-    own, inviter, there, letter = parts
+    own, inviter, repository, letter = parts
     return Invitation(
         account_id=own[0],
         id=own[1],
@@ -274,10 +280,12 @@ def _invitation(row: Row) -> Invitation:
         invited_by=account_rows.account(inviter),
         sent_at=timestamps.from_number(own[3]),
         expires_at=timestamps.from_number(own[4]),
-        repository=repository_rows.repository(there) if there[1] else None,
+        repository=repository_rows.repository(repository) if repository[1] else None,
         permission=None if own[5] is None else Level(own[5]),
         link_id=own[6],
         opened_at=timestamps.from_number(own[7]) if own[7] is not None else None,
         letter=outbox_rows.letter(letter) if letter[1] else None,
-        repository_times=(timestamps.from_number(there[-2]), timestamps.from_number(there[-1])) if there[1] else None,
+        repository_times=(timestamps.from_number(repository[-2]), timestamps.from_number(repository[-1]))
+        if repository[1]
+        else None,
     )

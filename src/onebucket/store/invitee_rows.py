@@ -1,4 +1,4 @@
-"""People to one of whose validated addresses an invitation was sent, and what they are invited to."""
+"""Users with an invitation to one of their validated addresses."""
 
 from sqlalchemy import and_, bindparam, exists, select
 
@@ -17,7 +17,7 @@ _sent_to = (
 )
 _EVERYWHERE = Statement(_sent_to)
 _IN_ACCOUNT = Statement(_sent_to.where(without_index(invitations.c.account_id) == bindparam("account_id")))
-# By the invitations, of which there are few: a group may have any number of members.
+# Start with the invitations, of which there are few: a group may have any number of members.
 _OF_GROUP = Statement(
     select(emails.c.account_id)
     .distinct()
@@ -38,14 +38,14 @@ _OF_GROUP = Statement(
 
 
 def invited_to(tx: Transaction, person_id: str, account_id: str | None = None) -> list[Invitation]:
-    """What a person's validated addresses are invited to, in one account or in all, oldest first."""
+    """Return the invitations to a user's validated addresses, in one account or all, oldest first."""
     if account_id is None:
         rows = [*tx.rows(_EVERYWHERE, person_id=person_id)]
     else:
         rows = [*tx.rows(_IN_ACCOUNT, person_id=person_id, account_id=account_id)]
-    return [found for row in rows if (found := invitation_rows.by_id(tx, row[0]))]
+    return [invitation for row in rows if (invitation := invitation_rows.by_id(tx, row[0]))]
 
 
 def of_group(tx: Transaction, account_id: str, group_id: str) -> list[str]:
-    """The ids of a group's members who are invited to something in its account."""
+    """Return the ids of a group's members who have an invitation in its account."""
     return [row[0] for row in tx.rows(_OF_GROUP, account_id=account_id, group_id=group_id)]

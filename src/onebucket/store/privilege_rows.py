@@ -1,4 +1,4 @@
-"""What is set on repositories, for groups and for people: rows and back."""
+"""Privileges of groups and users on repositories, in the database."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -46,13 +46,13 @@ _PEOPLE = Statement(
 
 
 def grants(tx: Transaction, account_id: str) -> Mapping[str, RepositoryGrants]:
-    """What is set on each repository of an account, by the repository's slug."""
-    found: dict[str, RepositoryGrants] = {}
+    """Return the privileges on each repository of an account, by the repository's slug."""
+    by_slug: dict[str, RepositoryGrants] = {}
     for repository, group, level in tx.rows(_GROUPS, account_id=account_id):
-        found.setdefault(repository, RepositoryGrants()).groups[group] = Level(level)
+        by_slug.setdefault(repository, RepositoryGrants()).groups[group] = Level(level)
     for repository, person, level in tx.rows(_PEOPLE, account_id=account_id):
-        found.setdefault(repository, RepositoryGrants()).people[person] = Level(level)
-    return found
+        by_slug.setdefault(repository, RepositoryGrants()).people[person] = Level(level)
+    return by_slug
 
 
 _levels = select(group_privileges.c.repository_id, group_privileges.c.group_id, group_privileges.c.level).where(
@@ -71,22 +71,22 @@ _LEVEL = Statement(
 
 
 def levels(tx: Transaction, account_id: str) -> dict[tuple[str, str], Level]:
-    """What is set for groups on an account's repositories, by the ids of repository and group."""
+    """Return all group privileges of an account, by the ids of repository and group."""
     return _by_ids(_rows(tx, _LEVELS, account_id=account_id))
 
 
 def on_repository(tx: Transaction, account_id: str, repository_id: str) -> dict[tuple[str, str], Level]:
-    """What is set for groups on one repository, by the ids of repository and group."""
+    """Return the group privileges on one repository, by the ids of repository and group."""
     return _by_ids(tx.rows(_LEVELS_THERE, account_id=account_id, repository_id=repository_id))
 
 
 def for_group(tx: Transaction, account_id: str, group_id: str) -> dict[tuple[str, str], Level]:
-    """What is set for one group, by the ids of repository and group."""
+    """Return the privileges of one group, by the ids of repository and group."""
     return _by_ids(_rows(tx, _LEVELS_OF_GROUP, account_id=account_id, group_id=group_id))
 
 
 def _rows(tx: Transaction, statement: Statement, **values: str) -> Iterable[Row]:
-    # Rows are larger than what is kept of them.
+    # Rows take more memory than the dict made of them, so stream them where the transaction allows it.
     return (
         tx.stream(statement, **values)
         if tx.read_mode is bounded_reads.ReadMode.STREAMED
@@ -99,12 +99,12 @@ def _by_ids(rows: Iterable[Row]) -> dict[tuple[str, str], Level]:
 
 
 def level(tx: Transaction, account_id: str, repository_id: str, group_id: str) -> Level | None:
-    """What is set for a group on a repository; None when nothing is."""
+    """Return a group's privilege on a repository, or None if none is set."""
     row = tx.row(_LEVEL, account_id=account_id, repository_id=repository_id, group_id=group_id)
     return Level(row[0]) if row else None
 
 
-_given = (
+_direct = (
     select(*repository_rows.COLUMNS, *account_rows.COLUMNS, privileges.c.level)
     .select_from(privileges)
     .join(
@@ -115,11 +115,11 @@ _given = (
     .where(privileges.c.account_id == bindparam("account_id"))
     .order_by(repositories.c.slug, accounts.c.username_key)
 )
-_GIVEN, _FEW_GIVEN = Statement(_given), Statement(_given.limit(bounded_reads.ROW_LIMIT))
+_GIVEN, _FEW_GIVEN = Statement(_direct), Statement(_direct.limit(bounded_reads.ROW_LIMIT))
 
 
 def given(tx: Transaction, account_id: str) -> Iterator[tuple[Repository, Account, Level]]:
-    """What was given to people directly on an account's repositories, by repository, then person. Raises TooMany."""
+    """Iterate over the direct privileges of users in an account, by repository, then user. Raises ResultTooLarge."""
     return (
         (repository_rows.repository(row), account_rows.account(row[6:]), Level(row[14]))
         for row in bounded_reads.iterate(tx, _GIVEN, _FEW_GIVEN, account_id=account_id)
@@ -145,7 +145,7 @@ _SET_PERSON = _set_or_replace(privileges, "person_id")
 def set_for_group(
     tx: Transaction, account_id: str, repository_id: str, group_id: str, level: Level, *, by: str | None, at: datetime
 ) -> None:
-    """Set what a group may do on a repository; `NONE` overrides the group's default (contract/api-1.0.md#1.14)."""
+    """Set a group's privilege on a repository; `NONE` overrides the group's default (contract/api-1.0.md#1.14)."""
     tx.run(
         _SET_GROUP,
         account_id=account_id,
@@ -160,7 +160,7 @@ def set_for_group(
 def set_for_person(
     tx: Transaction, account_id: str, repository_id: str, person_id: str, level: Level, *, by: str | None, at: datetime
 ) -> None:
-    """Set what a person may do on a repository by himself."""
+    """Set a user's direct privilege on a repository."""
     tx.run(
         _SET_PERSON,
         account_id=account_id,
@@ -211,7 +211,7 @@ _REMOVE_PERSON = Statement(
 
 
 def of_group(tx: Transaction, account_id: str, group_id: str) -> dict[str, Level]:
-    """What is set for a group, by the repository's slug."""
+    """Return a group's privileges, by the repository's slug."""
     return {slug: Level(level) for slug, level in tx.rows(_OF_GROUP, account_id=account_id, group_id=group_id)}
 
 
@@ -225,27 +225,27 @@ _OF_PERSON = Statement(
 
 
 def of_person(tx: Transaction, account_id: str, repository_id: str, person_id: str) -> Level | None:
-    """What a person has on a repository by himself."""
+    """Return a user's direct privilege on a repository."""
     row = tx.row(_OF_PERSON, account_id=account_id, repository_id=repository_id, person_id=person_id)
     return Level(row[0]) if row else None
 
 
 def remove_of_group(tx: Transaction, account_id: str, group_id: str) -> None:
-    """Forget everything that was set for a group."""
+    """Delete all privileges of a group."""
     tx.run(_REMOVE_OF_GROUP, account_id=account_id, group_id=group_id)
 
 
 def remove_for_group(tx: Transaction, account_id: str, repository_id: str, group_id: str) -> bool:
-    """Forget what was set for a group on a repository, so that its default holds again; False when nothing was."""
+    """Delete a group's privilege on a repository, so that its default applies; return False if there was none."""
     return tx.run(_REMOVE_GROUP, account_id=account_id, repository_id=repository_id, group_id=group_id) == 1
 
 
 def remove_for_person(tx: Transaction, account_id: str, repository_id: str, person_id: str) -> bool:
-    """Take what a person had on a repository by himself; False when there was nothing."""
+    """Delete a user's direct privilege on a repository; return False if there was none."""
     return tx.run(_REMOVE_PERSON, account_id=account_id, repository_id=repository_id, person_id=person_id) == 1
 
 
 def remove_on_repository(tx: Transaction, account_id: str, repository_id: str) -> None:
-    """Forget everything that was set on a repository."""
+    """Delete all privileges on a repository."""
     tx.run(_REMOVE_ON_REPOSITORY, account_id=account_id, repository_id=repository_id)
     tx.run(_REMOVE_PEOPLE, account_id=account_id, repository_id=repository_id)

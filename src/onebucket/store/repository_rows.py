@@ -1,4 +1,4 @@
-"""Repositories: rows and back."""
+"""Repositories in the database."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -25,7 +25,7 @@ COLUMNS = (
 )
 _OF_ACCOUNT = repositories.c.account_id == bindparam("account_id")
 _BY_SLUG = Statement(select(*COLUMNS).where(_OF_ACCOUNT, repositories.c.slug == bindparam("slug")))
-# Looked up as one tuple: otherwise SQLite goes through the whole account.
+# Compared as one tuple: otherwise SQLite scans the whole account.
 _each = values_of("slugs").add_columns(bindparam("account_id", type_=Id))
 _AMONG = Statement(
     select(*COLUMNS).where(
@@ -48,35 +48,38 @@ _DELETE = Statement(delete(repositories).where(_OF_ACCOUNT, repositories.c.id ==
 
 
 def repository(row: Row) -> Repository:
-    """The repository in the first six columns of a row."""
+    """Return the repository in the first six columns of a row."""
     return Repository(row[0], row[1], row[2], row[3], bool(row[4]), row[5])
 
 
 def find(tx: Transaction, account_id: str, slug: str) -> Repository | None:
-    """The account's repository of that slug; case counts."""
+    """Return the account's repository with that slug; case counts."""
     return tx.cached_row(_BY_SLUG, repository, account_id=account_id, slug=slug)
 
 
 def among(tx: Transaction, account_id: str, slugs: Iterable[str]) -> dict[str, Repository]:
-    """The account's repositories of several slugs, by the slug; what there isn't is left out."""
+    """Return the account's repositories with these slugs, by the slug; slugs without a repository are left out."""
     rows = tx.rows(_AMONG, account_id=account_id, slugs=slugs)
     return {row[2]: repository(row) for row in rows}
 
 
 def of_account(tx: Transaction, account_id: str) -> list[Repository]:
-    """All repositories of an account, by slug."""
+    """Return all repositories of an account, sorted by slug."""
     return [repository(row) for row in tx.rows(_ALL, account_id=account_id)]
 
 
 def each_of_account(tx: Transaction, account_id: str) -> Iterator[Repository]:
-    """The same, one after the other in a transaction that lasts. Raises TooMany in a brief one."""
+    """Iterate over all repositories of an account, by slug; read them lazily in a streaming transaction.
+
+    Raises ResultTooLarge in a bounded one.
+    """
     return map(repository, bounded_reads.iterate(tx, _ALL, _FEW, account_id=account_id))
 
 
 def dated(tx: Transaction, account_id: str) -> list[tuple[Repository, tuple[datetime, datetime]]]:
-    """All repositories of an account, by slug, with when each was made and changed last. Raises TooMany."""
-    found = bounded_reads.fetch_bounded(tx, _DATED, _FEW_DATED, account_id=account_id)
-    return [(repository(row), (timestamps.from_number(row[6]), timestamps.from_number(row[7]))) for row in found]
+    """Return all repositories of an account by slug, with their creation and update times. Raises ResultTooLarge."""
+    rows = bounded_reads.fetch_bounded(tx, _DATED, _FEW_DATED, account_id=account_id)
+    return [(repository(row), (timestamps.from_number(row[6]), timestamps.from_number(row[7]))) for row in rows]
 
 
 def _columns(repository: Repository) -> dict[str, Any]:
@@ -89,7 +92,7 @@ def _columns(repository: Repository) -> dict[str, Any]:
 
 
 def add(tx: Transaction, repository: Repository, *, at: datetime) -> None:
-    """Store a new repository. Raises Conflict when the account has one of that slug."""
+    """Store a new repository. Raises Conflict when the account has one with that slug."""
     if find(tx, repository.account_id, repository.slug):
         raise Conflict(f"the account has a repository {repository.slug!r} already")
     tx.run(
@@ -103,7 +106,7 @@ def add(tx: Transaction, repository: Repository, *, at: datetime) -> None:
 
 
 def change(tx: Transaction, repository: Repository, *, at: datetime) -> None:
-    """Store what is now known of a repository."""
+    """Update a repository."""
     columns = {f"new_{name}": value for name, value in _columns(repository).items()}
     tx.run(
         _CHANGE,
@@ -115,5 +118,5 @@ def change(tx: Transaction, repository: Repository, *, at: datetime) -> None:
 
 
 def delete_repository(tx: Transaction, repository: Repository) -> None:
-    """Forget a repository; what names it must be gone already."""
+    """Delete a repository; everything that refers to it must be gone already."""
     tx.run(_DELETE, account_id=repository.account_id, repository_id=repository.id)
