@@ -1,1 +1,1 @@
-"""How much may be asked for: rate limits and their counters."""
+"""Rate limits and their counters."""

@@ -1,4 +1,4 @@
-"""How much may be asked for in an hour by people whom nobody has to know: by network, and by all together."""
+"""Hourly limits for actions that need no account (sign-up, confirmation, password reset): per network and in total."""
 
 from collections.abc import Callable
 
@@ -11,36 +11,33 @@ from onebucket.surfaces.web.core.backend import Asked
 
 
 class AnonymousLimits:
-    """Counts what is asked for. A limit of 0 is none.
-
-    `now` is in seconds, from a clock that never goes back.
-    """
+    """Counts anonymous actions; a limit of 0 means no limit. `now` is a monotonic clock in seconds."""
 
     def __init__(self, terms: SiteLimits, now: Callable[[], float], counts: RateLimitStore | None = None) -> None:
         counts = counts or counters.in_memory()
-        # By network, and in all.
+        # Per network, and in total.
         self._limits = {
             Asked.SIGN_UP: (terms.sign_ups_per_network, terms.sign_ups_per_hour),
             Asked.CONFIRMATION: (terms.confirmations_per_network, terms.confirmations_per_hour),
             Asked.RESET: (terms.resets_per_network, 0),
         }
         self._now = now
-        self._hours = counts.networks
+        self._counter = counts.networks
         self._lock = counts.lock
 
     def take(self, asked: Asked, address: str | None) -> None:
-        """Count one more from that network address. Raises TooManyRequests at a limit, and counts nothing then."""
-        per_network, in_all = self._limits[asked]
-        limits = {f"{asked.value} from {network_of(address)}": per_network, f"{asked.value} in all": in_all}
-        kept = {key: limit for key, limit in limits.items() if limit}
+        """Count one action from a client address. Raises TooManyRequests at a limit, and then counts nothing."""
+        per_network, in_total = self._limits[asked]
+        limits = {f"{asked.value} from {network_of(address)}": per_network, f"{asked.value} in all": in_total}
+        active_limits = {key: limit for key, limit in limits.items() if limit}
         with self._lock:
             at = self._now()
             waits = [
-                self._hours.seconds_until_below(key, at)
-                for key, limit in kept.items()
-                if self._hours.count(key, at) >= limit
+                self._counter.seconds_until_below(key, at)
+                for key, limit in active_limits.items()
+                if self._counter.count(key, at) >= limit
             ]
             if waits:
                 raise TooManyRequests(f"so many {asked.value} in an hour", retry_after=max(waits))
-            for key in kept:
-                self._hours.add(key, at)
+            for key in active_limits:
+                self._counter.add(key, at)

@@ -1,4 +1,4 @@
-"""What is counted, in the memory of one process; `shared.py` has the same for several that serve together."""
+"""Counters of one process, in memory; `shared_counters.py` has the same for several workers."""
 
 import threading
 from collections import OrderedDict, deque
@@ -11,54 +11,56 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from onebucket.http.monitoring.shared_metrics import ProcessMetrics
 
-# What is kept of a user is small; of so many that the longest silent are forgotten, each could begin anew.
+# A counter is small. When there are more users than this, the least recent ones are dropped and start again at zero.
 MAX_USERS = 100_000
 
-# As many addresses, logins and pairs of both are remembered, some megabytes in the worst case.
+# The same limit for networks, logins and pairs of both: a few megabytes at worst.
 MAX_OTHERS = 10_000
 
 MINUTES = 60
 
 
 class WindowCounter(Protocol):
-    """Counts by key over the last hour, to the minute; of too many keys the longest silent are forgotten.
+    """Counts by key over the last hour, in buckets of a minute; drops the least recent keys when there are too many.
 
-    `at` is in seconds, from a clock that never goes back. A minute is forgotten when all of it is an hour ago: so in no
-    span of an hour there is more than what was counted.
+    `at` is in seconds of a monotonic clock. A minute leaves the window when all of it is more than an hour ago, so no
+    span of an hour holds more than `most`.
     """
 
     def count(self, key: str, at: float) -> int:
-        """How much was counted in the last hour."""
+        """Return the count of the last hour."""
 
     def add(self, key: str, at: float, by: int = 1) -> None:
-        """Count something; less than nothing takes back what was counted a moment ago."""
+        """Add to the current minute; a negative `by` takes back what was just added."""
 
     def take(self, key: str, at: float, most: int) -> int:
-        """Count one more if there are less than `most`; how many there were."""
+        """Add one if the count is below `most`; return the count before."""
 
     def seconds_until_below(self, key: str, at: float) -> int:
-        """In how many seconds the oldest minute in which something was counted is forgotten."""
+        """Return the seconds until the oldest counted minute leaves the window."""
 
 
 class StampCounter(Protocol):
-    """A number and a moment by key; of too many keys those are forgotten that were marked longest ago."""
+    """A number and a time by key; drops the keys set longest ago when there are too many."""
 
     def get(self, key: str) -> tuple[int, float] | None:
-        """The number and the moment."""
+        """Return the number and its time; None for an unknown key."""
 
     def set(self, key: str, number: int, moment: float) -> None:
-        """Keep a number and a moment."""
+        """Store a number and its time."""
 
     def delete(self, key: str) -> None:
-        """Keep nothing."""
+        """Remove a key."""
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimitStore:
-    """All that is counted: calls by user, what was wrong by network and login, what the journal was told by person.
+    """All counters of a server, and the lock for reading and then changing one.
 
-    Whoever looks at something and changes it has `lock` meanwhile. `tally` is where several processes count what
-    `/metrics` shows.
+    `calls` are API calls by user. `networks` and `logins` count wrong credentials; `pairs` holds what the login
+    throttle knows of a network and login together. `refused` and `failed` limit what the audit log records of refused
+    changes and failed sign-ins. `process_metrics` is this worker's row of the shared metrics, None with a single
+    process.
     """
 
     calls: WindowCounter
@@ -72,17 +74,17 @@ class RateLimitStore:
 
 
 def in_memory(users: int = MAX_USERS, others: int = MAX_OTHERS) -> RateLimitStore:
-    """Counts in the memory of this process, of so many users, and of so many of everything else."""
-    hours, marks = (
+    """Make counters for one process; `users` and `others` are the maximum number of keys."""
+    windows, stamps = (
         (InMemoryWindowCounter(users), InMemoryWindowCounter(others), InMemoryWindowCounter(others)),
         (InMemoryStampCounter(others), InMemoryStampCounter(others), InMemoryStampCounter(others)),
     )
-    # Reading and changing are answered in different threads.
-    return RateLimitStore(*hours, *marks, threading.Lock())
+    # Reads and changes are answered in different threads.
+    return RateLimitStore(*windows, *stamps, threading.Lock())
 
 
 class _Window:
-    """What was counted in each minute of the last hour, the oldest first; and altogether, when it was `minute`."""
+    """The counts of each minute of the last hour, oldest first, and their total as of `minute`."""
 
     __slots__ = ("minute", "minutes", "total")
 
@@ -93,7 +95,7 @@ class _Window:
 
 
 class InMemoryWindowCounter:
-    """`WindowCounter` in the memory of this process, of so many keys at most."""
+    """`WindowCounter` in the memory of this process; keeps `most` keys at most."""
 
     def __init__(self, most: int) -> None:
         self._max_keys = most
@@ -103,50 +105,50 @@ class InMemoryWindowCounter:
         return len(self._windows)
 
     def count(self, key: Hashable, at: float) -> int:
-        """How much was counted in the last hour."""
-        return self._now(key, int(at / 60)).total if key in self._windows else 0
+        """Return the count of the last hour."""
+        return self._advance(key, int(at / 60)).total if key in self._windows else 0
 
     def add(self, key: Hashable, at: float, by: int = 1) -> None:
-        """Count something; less than nothing takes back what was counted a moment ago."""
-        hour = self._now(key, int(at / 60))
-        hour.minutes[-1][1] += by
-        hour.total += by
+        """Add to the current minute; a negative `by` takes back what was just added."""
+        window = self._advance(key, int(at / 60))
+        window.minutes[-1][1] += by
+        window.total += by
 
     def take(self, key: Hashable, at: float, most: int) -> int:
-        """Count one more if there are less than `most`; how many there were."""
-        hour = self._now(key, int(at / 60))
-        total = hour.total
+        """Add one if the count is below `most`; return the count before."""
+        window = self._advance(key, int(at / 60))
+        total = window.total
         if total < most:
-            hour.minutes[-1][1] += 1
-            hour.total = total + 1
+            window.minutes[-1][1] += 1
+            window.total = total + 1
         return total
 
     def seconds_until_below(self, key: Hashable, at: float) -> int:
-        """In how many seconds the oldest minute in which something was counted is forgotten."""
+        """Return the seconds until the oldest counted minute leaves the window."""
         oldest = next((minute for minute, count in self._windows[key].minutes if count > 0), int(at / 60))
         return ceil((oldest + MINUTES + 1) * 60 - at)
 
-    def _now(self, key: Hashable, minute: int) -> _Window:
-        """The hour of a key, up to this minute."""
-        hour = self._windows.get(key)
-        # Most of what is counted comes in the same minute as what came before.
-        if hour is not None and hour.minute >= minute:
-            return hour
+    def _advance(self, key: Hashable, minute: int) -> _Window:
+        """Return the window of a key, advanced to `minute`."""
+        window = self._windows.get(key)
+        # Usually the last count was in the same minute.
+        if window is not None and window.minute >= minute:
+            return window
 
-        if hour is None:
-            hour = self._windows[key] = _Window()
+        if window is None:
+            window = self._windows[key] = _Window()
             if len(self._windows) > self._max_keys:
                 self._windows.popitem(last=False)
         self._windows.move_to_end(key)
-        while hour.minutes and hour.minutes[0][0] < minute - MINUTES:
-            hour.total -= hour.minutes.popleft()[1]
-        hour.minute = minute
-        hour.minutes.append([minute, 0])
-        return hour
+        while window.minutes and window.minutes[0][0] < minute - MINUTES:
+            window.total -= window.minutes.popleft()[1]
+        window.minute = minute
+        window.minutes.append([minute, 0])
+        return window
 
 
 class InMemoryStampCounter:
-    """`StampCounter` in the memory of this process, of so many keys at most."""
+    """`StampCounter` in the memory of this process; keeps `most` keys at most."""
 
     def __init__(self, most: int) -> None:
         self._max_keys = most
@@ -156,16 +158,16 @@ class InMemoryStampCounter:
         return len(self._stamps)
 
     def get(self, key: str) -> tuple[int, float] | None:
-        """The number and the moment."""
+        """Return the number and its time; None for an unknown key."""
         return self._stamps.get(key)
 
     def set(self, key: str, number: int, moment: float) -> None:
-        """Keep a number and a moment."""
+        """Store a number and its time."""
         self._stamps[key] = number, moment
         self._stamps.move_to_end(key)
         if len(self._stamps) > self._max_keys:
             self._stamps.popitem(last=False)
 
     def delete(self, key: str) -> None:
-        """Keep nothing."""
+        """Remove a key."""
         self._stamps.pop(key, None)

@@ -1,7 +1,7 @@
-"""How much one user may ask in an hour.
+"""The hourly rate limit of API calls per user.
 
-Counted in the memory of whoever serves, one process or several; a restart begins anew, which costs whoever is at his
-limit nothing and the server little.
+The counters are in memory, shared by all workers. A restart resets them: users lose nothing, and the server can afford
+it.
 """
 
 from collections.abc import Callable
@@ -11,12 +11,12 @@ from onebucket.http.limits import counters
 from onebucket.http.limits.counters import RateLimitStore
 from onebucket.http.response import Headers
 
-# Callers are told that they come near their limit when less than one part of so many is left, in Bitbucket's words.
+# `X-RateLimit-NearLimit` is sent when less than 1/5 of the quota is left, as Bitbucket does.
 NEAR_LIMIT_DIVISOR = 5
 
 
 class RateLimiter:
-    """Counts the calls of each user; `refused` counts those that were too many."""
+    """Counts calls per user; `refused` is the number of calls over a limit. `now` is a monotonic clock in seconds."""
 
     def __init__(self, per_hour: int, now: Callable[[], float], counts: RateLimitStore | None = None) -> None:
         counts = counts or counters.in_memory()
@@ -25,26 +25,26 @@ class RateLimiter:
         self._counter = counts.calls
         self._lock = counts.lock
         self.refused = 0
-        self._near: Headers = ((b"x-ratelimit-limit", b"%d" % per_hour), (b"x-ratelimit-nearlimit", b"true"))
+        self._near_limit: Headers = ((b"x-ratelimit-limit", b"%d" % per_hour), (b"x-ratelimit-nearlimit", b"true"))
 
     def take(self, key: str) -> int:
-        """Count a call, and tell how many are left. Raises TooManyRequests, and counts nothing, when there are none."""
+        """Count a call and return how many are left. Raises TooManyRequests, and counts nothing, at the limit."""
         left = self.try_take(key)
         if left is not None:
             return left
         with self._lock:
             self.refused += 1
-            wait = self._counter.seconds_until_below(key, self._now())
+            retry_after = self._counter.seconds_until_below(key, self._now())
             raise TooManyRequests(
-                f"more than {self.per_hour:,} calls in an hour", retry_after=wait, setting="rate_limit"
+                f"more than {self.per_hour:,} calls in an hour", retry_after=retry_after, setting="rate_limit"
             )
 
     def near_limit_headers(self, left: int) -> Headers:
-        """What an answer says of it, when so many calls are left."""
-        return self._near if left * NEAR_LIMIT_DIVISOR < self.per_hour else ()
+        """Return the rate-limit headers of a response when few calls are left, otherwise none."""
+        return self._near_limit if left * NEAR_LIMIT_DIVISOR < self.per_hour else ()
 
     def try_take(self, key: str) -> int | None:
-        """Count a call, and tell how many are left; None, and nothing is counted, when there are none."""
+        """Count a call and return how many are left; None, and nothing is counted, at the limit."""
         with self._lock:
-            taken = self._counter.take(key, self._now(), self.per_hour)
-        return self.per_hour - taken - 1 if taken < self.per_hour else None
+            used = self._counter.take(key, self._now(), self.per_hour)
+        return self.per_hour - used - 1 if used < self.per_hour else None

@@ -1,7 +1,7 @@
-"""What several processes count together: tables of numbers in memory that they share, changed by one at a time.
+"""Counters shared by several workers: hash tables of numbers in shared memory, changed under one lock.
 
-Whoever starts them makes the tables first. A process that is killed leaves no lock behind, since the kernel takes it
-back, and at worst one number that was not counted.
+The parent makes the tables before it forks. A worker that is killed leaves no lock behind, because the kernel releases
+it; at worst one count is lost.
 """
 
 import fcntl
@@ -17,79 +17,84 @@ from weakref import finalize
 
 from onebucket.http.limits.counters import MAX_OTHERS, MAX_USERS, MINUTES, RateLimitStore
 
-_KEY = 16
+_KEY_BYTES = 16
 
-# A key has one of so many places, as in a processor's cache; where all are taken, the one changed longest ago is given.
+# The tables are set-associative: each key has this many slots. When all are taken, the least recently changed record is
+# evicted.
 WAYS = 16
 
 
 def in_shared_memory(users: int = MAX_USERS, others: int = MAX_OTHERS) -> RateLimitStore:
-    """Counts for this process and all that it will start, of so many users, and of so many of everything else."""
-    hours = SharedMemoryWindowCounter(users), SharedMemoryWindowCounter(others), SharedMemoryWindowCounter(others)
-    marks = SharedMemoryStampCounter(others), SharedMemoryStampCounter(others), SharedMemoryStampCounter(others)
-    return RateLimitStore(*hours, *marks, ProcessLock())
+    """Make counters for this process and its children; `users` and `others` are the maximum number of keys."""
+    windows = SharedMemoryWindowCounter(users), SharedMemoryWindowCounter(others), SharedMemoryWindowCounter(others)
+    stamps = SharedMemoryStampCounter(others), SharedMemoryStampCounter(others), SharedMemoryStampCounter(others)
+    return RateLimitStore(*windows, *stamps, ProcessLock())
 
 
 class ProcessLock:
-    """Held by one thread of one process at a time."""
+    """A lock between processes and between their threads; a process that dies releases it."""
 
     def __init__(self) -> None:
         self._file, name = mkstemp(prefix="onebucket-")
         Path(name).unlink()
         finalize(self, os.close, self._file)
-        # The kernel's lock is the process's: its threads take turns among themselves.
-        self._turn = threading.Lock()
+        # `lockf` locks belong to the process, so its threads need a lock among themselves.
+        self._thread_lock = threading.Lock()
 
     def __enter__(self) -> None:
-        self._turn.acquire()
+        self._thread_lock.acquire()
         fcntl.lockf(self._file, fcntl.LOCK_EX)
 
     def __exit__(self, *_: object) -> None:
         fcntl.lockf(self._file, fcntl.LOCK_UN)
-        self._turn.release()
+        self._thread_lock.release()
 
 
 class _SharedHashTable:
-    """Records of `size` numbers by key, for about so many keys; the first number grows whenever a record is changed."""
+    """A hash table of records of `size` numbers, for about `keys` keys.
+
+    The first number of a record must grow whenever the record changes: eviction compares it. Offsets of records are
+    indexes into `numbers`.
+    """
 
     def __init__(self, keys: int, size: int, code: str) -> None:
         self._sets = ceil(keys / WAYS)
         self._size = size
         self._empty = memoryview(bytes(size * calcsize(code))).cast("B").cast(code)  # type: ignore[call-overload]
-        # Nobody has these pages before they are written to.
-        self._keys = mmap(-1, self._sets * WAYS * _KEY)
+        # The kernel allocates these pages on the first write.
+        self._keys = mmap(-1, self._sets * WAYS * _KEY_BYTES)
         self.numbers = memoryview(mmap(-1, self._sets * WAYS * size * calcsize(code))).cast("B").cast(code)  # type: ignore[call-overload]
 
     def find(self, key: bytes) -> int | None:
-        """Where the record of a key begins among the numbers."""
-        first = self._first(key)
-        there = self._keys[first * _KEY : (first + WAYS) * _KEY].find(key)
-        return None if there < 0 else (first + there // _KEY) * self._size
+        """Return the offset of a key's record; None for an unknown key."""
+        first = self._first_slot(key)
+        position = self._keys[first * _KEY_BYTES : (first + WAYS) * _KEY_BYTES].find(key)
+        return None if position < 0 else (first + position // _KEY_BYTES) * self._size
 
     def insert(self, key: bytes) -> int:
-        """Where the new record of a key begins, in the place of the one that was changed longest ago; all 0."""
-        first = self._first(key)
-        oldest = min(range(first, first + WAYS), key=lambda place: self.numbers[place * self._size])
+        """Make a zeroed record for a key in place of the least recently changed one, and return its offset."""
+        first = self._first_slot(key)
+        oldest = min(range(first, first + WAYS), key=lambda slot: self.numbers[slot * self._size])
         self.clear(oldest * self._size)
-        self._keys[oldest * _KEY : (oldest + 1) * _KEY] = key
+        self._keys[oldest * _KEY_BYTES : (oldest + 1) * _KEY_BYTES] = key
         return oldest * self._size
 
-    def clear(self, there: int) -> None:
-        """Let a record be nobody's."""
-        place = there // self._size
-        self._keys[place * _KEY : (place + 1) * _KEY] = bytes(_KEY)
-        self.numbers[there : there + self._size] = self._empty
+    def clear(self, offset: int) -> None:
+        """Free a record and set its numbers to zero."""
+        slot = offset // self._size
+        self._keys[slot * _KEY_BYTES : (slot + 1) * _KEY_BYTES] = bytes(_KEY_BYTES)
+        self.numbers[offset : offset + self._size] = self._empty
 
-    def _first(self, key: bytes) -> int:
+    def _first_slot(self, key: bytes) -> int:
         return int.from_bytes(key[:8]) % self._sets * WAYS
 
 
 def _digest(key: str) -> bytes:
-    return blake2b(key.encode(errors="surrogateescape"), digest_size=_KEY).digest()
+    return blake2b(key.encode(errors="surrogateescape"), digest_size=_KEY_BYTES).digest()
 
 
 class SharedMemoryWindowCounter:
-    """`WindowCounter` in shared memory: a record is the minute it was changed in, the sum, and a ring of minutes."""
+    """`WindowCounter` in shared memory; a record is the minute of its last change, the sum, and a ring of minutes."""
 
     _RING = MINUTES + 1
     _SUM, _FIRST = 1, 2
@@ -99,52 +104,52 @@ class SharedMemoryWindowCounter:
         self._numbers = self._table.numbers
 
     def count(self, key: str, at: float) -> int:
-        """How much was counted in the last hour."""
-        there = self._table.find(_digest(key))
-        return 0 if there is None else self._numbers[self._now(there, int(at / 60)) + self._SUM]
+        """Return the count of the last hour."""
+        offset = self._table.find(_digest(key))
+        return 0 if offset is None else self._numbers[self._advance(offset, int(at / 60)) + self._SUM]
 
     def add(self, key: str, at: float, by: int = 1) -> None:
-        """Count something; less than nothing takes back what was counted a moment ago."""
-        there = self._of(key, at)
-        self._numbers[there + self._FIRST + self._numbers[there] % self._RING] += by
-        self._numbers[there + self._SUM] += by
+        """Add to the current minute; a negative `by` takes back what was just added."""
+        offset = self._current_record(key, at)
+        self._numbers[offset + self._FIRST + self._numbers[offset] % self._RING] += by
+        self._numbers[offset + self._SUM] += by
 
     def take(self, key: str, at: float, most: int) -> int:
-        """Count one more if there are less than `most`; how many there were."""
-        there = self._of(key, at)
-        total: int = self._numbers[there + self._SUM]
+        """Add one if the count is below `most`; return the count before."""
+        offset = self._current_record(key, at)
+        total: int = self._numbers[offset + self._SUM]
         if total < most:
-            self._numbers[there + self._FIRST + self._numbers[there] % self._RING] += 1
-            self._numbers[there + self._SUM] = total + 1
+            self._numbers[offset + self._FIRST + self._numbers[offset] % self._RING] += 1
+            self._numbers[offset + self._SUM] = total + 1
         return total
 
     def seconds_until_below(self, key: str, at: float) -> int:
-        """In how many seconds the oldest minute in which something was counted is forgotten."""
-        there = self._of(key, at)
-        last, ring = self._numbers[there], there + self._FIRST
+        """Return the seconds until the oldest counted minute leaves the window."""
+        offset = self._current_record(key, at)
+        last, ring = self._numbers[offset], offset + self._FIRST
         counted = (
             minute for minute in range(last - MINUTES, last + 1) if self._numbers[ring + minute % self._RING] > 0
         )
         return ceil((next(counted, int(at / 60)) + MINUTES + 1) * 60 - at)
 
-    def _of(self, key: str, at: float) -> int:
+    def _current_record(self, key: str, at: float) -> int:
         digest = _digest(key)
-        there = self._table.find(digest)
-        if there is None:
-            there = self._table.insert(digest)
-            self._numbers[there] = int(at / 60)
-        return self._now(there, int(at / 60))
+        offset = self._table.find(digest)
+        if offset is None:
+            offset = self._table.insert(digest)
+            self._numbers[offset] = int(at / 60)
+        return self._advance(offset, int(at / 60))
 
-    def _now(self, there: int, minute: int) -> int:
-        """The same record, when it is up to this minute."""
-        last = self._numbers[there]
+    def _advance(self, offset: int, minute: int) -> int:
+        """Advance a record to `minute`, and return its offset."""
+        last = self._numbers[offset]
         if last < minute:
-            ring = there + self._FIRST
-            for each in range(max(last + 1, minute - MINUTES), minute + 1):
-                self._numbers[ring + each % self._RING] = 0
-            self._numbers[there] = minute
-            self._numbers[there + self._SUM] = sum(self._numbers[ring : ring + self._RING])
-        return there
+            ring = offset + self._FIRST
+            for elapsed in range(max(last + 1, minute - MINUTES), minute + 1):
+                self._numbers[ring + elapsed % self._RING] = 0
+            self._numbers[offset] = minute
+            self._numbers[offset + self._SUM] = sum(self._numbers[ring : ring + self._RING])
+        return offset
 
 
 class SharedMemoryStampCounter:
@@ -155,20 +160,20 @@ class SharedMemoryStampCounter:
         self._numbers = self._table.numbers
 
     def get(self, key: str) -> tuple[int, float] | None:
-        """The number and the moment."""
-        there = self._table.find(_digest(key))
-        return None if there is None else (int(self._numbers[there + 1]), self._numbers[there])
+        """Return the number and its time; None for an unknown key."""
+        offset = self._table.find(_digest(key))
+        return None if offset is None else (int(self._numbers[offset + 1]), self._numbers[offset])
 
     def set(self, key: str, number: int, moment: float) -> None:
-        """Keep a number and a moment."""
+        """Store a number and its time."""
         digest = _digest(key)
-        there = self._table.find(digest)
-        if there is None:
-            there = self._table.insert(digest)
-        self._numbers[there], self._numbers[there + 1] = moment, number
+        offset = self._table.find(digest)
+        if offset is None:
+            offset = self._table.insert(digest)
+        self._numbers[offset], self._numbers[offset + 1] = moment, number
 
     def delete(self, key: str) -> None:
-        """Keep nothing."""
-        there = self._table.find(_digest(key))
-        if there is not None:
-            self._table.clear(there)
+        """Remove a key."""
+        offset = self._table.find(_digest(key))
+        if offset is not None:
+            self._table.clear(offset)
