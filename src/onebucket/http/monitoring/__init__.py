@@ -1,1 +1,1 @@
-"""What operators watch: metrics, the access log, health."""
+"""What operators watch: metrics, the access log and health checks."""

@@ -1,4 +1,4 @@
-"""For machines that watch the server: is it alive, is it ready, what does it count."""
+"""The endpoints for monitoring: liveness, readiness, metrics, and the OpenAPI document."""
 
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
@@ -24,7 +24,7 @@ _HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 class MonitoringEndpoints:
     """`/healthz`, `/readyz`, `/metrics` and `/openapi.json`.
 
-    The figures are for whoever has `metrics_token`, and for site administrators.
+    `/metrics` needs `metrics_token` as a Bearer token, or the unscoped credential of a site administrator.
     """
 
     def __init__(
@@ -46,21 +46,21 @@ class MonitoringEndpoints:
         self._clock = clock
 
     def routes(self) -> list[BaseRoute]:
-        """Their addresses."""
-        pages: dict[str, Callable[[Request], Awaitable[Response]]] = {
+        """Return the routes of the endpoints."""
+        endpoints: dict[str, Callable[[Request], Awaitable[Response]]] = {
             "/healthz": self.liveness,
             "/readyz": self.readiness,
             "/metrics": self.metrics,
             "/openapi.json": self.openapi,
         }
-        return [Route(path, page, methods=["GET"]) for path, page in pages.items()]
+        return [Route(path, endpoint, methods=["GET"]) for path, endpoint in endpoints.items()]
 
     async def liveness(self, request: Request) -> Response:
-        """Whether the process answers."""
+        """Answer 200; the process is alive."""
         return PlainTextResponse("OK", headers=_HEADERS)
 
     async def readiness(self, request: Request) -> Response:
-        """Whether the database is there and has the schema that this version needs."""
+        """Answer 200 when the database is available at the schema version of this release, otherwise 503."""
         try:
             version = await read_runner.read(self._database, lambda: schema.version(self._database))
         except (DatabaseUnusable, DatabaseUnavailable) as error:
@@ -72,7 +72,7 @@ class MonitoringEndpoints:
         return PlainTextResponse("OK", headers=_HEADERS)
 
     async def metrics(self, request: Request) -> Response:
-        """What is counted."""
+        """Answer with the metrics in the Prometheus text format; 401 without a right to see them."""
         try:
             may_see = await self._may_see_metrics(request)
         except DatabaseUnavailable as error:
@@ -80,12 +80,12 @@ class MonitoringEndpoints:
         if not may_see:
             headers = {**_HEADERS, "WWW-Authenticate": 'Basic realm="onebucket metrics"'}
             return PlainTextResponse("Unauthorized", 401, headers=headers)
-        # Some figures are read from the database.
-        page = await read_runner.read(self._database, self._metrics.exposition)
-        return Response(page, media_type="text/plain; version=0.0.4; charset=utf-8", headers=_HEADERS)
+        # Some metrics are read from the database.
+        exposition = await read_runner.read(self._database, self._metrics.exposition)
+        return Response(exposition, media_type="text/plain; version=0.0.4; charset=utf-8", headers=_HEADERS)
 
     async def openapi(self, request: Request) -> Response:
-        """The API's description, for programs."""
+        """Answer with the OpenAPI document."""
         self._openapi = self._openapi or msgspec.json.encode(self._openapi_document())
         return Response(self._openapi, media_type="application/json", headers={"X-Content-Type-Options": "nosniff"})
 
@@ -95,12 +95,12 @@ class MonitoringEndpoints:
             return True
         address = request.client.host if request.client else None
         try:
-            proof, _ = await self._authentication.authenticate(header or None, address=address)
-            actor = await read_runner.read(self._database, lambda: self._actor(proof))
+            verified, _ = await self._authentication.authenticate(header or None, address=address)
+            actor = await read_runner.read(self._database, lambda: self._actor(verified))
         except (Unauthenticated, TooManyRequests):
             return False
         return actor.is_site_admin and actor.scopes is None
 
-    def _actor(self, proof: VerifiedCredential) -> Actor:
+    def _actor(self, verified: VerifiedCredential) -> Actor:
         with self._database.reading() as tx:
-            return self._authentication.actor(tx, proof, self._clock())
+            return self._authentication.actor(tx, verified, self._clock())

@@ -1,4 +1,4 @@
-"""What is counted, for Prometheus: by one process, or by several that serve together."""
+"""Prometheus metrics of one process, or of several workers together."""
 
 import threading
 from bisect import bisect_left
@@ -16,17 +16,17 @@ _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 _REQUESTS = ("onebucket_requests", "Requests answered", ["route", "method", "status"])
 _SECONDS = ("onebucket_request_seconds", "Time to an answer", ["route"])
 
-# How late the others hear of figures that something else in a process keeps.
+# How often a worker publishes the values of its watched gauges to the others, in seconds.
 PUBLISH_SECONDS = 0.5
 
-# Counts one answer: how many seconds it took.
+# Counts one response, given its duration in seconds.
 Count = Callable[[float], None]
 
 
 class Metrics:
-    """Counts requests by route, method and status, and how long they take; each server has its own.
+    """Counts requests by route, method and status, and measures how long they take.
 
-    With a `tally` several servers count together, and each shows what all of them have counted.
+    With `tally`, the row of one worker in the shared metrics, each worker shows the sums of all.
     """
 
     def __init__(self, tally: ProcessMetrics | None = None) -> None:
@@ -35,39 +35,39 @@ class Metrics:
         self._counters: dict[tuple[str, str, int], Count] = {}
 
     def counter(self, route: str, method: str, status: int) -> Count:
-        """What counts one answer of that kind when it is told how many seconds it took.
+        """Return the function that counts one response of this kind.
 
-        `route` is a route's name, empty where there was none; made-up methods count as one.
+        `route` is the name of a route, empty when none matched. Unknown methods share the label `other`.
         """
         key = (route, method if method in _METHODS else "other", status)
-        found = self._counters.get(key)
-        if found is None:
-            found = self._counters[key] = self._counting.counter(*key)
-        return found
+        counter = self._counters.get(key)
+        if counter is None:
+            counter = self._counters[key] = self._counting.counter(*key)
+        return counter
 
     def watch(self, name: str, about: str, value: Callable[[], float], *, grows: bool = True) -> None:
-        """Show a figure that something in this process keeps; the sum of all of them where several serve together.
+        """Export a value that another object of this process keeps; with several workers, the sum of their values.
 
-        One that `grows` never shrinks: it goes on when another process takes the place of one.
+        `grows` says that the value never decreases; then a worker that replaces another continues from its value.
         """
         self._counting.watch(name, about, value, grows=grows)
 
     def count_request(self, name: str, about: str, value: Callable[[], float]) -> None:
-        """Show a figure that is the same whichever process is asked."""
+        """Export a value that is the same in every worker."""
         Gauge(name, about, registry=self.registry).set_function(value)
 
     def show_each(self, name: str, about: str, label: str, values: Mapping[str, Callable[[], float]]) -> None:
-        """Show a figure of several things, each by its own name, as the process that is asked sees it."""
+        """Export one value per name under `label`, as the worker that is asked sees it."""
         gauge = Gauge(name, about, [label], registry=self.registry)
-        for each, value in values.items():
-            gauge.labels(each).set_function(value)
+        for name_of_value, value in values.items():
+            gauge.labels(name_of_value).set_function(value)
 
     def start(self) -> None:
-        """Tell the others from now on, where there are others."""
+        """Start publishing watched values to the other workers, if there are any."""
         self._counting.start()
 
     def exposition(self) -> bytes:
-        """Everything, as Prometheus reads it."""
+        """Return all metrics in the Prometheus text format. May read the database."""
         return generate_latest(self.registry)
 
 
@@ -75,7 +75,7 @@ _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH"
 
 
 class _SingleProcess:
-    """Counting in one process."""
+    """Metrics of a single process."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
@@ -83,11 +83,12 @@ class _SingleProcess:
         self._seconds = Histogram(*_SECONDS, buckets=_BUCKETS, registry=registry)
 
     def counter(self, route: str, method: str, status: int) -> Count:
-        answered, took = self._requests.labels(route, method, str(status)).inc, self._seconds.labels(route).observe
+        count_request = self._requests.labels(route, method, str(status)).inc
+        observe_seconds = self._seconds.labels(route).observe
 
         def count(seconds: float) -> None:
-            answered()
-            took(seconds)
+            count_request()
+            observe_seconds(seconds)
 
         return count
 
@@ -100,7 +101,7 @@ class _SingleProcess:
 
 @dataclass(frozen=True, slots=True)
 class _WatchedGauge:
-    """A figure of this process: where it is told, and what those had counted whose place it has taken."""
+    """A watched value: its offset in the shared metrics, and the last value of the worker that this one replaces."""
 
     name: str
     about: str
@@ -110,7 +111,7 @@ class _WatchedGauge:
 
 
 class _MultiProcess(Collector):
-    """Counting in several processes."""
+    """Metrics of several workers, in shared memory."""
 
     def __init__(self, registry: CollectorRegistry, tally: ProcessMetrics) -> None:
         self._process_metrics = tally
@@ -119,54 +120,54 @@ class _MultiProcess(Collector):
 
     def counter(self, route: str, method: str, status: int) -> Count:
         numbers = self._process_metrics.numbers
-        answered = self._process_metrics.offset(f"requests {route} {method} {status}")
-        buckets = self._process_metrics.offset(f"seconds {route}", len(_BUCKETS) + 2)
-        total = buckets + len(_BUCKETS) + 1
+        requests_offset = self._process_metrics.offset(f"requests {route} {method} {status}")
+        buckets_offset = self._process_metrics.offset(f"seconds {route}", len(_BUCKETS) + 2)
+        sum_offset = buckets_offset + len(_BUCKETS) + 1
 
         def count(seconds: float) -> None:
-            numbers[answered] += 1
-            numbers[buckets + bisect_left(_BUCKETS, seconds)] += 1
-            numbers[total] += seconds
+            numbers[requests_offset] += 1
+            numbers[buckets_offset + bisect_left(_BUCKETS, seconds)] += 1
+            numbers[sum_offset] += seconds
 
         return count
 
     def watch(self, name: str, about: str, value: Callable[[], float], *, grows: bool) -> None:
-        place = self._process_metrics.offset(f"figure {name}")
+        offset = self._process_metrics.offset(f"figure {name}")
         self._watched.append(
-            _WatchedGauge(name, about, value, place, self._process_metrics.numbers[place] if grows else 0)
+            _WatchedGauge(name, about, value, offset, self._process_metrics.numbers[offset] if grows else 0)
         )
 
     def start(self) -> None:
-        """Tell the others in a thread of its own: what keeps the figures counts them without us."""
+        """Publish the watched values from a thread; their owners don't tell when they change."""
 
-        def tell() -> None:
+        def publish() -> None:
             while True:
                 waiting.wait(PUBLISH_SECONDS)
                 self._publish()
 
         waiting = threading.Event()
-        threading.Thread(target=tell, name="figures", daemon=True).start()
+        threading.Thread(target=publish, name="figures", daemon=True).start()
 
     def _publish(self) -> None:
-        for each in self._watched:
-            self._process_metrics.numbers[each.offset] = each.last_value + each.value()
+        for gauge in self._watched:
+            self._process_metrics.numbers[gauge.offset] = gauge.last_value + gauge.value()
 
     def collect(self) -> Iterable[Metric]:
-        """What all processes have counted."""
+        """Add up the metrics of all workers."""
         self._publish()
         requests = CounterMetricFamily(*_REQUESTS[:2], labels=_REQUESTS[2])
         seconds = HistogramMetricFamily(*_SECONDS[:2], labels=_SECONDS[2])
         sums = self._process_metrics.shared.sums()
         for name, numbers in sums.items():
-            kind, *words = name.split(" ")
+            kind, *labels = name.split(" ")
             if kind == "requests":
-                requests.add_metric(words, numbers[0])
+                requests.add_metric(labels, numbers[0])
             elif kind == "seconds":
-                seconds.add_metric(words, [*zip(_BOUNDS, accumulate(numbers[:-1]), strict=True)], numbers[-1])
+                seconds.add_metric(labels, [*zip(_BOUNDS, accumulate(numbers[:-1]), strict=True)], numbers[-1])
         yield requests
         yield seconds
-        for each in self._watched:
-            yield GaugeMetricFamily(each.name, each.about, sums[f"figure {each.name}"][0])
+        for gauge in self._watched:
+            yield GaugeMetricFamily(gauge.name, gauge.about, sums[f"figure {gauge.name}"][0])
 
 
 _BOUNDS = [*(str(float(bound)) for bound in _BUCKETS), "+Inf"]

@@ -1,7 +1,6 @@
-"""Numbers by name that several processes count, each in a row of its own in memory that they share; anybody can add up.
+"""Metrics in shared memory: each worker counts in a row of its own, and any worker can add up all rows.
 
-Whoever starts them makes the rows first. A process that takes the place of another one goes on with its row: what was
-counted stays counted.
+The parent makes the rows before it forks. A worker that replaces another continues with its row, so no count is lost.
 """
 
 from dataclasses import dataclass
@@ -10,66 +9,69 @@ from mmap import mmap
 
 from onebucket.http.limits.shared_counters import ProcessLock
 
-# There are as many as routes, methods and statuses that have met, times the buckets of a histogram.
+# Numbers per row: one for each combination of route, method and status that occurs, and a histogram for each route.
 MAX_NUMBERS = 1 << 14
 _NAMES = 1 << 20
 
 
 class SharedMetrics:
-    """Rows for so many processes, of `most` numbers each. Nobody has their pages before they are written to."""
+    """Rows of `most` numbers for `processes` workers. The kernel allocates their pages on the first write."""
 
     def __init__(self, processes: int, most: int = MAX_NUMBERS) -> None:
         self._processes = processes
         self._most = most
         self._numbers = memoryview(mmap(-1, processes * most * 8)).cast("B").cast("d")
-        # A line for each: how many numbers, and its name.
+        # One line per metric: the count of its numbers, a space, and its name.
         self._names = mmap(-1, _NAMES)
         self._lock = ProcessLock()
 
     def for_process(self, process: int) -> "ProcessMetrics":
-        """The row of one of them, counted from 0."""
+        """Return the row of one worker; `process` counts from 0."""
         return ProcessMetrics(self, self._numbers[process * self._most : (process + 1) * self._most])
 
     def offset(self, name: str, many: int) -> int:
-        """Where so many numbers of that name begin in each row; behind all others when there is no room for them."""
+        """Return the offset of metric `name` in every row; allocates `many` numbers the first time.
+
+        Raises MemoryError when the rows are full.
+        """
         with self._lock:
-            known = self._known()
-            if name in known:
-                return known[name][0]
-            begins = sum(each for _, each in known.values())
+            layout = self._layout()
+            if name in layout:
+                return layout[name][0]
+            offset = sum(count for _, count in layout.values())
             line = f"{many} {name}\n".encode()
-            if begins + many > self._most or self._end() + len(line) >= _NAMES:
+            if offset + many > self._most or self._end() + len(line) >= _NAMES:
                 raise MemoryError(f"there is no room to count {name}")
             end = self._end()
             self._names[end : end + len(line)] = line
-            return begins
+            return offset
 
     def sums(self) -> dict[str, list[float]]:
-        """The numbers of all processes added up, by their names."""
+        """Add up the rows of all workers; return the numbers by metric name."""
         rows = [self.for_process(process).numbers for process in range(self._processes)]
         return {
-            name: [sum(row[at] for row in rows) for at in range(begins, begins + many)]
-            for name, (begins, many) in self._known().items()
+            name: [sum(row[index] for row in rows) for index in range(offset, offset + count)]
+            for name, (offset, count) in self._layout().items()
         }
 
     def _end(self) -> int:
-        # What a process that was killed has not finished writing is written over.
+        # A line that a killed worker left unfinished is overwritten.
         return self._names.rfind(b"\n", 0, self._names.find(b"\0")) + 1
 
-    def _known(self) -> dict[str, tuple[int, int]]:
+    def _layout(self) -> dict[str, tuple[int, int]]:
         lines = [line.partition(" ") for line in self._names[: self._end()].decode().splitlines()]
-        many = [int(each) for each, _, _ in lines]
-        begins = accumulate(many, initial=0)
-        return {name: (begin, each) for (_, _, name), begin, each in zip(lines, begins, many, strict=False)}
+        counts = [int(count) for count, _, _ in lines]
+        offsets = accumulate(counts, initial=0)
+        return {name: (offset, count) for (_, _, name), offset, count in zip(lines, offsets, counts, strict=False)}
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessMetrics:
-    """The row of one process, and the rows of all."""
+    """The row of one worker, and the rows of all."""
 
     shared: SharedMetrics
     numbers: "memoryview[float]"
 
     def offset(self, name: str, many: int = 1) -> int:
-        """Where so many numbers of that name begin in the row."""
+        """Return the offset of metric `name` in the row; see `SharedMetrics.offset`."""
         return self.shared.offset(name, many)
