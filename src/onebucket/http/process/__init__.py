@@ -1,1 +1,1 @@
-"""The process that serves: listening, file descriptors, workers."""
+"""The server process: listening, file descriptors and workers."""

@@ -1,4 +1,4 @@
-"""File descriptors: how many this process may have, and how many connections that makes."""
+"""The limit of file descriptors, and the number of connections that it allows."""
 
 import resource
 
@@ -6,23 +6,23 @@ from onebucket import bounds
 
 
 def limit() -> int:
-    """How many descriptors this process may have once it has asked for more."""
+    """Return how many descriptors this process may have after `raise_limit`."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     return bounds.MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, bounds.MOST_DESCRIPTORS)
 
 
 def raise_limit() -> int:
-    """Let this process have as many as the system allows; how many that is."""
+    """Raise the soft limit of this process as far as the system allows, and return it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = limit()
-    if soft == resource.RLIM_INFINITY or soft >= wanted:
-        return wanted
-    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    return wanted
+    target = limit()
+    if soft == resource.RLIM_INFINITY or soft >= target:
+        return target
+    resource.setrlimit(resource.RLIMIT_NOFILE, (target, hard))
+    return target
 
 
 def max_connections(descriptors: int) -> int:
-    """How many connections there may be at once with so many descriptors.
+    """Return how many connections may be open at once; the rest of the descriptors is for databases, logs and files.
 
     >>> max_connections(20_000), max_connections(256)
     (19744, 128)

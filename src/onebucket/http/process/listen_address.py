@@ -1,4 +1,4 @@
-"""Where to listen: whether that can be done is found out before anything is started there."""
+"""The listen address, checked before the server starts."""
 
 import socket
 import ssl
@@ -7,12 +7,12 @@ from pathlib import Path
 
 
 class CannotListen(Exception):
-    """The address is in use or not this machine's, or the certificate and its key can't be used."""
+    """The address is in use or not of this machine, or the TLS certificate or key can't be used."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListenAddress:
-    """Where to listen, and the certificate with which to speak TLS there."""
+    """Host and port to listen on, and the TLS certificate and key, if any."""
 
     host: str
     port: int
@@ -20,14 +20,14 @@ class ListenAddress:
     tls_key: Path | None = None
 
     def check(self) -> None:
-        """Raises CannotListen."""
+        """Check that the port is free and the TLS files can be used. Raises CannotListen."""
         _check_port_is_free(self.host, self.port)
         if self.tls_cert is not None and self.tls_key is not None:
             _check_tls_files(self.tls_cert, self.tls_key)
 
 
 def _check_port_is_free(host: str, port: int) -> None:
-    """Two servers could share a port without either noticing: the kernel would deal out the requests."""
+    """Refuse a port in use: two servers could share it unnoticed, and the kernel would split the connections."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -38,7 +38,7 @@ def _check_port_is_free(host: str, port: int) -> None:
 
 
 def _check_tls_files(certificate: Path, key: Path) -> None:
-    """What is wrong with a certificate or its key is found out where it can be said, and no passphrase is asked for."""
+    """Load the certificate and key now, where an error can be reported; never prompt for a passphrase."""
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
     except ssl.SSLError:

@@ -1,4 +1,4 @@
-"""The server program, with every limit and deadline of its connections chosen by us."""
+"""Configures Granian, the ASGI server, with our limits and deadlines for connections."""
 
 import os
 import socket
@@ -16,26 +16,26 @@ from onebucket.http.request import Application
 
 
 class Listener(Server):
-    """Granian on a socket whose connections are cut when their other side takes nothing for too long."""
+    """Granian, with a timeout for clients that stop reading (`bounds.STALLED_SECONDS`)."""
 
     def _init_shared_socket(self) -> None:
         self._ssp = None
         self._shd: Any = ListenerSpec(self.bind_addr, self.bind_port, self.backlog).build()
-        # Granian waits for a reader who has stopped for as long as they stay; so does the kernel unless it is told, as
-        # Linux can be. Connections have it from the socket they came in by.
+        # Neither Granian nor the kernel times out a client that stops reading. Linux does with TCP_USER_TIMEOUT, and
+        # accepted connections inherit it from the listening socket.
         if hasattr(socket, "TCP_USER_TIMEOUT"):
             with socket.socket(fileno=os.dup(self._shd.get_fd())) as listening:
                 listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(bounds.STALLED_SECONDS * 1000))
 
 
 def listener(app: Application, place: ListenAddress) -> Listener:
-    """The server program for `app`; it listens when it is told to serve."""
+    """Make the server for `app`; it listens once it is told to serve."""
     return Listener(
         app,
         address=place.host,
         port=place.port,
         interface=Interfaces.ASGINL,
-        # HTTP/2 has no deadline for who says nothing: neither before the first byte nor between two requests.
+        # Granian has no idle timeout for HTTP/2, neither before the first byte nor between requests.
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(
             header_read_timeout=round(bounds.HEAD_SECONDS * 1000),
@@ -55,6 +55,6 @@ def listener(app: Application, place: ListenAddress) -> Listener:
         log_enabled=False,
         ssl_cert=place.tls_cert,
         ssl_key=place.tls_key,
-        # Granian would ask for 1.3, which older clients don't speak.
+        # Granian's default is TLS 1.3, which older clients don't speak.
         ssl_protocol_min=SSLProtocols.tls12,
     )

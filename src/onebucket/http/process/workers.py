@@ -1,8 +1,8 @@
-"""Several processes that serve one PostgreSQL: started, watched, replaced when one ends, and told to stop together.
+"""Runs several worker processes on one PostgreSQL: starts, watches and replaces them, and stops them together.
 
-They listen on the same port, and the kernel deals out the connections. A worker heeds nobody but its parent, over a
-pipe: a byte tells it to finish, another one to stop at once, and when the parent is gone it finishes too. So a signal
-that reaches all of them counts once.
+They listen on the same port, and the kernel distributes the connections. A worker ignores signals and obeys only its
+parent, over a pipe: one byte means finish, a second one stop at once, and end of file (the parent died) finish. So a
+signal sent to the whole process group counts once.
 """
 
 import os
@@ -17,43 +17,43 @@ from dataclasses import dataclass
 
 import structlog
 
-_STOPPING = {signal.SIGTERM, signal.SIGINT}
-_HEEDED = {*_STOPPING, signal.SIGCHLD}
+_STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
+_HANDLED_SIGNALS = {*_STOP_SIGNALS, signal.SIGCHLD}
 
-# A worker that ends sooner than this after it was started is not replaced at once: its successor might fare the same.
+# A worker that ends sooner than this after its start is replaced only after a pause, so that a crash loop is slow.
 CRASH_LOOP_SECONDS = 1.0
 
-# What a worker does: it says that it answers, and heeds what comes over the file descriptor. The last is its number,
-# from 0 on; whoever takes its place has the same.
+# The main function of a worker. It gets a callback to call when it is ready, the file descriptor on which its parent
+# tells it to stop, and its number from 0; a replacement has the same number.
 WorkerMain = Callable[[Callable[[], None], int, int], None]
 
 
 class CannotStart(Exception):
-    """A worker ended before it answered; it has said why."""
+    """A worker ended before it was ready; it has printed the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Worker:
     pid: int
-    tell: int
+    stop_writer: int
     started: float
     number: int
 
 
 class Workers:
-    """Runs `life` in `count` processes until SIGTERM or SIGINT."""
+    """Runs `life` in `count` child processes until SIGTERM or SIGINT."""
 
     def __init__(self, count: int, life: WorkerMain) -> None:
         self._count = count
         self._worker_main = life
         self._workers: dict[int, _Worker] = {}
-        self._answers, self._answering = os.pipe()
+        self._ready_reader, self._ready_writer = os.pipe()
         self._log = structlog.get_logger("onebucket.http.workers")
 
     def run(self, ready: Callable[[], None]) -> None:
-        """Start them, call `ready` when all answer, and return when all have ended. Raises CannotStart."""
-        before = signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.pthread_sigmask(signal.SIG_BLOCK, _HEEDED)
+        """Start the workers, call `ready` when all are ready, and return when all have ended. Raises CannotStart."""
+        previous_handler = signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED_SIGNALS)
         try:
             for _ in range(self._count):
                 self._start()
@@ -62,27 +62,31 @@ class Workers:
             self._watch()
         finally:
             self._stop()
-            signal.signal(signal.SIGCHLD, before)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _HEEDED)
+            signal.signal(signal.SIGCHLD, previous_handler)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED_SIGNALS)
 
     def _start(self) -> None:
-        heard, tell = os.pipe()
-        number = min({*range(self._count)} - {each.number for each in self._workers.values()})
+        stop_reader, stop_writer = os.pipe()
+        number = min({*range(self._count)} - {worker.number for worker in self._workers.values()})
         pid = os.fork()
         if pid == 0:
-            self._child_main(heard, number, (tell, self._answers, *(each.tell for each in self._workers.values())))
-        os.close(heard)
-        self._workers[pid] = _Worker(pid, tell, time.monotonic(), number)
+            self._child_main(
+                stop_reader,
+                number,
+                (stop_writer, self._ready_reader, *(worker.stop_writer for worker in self._workers.values())),
+            )
+        os.close(stop_reader)
+        self._workers[pid] = _Worker(pid, stop_writer, time.monotonic(), number)
 
-    def _child_main(self, heard: int, number: int, not_ours: tuple[int, ...]) -> None:
+    def _child_main(self, stop_reader: int, number: int, inherited: tuple[int, ...]) -> None:
         code = 1
         try:
-            for each in not_ours:
-                os.close(each)
-            for stopping in _STOPPING:
-                signal.signal(stopping, signal.SIG_IGN)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _HEEDED)
-            self._worker_main(self._wait_until_ready, heard, number)
+            for descriptor in inherited:
+                os.close(descriptor)
+            for stop_signal in _STOP_SIGNALS:
+                signal.signal(stop_signal, signal.SIG_IGN)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED_SIGNALS)
+            self._worker_main(self._report_ready, stop_reader, number)
             code = 0
         except Exception:
             traceback.print_exc()
@@ -91,44 +95,44 @@ class Workers:
             sys.stderr.flush()
             os._exit(code)
 
-    def _wait_until_ready(self) -> None:
-        os.write(self._answering, b".")
+    def _report_ready(self) -> None:
+        os.write(self._ready_writer, b".")
 
     def _wait_until_all_ready(self) -> bool:
-        answering = 0
-        while answering < self._count:
-            if select.select([self._answers], [], [], 0.05)[0]:
-                answering += len(os.read(self._answers, self._count))
+        ready_count = 0
+        while ready_count < self._count:
+            if select.select([self._ready_reader], [], [], 0.05)[0]:
+                ready_count += len(os.read(self._ready_reader, self._count))
             elif self._reap():
                 raise CannotStart("a worker could not start; its reason is above")
-            elif signal.sigpending() & _STOPPING:
+            elif signal.sigpending() & _STOP_SIGNALS:
                 return False
         return True
 
     def _watch(self) -> None:
-        while signal.sigwait(_HEEDED) not in _STOPPING:
-            for each in self._reap():
-                self._log.warning("worker ended", pid=each.pid, then="another one takes its place")
-                if time.monotonic() - each.started < CRASH_LOOP_SECONDS:
+        while signal.sigwait(_HANDLED_SIGNALS) not in _STOP_SIGNALS:
+            for worker in self._reap():
+                self._log.warning("worker ended", pid=worker.pid, then="another one takes its place")
+                if time.monotonic() - worker.started < CRASH_LOOP_SECONDS:
                     time.sleep(CRASH_LOOP_SECONDS)
                 self._start()
 
     def _reap(self) -> list[_Worker]:
-        """Those that have ended since."""
+        """Remove the workers that have ended, and return them."""
         ended = []
-        for each in list(self._workers.values()):
-            if os.waitpid(each.pid, os.WNOHANG)[0]:
-                os.close(each.tell)
-                ended.append(self._workers.pop(each.pid))
+        for worker in list(self._workers.values()):
+            if os.waitpid(worker.pid, os.WNOHANG)[0]:
+                os.close(worker.stop_writer)
+                ended.append(self._workers.pop(worker.pid))
         return ended
 
     def _stop(self) -> None:
         self._signal()
         while self._workers:
-            if not self._reap() and signal.sigwait(_HEEDED) in _STOPPING:
+            if not self._reap() and signal.sigwait(_HANDLED_SIGNALS) in _STOP_SIGNALS:
                 self._signal()
 
     def _signal(self) -> None:
-        for each in self._workers.values():
+        for worker in self._workers.values():
             with suppress(BrokenPipeError):
-                os.write(each.tell, b".")
+                os.write(worker.stop_writer, b".")
