@@ -1,7 +1,7 @@
-"""The chain of an account's journal: each entry's hash is made of the one before and of all the entry says.
+"""The hash chain of an account's audit log: each entry's hash covers the previous hash and the whole entry.
 
-So whoever changes, removes, inserts or moves an entry would have to make every later hash anew; and the last of them is
-kept apart (`journal_heads`), so that entries missing at the end are noticed too.
+Anyone who changes, removes, inserts or moves an entry would have to recompute all later hashes. The last hash is also
+stored separately (`journal_heads`), so that missing entries at the end are noticed too.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,21 +13,21 @@ import msgspec
 
 _Column = str | int | None
 
-# An account's worst news comes first; a thousand more of the same kind would tell nobody anything.
+# The first faults tell the most; a thousand more would only repeat them.
 MAX_REPORTED_FAULTS = 5
 
 
 def chain_hash(previous: str, columns: Sequence[_Column]) -> str:
-    """The hash of an entry: SHA-256 of one JSON list, the hash before it and the columns as they are stored.
+    """Return the hash of an entry: SHA-256 of a JSON list of the previous hash and the columns as they are stored.
 
-    The first entry has none before it: the account's id stands in its place.
+    For the first entry, the account's id takes the place of the previous hash.
     """
     return sha256(msgspec.json.encode([previous, *columns])).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class ChainHead:
-    """The last entry of an account's journal: its number, which is how many there are, and its hash."""
+    """The last entry of an account's audit log: its number, which is also the number of entries, and its hash."""
 
     number: int
     hash: str
@@ -35,9 +35,9 @@ class ChainHead:
 
 @dataclass(slots=True)
 class VerifiedChain:
-    """What came of examining an account's journal; `head` is what it ends with, `faults` what is wrong with it.
+    """The result of verifying an account's audit log: its last entry (`head`) and what is wrong (`faults`).
 
-    `account` is the name it goes by, or went by last. More than `MAX_REPORTED_FAULTS` faults are only counted.
+    `account` is the account's current or last username. Faults beyond `MAX_REPORTED_FAULTS` are only counted.
     """
 
     account_id: str
@@ -48,11 +48,11 @@ class VerifiedChain:
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing is wrong with it."""
+        """True if there are no faults."""
         return not self.faults
 
     def add_fault(self, fault: str) -> None:
-        """Note what is wrong."""
+        """Add a fault, or count it if there are enough."""
         if len(self.faults) < MAX_REPORTED_FAULTS:
             self.faults.append(fault)
         else:
@@ -62,9 +62,9 @@ class VerifiedChain:
 def examine_chain(
     chain: VerifiedChain, rows: Iterable[Sequence[Any]], kept: ChainHead | None, expected: ChainHead | None
 ) -> None:
-    """Note in `chain` what is wrong with its entries: each row an entry's columns and its hash, in their order.
+    """Verify entries, in order, and add what is wrong to `chain`. A row is an entry's columns and its hash.
 
-    `kept` is the head that is stored apart, `expected` one that was so at an earlier time and was kept elsewhere.
+    `kept` is the head stored separately. `expected` is the head at an earlier time, kept elsewhere by the user.
     """
     number, hash = 0, chain.account_id
     for row in rows:
@@ -73,8 +73,8 @@ def examine_chain(
             chain.add_fault("an entry has no number")
             continue
         if columns[1] > number + 1:
-            # Whether it was changed too can't be told without the one before it.
-            chain.add_fault(_missing(number + 1, columns[1] - 1))
+            # Without the previous entry, its hash can't be checked.
+            chain.add_fault(_missing_entries(number + 1, columns[1] - 1))
         elif columns[1] != number + 1 or _recomputed(hash, columns) != stored:
             chain.add_fault(f"entry {columns[1]} was changed, or is not in its place")
         number, hash = columns[1], stored
@@ -82,15 +82,15 @@ def examine_chain(
             chain.add_fault(f"entry {number} is not the one that was expected")
     chain.head = ChainHead(number, str(hash).encode(errors="replace").decode() if number else "")
 
-    for fault in _at_the_end(number, hash, kept):
+    for fault in _faults_at_end(number, hash, kept):
         chain.add_fault(fault)
     if expected is not None and number < expected.number:
         chain.add_fault(f"it was expected to have {expected.number} entries or more")
 
 
 def _recomputed(previous: str, columns: Sequence[Any]) -> str | None:
-    """The hash that an entry should have; None where somebody has put something else in the place of text."""
-    if any(isinstance(each, bytes | float) for each in columns):
+    """Return the hash an entry should have; None if a column holds what no entry can hold."""
+    if any(isinstance(column, bytes | float) for column in columns):
         return None
     try:
         return chain_hash(previous, columns)
@@ -98,15 +98,15 @@ def _recomputed(previous: str, columns: Sequence[Any]) -> str | None:
         return None
 
 
-def _missing(first: int, last: int) -> str:
+def _missing_entries(first: int, last: int) -> str:
     return f"entry {first} is missing" if first == last else f"entries {first} to {last} are missing"
 
 
-def _at_the_end(number: int, hash: str, kept: ChainHead | None) -> Iterator[str]:
+def _faults_at_end(number: int, hash: str, kept: ChainHead | None) -> Iterator[str]:
     if kept is None:
         yield "what it ended with was removed"
     elif number < kept.number:
-        yield _missing(number + 1, kept.number)
+        yield _missing_entries(number + 1, kept.number)
     elif number > kept.number:
         yield f"entries after {kept.number} were added by somebody else"
     elif hash != kept.hash:

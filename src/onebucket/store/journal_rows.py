@@ -1,4 +1,4 @@
-"""The journal: one row for each change of an account, numbered within it and chained to the one before."""
+"""The audit log in the database: one row for each change of an account, numbered and chained by hashes."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -21,10 +21,10 @@ Facts = dict[str, Any]
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """What happened to an account: who did what to which subject, with which credential, before and after.
+    """An entry of the audit log: who did what to which subject, with which credential, before and after.
 
-    `number` counts an account's entries from 1; `address` is where the request came from, None at the command line;
-    `hash` is made of all the others and the hash of the entry before.
+    `number` counts an account's entries from 1. `address` is the client's IP address; None at the command line. `hash`
+    covers all other fields and the previous entry's hash.
     """
 
     account_id: str
@@ -67,7 +67,7 @@ def add(
     address: str | None,
     request_id: str,
 ) -> Entry:
-    """Write an account's next entry."""
+    """Append an entry to an account's audit log."""
     last = _last(tx, account.id)
     number, previous = (last.number + 1, last.hash) if last else (1, account.id)
     columns: dict[str, Any] = {
@@ -81,8 +81,8 @@ def add(
         "address": address,
         "event": event.value,
         "subject": subject,
-        "before": _written(before),
-        "after": _written(after),
+        "before": _encoded(before),
+        "after": _encoded(after),
         "request_id": request_id,
     }
     hash = journal_chain.chain_hash(previous, [*columns.values()])
@@ -94,19 +94,19 @@ def add(
 
 
 def _last(tx: Transaction, account_id: str) -> ChainHead | None:
-    """An account's last entry; one that this transaction has added is stored at its end."""
-    left = tx.deferred(_KEEP_HEAD, account_id)
-    if left is not None:
-        return ChainHead(left["number"], left["hash"])
+    """Return an account's last entry. One added in this transaction is still a deferred change."""
+    deferred = tx.deferred(_KEEP_HEAD, account_id)
+    if deferred is not None:
+        return ChainHead(deferred["number"], deferred["hash"])
     row = tx.row(_HEAD, account_id=account_id)
     return ChainHead(row[0], row[1]) if row else None
 
 
-def _written(facts: Facts | None) -> str | None:
+def _encoded(facts: Facts | None) -> str | None:
     return None if facts is None else msgspec.json.encode(facts).decode()
 
 
-# In the order in which they are chained.
+# In the order in which they are hashed.
 _CHAINED = (
     journal.c.account_id,
     journal.c.number,
@@ -151,7 +151,7 @@ def _entry(row: Row) -> Entry:
 
 
 def entries(tx: Transaction, *, account_id: str | None, since: datetime | None) -> Iterator[Entry]:
-    """The entries of an account, or of all, from `since` on; oldest first."""
+    """Iterate over the entries of an account, or of all, from `since` on; oldest first."""
     earliest = timestamps.to_number(since) if since else 0
     if account_id is None:
         return map(_entry, tx.stream(_EVERYWHERE, since=earliest))
@@ -159,15 +159,15 @@ def entries(tx: Transaction, *, account_id: str | None, since: datetime | None) 
 
 
 def one(tx: Transaction, account_id: str, number: int) -> Entry | None:
-    """The entry of that number."""
+    """Return the entry with that number."""
     return tx.cached_row(_ONE, _entry, account_id=account_id, number=number)
 
 
 _END: JournalPosition = (1 << 62, "", 1 << 62)
-_place = (journal.c.at, journal.c.account_id, journal.c.number)
+_position = (journal.c.at, journal.c.account_id, journal.c.number)
 _NEWEST = Statement(
     _ENTRY.where(
-        _since, tuple_(*_place) < tuple_(*(bindparam(column.name, type_=column.type) for column in _place))
+        _since, tuple_(*_position) < tuple_(*(bindparam(column.name, type_=column.type) for column in _position))
     ).order_by(journal.c.at.desc(), journal.c.account_id.desc(), journal.c.number.desc())
 )
 _NEWEST_OF_ACCOUNT = Statement(
@@ -178,9 +178,9 @@ _NEWEST_OF_ACCOUNT = Statement(
 def newest_first(
     tx: Transaction, *, account_id: str | None, after: JournalPosition | None, since: datetime | None
 ) -> Iterator[Entry]:
-    """The entries of an account in the reverse of their order, or of all by their moments; those `after` a place.
+    """Iterate over an account's entries by number, or all entries by time, newest first, those `after` a position.
 
-    Those of an account don't end at `since`: they have no order of moments.
+    `since` doesn't apply to a single account: its entries are ordered by number, not by time.
     """
     at, id, number = after or _END
     if account_id is None:
@@ -190,7 +190,7 @@ def newest_first(
 
 
 def position_of(entry: Entry) -> JournalPosition:
-    """Where an entry stands among all: its moment, its account and its number."""
+    """Return an entry's position in the order of all entries: its time, account and number."""
     return timestamps.to_number(entry.at), entry.account_id, entry.number
 
 
@@ -202,18 +202,18 @@ _ID_OF_UUID = Statement(select(journal_heads.c.account_id).where(journal_heads.c
 
 
 def latest_events(tx: Transaction) -> datetime | None:
-    """When the newest entry of all was written."""
+    """Return the time of the newest entry."""
     row = tx.row(_LATEST)
     return timestamps.from_number(row[0]) if row and row[0] is not None else None
 
 
 def id_of_deleted(tx: Transaction, name: str) -> str | None:
-    """The id of the account that last bore that name in the journal, or has that UUID: it outlives accounts."""
+    """Return the id of the account that last had that username in the audit log, or that has that UUID."""
     row = tx.row(_ID_OF_UUID, id=name.strip("{}").lower()) or tx.row(_ID_OF_NAME, name=name)
     return row[0] if row else None
 
 
-# -- whether it is whole -----------------------------------------------------------------------------
+# -- verification ------------------------------------------------------------------------------------
 
 _ACCOUNTS = Statement(
     union(select(journal_heads.c.account_id), select(journal.c.account_id), select(accounts.c.id)).order_by(
@@ -226,7 +226,7 @@ _LAST_NAME = Statement(select(journal.c.account).where(_of_account).order_by(jou
 
 
 def verify(tx: Transaction, *, account_id: str | None, expected: Mapping[str, ChainHead]) -> Iterator[VerifiedChain]:
-    """Examine the journal of an account, or of every account that there is, was, or is expected to be."""
+    """Verify the audit log of an account, or of every account that exists, existed, or has an expected head."""
     with tx.reading_anything():
         ids = (
             [account_id]
@@ -240,7 +240,7 @@ def verify(tx: Transaction, *, account_id: str | None, expected: Mapping[str, Ch
 def _verified(tx: Transaction, account_id: str, expected: ChainHead | None) -> VerifiedChain:
     name = tx.row(_NAME, account_id=account_id) or tx.row(_LAST_NAME, account_id=account_id)
     shown = str(name[0]).encode(errors="replace").decode() if name else "unknown"
-    examined = VerifiedChain(account_id, shown, ChainHead(0, ""))
+    chain = VerifiedChain(account_id, shown, ChainHead(0, ""))
     rows = tx.stream(_CHAIN, account_id=account_id)
-    journal_chain.examine_chain(examined, rows, _last(tx, account_id), expected)
-    return examined
+    journal_chain.examine_chain(chain, rows, _last(tx, account_id), expected)
+    return chain

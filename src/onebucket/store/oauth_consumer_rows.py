@@ -1,4 +1,4 @@
-"""OAuth consumers, the OAuth 1 requests they have under way, and the nonces they have used: rows and back."""
+"""OAuth consumers, OAuth 1 request tokens, and used nonces in the database."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,12 +27,12 @@ _COLUMNS = (
 _of_account = consumers.c.account_id == bindparam("account_id")
 _this = (_of_account, consumers.c.id == bindparam("consumer_id"))
 _owners = accounts.alias("owners")
-# A consumer of somebody who is disabled counts as none.
-_of_somebody_active = select(*_COLUMNS).join(_owners, _owners.c.id == consumers.c.account_id).where(_owners.c.is_active)
+# A consumer is valid only while its owner is active.
+_with_active_owner = select(*_COLUMNS).join(_owners, _owners.c.id == consumers.c.account_id).where(_owners.c.is_active)
 _ADD = Statement(insert(consumers))
-_BY_KEY = Statement(_of_somebody_active.where(consumers.c.key == bindparam("key")))
+_BY_KEY = Statement(_with_active_owner.where(consumers.c.key == bindparam("key")))
 _OF_ANYBODY = Statement(select(*_COLUMNS).where(consumers.c.key == bindparam("key")))
-_STILL = Statement(_of_somebody_active.where(*_this))
+_STILL = Statement(_with_active_owner.where(*_this))
 _ONE = Statement(select(*_COLUMNS).where(*_this))
 _OF_ACCOUNT = Statement(select(*_COLUMNS).where(_of_account).order_by(consumers.c.created_at, consumers.c.id))
 _EVERYWHERE = Statement(select(*_COLUMNS).order_by(consumers.c.created_at, consumers.c.id))
@@ -84,63 +84,60 @@ def add(tx: Transaction, consumer: Consumer) -> None:
 
 
 def find_owned(tx: Transaction, account_id: str, id: str) -> tuple[Account, Consumer]:
-    """A consumer that there is, and the account it belongs to, which may be disabled.
-
-    What it was issued and asked for ends with it.
-    """
+    """Return an existing consumer and its owner, who may be disabled."""
     row, owner = tx.row(_ONE, account_id=account_id, consumer_id=id), account_rows.by_id(tx, account_id)
     assert row is not None and owner is not None
     return owner, _consumer(row)
 
 
 def all_consumers(tx: Transaction) -> list[Consumer]:
-    """The consumers of all accounts, oldest first."""
+    """Return the consumers of all accounts, oldest first."""
     return [_consumer(row) for row in tx.rows(_EVERYWHERE)]
 
 
 def by_key(tx: Transaction, key: str) -> Consumer | None:
-    """The consumer of that public name, for anything that it wants; None where its owner is disabled."""
+    """Return the consumer with that key; None if its owner is disabled."""
     row = tx.row(_BY_KEY, key=key)
     return _consumer(row) if row else None
 
 
 def of_anybody(tx: Transaction, key: str) -> Consumer | None:
-    """The consumer of that public name, to be managed: its owner may be disabled."""
+    """Return the consumer with that key even if its owner is disabled, to manage it."""
     row = tx.row(_OF_ANYBODY, key=key)
     return _consumer(row) if row else None
 
 
 def counts(tx: Transaction, consumer: Consumer) -> bool:
-    """Whether a consumer is there still, and its owner is not disabled."""
+    """Return True if a consumer still exists and its owner is active."""
     return tx.row(_STILL, account_id=consumer.account_id, consumer_id=consumer.id) is not None
 
 
 def of_account(tx: Transaction, account_id: str) -> list[Consumer]:
-    """An account's consumers, oldest first."""
+    """Return an account's consumers, oldest first."""
     return [_consumer(row) for row in tx.rows(_OF_ACCOUNT, account_id=account_id)]
 
 
 def holder(tx: Transaction, account_id: str, id: str) -> tuple[Account, frozenset[str]] | None:
-    """The person `account_id`, where that consumer acts for them on its own, and within which scopes.
+    """Return the user for whom a consumer acts on its own, and its scopes.
 
-    None where the consumer's owner is disabled.
+    Returns None if the consumer's owner is disabled.
     """
-    return tx.cached_row(_HOLDER, _held, account_id=account_id, consumer_id=id)
+    return tx.cached_row(_HOLDER, _holder, account_id=account_id, consumer_id=id)
 
 
-def _held(row: Row) -> tuple[Account, frozenset[str]]:
+def _holder(row: Row) -> tuple[Account, frozenset[str]]:
     return account_rows.account(row), frozenset(row[-1].split())
 
 
 def remove(tx: Transaction, consumer: Consumer) -> None:
-    """Forget a consumer, and everything that was issued to it."""
+    """Delete a consumer, and everything that was issued to it."""
     for statement in _REMOVE:
         tx.run(statement, account_id=consumer.account_id, consumer_id=consumer.id)
 
 
 @dataclass(frozen=True, slots=True)
 class OAuth1Request:
-    """An OAuth 1 request of a consumer: where the person is sent back to, and who has agreed with which verifier."""
+    """An OAuth 1 request token: where to redirect the user, and who approved it with which verifier."""
 
     account_id: str
     consumer_id: str
@@ -178,7 +175,7 @@ _FORGET_REQUESTS = Statement(delete(oauth_requests).where(oauth_requests.c.expir
 
 
 def add_request(tx: Transaction, pending: OAuth1Request) -> None:
-    """Store a request that a person is to decide about."""
+    """Store a request token for the user to decide about."""
     tx.run(
         _ASK,
         account_id=pending.account_id,
@@ -192,7 +189,7 @@ def add_request(tx: Transaction, pending: OAuth1Request) -> None:
 
 
 def find_request(tx: Transaction, token_hash: str) -> OAuth1Request | None:
-    """The request whose token has that hash."""
+    """Return the request token with that hash."""
     row = tx.row(_ASKED, token_hash=token_hash)
     if row is None:
         return None
@@ -200,22 +197,22 @@ def find_request(tx: Transaction, token_hash: str) -> OAuth1Request | None:
 
 
 def approve_request(tx: Transaction, pending: OAuth1Request, *, person_id: str, verifier_hash: str) -> bool:
-    """Keep who has agreed; False when somebody has before."""
+    """Store who approved a request token; return False if it was approved already."""
     values = {"new_person_id": person_id, "new_verifier_hash": verifier_hash}
-    return tx.run(_AGREE, **_names(pending), **values) == 1
+    return tx.run(_AGREE, **_key_values(pending), **values) == 1
 
 
 def consume_request(tx: Transaction, pending: OAuth1Request) -> bool:
-    """Use a request up: True for one of any number who try."""
-    return tx.run(_TAKE, **_names(pending)) == 1
+    """Delete a request token; return True for exactly one caller."""
+    return tx.run(_TAKE, **_key_values(pending)) == 1
 
 
 def forget_agreed(tx: Transaction, person_id: str) -> None:
-    """Forget the requests that a person has agreed to and that no consumer has used up."""
+    """Delete the request tokens that a user has approved and no consumer has exchanged."""
     tx.run(_FORGET_AGREED, its_person_id=person_id)
 
 
-def _names(pending: OAuth1Request) -> dict[str, str]:
+def _key_values(pending: OAuth1Request) -> dict[str, str]:
     return {
         "its_account_id": pending.account_id,
         "its_consumer_id": pending.consumer_id,
@@ -228,12 +225,12 @@ _FORGET_NONCES = Statement(delete(nonces).where(nonces.c.expires_at < bindparam(
 
 
 def use_nonce(tx: Transaction, consumer: Consumer, nonce_hash: str, *, until: datetime) -> bool:
-    """Keep that a consumer has used a nonce; False when it has before."""
+    """Store a consumer's nonce; return False if it was used before."""
     values = {"account_id": consumer.account_id, "consumer_id": consumer.id, "nonce_hash": nonce_hash}
     return tx.run(_USE, **values, expires_at=timestamps.to_number(until)) == 1
 
 
 def delete_expired(tx: Transaction, *, before: datetime) -> None:
-    """Forget requests and nonces whose time was over before that."""
+    """Delete request tokens and nonces that expired before that time."""
     for statement in (_FORGET_REQUESTS, _FORGET_NONCES):
         tx.run(statement, before=timestamps.to_number(before))

@@ -1,4 +1,4 @@
-"""What was issued to OAuth consumers: rows and back."""
+"""Codes and tokens issued to OAuth consumers, in the database."""
 
 from datetime import datetime
 
@@ -45,7 +45,7 @@ _LASTING = Statement(
     .where(_of_account, issued.c.kind != bindparam("all_but_kind"), issued.c.spent_at.is_(None))
     .order_by(issued.c.created_at, issued.c.id)
 )
-_like_it = select(issued.c.id).where(
+_similar = select(issued.c.id).where(
     _of_account,
     issued.c.consumer_account_id == bindparam("its_owner"),
     issued.c.consumer_id == bindparam("its_consumer"),
@@ -53,21 +53,21 @@ _like_it = select(issued.c.id).where(
     issued.c.scopes == bindparam("its_scopes"),
     issued.c.created_at > bindparam("since"),
 )
-_LIKE_IT = Statement(_like_it.limit(1))
-_LIKE_IT_OF_FAMILY = Statement(_like_it.where(issued.c.family_id == bindparam("its_family_id")).limit(1))
+_LIKE_IT = Statement(_similar.limit(1))
+_LIKE_IT_OF_FAMILY = Statement(_similar.where(issued.c.family_id == bindparam("its_family_id")).limit(1))
 _FORGET = Statement(delete(issued).where(issued.c.expires_at < bindparam("before")))
 
 
-def _issued(row: Row) -> OAuthToken:
-    expires, spent = (timestamps.from_number(each) if each is not None else None for each in row[8:10])
+def _token(row: Row) -> OAuthToken:
+    expires, spent = (timestamps.from_number(number) if number is not None else None for number in row[8:10])
     scopes = frozenset(row[6].split())
-    made = timestamps.from_number(row[7])
+    created = timestamps.from_number(row[7])
     kind = TokenKind(row[2])
-    return OAuthToken(row[0], row[1], kind, row[3], row[4], row[5], scopes, made, expires, spent, row[10], row[11])
+    return OAuthToken(row[0], row[1], kind, row[3], row[4], row[5], scopes, created, expires, spent, row[10], row[11])
 
 
 def add(tx: Transaction, new: OAuthToken, *, secret_hash: str) -> None:
-    """Store what was issued, of which only the hash is kept."""
+    """Store a token; only the hash of its secret is stored."""
     tx.run(
         _ADD,
         account_id=new.account_id,
@@ -87,42 +87,45 @@ def add(tx: Transaction, new: OAuthToken, *, secret_hash: str) -> None:
 
 
 def by_hash(tx: Transaction, secret_hash: str) -> OAuthToken | None:
-    """What was issued with that hash."""
+    """Return the token whose secret has that hash."""
     row = tx.row(_BY_HASH, secret_hash=secret_hash)
-    return _issued(row) if row else None
+    return _token(row) if row else None
 
 
 def holder(tx: Transaction, account_id: str, id: str) -> tuple[Account, OAuthToken] | None:
-    """For whom something was issued, and it; None where the consumer's owner is disabled."""
-    return tx.cached_row(_HOLDER, _held, account_id=account_id, issued_id=id)
+    """Return the user a token was issued for, and the token; None if the consumer's owner is disabled."""
+    return tx.cached_row(_HOLDER, _holder, account_id=account_id, issued_id=id)
 
 
-def _held(row: Row) -> tuple[Account, OAuthToken]:
-    return account_rows.account(row[len(_COLUMNS) :]), _issued(row)
+def _holder(row: Row) -> tuple[Account, OAuthToken]:
+    return account_rows.account(row[len(_COLUMNS) :]), _token(row)
 
 
 def valid_tokens(tx: Transaction, account_id: str) -> list[OAuthToken]:
-    """What consumers hold for a person and can use for long, or get such a thing for: oldest first, nothing spent."""
-    return [_issued(row) for row in tx.rows(_LASTING, account_id=account_id, all_but_kind=TokenKind.ACCESS.value)]
+    """Return a user's unspent codes, refresh tokens and OAuth 1 tokens, oldest first."""
+    return [_token(row) for row in tx.rows(_LASTING, account_id=account_id, all_but_kind=TokenKind.ACCESS.value)]
 
 
 def consume_once(tx: Transaction, one: OAuthToken, at: datetime) -> bool:
-    """Use a code or a refresh token up: True for one of any number who try."""
+    """Consume a code or a refresh token; return True for exactly one caller."""
     return tx.run(_SPEND, account_id=one.account_id, issued_id=one.id, new_spent_at=timestamps.to_number(at)) == 1
 
 
 def revoke(tx: Transaction, one: OAuthToken) -> bool:
-    """Forget one thing that was issued; whether it was there."""
+    """Delete a token; return True if it existed."""
     return tx.run(_END, account_id=one.account_id, issued_id=one.id) == 1
 
 
 def revoke_family(tx: Transaction, one: OAuthToken) -> int:
-    """Forget all that came of the same consent; how many."""
+    """Delete all tokens of the same consent; return how many."""
     return tx.run(_END_FAMILY, account_id=one.account_id, its_family_id=one.family_id)
 
 
 def has_like(tx: Transaction, one: OAuthToken, *, since: datetime, of_family: bool) -> bool:
-    """Whether the same was issued to a consumer after a moment, and is there; `of_family`: for the same consent."""
+    """Return True if a token of the same kind and scopes was issued to the consumer after `since` and still exists.
+
+    `of_family` counts only tokens of the same consent.
+    """
     values = {
         "account_id": one.account_id,
         "its_owner": one.consumer_account_id,
@@ -137,5 +140,5 @@ def has_like(tx: Transaction, one: OAuthToken, *, since: datetime, of_family: bo
 
 
 def delete_expired(tx: Transaction, *, before: datetime) -> None:
-    """Forget what ended by itself before that."""
+    """Delete tokens that expired before that time."""
     tx.run(_FORGET, before=timestamps.to_number(before))

@@ -1,4 +1,4 @@
-"""One-time links of people: rows and back."""
+"""One-time links of users in the database."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +14,7 @@ from onebucket.store.tables import links
 
 
 class LinkPurpose(Enum):
-    """What a link does."""
+    """What a one-time link is for: confirm an e-mail address, or set a new password."""
 
     EMAIL = "email"
     PASSWORD = "password"  # noqa: S105
@@ -22,7 +22,7 @@ class LinkPurpose(Enum):
 
 @dataclass(frozen=True, slots=True)
 class OneTimeLink:
-    """A link that was sent, or is about to be, to `email`; it does one thing for one person, once."""
+    """A link for one purpose of one user, sent or about to be sent to `email`; it can be used once."""
 
     account_id: str
     id: str
@@ -64,7 +64,7 @@ def _link(row: Row) -> OneTimeLink:
 
 
 def replace(tx: Transaction, link: OneTimeLink) -> None:
-    """Store a link; an earlier one for the same purpose and address ends."""
+    """Store a link; delete an earlier one for the same purpose and address."""
     key = email_key(link.email)
     tx.run(_REPLACED, account_id=link.account_id, its_purpose=link.purpose.value, its_email_key=key)
     tx.run(
@@ -81,44 +81,44 @@ def replace(tx: Transaction, link: OneTimeLink) -> None:
 
 
 def one(tx: Transaction, account_id: str, id: str) -> OneTimeLink | None:
-    """The link of that id."""
+    """Return the link with that id."""
     row = tx.row(_ONE, account_id=account_id, link_id=id)
     return _link(row) if row else None
 
 
 def by_hash(tx: Transaction, secret_hash: str) -> OneTimeLink | None:
-    """The link whose secret has that hash."""
+    """Return the link whose secret has that hash."""
     row = tx.row(_BY_HASH, secret_hash=secret_hash)
     return _link(row) if row else None
 
 
 def of_person(tx: Transaction, account_id: str, purpose: LinkPurpose) -> list[OneTimeLink]:
-    """A person's links for one purpose, oldest first."""
+    """Return a user's links for one purpose, oldest first."""
     return [_link(row) for row in tx.rows(_OF_PERSON, account_id=account_id, its_purpose=purpose.value)]
 
 
 def store_link_hash(tx: Transaction, account_id: str, id: str, *, secret_hash: str) -> bool:
-    """Keep the hash of the secret that is about to be sent; False when the link is over."""
+    """Store the hash of the secret about to be sent; return False if the link no longer exists."""
     return tx.run(_SEAL, account_id=account_id, link_id=id, new_hash=secret_hash) == 1
 
 
 def consume_once(tx: Transaction, link: OneTimeLink, secret_hash: str, at: datetime) -> bool:
-    """Use a link up: True for one of any number who try, and for nobody when its time is over."""
+    """Delete a link that is used; return True for exactly one caller, and for none after it has expired."""
     values = {"account_id": link.account_id, "link_id": link.id, "its_secret_hash": secret_hash}
     return tx.run(_SPEND, **values, at=timestamps.to_number(at)) == 1
 
 
 def remove(tx: Transaction, account_id: str, purpose: LinkPurpose, email: str) -> bool:
-    """End the link for that purpose and address; whether there was one."""
+    """Delete the link for that purpose and address; return True if it existed."""
     values = {"account_id": account_id, "its_purpose": purpose.value, "its_email_key": email_key(email)}
     return tx.run(_REPLACED, **values) == 1
 
 
 def remove_all(tx: Transaction, account_id: str, purpose: LinkPurpose) -> None:
-    """End every link of a person for that purpose."""
+    """Delete all links of a user for that purpose."""
     tx.run(_FORGET_OF_PERSON, account_id=account_id, its_purpose=purpose.value)
 
 
 def delete_expired(tx: Transaction, *, before: datetime) -> int:
-    """Forget links of everybody whose time was over before that; how many."""
+    """Delete all users' links that expired before that time; return how many."""
     return tx.run(_FORGET, before=timestamps.to_number(before))

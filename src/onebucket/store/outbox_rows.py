@@ -1,4 +1,4 @@
-"""Letters on their way: rows and back."""
+"""The outbox in the database: letters to send, and those that were sent or given up."""
 
 from datetime import datetime
 
@@ -56,20 +56,20 @@ _COUNTS = Statement(
     ).where(or_(letters.c.due_at.is_not(None), and_(letters.c.sent_at.is_(None), letters.c.trouble.is_not(None))))
 )
 _NEWEST = Statement(select(*COLUMNS).order_by(letters.c.created_at.desc()).limit(bindparam("most")))
-_lately = letters.c.created_at > bindparam("since")
-_of_kind = (letters.c.kind == bindparam("its_kind"), _lately)
+_recent = letters.c.created_at > bindparam("since")
+_of_kind = (letters.c.kind == bindparam("its_kind"), _recent)
 _in_account = letters.c.account_id == bindparam("account_id")
 _to_address = letters.c.email_key == bindparam("key")
-_counted_since = select(func.count(), func.min(letters.c.created_at))
-_IN_ACCOUNT = Statement(_counted_since.where(_in_account, *_of_kind))
-_TO_ADDRESS = Statement(_counted_since.where(_to_address, *_of_kind))
-_IN_ACCOUNT_TO_ADDRESS = Statement(_counted_since.where(_in_account, _to_address, *_of_kind))
+_count_and_first = select(func.count(), func.min(letters.c.created_at))
+_IN_ACCOUNT = Statement(_count_and_first.where(_in_account, *_of_kind))
+_TO_ADDRESS = Statement(_count_and_first.where(_to_address, *_of_kind))
+_IN_ACCOUNT_TO_ADDRESS = Statement(_count_and_first.where(_in_account, _to_address, *_of_kind))
 _FORGET = Statement(delete(letters).where(letters.c.due_at.is_(None), letters.c.created_at < bindparam("before")))
 _FORGET_ACCOUNT = Statement(delete(letters).where(letters.c.account_id == bindparam("account_id")))
 
 
 def letter(row: Row) -> OutboxMail:
-    """The letter in the first eleven columns of a row."""
+    """Return the letter in the first eleven columns of a row."""
     return OutboxMail(
         account_id=row[0],
         id=row[1],
@@ -105,24 +105,24 @@ def add(tx: Transaction, letter: OutboxMail) -> None:
 
 
 def due(tx: Transaction, at: datetime, *, most: int) -> list[OutboxMail]:
-    """Letters of all accounts that are to be tried now, the longest waiting first."""
+    """Return at most `most` letters of all accounts that are due, the longest waiting first."""
     return [letter(row) for row in tx.rows(_DUE, at=timestamps.to_number(at), most=most)]
 
 
 def next_due(tx: Transaction) -> datetime | None:
-    """When the next letter of any account is to be tried; None when none waits."""
+    """Return when the next letter of any account is due; None if none waits."""
     row = tx.row(_NEXT)
     return timestamps.from_number(row[0]) if row and row[0] is not None else None
 
 
 def one(tx: Transaction, account_id: str, id: str) -> OutboxMail | None:
-    """The letter of that id."""
+    """Return the letter with that id."""
     row = tx.row(_ONE, account_id=account_id, letter_id=id)
     return letter(row) if row else None
 
 
 def record_outcome(tx: Transaction, letter: OutboxMail) -> None:
-    """Store what has become of a letter."""
+    """Store the outcome of an attempt to send a letter."""
     tx.run(
         _SETTLE,
         account_id=letter.account_id,
@@ -135,22 +135,22 @@ def record_outcome(tx: Transaction, letter: OutboxMail) -> None:
 
 
 def list_failing(tx: Transaction) -> list[OutboxMail]:
-    """Letters of all accounts that failed and were not sent since, the newest first."""
+    """Return letters of all accounts that failed and haven't been sent since, newest first."""
     return [letter(row) for row in tx.rows(_TROUBLED)]
 
 
 def newest(tx: Transaction, *, most: int) -> list[OutboxMail]:
-    """The latest letters of all accounts, the newest first."""
+    """Return the latest letters of all accounts, newest first."""
     return [letter(row) for row in tx.rows(_NEWEST, most=most)]
 
 
 def waiting(tx: Transaction) -> tuple[int, datetime | None]:
-    """How many letters of all accounts are still to be sent, and since when the oldest of them waits."""
-    return _counted(tx.row(_WAITING))
+    """Return how many letters of all accounts wait to be sent, and since when the oldest one waits."""
+    return _count_and_time(tx.row(_WAITING))
 
 
 def counts(tx: Transaction) -> tuple[int, int, int]:
-    """How many letters of all accounts are still to be sent, how many of those failed, how many were given up."""
+    """Return how many letters of all accounts wait to be sent, how many of them failed, and how many were given up."""
     waiting, failing, given_up = tx.row(_COUNTS) or (0, 0, 0)
     return waiting, failing, given_up
 
@@ -158,28 +158,28 @@ def counts(tx: Transaction) -> tuple[int, int, int]:
 def count_of_account(
     tx: Transaction, kind: MailKind, *, since: datetime, account_id: str | None = None, address: str | None = None
 ) -> tuple[int, datetime | None]:
-    """How many letters of a kind were asked for since then, and when the first of them was.
+    """Return how many letters of a kind were queued after `since`, and when the first one was.
 
-    In the name of one account, to one address, or both: one of the two has to be said.
+    Counts those of one account, to one address, or both; at least one of the two is required.
     """
     values = {"its_kind": kind.value, "since": timestamps.to_number(since)}
     if address is None:
-        return _counted(tx.row(_IN_ACCOUNT, account_id=account_id, **values))
+        return _count_and_time(tx.row(_IN_ACCOUNT, account_id=account_id, **values))
     if account_id is None:
-        return _counted(tx.row(_TO_ADDRESS, key=email_key(address), **values))
-    return _counted(tx.row(_IN_ACCOUNT_TO_ADDRESS, account_id=account_id, key=email_key(address), **values))
+        return _count_and_time(tx.row(_TO_ADDRESS, key=email_key(address), **values))
+    return _count_and_time(tx.row(_IN_ACCOUNT_TO_ADDRESS, account_id=account_id, key=email_key(address), **values))
 
 
 def delete_old(tx: Transaction, *, before: datetime) -> int:
-    """Forget letters that are finished and older than that; how many."""
+    """Delete finished letters older than that time; return how many."""
     return tx.run(_FORGET, before=timestamps.to_number(before))
 
 
 def delete_of_account(tx: Transaction, account_id: str) -> None:
-    """Forget every letter of an account that is being deleted."""
+    """Delete all letters of an account that is being deleted."""
     tx.run(_FORGET_ACCOUNT, account_id=account_id)
 
 
-def _counted(row: Row | None) -> tuple[int, datetime | None]:
+def _count_and_time(row: Row | None) -> tuple[int, datetime | None]:
     count, first = row or (0, None)
     return count, timestamps.from_number(first) if first is not None else None

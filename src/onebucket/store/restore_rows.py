@@ -1,4 +1,4 @@
-"""Putting back an older state: what must not come back with it, read in the database that is replaced."""
+"""Restoring a backup: which credentials are still valid in the database that is replaced, and which to delete."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -25,12 +25,14 @@ from onebucket.store.tables import (
     tokens,
 )
 
-# What somebody may hold and make use of. What is gone from there was ended: by its owner, by an administrator, by being
-# used, or by its time.
+# Credentials and invitations. One that is missing from its table was revoked, used or expired, and must not come back
+# with a backup.
 _HELD = (tokens, consumers, issued, invitations)
 _IDS = {
-    each.name: Statement(select(each.c.id).where(each.c.spent_at.is_(None)) if each is issued else select(each.c.id))
-    for each in _HELD
+    table.name: Statement(
+        select(table.c.id).where(table.c.spent_at.is_(None)) if table is issued else select(table.c.id)
+    )
+    for table in _HELD
 }
 _PEOPLE = Statement(
     select(accounts.c.id, accounts.c.username, accounts.c.is_active, accounts.c.password_hash).where(
@@ -52,12 +54,12 @@ _PASSING: dict[str, Statement] = {
     "codes": Statement(delete(issued).where(issued.c.kind == bindparam("its_kind"))),
     "requests": Statement(delete(oauth_requests)),
 }
-_END = {each.name: Statement(delete(each).where(each.c.id.in_(values_of("ids", Id)))) for each in (tokens, issued)}
+_END = {table.name: Statement(delete(table).where(table.c.id.in_(values_of("ids", Id)))) for table in (tokens, issued)}
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Whether a person may sign in, and the hash of the password they do it with."""
+    """A user: whether they may sign in, and their password's hash."""
 
     id: str
     username: str
@@ -67,7 +69,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What is good in a database: ids by table, people by their ids, and the nonces that were used."""
+    """What is valid in a database: ids of credentials by table, users by id, and used nonces."""
 
     ids: dict[str, frozenset[str]]
     people: dict[str, Person]
@@ -75,19 +77,22 @@ class Held:
 
 
 def held(tx: Transaction) -> Held:
-    """What somebody may hold and make use of, and who may sign in with what."""
+    """Load the credentials that are valid, the users, and the used nonces."""
     people = [Person(row[0], row[1], bool(row[2]), row[3]) for row in tx.rows(_PEOPLE)]
     ids = {name: frozenset(row[0] for row in tx.rows(statement)) for name, statement in _IDS.items()}
-    return Held(ids, {each.id: each for each in people}, tuple(tx.rows(_NONCES)))
+    return Held(ids, {person.id: person for person in people}, tuple(tx.rows(_NONCES)))
 
 
 def labels(tx: Transaction) -> dict[str, tuple[str, str]]:
-    """Whose each app password is, and what it is called; by id, in the order of people."""
+    """Return the owner's username and the label of each app password, by id; sorted by username."""
     return {row[0]: (row[1], row[2]) for row in tx.rows(_LABELS)}
 
 
 def end_temporary(tx: Transaction) -> dict[str, int]:
-    """End what is good for a while only: sessions, links, codes, OAuth requests; how many. No letter waits any more."""
+    """Delete sessions, one-time links, codes and OAuth 1 request tokens; return how many of each.
+
+    Letters that wait are marked as finished.
+    """
     tx.run(_NOT_SENT)
     return {
         name: tx.run(statement, **({"its_kind": TokenKind.CODE.value} if name == "codes" else {}))
@@ -96,7 +101,7 @@ def end_temporary(tx: Transaction) -> dict[str, int]:
 
 
 def delete_credentials(tx: Transaction, gone: dict[str, frozenset[str]]) -> None:
-    """End what has these ids, with everything that came of it."""
+    """Delete the credentials with these ids, by table, and everything issued to them."""
     for invitation in invitation_rows.all_invitations(tx):
         if invitation.id in gone[invitations.name]:
             invitation_rows.remove(tx, invitation)
@@ -108,9 +113,9 @@ def delete_credentials(tx: Transaction, gone: dict[str, frozenset[str]]) -> None
 
 
 def use_nonces(tx: Transaction, used: Iterable[Row]) -> int:
-    """Keep that these nonces were used, of the consumers that there are; how many."""
-    there = {row[0] for row in tx.rows(_IDS[consumers.name])}
-    rows = [_nonce(row) for row in used if row[1] in there]
+    """Store used nonces of the consumers that exist; return how many."""
+    consumer_ids = {row[0] for row in tx.rows(_IDS[consumers.name])}
+    rows = [_nonce(row) for row in used if row[1] in consumer_ids]
     tx.run_many(_USE, rows)
     return len(rows)
 

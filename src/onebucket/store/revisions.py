@@ -1,8 +1,8 @@
-"""The directory of all accounts: its stamp, and whether what was read before is still so.
+"""Cache dependencies of a response: the stamps of the accounts it was made from, and of the directory of accounts.
 
-Whatever was read from an account's groups, repositories and privileges holds as long as the account's stamp is the
-same; who people are, as long as the directory's is. So what was made of both can be known to hold still without being
-made anew, although others have changed other accounts, or a backup was put in the place of everything.
+What was read from an account's groups, repositories and privileges is current while the account's stamp is unchanged;
+users and e-mail addresses are current while the directory's stamp is. So a cached response can be confirmed without
+making it again, although other accounts have changed or a backup was restored.
 """
 
 from collections.abc import Iterable
@@ -15,10 +15,10 @@ from onebucket.store.engine.state_stamps import NewStamp
 from onebucket.store.engine.statement import Row, Statement
 from onebucket.store.tables import Id, accounts, site
 
-# Accounts and their stamps, and with each the directory's.
+# Rows of an account's id, its stamp, and the directory's stamp.
 CacheDependencies = tuple[Row, ...]
 
-# An answer that rests on more accounts than that is cheaper made anew than looked after.
+# A response that depends on more accounts is cheaper to make again than to check.
 MAX_ACCOUNTS = 100
 
 _NAME = "directory"
@@ -41,23 +41,23 @@ _NOW = Statement(
 
 
 def bump_revision(tx: Transaction) -> None:
-    """Let the directory's stamp be another: somebody has come, gone, or is not who they were."""
+    """Renew the directory's stamp at the end of the transaction: accounts or addresses were changed."""
     tx.defer(_REVISE, _NAME)
 
 
 def dependencies_of(tx: Transaction, also: Iterable[str] = ()) -> CacheDependencies | None:
-    """What the answer rests on that is made of all that the transaction has read, and of the accounts `also`.
+    """Return the stamps that a response depends on: those of all the transaction has read, and of the accounts `also`.
 
-    None when that may be anything.
+    Returns None if it may have read anything, or more than `MAX_ACCOUNTS` accounts.
     """
-    seen = tx.read_set
-    if seen is None or seen.is_unbounded or len(seen.accounts) > MAX_ACCOUNTS:
+    read_set = tx.read_set
+    if read_set is None or read_set.is_unbounded or len(read_set.accounts) > MAX_ACCOUNTS:
         return None
-    return _current(tx, seen.accounts.union(also))
+    return _current(tx, read_set.accounts.union(also))
 
 
 def unchanged(tx: Transaction, foundation: CacheDependencies) -> bool:
-    """Whether nothing has changed of what an answer rests on."""
+    """Return True if everything a cached response depends on is unchanged."""
     return _current(tx, [row[0] for row in foundation]) == foundation
 
 

@@ -1,4 +1,4 @@
-"""Browsers that people have signed in with: rows and back."""
+"""Browser sessions in the database."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ from onebucket.store.tables import accounts, sessions
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A browser that a person has signed in with, from `address`; `agent` is what it says it is."""
+    """A user's browser session; `address` is the client's IP address at sign-in, `agent` its User-Agent."""
 
     account_id: str
     id: str
@@ -26,7 +26,7 @@ class Session:
 
     @property
     def credential(self) -> str:
-        """How the journal names it."""
+        """The session's name in the audit log."""
         return f"session:{self.id}"
 
 
@@ -58,7 +58,7 @@ def _session(row: Row) -> Session:
 
 
 def add(tx: Transaction, session: Session, *, secret_hash: str) -> None:
-    """Store a session, of whose secret only the hash is kept."""
+    """Store a session; only the hash of its secret is stored."""
     tx.run(
         _ADD,
         account_id=session.account_id,
@@ -72,36 +72,36 @@ def add(tx: Transaction, session: Session, *, secret_hash: str) -> None:
 
 
 def by_hash(tx: Transaction, secret_hash: str) -> tuple[Session, Account] | None:
-    """The session whose secret has that hash, and the person who signed in."""
+    """Return the session whose secret has that hash, and its user."""
     row = tx.row(_BY_HASH, secret_hash=secret_hash)
     return (_session(row), account_rows.account(row[len(_COLUMNS) :])) if row else None
 
 
 def of_person(tx: Transaction, account_id: str) -> list[Session]:
-    """A person's sessions, the newest first."""
+    """Return a user's sessions, newest first."""
     return [_session(row) for row in tx.rows(_OF_PERSON, account_id=account_id)]
 
 
 def end(tx: Transaction, account_id: str, id: str) -> bool:
-    """End a session; whether there was one."""
+    """Delete a session; return True if it existed."""
     return tx.run(_END, account_id=account_id, session_id=id) == 1
 
 
 def end_others(tx: Transaction, account_id: str, id: str) -> int:
-    """End every session of a person but one; how many."""
+    """Delete all sessions of a user but one; return how many."""
     return tx.run(_END_OTHERS, account_id=account_id, session_id=id)
 
 
 def end_by_hash(tx: Transaction, secret_hash: str) -> bool:
-    """End the session whose secret has that hash; whether there was one."""
+    """Delete the session whose secret has that hash; return True if it existed."""
     return tx.run(_END_BY_HASH, its_secret_hash=secret_hash) == 1
 
 
 def end_all(tx: Transaction, account_id: str) -> None:
-    """End every session of a person."""
+    """Delete all sessions of a user."""
     tx.run(_END_ALL, account_id=account_id)
 
 
 def delete_expired(tx: Transaction, *, before: datetime) -> None:
-    """Forget sessions of everybody that ended before that."""
+    """Delete all users' sessions that expired before that time."""
     tx.run(_FORGET, before=timestamps.to_number(before))

@@ -1,4 +1,4 @@
-"""What the server remembers about itself."""
+"""Values that the server stores about itself, by name."""
 
 from sqlalchemy import bindparam, delete, select
 
@@ -16,16 +16,16 @@ _REMOVE = Statement(delete(site).where(site.c.name == bindparam("name"), site.c.
 
 
 def get_value(tx: Transaction, name: str) -> str | None:
-    """What is remembered under that name."""
+    """Return the value with that name."""
     row = tx.row(_FIND, name=name)
     return row[0] if row else None
 
 
 def set_value(tx: Transaction, name: str, value: str) -> None:
-    """Remember a value under a name."""
+    """Store a value under a name."""
     tx.run(_SET, name=name, value=value)
 
 
 def delete_value(tx: Transaction, name: str, value: str) -> bool:
-    """Forget a value if it is the one remembered; whether it was."""
+    """Delete a value if it is the one stored under that name; return True if it was."""
     return tx.run(_REMOVE, name=name, value=value) == 1
