@@ -1,4 +1,4 @@
-"""What is outside the surfaces: pages, OAuth's endpoints, what machines watch, and addresses where there is nothing."""
+"""Serves requests outside the surfaces: pages, OAuth and monitoring endpoints, and unknown paths."""
 
 import logging
 import re
@@ -11,14 +11,14 @@ from onebucket.http.execution.body_deadline import ArrivingBody
 from onebucket.http.request import Application, Receive, Scope, Send
 from onebucket.http.response import Headers
 
-# As long as a secret at the end of a link, or longer.
+# A path part of this length may be a secret of a link.
 _SECRET = re.compile(r"[^/]{24,}")
 
 
 class Fallback:
-    """Passes requests on to `app`: each answer has the headers that are `always` there, a request's id, and is logged.
+    """Passes requests on to `app`; adds the `always` headers and a request id to each response, and logs it.
 
-    An answer that names its request already has been logged by whoever made it, who knows more of it.
+    A response that already has a request id was logged, with more details, where it was made.
     """
 
     def __init__(self, app: Application, *, always: Headers) -> None:
@@ -27,9 +27,9 @@ class Fallback:
         self._log = structlog.get_logger("onebucket.http").bind()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Pass on one ASGI request."""
 
-        async def send_on(message: Scope) -> None:
+        async def send_with_headers(message: Scope) -> None:
             if message["type"] == "http.response.start":
                 headers = [*message.get("headers", ()), *self._always]
                 if not any(name == request.REQUEST_ID_HEADER for name, _ in headers):
@@ -37,25 +37,25 @@ class Fallback:
                 message = {**message, "headers": headers}
             await send(message)
 
-        # A slash at the end makes no difference, as everywhere. What was signed is `raw_path`, which stays.
+        # A trailing slash is ignored, as everywhere. OAuth 1.0 signs `raw_path`, which stays as it is.
         path = scope["path"]
         inner = {**scope, "path": path[:-1]} if path.endswith("/") and path != "/" else scope
         try:
-            await self._app(inner, ArrivingBody(receive), send_on)
+            await self._app(inner, ArrivingBody(receive), send_with_headers)
         except ClientDisconnect:
-            # There is nobody to be told anything.
+            # The client has disconnected; there is nothing to log or send.
             return
         except Exception:
-            # Starlette has told the caller already, and lets the error through to be told here.
+            # Starlette has already sent a 500, and raises the error again so that it can be logged.
             self._log.exception("unforeseen", method=scope["method"], path=redacted_path(path))
 
     def _log_request(self, scope: Scope, status: int) -> str:
-        """Log an answer; the id of its request."""
+        """Log a response, and return the request's id."""
         id = request.request_id(request.headers(scope))
-        told_quietly = scope["method"] in ("GET", "HEAD") and status < 400
+        is_successful_read = scope["method"] in ("GET", "HEAD") and status < 400
         client = scope.get("client")
         self._log.log(
-            logging.DEBUG if told_quietly else logging.INFO,
+            logging.DEBUG if is_successful_read else logging.INFO,
             "request",
             request_id=id,
             method=scope["method"],
@@ -67,7 +67,7 @@ class Fallback:
 
 
 def redacted_path(path: str) -> str:
-    """An address for the log: what may be a secret is left out of it.
+    """Replace the parts of a path that may be secrets, for the log.
 
     >>> redacted_path("/rest/api/1.0/projects"), redacted_path("/invitations/obp_6VbCk0aY2c1Qd0n3uXq8")
     ('/rest/api/1.0/projects', '/invitations/…')

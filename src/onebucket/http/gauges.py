@@ -1,4 +1,4 @@
-"""What `/metrics` tells besides the requests themselves."""
+"""Registers the metrics that `/metrics` shows besides request counts."""
 
 import math
 from collections.abc import Callable
@@ -27,9 +27,9 @@ _LETTERS = {
 def watch_outbox(
     metrics: Metrics, database: Database, clock: Callable[[], datetime], new_id: Callable[[], str]
 ) -> None:
-    """Tell how many letters wait or have failed; not a number while the database can't be asked."""
+    """Export the number of waiting and failed letters in the outbox; NaN while the database is unavailable."""
 
-    def counted(name: str) -> Callable[[], float]:
+    def counter(name: str) -> Callable[[], float]:
         def count() -> float:
             try:
                 with database.reading() as tx:
@@ -41,13 +41,13 @@ def watch_outbox(
         return count
 
     for name, about in _LETTERS.items():
-        metrics.count_request(f"onebucket_letters_{name}", about, counted(name))
+        metrics.count_request(f"onebucket_letters_{name}", about, counter(name))
 
 
 def watch_execution(
     metrics: Metrics, writer: WriteQueue, authentication: Authentication, memory: ResponseCache
 ) -> None:
-    """Tell what was committed, which passwords were compared, and what was answered from memory."""
+    """Export commits, password checks, and the size and hits of the response cache."""
     metrics.watch("onebucket_commits", "Transactions committed", lambda: writer.batches)
     metrics.watch("onebucket_changes", "Requests whose changes were committed", lambda: writer.changes)
     metrics.watch("onebucket_passwords_checked", "Passwords compared", lambda: authentication.passwords_checked)
@@ -62,18 +62,18 @@ def watch_execution(
 
 
 def watch_replicas(metrics: Metrics, replicas: ReplicaRouter) -> None:
-    """Tell how much is read on replicas, why not more, and how far behind each is."""
+    """Export reads on replicas, reads left to the primary by reason, and the lag of each replica."""
     if not replicas.states:
         return
     metrics.watch("onebucket_reads_on_replicas", "Reads that a replica answered", lambda: replicas.served)
     for reason, about in KEPT_SECONDS.items():
         metrics.watch(f"onebucket_reads_kept_{reason}", about, partial(replicas.fallbacks.__getitem__, reason))
-    lags = {each.database.name: partial(replicas.lag, each) for each in replicas.states}
+    lags = {state.database.name: partial(replicas.lag, state) for state in replicas.states}
     metrics.show_each("onebucket_replica_lag_seconds", "How far behind a replica is at most", "replica", lags)
 
 
 def watch_rate_limits(metrics: Metrics, limits: RateLimiter | None, guesses: LoginThrottle | None) -> None:
-    """Tell whom a limit has stopped, and what was guessed."""
+    """Export calls refused by the rate limit, wrong credentials, and logins refused by the throttle."""
     if limits is not None:
         metrics.watch("onebucket_calls_refused", "Calls over somebody's limit", lambda: limits.refused)
     if guesses is not None:

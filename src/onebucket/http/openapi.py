@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from the table of routes that serves."""
+"""Generates the OpenAPI 3.1 document from the route tables that the server uses."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +27,7 @@ Refusals are plain text: the standard phrase, then a sentence that says what to 
 A change may be answered with X-Onebucket-Revision, a position. Sent back with a question, as \
 X-Onebucket-Revision: at-least=POSITION, the answer is no older than that change, wherever it is read."""
 
-_WORDS = {
+_PATH_PARAMETERS = {
     "accountname": "a person or a team: username, UUID with or without braces, account_id, or validated e-mail address",
     "group_slug": "the group's slug; case counts",
     "repo_slug": "the repository's slug; case counts",
@@ -37,8 +37,8 @@ _WORDS = {
     "id": "its id, as the list tells it",
     "member": "a person, named in any of the ways an account can be",
 }
-# A segment of an address: never empty, and without control characters.
-_WORD = {"type": "string", "minLength": 1, "pattern": r"^[^/\u0000-\u001f\u007f-\u009f]+$"}
+# The schema of a path parameter: not empty, no control characters.
+_PATH_SCHEMA = {"type": "string", "minLength": 1, "pattern": r"^[^/\u0000-\u001f\u007f-\u009f]+$"}
 _FORMAT = {
     "name": "format",
     "in": "query",
@@ -58,8 +58,8 @@ _REVISION = {
     }
 }
 
-# What each status means wherever it occurs.
-_MEANINGS = {
+# The description of each error status, the same for all operations.
+_STATUS_DESCRIPTIONS = {
     400: "What was sent cannot be meant that way; the sentence says what to mend",
     401: "No credentials, or wrong ones",
     403: "You may not do this, or your token was not made for it",
@@ -73,20 +73,20 @@ _COMMON_STATUSES = (400, 401, 403, 429, 503)
 
 
 def lazy_document(surfaces: Sequence[Surface], *, base_url: str) -> Callable[[], dict[str, Any]]:
-    """What gives the whole document, and makes it for the first who asks: few do, and none while the server starts."""
+    """Return a function that generates the document on its first call, to keep the start of the server fast."""
     return cache(lambda: document(surfaces, base_url=base_url))
 
 
 def document(surfaces: Sequence[Surface], *, base_url: str) -> dict[str, Any]:
-    """The whole document, ready to be encoded as JSON."""
+    """Generate the document, ready to be encoded as JSON."""
     routes = [(surface.bases[0], route) for surface in surfaces for route in surface.routes]
-    told = [
+    json_types = [
         kind
         for _, route in routes
         for kind in (route.response, route.json)
         if kind is not None and kind is not PlainText
     ]
-    types = list(dict.fromkeys(told))
+    types = list(dict.fromkeys(json_types))
     shapes, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     schemas = dict(zip(types, shapes, strict=True))
 
@@ -112,12 +112,12 @@ def document(surfaces: Sequence[Surface], *, base_url: str) -> dict[str, Any]:
     }
 
 
-_TOKENS = {
+_TOKEN_FLOW = {
     "tokenUrl": "/site/oauth2/access_token",
     "scopes": {scope: described(scope) for scope in SCOPES},
 }
-_CODES = {"authorizationUrl": "/site/oauth2/authorize", "refreshUrl": _TOKENS["tokenUrl"]}
-_FLOWS = {"authorizationCode": _TOKENS | _CODES, "clientCredentials": _TOKENS}
+_CODE_FLOW = {"authorizationUrl": "/site/oauth2/authorize", "refreshUrl": _TOKEN_FLOW["tokenUrl"]}
+_FLOWS = {"authorizationCode": _TOKEN_FLOW | _CODE_FLOW, "clientCredentials": _TOKEN_FLOW}
 
 
 def _components(route: Route) -> dict[str, Any]:
@@ -126,7 +126,13 @@ def _components(route: Route) -> dict[str, Any]:
         return {}
     return {
         "parameters": [
-            {"name": name, "in": "path", "required": True, "description": _WORDS[name], "schema": _WORD}
+            {
+                "name": name,
+                "in": "path",
+                "required": True,
+                "description": _PATH_PARAMETERS[name],
+                "schema": _PATH_SCHEMA,
+            }
             for name in names
         ]
     }
@@ -156,14 +162,14 @@ def _operation(route: Route, schemas: Mapping[Any, Mapping[str, Any]]) -> dict[s
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:
-    about = {"description": parameter.description, "schema": dict(parameter.schema)}
-    # An empty one counts as absent.
-    return {"name": parameter.name, "in": "query", "allowEmptyValue": True, **about}
+    described_schema = {"description": parameter.description, "schema": dict(parameter.schema)}
+    # An empty parameter counts as absent.
+    return {"name": parameter.name, "in": "query", "allowEmptyValue": True, **described_schema}
 
 
-def _body(takes: Sequence[Parameter]) -> dict[str, Any]:
-    required = [each.name for each in takes if each.required]
-    fields = {each.name: {**each.schema, "description": each.description} for each in takes}
+def _body(parameters: Sequence[Parameter]) -> dict[str, Any]:
+    required = [parameter.name for parameter in parameters if parameter.required]
+    fields = {parameter.name: {**parameter.schema, "description": parameter.description} for parameter in parameters}
     kinds = {
         "application/json": fields,
         "application/x-www-form-urlencoded": {name: _without_null(field) for name, field in fields.items()},
@@ -176,27 +182,27 @@ def _body(takes: Sequence[Parameter]) -> dict[str, Any]:
 
 
 def _without_null(field: Mapping[str, Any]) -> dict[str, Any]:
-    """A field as a form can hold it: there is no null in forms, an empty value is what comes closest."""
+    """Remove null from a field's types: forms have no null."""
     kinds = field["type"] if isinstance(field["type"], list) else [field["type"]]
-    told = {**field, "type": [kind for kind in kinds if kind != "null"]}
-    return {**told, "enum": [value for value in field["enum"] if value is not None]} if "enum" in field else told
+    schema = {**field, "type": [kind for kind in kinds if kind != "null"]}
+    return {**schema, "enum": [value for value in field["enum"] if value is not None]} if "enum" in field else schema
 
 
 def _responses(route: Route, schema: Mapping[str, Any] | None) -> dict[str, Any]:
     refusals = {
-        str(status): {"description": _MEANINGS[status], "content": _error_response(status)}
+        str(status): {"description": _STATUS_DESCRIPTIONS[status], "content": _error_response(status)}
         for status in sorted({*_COMMON_STATUSES, *route.errors})
     }
-    told = {"headers": _REVISION} if route.changes else {}
+    headers = {"headers": _REVISION} if route.changes else {}
     if schema is None:
-        return {"204": {"description": "Done", **told}, **refusals}
+        return {"204": {"description": "Done", **headers}, **refusals}
 
     kinds = [*formats.CONTENT_TYPES.values(), *([formats.JSONP_CONTENT_TYPE] if route.method == "GET" else [])]
     names = ["text/plain"] if route.response is PlainText else [kind.partition(";")[0] for kind in kinds]
-    # YAML says the same as JSON, word for word (contract/formats.md#y2).
+    # YAML has the same structure as JSON (contract/formats.md#y2); other formats are described as strings.
     values = ("application/json", "application/x-yaml")
     content = {name: {"schema": schema if name in values else {"type": "string"}} for name in names}
-    done = {"200": {"description": "Done", **told, "content": content}}
+    done = {"200": {"description": "Done", **headers, "content": content}}
     unchanged = {} if route.method != "GET" else {"304": {"description": "Unchanged since the ETag in If-None-Match"}}
     return {**done, **unchanged, **refusals}
 

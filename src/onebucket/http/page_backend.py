@@ -1,4 +1,4 @@
-"""What the pages are handed: transactions with whoever has signed in as the actor, passwords, secrets, the log."""
+"""The backend of the web pages: transactions as the signed-in actor, sessions, passwords, secrets and the log."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -29,7 +29,7 @@ _Result = TypeVar("_Result")
 
 
 class PageBackend:
-    """Serves the pages from one database. Whose a session is, and whether it counts, is read in each transaction."""
+    """Implements the pages' backend on one database. Each transaction reads the session again and checks it."""
 
     def __init__(
         self,
@@ -59,34 +59,34 @@ class PageBackend:
         self._log = structlog.get_logger("onebucket.http").bind()
 
     def read(self, caller: Browser, action: Callable[[UnitOfWork], _Result]) -> Awaitable[_Result]:
-        """Run an action that changes nothing, as the person who has signed in or as nobody."""
+        """Run a read-only action as the signed-in person, or as nobody."""
 
-        def look() -> _Result:
+        def run() -> _Result:
             with self._database.reading() as tx:
                 return action(self._work(tx, caller, self._actor(tx, caller)))
 
-        return read_runner.read(self._database, look)
+        return read_runner.read(self._database, run)
 
     def write(self, caller: Browser, action: Callable[[UnitOfWork], _Result]) -> Awaitable[_Result]:
-        """Run an action that may change something, as the person who has signed in or as nobody."""
+        """Run an action that may write, as the signed-in person or as nobody."""
         return self._write_queue.submit(lambda tx: action(self._work(tx, caller, self._actor(tx, caller))))
 
     def change_unseen(self, caller: Browser, action: Callable[[UnitOfWork], object]) -> Awaitable[None]:
-        """Run an action of which nobody is to learn what it changed: it writes something in any case."""
+        """Run an action whose timing must not tell whether it changed anything; see `in_any_case`."""
         return self._write_queue.submit(
             lambda tx: in_any_case(tx, lambda tx: action(self._work(tx, caller, self._actor(tx, caller))))
         )
 
     def write_as_operator(self, caller: Browser, action: Callable[[UnitOfWork], _Result]) -> Awaitable[_Result]:
-        """Run an action as the operator: for whoever holds the link that makes the first administrator."""
+        """Run an action as the operator. Only for the holder of the setup link that makes the first administrator."""
         return self._write_queue.submit(lambda tx: action(self._work(tx, caller, OPERATOR)))
 
     async def verify_password(self, caller: Browser, login: str, password: str) -> VerifiedPassword:
-        """Check a person's own password. Raises Unauthenticated, TooManyRequests."""
+        """Verify a person's password. Raises Unauthenticated, TooManyRequests."""
         try:
             proof = await self._authentication.verify_password(login, password, caller.address)
         except Unauthenticated:
-            # Told without waiting for it: the time must not say whether there is such a person.
+            # Recorded in the background, so that the response time doesn't tell whether the person exists.
             at = self._clock()
             self._write_queue.submit_in_background(
                 lambda tx: self._failure_audit.record_refused_password(self._work(tx, caller, NOBODY, at), login)
@@ -95,14 +95,17 @@ class PageBackend:
         return VerifiedPassword(proof.account_id, login, proof.password_hash or "")
 
     async def start_session(self, caller: Browser, proved: VerifiedPassword) -> str:
-        """Begin a session; the secret that its browser is to keep. Raises Unauthenticated for a disabled person."""
+        """Start a session and return the secret for its cookie. Raises Unauthenticated for a disabled person.
+
+        It replaces the browser's current session, if there is one.
+        """
         secret = self._new_secret()
         proof = VerifiedCredential(proved.account_id, proved.login, None, proved.password_hash, bearer=False)
-        before = hashing.secret_hash(caller.secret) if caller.secret else None
+        replaced_hash = hashing.secret_hash(caller.secret) if caller.secret else None
 
         def begin(tx: Transaction) -> None:
             work = self._work(tx, caller, self._authentication.actor(tx, proof, self._clock()))
-            sessions.start(work, secret_hash=hashing.secret_hash(secret), agent=caller.agent, instead_of=before)
+            sessions.start(work, secret_hash=hashing.secret_hash(secret), agent=caller.agent, instead_of=replaced_hash)
 
         await self._write_queue.submit(begin)
         return secret
@@ -112,35 +115,35 @@ class PageBackend:
         return self._authentication.password_hash(password, caller.address)
 
     def new_secret(self) -> str:
-        """A random secret."""
+        """Make a random secret."""
         return self._new_secret()
 
     def consumer_secret(self, key: str) -> str:
-        """The secret of the OAuth consumer with that key."""
+        """Derive the secret of the OAuth consumer with the id `key`."""
         return hashing.derived_secret(self._key, "consumer", key)
 
     def count(self, person_id: str) -> None:
-        """Count something that a person does on pages, apart from their calls. Raises TooManyRequests."""
+        """Count an action of a person on pages, in an hourly limit separate from API calls. Raises TooManyRequests."""
         if self._limits is not None:
             self._limits.take(f"pages of {person_id}")
 
     def count_from_network(self, caller: Browser, asked: Asked) -> None:
-        """Count what is asked for from the caller's network, be it by whomever. Raises TooManyRequests."""
+        """Count an anonymous action from the caller's network. Raises TooManyRequests."""
         self._strangers.take(asked, caller.address)
 
     def request_id(self, scope: Scope) -> str:
-        """What names a request in the journal, the log and the answer."""
+        """Return the request's id, as the audit log, the log and the response show it."""
         return request_id(headers(scope))
 
     def status(self, error: Exception) -> int | None:
-        """The status of a page that tells of an error; None for one that nobody foresaw."""
+        """Look up the status of an error page; None for an unexpected error."""
         return errors.status_of(error)
 
     def record_refusal(self, caller: Browser, method: str, path: str, status: int, actor: str | None) -> None:
-        """Log a request; `path` is the page's, so that no secret of a link is in it."""
-        told_quietly = method in ("GET", "HEAD") and status < 400
+        """Log a request. `path` is the page's template, so that it holds no secret of a link."""
+        is_successful_read = method in ("GET", "HEAD") and status < 400
         self._log.log(
-            logging.DEBUG if told_quietly else logging.INFO,
+            logging.DEBUG if is_successful_read else logging.INFO,
             "request",
             request_id=caller.request_id,
             method=method,
@@ -150,15 +153,15 @@ class PageBackend:
             address=caller.address,
         )
 
-    def log_unexpected(self, caller: Browser, trouble: Exception) -> None:
-        """Log an error that nobody waits to be told of."""
-        self._log.error("unforeseen", request_id=caller.request_id, exc_info=trouble)
+    def log_unexpected(self, caller: Browser, error: Exception) -> None:
+        """Log an error that no response tells."""
+        self._log.error("unforeseen", request_id=caller.request_id, exc_info=error)
 
     def _actor(self, tx: Transaction, caller: Browser) -> Actor:
-        found = session_rows.by_hash(tx, hashing.secret_hash(caller.secret)) if caller.secret else None
-        if found is None or found[0].expires_at <= self._clock() or not found[1].is_active:
+        row = session_rows.by_hash(tx, hashing.secret_hash(caller.secret)) if caller.secret else None
+        if row is None or row[0].expires_at <= self._clock() or not row[1].is_active:
             return NOBODY
-        session, person = found
+        session, person = row
         return Actor(person, session.credential, expires_at=session.expires_at)
 
     def _work(self, tx: Transaction, caller: Browser, actor: Actor, at: datetime | None = None) -> UnitOfWork:

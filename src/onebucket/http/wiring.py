@@ -1,4 +1,4 @@
-"""The server: its parts put together, and run until it is told to stop."""
+"""The composition root: builds a server from its parts, and runs it."""
 
 import asyncio
 import logging
@@ -51,18 +51,18 @@ SURFACES: Sequence[Surface] = (V1, EXTENSIONS, GIT_GATE)
 
 
 def utc_now() -> datetime:
-    """The clock."""
+    """Return the current time, in UTC."""
     return datetime.now(UTC)
 
 
 def new_id() -> str:
-    """Where ids come from."""
+    """Make a random UUID."""
     return str(uuid.uuid4())
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Everything that serves one database; `app` is an ASGI application."""
+    """The parts of a server for one database; `app` is the ASGI application."""
 
     app: App
     database: Database
@@ -73,7 +73,7 @@ class Server:
     page_backend: PageBackend
 
     def close(self) -> None:
-        """Finish what is under way, then let go of everything."""
+        """Finish the queued changes, then close everything."""
         self.write_queue.stop()
         self.last_used.close()
         self.app.close()
@@ -94,32 +94,35 @@ def build(
     settings: Sequence[tuple[str, str, str]] = (),
     counts: RateLimitStore | None = None,
 ) -> Server:
-    """Put a server together. The database must be up to date already; `demo_letters` is what the demo's page shows.
+    """Build a server. The database must already be migrated to the current schema.
 
-    `secret_key` is what the secrets of OAuth consumers are derived from: without one they are good until this server
-    stops. `password_grant`: OAuth consumers may ask for tokens with a person's own password. `answer_memory` is in
-    MiB. `settings` are those in force, for whoever runs the site. `counts` are shared by several that serve together.
+    `secret_key` derives the secrets of OAuth consumers; without one they change with every start. `password_grant`
+    lets OAuth consumers use the resource owner password grant. `answer_memory` is the size of the response cache in
+    MiB. `settings` are the current settings, shown to site administrators. `counts` are the counters that workers
+    share. `demo_letters` is the folder whose letters the demo's page shows.
     """
     writer, counts = WriteQueue(database), counts or counters.in_memory()
-    guesses = LoginThrottle(ways.failures_per_address, time.monotonic, counts) if ways.failures_per_address else None
-    authentication = Authentication(database, time.monotonic, guesses)
+    login_throttle = (
+        LoginThrottle(ways.failures_per_address, time.monotonic, counts) if ways.failures_per_address else None
+    )
+    authentication = Authentication(database, time.monotonic, login_throttle)
     limits = RateLimiter(ways.rate_limit, time.monotonic, counts) if ways.rate_limit else None
-    memory, metrics = ResponseCache(answer_memory << 20), Metrics(counts.process_metrics)
-    uses = LastUsedRecorder(database, writer)
+    cache, metrics = ResponseCache(answer_memory << 20), Metrics(counts.process_metrics)
+    last_used = LastUsedRecorder(database, writer)
     gauges.watch_outbox(metrics, database, utc_now, new_id)
-    gauges.watch_execution(metrics, writer, authentication, memory)
-    gauges.watch_rate_limits(metrics, limits, guesses)
-    described = openapi.lazy_document(SURFACES, base_url=ways.base_url)
-    health = MonitoringEndpoints(
+    gauges.watch_execution(metrics, writer, authentication, cache)
+    gauges.watch_rate_limits(metrics, limits, login_throttle)
+    openapi_document = openapi.lazy_document(SURFACES, base_url=ways.base_url)
+    monitoring = MonitoringEndpoints(
         database=database,
         metrics=metrics,
         authentication=authentication,
-        openapi=described,
+        openapi=openapi_document,
         metrics_token=metrics_token,
         clock=utc_now,
     )
     key = secret_key or secrets.token_bytes(32)
-    endpoints = OAuthEndpoints(
+    oauth = OAuthEndpoints(
         database=database,
         writer=writer,
         authentication=authentication,
@@ -131,38 +134,40 @@ def build(
         clock=utc_now,
         new_id=new_id,
     )
-    attempts, strangers = FailureAudit(new_id, counts), AnonymousLimits(terms, time.monotonic, counts)
-    desk = PageBackend(
+    failure_audit, anonymous_limits = FailureAudit(new_id, counts), AnonymousLimits(terms, time.monotonic, counts)
+    page_backend = PageBackend(
         database=database,
         writer=writer,
         authentication=authentication,
-        attempts=attempts,
+        attempts=failure_audit,
         limits=limits,
-        strangers=strangers,
+        strangers=anonymous_limits,
         terms=terms,
         key=key,
         clock=utc_now,
         new_id=new_id,
     )
-    pages = PageRouter(desk=desk, house=SiteInfo(ways.base_url, terms.sign_up, described, demo_letters, settings))
-    others = Starlette(
-        routes=[*health.routes(), *endpoints.routes(), *pages.routes()],
+    pages = PageRouter(
+        desk=page_backend, house=SiteInfo(ways.base_url, terms.sign_up, openapi_document, demo_letters, settings)
+    )
+    other_routes = Starlette(
+        routes=[*monitoring.routes(), *oauth.routes(), *pages.routes()],
         exception_handlers={BodyTooSlow: _too_slow},
     )
-    # It would answer a slash too many with a redirect to http:// and whatever Host says.
-    others.router.redirect_slashes = False
+    # Starlette's redirect for a trailing slash would go to http:// and any Host that the client sends.
+    other_routes.router.redirect_slashes = False
     app = App(
         database=database,
         surfaces=SURFACES,
-        others=Fallback(others, always=ways.always),
+        others=Fallback(other_routes, always=ways.always),
         ways=ways,
         terms=terms,
         authentication=authentication,
-        attempts=attempts,
-        signatures=endpoints.signatures,
+        attempts=failure_audit,
+        signatures=oauth.signatures,
         writer=writer,
-        memory=memory,
-        uses=uses,
+        memory=cache,
+        uses=last_used,
         limits=limits,
         metrics=metrics,
         clock=utc_now,
@@ -170,14 +175,14 @@ def build(
         new_id=new_id,
     )
     gauges.watch_replicas(metrics, app.replicas)
-    return Server(app, database, authentication, writer, uses, metrics, desk)
+    return Server(app, database, authentication, writer, last_used, metrics, page_backend)
 
 
 async def _too_slow(request: Request, error: Exception) -> Response:
-    told = errors.to_response(error, realm="", exceptions={})
-    assert told is not None
-    headers = {name.decode(): value.decode() for name, value in told.headers}
-    return Response(told.body, told.status, headers, told.content_type)
+    response = errors.to_response(error, realm="", exceptions={})
+    assert response is not None
+    headers = {name.decode(): value.decode() for name, value in response.headers}
+    return Response(response.body, response.status, headers, response.content_type)
 
 
 def run(
@@ -188,12 +193,13 @@ def run(
     ended: Callable[[], None] = lambda: None,
     heard: int | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then for `bounds.GRACE_SECONDS` finish what is under way. Raises CannotListen.
+    """Serve until SIGTERM or SIGINT, then finish open requests for `bounds.GRACE_SECONDS`. Raises CannotListen.
 
-    `ready` is called when it answers, `ended` when it does no more, before the database is closed. A worker heeds its
-    parent in place of signals: each byte that comes over `heard`, and its end.
+    `ready` is called when the server accepts connections, `ended` when it has stopped, before the database is closed.
+    A worker obeys its parent instead of signals: `heard` is a file descriptor on which each byte, and end of file,
+    counts as a signal.
     """
-    # Granian takes long to load.
+    # Importing Granian takes long.
     from onebucket.http.process.listener import listener
 
     logging.getLogger("_granian").setLevel(logging.ERROR)
@@ -201,21 +207,21 @@ def run(
     async def serve() -> None:
         granian = listener(server.app, place)
         loop = asyncio.get_running_loop()
-        told: asyncio.Queue[None] = asyncio.Queue()
-        _install_signal_handlers(loop, told, heard)
+        stop_requests: asyncio.Queue[None] = asyncio.Queue()
+        _install_signal_handlers(loop, stop_requests, heard)
         serving = loop.create_task(granian.serve())
         await _wait_until_listening(serving, place.host, place.port)
         ready()
-        await _wait_for_first(serving, told.get())
+        await _wait_for_first(serving, stop_requests.get())
 
-        # It takes no more connections and ends when what is under way is answered. Whoever stalls is cut off in the
-        # end, or as soon as it is told again.
+        # Granian now accepts no connections, and ends when open requests are answered. What is left is cut off after
+        # the grace period or at a second signal.
         granian.stop()  # type: ignore[no-untyped-call]
-        await _wait_for_first(serving, told.get(), seconds=bounds.GRACE_SECONDS)
+        await _wait_for_first(serving, stop_requests.get(), seconds=bounds.GRACE_SECONDS)
         if serving.done():
             serving.result()
         else:
-            # What is cut off complains about it.
+            # Connections that are cut off would log errors.
             loop.set_exception_handler(lambda loop, context: None)
 
     if heard is None:
@@ -228,28 +234,30 @@ def run(
         server.close()
 
 
-def _install_signal_handlers(loop: asyncio.AbstractEventLoop, told: "asyncio.Queue[None]", heard: int | None) -> None:
+def _install_signal_handlers(
+    loop: asyncio.AbstractEventLoop, stop_requests: "asyncio.Queue[None]", heard: int | None
+) -> None:
     if heard is None:
-        for each in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(each, told.put_nowait, None)
+        for stop_signal in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(stop_signal, stop_requests.put_nowait, None)
         return
 
-    def hear() -> None:
+    def on_readable() -> None:
         if not os.read(heard, 1):
             loop.remove_reader(heard)
-        told.put_nowait(None)
+        stop_requests.put_nowait(None)
 
-    loop.add_reader(heard, hear)
+    loop.add_reader(heard, on_readable)
 
 
 async def _wait_for_first(*waiting: Awaitable[None], seconds: float | None = None) -> None:
-    """Wait until one of several things has happened, or for so long."""
-    tasks = [asyncio.ensure_future(each) for each in waiting]
+    """Wait until the first of several awaitables is done, or until the timeout."""
+    tasks = [asyncio.ensure_future(awaitable) for awaitable in waiting]
     await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
 
 
 async def _wait_until_listening(serving: "asyncio.Task[None]", host: str, port: int) -> None:
-    """Wait until connections are taken, or the server has given up."""
+    """Wait until the server accepts connections, or has failed."""
     local = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - where it listens, not where we bind
     while not serving.done():
         try:
