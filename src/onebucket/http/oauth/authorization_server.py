@@ -1,7 +1,7 @@
-"""The token, revocation and introspection endpoints of OAuth 2: Authlib's protocol over our actions.
+"""The OAuth 2 server behind the token, revocation and introspection endpoints: Authlib's protocol over our actions.
 
-Everything here runs in one transaction, which is committed whatever the answer is: a refusal may have ended tokens that
-somebody had stolen. Of what Authlib logs nothing is wanted: at its most talkative it tells whole tokens.
+Each request runs in one transaction, which is committed even when the request is refused: the refusal may have revoked
+tokens because a code or refresh token was reused. Authlib's debug log is off: it writes whole tokens.
 """
 
 import hmac
@@ -36,7 +36,7 @@ logging.getLogger("authlib").setLevel(logging.WARNING)
 
 @dataclass(frozen=True, slots=True)
 class TokenRequest:
-    """A form that a consumer has posted. `person_id` is whose name and password it holds, if they are right."""
+    """A form posted by a consumer; `person_id` is the account whose valid username and password it has, if any."""
 
     authorization: str | None
     form: Mapping[str, str]
@@ -45,7 +45,7 @@ class TokenRequest:
 
 @dataclass(frozen=True, slots=True)
 class TokenResponse:
-    """What is answered: a JSON document, with headers."""
+    """The response: a JSON document with headers."""
 
     status: int
     body: Any
@@ -53,9 +53,9 @@ class TokenResponse:
 
 
 class OAuthServer(AuthorizationServer):  # type: ignore[misc]
-    """Answers one form that a consumer has posted, in one transaction; `key` is the server's.
+    """Handle one token request in one transaction; consumers' secrets are derived from `key`.
 
-    `count` counts a call of whoever has that id, and raises Overloaded where there were too many.
+    `count` counts a call for the account or consumer of that id, and raises TooManyRequests over the limit.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]
         self.register_token_generator("default", self._token)
 
     def handle(self, endpoint: str) -> TokenResponse:
-        """The answer of `token`, `revocation` or `introspection`."""
+        """Respond as the endpoint `token`, `revocation` or `introspection`."""
         try:
             if endpoint == "token":
                 return self.create_token_response(self.token_request)  # type: ignore[no-any-return]
@@ -86,43 +86,48 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]
             return self.handle_error_response(None, error)  # type: ignore[no-any-return]
 
     def query_client(self, client_id: str) -> AuthlibClient | None:
-        """The consumer of that key."""
-        found = oauth.consumer(self.work, client_id)
-        return AuthlibClient(found, hashing.derived_secret(self._key, "consumer", found.key)) if found else None
+        """Find a consumer by its key."""
+        consumer = oauth.consumer(self.work, client_id)
+        if consumer is None:
+            return None
+        return AuthlibClient(consumer, hashing.derived_secret(self._key, "consumer", consumer.key))
 
-    def authenticate_client(self, *how: Any, **more: Any) -> AuthlibClient:
-        """The consumer that has posted it, which is a call of its own."""
-        client: AuthlibClient = super().authenticate_client(*how, **more)
+    def authenticate_client(self, *args: Any, **kwargs: Any) -> AuthlibClient:
+        """Authenticate the consumer, and count the call for its rate limit."""
+        client: AuthlibClient = super().authenticate_client(*args, **kwargs)
         self._count(client.consumer.id)
         return client
 
     def create_oauth2_request(self, request: TokenRequest) -> OAuth2Request:
-        """What Authlib reads. Whether the way to us is secret is settled by whoever runs the server, not here."""
-        made = _Request("POST", "https://onebucket", headers={"Authorization": request.authorization or ""})
-        # All tokens are looked for in one place: a hint doesn't help, and a wrong one must not hinder.
-        left_out = {"token_type_hint"}
+        """Build the request that Authlib reads. Its URL is always https: requiring TLS is up to the operator."""
+        oauth2_request = _Request("POST", "https://onebucket", headers={"Authorization": request.authorization or ""})
+        # All tokens are in one table, so a hint isn't needed, and a wrong one must not prevent finding the token.
+        ignored = {"token_type_hint"}
         if request.authorization is not None:
             _check_single_client_authentication(request.authorization, request.form)
-            left_out.add("client_secret")
-        made.payload = BasicOAuth2Payload({name: value for name, value in request.form.items() if name not in left_out})
-        return made
+            ignored.add("client_secret")
+        fields = {name: value for name, value in request.form.items() if name not in ignored}
+        oauth2_request.payload = BasicOAuth2Payload(fields)
+        return oauth2_request
 
     def handle_response(self, status: int, body: Any, headers: list[tuple[str, str]]) -> TokenResponse:
-        """What is answered."""
+        """Build the response from what Authlib returns."""
         return TokenResponse(status, dict(body), tuple((name, value) for name, value in headers))
 
     def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
-        """Nobody listens: what happens is told to the journal."""
+        """Do nothing: our actions write events to the journal."""
 
     def save_token(self, token: dict[str, Any], request: OAuth2Request) -> None:
-        """It is stored as it is made."""
+        """Do nothing: `_token` has stored it."""
 
-    def _token(self, *, client: AuthlibClient, user: Account | None, scope: str | None, **how: Any) -> dict[str, Any]:
-        """Make and store the tokens that a grant gives."""
+    def _token(
+        self, *, client: AuthlibClient, user: Account | None, scope: str | None, **options: Any
+    ) -> dict[str, Any]:
+        """Create and store the tokens of a grant."""
         access = hashing.new_secret(hashing.ACCESS_PREFIX)
-        refresh = hashing.new_secret(hashing.REFRESH_PREFIX) if how["include_refresh_token"] else None
-        of = self.exchanged_token
-        granted = of.scopes if of else client.consumer.scopes
+        refresh = hashing.new_secret(hashing.REFRESH_PREFIX) if options["include_refresh_token"] else None
+        exchanged = self.exchanged_token
+        granted = exchanged.scopes if exchanged else client.consumer.scopes
         person = user or oauth.authenticate_consumer(self.work, client.consumer.acts_as or "")
         if person is None:
             raise UnauthorizedClientError(grants.NOBODY_TO_ACT_FOR)
@@ -132,13 +137,18 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]
             hashes = {"access_hash": hashing.secret_hash(access)}
             if refresh:
                 hashes["refresh_hash"] = hashing.secret_hash(refresh)
-            oauth.issue(self.work, client.consumer, person, scopes, of=of, **hashes)
+            oauth.issue(self.work, client.consumer, person, scopes, of=exchanged, **hashes)
         except OAuthError as refusal:
             raise OAuth2Error(refusal.sentence, error=refusal.error) from None
-        words = " ".join(sorted(scopes))
-        seconds = int(domain.ACCESS_LASTS.total_seconds())
-        made = {"access_token": access, "token_type": "bearer", "expires_in": seconds, "scopes": words, "scope": words}
-        return made | ({"refresh_token": refresh} if refresh else {})
+        scope_list = " ".join(sorted(scopes))
+        response = {
+            "access_token": access,
+            "token_type": "bearer",
+            "expires_in": int(domain.ACCESS_LASTS.total_seconds()),
+            "scopes": scope_list,
+            "scope": scope_list,
+        }
+        return response | ({"refresh_token": refresh} if refresh else {})
 
 
 class _Request(OAuth2Request):  # type: ignore[misc]
@@ -148,7 +158,7 @@ class _Request(OAuth2Request):  # type: ignore[misc]
 
 
 def _check_single_client_authentication(authorization: str, form: Mapping[str, str]) -> None:
-    """Refuse a header that we don't know, and one that says something else than the form. Raises OAuth2Error."""
+    """Refuse an Authorization header that isn't Basic or that contradicts the form. Raises OAuth2Error."""
     try:
         key, secret = extract_basic_authorization({"Authorization": authorization})
     except ValueError:

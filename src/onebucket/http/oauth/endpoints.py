@@ -1,4 +1,4 @@
-"""Where OAuth consumers get their tokens: the endpoints of OAuth 2, and those of OAuth 1 that are no pages."""
+"""The OAuth 2 endpoints, and the OAuth 1 endpoints that consumers call directly (not the consent pages)."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -35,11 +35,11 @@ _FORM = "application/x-www-form-urlencoded"
 
 
 class OAuthEndpoints:
-    """`/site/oauth2/access_token`, `revoke` and `introspect`, what OAuth 1 asks for, and the metadata of OAuth 2.
+    """OAuth 2's `/site/oauth2/access_token`, `revoke` and `introspect` and its metadata, and OAuth 1's token endpoints.
 
-    Calls count for the consumer, and for the person who is given to it, in `limits`.
-    `key` is what consumers' secrets are derived from; `signatures` checks requests that were signed with them. Only
-    with `password_grant` a consumer may ask for tokens with a person's own password.
+    Calls count against `limits` of the consumer and of the person that a token is issued for. Consumers' secrets are
+    derived from `key`; `signatures` verifies OAuth 1 signatures. Only with `password_grant` may a consumer get tokens
+    with a person's username and password.
     """
 
     def __init__(
@@ -71,74 +71,76 @@ class OAuthEndpoints:
         self._log = structlog.get_logger("onebucket.http").bind()
 
     def routes(self) -> list[BaseRoute]:
-        """Their addresses."""
-        posted: dict[str, Callable[[Request], Awaitable[Response]]] = {
+        """The routes of all endpoints."""
+        post_endpoints: dict[str, Callable[[Request], Awaitable[Response]]] = {
             "/site/oauth2/access_token": self._oauth2("token"),
             "/site/oauth2/revoke": self._oauth2("revocation"),
             "/site/oauth2/introspect": self._oauth2("introspection"),
         }
         for base in BASES:
-            posted[f"{base}/oauth/request_token"] = self._oauth1(self._request_token)
-            posted[f"{base}/oauth/access_token"] = self._oauth1(self._access_token)
-        told = Route("/.well-known/oauth-authorization-server", self.metadata, methods=["GET"])
-        return [told, *(Route(path, endpoint, methods=["POST"]) for path, endpoint in posted.items())]
+            post_endpoints[f"{base}/oauth/request_token"] = self._oauth1(self._request_token)
+            post_endpoints[f"{base}/oauth/access_token"] = self._oauth1(self._access_token)
+        metadata = Route("/.well-known/oauth-authorization-server", self.metadata, methods=["GET"])
+        return [metadata, *(Route(path, endpoint, methods=["POST"]) for path, endpoint in post_endpoints.items())]
 
     async def metadata(self, request: Request) -> Response:
-        """What OAuth 2 clients may know of this server (RFC 8414)."""
-        here = self._options.base_url
-        secret = ["client_secret_basic", "client_secret_post"]
-        flows = ["authorization_code", "client_credentials", "refresh_token"]
-        described = {
-            "issuer": here,
-            "authorization_endpoint": f"{here}/site/oauth2/authorize",
-            "token_endpoint": f"{here}/site/oauth2/access_token",
-            "token_endpoint_auth_methods_supported": [*secret, "none"],
-            "revocation_endpoint": f"{here}/site/oauth2/revoke",
-            "revocation_endpoint_auth_methods_supported": [*secret, "none"],
-            "introspection_endpoint": f"{here}/site/oauth2/introspect",
-            "introspection_endpoint_auth_methods_supported": secret,
+        """Return the authorization server metadata (RFC 8414)."""
+        base_url = self._options.base_url
+        client_auth_methods = ["client_secret_basic", "client_secret_post"]
+        grant_types = ["authorization_code", "client_credentials", "refresh_token"]
+        document = {
+            "issuer": base_url,
+            "authorization_endpoint": f"{base_url}/site/oauth2/authorize",
+            "token_endpoint": f"{base_url}/site/oauth2/access_token",
+            "token_endpoint_auth_methods_supported": [*client_auth_methods, "none"],
+            "revocation_endpoint": f"{base_url}/site/oauth2/revoke",
+            "revocation_endpoint_auth_methods_supported": [*client_auth_methods, "none"],
+            "introspection_endpoint": f"{base_url}/site/oauth2/introspect",
+            "introspection_endpoint_auth_methods_supported": client_auth_methods,
             "scopes_supported": list(SCOPES),
             "response_types_supported": ["code"],
-            "grant_types_supported": [*flows, *(["password"] if self._password_grant else [])],
+            "grant_types_supported": [*grant_types, *(["password"] if self._password_grant else [])],
             "code_challenge_methods_supported": ["S256"],
             "authorization_response_iss_parameter_supported": True,
-            "service_documentation": f"{here}/docs",
+            "service_documentation": f"{base_url}/docs",
         }
         headers = {"X-Content-Type-Options": "nosniff"}
-        return Response(msgspec.json.encode(described), media_type=responses.JSON, headers=headers)
+        return Response(msgspec.json.encode(document), media_type=responses.JSON, headers=headers)
 
     # -- OAuth 2
 
     def _oauth2(self, endpoint: str) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
-            # It takes longer to load than everything else of a server that nobody asks for OAuth.
+            # Authlib takes longer to import than the rest of the server; load it when OAuth is first used.
             from onebucket.http.oauth.authorization_server import OAuthServer, TokenRequest
 
             try:
                 form = await _form(request)
                 person_id = await self._password_owner(form, _address(request)) if endpoint == "token" else None
             except Invalid as refusal:
-                return responses.oauth1_problem(400, "invalid_request", refusal.sentence)
-            except (TooManyRequests, DatabaseUnavailable) as trouble:
-                return responses.json_error_response(trouble)
-            posted = TokenRequest(request.headers.get("authorization"), form, person_id)
+                return responses.oauth2_error(400, "invalid_request", refusal.sentence)
+            except (TooManyRequests, DatabaseUnavailable) as error:
+                return responses.json_error_response(error)
+            token_request = TokenRequest(request.headers.get("authorization"), form, person_id)
             count = self._counter()
 
-            def replied(work: UnitOfWork) -> Any:
-                provider = OAuthServer(work, posted, key=self._key, password_grant=self._password_grant, count=count)
-                return provider.handle(endpoint)
+            def handle(work: UnitOfWork) -> Any:
+                server = OAuthServer(
+                    work, token_request, key=self._key, password_grant=self._password_grant, count=count
+                )
+                return server.handle(endpoint)
 
-            def written(reply: Any) -> Response:
-                if reply.body.get("error") == "invalid_client":
+            def respond(result: Any) -> Response:
+                if result.body.get("error") == "invalid_client":
                     self._authentication.count_wrong_secret(_address(request))
-                return responses.json_response(reply.status, reply.body, dict(reply.headers))
+                return responses.json_response(result.status, result.body, dict(result.headers))
 
-            return await self._run_write(request, replied, written, told=responses.json_error_response)
+            return await self._run_write(request, handle, respond, on_error=responses.json_error_response)
 
         return answer
 
     def _counter(self) -> Callable[[str], None]:
-        """What counts the calls of one request, once for each id, however often the request is done again."""
+        """Return a function that counts one request, once for each id even if its transaction is retried."""
         counted: set[str] = set()
 
         def count(id: str) -> None:
@@ -149,7 +151,7 @@ class OAuthEndpoints:
         return count
 
     async def _password_owner(self, form: dict[str, str], address: str | None) -> str | None:
-        """Whose name and password a form holds, where that is a way to get a token. Raises TooManyRequests."""
+        """The account id for a form's username and password (password grant only). Raises TooManyRequests."""
         if not self._password_grant or form.get("grant_type") != "password":
             return None
         try:
@@ -169,45 +171,45 @@ class OAuthEndpoints:
             try:
                 body = await _body(request)
                 form = body if credential_source.is_form_body(headers) else b""
-                checked = await self.signatures.verify(SignedRequest("POST", request.scope, headers, form))
+                verified = await self.signatures.verify(SignedRequest("POST", request.scope, headers, form))
             except Invalid as refusal:
                 return responses.text_response(400, refusal.sentence)
             except Unauthenticated:
                 return responses.not_signed()
-            except DatabaseUnavailable as trouble:
-                return responses.error_response(trouble)
+            except DatabaseUnavailable as error:
+                return responses.error_response(error)
             count = self._counter()
 
             def change(work: UnitOfWork) -> dict[str, str]:
-                count(checked.consumer.id)
-                return action(work, checked)
+                count(verified.consumer.id)
+                return action(work, verified)
 
             return await self._run_write(
                 request,
                 change,
-                lambda words: Response(urlencode(words), media_type=_FORM, headers=responses.HEADERS),
+                lambda parameters: Response(urlencode(parameters), media_type=_FORM, headers=responses.HEADERS),
             )
 
         return answer
 
-    def _request_token(self, work: UnitOfWork, checked: VerifiedSignature) -> dict[str, str]:
-        """A token that the person's browser is sent to `authenticate` with."""
-        if checked.token:
+    def _request_token(self, work: UnitOfWork, verified: VerifiedSignature) -> dict[str, str]:
+        """Issue a request token, with which the consumer sends the user to `oauth/authenticate`."""
+        if verified.token:
             raise Unauthenticated
         token = hashing.new_secret()
         hash = hashing.secret_hash(token)
-        oauth.request(work, checked.consumer, callback=checked.words.get("oauth_callback", ""), token_hash=hash)
+        oauth.request(work, verified.consumer, callback=verified.words.get("oauth_callback", ""), token_hash=hash)
         return self._with_secret(token) | {"oauth_callback_confirmed": "true"}
 
-    def _access_token(self, work: UnitOfWork, checked: VerifiedSignature) -> dict[str, str]:
-        """The token that requests are signed with, for one that a person has agreed to."""
+    def _access_token(self, work: UnitOfWork, verified: VerifiedSignature) -> dict[str, str]:
+        """Exchange an authorized request token for the token that API requests are signed with."""
         token = hashing.new_secret()
         try:
             oauth.exchange(
                 work,
-                checked.consumer,
-                token_hash=hashing.secret_hash(checked.token),
-                verifier_hash=hashing.secret_hash(checked.words.get("oauth_verifier", "")),
+                verified.consumer,
+                token_hash=hashing.secret_hash(verified.token),
+                verifier_hash=hashing.secret_hash(verified.words.get("oauth_verifier", "")),
                 new_hash=hashing.secret_hash(token),
             )
         except (LinkExpired, Invalid):
@@ -223,11 +225,11 @@ class OAuthEndpoints:
         self,
         request: Request,
         action: Callable[[UnitOfWork], Any],
-        written: Callable[[Any], Response],
+        respond: Callable[[Any], Response],
         *,
-        told: Callable[[Exception], Response] | None = None,
+        on_error: Callable[[Exception], Response] | None = None,
     ) -> Response:
-        """Run an action as nobody yet, in a transaction of its own, and log it."""
+        """Run an action without an actor (`NOBODY`) in its own write transaction, and log the request."""
         id = requests.request_id(requests.headers(request.scope))
         address = _address(request)
 
@@ -235,15 +237,15 @@ class OAuthEndpoints:
             return action(UnitOfWork(NOBODY, tx, self._clock(), id, self._new_id, address, self._site_limits))
 
         try:
-            answer = written(await self._write_queue.submit(change))
+            response = respond(await self._write_queue.submit(change))
         except Unauthenticated:
-            answer = responses.not_signed()
+            response = responses.not_signed()
         except Exception as error:
-            answer = (told or responses.error_response)(error)
-        answer.headers["X-Request-Id"] = id
-        about = {"request_id": id, "method": "POST", "path": request.url.path, "status": answer.status_code}
-        self._log.log(logging.INFO, "request", **about, address=address)
-        return answer
+            response = (on_error or responses.error_response)(error)
+        response.headers["X-Request-Id"] = id
+        fields = {"request_id": id, "method": "POST", "path": request.url.path, "status": response.status_code}
+        self._log.log(logging.INFO, "request", **fields, address=address)
+        return response
 
 
 def _address(request: Request) -> str | None:
@@ -251,7 +253,7 @@ def _address(request: Request) -> str | None:
 
 
 async def _form(request: Request) -> dict[str, str]:
-    """The fields of a form; empty ones count as left out (RFC 6749, 3.2). Raises Invalid."""
+    """Read the fields of a form; empty ones count as absent (RFC 6749, 3.2). Raises Invalid."""
     if not credential_source.is_form_body(requests.headers(request.scope)):
         raise Invalid("the body must be a form, application/x-www-form-urlencoded")
     try:

@@ -1,4 +1,4 @@
-"""What OAuth's endpoints reply: documents, and refusals in the words of both versions."""
+"""Responses of the OAuth endpoints: JSON documents, and the errors of OAuth 1 and OAuth 2."""
 
 from typing import Any
 
@@ -14,44 +14,44 @@ JSON = "application/json"
 
 
 def json_response(status: int, body: Any, headers: dict[str, str]) -> Response:
-    """A document, which nobody keeps."""
+    """A JSON response that may not be cached."""
     return Response(msgspec.json.encode(body), status, headers | HEADERS, JSON)
 
 
-def oauth1_problem(status: int, error: str, sentence: str, *, retry_after: int = 0) -> Response:
-    """A refusal in OAuth 2's words."""
+def oauth2_error(status: int, error: str, sentence: str, *, retry_after: int = 0) -> Response:
+    """A JSON error as OAuth 2 defines it: `error` and `error_description` (RFC 6749, 5.2)."""
     headers = {"Retry-After": str(retry_after)} if retry_after else {}
     return json_response(status, {"error": error, "error_description": sentence}, headers)
 
 
 def text_response(status: int, sentence: str) -> Response:
-    """A refusal as the API writes it."""
+    """A plain-text error in the API's form: `Bad Request: the sentence.`"""
     return Response(f"{errors.STANDARD_TEXTS[status]}: {sentence}.", status, HEADERS, errors.PLAIN)
 
 
 def error_response(error: Exception) -> Response:
-    """What is told of an error; one that nobody foresaw is raised again."""
+    """The plain-text response to an error; raises errors that have no status again."""
     status = errors.status_of(error)
     if status is None:
         raise error
-    answer = text_response(status, error.sentence if isinstance(error, Refusal) else str(error))
+    response = text_response(status, error.sentence if isinstance(error, Refusal) else str(error))
     if isinstance(error, TooManyRequests | DatabaseUnavailable):
-        answer.headers["Retry-After"] = str(error.retry_after)
-    return answer
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
 
 
 def json_error_response(error: Exception) -> Response:
-    """The same in the words of OAuth 2."""
+    """The OAuth 2 JSON response to an error; raises errors that have no status again."""
     status = errors.status_of(error)
     if status is None:
         raise error
     retry_after = getattr(error, "retry_after", 0)
     sentence = errors.STANDARD_TEXTS[status] if isinstance(error, TooManyRequests) else str(error)
-    return oauth1_problem(
+    return oauth2_error(
         status, "temporarily_unavailable" if retry_after else "invalid_request", sentence, retry_after=retry_after
     )
 
 
 def not_signed() -> Response:
-    """A request that is not signed, or not rightly."""
+    """The 401 to a request without a valid OAuth 1 signature."""
     return Response("Unauthorized", 401, {**HEADERS, "WWW-Authenticate": "OAuth"}, errors.PLAIN)
