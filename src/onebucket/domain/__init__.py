@@ -1,1 +1,1 @@
-"""The rules: accounts, groups, privileges and who may do what; no I/O, no clock, no randomness, no SQL, no HTTP."""
+"""The rules: accounts, groups, privileges and who may do what. Pure code: no I/O, clock, randomness, SQL or HTTP."""

@@ -1,4 +1,4 @@
-"""Accounts (people and teams), who is asking, and what usernames and e-mail addresses may look like."""
+"""Accounts (people and teams), actors and their scopes, and the rules for usernames, passwords and e-mail addresses."""
 
 import re
 import unicodedata
@@ -14,10 +14,10 @@ from onebucket.domain.text import clean_text, quote_text
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A person or a team: something that owns groups and repositories.
+    """A person or a team; both can own groups and repositories.
 
-    `id` is a UUID in lower case with hyphens, `aaid` what the API calls `account_id` (a number, a colon and a UUID;
-    None for teams), `nickname` None until somebody sets one.
+    `id` is a UUID in lower case with hyphens. `aaid` is the API's `account_id` (a number, a colon and a UUID), None for
+    teams. `nickname` is None until it is set.
     """
 
     id: str
@@ -42,12 +42,12 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Whoever asks: a person, the operator at the command line of the server's own machine, or nobody in particular.
+    """Who makes a request: a person, the operator (the command line on the server's machine), or nobody.
 
-    `scopes` limits what a credential may be used for; None means it is as good as the person. `credential` names it
-    for the journal: `password`, `token:<id>`, `operator` and so on; at `expires_at` it ends by itself. It is the first
-    of its `generation` 0, or was made with a credential of the generation before. `operates`: it is not a person who
-    asks, but somebody may do what whoever runs the site may.
+    `scopes` limits what the credential may do; None means no limit. `credential` identifies it in the journal
+    (`password`, `token:<id>`, `operator` …); it is invalid from `expires_at` on. `generation` is 0 for a credential
+    that wasn't made with another limited one, otherwise one more than that one's. `is_operator` gives an actor without
+    an account the rights of a site administrator.
     """
 
     account: Account | None
@@ -59,29 +59,30 @@ class Actor:
 
     @property
     def id(self) -> str | None:
-        """The asking person's account id; None for others."""
+        """The account id of the person; None for the operator and nobody."""
         return self.account.id if self.account else None
 
     @property
     def name(self) -> str:
-        """The asker as the journal names him: by his username or, where there is none, by what let him in."""
+        """The name in the journal: the username or, without an account, the kind of the credential."""
         return self.account.username if self.account else self.credential.partition(":")[0]
 
     @property
     def is_site_admin(self) -> bool:
-        """Whether the asker may do what an administrator of any account may (contract/api-1.0.md#1.12)."""
+        """Whether the actor may do what an administrator of any account may (contract/api-1.0.md#1.12)."""
         return self.account.site_admin if self.account else self.is_operator
 
 
-# What isn't any account's own is told in a journal of this one, which nobody can have: no username holds a parenthesis.
+# The journal of this pseudo-account holds site-wide events. Nobody can own it: usernames have no parentheses.
 SITE = Account("00000000-0000-0000-0000-000000000000", "(site)", "", None, None, True, True, False)
 
 OPERATOR = Actor(account=None, credential="operator", is_operator=True)
 
-# Whoever looks at a page without having signed in: he may do what a link lets him do, and nothing else.
+# A visitor who isn't signed in: may only do what a link from a mail allows.
 NOBODY = Actor(account=None, credential="nobody")
 
-# What each scope may be used for besides itself: writing holds reading, `team` is a synonym of `account` (contract/api-1.0.md#1.11).
+# The scopes that each scope includes: write includes read, `team` is a synonym of `account`
+# (contract/api-1.0.md#1.11).
 SCOPES: Mapping[str, frozenset[str]] = {
     "account": frozenset(),
     "account:write": frozenset({"account"}),
@@ -90,19 +91,19 @@ SCOPES: Mapping[str, frozenset[str]] = {
     "repository": frozenset(),
     "repository:write": frozenset({"repository"}),
     "repository:admin": frozenset({"repository", "repository:write"}),
-    # Ours: what makes and ends credentials, or tells where they were used from, is held by nothing else.
+    # Ours, not in the original. No other scope includes them: they manage credentials and show where they were used.
     "app-password": frozenset(),
     "app-password:write": frozenset({"app-password"}),
     "journal": frozenset(),
 }
 
-# Words of the original for scopes that are others here.
+# Scopes of the original that stand for another scope here.
 SYNONYMS: Mapping[str, str] = {"team": "account", "team:write": "account:write"}
 
 
 @cache
 def effective_scopes(scopes: frozenset[str]) -> frozenset[str]:
-    """Every scope that `scopes` are good for.
+    """`scopes` with all the scopes they include.
 
     >>> sorted(effective_scopes(frozenset({"team:write"})))
     ['account', 'account:write', 'team:write']
@@ -117,7 +118,7 @@ def parse_scope(word: str) -> str:
     return word
 
 
-# What git and scripts give for a name where a token alone says who they are.
+# Usernames that git and scripts send when the token alone identifies the account.
 TOKEN_NAMES = frozenset({"x-token-auth", "x-bitbucket-api-token-auth"})
 
 _USERNAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,61}")
@@ -126,7 +127,7 @@ AAID = re.compile(r"[0-9]{1,18}:[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{1
 
 
 def parse_uuid(given: str | None) -> str | None:
-    """A UUID that an account brings along, perhaps in braces, as we keep it. Raises Invalid."""
+    """Normalize an imported account's UUID: without braces, in lower case. Raises Invalid."""
     if given is None:
         return None
     bare = given.removeprefix("{").removesuffix("}")
@@ -136,16 +137,16 @@ def parse_uuid(given: str | None) -> str | None:
 
 
 def parse_account_id(given: str | None) -> str | None:
-    """An account_id that an account brings along, as we keep it. Raises Invalid."""
+    """Normalize an imported account's `account_id` to lower case. Raises Invalid."""
     if given is not None and not AAID.fullmatch(given):
         raise Invalid(f"{quote_text(given)} is not an account_id: a number, a colon and a UUID")
     return given.lower() if given else None
 
 
 def check_username(name: str) -> str:
-    """Check a username: 1 to 62 ASCII letters, digits, `_`, `.` and `-`, that nothing else could be meant by.
+    """Check a username: 1 to 62 ASCII letters, digits, `_`, `.` and `-`. Raises Invalid.
 
-    Raises Invalid. A UUID is refused because an account can be named by its UUID (contract/api-1.0.md#1.2).
+    A UUID is refused because paths can name an account by its UUID (contract/api-1.0.md#1.2), and so are `TOKEN_NAMES`.
     """
     if not _USERNAME.fullmatch(name) or UUID.fullmatch(name):
         raise Invalid(
@@ -158,12 +159,12 @@ def check_username(name: str) -> str:
 
 
 def username_key(name: str) -> str:
-    """The form in which two usernames are the same name: their case doesn't count.
+    """The normal form of a username, for comparison without case.
 
     >>> username_key("MokaFor")
     'mokafor'
     """
-    # Beyond ASCII lower() makes a letter of what is another: the Kelvin sign becomes a k. No username holds one.
+    # lower() maps some other characters to ASCII letters (the Kelvin sign to k), so those names stay as they are.
     return name.lower() if name.isascii() else name
 
 
@@ -176,7 +177,7 @@ MIN_PASSWORD_LENGTH = 8
 
 
 def check_password(password: str) -> None:
-    """Refuse a password that is too short to be anybody's. Raises Invalid."""
+    """Refuse a password shorter than `MIN_PASSWORD_LENGTH`. Raises Invalid."""
     if len(password) < MIN_PASSWORD_LENGTH:
         raise Invalid(f"the password must have {MIN_PASSWORD_LENGTH} characters or more")
 
@@ -186,9 +187,10 @@ _DOMAIN = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+(?!\d
 
 
 def email_key(address: str) -> str:
-    """The normal form in which two e-mail addresses are the same address. Raises Invalid.
+    """The normal form of an e-mail address, for comparison. Raises Invalid.
 
-    NFKC, lower case, nothing invisible, the domain in its ASCII form (security.md: addresses that look alike).
+    It is NFKC in lower case without invisible characters, the domain in its ASCII form, so that look-alike addresses
+    are equal.
 
     >>> email_key("Mina.Okafor@Example.ORG")
     'mina.okafor@example.org'
@@ -196,24 +198,24 @@ def email_key(address: str) -> str:
     if len(address) > 254:
         raise Invalid("the e-mail address is longer than 254 characters")
 
-    # Lower case can bring letters together with accents that NFKC then makes one.
+    # Normalize again: lower() can put letters next to accents that NFKC then combines.
     lower = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", address).lower())
-    local, at, domain = lower.rpartition("@")
-    if not at or not _LOCAL.fullmatch(local) or not local.isprintable() or "" in local.split("."):
+    local, at_sign, domain = lower.rpartition("@")
+    if not at_sign or not _LOCAL.fullmatch(local) or not local.isprintable() or "" in local.split("."):
         raise Invalid("that is not an e-mail address")
 
-    spelled = domain if domain.isascii() else _in_ascii(domain)
-    if not _DOMAIN.fullmatch(spelled):
+    ascii_domain = domain if domain.isascii() else _in_ascii(domain)
+    if not _DOMAIN.fullmatch(ascii_domain):
         raise Invalid("the domain of that e-mail address is not a domain name")
 
-    return f"{local}@{spelled}"
+    return f"{local}@{ascii_domain}"
 
 
 def new_email_key(address: str) -> str:
-    """The normal form of an address that is about to be kept. Raises Invalid.
+    """The normal form of an address that is about to be stored. Raises Invalid.
 
-    Its local part must be its own NFKC: a letter goes to the mailbox as it is spelled, and what was proved there must
-    not count for another mailbox of the same normal form. Addresses that were kept before are found by `email_key`.
+    The local part must be NFKC already. Mail goes to the mailbox as spelled, and a confirmation by that mailbox must
+    not be valid for another mailbox with the same normal form. Look up stored addresses with `email_key`.
 
     >>> new_email_key("Fiona@Example.ORG")
     'fiona@example.org'
@@ -226,23 +228,23 @@ def new_email_key(address: str) -> str:
 
 
 def _in_ascii(domain: str) -> str:
-    """A domain in its ASCII form, if that reads back as the same domain.
+    """The ASCII form of a domain, if it decodes to the same domain. Raises Invalid.
 
-    IDNA of 2003 folds letters that registries tell apart: whoever has such a domain gives its ASCII form himself.
+    IDNA 2003 merges letters that registries distinguish; users with such a domain must enter its ASCII form.
     """
     try:
-        spelled = domain.encode("idna").decode("ascii")
-        faithful = spelled.encode("ascii").decode("idna") == domain
+        ascii_domain = domain.encode("idna").decode("ascii")
+        round_trips = ascii_domain.encode("ascii").decode("idna") == domain
     except UnicodeError:
-        faithful = False
-    if not faithful:
+        round_trips = False
+    if not round_trips:
         raise Invalid("the domain of that e-mail address can be read in more than one way: give its ASCII form")
 
-    return spelled
+    return ascii_domain
 
 
 def facts(account: Account) -> dict[str, Any]:
-    """What the journal tells of an account."""
+    """The journal's record of an account."""
     return {
         "username": account.username,
         "uuid": account.id,

@@ -1,10 +1,10 @@
-"""The vocabulary of the journal: every change has one of these names, and so has what was attempted in vain."""
+"""The event types of the journal (audit log): every change, refused changes and failed sign-ins."""
 
 from enum import Enum
 
 
 class Event(Enum):
-    """What happened; the value is what the journal and its readers see."""
+    """An event type; the value is its name in the journal and its API."""
 
     USER_ADDED = "user.added"
     USER_CHANGED = "user.changed"
@@ -52,7 +52,7 @@ class Event(Enum):
     SIGN_IN_FAILED = "sign-in.failed"
 
 
-# How a person signs in, and with what: told to that person and whoever runs the site, not to others who administer
+# Events about sign-ins and credentials. Only the person and site administrators see them, not other administrators of
 # the personal account.
 OF_THE_PERSON_ALONE = frozenset({
     Event.SESSION_BEGAN, Event.SESSION_ENDED, Event.SIGN_IN_FAILED,

@@ -1,4 +1,4 @@
-"""Groups and their members: names, and what is known of a group."""
+"""Groups, their account privilege and their names."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class AccountPrivilege(Enum):
 
 
 def parse_account_privilege(word: str) -> AccountPrivilege:
-    """Read what a group may do with its account: `admin` or `collaborator`. Raises Invalid."""
+    """Parse an account privilege: `admin` or `collaborator`. Raises Invalid."""
     try:
         return AccountPrivilege(word)
     except ValueError:
@@ -27,7 +27,10 @@ def parse_account_privilege(word: str) -> AccountPrivilege:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A named set of people of one account; `permission` is its default level on the account's repositories."""
+    """A group of people in one account; `permission` is its default level on the account's repositories.
+
+    A level set for one repository overrides `permission` there.
+    """
 
     account_id: str
     id: str
@@ -41,10 +44,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class GroupWithMembers:
-    """A group together with the account that owns it and its members, in the order they were added.
-
-    `members` is None where nobody asked for them.
-    """
+    """A group with its owner and its members in the order they were added; `members` is None if they weren't read."""
 
     group: Group
     owner: Account
@@ -52,5 +52,5 @@ class GroupWithMembers:
 
 
 def check_name(value: str) -> str:
-    """Clean a group's name: one line of 1 to 255 characters after trimming. Raises Invalid (contract/api-1.0.md#1.4)."""
+    """Trim and check a group's name: one line of 1 to 255 characters (contract/api-1.0.md#1.4). Raises Invalid."""
     return clean_text(value, what="name")

@@ -1,4 +1,4 @@
-"""Invitations that wait for an answer: to groups of an account, or to one repository; and who may accept them."""
+"""Pending invitations, to groups of an account or to one repository, and the rules for accepting and ending them."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -13,12 +13,12 @@ from onebucket.domain.repositories import Repository
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """A pending invitation of an address: to `groups` (slugs), or to `repository` with `permission`.
+    """A pending invitation of an e-mail address: to `groups` (slugs), or to `repository` with `permission`.
 
-    It waits until it is accepted, declined or withdrawn; its link is good until `expires_at`, and there is none
-    (`link_id` is None) before a letter was asked for. `letter` is the latest one, `opened_at` when somebody opened its
-    link; `repository_times` are when the repository was made and last changed. `is_void`, where that was looked for:
-    whoever invited may not invite to it any more, so that nobody can accept.
+    It stays pending until it is accepted, declined or withdrawn. Its link is valid until `expires_at`; `link_id` is
+    None before a mail was requested. `letter` is the latest mail, `opened_at` when its link was opened.
+    `repository_times` are when the repository was created and last changed. `is_void` (if it was determined): the
+    inviter has lost the right to invite there, so nobody can accept.
     """
 
     account_id: str
@@ -38,12 +38,12 @@ class Invitation:
 
     @property
     def repository_slug(self) -> str | None:
-        """The slug of the repository it is to, if it is to one."""
+        """The repository's slug; None for an invitation to groups."""
         return self.repository.slug if self.repository else None
 
     @property
     def facts(self) -> dict[str, object]:
-        """What the journal keeps of it."""
+        """The journal's record of the invitation."""
         facts: dict[str, object] = {"email": self.email, "invited_by": self.invited_by.username}
         if self.repository is None:
             return facts | {"groups": list(self.groups)}
@@ -53,9 +53,9 @@ class Invitation:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What somebody has in an account who is invited there: their groups (slugs), and their level where it is to.
+    """An invited person's access in the account: their groups (slugs), and their level on the invitation's repository.
 
-    Of the level, what everybody has on a public repository is left out.
+    `level` leaves out the read access that everybody has on a public repository.
     """
 
     groups: frozenset[str]
@@ -63,31 +63,31 @@ class Reach:
 
 
 def left_of(invitation: Invitation, before: Reach | None, after: Reach) -> Invitation | None:
-    """What is left of an invitation when the invited person's reach has changed; None when nothing is.
+    """The rest of an invitation after the invited person's access has changed; None when nothing is left.
 
-    What they have ends what was pending for it, and so does what was taken from them: nobody walks back in by an
-    invitation from before. Whoever leaves the last group of an account has nothing pending there. Without `before`
-    nothing was taken.
+    Access that they have now, or that was taken from them, ends the invitation to it: a removed person must not get
+    back in with an old invitation. Leaving the last group of an account ends all invitations there. Pass None as
+    `before` when nothing was taken away.
     """
     if before and before.groups and not after.groups:
         return None
     if invitation.repository:
-        has_it = after.level >= (invitation.permission or Level.NONE)
+        has_access = after.level >= (invitation.permission or Level.NONE)
         was_taken = before is not None and after.level < before.level
-        return None if has_it or was_taken else invitation
+        return None if has_access or was_taken else invitation
 
-    over = after.groups | before.groups if before else after.groups
-    groups = tuple(slug for slug in invitation.groups if slug not in over)
+    ended = after.groups | before.groups if before else after.groups
+    groups = tuple(slug for slug in invitation.groups if slug not in ended)
     return replace(invitation, groups=groups) if groups else None
 
 
 def check_link(invitation: Invitation, at: datetime) -> None:
-    """Refuse a link whose time is over. Raises LinkExpired."""
+    """Refuse an expired link. Raises LinkExpired."""
     if invitation.expires_at <= at:
         raise LinkExpired
 
 
 def check_invitee(invitation: Invitation, addresses: Collection[str]) -> None:
-    """Refuse a person whose validated `addresses` (normal forms) don't hold the invited one. Raises WrongRecipient."""
+    """Refuse a person whose confirmed `addresses` (normal forms) lack the invited one. Raises WrongRecipient."""
     if email_key(invitation.email) not in addresses:
         raise WrongRecipient

@@ -1,4 +1,4 @@
-"""Words for what the journal holds and for why somebody may: said the same on pages and by commands."""
+"""Sentences for journal entries and for reasons of access, shared by the pages and the command line."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,13 +10,13 @@ Facts = Mapping[str, Any]
 
 
 def describe_way(reason: Reason) -> str:
-    """Why somebody has a level, without since when.
+    """Explain why a person has a level, without the date.
 
     >>> from onebucket.domain.privileges import Level
     >>> describe_way(Reason(Level.READ, through=Through.GROUP, group="acme/designers"))
     'through the group acme/designers'
     """
-    said: Mapping[Through, str] = {
+    sentences: Mapping[Through, str] = {
         Through.OWNER: "because the account is their own",
         Through.ACCOUNT: f"because members of {reason.group} administer the account"
         if reason.group
@@ -25,24 +25,24 @@ def describe_way(reason: Reason) -> str:
         Through.GROUP: f"through the group {reason.group}",
         Through.PUBLIC: "because the repository is public",
     }
-    return said[reason.through]
+    return sentences[reason.through]
 
 
 def describe_change(before: Facts | None, after: Facts | None) -> list[str]:
-    """What was different: `permission: read → write` for what changed, otherwise what there is to say of it."""
+    """List the differences (`permission: read → write`); with only one of both, its facts (`permission=read`)."""
     if before is not None and after is not None:
         changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
         return [f"{key}: {event_word(before.get(key))} → {event_word(after.get(key))}" for key in changed]
     facts = before if after is None else after
     shown = {key: value for key, value in (facts or {}).items() if value not in (None, False, [], {}, "")}
-    return [f"{key}={event_word(value)}" for key, value in shown.items() if key not in _TEDIOUS]
+    return [f"{key}={event_word(value)}" for key, value in shown.items() if key not in _OMITTED]
 
 
-_TEDIOUS = frozenset({"id", "uuid", "slug"})
+_OMITTED = frozenset({"id", "uuid", "slug"})
 
 
 def event_word(value: object) -> str:
-    """A value as a person reads it.
+    """Format a value for people.
 
     >>> event_word(None), event_word(True), event_word(["a", "b"])
     ('nothing', 'true', '[a, b]')
@@ -50,39 +50,37 @@ def event_word(value: object) -> str:
     if value is None:
         return "nothing"
     if isinstance(value, list | dict):
-        return f"[{', '.join(str(each) for each in value)}]"
+        return f"[{', '.join(str(item) for item in value)}]"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def describe_entry(event: Event, account: str, subject: str, before: Facts | None, after: Facts | None) -> str:
-    """What happened, in words that follow the actor's name.
+    """Describe an entry in words that follow the actor's name.
 
     >>> describe_entry(Event.MEMBER_ADDED, "acme", "designers", None, {"member": "bob"})
     'added bob to the group designers'
     """
-    facts = _Known({**(before or {}), **(after or {}), "account": account, "subject": subject})
-    said = _SENTENCES[event](facts, before, after)
-    return (
-        f"{said}: {'; '.join(describe_change(before, after))}"
-        if event in _WITH_DIFFERENCE and (before or after)
-        else said
-    )
+    facts = _TemplateFacts({**(before or {}), **(after or {}), "account": account, "subject": subject})
+    sentence = _SENTENCES[event](facts, before, after)
+    if event in _WITH_CHANGES and (before or after):
+        return f"{sentence}: {'; '.join(describe_change(before, after))}"
+    return sentence
 
 
 def _level(facts: Facts | None) -> str:
-    given = (facts or {}).get("privilege")
-    return "nothing" if given in (None, "none") else event_word(given)
+    level = (facts or {}).get("privilege")
+    return "nothing" if level in (None, "none") else event_word(level)
 
 
-_Words = Callable[[Facts, Facts | None, Facts | None], str]
+_Describe = Callable[[Facts, Facts | None, Facts | None], str]
 
 
-def _plainly(template: str) -> _Words:
+def _template(template: str) -> _Describe:
     return lambda facts, before, after: template.format_map(facts)
 
 
-class _Known(dict[str, Any]):
-    """Facts for a template; what an entry lacks is somebody or something."""
+class _TemplateFacts(dict[str, Any]):
+    """Facts for a template; missing ones become "somebody" or "something"."""
 
     def __missing__(self, name: str) -> str:
         return "somebody" if name in ("member", "user") else "something"
@@ -106,7 +104,7 @@ def _invitation(facts: Facts, before: Facts | None, after: Facts | None) -> str:
     return f"invited {facts['subject']} to {where}"
 
 
-_WITH_DIFFERENCE = frozenset(
+_WITH_CHANGES = frozenset(
     {
         Event.USER_CHANGED,
         Event.TEAM_CHANGED,
@@ -118,51 +116,51 @@ _WITH_DIFFERENCE = frozenset(
     }
 )
 
-_SENTENCES: Mapping[Event, _Words] = {
-    Event.USER_ADDED: _plainly("added the person {subject}"),
-    Event.USER_CHANGED: _plainly("changed the person {subject}"),
-    Event.USER_DISABLED: _plainly("disabled {subject}"),
-    Event.USER_ENABLED: _plainly("enabled {subject}"),
-    Event.SESSION_BEGAN: _plainly("signed in"),
-    Event.SESSION_ENDED: _plainly("signed out"),
-    Event.PASSWORD_SET: _plainly("set another password for {subject}"),
-    Event.PASSWORD_RESET_ASKED: _plainly("asked for a new password for {subject}"),
-    Event.EMAIL_ASKED: _plainly("asked for the address {email}"),
-    Event.EMAIL_ADDED: _plainly("added the address {email}"),
-    Event.EMAIL_REMOVED: _plainly("removed the address {email}"),
-    Event.EMAIL_PRIMARY: _plainly("let letters go to {email}"),
-    Event.TOKEN_ADDED: _plainly("made the app password {label}"),
-    Event.TOKEN_REVOKED: _plainly("revoked the app password {label}"),
-    Event.TEAM_ADDED: _plainly("added the team {subject}"),
-    Event.TEAM_CHANGED: _plainly("changed the team {subject}"),
-    Event.TEAM_DELETED: _plainly("deleted the team {subject}"),
-    Event.GROUP_ADDED: _plainly("made the group {subject}"),
-    Event.GROUP_CHANGED: _plainly("changed the group {subject}"),
-    Event.GROUP_DELETED: _plainly("deleted the group {subject}"),
-    Event.MEMBER_ADDED: _plainly("added {member} to the group {subject}"),
-    Event.MEMBER_REMOVED: _plainly("removed {member} from the group {subject}"),
-    Event.REPOSITORY_ADDED: _plainly("added the repository {subject}"),
-    Event.REPOSITORY_CHANGED: _plainly("changed the repository {subject}"),
-    Event.REPOSITORY_DELETED: _plainly("deleted the repository {subject}"),
+_SENTENCES: Mapping[Event, _Describe] = {
+    Event.USER_ADDED: _template("added the person {subject}"),
+    Event.USER_CHANGED: _template("changed the person {subject}"),
+    Event.USER_DISABLED: _template("disabled {subject}"),
+    Event.USER_ENABLED: _template("enabled {subject}"),
+    Event.SESSION_BEGAN: _template("signed in"),
+    Event.SESSION_ENDED: _template("signed out"),
+    Event.PASSWORD_SET: _template("set another password for {subject}"),
+    Event.PASSWORD_RESET_ASKED: _template("asked for a new password for {subject}"),
+    Event.EMAIL_ASKED: _template("asked for the address {email}"),
+    Event.EMAIL_ADDED: _template("added the address {email}"),
+    Event.EMAIL_REMOVED: _template("removed the address {email}"),
+    Event.EMAIL_PRIMARY: _template("let letters go to {email}"),
+    Event.TOKEN_ADDED: _template("made the app password {label}"),
+    Event.TOKEN_REVOKED: _template("revoked the app password {label}"),
+    Event.TEAM_ADDED: _template("added the team {subject}"),
+    Event.TEAM_CHANGED: _template("changed the team {subject}"),
+    Event.TEAM_DELETED: _template("deleted the team {subject}"),
+    Event.GROUP_ADDED: _template("made the group {subject}"),
+    Event.GROUP_CHANGED: _template("changed the group {subject}"),
+    Event.GROUP_DELETED: _template("deleted the group {subject}"),
+    Event.MEMBER_ADDED: _template("added {member} to the group {subject}"),
+    Event.MEMBER_REMOVED: _template("removed {member} from the group {subject}"),
+    Event.REPOSITORY_ADDED: _template("added the repository {subject}"),
+    Event.REPOSITORY_CHANGED: _template("changed the repository {subject}"),
+    Event.REPOSITORY_DELETED: _template("deleted the repository {subject}"),
     Event.GROUP_PRIVILEGE_SET: _group_privilege,
-    Event.GROUP_PRIVILEGE_REMOVED: _plainly(
+    Event.GROUP_PRIVILEGE_REMOVED: _template(
         "let the group {group} have its default on {subject}, where {privilege} was set"
     ),
     Event.PRIVILEGE_SET: _privilege,
-    Event.PRIVILEGE_REMOVED: _plainly("took from {user} the {privilege} on {subject}"),
+    Event.PRIVILEGE_REMOVED: _template("took from {user} the {privilege} on {subject}"),
     Event.INVITATION_ADDED: _invitation,
-    Event.INVITATION_CHANGED: _plainly("changed the invitation of {subject}"),
-    Event.INVITATION_SENT: _plainly("sent the invitation of {subject} again"),
-    Event.INVITATION_WITHDRAWN: _plainly("withdrew the invitation of {subject}"),
-    Event.INVITATION_ENDED: _plainly("ended, by what was changed for {user}, the invitation of {subject}"),
-    Event.INVITATION_ACCEPTED: _plainly("accepted the invitation of {subject}"),
-    Event.INVITATION_DECLINED: _plainly("declined the invitation of {subject}"),
-    Event.CONSUMER_ADDED: _plainly("added the OAuth consumer {subject}"),
-    Event.CONSUMER_REVOKED: _plainly("revoked the OAuth consumer {subject}"),
-    Event.AUTHORIZATION_GIVEN: _plainly("let the program {subject} act for them"),
-    Event.AUTHORIZATION_REVOKED: _plainly("ended what the program {subject} was let do: {reason}"),
-    Event.ACCESS_TOKEN_ISSUED: _plainly("was issued an access token as the program {subject}"),
-    Event.SITE_RESTORED: _plainly("restored everything from {subject}"),
-    Event.CHANGE_REFUSED: _plainly("was refused {subject}"),
-    Event.SIGN_IN_FAILED: _plainly("could not sign in as {subject}"),
+    Event.INVITATION_CHANGED: _template("changed the invitation of {subject}"),
+    Event.INVITATION_SENT: _template("sent the invitation of {subject} again"),
+    Event.INVITATION_WITHDRAWN: _template("withdrew the invitation of {subject}"),
+    Event.INVITATION_ENDED: _template("ended, by what was changed for {user}, the invitation of {subject}"),
+    Event.INVITATION_ACCEPTED: _template("accepted the invitation of {subject}"),
+    Event.INVITATION_DECLINED: _template("declined the invitation of {subject}"),
+    Event.CONSUMER_ADDED: _template("added the OAuth consumer {subject}"),
+    Event.CONSUMER_REVOKED: _template("revoked the OAuth consumer {subject}"),
+    Event.AUTHORIZATION_GIVEN: _template("let the program {subject} act for them"),
+    Event.AUTHORIZATION_REVOKED: _template("ended what the program {subject} was let do: {reason}"),
+    Event.ACCESS_TOKEN_ISSUED: _template("was issued an access token as the program {subject}"),
+    Event.SITE_RESTORED: _template("restored everything from {subject}"),
+    Event.CHANGE_REFUSED: _template("was refused {subject}"),
+    Event.SIGN_IN_FAILED: _template("could not sign in as {subject}"),
 }  # fmt: skip

@@ -1,12 +1,12 @@
-"""And then what? What must not happen, and what follows, when something is deleted or somebody leaves."""
+"""The rule that a team always has an administrator."""
 
 from onebucket.domain.refusals import LastAdministrator
 
 
 def require_administrator(*, others: int, deed: str) -> None:
-    """Refuse what would leave a team without an administrator (contract/api-1.0.md#1.12).
+    """Refuse an operation that would leave a team without an administrator (contract/api-1.0.md#1.12).
 
-    `others` counts the active people who would still administer it; `deed` says in the infinitive what was asked for.
+    `others` is the number of active administrators that would remain; `deed` names the operation in the infinitive.
     Raises LastAdministrator.
     """
     if others == 0:

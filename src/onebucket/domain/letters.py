@@ -1,4 +1,4 @@
-"""Letters: what is written to people, and what has become of it."""
+"""Mails in the outbox: their kinds, states and retry schedule."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from onebucket.domain.events import Event
 
 
 class MailKind(Enum):
-    """What a letter is for; each has a folder of templates of that name."""
+    """The purpose of a mail; the value is the name of its template folder."""
 
     INVITATION = "invitation"
     CONFIRM_EMAIL = "confirm-email"
@@ -23,7 +23,7 @@ class MailKind(Enum):
     PROGRAM_MADE = "program-made"
 
 
-# What is told by letter when it has happened, as it could hand an account to somebody else: a notice has no secret.
+# Events that are announced by mail because they could give somebody else access to an account. A notice has no secret.
 NOTICES: Mapping[Event, MailKind] = {
     Event.EMAIL_ADDED: MailKind.ADDRESS_ADDED,
     Event.EMAIL_PRIMARY: MailKind.ADDRESS_PRIMARY,
@@ -34,18 +34,15 @@ NOTICES: Mapping[Event, MailKind] = {
     Event.CONSUMER_ADDED: MailKind.PROGRAM_MADE,
 }
 
-# So many notices of one kind go to an address in 24 hours; they use up no other letters, nor those of another kind.
+# Notices of one kind to one address in 24 hours. They don't count against the limits of other mails.
 MOST_NOTICES = 20
 
-# A notice that can't be sent is a trouble for so long.
+# How long an undeliverable notice is reported as a problem.
 NOTICE_MATTERS = timedelta(days=7)
 
 
 class MailState(Enum):
-    """What has become of a letter: it waits, it failed and will be tried again, it was sent, or it was given up.
-
-    Or nobody wants it any more, because what it is about is over.
-    """
+    """The state of a mail: waiting, failed and to be retried, sent, given up, or superseded (no longer needed)."""
 
     WAITING = "waiting"
     FAILING = "failing"
@@ -56,11 +53,11 @@ class MailState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class OutboxMail:
-    """A letter to `email`, about an invitation or a link of that id; it carries the link made from `link_id`.
+    """A mail to `email` in the outbox.
 
-    A notice is about a journal entry of the account, and both ids are made of its number.
-
-    `due_at` is when it is to be tried (again), None when it is finished; `trouble` is what the mail server said last.
+    `about` is the id of an invitation or link; the mail contains the link made from `link_id`. For a notice, both ids
+    are made from the number of a journal entry (`id_of_entry`). `due_at` is the time of the next attempt, None when
+    there will be none. `last_error` is the mail server's last error.
     """
 
     account_id: str
@@ -77,7 +74,7 @@ class OutboxMail:
 
     @property
     def is_notice(self) -> bool:
-        """Whether it tells of something that has happened, and carries no secret."""
+        """Whether the mail only announces an event (`NOTICES`), without a link that is a secret."""
         return self.kind in NOTICES.values()
 
     @property
@@ -87,7 +84,7 @@ class OutboxMail:
 
     @property
     def state(self) -> MailState:
-        """What has become of it."""
+        """The state, derived from `sent_at`, `due_at` and `last_error`."""
         if self.sent_at is not None:
             return MailState.SENT
         if self.due_at is None:
@@ -96,7 +93,7 @@ class OutboxMail:
 
 
 def id_of_entry(number: int) -> str:
-    """What a notice is about, made of the number of a journal entry.
+    """The id for `OutboxMail.about` that encodes the number of a journal entry.
 
     >>> id_of_entry(10)
     '00000000-0000-0000-0000-00000000000a'
@@ -105,14 +102,14 @@ def id_of_entry(number: int) -> str:
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
-# After so many seconds each further attempt; then the letter is given up: a day in all.
-_WAITS = (60, 300, 900, 1800, 3600, 7200, 14400, 28800, 28800)
+# Retry delays in seconds, about a day in all; then the mail is given up.
+_RETRY_DELAYS = (60, 300, 900, 1800, 3600, 7200, 14400, 28800, 28800)
 
 
 def next_attempt(attempts: int, at: datetime) -> datetime | None:
-    """When to try a letter again that has failed for the `attempts`-th time now; None: never.
+    """When to retry a mail that has just failed for the `attempts`-th time; None: give it up.
 
     >>> next_attempt(1, datetime(2026, 3, 4)).minute, next_attempt(10, datetime(2026, 3, 4))
     (1, None)
     """
-    return at + timedelta(seconds=_WAITS[attempts - 1]) if attempts <= len(_WAITS) else None
+    return at + timedelta(seconds=_RETRY_DELAYS[attempts - 1]) if attempts <= len(_RETRY_DELAYS) else None

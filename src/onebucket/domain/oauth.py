@@ -1,4 +1,4 @@
-"""OAuth: consumers, what is issued to them, and the rules: scopes, redirects, challenges, lifetimes."""
+"""OAuth consumers and tokens, and the rules for scopes, redirects, PKCE challenges and lifetimes."""
 
 import re
 from dataclasses import dataclass
@@ -9,32 +9,32 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 from onebucket.domain.accounts import SCOPES, SYNONYMS, effective_scopes
 from onebucket.domain.refusals import Invalid, OAuthError
 
-# As long as the original's.
+# The same as the original's.
 ACCESS_LASTS = timedelta(hours=2)
-# What is exchanged for an access token lies in a browser's history: the next request brings it.
+# Short, because a code stays in the browser's history; consumers exchange it at once.
 CODE_LASTS = timedelta(minutes=1)
-# A refresh token that nobody uses for so long is dead; each use gives a new one.
+# Counted anew from each use, because each use issues a new refresh token.
 REFRESH_LASTS = timedelta(days=30)
-# In so long a person must have decided about an OAuth 1 request, and the consumer have fetched what came of it.
+# OAuth 1: the time from the request token to consent and the access token.
 REQUEST_LASTS = timedelta(minutes=10)
-# So often the journal tells that a consumer gets access tokens of one consent.
+# At most one journal entry in this time for access tokens issued under one consent.
 TOLD_EVERY = timedelta(hours=1)
-# By so much a signed request's clock may be off.
+# The accepted difference between a signed request's timestamp and our clock.
 CLOCK_SKEW = timedelta(minutes=5)
 
-# Where OAuth 1 sends nobody back: the person reads the verifier and types it.
+# The OAuth 1 callback without a redirect: the person copies the verifier from the page.
 OUT_OF_BAND = "oob"
 
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
-# A name with a dot in it, so that no browser takes it for `javascript` or `data`.
+# The dot excludes schemes such as `javascript` and `data`.
 _OWN_SCHEME = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+")
-# Segments without anything encoded; none is `.` or `..`, none is empty.
+# Path segments without percent-encoding; none is empty, `.` or `..`.
 _MORE_PATH = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)+/?", re.ASCII)
 _PRINTABLE = re.compile(r"[!-~]{1,2000}")
 
 
 class TokenKind(Enum):
-    """What was issued: a code to be exchanged, a Bearer token, what renews it, or an OAuth 1 token."""
+    """The kind of a token: authorization code, access token, refresh token, or OAuth 1 token (`SIGNING`)."""
 
     CODE = "code"
     ACCESS = "access token"
@@ -44,10 +44,11 @@ class TokenKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Consumer:
-    """A program that may ask for tokens; it belongs to an account.
+    """An OAuth client, owned by an account.
 
-    `key` is its public name, from which its secret is derived; one that `is_public` has no secret. `callback` is where
-    people are sent back to, if they are. `acts_as` is the id of the person it acts for on its own.
+    `key` is its public id, from which its secret is derived; a consumer that `is_public` has no secret. `callback` is
+    the URL that users are sent back to, None if they never are. `acts_as` is the account id for which it gets tokens
+    with the client credentials grant.
     """
 
     account_id: str
@@ -62,12 +63,12 @@ class Consumer:
 
     @property
     def credential(self) -> str:
-        """How the journal names it."""
+        """The identifier in the journal."""
         return f"consumer:{self.id}"
 
     @property
     def facts(self) -> dict[str, object]:
-        """What the journal keeps of it."""
+        """The journal's record of the consumer."""
         return {
             "key": self.key,
             "label": self.label,
@@ -79,10 +80,11 @@ class Consumer:
 
 @dataclass(frozen=True, slots=True)
 class OAuthToken:
-    """Something that was issued to a consumer for the person `account_id`.
+    """A code or token issued to a consumer for the person `account_id`.
 
-    All that comes of one consent is one family, and ends together. A code and a refresh token are good once, until
-    `spent_at`; a code remembers where it was sent (`redirect`, if that was asked for) and the PKCE `challenge`.
+    All tokens of one consent share `family_id` and are revoked together. Codes and refresh tokens can be used once;
+    `consumed_at` is when. A code has the `redirect` of its authorization request (None if it had none) and the PKCE
+    `challenge`.
     """
 
     account_id: str
@@ -100,21 +102,21 @@ class OAuthToken:
 
     @property
     def credential(self) -> str:
-        """How the journal names it."""
+        """The identifier in the journal."""
         return f"{'oauth1' if self.kind is TokenKind.SIGNING else 'oauth2'}:{self.id}"
 
     def belongs_to(self, consumer: Consumer) -> bool:
-        """Whether it was issued to that consumer."""
+        """Whether the token was issued to that consumer."""
         return (self.consumer_account_id, self.consumer_id) == (consumer.account_id, consumer.id)
 
     def is_expired(self, at: datetime) -> bool:
-        """Whether its time is over."""
+        """Whether the token has expired; one without `expires_at` never does."""
         return self.expires_at is not None and self.expires_at <= at
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationRequest:
-    """What a browser brings to the consent page of OAuth 2; what is missing is empty."""
+    """The query of an OAuth 2 authorization request; missing parameters are empty texts."""
 
     key: str
     response_type: str = ""
@@ -126,7 +128,7 @@ class AuthorizationRequest:
 
 
 def check_callback(address: str) -> str:
-    """Check an address that people may be sent back to: https, http, or a program's own scheme. Raises Invalid."""
+    """Check a callback URL: https, http, or a program's own scheme with a dot in it. Raises Invalid."""
     try:
         parts = urlsplit(address)
     except ValueError:
@@ -139,9 +141,9 @@ def check_callback(address: str) -> str:
 
 
 def choose_redirect(consumer: Consumer, given: str, *, may_extend: bool = False) -> str:
-    """Where the person is sent back to: the consumer's own callback, letter by letter. Raises Invalid.
+    """The URL to send the user back to: the consumer's callback, which `given` must equal if not empty. Raises Invalid.
 
-    With `may_extend` more segments may follow its path. Nothing is ever sent to another address, not even a refusal.
+    With `may_extend`, more path segments may follow the callback's path. Errors are never sent to another URL either.
     """
     if consumer.callback is None:
         raise Invalid("this consumer has no callback: nobody can be sent back to it")
@@ -153,7 +155,7 @@ def choose_redirect(consumer: Consumer, given: str, *, may_extend: bool = False)
 
 
 def _extends(callback: str, given: str) -> bool:
-    """Whether an address is a callback with more segments after its path, which no server reads in another way.
+    """Whether `given` is the callback with more plain segments after its path.
 
     >>> _extends("https://ci.example.com/done?job=7", "https://ci.example.com/done/sub?job=7")
     True
@@ -166,35 +168,34 @@ def _extends(callback: str, given: str) -> bool:
 
 
 def narrow_scopes(granted: frozenset[str], wanted: str) -> frozenset[str]:
-    """What of the wanted scopes was granted, or all that was where none are wanted.
+    """The granted scopes among the requested ones (separated by blanks or commas); all of them if none are requested.
 
-    Words that are no scope here, and what goes beyond the grant, are left out.
-    Raises OAuthError when nothing is left.
+    Unknown scopes and scopes beyond the grant are left out. Raises OAuthError when nothing is left.
 
     >>> granted = frozenset({"account"})
     >>> sorted(narrow_scopes(granted, "account,email team")), sorted(narrow_scopes(granted, ""))
     (['account', 'team'], ['account'])
     """
-    asked = frozenset(wanted.replace(",", " ").split())
-    if not asked:
+    requested = frozenset(wanted.replace(",", " ").split())
+    if not requested:
         return granted
 
-    known = asked.intersection(SCOPES)
+    known = requested.intersection(SCOPES)
     fitting = frozenset(
         scope for scope in effective_scopes(known) if SYNONYMS.get(scope, scope) in effective_scopes(granted)
     )
-    # Of a scope that is too much, what it holds may fit.
-    given = known & fitting | effective_scopes(known - fitting) & fitting
-    if not given:
-        has = ", ".join(sorted(granted)) or "none"
-        raise OAuthError("invalid_scope", f"nothing of that was granted; the scopes that were are {has}")
-    return given
+    # A requested scope beyond the grant may include scopes that are granted.
+    narrowed = known & fitting | effective_scopes(known - fitting) & fitting
+    if not narrowed:
+        granted_list = ", ".join(sorted(granted)) or "none"
+        raise OAuthError("invalid_scope", f"nothing of that was granted; the scopes that were are {granted_list}")
+    return narrowed
 
 
 def check_request(consumer: Consumer, wish: AuthorizationRequest) -> None:
-    """Refuse a wish for anything but a code, or one whose code could be used by whoever intercepts it.
+    """Refuse an authorization request unless it asks for a code, with PKCE (S256) if the consumer is public.
 
-    Raises OAuthError.
+    A consumer with a secret may leave PKCE out, but not use another method. Raises OAuthError.
     """
     if wish.response_type != "code":
         raise OAuthError("unsupported_response_type", "only response_type=code is supported")
@@ -202,19 +203,19 @@ def check_request(consumer: Consumer, wish: AuthorizationRequest) -> None:
         if consumer.is_public:
             raise OAuthError("invalid_request", "this consumer has no secret, so it needs a code_challenge")
         return
-    # Without a method it would be `plain`, which protects from nothing.
+    # A missing method means `plain`, which doesn't protect an intercepted code.
     if wish.challenge_method != "S256":
         raise OAuthError("invalid_request", "the code_challenge_method must be S256")
     if not _CHALLENGE.fullmatch(wish.challenge):
         raise OAuthError("invalid_request", "the code_challenge must be the S256 of a code_verifier: 43 characters")
 
 
-def redirect_to(address: str, **words: str) -> str:
-    """An address with more words in its query; empty ones are left out.
+def redirect_to(address: str, **parameters: str) -> str:
+    """Append query parameters to a URL; empty ones are left out.
 
     >>> redirect_to("https://ci.example.com/done?job=7", code="abc", state="")
     'https://ci.example.com/done?job=7&code=abc'
     """
     parts = urlsplit(address)
-    query = urlencode({name: value for name, value in words.items() if value})
+    query = urlencode({name: value for name, value in parameters.items() if value})
     return urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, query)))))

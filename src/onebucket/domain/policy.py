@@ -1,4 +1,4 @@
-"""May I? One table: for everything that can be wanted, the rule that answers."""
+"""Access policy: one table with the rule for each operation."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from onebucket.domain.privileges import Level
 
 
 class To(Enum):
-    """What somebody wants a thing for."""
+    """An operation that a caller may be allowed to do."""
 
     LIST_GROUPS = "list the account's groups"
     SEE_GROUP = "see the group"
@@ -38,10 +38,10 @@ class To(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the asker is to an account, and to the group, the member or the repository of it that are meant.
+    """The caller's relation to an account, and to the group, member or repository in question.
 
-    `administers` holds for the owner of a personal account, for members of a group whose account privilege is `admin`,
-    and for whoever runs the site (contract/api-1.0.md#1.12); `level` is what he may do on the repository.
+    `administers` is true for the owner of a personal account, for members of a group whose account privilege is
+    `admin`, and for site administrators (contract/api-1.0.md#1.12). `level` is the caller's level on the repository.
     """
 
     is_site_admin: bool = False
@@ -72,7 +72,8 @@ def _administrators_and_self(standing: Standing) -> bool:
 
 
 def _administrators_of_account_or_repository(standing: Standing) -> bool:
-    # Both have admin on the repository, the highest level there is: so nobody grants more than he has (contract/api-1.0.md#4).
+    # Both have admin, the highest level, on the repository, so nobody grants more than they have
+    # (contract/api-1.0.md#4).
     return standing.administers or standing.level is Level.ADMIN
 
 
@@ -81,7 +82,7 @@ def _administrators_of_account_or_repository_and_self(standing: Standing) -> boo
 
 
 def _self_and_site_admins(standing: Standing) -> bool:
-    # Not others who administer his account: being him reaches into every account he is something in.
+    # Not other administrators of the personal account: acting as that person reaches every account they belong to.
     return standing.is_self or standing.is_site_admin
 
 
@@ -122,7 +123,7 @@ RULES: Mapping[To, Rule] = {
 
 
 def may(standing: Standing, to: To) -> bool:
-    """Whether somebody of that standing may do `to`.
+    """Whether a caller with that standing may do `to`.
 
     >>> may(Standing(in_group=True), To.SEE_GROUP), may(Standing(in_group=True), To.DELETE_GROUP)
     (True, False)

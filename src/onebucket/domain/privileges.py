@@ -1,4 +1,4 @@
-"""Levels: what somebody may do on a repository, from nothing to admin, and why."""
+"""Levels of access to repositories, and the rules that derive a person's level with its reasons."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -10,7 +10,7 @@ from onebucket.domain.text import quote_text
 
 
 class Level(IntEnum):
-    """What may be done on a repository; a higher level holds the lower ones (contract/api-1.0.md#1.13)."""
+    """A level of access to a repository; a higher level includes the lower ones (contract/api-1.0.md#1.13)."""
 
     NONE = 0
     READ = 1
@@ -31,7 +31,7 @@ _BY_WORD = {level.word: level for level in Level}
 
 
 def parse_level(word: str, *, none: bool = False) -> Level:
-    """Read a level's word: `read`, `write`, `admin`, and `none` where it may stand. Raises Invalid.
+    """Parse a level: `read`, `write`, `admin`, and with `none` also `none`. Raises Invalid.
 
     >>> parse_level("write")
     <Level.WRITE: 2>
@@ -46,7 +46,10 @@ def parse_level(word: str, *, none: bool = False) -> Level:
 
 
 def parse_granted_level(word: str) -> Level:
-    """Read the word with which a privilege is granted, blanks around it trimmed. Raises InvalidPrivilege (contract/api-1.0.md#p5)."""
+    """Parse a privilege to grant: `read`, `write` or `admin`, blanks around it trimmed (contract/api-1.0.md#p5).
+
+    Raises InvalidPrivilege.
+    """
     level = _BY_WORD.get(word.strip())
     if not level:
         raise InvalidPrivilege(f"{quote_text(word)[1:-1]} is not a valid privilege")
@@ -54,7 +57,9 @@ def parse_granted_level(word: str) -> Level:
 
 
 def group_level(*, set_there: Level | None, permission: Level | None) -> Level:
-    """What a group has on a repository: what was set for it there, also nothing, otherwise its default (contract/api-1.0.md#1.14).
+    """A group's level on a repository: the level set there (may be NONE), otherwise the group's default.
+
+    Source: contract/api-1.0.md#1.14.
 
     >>> group_level(set_there=None, permission=Level.WRITE)
     <Level.WRITE: 2>
@@ -65,7 +70,7 @@ def group_level(*, set_there: Level | None, permission: Level | None) -> Level:
 
 
 class Through(StrEnum):
-    """The ways in which a person can have a level on a repository (contract/api-1.0.md#1.13)."""
+    """The sources of a person's level on a repository (contract/api-1.0.md#1.13)."""
 
     OWNER = "owner"
     ACCOUNT = "account"
@@ -74,14 +79,14 @@ class Through(StrEnum):
     PUBLIC = "public"
 
 
-# Tuples with names, not dataclasses: a thousand questions make some thousands of each, and a frozen dataclass takes
-# two to three times as long to make.
+# NamedTuple, not dataclass: reports create many thousands of these, and a frozen dataclass takes two to three times as
+# long to create.
 
 
 class Reason(NamedTuple):
-    """One way in which a person has a level; `group` is `account/slug` where it is through a group.
+    """One reason why a person has a level; `group` is `account/slug` if it is through a group.
 
-    `since` and `granted_by` (a username) say from when and by whom that way is open, where somebody opened it.
+    `since` is when the access began, `granted_by` the username of who granted it; None if unknown.
     """
 
     level: Level
@@ -91,15 +96,15 @@ class Reason(NamedTuple):
     granted_by: str | None = None
 
 
-# When something was done, and by whom (a username), where that is known.
+# When something was done, and by whom (a username); None if unknown.
 Provenance = tuple[datetime | None, str | None]
 _UNKNOWN_PROVENANCE: Provenance = (None, None)
 
 
 class GroupInput(NamedTuple):
-    """A group that a person is in, as it bears on one repository; `group` is `account/slug`.
+    """A group of the person, with what determines its access to one repository; `group` is `account/slug`.
 
-    `joined` is the person's coming into the group, `settled` the setting of its level there.
+    `joined` is when and by whom the person was added to the group, `granted` when and by whom its level was set there.
     """
 
     group: str
@@ -111,7 +116,7 @@ class GroupInput(NamedTuple):
 
 
 class AccessInput(NamedTuple):
-    """All that decides what one person may do on one repository; `direct` is None where nothing was given to him."""
+    """Everything that determines one person's level on one repository; `direct` is a privilege set for the person."""
 
     is_active: bool = True
     is_site_admin: bool = False
@@ -122,7 +127,9 @@ class AccessInput(NamedTuple):
 
 
 def why(case: AccessInput) -> tuple[Reason, ...]:
-    """Every way in which the person has a level, the one that decides first (contract/api-1.0.md#1.13); none for a disabled person.
+    """List the reasons for a person's level, the strongest first; none for a disabled person.
+
+    Source: contract/api-1.0.md#1.13.
 
     >>> [reason.level.word for reason in why(AccessInput(is_owner=True, is_public=True))]
     ['admin', 'read']
@@ -130,36 +137,36 @@ def why(case: AccessInput) -> tuple[Reason, ...]:
     if not case.is_active:
         return ()
 
-    ways: list[Reason] = []
+    reasons: list[Reason] = []
     if case.is_owner:
-        ways.append(Reason(Level.ADMIN, Through.OWNER))
+        reasons.append(Reason(Level.ADMIN, Through.OWNER))
     if case.is_site_admin:
-        ways.append(Reason(Level.ADMIN, Through.ACCOUNT))
-    for each in case.groups:
-        if each.administers:
-            ways.append(Reason(Level.ADMIN, Through.ACCOUNT, each.group, *each.joined))
-        level = group_level(set_there=each.set_there, permission=each.permission)
+        reasons.append(Reason(Level.ADMIN, Through.ACCOUNT))
+    for group in case.groups:
+        if group.administers:
+            reasons.append(Reason(Level.ADMIN, Through.ACCOUNT, group.group, *group.joined))
+        level = group_level(set_there=group.set_there, permission=group.permission)
         if level:
-            ways.append(Reason(level, Through.GROUP, each.group, *_later(each.joined, each.granted)))
+            reasons.append(Reason(level, Through.GROUP, group.group, *_later(group.joined, group.granted)))
     if case.direct:
-        ways.append(case.direct)
+        reasons.append(case.direct)
     if case.is_public:
-        ways.append(Reason(Level.READ, Through.PUBLIC))
-    return tuple(sorted(ways, key=_sort_key)) if len(ways) > 1 else tuple(ways)
+        reasons.append(Reason(Level.READ, Through.PUBLIC))
+    return tuple(sorted(reasons, key=_sort_key)) if len(reasons) > 1 else tuple(reasons)
 
 
-def _later(joined: Provenance, settled: Provenance) -> Provenance:
-    """The deed since which a group is a way: both have to be done."""
-    return settled if settled[0] and (joined[0] is None or settled[0] > joined[0]) else joined
+def _later(joined: Provenance, granted: Provenance) -> Provenance:
+    """The later of both: access through a group needs membership and the group's level."""
+    return granted if granted[0] and (joined[0] is None or granted[0] > joined[0]) else joined
 
 
-def _sort_key(way: Reason) -> tuple[int, int, str]:
-    return -way.level, _ORDER[way.through], way.group or ""
+def _sort_key(reason: Reason) -> tuple[int, int, str]:
+    return -reason.level, _ORDER[reason.through], reason.group or ""
 
 
-_ORDER = {through: place for place, through in enumerate(Through)}
+_ORDER = {through: position for position, through in enumerate(Through)}
 
 
 def strongest(ways: Iterable[Reason]) -> Level:
-    """The level that several ways give together."""
-    return max((way.level for way in ways), default=Level.NONE)
+    """The highest level among reasons; NONE without any."""
+    return max((reason.level for reason in ways), default=Level.NONE)

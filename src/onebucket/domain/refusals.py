@@ -1,10 +1,10 @@
-"""Every way of saying no: each names a fact and carries a sentence that may be shown to whoever asked."""
+"""The errors that the rules raise; each carries a sentence that may be shown to the caller."""
 
 from collections.abc import Iterable, Mapping
 
 
 class Refusal(Exception):
-    """Something asked for is not done. `sentence` is lower case, without a full stop, and holds no secret."""
+    """Base of all refusals. `sentence` is lower case, without a full stop, and contains no secret."""
 
     def __init__(self, sentence: str) -> None:
         super().__init__(sentence)
@@ -12,12 +12,12 @@ class Refusal(Exception):
 
     @property
     def reason(self) -> str:
-        """The sentence as it may be kept."""
+        """The sentence as the journal stores it."""
         return self.sentence
 
 
 class Unauthenticated(Refusal):
-    """Nobody proved who is asking."""
+    """There is no valid credential."""
 
     def __init__(self, sentence: str = "no valid credentials", *, bearer: bool = False) -> None:
         super().__init__(sentence)
@@ -25,9 +25,9 @@ class Unauthenticated(Refusal):
 
 
 class TooManyRequests(Refusal):
-    """Too much of this at once; the same may be asked again after `retry_after` seconds.
+    """A limit is reached; the request may be repeated after `retry_after` seconds.
 
-    `setting` names what whoever runs the site can change, where that is what limits it.
+    `setting` names the setting with which the operator can change the limit, if there is one.
     """
 
     def __init__(self, sentence: str, *, retry_after: int, setting: str = "") -> None:
@@ -37,18 +37,18 @@ class TooManyRequests(Refusal):
 
 
 class Forbidden(Refusal):
-    """The asker is known, and this is not his to do."""
+    """The caller is authenticated but may not do this."""
 
 
 class WrongRecipient(Forbidden):
-    """An invitation to another address than any of the person's (security.md)."""
+    """The invitation is for an address that is none of the person's."""
 
     def __init__(self) -> None:
         super().__init__("the invitation is for an address that is not one of yours")
 
 
 class InsufficientScope(Forbidden):
-    """The credential in use was made for less than this (contract/formats.md#e3)."""
+    """The credential lacks a required scope (contract/formats.md#e3)."""
 
     def __init__(self, *, required: Iterable[str], granted: Iterable[str]) -> None:
         super().__init__("the credentials lack a required scope")
@@ -57,36 +57,36 @@ class InsufficientScope(Forbidden):
 
 
 class NotFound(Refusal):
-    """There is no such thing, or none that the asker may know of."""
+    """It doesn't exist, or the caller may not know that it does."""
 
 
 class NoSuchGroup(NotFound):
-    """The account has no group of that slug (contract/api-1.0.md#g4)."""
+    """The account has no group with that slug (contract/api-1.0.md#g4)."""
 
     def __init__(self) -> None:
         super().__init__("No Group matches the given query.")
 
 
 class NotInvited(NotFound):
-    """That address has no pending invitation there (contract/api-1.0.md#6)."""
+    """The address has no pending invitation there (contract/api-1.0.md#6)."""
 
     def __init__(self) -> None:
         super().__init__("that address has no pending invitation there")
 
 
 class LinkExpired(NotFound):
-    """A link that was used, withdrawn, renewed or altered, or whose time is over: whoever has it learns no more."""
+    """The link is used, withdrawn, replaced, altered or expired; the error doesn't reveal which."""
 
     def __init__(self) -> None:
         super().__init__("this link is not good any more: it was used, withdrawn or replaced, or its time is over")
 
 
 class Gone(Refusal):
-    """There was such a thing, and it will not come back."""
+    """It existed and is permanently gone."""
 
 
 class Invalid(Refusal):
-    """What was asked for cannot be meant that way."""
+    """The input is invalid."""
 
 
 class UnknownEmail(Invalid):
@@ -97,23 +97,23 @@ class UnknownEmail(Invalid):
 
 
 class EmailInPath(Invalid):
-    """The operator has settled that e-mail addresses may not stand in paths (contract/api-1.0.md#i2)."""
+    """E-mail addresses in paths are turned off by a setting (contract/api-1.0.md#i2)."""
 
     def __init__(self) -> None:
         super().__init__("Email cannot be in path")
 
 
 class InvalidPrivilege(Invalid):
-    """The word is none with which a privilege could be granted (contract/api-1.0.md#p5); the sentence is the whole answer."""
+    """The body is no privilege; the sentence is the whole response body (contract/api-1.0.md#p5)."""
 
     @property
     def reason(self) -> str:
-        """Without the word: it was the whole body, and may be anything."""
+        """A fixed text: the sentence repeats the request body, which could contain anything."""
         return "the body is not a valid privilege"
 
 
 class OAuthError(Invalid):
-    """An OAuth request that is not granted; `error` is what the protocol calls the reason (RFC 6749, 4.1.2.1, 5.2)."""
+    """An OAuth request is refused; `error` is the protocol's error code (RFC 6749, 4.1.2.1 and 5.2)."""
 
     def __init__(self, error: str, sentence: str) -> None:
         super().__init__(sentence)
@@ -121,22 +121,22 @@ class OAuthError(Invalid):
 
 
 class LastAdministrator(Invalid):
-    """A team would be left with nobody to administer it (contract/api-1.0.md#1.12)."""
+    """A team would be left without an administrator (contract/api-1.0.md#1.12)."""
 
 
 class Conflict(Refusal):
-    """It is already there, or somebody was quicker."""
+    """It exists already, or somebody else changed it first."""
 
 
 class AlreadyMember(Conflict):
-    """The person is in that group already (contract/api-1.0.md#g9)."""
+    """The person is a member of the group already (contract/api-1.0.md#g9)."""
 
     def __init__(self, who: str = "the person") -> None:
         super().__init__(f"{who} is a member of that group already")
 
 
 class AlreadyInvited(Conflict):
-    """The address is invited already (`is_open`), or its owner has that right (contract/api-1.0.md#i1, #6)."""
+    """The address is invited already (`is_open`), or its owner has the access already (contract/api-1.0.md#i1, #6)."""
 
     def __init__(self, *, is_open: bool = False) -> None:
         super().__init__("that address is invited already, or has that right")
@@ -144,20 +144,20 @@ class AlreadyInvited(Conflict):
 
 
 class GroupExists(Conflict):
-    """Another group of the account has that slug (contract/api-1.0.md#1.4)."""
+    """The account has another group with that slug (contract/api-1.0.md#1.4)."""
 
 
 class CellsOutdated(Conflict):
-    """Somebody else has changed it since one looked; `cells` are what is so now, by slugs of group and repository."""
+    """Privileges were changed since the page was loaded; `cells` are the current ones, by group and repository slug."""
 
     def __init__(self, cells: Mapping[tuple[str, str], object]) -> None:
-        named = ", ".join(f"{group} on {repository}" for group, repository in list(cells)[:5])
-        super().__init__(f"somebody else has changed this meanwhile: {named}; look at it and choose again")
+        cell_list = ", ".join(f"{group} on {repository}" for group, repository in list(cells)[:5])
+        super().__init__(f"somebody else has changed this meanwhile: {cell_list}; look at it and choose again")
         self.cells = cells
 
 
 class PlanOutdated(Conflict):
-    """Something else in the account has changed since one looked, so that other people may gain or lose by it."""
+    """The account was changed since the preview, so the list of people who gain or lose access may be wrong."""
 
     def __init__(self) -> None:
         super().__init__("something else in the account has changed meanwhile: look again who gains and who loses")

@@ -1,4 +1,4 @@
-"""Repositories: what privileges are about; their slugs and names."""
+"""Repositories and the privileges set on them, and the rules for their slugs, names and descriptions."""
 
 import re
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ _SLUG = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A repository of an account; nothing of its content is kept here."""
+    """A repository of an account; only its metadata is stored, not its content."""
 
     account_id: str
     id: str
@@ -24,16 +24,16 @@ class Repository:
 
 @dataclass(frozen=True, slots=True)
 class RepositoryGrants:
-    """What is set on one repository: for groups by slug (`NONE` overrides a default), for people by username."""
+    """The levels set on one repository: groups by slug (`NONE` overrides their default), people by username."""
 
     groups: dict[str, Level] = field(default_factory=dict)
     people: dict[str, Level] = field(default_factory=dict)
 
 
 def check_slug(slug: str) -> str:
-    """Check a repository's slug: 1 to 100 ASCII letters, digits, `_`, `.` and `-`; case counts. Raises Invalid.
+    """Check a repository's slug: 1 to 100 ASCII letters, digits, `_`, `.` and `-`, case-sensitive. Raises Invalid.
 
-    None ends in `.git`: git takes `rocket` and `rocket.git` for the same repository.
+    It may not end in `.git`: git treats `rocket` and `rocket.git` as the same repository.
     """
     if not _SLUG.fullmatch(slug) or slug in (".", ".."):
         raise Invalid(f"{slug[:64]!r} can't be a repository slug: 1 to 100 letters, digits, '_', '.' and '-'")
@@ -43,10 +43,10 @@ def check_slug(slug: str) -> str:
 
 
 def check_name(value: str) -> str:
-    """Clean a repository's name. Raises Invalid."""
+    """Trim and check a repository's name: one line of 1 to 255 characters. Raises Invalid."""
     return clean_text(value, what="the repository's name")
 
 
 def check_description(value: str) -> str:
-    """Clean a repository's description, which may be empty. Raises Invalid."""
+    """Trim and check a repository's description: one line of up to 2000 characters. Raises Invalid."""
     return clean_text(value, what="the description", longest=2000, empty=True)

@@ -1,4 +1,4 @@
-"""What each scope lets happen, in sentences: what a person reads before they agree to it or hand it out."""
+"""Descriptions of what each scope allows, shown to people before they grant it."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from onebucket.domain.privileges import Level
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """One thing that a scope lets happen; `sentence` goes on from "it may".
+    """One thing that a scope allows; `sentence` continues "it may …".
 
-    `reads` and `changes` are what of the policy's table that is: for looking, and for changing. `git` is the level that
-    it is good for where a proxy asks about a git request.
+    `reads` and `changes` are the policy's operations that it covers, in read and in write requests. `git` is the level
+    it allows when a proxy asks about a git request.
     """
 
     sentence: str
@@ -22,7 +22,7 @@ class Effect:
     git: Level = Level.NONE
 
 
-# What a scope lets happen besides what it holds of the others (`SCOPES`); a synonym has nothing of its own.
+# What each scope allows in addition to the scopes it includes (`SCOPES`); synonyms have no entries of their own.
 EFFECTS: Mapping[str, tuple[Effect, ...]] = {
     "account": (
         Effect(
@@ -86,28 +86,29 @@ EFFECTS: Mapping[str, tuple[Effect, ...]] = {
     ),
 }
 
-# Those that a form offers: whoever wants a synonym takes what it stands for.
+# The scopes that forms offer: all but the synonyms.
 OFFERED = tuple(scope for scope, effects in EFFECTS.items() if effects)
 
 
 def lets(scopes: Collection[str]) -> tuple[str, ...]:
-    """All that these scopes let happen, in sentences.
+    """List in sentences what scopes allow, with the scopes they include.
 
     >>> lets({"repository"})
     ('clone the code of every repository that you may read, private ones too',)
     """
-    reached = effective_scopes(frozenset(scopes))
-    return tuple(effect.sentence for scope, effects in EFFECTS.items() if scope in reached for effect in effects)
+    effective = effective_scopes(frozenset(scopes))
+    return tuple(effect.sentence for scope, effects in EFFECTS.items() if scope in effective for effect in effects)
 
 
 def described(scope: str) -> str:
-    """What one scope lets happen, as one sentence that names the scopes it holds.
+    """Describe one scope in one sentence that names the scopes it includes.
 
     >>> described("repository:write")
     'push code to every repository that you may write to; and all that `repository` lets happen'
     """
     own = "; ".join(effect.sentence for effect in EFFECTS[scope])
-    held = " and ".join(f"`{each}`" for each in EFFECTS if each in SCOPES[scope])
+    included = " and ".join(f"`{other}`" for other in EFFECTS if other in SCOPES[scope])
     if not own:
         return f"the same as `{scope.replace('team', 'account')}`"
-    return f"{own}; and all that {held} {'lets' if held.count('`') == 2 else 'let'} happen" if held else own
+    verb = "lets" if included.count("`") == 2 else "let"
+    return f"{own}; and all that {included} {verb} happen" if included else own

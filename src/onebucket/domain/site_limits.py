@@ -1,4 +1,4 @@
-"""The terms of the house: how long links are good for, how many letters may go out, who may make an account."""
+"""Site-wide limits: lifetimes of links, numbers of mails, and who may create an account."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -6,15 +6,15 @@ from datetime import datetime, timedelta
 
 @dataclass(frozen=True, slots=True)
 class SiteLimits:
-    """What the operator has settled once for everybody.
+    """The limits that the operator configures for everybody.
 
-    An invitation's link is good for `invitation_days`. Of each kind of letter, `letters_per_account` may be asked for
-    in 24 hours in the name of one account, and `letters_per_address` to one address. `sign_up` says who may make an
-    account: people who are `invited`, anybody (`open`), or nobody (`off`). `callbacks_extend`: an OAuth consumer may
-    have people sent to addresses below its callback.
+    An invitation's link is valid for `invitation_days`. In 24 hours, `letters_per_account` mails of a kind can be
+    requested on behalf of one account, and `letters_per_address` to one address. `sign_up` says who may create an
+    account: `invited` people, anybody (`open`), or nobody (`off`). With `callbacks_extend`, an OAuth consumer may have
+    users sent to URLs below its callback.
 
-    The others are what may be asked for in an hour from one network, or from all: accounts where anybody may make one,
-    letters that confirm an address, letters for a forgotten password; 0 is any number.
+    The others are limits an hour, for one network or for all together, on new accounts (if `sign_up` is `open`),
+    confirmation mails and password resets; 0 means no limit.
     """
 
     invitation_days: int = 7
@@ -29,19 +29,19 @@ class SiteLimits:
     resets_per_network: int = 20
 
     def invitation_expiry(self, at: datetime) -> datetime:
-        """Until when the link of an invitation is good that is sent at that moment."""
+        """The expiry of an invitation's link that is sent at `at`."""
         return at + timedelta(days=self.invitation_days)
 
 
 DEFAULT_LIMITS = SiteLimits()
 
-# What confirms an address may lie in a mailbox over a weekend; what sets a password is wanted now.
+# A confirmation mail may wait over a weekend; a password reset is requested when it is needed.
 CONFIRM_EMAIL_LIFETIME = timedelta(days=3)
 RESET_PASSWORD_LIFETIME = timedelta(hours=1)
 
-# How long after a letter that sets a password no other one goes there: its link is good meanwhile, whoever asks.
+# The pause between two password reset mails to one address. The first link stays valid meanwhile.
 RESET_PAUSE = timedelta(minutes=30)
 
-# How many letters in 24 hours that confirm addresses one person may ask for; and, where anybody may make an account,
-# how many invitations to what is that person's own.
+# The limit in 24 hours on a person's confirmation mails and, if anybody may create an account, on invitations to that
+# person's own groups and repositories.
 TO_STRANGERS_A_DAY = 20

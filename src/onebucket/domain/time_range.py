@@ -1,16 +1,16 @@
-"""Moments that can be stored, shown in every time zone, and read back by every reader."""
+"""The range of times that can be stored and shown in every time zone."""
 
 from datetime import UTC, datetime, timedelta
 
 from onebucket.domain.refusals import Invalid
 
-# A day is left at both ends, so that no time zone carries a moment out of the calendar.
+# A day of margin at both ends, so that no time zone moves a time out of the calendar.
 EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
 LATEST = datetime(9999, 12, 30, tzinfo=UTC)
 
 
 def checked(moment: datetime, *, what: str) -> datetime:
-    """Return a moment that lies within the range, in UTC. Raises Invalid, which names `what` is out of it.
+    """Return a time in UTC if it is within the range; `what` names it in the error. Raises Invalid.
 
     >>> checked(datetime(2026, 3, 4, tzinfo=UTC), what="since").isoformat()
     '2026-03-04T00:00:00+00:00'
@@ -21,7 +21,7 @@ def checked(moment: datetime, *, what: str) -> datetime:
 
 
 def shifted(moment: datetime, span: timedelta, *, what: str) -> datetime:
-    """Return the moment that long after. Raises Invalid where that is out of the range."""
+    """Return `moment + span` in UTC. Raises Invalid when it is out of the range."""
     try:
         return checked(moment + span, what=what)
     except OverflowError:

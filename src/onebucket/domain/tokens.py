@@ -1,18 +1,18 @@
-"""App passwords: random secrets that speak for a person within their scopes."""
+"""App passwords: random secrets that act for a person within their scopes."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-# A credential may make app passwords, these may make others, and so on: each use asks for all that went before.
+# App passwords can create further ones. The chain is limited because each use checks all credentials before it.
 MOST_GENERATIONS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class AppPassword:
-    """An app password: a random secret, kept as its hash, that speaks for a person within its scopes.
+    """An app password; only its hash is stored.
 
-    `last_used_at` and `last_used_from` (a network address) are known a minute late. `made_with` names the limited
-    credential that it was made with, if it was, and counts only as long as that one does.
+    `last_used_at` and `last_used_from` (a client address) are up to a minute old. `made_with` identifies the limited
+    credential that created it, None if there was none; the app password is valid only while that credential is.
     """
 
     account_id: str
@@ -28,13 +28,13 @@ class AppPassword:
 
     @property
     def credential(self) -> str:
-        """How the journal names it."""
+        """The identifier in the journal."""
         return f"token:{self.id}"
 
 
 @dataclass(frozen=True, slots=True)
 class TokenUse:
-    """That somebody's app password was used, when, and from which network address."""
+    """A use of an app password: when, and from which client address."""
 
     account_id: str
     token_id: str
