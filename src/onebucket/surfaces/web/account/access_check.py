@@ -30,9 +30,9 @@ async def show(request: PageRequest) -> Response:
     name = request.path_parameter("name")
 
     def load(work: UnitOfWork) -> dict[str, Any]:
-        place = account_overview.account_summary(work, name)
-        repositories = matrix.axes(work, name)[1] if place.administers else []
-        return {"place": place, "names": [repository.slug for repository in repositories][:_MOST_NAMES]}
+        summary = account_overview.account_summary(work, name)
+        repositories = matrix.axes(work, name)[1] if summary.administers else []
+        return {"place": summary, "names": [repository.slug for repository in repositories][:_MOST_NAMES]}
 
     context = await request.read(load)
     person, repository = request.query("person").strip(), request.query("repository").strip()

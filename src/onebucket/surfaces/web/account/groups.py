@@ -72,27 +72,27 @@ async def change(request: PageRequest) -> Response:
     except Invalid as refusal:
         raise FormErrors(name=refusal.sentence) from None
     if new_slug not in (slug, request.line("new_slug")):
-        place, roster = await request.read(
+        summary, roster = await request.read(
             lambda work: (
                 account_overview.account_summary(work, account),
                 groups.read(work, account, slug, members=False),
             )
         )
         if domain.check_name(name) != roster.group.name:
-            return request.page("groups/rename.html", place=place, group=roster.group, new_slug=new_slug)
+            return request.page("groups/rename.html", place=summary, group=roster.group, new_slug=new_slug)
 
     try:
-        after = await request.write(partial(_change, request, account, slug, name))
+        group = await request.write(partial(_change, request, account, slug, name))
     except Conflict as refusal:
         raise FormErrors(name=refusal.sentence) from None
-    return request.redirect(f"{_address(request, after)}?done=changed")
+    return request.redirect(f"{_address(request, group)}?done=changed")
 
 
 def _change(request: PageRequest, account: str, slug: str, name: str, work: UnitOfWork) -> Group:
     """Apply the form's changes in one transaction."""
-    word = request.line("account_privilege")
-    privilege = domain.parse_account_privilege(word) if word else None
-    after = groups.change(
+    account_privilege = request.line("account_privilege")
+    privilege = domain.parse_account_privilege(account_privilege) if account_privilege else None
+    group = groups.change(
         work,
         account,
         slug,
@@ -102,8 +102,8 @@ def _change(request: PageRequest, account: str, slug: str, name: str, work: Unit
         email_forwarding_disabled=request.is_checked("email_forwarding_disabled"),
     ).group
     # Last, because it can take away the caller's right to change the rest.
-    groups.set_account_privilege(work, account, after.slug, privilege)
-    return after
+    groups.set_account_privilege(work, account, group.slug, privilege)
+    return group
 
 
 async def add(request: PageRequest) -> Response:
@@ -112,13 +112,13 @@ async def add(request: PageRequest) -> Response:
     try:
         if not name:
             raise Invalid("say who: a username or an e-mail address")
-        added = await request.write(lambda work: groups.add_member(work, account, slug, name))
+        member = await request.write(lambda work: groups.add_member(work, account, slug, name))
     except (Invalid, Conflict) as refusal:
         raise FormErrors(member=refusal.sentence) from None
     except NotFound as refusal:
         # If the group itself is gone, showing the page again says so.
         raise FormErrors(member=refusal.sentence) from None
-    return request.redirect(f"{_address(request)}?{urlencode({'done': f'added {added.username}'})}#members")
+    return request.redirect(f"{_address(request)}?{urlencode({'done': f'added {member.username}'})}#members")
 
 
 async def ask_to_remove(request: PageRequest) -> Response:
@@ -132,10 +132,10 @@ async def ask_to_remove(request: PageRequest) -> Response:
     def load(work: UnitOfWork) -> dict[str, Any]:
         group = groups.read(work, account, slug, members=False).group
         person = groups.member(work, account, slug, member)
-        place = account_overview.account_summary(work, account)
-        losses = [*access_checks.impact(work, account, slug, member)] if place.administers else None
+        summary = account_overview.account_summary(work, account)
+        losses = [*access_checks.impact(work, account, slug, member)] if summary.administers else None
         endings = pending_invitations.ended_by_leaving(work, account, slug, member)
-        return {"place": place, "group": group, "person": person, "losses": losses, "endings": endings}
+        return {"place": summary, "group": group, "person": person, "losses": losses, "endings": endings}
 
     return request.page("groups/remove.html", **await request.read(load))
 
@@ -162,12 +162,12 @@ async def ask_to_delete(request: PageRequest) -> Response:
         losses = access_checks.impact(work, account, slug)
         roster = groups.read(work, account, slug, members=True)
         lines = access_changes.Lines(losses)
-        shown = paginate(request, lines.worst_first, lines.words)
+        page = paginate(request, lines.worst_first, lines.words)
         return {
             "place": account_overview.account_summary(work, account),
             "roster": roster,
-            "losses": shown,
-            "lines": [lines.whole(line) for line in shown.items],
+            "losses": page,
+            "lines": [lines.whole(line) for line in page.items],
             "losers": len({line.person.id for line in lines.worst_first}),
             "endings": pending_invitations.ended_by_deleting(work, account, slug),
         }

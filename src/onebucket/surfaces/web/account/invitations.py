@@ -28,8 +28,8 @@ async def show(request: PageRequest) -> Response:
 
     def load(work: UnitOfWork) -> dict[str, Any]:
         pending = [invitation for _, invitation in invitations.found(work, account_name=name)]
-        place, rosters = account_overview.account_summary(work, name), groups.of_account(work, name, members=False)
-        return {"place": place, "pending": pending, "groups": [roster.group for roster in rosters], "now": work.at}
+        summary, rosters = account_overview.account_summary(work, name), groups.of_account(work, name, members=False)
+        return {"place": summary, "pending": pending, "groups": [roster.group for roster in rosters], "now": work.at}
 
     context = await request.read(load)
     pending = paginate(

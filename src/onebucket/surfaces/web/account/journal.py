@@ -41,12 +41,12 @@ async def _journal_page(request: PageRequest, name: str | None, account: str | N
         page = journal.page(work, name or account, wanted=filter, after=before, at_most=USUAL)
         if name is None:
             return {"page": page}
-        most = MOST_EXAMINED if request.query("verified") == "yes" else EXAMINED
+        limit = MOST_EXAMINED if request.query("verified") == "yes" else EXAMINED
         return {
             "page": page,
             "place": account_overview.account_summary(work, name),
-            "chain": journal.examine(work, name, at_most=most),
-            "is_asked": most == MOST_EXAMINED,
+            "chain": journal.examine(work, name, at_most=limit),
+            "is_asked": limit == MOST_EXAMINED,
         }
 
     try:
@@ -70,7 +70,7 @@ async def _journal_page(request: PageRequest, name: str | None, account: str | N
 def _read_filter(request: PageRequest) -> JournalFilter:
     """Read the filter from the query. Raises Invalid."""
     event, since = request.query("event"), request.query("since")
-    if event and event not in {each.value for each in Event}:
+    if event and event not in {known.value for known in Event}:
         raise Invalid("there is no such event")
     try:
         moment = datetime.fromisoformat(since) if since else None

@@ -57,8 +57,8 @@ async def make(request: PageRequest) -> Response:
             raise
         raise FormErrors(acts_as=refusal.sentence) from None
     secret = None if is_public else request.backend.consumer_secret(key)
-    place = await request.read(lambda work: account_overview.account_summary(work, owner.id))
-    return request.page("consumers/made.html", place=place, consumer=consumer, secret=secret)
+    summary = await request.read(lambda work: account_overview.account_summary(work, owner.id))
+    return request.page("consumers/made.html", place=summary, consumer=consumer, secret=secret)
 
 
 async def revoke(request: PageRequest) -> Response:

@@ -20,12 +20,12 @@ _DELETED = re.compile("deleted ([a-z0-9_-]{1,62})")
 async def show(request: PageRequest) -> Response:
     """List the groups: all for administrators, their own for members."""
     name = request.path_parameter("name")
-    place, sizes = await request.read(
+    summary, sizes = await request.read(
         lambda work: (account_overview.account_summary(work, name), account_overview.group_sizes(work, name))
     )
     return request.page(
         "accounts/page.html",
-        place=place,
+        place=summary,
         groups=paginate(request, sizes, lambda size: f"{size.group.name} {size.group.slug}"),
         done=_done_message(request.query("done"), {size.group.slug for size in sizes}),
     )
@@ -53,9 +53,9 @@ async def create(request: PageRequest) -> Response:
     return request.redirect(f"/accounts/{roster.owner.username}/groups/{roster.group.slug}?done=made")
 
 
-def level(word: str) -> Level:
+def level(name: str) -> Level:
     """Read the level chosen in a form; an empty choice is `NONE`. Raises Invalid."""
-    return privileges.parse_level(word or "none", none=True)
+    return privileges.parse_level(name or "none", none=True)
 
 
 async def repositories(request: PageRequest) -> Response:
@@ -65,10 +65,10 @@ async def repositories(request: PageRequest) -> Response:
     def load(work: UnitOfWork) -> tuple[account_overview.AccountSummary, list[Repository]]:
         return account_overview.account_summary(work, name), account_overview.repositories_of(work, name)
 
-    place, rows = await request.read(load)
+    summary, rows = await request.read(load)
     return request.page(
         "accounts/repositories.html",
-        place=place,
+        place=summary,
         repositories=paginate(request, rows, lambda row: f"{row.name} {row.slug} {row.description}"),
     )
 
@@ -76,19 +76,19 @@ async def repositories(request: PageRequest) -> Response:
 async def settings(request: PageRequest) -> Response:
     """Show the account's name settings, for its administrators."""
     name = request.path_parameter("name")
-    place = await request.read(lambda work: account_overview.account_settings(work, name))
+    summary = await request.read(lambda work: account_overview.account_settings(work, name))
     done = "It is called so from now on." if request.query("done") == "named" else ""
-    return request.page("accounts/settings.html", place=place, done=done)
+    return request.page("accounts/settings.html", place=summary, done=done)
 
 
 async def change(request: PageRequest) -> Response:
     """Change the account's display name."""
     name, display_name = request.path_parameter("name"), request.line("display_name")
     try:
-        after = await request.write(lambda work: account_names.rename(work, name, display_name))
+        account = await request.write(lambda work: account_names.rename(work, name, display_name))
     except Invalid as refusal:
         raise FormErrors(display_name=refusal.sentence) from None
-    return request.redirect(f"/accounts/{after.username}/settings?done=named")
+    return request.redirect(f"/accounts/{account.username}/settings?done=named")
 
 
 PAGES = (

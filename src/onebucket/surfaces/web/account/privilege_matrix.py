@@ -61,8 +61,8 @@ def _describe(level: Level | None) -> str:
 def _done_parameter(changes: Sequence[CellChange]) -> str:
     """Return the `done` parameter that names the changed cells."""
     cells = "".join(f" {change.group}/{change.repository}" for change in changes[:_NAMED])
-    more = len(changes) - _NAMED
-    return f"set{cells}{f' {more}' if more > 0 else ''}"
+    rest = len(changes) - _NAMED
+    return f"set{cells}{f' {rest}' if rest > 0 else ''}"
 
 
 async def show(request: PageRequest) -> Response:
@@ -127,8 +127,8 @@ def _changes(request: PageRequest) -> list[CellChange]:
     ]
 
 
-def _level(word: str) -> Level | None:
-    return None if word == "default" else privileges.parse_level(word, none=True)
+def _level(value: str) -> Level | None:
+    return None if value == "default" else privileges.parse_level(value, none=True)
 
 
 def _form_value(level: Level | None) -> str:
@@ -143,7 +143,7 @@ async def ask(request: PageRequest) -> Response:
 
 async def _preview(request: PageRequest, message: str = "", status: int = 200) -> Response:
     name, changes = request.path_parameter("name"), _changes(request)
-    place, plan = await request.read(
+    summary, plan = await request.read(
         lambda work: (account_overview.account_summary(work, name), matrix.plan(work, name, changes))
     )
     gaining = {effect.person.id for effect in plan.effects if effect.after > effect.before}
@@ -151,7 +151,7 @@ async def _preview(request: PageRequest, message: str = "", status: int = 200) -
     return request.page(
         "matrix/plan.html",
         status=status,
-        place=place,
+        place=summary,
         plan=plan,
         words=_form_value,
         trouble=message,

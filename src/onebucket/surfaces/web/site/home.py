@@ -22,35 +22,35 @@ async def docs(request: PageRequest) -> Response:
 
 async def operation(request: PageRequest) -> Response:
     """Show one operation of the API, with the schemas it uses."""
-    described = request.site.openapi()
-    for path, methods in described["paths"].items():
-        for method, each in methods.items():
-            if method != "parameters" and each["operationId"] == request.path_parameter("operation"):
-                shapes = _shapes(each, described["components"]["schemas"])
+    document = request.site.openapi()
+    for path, methods in document["paths"].items():
+        for method, value in methods.items():
+            if method != "parameters" and value["operationId"] == request.path_parameter("operation"):
+                shapes = _shapes(value, document["components"]["schemas"])
                 return request.page(
-                    "docs/operation.html", path=path, method=method, methods=methods, operation=each, shapes=shapes
+                    "docs/operation.html", path=path, method=method, methods=methods, operation=value, shapes=shapes
                 )
     raise NotFound("the API has no such operation")
 
 
-def _shapes(described: object, schemas: Mapping[str, Any]) -> dict[str, Any]:
+def _shapes(document: object, schemas: Mapping[str, Any]) -> dict[str, Any]:
     """Return the schemas that an operation refers to, directly or not, in the order of the document."""
     names: set[str] = set()
-    new = {*_references(described)}
+    new = {*_references(document)}
     while new:
         names |= new
         new = {name for shape in new for name in _references(schemas[shape])} - names
     return {name: shape for name, shape in schemas.items() if name in names}
 
 
-def _references(described: object) -> Iterator[str]:
-    if isinstance(described, Mapping):
-        if isinstance(described.get("$ref"), str):
-            yield described["$ref"].rpartition("/")[2]
-        described = [*described.values()]
-    if isinstance(described, list | tuple):
-        for each in described:
-            yield from _references(each)
+def _references(document: object) -> Iterator[str]:
+    if isinstance(document, Mapping):
+        if isinstance(document.get("$ref"), str):
+            yield document["$ref"].rpartition("/")[2]
+        document = [*document.values()]
+    if isinstance(document, list | tuple):
+        for value in document:
+            yield from _references(value)
 
 
 PAGES = (Page("/", front), Page("/docs", docs), Page("/docs/{operation}", operation))

@@ -1,40 +1,41 @@
-// Finding as one types: the part of the page that a form finds is fetched anew and put where the old one stands.
-const PAUSE = 150;
-const asking = new Map();
+// Search as you type: fetch the page with the new query and replace the part that the form searches.
+const PAUSE = 150; // milliseconds after the last keystroke
+const pending = new Map(); // element id -> AbortController of its latest request
 
 export async function draw(address, id) {
-  asking.get(id)?.abort();
-  const asked = new AbortController();
-  asking.set(id, asked);
+  pending.get(id)?.abort();
+  const controller = new AbortController();
+  pending.set(id, controller);
   try {
-    const answer = await fetch(address, { signal: asked.signal });
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const response = await fetch(address, { signal: controller.signal });
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
     const drawn = page.getElementById(id);
-    if (!answer.ok || answer.redirected || !drawn) return location.assign(address);
+    if (!response.ok || response.redirected || !drawn) return location.assign(address);
     document.getElementById(id).replaceWith(drawn);
     history.replaceState(null, "", address);
     drawn.dispatchEvent(new Event("drawn", { bubbles: true }));
     return drawn;
   } catch (error) {
-    // Something else is asked already, or the server can't be reached: the button still asks it.
+    // A newer search replaced this one, or the server is unreachable: the form's button still works.
     if (error.name !== "AbortError" && !(error instanceof TypeError)) throw error;
   }
 }
 
 export function watch(form) {
-  const told = document.createElement("p");
-  told.className = "aside";
-  told.setAttribute("role", "status");
-  form.append(told);
+  // Announces the number of results to screen readers.
+  const status = document.createElement("p");
+  status.className = "aside";
+  status.setAttribute("role", "status");
+  form.append(status);
 
-  let pause;
+  let timer;
   const find = async () => {
     const query = new URLSearchParams([...new FormData(form)].filter(([, value]) => value));
     const drawn = await draw(`${new URL(form.action).pathname}?${query}`, form.dataset.finds);
-    if (drawn) told.textContent = [...drawn.querySelectorAll(".pager span")].map((each) => each.textContent).join("; ");
+    if (drawn) status.textContent = [...drawn.querySelectorAll(".pager span")].map((span) => span.textContent).join("; ");
   };
   form.addEventListener("input", () => {
-    clearTimeout(pause);
-    pause = setTimeout(find, PAUSE);
+    clearTimeout(timer);
+    timer = setTimeout(find, PAUSE);
   });
 }

@@ -1,40 +1,42 @@
-// The matrix: what is chosen is kept while other parts of it are shown, and keys lead from cell to cell.
+// The privilege matrix: keep choices while other pages of it are shown; move between cells with the keyboard.
 import { draw } from "./finder.js";
 
 const cells = (form) => [...form.querySelectorAll("td select")];
+// A field's name ends in the value the cell had when the page was made.
 const before = (name) => name.slice(name.lastIndexOf(":") + 1);
 
 export function keep(form) {
   const chosen = new Map();
   const path = new URL(form.action).pathname;
   const elsewhere = form.querySelector("[data-elsewhere]");
-  form.querySelectorAll("[data-scripted]").forEach((each) => (each.hidden = false));
+  form.querySelectorAll("[data-scripted]").forEach((element) => (element.hidden = false));
 
   const note = (cell) => {
     if (cell.value === before(cell.name)) chosen.delete(cell.name);
     else chosen.set(cell.name, cell.value);
     cell.classList.toggle("chosen", chosen.has(cell.name));
   };
-  const tell = () => {
+  // Send choices for cells on other pages as hidden fields, and show how many there are.
+  const update = () => {
     const shown = new Set(cells(form).map((cell) => cell.name));
-    const away = [...chosen].filter(([name]) => !shown.has(name));
+    const hidden = [...chosen].filter(([name]) => !shown.has(name));
     elsewhere.replaceChildren(
-      ...away.map(([name, value]) => Object.assign(document.createElement("input"), { type: "hidden", name, value })),
-      chosen.size ? `${chosen.size} chosen${away.length ? `, ${away.length} of them not shown here` : ""}.` : "",
+      ...hidden.map(([name, value]) => Object.assign(document.createElement("input"), { type: "hidden", name, value })),
+      chosen.size ? `${chosen.size} chosen${hidden.length ? `, ${hidden.length} of them not shown here` : ""}.` : "",
     );
     form.action = path + location.search;
   };
 
   form.addEventListener("change", (event) => {
     if (event.target.closest("td")) note(event.target);
-    tell();
+    update();
   });
   form.addEventListener("drawn", () => {
     for (const cell of cells(form)) {
       if (chosen.has(cell.name)) cell.value = chosen.get(cell.name);
       note(cell);
     }
-    tell();
+    update();
   });
   form.addEventListener("click", (event) => {
     const link = event.target.closest(".pager a");
@@ -51,5 +53,5 @@ export function keep(form) {
     row?.cells[cell.cellIndex + step[1]]?.querySelector("select")?.focus();
   });
   cells(form).forEach(note);
-  tell();
+  update();
 }

@@ -1,4 +1,4 @@
-// What pages do more where scripts run; each does without.
+// Enhancements of the pages; every page also works without scripts.
 import { watch } from "./finder.js";
 import { keep } from "./matrix.js";
 import { local } from "./times.js";
