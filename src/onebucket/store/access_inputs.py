@@ -95,7 +95,9 @@ class AccessInputs:
     set_there: Mapping[str, Mapping[str, Row]]
     direct: Mapping[tuple[str, str], Row]
     # Cache for the last user: rows by group, and the groups that give something on every repository.
-    _last: dict[str, tuple[Mapping[str, Row], Mapping[str, None]]] = field(default_factory=dict, compare=False)
+    _groups_of_last: dict[str, tuple[Mapping[str, Row], Mapping[str, None]]] = field(
+        default_factory=dict, compare=False
+    )
     # Cache of `ways` on repositories without a privilege of the user's own or of their groups.
     _default_ways: dict[tuple[str, bool, bool], tuple[Reason, ...]] = field(default_factory=dict, compare=False)
 
@@ -104,11 +106,13 @@ class AccessInputs:
 
         `without` is the id of a group to leave out. Groups that give nothing there are skipped.
         """
-        theirs, everywhere = self._groups_of(person)
-        set_here = self._set_here(theirs, repository)
-        groups = [self._group_input(theirs[id], set_here.get(id)) for id in everywhere if id != without]
+        memberships, with_default = self._groups_of(person)
+        set_here = self._set_here(memberships, repository)
+        groups = [self._group_input(memberships[id], set_here.get(id)) for id in with_default if id != without]
         groups += [
-            self._group_input(theirs[id], row) for id, row in set_here.items() if id != without and id not in everywhere
+            self._group_input(memberships[id], row)
+            for id, row in set_here.items()
+            if id != without and id not in with_default
         ]
         direct = self.direct.get((repository.id, person.id)) if self.direct else None
         return AccessInput(
@@ -127,8 +131,8 @@ class AccessInputs:
 
         Repositories that are alike for the user get the same tuple.
         """
-        theirs, _ = self._groups_of(person)
-        if (self.direct and (repository.id, person.id) in self.direct) or self._set_here(theirs, repository):
+        memberships, _ = self._groups_of(person)
+        if (self.direct and (repository.id, person.id) in self.direct) or self._set_here(memberships, repository):
             return why(self.input_for(person, repository))
         key = (person.id, person.is_active, repository.is_private)
         reasons = self._default_ways.get(key)
@@ -139,22 +143,22 @@ class AccessInputs:
         return reasons
 
     def _groups_of(self, person: Account) -> tuple[Mapping[str, Row], Mapping[str, None]]:
-        cached = self._last.get(person.id)
+        cached = self._groups_of_last.get(person.id)
         if cached is None:
             rows = {row[1]: row for row in self.memberships.get(person.id, ())}
             cached = rows, dict.fromkeys(id for id, row in rows.items() if row[3] or row[4])
-            self._last.clear()
-            self._last[person.id] = cached
+            self._groups_of_last.clear()
+            self._groups_of_last[person.id] = cached
         return cached
 
-    def _set_here(self, theirs: Mapping[str, Row], repository: Repository) -> Mapping[str, Row]:
+    def _set_here(self, memberships: Mapping[str, Row], repository: Repository) -> Mapping[str, Row]:
         """Return the privileges of some groups on a repository, by iterating over the shorter of the two lists."""
-        there = self.set_there.get(repository.id)
-        if not there or not theirs:
-            return _NOTHING
-        if len(there) < len(theirs):
-            return {id: row for id, row in there.items() if id in theirs}
-        return {id: there[id] for id in theirs if id in there}
+        by_group = self.set_there.get(repository.id)
+        if not by_group or not memberships:
+            return _NO_PRIVILEGES
+        if len(by_group) < len(memberships):
+            return {id: row for id, row in by_group.items() if id in memberships}
+        return {id: by_group[id] for id in memberships if id in by_group}
 
     def level(self, person: Account, repository: Repository, *, without: str | None = None) -> Level:
         """Return the strongest level that a user has on a repository."""
@@ -175,8 +179,8 @@ class AccessInputs:
         def kind(person: Account) -> object:
             if person.id in alone:
                 return person.id
-            theirs = tuple([row[1] for row in self.memberships.get(person.id, ())])
-            return person.is_active, person.site_admin, theirs
+            group_ids = tuple([row[1] for row in self.memberships.get(person.id, ())])
+            return person.is_active, person.site_admin, group_ids
 
         return kind
 
@@ -197,8 +201,8 @@ class AccessInputs:
         cache: dict[frozenset[str], list[list[Repository]]] = {}
 
         def grouped(person: Account) -> list[list[Repository]]:
-            theirs = [by_group.get(row[1], ()) for row in self.memberships.get(person.id, ())]
-            special = frozenset().union(by_person.get(person.id, ()), *theirs)
+            of_groups = [by_group.get(row[1], ()) for row in self.memberships.get(person.id, ())]
+            special = frozenset().union(by_person.get(person.id, ()), *of_groups)
             if special not in cache:
                 # Each result holds every repository, so only a few are cached.
                 if len(cache) >= MOST_BUNCHED:
@@ -219,25 +223,25 @@ class AccessInputs:
         """
         set_there = {repository: dict(groups) for repository, groups in self.set_there.items()}
         for (repository, group), level in changed.items():
-            there = set_there.setdefault(repository, {})
-            there.pop(group, None)
+            by_group = set_there.setdefault(repository, {})
+            by_group.pop(group, None)
             if level is not None:
-                there[group] = (repository, group, int(level), 0, None)
+                by_group[group] = (repository, group, int(level), 0, None)
         return AccessInputs(self.owner, self.memberships, set_there, self.direct)
 
-    def _group_input(self, row: Row, there: Row | None) -> GroupInput:
+    def _group_input(self, row: Row, privilege: Row | None) -> GroupInput:
         _, _, slug, permission, account_privilege, added_at, added_by = row
         return GroupInput(
             f"{self.owner.username}/{slug}",
             None if permission is None else _LEVELS[permission],
-            _LEVELS[there[2]] if there else None,
-            account_privilege == _ADMINISTERS,
+            _LEVELS[privilege[2]] if privilege else None,
+            account_privilege == _ADMIN,
             (timestamps.from_number(added_at), added_by),
-            (timestamps.from_number(there[3]), there[4]) if there else (None, None),
+            (timestamps.from_number(privilege[3]), privilege[4]) if privilege else (None, None),
         )
 
 
-_NOTHING: Mapping[str, Row] = {}
+_NO_PRIVILEGES: Mapping[str, Row] = {}
 
 # Access inputs that are decided in the time it takes to read a row.
 CASES_OF_A_ROW = 4
@@ -252,7 +256,7 @@ MOST_USUAL = 100
 FEW_REPOSITORIES = 8
 
 _LEVELS = {int(level): level for level in Level}
-_ADMINISTERS = AccountPrivilege.ADMIN.value
+_ADMIN = AccountPrivilege.ADMIN.value
 
 
 def load(
@@ -260,9 +264,9 @@ def load(
 ) -> AccessInputs:
     """Load the access inputs of each of these users on each of these repositories of an account."""
     memberships = _memberships(tx, owner, people)
-    there = [repository.id for repository in repositories]
-    tx.spend(len(people) * len(there) // CASES_OF_A_ROW)
-    set_there = tx.rows(_SET, account_id=owner.id, repositories=there)
+    repository_ids = [repository.id for repository in repositories]
+    tx.spend(len(people) * len(repository_ids) // CASES_OF_A_ROW)
+    set_there = tx.rows(_SET, account_id=owner.id, repositories=repository_ids)
     direct = tx.rows(_DIRECT, account_id=owner.id, people=[person.id for person in people])
     return _access_inputs(owner, memberships, set_there, direct)
 
@@ -282,13 +286,13 @@ def load_pairs(tx: Transaction, owner: Account, pairs: Collection[tuple[Account,
         people_by_repository.setdefault(repository.id, []).append(person.id)
         repositories_by_person.setdefault(person.id, set()).add(repository.id)
     set_there: list[Row] = []
-    for person_id, there in repositories_by_person.items():
+    for person_id, repository_ids in repositories_by_person.items():
         groups = [row[1] for row in memberships.get(person_id, ())]
-        if len(there) <= FEW_REPOSITORIES:
-            for repository_id in there:
+        if len(repository_ids) <= FEW_REPOSITORIES:
+            for repository_id in repository_ids:
                 groups_by_repository.setdefault(repository_id, []).extend(groups)
         elif groups:
-            set_there += tx.rows(_SET_FOR_THEM, account_id=owner.id, groups=groups, repositories=there)
+            set_there += tx.rows(_SET_FOR_THEM, account_id=owner.id, groups=groups, repositories=repository_ids)
     if groups_by_repository:
         set_there += tx.rows(_SET_THERE, account_id=owner.id, groups=groups_by_repository)
     direct = tx.rows(_DIRECT_THERE, account_id=owner.id, people=people_by_repository)
@@ -296,10 +300,10 @@ def load_pairs(tx: Transaction, owner: Account, pairs: Collection[tuple[Account,
 
 
 def _memberships(tx: Transaction, owner: Account, people: Collection[Account]) -> dict[str, list[Row]]:
-    theirs: dict[str, list[Row]] = {}
+    by_person: dict[str, list[Row]] = {}
     for row in tx.rows(_MEMBERSHIPS, account_id=owner.id, people=[person.id for person in people]):
-        theirs.setdefault(row[0], []).append(row)
-    return theirs
+        by_person.setdefault(row[0], []).append(row)
+    return by_person
 
 
 def _access_inputs(

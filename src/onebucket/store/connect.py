@@ -19,7 +19,7 @@ def connect(url: str, *, make: bool = True, replicas: Sequence[str] = ()) -> Dat
         if replicas:
             from onebucket.store.postgres.replica import connect as connect_replica
 
-            opened.replicas = [connect_replica(each) for each in replicas]
+            opened.replicas = [connect_replica(replica) for replica in replicas]
         return opened
     if url.startswith("sqlite:///"):
         from onebucket.store.sqlite.database import connect as connect_sqlite

@@ -261,15 +261,15 @@ class MemberCache:
             yield from cached
             return
 
-        seen: list[Account] = []
+        buffered: list[Account] = []
         for row in self.tx.stream(_MEMBERS_OF_ONE, account_id=group.account_id, group_id=group.id):
             person = account_rows.account(row[1:])
-            if len(seen) <= self._room:
-                seen.append(person)
+            if len(buffered) <= self._room:
+                buffered.append(person)
             yield person
-        if len(seen) <= self._room:
-            self._room -= len(seen)
-            self._groups[group.id] = tuple(seen)
+        if len(buffered) <= self._room:
+            self._room -= len(buffered)
+            self._groups[group.id] = tuple(buffered)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from onebucket.store.postgres.replica import Replica
     from onebucket.store.postgres.wal_position import ReplicationStatus, WalPosition
 
-_Made = TypeVar("_Made")
+_Converted = TypeVar("_Converted")
 
 # The version of a database: tokens are only compared for equality.
 DataVersionToken = int | str | bytes
@@ -62,8 +62,8 @@ class Transaction(ABC):
     connection: Any
     position: "WalPosition | None" = None
 
-    def __init__(self, span: ReadMode) -> None:
-        self.read_mode = span
+    def __init__(self, read_mode: ReadMode) -> None:
+        self.read_mode = read_mode
         self.read_set: ReadSet | None = None
         self.budget: WorkBudget | None = None
         self._row_cache: dict[Statement, dict[tuple[Any, ...], Any]] = {}
@@ -80,19 +80,21 @@ class Transaction(ABC):
         if self.budget is not None:
             self.budget.spend(rows)
 
-    def cached_row(self, statement: Statement, made: Callable[[Row], _Made], **values: Any) -> _Made | None:
-        """Return `made(row)` for the first row that `statement` finds, or None.
+    def cached_row(
+        self, statement: Statement, convert: Callable[[Row], _Converted], **values: Any
+    ) -> _Converted | None:
+        """Return `convert(row)` for the first row that `statement` finds, or None.
 
         The result is cached for this transaction, until it changes a table that the statement reads.
         """
         cache = self._row_cache.setdefault(statement, {})
-        key = (made, *values.items())
+        key = (convert, *values.items())
         if key not in cache:
             if len(cache) >= ROW_CACHE_SIZE:
                 cache.clear()
             row = self.row(statement, **values)
-            cache[key] = None if row is None else made(row)
-        cached: _Made | None = cache[key]
+            cache[key] = None if row is None else convert(row)
+        cached: _Converted | None = cache[key]
         return cached
 
     def defer(self, statement: Statement, key: str, **values: Any) -> None:

@@ -47,9 +47,9 @@ class ReadSet:
         self.accounts: set[str] = set()
         self.is_unbounded = False
 
-    def add(self, grounds: str | None, values: Mapping[str, Any]) -> None:
+    def add(self, dependency: str | None, values: Mapping[str, Any]) -> None:
         """Add a query with the given dependency (see `dependency_of`) and bound values."""
-        if grounds is None:
+        if dependency is None:
             self.is_unbounded = True
-        elif grounds:
-            self.accounts.add(values[grounds])
+        elif dependency:
+            self.accounts.add(values[dependency])

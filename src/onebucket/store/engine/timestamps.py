@@ -6,7 +6,7 @@ from onebucket.domain.time_range import EARLIEST, LATEST
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_FIRST, _LAST = ((each - _EPOCH) // _MICROSECOND for each in (EARLIEST, LATEST))
+_FIRST, _LAST = ((limit - _EPOCH) // _MICROSECOND for limit in (EARLIEST, LATEST))
 
 
 def to_number(moment: datetime) -> int:

@@ -43,12 +43,12 @@ def address_of_replica(url: str) -> Address:
         raise DatabaseUnusable("the address of a replica must be like postgresql://USER:PASSWORD@HOST/NAME") from None
 
 
-def without_password(there: Address) -> str:
+def without_password(conninfo: Address) -> str:
     """Format an address for display, without its password."""
-    user, host, port = (there.get(name) or "" for name in ("user", "host", "port"))
+    user, host, port = (conninfo.get(name) or "" for name in ("user", "host", "port"))
     user_part = f"{user}@" if user else ""
     port_part = f":{port}" if port else ""
-    return f"postgresql://{user_part}{host}{port_part}/{there.get('dbname') or ''}"
+    return f"postgresql://{user_part}{host}{port_part}/{conninfo.get('dbname') or ''}"
 
 
 def to_exception(error: psycopg.Error, *, lost: bool) -> Exception:

@@ -25,8 +25,8 @@ class PostgresTransaction(Transaction):
 
     __slots__ = ("_changed", "_cursors", "_execute", "connection", "position")
 
-    def __init__(self, connection: Connection, span: ReadMode = ReadMode.BUFFERED) -> None:
-        super().__init__(span)
+    def __init__(self, connection: Connection, read_mode: ReadMode = ReadMode.BUFFERED) -> None:
+        super().__init__(read_mode)
         self.connection = connection
         self._changed = 0
         self.position: WalPosition | None = None

@@ -15,8 +15,8 @@ class SqliteTransaction(Transaction):
 
     __slots__ = ("_execute", "connection")
 
-    def __init__(self, connection: sqlite3.Connection, span: ReadMode = ReadMode.BUFFERED) -> None:
-        super().__init__(span)
+    def __init__(self, connection: sqlite3.Connection, read_mode: ReadMode = ReadMode.BUFFERED) -> None:
+        super().__init__(read_mode)
         self.connection = connection
         self._execute = connection.execute
 
