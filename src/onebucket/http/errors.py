@@ -134,18 +134,18 @@ def enveloped(response: ErrorResponse) -> ErrorResponse:
 
 def status_of(error: Exception, exceptions: Mapping[type[Exception], int] = _NONE) -> int | None:
     """Look up the status of an error by its class and base classes; None for an unexpected error."""
-    for kind in type(error).__mro__:
-        if kind in exceptions:
-            return exceptions[kind]
-        if kind in STATUS_OF_ERROR:
-            return STATUS_OF_ERROR[kind]
+    for error_class in type(error).__mro__:
+        if error_class in exceptions:
+            return exceptions[error_class]
+        if error_class in STATUS_OF_ERROR:
+            return STATUS_OF_ERROR[error_class]
     return None
 
 
 def _plain_body(error: Exception, status: int) -> bytes:
-    for kind in type(error).__mro__:
-        if kind in EXACT_BODIES:
-            return (EXACT_BODIES[kind] or STANDARD_TEXTS[status]).encode()
+    for error_class in type(error).__mro__:
+        if error_class in EXACT_BODIES:
+            return (EXACT_BODIES[error_class] or STANDARD_TEXTS[status]).encode()
     if isinstance(error, UnknownFormat | refusals.InvalidPrivilege):
         return str(error).encode()
     return _sentence_body(status, error.sentence if isinstance(error, Refusal) else str(error))

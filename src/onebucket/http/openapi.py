@@ -43,7 +43,7 @@ _FORMAT = {
     "name": "format",
     "in": "query",
     "description": "json, xml or yaml",
-    "schema": {"type": "string", "enum": [each.value for each in formats.Format], "default": "json"},
+    "schema": {"type": "string", "enum": [format.value for format in formats.Format], "default": "json"},
 }
 _CALLBACK = {
     "name": "callback",

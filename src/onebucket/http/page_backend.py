@@ -84,7 +84,7 @@ class PageBackend:
     async def verify_password(self, caller: Browser, login: str, password: str) -> VerifiedPassword:
         """Verify a person's password. Raises Unauthenticated, TooManyRequests."""
         try:
-            proof = await self._authentication.verify_password(login, password, caller.address)
+            verified = await self._authentication.verify_password(login, password, caller.address)
         except Unauthenticated:
             # Recorded in the background, so that the response time doesn't tell whether the person exists.
             at = self._clock()
@@ -92,7 +92,7 @@ class PageBackend:
                 lambda tx: self._failure_audit.record_refused_password(self._work(tx, caller, NOBODY, at), login)
             )
             raise
-        return VerifiedPassword(proof.account_id, login, proof.password_hash or "")
+        return VerifiedPassword(verified.account_id, login, verified.password_hash or "")
 
     async def start_session(self, caller: Browser, proved: VerifiedPassword) -> str:
         """Start a session and return the secret for its cookie. Raises Unauthenticated for a disabled person.
@@ -100,11 +100,11 @@ class PageBackend:
         It replaces the browser's current session, if there is one.
         """
         secret = self._new_secret()
-        proof = VerifiedCredential(proved.account_id, proved.login, None, proved.password_hash, bearer=False)
+        verified = VerifiedCredential(proved.account_id, proved.login, None, proved.password_hash, bearer=False)
         replaced_hash = hashing.secret_hash(caller.secret) if caller.secret else None
 
         def begin(tx: Transaction) -> None:
-            work = self._work(tx, caller, self._authentication.actor(tx, proof, self._clock()))
+            work = self._work(tx, caller, self._authentication.actor(tx, verified, self._clock()))
             sessions.start(work, secret_hash=hashing.secret_hash(secret), agent=caller.agent, instead_of=replaced_hash)
 
         await self._write_queue.submit(begin)
@@ -119,7 +119,7 @@ class PageBackend:
         return self._new_secret()
 
     def consumer_secret(self, key: str) -> str:
-        """Derive the secret of the OAuth consumer with the id `key`."""
+        """Derive the secret of the OAuth consumer with this key from the server's secret key."""
         return hashing.derived_secret(self._key, "consumer", key)
 
     def count(self, person_id: str) -> None:

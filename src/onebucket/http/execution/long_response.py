@@ -30,12 +30,12 @@ MAX_TRANSACTION_SECONDS = 10.0
 class StreamingBody:
     """The chunks of a long response, and the transaction in which a thread of `readers` makes them.
 
-    Closing `ending` ends the transaction.
+    Closing `cleanup` ends the transaction.
     """
 
-    def __init__(self, pieces: Iterable[bytes], ending: ExitStack, readers: Executor) -> None:
-        self._chunks = iter(pieces)
-        self._cleanup = ending
+    def __init__(self, chunks: Iterable[bytes], cleanup: ExitStack, readers: Executor) -> None:
+        self._chunks = iter(chunks)
+        self._cleanup = cleanup
         self._readers = readers
         # `close` may be called on a disconnect while a chunk is being made; the transaction must not end under it.
         self._chunk_lock = threading.Lock()
@@ -92,27 +92,27 @@ class LongResponses:
         self._database = database
         self._slots = threading.Semaphore(MAX_STREAMS)
 
-    async def respond(self, perform: Callable[[Transaction], Response]) -> Response:
-        """Run `perform` in a transaction of its own, once a slot is free.
+    async def respond(self, handle: Callable[[Transaction], Response]) -> Response:
+        """Run `handle` in a transaction of its own, once a slot is free.
 
         Raises TooManyStreams, a DatabaseUnavailable, when none is free within `QUEUE_SECONDS`.
         """
         deadline = time.monotonic() + QUEUE_SECONDS
         while True:
             try:
-                return await read_runner.aside(self._database, lambda: self.try_respond(perform))
+                return await read_runner.aside(self._database, lambda: self.try_respond(handle))
             except TooManyStreams:
                 if time.monotonic() > deadline:
                     raise
             await asyncio.sleep(POLL_SECONDS)
 
-    def try_respond(self, perform: Callable[[Transaction], Response]) -> Response:
-        """Run `perform` now, in this thread. Raises TooManyStreams when no slot is free."""
+    def try_respond(self, handle: Callable[[Transaction], Response]) -> Response:
+        """Run `handle` now, in this thread. Raises TooManyStreams when no slot is free."""
         if not self._slots.acquire(blocking=False):
             raise TooManyStreams("too many long answers are being sent")
-        with ExitStack() as ending:
-            ending.callback(self._slots.release)
-            response = perform(ending.enter_context(self._database.reading_for_stream()))
+        with ExitStack() as cleanup:
+            cleanup.callback(self._slots.release)
+            response = handle(cleanup.enter_context(self._database.reading_for_stream()))
             if isinstance(response.body, bytes):
                 return response
-            return replace(response, body=StreamingBody(response.body, ending.pop_all(), self._database.aside))
+            return replace(response, body=StreamingBody(response.body, cleanup.pop_all(), self._database.aside))

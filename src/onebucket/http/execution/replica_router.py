@@ -74,7 +74,7 @@ class ReplicaRouter:
     def __init__(self, primary: Database, now: Callable[[], float]) -> None:
         self._primary = primary
         self._now = now
-        self.states = [ReplicaState(each) for each in primary.replicas]
+        self.states = [ReplicaState(replica) for replica in primary.replicas]
         self.served = 0
         self.fallbacks = dict.fromkeys(KEPT_SECONDS, 0)
         # When the primary was sampled, and its status. Replaced, never mutated, because several threads read it.

@@ -29,7 +29,7 @@ OnRefused = Callable[[Transaction, Exception], None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Job:
-    """One queued change; `until` is the monotonic second by which it must have been committed or failed."""
+    """One queued change; `until` is the monotonic second until which it may wait for its turn, retries included."""
 
     change: Callable[[Transaction], Any]
     future: "asyncio.Future[Any] | None" = None

@@ -29,7 +29,7 @@ class Listener(Server):
 
 
 def listener(app: Application, place: ListenAddress) -> Listener:
-    """Make the server for `app`; it listens once it is told to serve."""
+    """Make the server for `app`; it listens when its `serve` is called."""
     return Listener(
         app,
         address=place.host,
