@@ -124,7 +124,7 @@ RULES: Mapping[To, Rule] = {
 def may(standing: Standing, to: To) -> bool:
     """Whether somebody of that standing may do `to`.
 
-    >>> may(ReplicationStatus(in_group=True), To.SEE_GROUP), may(ReplicationStatus(in_group=True), To.DELETE_GROUP)
+    >>> may(Standing(in_group=True), To.SEE_GROUP), may(Standing(in_group=True), To.DELETE_GROUP)
     (True, False)
     """
     return RULES[to](standing)
