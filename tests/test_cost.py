@@ -201,7 +201,7 @@ def test_what_a_person_holds_is_looked_up_by_the_sum_of_groups_and_repositories(
         said += sum(len(value) for value in values.values() if isinstance(value, str))
         return rows(tx, statement, **values)
 
-    monkeypatch.setattr(SqliteTransaction, "iterate", counted)
+    monkeypatch.setattr(SqliteTransaction, "rows", counted)
     lengths = {}
     for times, (api, _) in sizes.items():
         said = 0

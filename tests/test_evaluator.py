@@ -302,7 +302,7 @@ def _the_last_administrator_may_go(monkeypatch: pytest.MonkeyPatch) -> None:
 def _what_would_be_lost_is_not_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
     of = AccessInputs.input_for
     monkeypatch.setattr(
-        AccessInputs, "of", lambda cases, person, repository, *, without=None: of(cases, person, repository)
+        AccessInputs, "input_for", lambda cases, person, repository, *, without=None: of(cases, person, repository)
     )
 
 
@@ -319,7 +319,7 @@ def _what_is_pending_outlives_what_was_taken(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def _nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(UnitOfWork, "tell", lambda *_, **__: None)
+    monkeypatch.setattr(UnitOfWork, "record", lambda *_, **__: None)
 
 
 # What is broken, and in which scene that shows.

@@ -35,26 +35,26 @@ LONG_FUNCTIONS = {
 }
 # Actions that don't begin at the door.
 NOT_THROUGH_THE_DOOR = {
-    "budgets.check": "for a letter of an account that is held already",
-    "joining.check_open": "whoever makes an account has none yet; it tells what making one would",
-    "passwords.forgotten": "whoever has forgotten his password can't sign in; nothing tells whether there is one",
-    "passwords.whose": "whoever holds the secret may know whose password it sets",
-    "oauth.asked": "whoever is sent to the consent page may know what a program wants of him",
+    "letter_budgets.check": "for a letter of an account that is held already",
+    "invitation_acceptance.check_open": "whoever makes an account has none yet; it tells what making one would",
+    "passwords.request_reset": "whoever has forgotten his password can't sign in; nothing tells whether there is one",
+    "passwords.find_reset": "whoever holds the secret may know whose password it sets",
+    "oauth.check_consent_request": "whoever is sent to the consent page may know what a program wants of him",
     "oauth.consumer": "its secret is what counts",
-    "oauth.holder": "for a consumer that has shown what was issued to it",
-    "oauth.redirected": "whoever is sent to the consent page is sent back, with a refusal too",
+    "oauth.authenticate_consumer": "for a consumer that has shown what was issued to it",
+    "oauth.redirect_target": "whoever is sent to the consent page is sent back, with a refusal too",
     "oauth.request": "a consumer that has signed asks for nothing yet but that a person be asked",
     "oauth.requested": "whoever holds the request's token may know what a program wants of him",
-    "oauth.shown": "whoever holds a token may know what it is good for",
-    "issuing.fresh": "of an account that is held already",
-    "issuing.add": "to an account that is held already",
-    "issuing.withdraw": "of an account that is held already",
-    "settling.settled": "around what an action does that went through the door",
-    "settling.foretold": "of an account that is held already, for a preview",
-    "settling.invited": "of a group that is held already",
-    "settling.end_held": "for a person whose addresses an action has just changed",
+    "oauth.find_token": "whoever holds a token may know what it is good for",
+    "invitation_letters.renewal_columns": "of an account that is held already",
+    "invitation_letters.add": "to an account that is held already",
+    "invitation_letters.withdraw": "of an account that is held already",
+    "pending_invitations.settling": "around what an action does that went through the door",
+    "pending_invitations.predict": "of an account that is held already, for a preview",
+    "pending_invitations.invited": "of a group that is held already",
+    "pending_invitations.end_held": "for a person whose addresses an action has just changed",
     "setup.is_needed": "tells only whether there is a site administrator",
-    "setup.is_offered": "whoever holds the secret may know whether it is still good",
+    "setup.is_link_valid": "whoever holds the secret may know whether it is still good",
 }
 
 
@@ -177,7 +177,7 @@ def past_the_door(sources: Mapping[str, ast.Module]) -> set[str]:
 
 def test_every_action_begins_at_the_door() -> None:
     sources = {Path(name).stem: module for name, module in modules("actions")}
-    for other in ("access", "work", "__init__"):
+    for other in ("access", "unit_of_work", "__init__"):
         del sources[other]
 
     assert past_the_door(sources) == set(NOT_THROUGH_THE_DOOR)

@@ -177,18 +177,18 @@ def history(elsewhere, tmp_path: Path) -> History:
 def test_a_remembered_answer_equals_the_one_worked_out_now_whatever_is_restored(api, fresh, elsewhere, history):
     assert [*disagreements(api, fresh, elsewhere, 1000, history)] == []
 
-    memory = api.server.app._memory
-    assert memory.hits > memory.confirmed > 10
-    assert fresh.server.app._memory.hits == 0
+    memory = api.server.app._cache
+    assert memory.hits > memory.revalidated > 10
+    assert fresh.server.app._cache.hits == 0
 
 
 # Each forgets one of the things that are looked at before an answer is given again.
 BROKEN = {
-    "that anybody has committed": ("onebucket.http.cache.data_version.Versions.now", _always(7)),
-    "what an answer rests on": ("onebucket.store.revisions.holds", lambda tx, foundation: True),
-    "which accounts were read": ("onebucket.store.engine.dependencies.Seen.note", lambda self, grounds, values: None),
-    "that an account has changed": ("onebucket.store.account_rows.revise", lambda tx, account_id, at: None),
-    "who people are": ("onebucket.store.revisions.revise", lambda tx: None),
+    "that anybody has committed": ("onebucket.http.cache.data_version.DataVersion.current", _always(7)),
+    "what an answer rests on": ("onebucket.store.revisions.unchanged", lambda tx, foundation: True),
+    "which accounts were read": ("onebucket.store.engine.dependencies.ReadSet.add", lambda self, grounds, values: None),
+    "that an account has changed": ("onebucket.store.account_rows.bump_revision", lambda tx, account_id, at: None),
+    "who people are": ("onebucket.store.revisions.bump_revision", lambda tx: None),
     # A stamp that only grows is a counter: it goes back with a restore, and then names another state.
     "that history may have been turned back": (
         "onebucket.store.account_rows._REVISE",
@@ -246,9 +246,9 @@ def test_what_others_do_to_other_accounts_leaves_an_answer_remembered(api, elsew
 
     again = api(*read)
 
-    memory = api.server.app._memory
+    memory = api.server.app._cache
     assert (again.content, again.headers["etag"]) == (first.content, first.headers["etag"])
-    assert (memory.misses, memory.confirmed, memory.hits) == (1, 1, 1)
+    assert (memory.misses, memory.revalidated, memory.hits) == (1, 1, 1)
 
 
 @pytest.mark.parametrize("path", ["/api/tokens", "/users/acme/invitations", "/api/journal?account=acme", "/groups"])
@@ -259,19 +259,19 @@ def test_what_rests_on_more_than_groups_and_people_is_worked_out_after_any_chang
 
     api("alice", "GET", path)
 
-    memory = api.server.app._memory
-    assert (memory.misses, memory.confirmed, memory.hits) == (2, 0, 0)
+    memory = api.server.app._cache
+    assert (memory.misses, memory.revalidated, memory.hits) == (2, 0, 0)
 
 
 def test_memory_is_bounded(api):
-    api.server.app._memory._limit = 20_000
+    api.server.app._cache._limit = 20_000
 
     for number in range(100):
         api("alice", "GET", f"/groups/acme?limit={number}")
 
-    memory = api.server.app._memory
+    memory = api.server.app._cache
     assert 0 < memory.size <= 20_000
-    assert memory.size == sum(known.size for known in memory._answers.values())
+    assert memory.size == sum(known.size for known in memory._entries.values())
 
 
 def test_a_token_that_ends_by_itself_ends_in_memory_too(api, elsewhere):
@@ -353,9 +353,9 @@ def test_a_credential_is_proved_again_after_a_minute_however_often_it_came(api):
     for _ in range(5):
         api("alice", "GET", "/groups/acme")
     later = api.server.authentication._now() + 61
-    proved = api.server.authentication._proved
+    proved = api.server.authentication._verified
 
-    api.server.app._repeats._now = api.server.authentication._now = lambda: later
+    api.server.app._fingerprints._now = api.server.authentication._now = lambda: later
     before = [until for until, _ in proved.values()]
     api("alice", "GET", "/groups/acme")
 
@@ -381,27 +381,27 @@ def test_what_ends_a_credential_ends_what_it_repeats(api, elsewhere, ending):
 
 
 def test_no_credential_can_be_read_from_what_repeats_and_there_is_a_bound(api, monkeypatch):
-    monkeypatch.setattr("onebucket.http.cache.fingerprint_cache.REPEATS_AT_MOST", 5)
+    monkeypatch.setattr("onebucket.http.cache.fingerprint_cache.MAX_ENTRIES", 5)
     for number in range(20):
         for _ in range(3):
             api("alice", "GET", f"/groups/acme?limit={number}")
 
     assert 0 < _repeats(api) <= 5
-    assert cast.token("alice", "all") not in repr(api.server.app._repeats._known)
+    assert cast.token("alice", "all") not in repr(api.server.app._fingerprints._entries)
 
 
 def test_what_is_forgotten_is_not_repeated(api):
     for _ in range(3):
         api("alice", "GET", "/groups/acme")
-    memory = api.server.app._memory
-    [known] = memory._answers.values()
+    memory = api.server.app._cache
+    [known] = memory._entries.values()
 
     memory._limit = 5000
     for number in range(20):
         api("alice", "GET", f"/groups/acme/designers?limit={number}")
 
     assert (known.size, _repeats(api)) == (0, 0)
-    assert known not in memory._answers.values()
+    assert known not in memory._entries.values()
     forgotten = ref(known)
     del known
     assert forgotten() is None
@@ -432,14 +432,14 @@ _OPS = st.lists(
 @given(ops=_OPS)
 def test_what_repeats_is_what_a_plain_model_says_whatever_is_kept_and_forgotten(api, ops):
     app = api.server.app
-    memory, repeats = app._memory, app._repeats
-    repeats._known.clear()
+    memory, repeats = app._cache, app._fingerprints
+    repeats._entries.clear()
     api("alice", "GET", "/groups/acme")
-    actor = next(iter(memory._answers.values())).actor
+    actor = next(iter(memory._entries.values())).actor
     scope = {"path": "/1.0/groups", "method": "GET", "headers": [], "client": None}
     request = Request(scope, "id", "GET", ["groups"], {}, app._clock())
-    request.route = app._table.find(("1.0",), ["groups"]).methods["GET"]
-    version = api.run(app._versions.now())
+    request.route = app._router.find(("1.0",), ["groups"]).methods["GET"]
+    version = api.run(app._data_version.current())
     proofs = [VerifiedCredential(str(number), "alice", None, str(number), bearer=False) for number in range(4)]
     # Which answers are remembered, and which of them is repeated for which words, the oldest first.
     kept: dict[int, CachedResponse] = {}
@@ -451,24 +451,24 @@ def test_what_repeats_is_what_a_plain_model_says_whatever_is_kept_and_forgotten(
         async def send(message):
             sent.append(message)
 
-        return sent[1]["body"] if await repeats.answer(words, 0.0, send) else None
+        return sent[1]["body"] if await repeats.respond(words, 0.0, send) else None
 
     def forget(which: int) -> None:
-        memory._forget(_cache_key(request, proofs[which]))
+        memory._evict(_cache_key(request, proofs[which]))
         gone = kept.pop(which).response.body
         for words in [words for words, body in model.items() if body == gone]:
             model[words] = b""
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("onebucket.http.cache.fingerprint_cache.REPEATS_AT_MOST", 4)
+        patch.setattr("onebucket.http.cache.fingerprint_cache.MAX_ENTRIES", 4)
         for turn, (op, number, which) in enumerate(ops):
             request.fingerprint = b"words %d" % number
             if op == "keep":
                 if which not in kept:
                     answer = Response(200, b"%d of turn %d" % (which, turn), ())
                     kept[which] = CachedResponse(answer, actor, version, None)
-                    memory.keep(request, proofs[which], kept[which])
-                repeats.keep(request, kept[which], until=math.inf)
+                    memory.store(request, proofs[which], kept[which])
+                repeats.store(request, kept[which], until=math.inf)
                 model.pop(request.fingerprint, None)
                 model[request.fingerprint] = kept[which].response.body
                 if len(model) > 4:
@@ -481,7 +481,7 @@ def test_what_repeats_is_what_a_plain_model_says_whatever_is_kept_and_forgotten(
 
 
 def test_a_password_that_is_hashed_anew_disturbs_nobody_who_repeats(api, elsewhere, monkeypatch):
-    monkeypatch.setattr("onebucket.http.cache.fingerprint_cache.REPEATS_AT_MOST", 5)
+    monkeypatch.setattr("onebucket.http.cache.fingerprint_cache.MAX_ENTRIES", 5)
     who = ("alice", cast.password("alice"))
     for _ in range(3):
         api(who, "GET", "/groups/acme")
@@ -491,7 +491,7 @@ def test_a_password_that_is_hashed_anew_disturbs_nobody_who_repeats(api, elsewhe
 
     for number in range(20):
         statuses |= {api(who, "GET", f"/groups/acme?limit={number}").status_code for _ in range(3)}
-    api.server.app._memory._limit = 5000
+    api.server.app._cache._limit = 5000
     statuses |= {api(who, "GET", f"/groups/acme?limit={number}").status_code for number in range(20, 40)}
 
     assert statuses == {200}

@@ -349,7 +349,7 @@ def test_who_asks_for_the_version_while_it_is_asked_for_waits_for_the_next(
             time.sleep(0.1)
             _commit(api)
 
-    monkeypatch.setattr(PostgresVersionQuery, "ask", counted)
+    monkeypatch.setattr(PostgresVersionQuery, "send", counted)
 
     async def many() -> tuple[DataVersionToken, set[DataVersionToken]]:
         first = asyncio.ensure_future(versions.current())
@@ -382,7 +382,7 @@ def test_what_is_cut_again_and_again_is_told_to_whoever_asks(api: Api, monkeypat
     def cut(inquiry: PostgresVersionQuery) -> None:
         raise TransactionInterrupted("the connection to the database was lost")
 
-    monkeypatch.setattr(PostgresVersionQuery, "ask", cut)
+    monkeypatch.setattr(PostgresVersionQuery, "send", cut)
 
     assert api("alice", "GET", "/groups/acme").status_code == 503
     monkeypatch.undo()

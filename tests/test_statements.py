@@ -49,7 +49,7 @@ def test_every_statement_that_looks_people_up_is_listed() -> None:
 _COUNT = """
 import gc
 from bench import statements
-from onebucket.store.statement import Statement
+from onebucket.store.engine.statement import Statement
 
 every = [id(statement) for _, statement in statements.every()]
 print(len(every), len({*every}), sum(isinstance(each, Statement) for each in gc.get_objects()))
