@@ -78,7 +78,7 @@ def _make_up(work: UnitOfWork) -> None:
 
 
 def signed_in(at: int) -> dict[str, str]:
-    """Sign alice in with her password; return the session cookie as a header."""
+    """Sign alice in with a password; return the session cookie as a header."""
     connection = http.client.HTTPConnection("127.0.0.1", at, timeout=30)
     connection.request("GET", "/sign-in")
     answer = connection.getresponse()

@@ -1,4 +1,4 @@
-"""A browser without scripts in this process: it keeps cookies, follows redirects and sends forms as they stand."""
+"""A browser without JavaScript in this process: it keeps cookies, follows redirects and submits forms."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ KEY = b"what links in letters are made from"
 
 
 class Form:
-    """A form as it stands on a page: where it goes, the fields with their attributes, what its button says."""
+    """A form on a page: its target, its fields with their attributes, and the text of its button."""
 
     def __init__(self, action: str, method: str) -> None:
         self.action = action
@@ -37,13 +37,13 @@ class Form:
 
     @property
     def values(self) -> dict[str, str | list[str]]:
-        """What it sends when nothing is typed: of boxes, those that are ticked."""
+        """What it submits if nothing is typed; of checkboxes, the ticked ones."""
         several = {name: each for name, each in self.hidden.items() if len(each) > 1} | self.ticked
         return {name: several.get(name, given.get("value") or "") for name, given in self.inputs.items()}
 
 
 class Page(HTMLParser):
-    """An answer read as a page: its text, its forms, and what it refers to."""
+    """A response parsed as a page: its text, its forms, and the URLs it refers to."""
 
     def __init__(self, answer: httpx.Response) -> None:
         super().__init__()
@@ -65,11 +65,11 @@ class Page(HTMLParser):
 
     @property
     def inputs(self) -> dict[str, dict[str, str | None]]:
-        """Every field of every form."""
+        """All fields of all forms."""
         return {name: given for form in self.forms for name, given in form.inputs.items()}
 
     def form(self, action: str) -> Form:
-        """The one form that goes there."""
+        """Return the only form that posts to `action`."""
         [found] = [each for each in self.forms if urlsplit(each.action).path == action and each.method == "post"]
         return found
 
@@ -125,7 +125,7 @@ class Page(HTMLParser):
 
 
 class Visitor:
-    """Somebody with a browser of her own, at a server in this process."""
+    """A user with their own browser, at a server in this process."""
 
     def __init__(self, api: Api, name: str | None = None, *, base: str = cast.BASE) -> None:
         self.api = api
@@ -136,11 +136,11 @@ class Visitor:
             self.sign_in(name)
 
     def ask(self, method: str, path: str, **how: Any) -> httpx.Response:
-        """Ask once, and follow nothing."""
+        """Send one request without following redirects."""
         return self.api.run(self.client.request(method, path, **how))
 
     def open(self, path: str) -> Page:
-        """Open a page, wherever it leads."""
+        """Open a page and follow redirects."""
         return Page(self.ask("GET", path, follow_redirects=True))
 
     def send(
@@ -152,7 +152,7 @@ class Visitor:
         fields: Mapping[str, str | list[str]] | None = None,
         **typed: str | list[str],
     ) -> Page:
-        """Fill in and send the form of a page that goes to `action`; `fields` are those whose names are no words."""
+        """Fill in and submit the form that posts to `action`; `fields` have names that aren't identifiers."""
         form = page.form(action)
         typed |= fields or {}
         assert set(typed) <= set(form.inputs), form.inputs
@@ -160,12 +160,12 @@ class Visitor:
         return Page(self.ask("POST", form.action, data=form.values | typed, headers=headers, follow_redirects=follow))
 
     def sign_in(self, name: str, password: str | None = None) -> Page:
-        """Sign in with a username or an address."""
+        """Sign in with a username or an e-mail address."""
         return self.send(self.open("/sign-in"), "/sign-in", login=name, password=password or cast.password(name))
 
     @property
     def cookies(self) -> dict[str, str]:
-        """What the browser keeps."""
+        """The browser's cookies."""
         return dict(self.client.cookies)
 
     def close(self) -> None:
@@ -180,7 +180,7 @@ class Visitor:
 
 
 def at_once(api: Api, *asks: "tuple[Visitor, str, dict[str, str]]") -> list[httpx.Response]:
-    """Several forms sent at the same time."""
+    """Submit several forms concurrently."""
 
     async def all_of_them() -> list[httpx.Response]:
         return list(await asyncio.gather(*(each.client.post(path, data=data) for each, path, data in asks)))
@@ -192,14 +192,14 @@ def at_once(api: Api, *asks: "tuple[Visitor, str, dict[str, str]]") -> list[http
 
 
 def as_person(work: UnitOfWork, name: str) -> Actor:
-    """Somebody of the cast as the one who acts."""
+    """Return a member of the cast as an actor."""
     found = account_rows.named(work.tx, name)
     assert found is not None
     return Actor(found, "password")
 
 
 def done_by(name: str, action: Callable[[UnitOfWork], Any]) -> Callable[[UnitOfWork], Any]:
-    """What somebody of the cast does."""
+    """Make an action run on behalf of a member of the cast."""
 
     def act(work: UnitOfWork) -> Any:
         with work.on_behalf(as_person(work, name)):
@@ -209,19 +209,19 @@ def done_by(name: str, action: Callable[[UnitOfWork], Any]) -> Callable[[UnitOfW
 
 
 class Beside:
-    """The database of a server that is running, for what happens before somebody opens her browser."""
+    """A second connection to the database of a running server, to set up data from a test."""
 
     def __init__(self, running: Live) -> None:
         self.db = connect(running.url)
 
     def operate(self, action: Callable[[UnitOfWork], Any]) -> Any:
-        """Do something as the operator."""
+        """Run an action as the operator."""
         with self.db.writing() as tx:
             return action(cast.operator(tx))
 
 
 def invite(api: Api | Beside, email: str, *groups: str, by: str = "alice") -> str:
-    """Let an address be invited to groups of acme, the letter be carried, and give the path of its link."""
+    """Invite an address to groups of acme and deliver the mail; return the path of its link."""
     for group in groups or ("designers",):
         api.operate(done_by(by, partial(_to_group, email=email, group=group)))
     return deliver(api)[email]
@@ -232,7 +232,7 @@ def _to_group(work: UnitOfWork, email: str, group: str) -> None:
 
 
 def invite_to_repository(api: Api | Beside, email: str, slug: str, level: Level, *, by: str = "alice") -> str:
-    """The same to a repository of acme."""
+    """Invite an address to a repository of acme and deliver the mail; return the path of its link."""
     api.operate(done_by(by, lambda work: invitations.invite_to_repository(work, "acme", slug, email, level)))
     return deliver(api)[email]
 
@@ -241,7 +241,7 @@ _PATHS = {"invitation": "/invitations/", "confirm-email": "/emails/", "reset-pas
 
 
 def deliver(api: Api | Beside) -> dict[str, str]:
-    """Carry every letter that waits: by address, the path of the link in the latest."""
+    """Mark all queued mails as sent; return the path of the link in the latest mail to each address."""
     parcels = api.operate(lambda work: outbox.claim(work, partial(hashing.link_secret, KEY), most=1000))
     for parcel in parcels:
         api.operate(lambda work, letter=parcel.letter: outbox.mark_sent(work, letter))

@@ -32,55 +32,55 @@ from onebucket.store.engine.database import Database, Transaction
 
 _Result = TypeVar("_Result")
 
-# Cheap on purpose: what argon2id costs is not what these tests are about.
+# Cheap on purpose: these tests aren't about the cost of argon2id.
 _CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 PEOPLE = ("alice", "bob", "dora", "mallory", "gina", "root", "ghost")
 ALL_SCOPES = frozenset({"account:write", "team:write", "repository:admin", "app-password:write", "journal"})
 BASE = "http://onebucket.test"
 
-# What the secrets of OAuth consumers are derived from.
+# The secret key that consumer secrets are derived from.
 KEY = b"a key of tests, and of nothing else"
-# The events that tell of no change.
+# Events that don't record a change.
 ATTEMPTS = ("change.refused", "sign-in.failed")
 
-# What an address may begin with so that `/1.0` isn't put before it.
+# Paths with these prefixes are used as they are; `/1.0` is put before all others.
 _ADDRESSES = ("/1.0", "/api", "/!api", "/%21api", "/metrics", "/healthz", "/readyz", "/site", "/.well-known")
 
 
 def operator(tx: Transaction) -> UnitOfWork:
-    """The operator's work in a transaction."""
+    """Return a unit of work as the operator in a transaction."""
     return UnitOfWork(OPERATOR, tx, datetime.now(UTC), "test", lambda: str(uuid4()))
 
 
 @cache
 def cheap_hash(password: str) -> str:
-    """An argon2id hash that is quick to verify."""
+    """Return an argon2id hash that is fast to verify."""
     return _CHEAP.hash(password)
 
 
 def password(name: str) -> str:
-    """Everybody's password."""
+    """Return the password of a member of the cast."""
     return f"{name} is here"
 
 
 def token(name: str, kind: str = "all") -> str:
-    """Everybody's app passwords: `all` scopes, `read` (account), `expired`."""
+    """Return an app password of a member of the cast: with `all` scopes, `read` (account), or `expired`."""
     return f"app-password-{kind}-of-{name}"
 
 
 def basic(login: str, secret: str) -> str:
-    """The Authorization header of a login and a password or an app password."""
+    """Return the Authorization header for a login and a password or app password."""
     return "Basic " + b64encode(f"{login}:{secret}".encode()).decode()
 
 
 def fill(db: Database, operator: Callable[[Transaction], UnitOfWork] = operator) -> None:
-    """Put the cast on stage.
+    """Create the cast.
 
-    acme: administrators (alice), developers (alice, bob, dora), designers (bob), and carol invited to designers; the
-    repositories rocket (private: designers write, developers none) and website (public, dora admin directly).
-    globex: administrators (gina); the private repository satellite. root is a site administrator, ghost is disabled,
-    mallory is in nothing.
+    - acme: administrators (alice), developers (alice, bob, dora), designers (bob); carol is invited to designers.
+      Repositories: rocket (private: designers write, developers none) and website (public; dora has admin directly).
+    - globex: administrators (gina). Repository: satellite (private).
+    - root is a site administrator, ghost is disabled, mallory is in nothing.
     """
     with db.writing() as tx:
         work = operator(tx)
@@ -118,7 +118,7 @@ def fill(db: Database, operator: Callable[[Transaction], UnitOfWork] = operator)
 
 
 def make(path: Path) -> None:
-    """A database with the cast on stage, as one file."""
+    """Create a SQLite file with the cast."""
     db = connect(f"sqlite:///{path}")
     schema.bring_up_to_date(db)
     fill(db)
@@ -126,14 +126,14 @@ def make(path: Path) -> None:
 
 
 def copy(template: Path, folder: Path) -> Database:
-    """A database of one's own, as it was in `template`."""
+    """Open a copy of the SQLite file `template` in `folder`."""
     path = folder / "onebucket.db"
     shutil.copyfile(template, path)
     return connect(f"sqlite:///{path}")
 
 
 class Api:
-    """A server in this process, asked over ASGI; `names` sign in with their app password unless told otherwise."""
+    """A server in this process, called over ASGI; the cast signs in with app passwords unless a test says otherwise."""
 
     def __init__(
         self,
@@ -157,7 +157,7 @@ class Api:
             password_grant=password_grant,
             answer_memory=answer_memory,
         )
-        # What app passwords were used for last is written a minute later: here only where a test asks for it.
+        # The last use of app passwords is normally written after a minute; here only if a test asks for it.
         self.server.last_used.write_seconds = self.server.last_used.first_write_seconds = 1e6
         self._runner = asyncio.Runner()
         self._client = httpx.AsyncClient(
@@ -165,21 +165,24 @@ class Api:
         )
 
     def __call__(self, who: str | tuple[str, str] | None, method: str, path: str, **how: Any) -> httpx.Response:
-        """Ask as `who`: a name of the cast, a (login, secret) pair, or None for nobody. `path` may leave out `/1.0`."""
+        """Send a request as `who`: a name of the cast, a (login, secret) pair, or None for anonymous.
+
+        `path` may leave out `/1.0`.
+        """
         auth = (who, token(who)) if isinstance(who, str) else who
         address = path if path.startswith(_ADDRESSES) else f"/1.0{path}"
         return self._runner.run(self._client.request(method, address, auth=auth, **how))
 
     def run(self, asking: Coroutine[Any, Any, _Result]) -> _Result:
-        """Run something asynchronous in the server's own loop."""
+        """Run a coroutine in the server's event loop."""
         return self._runner.run(asking)
 
     def at_once(self, who: str | tuple[str, str], *asks: tuple[str, str]) -> list[httpx.Response]:
-        """Ask several things at the same time."""
+        """Send several requests of one user concurrently."""
         return self.everybody_at_once(*((who, method, path) for method, path in asks))
 
     def everybody_at_once(self, *asks: tuple[str | tuple[str, str], str, str]) -> list[httpx.Response]:
-        """Several people ask at the same time."""
+        """Send requests of several users concurrently."""
 
         async def all_of_them() -> list[httpx.Response]:
             under_way = []
@@ -199,9 +202,9 @@ class Api:
         body: Iterable[bytes] = (),
         client: str = "127.0.0.1",
     ) -> httpx.Response:
-        """Ask with exactly these bytes, the body chunk by chunk: httpx would mend them before it sends them.
+        """Send exactly these bytes, the body in chunks: httpx would normalise them.
 
-        `client` is the address that the connection comes from.
+        `client` is the IP address that the connection comes from.
         """
         path, _, query = address.partition(b"?")
         named = [(name.lower().encode(), value) for name, value in headers]
@@ -236,7 +239,7 @@ class Api:
         return httpx.Response(sent[0]["status"], headers=list(sent[0]["headers"]), content=content)
 
     def operate(self, action: Callable[[UnitOfWork], _Result], *, elsewhere: bool = False) -> _Result:
-        """Do something as the operator; `elsewhere` as another process would: over connections of its own."""
+        """Run an action as the operator; with `elsewhere` over connections of its own, as another process would."""
         db = connect(self.db.url) if elsewhere else self.db
         try:
             with db.writing() as tx:
@@ -246,18 +249,18 @@ class Api:
                 db.close()
 
     def add_token(self, name: str, kind: str, scopes: Iterable[str]) -> AppPassword:
-        """Give somebody another app password: `token(name, kind)`."""
+        """Give a user another app password: `token(name, kind)`."""
         hash = hashing.secret_hash(token(name, kind))
         return self.operate(lambda work: tokens.add(work, name, secret_hash=hash, scopes=frozenset(scopes), label=kind))
 
     def restore(self, template: Path) -> None:
-        """Let everything be again as it was in `template`."""
+        """Restore the database from the SQLite file `template`."""
         source = connect(f"sqlite:///{template}")
         self.db.restore_from(source, lambda done, total: None)
         source.close()
 
     def members(self, group: str, account: str = "acme") -> list[str]:
-        """The usernames in a group, as root sees them."""
+        """Return the usernames in a group, as root sees them."""
         return [user["username"] for user in self("root", "GET", f"/groups/{account}/{group}/members").json()]
 
     def journal(self) -> list[tuple[str, str, str, str]]:
@@ -270,22 +273,22 @@ class Api:
             return told
 
     def attempts(self) -> list[dict[str, Any]]:
-        """What the journal tells of attempts that came to nothing, in their order; all of it is written by now."""
+        """Return the journal's entries about failed attempts, in order, after waiting until all are written."""
         self._runner.run(self.server.write_queue.submit(lambda tx: None))
         with self.db.reading() as tx:
             told = journal.entries(operator(tx))
             return [asdict(entry) | {"event": entry.event.value} for entry in told if entry.event.value in ATTEMPTS]
 
     def everything(self) -> str:
-        """The whole database as text, to show that nothing was changed: without what tells of attempts at it.
+        """Return the whole database as text, to show that nothing changed.
 
-        Those have their places in the chain, so that where the others stand in it is left out too; and so is which
-        signed requests have been seen.
+        Entries about failed attempts are left out, and with them the positions in the hash chain; so are the nonces of
+        signed requests.
         """
         tables = sorted(self.db.tables() - {"journal", "journal_heads", "nonces"})
         with self.db.reading() as tx:
             rows = [(name, row) for name in tables for row in tx.connection.execute(f'SELECT * FROM "{name}"')]
-            # Written where there was nothing to tell.
+            # Random text, written by jobs that changed nothing else.
             rows = [(name, row) for name, row in rows if (name, row[0]) != ("site", NOTHING)]
             changes = tx.connection.execute(
                 'SELECT account_id, account, at, actor, event, subject, "before", "after", request_id FROM journal'

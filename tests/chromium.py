@@ -1,4 +1,4 @@
-"""A real browser: the Chromium that the machine has, with a fresh profile."""
+"""A real browser: the installed Chromium with a fresh profile."""
 
 import os
 import shutil
@@ -11,12 +11,12 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 
 NEEDED = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian: chromium)")
 
-# In milliseconds; generous, as everything that waits for a busy machine.
+# Milliseconds; generous, for busy machines.
 WAIT = 20_000
 
 
 def opened() -> Iterator[Browser]:
-    """The browser, until it is done with."""
+    """Run the browser; yield it."""
     flags = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags, timeout=3 * WAIT)

@@ -1,4 +1,4 @@
-"""Commands as `onebucket` runs them, in this process: what they print, and how they end."""
+"""Runs commands as `onebucket` does, in this process; captures their output and exit code."""
 
 import io
 import json
@@ -17,7 +17,7 @@ from onebucket.cli import common
 
 @dataclass(frozen=True)
 class Done:
-    """What came of a command; `database` is what it said of the one that it made or changed."""
+    """The result of a command; `database` holds the lines that name the database it created or changed."""
 
     code: int
     out: str
@@ -41,7 +41,7 @@ def refused(sentence: str) -> Done:
 
 
 def runner(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """What runs commands in `folder`, on the database that is kept there."""
+    """Return a function that runs commands in `folder`, on the database in it."""
     for name in [name for name in os.environ if name.startswith("ONEBUCKET_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("ONEBUCKET_DATA", str(folder))

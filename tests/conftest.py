@@ -1,4 +1,4 @@
-"""What tests are given: databases of their own, and a server with the fixed cast."""
+"""Fixtures: databases, servers in this process and in their own, PostgreSQL, and the command line."""
 
 import inspect
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from onebucket.store.engine.database import Database
 
 @pytest.fixture(scope="session")
 def empty_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with the schema and nothing in it."""
+    """A SQLite file with the schema and no rows."""
     path = tmp_path_factory.mktemp("template") / "empty.db"
     db = connect(f"sqlite:///{path}")
     schema.bring_up_to_date(db)
@@ -28,7 +28,7 @@ def empty_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def cast_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with the cast on stage."""
+    """A SQLite file with the cast."""
     path = tmp_path_factory.mktemp("template") / "cast.db"
     cast.make(path)
     return path
@@ -36,14 +36,17 @@ def cast_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def db(empty_template: Path, tmp_path: Path) -> Iterator[Database]:
-    """An empty database, up to date."""
+    """An empty database with the current schema."""
     opened = cast.copy(empty_template, tmp_path)
     yield opened
     opened.close()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Where a module says that it is about both databases, its tests are run on both, but for what needs a file."""
+    """Run the tests of modules with `ON_BOTH_DATABASES` on both databases.
+
+    Tests that need a SQLite file run on SQLite only; they are recognised by words in their source.
+    """
     if not getattr(metafunc.module, "ON_BOTH_DATABASES", False) or "api" not in metafunc.fixturenames:
         return
     source = inspect.getsource(metafunc.function)
@@ -55,7 +58,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def api(request: pytest.FixtureRequest, cast_template: Path, tmp_path: Path) -> Iterator[cast.Api]:
-    """A server with the cast on stage."""
+    """A server in this process with the cast."""
     if getattr(request, "param", "SQLite") == "SQLite":
         db = cast.copy(cast_template, tmp_path)
     else:
@@ -77,7 +80,7 @@ def postgres() -> Iterator[pg.Postgres]:
 
 @pytest.fixture(scope="session")
 def cast_on_postgres(postgres: pg.Postgres) -> str:
-    """The name of a database of it with the cast on stage, to make others from."""
+    """The name of a PostgreSQL database with the cast, to be used as a template."""
     name = postgres.create()
     db = connect(postgres.url(name))
     schema.bring_up_to_date(db)
@@ -88,7 +91,7 @@ def cast_on_postgres(postgres: pg.Postgres) -> str:
 
 @pytest.fixture(scope="session")
 def kept_on_postgres(postgres: pg.Postgres, cast_on_postgres: str) -> Iterator[pg.Kept]:
-    """A database of it with the cast on stage, that can be had again as it was."""
+    """A PostgreSQL database with the cast that can be reset to this state."""
     kept = pg.Kept(postgres.url(postgres.create(cast_on_postgres)))
     yield kept
     kept.close()
@@ -96,7 +99,7 @@ def kept_on_postgres(postgres: pg.Postgres, cast_on_postgres: str) -> Iterator[p
 
 @pytest.fixture(scope="module")
 def served(cast_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[live.Live]:
-    """A real server in its own process with the cast on stage; its tests leave it as they found it."""
+    """A server in its own process with the cast; the tests of a module share it and must not leave changes behind."""
     with live.with_the_cast(cast_template, tmp_path_factory.mktemp("served")) as running:
         yield running
 
@@ -105,7 +108,7 @@ def served(cast_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def command(
     cast_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[commands.Command]:
-    """Runs commands in this process, in a folder that keeps a database with the cast on stage."""
+    """Runs commands in this process, in a folder with a database that has the cast."""
     cast.copy(cast_template, tmp_path).close()
     yield commands.runner(tmp_path, monkeypatch, capsys)
-    structlog.reset_defaults()  # `serve` sets up the log before it finds that it can't
+    structlog.reset_defaults()  # `serve` configures the log before it fails

@@ -1,4 +1,4 @@
-"""OAuth consumers at a server in this process: made, consented to, and given tokens; requests that they have signed."""
+"""OAuth consumers at a server in this process: creation, consent, tokens, and requests signed with OAuth 1."""
 
 import base64
 import hashlib
@@ -26,14 +26,14 @@ CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest())
 
 
 class Consumer(NamedTuple):
-    """A consumer as its program knows it."""
+    """A consumer's credentials, as its program knows them."""
 
     key: str
     secret: str
 
 
 def add(api: Api, account: str = "alice", **how: Any) -> Consumer:
-    """Let an account have a consumer, for `account` and `account:write` unless told otherwise."""
+    """Add a consumer to an account, by default with the scopes `account` and `account:write`."""
     key = hashing.new_consumer_key()
     chosen = {"label": "Builds", "scopes": frozenset({"account", "account:write"}), "callback": CALLBACK} | how
     api.operate(lambda work: consumers.add(work, account, key=key, **chosen))
@@ -46,18 +46,18 @@ def post(api: Api, who: tuple[str, str] | None, path: str = TOKEN, **form: str) 
 
 
 def bearer(api: Api, token: str, path: str = "/groups", method: str = "GET", **how: Any) -> httpx.Response:
-    """Ask with an access token."""
+    """Send a request with an access token."""
     return api(None, method, path, headers={"Authorization": f"Bearer {token}"}, **how)
 
 
 def wish(consumer: Consumer, **words: str) -> str:
-    """The address of the consent page, with what a program says there; empty words are left out."""
+    """Return the URL of the consent page with a program's parameters; empty ones are left out."""
     said = {"response_type": "code", "client_id": consumer.key, "state": "xyz"} | words
     return f"{AUTHORIZE}?{urlencode({name: value for name, value in said.items() if value})}"
 
 
 def consent(api: Api, consumer: Consumer, who: str = "alice", **words: str) -> dict[str, str]:
-    """Let somebody agree in a browser; the words that she is sent back with."""
+    """Let a user consent in a browser; return the parameters of the redirect to the callback."""
     with Visitor(api, who) as visitor:
         page = visitor.open(wish(consumer, **words))
         sent = visitor.send(page, AUTHORIZE, follow=False)
@@ -65,7 +65,7 @@ def consent(api: Api, consumer: Consumer, who: str = "alice", **words: str) -> d
 
 
 def answer_of(answer: httpx.Response) -> dict[str, str]:
-    """The words of a redirect to the callback."""
+    """Return the parameters of a redirect to the callback."""
     assert answer.status_code == 303, answer.text
     there = answer.headers["location"]
     assert there.startswith(CALLBACK), there
@@ -73,12 +73,12 @@ def answer_of(answer: httpx.Response) -> dict[str, str]:
 
 
 def code(api: Api, consumer: Consumer, who: str = "alice", **words: str) -> str:
-    """A code that somebody has consented to."""
+    """Return an authorization code that a user has consented to."""
     return consent(api, consumer, who, **words)["code"]
 
 
 def tokens(api: Api, consumer: Consumer, who: str = "alice", **words: str) -> dict[str, Any]:
-    """Tokens that somebody has consented to."""
+    """Return tokens that a user has consented to."""
     answer = post(api, consumer, grant_type="authorization_code", code=code(api, consumer, who, **words))
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
@@ -92,7 +92,7 @@ def _sha256(base_string: str, client: Client) -> str:
     return base64.b64encode(hmac.digest(key.encode(), base_string.encode(), "sha256")).decode()
 
 
-# As later versions of oauthlib have it.
+# Later versions of oauthlib have this built in.
 Client.register_signature_method("HMAC-SHA256", _sha256)
 
 
@@ -108,7 +108,10 @@ def sign(
     nonce: str = "",
     **how: Any,
 ) -> tuple[str, dict[str, str], str | None]:
-    """Sign a request as oauthlib does: its address, headers and body. `seconds`: how far its clock is ahead."""
+    """Sign a request as oauthlib does; return its path, headers and body.
+
+    `seconds` is how far the client's clock is ahead.
+    """
     client = Client(
         consumer.key,
         consumer.secret,
@@ -124,7 +127,7 @@ def sign(
 
 
 def ask(api: Api, consumer: Consumer, address: str = "/1.0/groups", method: str = "GET", **how: Any) -> httpx.Response:
-    """Ask once with a signed request."""
+    """Send one signed request."""
     signed, headers, body = sign(consumer, address, method, **how)
     return api(None, method, signed, headers=headers, content=body)
 
@@ -132,7 +135,7 @@ def ask(api: Api, consumer: Consumer, address: str = "/1.0/groups", method: str 
 def dance(
     api: Api, consumer: Consumer, who: str = "alice", callback: str = CALLBACK, base: str = "/api/1.0/oauth"
 ) -> tuple[str, str]:
-    """The three steps of OAuth 1: a token and its secret."""
+    """Go through the three steps of OAuth 1; return a token and its secret."""
     request = fields(ask(api, consumer, f"{base}/request_token", "POST", callback_uri=callback))
     page = f"{base}/authenticate"
     with Visitor(api, who) as visitor:
@@ -151,6 +154,6 @@ def dance(
 
 
 def fields(answer: httpx.Response) -> dict[str, str]:
-    """A form that was answered."""
+    """Parse a form-encoded response."""
     assert answer.status_code == 200, answer.text
     return {name: value for name, [value] in parse_qs(answer.text).items()}

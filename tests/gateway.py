@@ -1,4 +1,4 @@
-"""A real nginx in front of `git http-backend`, set up as `docs/enforce.md` says, asking a real onebucket."""
+"""A real nginx in front of `git http-backend`, configured as in `docs/enforce.md`, with a real onebucket."""
 
 import os
 import re
@@ -28,12 +28,13 @@ WRITING = f"{ROCKET}/info/refs?service=git-receive-pack"
 
 
 def set_stage(work: UnitOfWork) -> None:
-    """acme/rocket: bob reads (designers), dora writes (pushers), alice administers. acme/dots.and-dashes: the same.
+    """Create the data for the gateway's tests.
 
-    acme/handbook is public. globex/vault is gina's. alice has alice/notes. mallory has nothing. dora has app passwords
-    named after their only scope.
+    - acme/rocket and acme/dots.and-dashes: bob reads (designers), dora writes (pushers), alice administers.
+    - acme/handbook is public; globex/vault is gina's; alice has alice/notes; mallory has nothing.
+    - dora has app passwords that are named after their only scope.
     """
-    # The cast's own repositories make room for those that there is really a git repository of.
+    # Replace the cast's repositories by ones with a real git repository.
     for slug in ("rocket", "website"):
         repositories.delete(work, "acme", slug)
     groups.create(work, "acme", name="Pushers")
@@ -52,12 +53,12 @@ def set_stage(work: UnitOfWork) -> None:
         tokens.add(work, "dora", secret_hash=hash, scopes=frozenset({scopes}), label=scopes)
 
 
-# Debian's nginx and fcgiwrap lie where only root looks.
+# Debian installs nginx and fcgiwrap in folders that are only on root's PATH.
 _PATHS = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
 NGINX, FCGIWRAP, GIT = (shutil.which(name, path=_PATHS) or "" for name in ("nginx", "fcgiwrap", "git"))
 BACKEND = Path(subprocess.check_output([GIT, "--exec-path"], text=True).strip() if GIT else "") / "git-http-backend"
 
-# What no server should run as; who else starts this may not change who he is.
+# Servers must not run as root; other users can't change their user id.
 NOBODY: dict[str, Any] = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
 
 _AROUND = """
@@ -79,15 +80,15 @@ http {{
 
 
 def can_be_had() -> bool:
-    """Whether everything that a gateway is made of is installed."""
+    """True if all the programs it needs are installed."""
     return bool(NGINX and FCGIWRAP and GIT and BACKEND.exists())
 
 
 class Gateway:
-    """nginx as `docs/enforce.md` sets it up, with fcgiwrap and repositories behind it, asking `live`.
+    """nginx as in `docs/enforce.md`, with fcgiwrap and repositories behind it, authorizing with the server `live`.
 
-    `port` is its own; at `unguarded` there is the same without the question, at `below` with the prefix `/git`, at
-    `deserted` with no onebucket to ask.
+    Ports: `port` is the gateway; `unguarded` has no auth_request; `below` has the prefix `/git`; `deserted` has no
+    onebucket to ask.
     """
 
     def __init__(self, live: Live, home: Path) -> None:
@@ -99,7 +100,7 @@ class Gateway:
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> None:
-        """Make the repositories, then start fcgiwrap and nginx, and wait until both answer."""
+        """Create the repositories, start fcgiwrap and nginx, and wait until both answer."""
         self.heads = {name: self._make(name) for name in ("acme/rocket", "acme/handbook", "globex/vault")}
         self._spawn(FCGIWRAP, "-s", f"unix:{self.folder}/fcgiwrap.socket")
         for _ in range(3):
@@ -112,7 +113,7 @@ class Gateway:
 
     def _answers(self, nginx: "subprocess.Popen[bytes]") -> bool:
         deadline = time.monotonic() + 10
-        # Where somebody else was quicker to take a port, it ends by itself.
+        # nginx exits if another process has taken one of the ports.
         while nginx.poll() is None and time.monotonic() < deadline:
             try:
                 return httpx.get(f"http://127.0.0.1:{self.port}{READING}").status_code == 401
@@ -121,7 +122,7 @@ class Gateway:
         return False
 
     def _servers(self) -> Iterator[str]:
-        """The configurations in the documentation, for this place."""
+        """Yield the configurations of the documentation, adapted to this machine."""
         whole, prefixed = re.findall(r"```nginx\n(.*?)```", PAGE.read_text(), re.DOTALL)
         whole = re.sub(r" +ssl_certificate(_key)? .*\n", "", whole)
         for said, meant in (
@@ -151,7 +152,7 @@ class Gateway:
         yield re.sub(r"proxy_pass http.*", address.replace("http://127.0.0.1:8080", self.live.base), below)
 
     def _make(self, name: str) -> str:
-        """A repository with one commit on the branch `NAME-branch`, whose id is given back."""
+        """Create a repository with one commit on the branch `NAME-branch`; return the commit's id."""
         bare, work = self.folder / "git" / f"{name}.git", self.folder / "work" / name
         branch = f"{name.rpartition('/')[2]}-branch"
         self._git_there("init", "--bare", "--quiet", f"--initial-branch={branch}", str(bare))
@@ -180,35 +181,35 @@ class Gateway:
 
     @staticmethod
     def _settings(home: Path) -> dict[str, str]:
-        """An environment in which nobody's own settings of git count."""
+        """Return an environment without any user's git configuration."""
         named = {f"GIT_{who}_{what}": "t@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
         own = {"HOME": str(home), "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "PATH": _PATHS}
         return named | own | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
 
     def git(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-        """Run git as people do."""
+        """Run git as a user does."""
         return subprocess.run([GIT, *arguments], cwd=self.home, env=self._settings(self.home) | environment,
                               capture_output=True, text=True, check=False, timeout=60)  # fmt: skip
 
     def url(self, who: str = "", name: str = "acme/rocket", secret: str = "", port: int = 0) -> str:
-        """The address of a repository, with somebody's credentials in it."""
+        """Return the URL of a repository with a user's credentials."""
         credentials = f"{who}:{secret or cast.token(who)}@" if who else ""
         return f"http://{credentials}127.0.0.1:{port or self.port}/{name}.git"
 
     def clone(self, who: str, name: str = "acme/rocket", **how: Any) -> Path:
-        """A fresh clone, made as `who`."""
+        """Clone a repository as `who` into a fresh folder."""
         folder = Path(tempfile.mkdtemp(dir=self.home)) / "clone"
         done = self.git("clone", "--quiet", self.url(who, name, **how), str(folder))
         assert done.returncode == 0, done.stderr
         return folder
 
     def head(self, name: str) -> str:
-        """What the branch of a repository is at now, on disk."""
+        """Return the commit that a repository's branch points to on disk."""
         bare = self.folder / "git" / f"{name}.git"
         return self._git_there("-C", str(bare), "rev-parse", f"{name.rpartition('/')[2]}-branch")
 
     def send(self, line: str, *headers: str, who: str | None = "bob", port: int = 0) -> bytes:
-        """All that comes back for a request whose first line is this, whatever it holds."""
+        """Send a request with exactly this first line; return the whole response."""
         named = [*headers] + ([f"Authorization: {basic(who)}"] if who else [])
         request = "\r\n".join([line, "Host: git.example.com", "Connection: close", *named, "", ""])
         with socket.create_connection(("127.0.0.1", port or self.port), timeout=30) as connection:
@@ -216,7 +217,7 @@ class Gateway:
             return b"".join(iter(lambda: connection.recv(1 << 16), b""))
 
     def stop(self) -> None:
-        """Stop what was started, and clear up."""
+        """Stop all processes and remove the folder."""
         for process in self._processes:
             process.terminate()
             process.wait(10)
@@ -224,5 +225,5 @@ class Gateway:
 
 
 def basic(who: str) -> str:
-    """The Authorization header with which somebody of the cast signs in."""
+    """Return the Authorization header of a member of the cast."""
     return "Basic " + b64encode(f"{who}:{cast.token(who)}".encode()).decode()

@@ -1,4 +1,4 @@
-"""A real server in a process of its own, and commands beside it: what users start, asked over real sockets."""
+"""A real server in its own process, and commands beside it: what users start, called over real sockets."""
 
 import os
 import signal
@@ -21,19 +21,19 @@ import cast
 SOURCE = Path(__file__).parents[1] / "src"
 COMMAND = (sys.executable, "-P", "-m", "onebucket")
 
-# Made once: reading the machine's certificates takes longer than most answers.
+# Created once: loading the machine's certificates takes longer than most requests.
 _TRUSTING = ssl.create_default_context()
 
-# Tests ask more than anybody may, unless that is what they are about.
+# No rate limits, except in tests about them.
 UNLIMITED = {"rate_limit": "0", "failures_per_address": "0"}
 
-# Generous: two workers of a busy machine, each with several servers.
+# Generous, for a busy machine with two test workers and several servers each.
 STARTING_SECONDS = 20
 STOPPING_SECONDS = 20
 
 
 def environment(**settings: str) -> dict[str, str]:
-    """This process's environment with these settings of onebucket, and none of its own."""
+    """Return this process's environment with these settings of onebucket and no others."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ONEBUCKET_")}
     paths = filter(None, [str(SOURCE), kept.get("PYTHONPATH")])
     given = {f"ONEBUCKET_{name.upper()}": value for name, value in settings.items()}
@@ -41,7 +41,7 @@ def environment(**settings: str) -> dict[str, str]:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -50,7 +50,7 @@ def free_port() -> int:
 def run(
     *arguments: object, folder: Path, given: str = "", seconds: float = 60, **settings: str
 ) -> "subprocess.CompletedProcess[str]":
-    """Run a command to its end, in `folder`, with `given` on its standard input."""
+    """Run a command in `folder` until it ends, with `given` on its standard input."""
     return subprocess.run(
         [*COMMAND, *map(str, arguments)],
         cwd=folder,
@@ -64,7 +64,7 @@ def run(
 
 
 class Live:
-    """`onebucket serve`, running on a database in `folder`; `settings` are environment variables less their prefix."""
+    """`onebucket serve` on a database in `folder`; `settings` are environment variables without their prefix."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class Live:
             self._spawn()
             if self._answers():
                 return
-            # Somebody else may have taken the port between our looking and its listening.
+            # Another process may have taken the port after `free_port` returned it.
             if "can't listen" not in self.log():
                 break
         raise AssertionError(f"it does not answer; it said:\n{self.output()}\n{self.log()}")
@@ -111,7 +111,7 @@ class Live:
     def _answers(self) -> bool:
         deadline = time.monotonic() + STARTING_SECONDS
         while self.process.poll() is None and time.monotonic() < deadline:
-            # Its own words come after its first connection: with them the port is surely ours.
+            # Printed once the server listens: then the port is surely its own.
             if " answers at " in self.output():
                 return True
             time.sleep(0.005)
@@ -119,7 +119,7 @@ class Live:
         return False
 
     def __call__(self, who: str | tuple[str, str] | None, method: str, path: str, **how: Any) -> httpx.Response:
-        """Ask once, as `who`: a name of the cast, a (login, secret) pair, or None for nobody."""
+        """Send one request as `who`: a name of the cast, a (login, secret) pair, or None for anonymous."""
         auth = (who, cast.token(who)) if isinstance(who, str) else who
         return httpx.request(method, self.base + path, auth=auth, **{"timeout": 30, "verify": _TRUSTING, **how})
 
@@ -133,20 +133,20 @@ class Live:
         return run(*arguments, "--database", self.url, folder=self.folder, **{"data": str(self.folder), **how})
 
     def output(self) -> str:
-        """What it has printed since it was started last."""
+        """Return what it has printed since its last start."""
         return (self.folder / "stdout").read_text()
 
     def log(self) -> str:
-        """What it has logged since it was started first."""
+        """Return what it has logged since its first start."""
         return (self.folder / "stderr").read_text()
 
     def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        """What is in the database, seen from outside."""
+        """Query the database from outside the server."""
         with closing(sqlite3.connect(self.database)) as connection:
             return connection.execute(sql, values).fetchall()
 
     def stop(self, with_signal: signal.Signals = signal.SIGTERM) -> int:
-        """Ask it to stop, and wait until it has; its exit code."""
+        """Stop it with a signal and wait; return its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(with_signal)
         try:
@@ -156,7 +156,7 @@ class Live:
             raise AssertionError(f"it did not stop in {STOPPING_SECONDS} s; it said:\n{self.log()}") from None
 
     def kill(self) -> None:
-        """End it at once, as a power cut would."""
+        """Kill it, as a power failure would."""
         self.process.kill()
         self.process.wait()
 
@@ -172,18 +172,18 @@ class Live:
 
 
 def with_the_cast(template: Path, folder: Path, *arguments: str, **settings: Any) -> Live:
-    """A server with the cast on stage, on a database of its own."""
+    """Start a server with the cast on a database of its own."""
     cast.copy(template, folder).close()
     return Live(folder, *arguments, **settings)
 
 
 def basic(who: str) -> Mapping[str, str]:
-    """The header with which somebody of the cast signs in."""
+    """Return the Authorization header of a member of the cast."""
     return {"Authorization": cast.basic(who, cast.token(who))}
 
 
 def wait_until(so: Callable[[], object]) -> None:
-    """Wait until something is so, which it must be in half a minute."""
+    """Wait until a condition is true; fail after 30 seconds."""
     deadline = time.monotonic() + 30
     while not so():
         assert time.monotonic() < deadline

@@ -1,4 +1,4 @@
-"""A machine that does whatever anybody could do, in any order; what comes of each step is watched."""
+"""A Hypothesis state machine that does anything a user could do, in any order; `watch` checks each step."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from watch import ACCOUNTS, GROUPS, NAMES, PEOPLE, REPOSITORIES, TEAMS, Watch, f
 
 @dataclass(frozen=True)
 class Scene:
-    """Who does what, in which account, and to what; a deed takes of it what it needs."""
+    """The random parameters of one step: what is done, by whom, where and to what; each deed uses what it needs."""
 
     deed: str
     who: str
@@ -32,7 +32,7 @@ class Scene:
 
 @st.composite
 def _scenes(draw: st.DrawFn) -> Scene:
-    """Mostly what there is, and somebody who may; but also everybody else, and what there isn't."""
+    """Draw mostly existing things and allowed users, but also all others."""
     machine: Machine = draw(st.runner())
 
     def one_of(*names: str) -> str:
@@ -71,7 +71,7 @@ def _scenes(draw: st.DrawFn) -> Scene:
 _ABOUT_INVITATIONS = ("invite_to_group", "invite_to_repository", "accept")
 _OF_THE_SITE = ("disable_or_enable", "let_run_the_site", "add_team", "delete_team", "rename_team")
 
-# By the name that the failing scene shows.
+# Deeds by name, as a failing scene shows it.
 DEEDS: dict[str, Callable[["Machine", Scene], None]] = {}
 
 
@@ -81,14 +81,14 @@ def _deed(does: Callable[["Machine", Scene], None]) -> Callable[["Machine", Scen
 
 
 class Machine(Watch):
-    """Each deed: whether it may be done, what it is in the server, and what it is in the world.
+    """The deeds: for each, whether it is allowed, the action in the server, and the change in the model.
 
-    They are not rules of their own: Hypothesis would leave out most of them in most runs.
+    They aren't Hypothesis rules of their own, because Hypothesis would leave out most of them in most runs.
     """
 
     @rule(at=_scenes())
     def act(self, at: Scene) -> None:
-        """Let happen what the scene says; now and then everything until now is undone afterwards."""
+        """Do what the scene says; now and then reset everything to the start afterwards."""
         DEEDS[at.deed](self, at)
         if at.back:
             self.turn_back()
@@ -345,7 +345,7 @@ class Machine(Watch):
 
         self.step(
             at.who,
-            # Who runs the site from its command line is nobody whom one could be invited by.
+            # The operator isn't an account, so they can't be an inviter.
             self.manages(at)
             and (at.who != "operator" or before is not None)
             and at.person not in self.group(at).members,
@@ -428,7 +428,7 @@ class Machine(Watch):
         others = [name for name, each in people.items() if each.runs_site and each.active and name != at.person]
         self.step(
             at.who,
-            # Somebody who can sign in goes on running it.
+            # One active site admin must remain.
             self.runs_site(at.who) and (at.yes or bool(others) or not people[at.person].runs_site),
             lambda work: accounts.change_user(work, self.spelled(at.person), site_admin=at.yes),
             lambda: setattr(self.world.people[at.person], "runs_site", at.yes),

@@ -1,4 +1,4 @@
-"""A database on PostgreSQL whose tables are split by account: what a distributed one makes of them, on one machine."""
+"""A PostgreSQL database with tables partitioned by account, as a stand-in for a distributed database."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,10 +10,10 @@ from onebucket.store.tables import metadata
 
 PARTS = 16
 
-# Every table that has an account's rows; `accounts` itself, the directory, stays whole.
+# Every table with an account's rows; `accounts` itself isn't partitioned.
 SPLIT = [table for table in metadata.sorted_tables if "account_id" in table.c]
 
-# What is unique by itself, and would have to be looked for in every part: there it is unique within an account only.
+# Columns that are unique across accounts. Partitioned, they are unique within an account only.
 ONLY_WITHIN = {
     "emails": [["email_key"]],
     "tokens": [["secret_hash"]],
@@ -27,14 +27,14 @@ ONLY_WITHIN = {
 
 
 def split(url: str) -> None:
-    """Split every table that has an account's rows in 16 by a hash of the account's id; what is in them stays."""
+    """Partition every table with an account's rows in 16 by a hash of the account id, keeping the rows."""
     with psycopg.connect(url) as connection:
         for statement in steps():
             connection.execute(statement)  # type: ignore[call-overload]
 
 
 def steps() -> Iterator[str]:
-    """The statements that do it. The parts are in a schema of their own."""
+    """Yield the statements that do it; the partitions get a schema of their own."""
     yield "CREATE SCHEMA whole"
     yield "CREATE SCHEMA parts"
     for table in SPLIT:
@@ -58,7 +58,7 @@ def steps() -> Iterator[str]:
 
 
 def unique(table: Table) -> list[tuple[list[str], str]]:
-    """The columns of which there are no two alike, and for which rows."""
+    """Return the columns of each unique constraint and index, and its WHERE clause."""
     found = [([column.name for column in each.columns], "") for each in table.constraints
              if isinstance(each, UniqueConstraint)]  # fmt: skip
     return found + [(_columns(each), _where(each)) for each in table.indexes if each.unique]

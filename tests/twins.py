@@ -1,4 +1,4 @@
-"""The same server twice, on SQLite and on PostgreSQL: asked the same, both must answer the same, byte for byte."""
+"""The same server on SQLite and on PostgreSQL: both must send the same response to the same request, byte for byte."""
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ _Result = TypeVar("_Result")
 
 
 def operators(at: datetime) -> Callable[[Transaction], UnitOfWork]:
-    """Like `cast.operator`, each a second later; the next one made anywhere has the same moments and ids."""
+    """Return a `cast.operator` whose clock moves by a second per call, with the same times and ids in every run."""
     ids, seconds = _ids(0), count()
     return lambda tx: UnitOfWork(OPERATOR, tx, at + timedelta(seconds=next(seconds)), "test", ids.__next__)
 
@@ -30,14 +30,14 @@ def _ids(kind: int) -> Iterator[str]:
 
 
 class Twins:
-    """Two servers as one: what the first answers, once it is sure that the second answers it too.
+    """Two servers used as one: returns the first one's response after checking that the second one's is equal.
 
-    Both have the same clock, that moves with every request, the same ids and the same secrets.
+    Both have the same clock, which moves with each request, the same ids and the same secrets.
     """
 
     def __init__(self, sqlite: Api, postgres: Api, at: datetime) -> None:
         self.both = (sqlite, postgres)
-        self.db = sqlite.db  # for a look at one; what is changed there shows as a difference
+        self.db = sqlite.db  # to look at one of them; a change made there shows up as a difference
         self._at = at
         self._turn = count(1)
         self._turns = count(1)
@@ -45,22 +45,22 @@ class Twins:
             _synchronize(api, at)
 
     def __call__(self, who: str | tuple[str, str] | None, method: str, path: str, **how: Any) -> httpx.Response:
-        """Ask both."""
+        """Send the request to both."""
         answers = self.in_turn(lambda api: api(who, method, path, **how))
         return self._same(answers, f"{method} {path} as {who}")
 
     def raw(self, method: str, address: bytes, *headers: tuple[str, bytes], **how: Any) -> httpx.Response:
-        """Ask both with exactly these bytes."""
+        """Send exactly these bytes to both."""
         return self._same(self.in_turn(lambda api: api.raw(method, address, *headers, **how)), f"{method} {address!r}")
 
     def at_once(self, who: str | tuple[str, str], *asks: tuple[str, str]) -> list[httpx.Response]:
-        """Ask several things of both at the same time; who is first is chance."""
+        """Send several requests to both concurrently; their order is up to chance, so only statuses are compared."""
         first, second = self.in_turn(lambda api: api.at_once(who, *asks))
         assert sorted(each.status_code for each in first) == sorted(each.status_code for each in second)
         return first
 
     def operate(self, action: Callable[[UnitOfWork], _Result]) -> _Result:
-        """Do something as the operator on both."""
+        """Run an action as the operator on both."""
         turn = next(self._turn)
         done = []
         for api in self.both:
@@ -71,40 +71,40 @@ class Twins:
         return done[0]
 
     def add_token(self, name: str, kind: str, scopes: Iterable[str]) -> Any:
-        """Give somebody another app password on both."""
+        """Give a user another app password on both."""
         hash = hashing.secret_hash(cast.token(name, kind))
         return self.operate(lambda work: tokens.add(work, name, secret_hash=hash, scopes=frozenset(scopes), label=kind))
 
     def members(self, group: str, account: str = "acme") -> list[str]:
-        """The usernames in a group, as root sees them."""
+        """Return the usernames in a group, as root sees them."""
         return [user["username"] for user in self("root", "GET", f"/groups/{account}/{group}/members").json()]
 
     def journal(self) -> list[tuple[str, str, str, str]]:
-        """What was told on both since the cast was put on stage."""
+        """Return the journal's entries on both since the cast was created."""
         first, second = (api.journal() for api in self.both)
         assert first == second
         return first
 
     def everything(self) -> str:
-        """What both keep, as text; what tells of attempts must be the same, and is left out of it."""
+        """Return both databases as text; entries about failed attempts must be equal too, but are left out."""
         first, second = (_everything(api) for api in self.both)
         assert first == second, sorted({*first} ^ {*second})
         return self.both[0].everything()
 
     def close(self) -> None:
-        """Stop both, when the journals are whole."""
+        """Verify the journals and stop both."""
         assert self.operate(lambda work: [chain.faults for chain in journal.verify(work) if chain.faults]) == []
         for api in self.both:
             api.close()
 
     def in_turn(self, ask: Callable[[Api], _Result]) -> list[_Result]:
-        """Ask both; what both do then goes by the same id."""
+        """Send a request to both with the same request id."""
         turn, answers = next(self._turns), []
         before, request._serial = request._serial, repeat(turn)  # type: ignore[assignment]
         try:
             for api in self.both:
                 answers.append(ask(api))
-                # What nobody waits for is to be done too: it asks the clock.
+                # Finish background writes too, because they read the clock.
                 api.run(api.server.write_queue.submit(lambda tx: None))
         finally:
             request._serial = before
@@ -112,7 +112,7 @@ class Twins:
 
     @staticmethod
     def _same(answers: list[httpx.Response], what: str) -> httpx.Response:
-        # Where a change can be seen is told where there may be replicas.
+        # Only the server on PostgreSQL, which may have replicas, sends the position of a change.
         asks_only = what.startswith(("GET ", "HEAD ", "OPTIONS ", "POST /api/access"))
         told = answers[1].headers.get("x-onebucket-revision")
         assert (told is not None) == (not asks_only and answers[1].is_success), what
@@ -136,7 +136,7 @@ def _synchronize(api: Api, at: datetime) -> None:
 
 
 def _everything(api: Api) -> list[str]:
-    """Every row, with truth as the number that SQLite has for it; hashes of passwords without their salt, no stamps."""
+    """Return every row as text, comparable: booleans as integers, password hashes without salt, no stamps."""
     found = []
     for table in sorted(api.db.tables()):
         with api.db.reading() as tx:

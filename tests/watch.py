@@ -1,7 +1,7 @@
-"""Watching the server at every step: the cast on stage, twice, and every way in which both must be the same.
+"""Compares the server with the model of `slow` after each step of the state machine.
 
-A step goes through the real actions into a real database, on behalf of somebody who signs in, and is mirrored in a
-world of dicts and sets. Of each it is known beforehand, from that world, whether it will be done or refused.
+A step runs the real action on a real database on behalf of a signed-in user, and the same change in the model. The
+model predicts whether the step is done or refused.
 """
 
 from collections import Counter
@@ -41,7 +41,7 @@ from slow import World
 PEOPLE = ("alice", "bob", "dora", "gina", "mallory", "Pia", "root")
 TEAMS = ("acme", "globex", "nova")
 ACCOUNTS = (*TEAMS, "Pia")
-# What a group may be called, and the slug that follows; two names have one slug.
+# Names of groups and their slugs; two names share one slug.
 NAMES = {
     "Administrators": "administrators",
     "Developers": "developers",
@@ -58,13 +58,13 @@ _FILTERS = [
 ]
 
 Deed = Callable[[UnitOfWork], Any]
-# Why each person may do what on each repository of an account.
+# The ways of access, by person and repository of an account.
 Ways = dict[tuple[str, str], list[slow.Way]]
 
 
 @dataclass
 class Tally:
-    """How many steps there were, how many answers were compared, and how often each kind was done and refused."""
+    """Counts of steps, of compared answers, and of deeds done and refused by kind."""
 
     steps: int = 0
     compared: int = 0
@@ -77,7 +77,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class Stage:
-    """A database with the cast on stage, in a transaction that is never committed; and the same as a world."""
+    """A database with the starting data in a transaction that is never committed, and the same data as a model."""
 
     tx: Transaction
     world: World
@@ -88,7 +88,7 @@ class Stage:
 
 
 def set_up(database: Database, tx: Transaction) -> Stage:
-    """Put the cast on stage: alice administers acme, gina globex, Pia her own account, and root runs the site."""
+    """Create the starting data: administrators are alice (acme), gina (globex), Pia (own account) and root (site)."""
     serial = count(1)
 
     def new_id() -> str:
@@ -161,7 +161,7 @@ def _world() -> World:
 
 
 def first_groups(administrators: Iterable[str] = (), developers: Iterable[str] = ()) -> dict[str, slow.Group]:
-    """What every team begins with (1.12)."""
+    """Return the groups that every new team has (contract/api-1.0.md#1.12)."""
     return {
         "administrators": slow.Group("admin", administers=True, members=set(administrators)),
         "developers": slow.Group("write", members=set(developers)),
@@ -169,14 +169,14 @@ def first_groups(administrators: Iterable[str] = (), developers: Iterable[str] =
 
 
 def _nothing() -> None:
-    """What a step changes in the world when there is nothing to change."""
+    """Change nothing in the model."""
 
 
 # -- the machine -----------------------------------------------------------------------------------
 
 
 class Watch(RuleBasedStateMachine):
-    """What there is to do at each step, whatever the step is; `tally` counts over all machines that have the same."""
+    """The checks at each step, independent of the deed; machines with the same `tally` add up their counts."""
 
     def __init__(self, stage: Stage, tally: Tally) -> None:
         super().__init__()
@@ -184,7 +184,7 @@ class Watch(RuleBasedStateMachine):
         self.tally = tally
         stage.tx.run_deferred()
         stage.tx.connection.execute("SAVEPOINT machine")
-        # What one machine has found, or left for the end, is none of the next one's.
+        # A new transaction object, so that no state is carried over from the last machine.
         self.tx = type(stage.tx)(stage.tx.connection)
         self.world = deepcopy(stage.world)
         self.at = _START + timedelta(days=1)
@@ -194,7 +194,7 @@ class Watch(RuleBasedStateMachine):
         self.tell_states_apart()
 
     def turn_back(self) -> None:
-        """Let everything be again as it was at the beginning, as a restore does; what comes then is another history."""
+        """Reset everything to the start, as a restore does; what follows is another history."""
         self.tx.connection.execute("ROLLBACK TO machine")
         self.tx = type(self.stage.tx)(self.stage.tx.connection)
         self.world = deepcopy(self.stage.world)
@@ -202,7 +202,7 @@ class Watch(RuleBasedStateMachine):
         self.tell_states_apart()
 
     def tell_states_apart(self) -> None:
-        """Show that the stamps which an answer is remembered with have never been those of another state."""
+        """Check that no two different states have had the same cache stamps."""
         self.tx.run_deferred()
         stamps = dict(self.tx.connection.execute("SELECT username, stamp FROM accounts"))
         directory = self.tx.connection.execute("SELECT value FROM site WHERE name = 'directory'").fetchone()
@@ -211,19 +211,19 @@ class Watch(RuleBasedStateMachine):
             assert self.states.setdefault(key, ways) == ways, f"{where} had the same stamps in another state"
 
     def teardown(self) -> None:
-        """Compare everything once more, also what no step has touched."""
+        """Compare everything once more, including what no step has touched."""
         try:
             assert {where: self.compared(where) for where in self.world.accounts} == self.ways
         finally:
             self.undo()
 
     def undo(self) -> None:
-        """Let nothing have happened."""
+        """Roll back to the starting data."""
         self.tx.connection.execute("ROLLBACK TO machine")
         self.tx.connection.execute("RELEASE machine")
 
     def work(self, actor: str = "operator") -> UnitOfWork:
-        """The work of somebody who signs in now. Raises Unauthenticated for a disabled person."""
+        """Return a unit of work of a user who signs in now. Raises Unauthenticated for a disabled person."""
         self.at += timedelta(seconds=1)
         if actor == "operator":
             return UnitOfWork(OPERATOR, self.tx, self.at, "test", self.stage.new_id)
@@ -241,10 +241,12 @@ class Watch(RuleBasedStateMachine):
         may_orphan: bool = False,
         invited: bool = False,
     ) -> bool:
-        """Let somebody do something that will be done or refused as `may` says, then look around; whether it was done.
+        """Do a deed that must be done or refused as `may` predicts, then compare; return True if it was done.
 
-        `then` does it in the world. `where` is the account that it is about, None for possibly all; only what
-        `may_orphan` leaves a team without an administrator. Whoever is `invited` gets what somebody else has granted.
+        - `then` makes the same change in the model.
+        - `where` is the account it is about; None if it may touch all.
+        - `may_orphan`: it may leave a team without an administrator.
+        - `invited`: the actor gains access that somebody else has granted.
         """
         may = may and self.is_here(actor)
         administered, revisions = self.administered(), self.revisions()
@@ -274,12 +276,12 @@ class Watch(RuleBasedStateMachine):
         return done
 
     def revisions(self) -> dict[str, int]:
-        """Every account's revision."""
+        """Return the revision of every account."""
         self.tx.run_deferred()
         return dict(self.tx.connection.execute("SELECT username, revision FROM accounts"))
 
     def compare(self, actor: str, where: str | None, revisions: Mapping[str, int]) -> None:
-        """Compare what was touched with the world; whatever became different, somebody might do, and is noticed."""
+        """Compare what was touched with the model; check that changes were allowed and have raised a revision."""
         accounts, before = self.world.accounts, self.ways
         touched = {where} if where in accounts else set(accounts)
         self.ways = {each: self.compared(each) if each in touched else before[each] for each in accounts}
@@ -290,18 +292,18 @@ class Watch(RuleBasedStateMachine):
             for (person, repository), ways in self.ways[each].items():
                 if ways == had.get((person, repository), ways):
                     continue
-                # Whoever remembers answers forgets this one (asking.Verdict).
+                # A client that caches decisions by revision must notice (access_checks.AccessDecision).
                 assert any(now[name] != revisions[name] for name in (each, person))
             for (person, repository), ways in self.ways[each].items() if actor != "operator" else ():
                 was, has = level(had.get((person, repository), [])), level(ways)
-                # On a repository that is new, what he has on it now.
-                his = level(had.get((actor, repository), self.ways[each][actor, repository]))
-                assert was == has or (slow.at_least(his, was) and slow.at_least(his, has)), (
-                    f"{actor}, who had {his} on {each}/{repository}, changed what {person} has from {was} to {has}"
+                # On a new repository, the actor's level after the step.
+                own = level(had.get((actor, repository), self.ways[each][actor, repository]))
+                assert was == has or (slow.at_least(own, was) and slow.at_least(own, has)), (
+                    f"{actor}, who had {own} on {each}/{repository}, changed what {person} has from {was} to {has}"
                 )
 
     def compared(self, where: str) -> Ways:
-        """Why everybody may do what on every repository of an account: the same as in the world."""
+        """Compare everybody's access, the invitations and lists of an account with the model; return the access."""
         found = self.world.accounts[where]
         pairs = [(person, repository) for repository in sorted(found.repositories) for person in PEOPLE]
         answers = access_checks.check_many(
@@ -331,7 +333,7 @@ class Watch(RuleBasedStateMachine):
         return ways
 
     def same(self, answer: AccessDecision | Refusal, person: str, where: str, repository: str) -> list[slow.Way]:
-        """An answer to a question is what the world says."""
+        """Check that an answer to an access check equals the model's."""
         assert isinstance(answer, AccessDecision), f"{person} on {where}/{repository}: {answer.sentence}"
         ways = [(way.level.word, way.through.value, way.group) for way in answer.ways]
         assert ways == slow.ways(self.world, person, where, repository), f"{person} on {where}/{repository}"
@@ -343,7 +345,7 @@ class Watch(RuleBasedStateMachine):
     def same_listing(
         self, found: PrivilegeListing, where: str, *, repository: str | None = None, group: str | None = None
     ) -> None:
-        """A list of what groups have, of a whole account or a part of it, is what the world says."""
+        """Check that a list of group privileges, of all or part of an account, equals the model's."""
         entries = list(found)
         assert [(each.repository.slug, each.roster.group.slug, each.level.word) for each in entries] == slow.listing(
             self.world, where, repository=repository, group=group, least=found.least.word, private=found.private
@@ -354,9 +356,9 @@ class Watch(RuleBasedStateMachine):
         self.tally.compared += 1
 
     def pending(self, where: str) -> set[tuple[str, str, str, str]]:
-        """Who is invited to what in an account, by whom, with which permission, as the server tells it.
+        """Return the server's pending invitations of an account: (person, target, inviter, permission).
 
-        Whether it can be accepted is what the world says.
+        Check that the server and the model agree on which of them can be accepted.
         """
         told = set()
         for _, each in invitations.found(self.work(), account_name=where):
@@ -372,7 +374,7 @@ class Watch(RuleBasedStateMachine):
     # -- looking around ----------------------------------------------------------------------------
 
     def look_around(self) -> None:
-        """Compare a little of everything, something else at each step."""
+        """Compare a small part of everything, another one at each step."""
         self.turn += 1
         where = self.next(sorted(self.world.accounts))
         self.ask_one(where)
@@ -383,7 +385,7 @@ class Watch(RuleBasedStateMachine):
         }
 
     def next(self, sequence: Sequence[Any], every: int = 1) -> Any:
-        """Another one of them at each turn, or every so many turns."""
+        """Return another item at each turn, or every so many turns."""
         return sequence[self.turn // every % len(sequence)]
 
     def ask_one(self, where: str) -> None:
@@ -394,7 +396,7 @@ class Watch(RuleBasedStateMachine):
             )
 
     def ask_several_as(self, asker: str, where: str) -> None:
-        """Ask about oneself, about somebody, and about what there isn't: each is answered as if it were alone."""
+        """Check several queries at once, with unknown names among them; each must be answered as if it were alone."""
         if not self.is_here(asker):
             return
         other, elsewhere = self.next(PEOPLE, 2), self.next(sorted(self.world.accounts), 5)
@@ -422,7 +424,7 @@ class Watch(RuleBasedStateMachine):
         return self.next(self.stage.spellings.get(name, (name, name.upper())))
 
     def list_one(self, where: str) -> None:
-        """One of the four lists of 1.0, with one of the filters."""
+        """Compare one of the four lists of 1.0, with one of the filters."""
         found, wanted, work = self.world.accounts[where], self.next(_FILTERS), self.work()
         repository = self.next(sorted(found.repositories), 2) if found.repositories else None
         group = self.next(sorted(found.groups), 3) if found.groups else None
@@ -438,7 +440,7 @@ class Watch(RuleBasedStateMachine):
             self.same_listing(one, where, repository=repository, group=group)
 
     def end(self, who: str, may: bool, deed: Deed, *, where: str, group: str, member: str | None = None) -> None:
-        """Let a group end, or a membership in it: what is lost is what the server foretold, and what the world says."""
+        """End a group or a membership; the losses that the server predicts must be the model's, and come true."""
         if group not in self.groups(where) or (member and member not in self.groups(where)[group].members):
             self.step(who, False, deed)
             return
@@ -457,7 +459,7 @@ class Watch(RuleBasedStateMachine):
             assert sorted(foretold) == sorted(each for each in changed if each[2] != each[3])
 
     def endings(self, where: str, group: str, member: str | None) -> set[tuple[str, str]]:
-        """What the server says would end of what is pending: the person, and the group or repository."""
+        """Return the invitations that would end, as the server predicts: (person, group or repository)."""
         found: list[Ending]
         if member is None:
             found = pending_invitations.ended_by_deleting(self.work(), where, group)
@@ -487,7 +489,7 @@ class Watch(RuleBasedStateMachine):
         return f"{person}@example.com"
 
     def id_of(self, where: str, person: str, repository: str | None) -> str:
-        """The id of a pending invitation; one that there isn't when there is none."""
+        """Return the id of a pending invitation, or an unknown id if there is none."""
         if where in self.world.accounts:
             for _, each in invitations.found(self.work(), account_name=where, email=self.address(person)):
                 if each.repository_slug == repository:
@@ -514,18 +516,18 @@ class Watch(RuleBasedStateMachine):
     def may_ask(self, asker: str, person: str, where: str, repository: str) -> bool:
         if person not in PEOPLE or repository not in self.repositories(where):
             return False
-        is_himself = asker == person and slow.level(self.world, asker, where, repository) != "none"
-        return is_himself or self.grants(asker, where, repository)
+        is_self = asker == person and slow.level(self.world, asker, where, repository) != "none"
+        return is_self or self.grants(asker, where, repository)
 
     def may_end(self, where: str, group: str, member: str | None = None) -> bool:
-        """Whether somebody administers the team without it, or it has nothing to do with that (1.12)."""
+        """True if the team would still have an administrator (contract/api-1.0.md#1.12)."""
         if where not in self.teams() or not self.groups(where)[group].administers:
             return True
         return bool(slow.administrators(slow.without(self.world, where, group, member), where))
 
 
 def level(ways: Sequence[slow.Way]) -> str:
-    """What several ways give together, the one that decides being first."""
+    """Return the level of several ways; the one that decides comes first."""
     return ways[0][0] if ways else "none"
 
 
