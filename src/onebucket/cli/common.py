@@ -49,16 +49,16 @@ NO_REPLICAS = "SQLite has no replicas: leave out the setting `replicas`, or keep
 
 # Printed to standard error, so that programs can parse standard output.
 MADE, CHANGED = "made the database ", "in the database "
-_MAKERS = "; name another one with --data or --database, or let `onebucket serve`, `apply` or `user add` make it"
+_MISSING_HINT = "; name another one with --data or --database, or let `onebucket serve`, `apply` or `user add` make it"
 
 # `./dev` puts the command that the user typed here.
-_CALLED = "_ONEBUCKET_PROGRAM"
+_PROGRAM_VARIABLE = "_ONEBUCKET_PROGRAM"
 
 
 def program() -> str:
     """Return what the user types to run a command: `onebucket`, `./dev onebucket` or `python -m onebucket`."""
     name = Path(sys.argv[0]).name
-    return os.environ.get(_CALLED) or ("python -m onebucket" if name == "__main__.py" else name)
+    return os.environ.get(_PROGRAM_VARIABLE) or ("python -m onebucket" if name == "__main__.py" else name)
 
 
 def check_completion() -> None:
@@ -137,7 +137,7 @@ def open_database(chosen: Settings, use: Use) -> "Iterator[Database]":
         except database.Missing as error:
             is_new, missing = True, str(error)
         if missing and use is not Use.REHEARSES:
-            raise CommandError(f"{missing}{_MAKERS}")
+            raise CommandError(f"{missing}{_MISSING_HINT}")
         if missing:
             folder = stack.enter_context(TemporaryDirectory(prefix="onebucket-rehearsal-"))
             opened = stack.enter_context(closing(connect(f"sqlite:///{folder}/onebucket.db")))

@@ -111,9 +111,9 @@ def _outbox(opened: Database) -> Iterator[Finding]:
     with opened.reading() as tx:
         work = common.work(tx)
         waiting, since = outbox.waiting(work)
-        troubled = outbox.list_failing(work)
-    given_up = [letter for _, letter in troubled if letter.due_at is None]
-    failing = [letter for _, letter in troubled if letter.due_at is not None]
+        failed = outbox.list_failing(work)
+    given_up = [letter for _, letter in failed if letter.due_at is None]
+    failing = [letter for _, letter in failed if letter.due_at is not None]
     if failing:
         yield Finding(
             False, f"{len(failing)} {_letter(failing)} failed, and will be tried again; last: {failing[0].last_error}",
@@ -129,7 +129,7 @@ def _outbox(opened: Database) -> Iterator[Finding]:
         is_late = (datetime.now(UTC) - since).total_seconds() > 900
         mend = "They are sent by `onebucket serve`: is it running?" if is_late else ""
         yield Finding(not is_late, f"{waiting} letters wait to be sent, since {since:%Y-%m-%d %H:%M} UTC", mend)
-    elif not troubled:
+    elif not failed:
         yield Finding(True, "no letter waits")
 
 

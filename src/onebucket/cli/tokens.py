@@ -60,31 +60,39 @@ def list_tokens(
     from onebucket.actions import tokens
 
     with common.reading(database, data) as work:
-        found = tokens.of_person(work, person)
+        app_passwords = tokens.of_person(work, person)
     rows = [
         {
-            "id": each.id,
-            "label": each.label,
-            "scopes": sorted(each.scopes),
-            "created_at": _moment(each.created_at),
-            "expires_at": _moment(each.expires_at),
-            "last_used_at": _moment(each.last_used_at),
-            "last_used_from": each.last_used_from,
+            "id": app_password.id,
+            "label": app_password.label,
+            "scopes": sorted(app_password.scopes),
+            "created_at": _iso(app_password.created_at),
+            "expires_at": _iso(app_password.expires_at),
+            "last_used_at": _iso(app_password.last_used_at),
+            "last_used_from": app_password.last_used_from,
         }
-        for each in found
+        for app_password in app_passwords
     ]
     if json:
         common.show_json(rows)
         return
     common.show_table(
         ["ID", "LABEL", "SCOPES", "EXPIRES", "LAST USED", "FROM"],
-        [[each.id[:8], each.label, " ".join(sorted(each.scopes)), str(row["expires_at"] or "never"),
-          str(row["last_used_at"] or "never"), each.last_used_from or ""]
-         for each, row in zip(found, rows, strict=True)],
-    )  # fmt: skip
+        [
+            [
+                app_password.id[:8],
+                app_password.label,
+                " ".join(sorted(app_password.scopes)),
+                str(row["expires_at"] or "never"),
+                str(row["last_used_at"] or "never"),
+                app_password.last_used_from or "",
+            ]
+            for app_password, row in zip(app_passwords, rows, strict=True)
+        ],
+    )
 
 
-def _moment(at: datetime | None) -> str | None:
+def _iso(at: datetime | None) -> str | None:
     return at.isoformat(timespec="seconds") if at else None
 
 
