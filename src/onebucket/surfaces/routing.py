@@ -119,7 +119,7 @@ class Route:
 class RemovedRoute:
     """A path that the original removed in 2019 and that returns 410 (contract/api-1.0.md#7).
 
-    A `path` that ends in `/**` includes everything below it. `methods` limits it to some methods; None means all.
+    A `path` that ends in `/**` includes everything below it.
     """
 
     path: str

@@ -1,4 +1,4 @@
-"""Handlers of `/invitations` and `/users/{a}/invitations` (contract/api-1.0.md#5, #6)."""
+"""Handlers of `/invitations` (contract/api-1.0.md#5) and `/users/{a}/invitations` (contract/api-1.0.md#6)."""
 
 from onebucket.actions import invitations
 from onebucket.actions.unit_of_work import UnitOfWork

@@ -1,4 +1,7 @@
-"""Handlers of `/group-privileges`, `/privileges` and `/users/{a}/privileges` (contract/api-1.0.md#4)."""
+"""Handlers of privileges: of groups, of people, and of groups on the account itself.
+
+`/group-privileges`: contract/api-1.0.md#4; `/privileges` and `/users/{a}/privileges`: contract/api-1.0.md#7.
+"""
 
 from onebucket.actions import groups, privileges
 from onebucket.actions.privileges import PrivilegeFilter
