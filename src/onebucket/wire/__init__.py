@@ -1,1 +1,1 @@
-"""Bytes: documents out, forms and JSON and bare words in, instants as the API writes them; knows no noun of ours."""
+"""Encoding and parsing: response formats, request bodies and timestamps. Knows nothing of accounts or groups."""

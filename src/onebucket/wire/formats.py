@@ -1,4 +1,4 @@
-"""Documents going out: the caller's choice of JSON, XML or YAML, and the bytes of each, JSONP included."""
+"""Encode responses as JSON, XML, YAML or JSONP, and parse the `format` and `callback` parameters."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ from onebucket.wire.lazy_list import Document, LazyList, finite
 
 
 class Format(Enum):
-    """What an answer may be written in."""
+    """A response format; the value is that of the `format` parameter."""
 
     JSON = "json"
     XML = "xml"
@@ -33,14 +33,14 @@ JSONP_CONTENT_TYPE = "text/javascript; charset=utf-8"
 
 
 class UnknownFormat(ValueError):
-    """A `format` that is none of ours; its text is the whole answer (contract/formats.md#f2)."""
+    """The `format` is unknown; the error's text is the whole response body (contract/formats.md#f2)."""
 
     def __init__(self, value: str) -> None:
         super().__init__(f"Invalid output format specified '{safe_text.quote_input(value)}'.")
 
 
 class BadCallback(ValueError):
-    """A `callback` that no script could have meant as a function's name (contract/formats.md#c2)."""
+    """The `callback` is no valid JavaScript function path (contract/formats.md#c2)."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -50,9 +50,10 @@ class BadCallback(ValueError):
 
 
 def parse_format(values: Sequence[str]) -> Format:
-    """Choose the format from every `format` of the query, in order: the last decides, none means JSON.
+    """Choose the format from all `format` parameters of the query, in order: the last one decides, none means JSON.
 
-    Raises UnknownFormat for anything but exactly `json`, `xml` and `yaml`, empty included. Source: contract/formats.md#f1, #f2.
+    Raises UnknownFormat for anything but exactly `json`, `xml` and `yaml`, also for an empty value.
+    Source: contract/formats.md#f1, contract/formats.md#f2.
     """
     if not values:
         return Format.JSON
@@ -64,18 +65,19 @@ def parse_format(values: Sequence[str]) -> Format:
 
 
 def encode(document: Document, format: Format) -> bytes:
-    """Write one document as UTF-8.
+    """Encode one document as UTF-8.
 
-    Raises ValueError for what the format cannot say: NaN and infinities in all of them, a lone surrogate in JSON and
-    YAML; TypeError for what is no JSON value. Source: contract/formats.md#j1, #x1-X3, Y1, Y2.
+    Raises ValueError for values that the format cannot represent: NaN and infinities in all formats, lone surrogates in
+    JSON and YAML. Raises TypeError for anything that is no JSON value.
+    Source: contract/formats.md#j1, contract/formats.md#x1, contract/formats.md#x3, contract/formats.md#y1.
     """
     return _WRITERS[format](document)
 
 
 def encode_around(document: object, format: Format) -> tuple[list[bytes], list[LazyList]]:
-    """Write a document of msgspec structs that holds `LazyList`: what stands before, between and after them, and they.
+    """Encode a document of msgspec structs that contains `LazyList`s: the bytes around them, and the lists.
 
-    Only JSON and XML are written so: what is inside a list doesn't depend on how deep it lies.
+    Only for JSON and XML, in which the bytes of an item don't depend on its depth.
     """
     if format is Format.JSON:
         return _json_around(document)
@@ -84,7 +86,7 @@ def encode_around(document: object, format: Format) -> tuple[list[bytes], list[L
 
 # --- JSON
 
-_PACKED_NAN = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]")  # MessagePack's mark of a float, then an exponent of ones only
+_PACKED_NAN = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]")  # MessagePack's float64 tag, then an exponent of all ones
 
 
 def _json(document: Document) -> bytes:
@@ -94,21 +96,21 @@ def _json(document: Document) -> bytes:
 
 
 def _json_around(document: object) -> tuple[list[bytes], list[LazyList]]:
-    gaps: list[LazyList] = []
-    body = msgspec.json.encode(document, enc_hook=lambda value: _gap(value, gaps))
+    lists: list[LazyList] = []
+    body = msgspec.json.encode(document, enc_hook=lambda value: _placeholder(value, lists))
     _refuse_hidden_nan(body, document)
-    return body.split(_GAP_IN_JSON), gaps
+    return body.split(_PLACEHOLDER), lists
 
 
-# JSON holds no such byte: in strings it is escaped.
-_GAP_IN_JSON = b"\0"
+# JSON never contains this byte: in strings it is escaped.
+_PLACEHOLDER = b"\0"
 
 
-def _gap(value: object, gaps: list[LazyList]) -> msgspec.Raw:
+def _placeholder(value: object, lists: list[LazyList]) -> msgspec.Raw:
     if not isinstance(value, LazyList):
         raise TypeError(f"not a JSON value: {type(value).__name__}")
-    gaps.append(value)
-    return msgspec.Raw(_GAP_IN_JSON)
+    lists.append(value)
+    return msgspec.Raw(_PLACEHOLDER)
 
 
 def _refuse_hidden_nan(body: bytes, document: object) -> None:
@@ -117,8 +119,8 @@ def _refuse_hidden_nan(body: bytes, document: object) -> None:
 
 
 def _may_hide_nan(document: object) -> bool:
-    # msgspec writes NaN as null in JSON, but as itself in MessagePack, and packing costs a quarter of a walk.
-    # A few strings and integers look alike: hence "may".
+    # msgspec encodes NaN as null in JSON but as a float in MessagePack; packing takes a quarter of the time of a walk
+    # through the document. A few strings and integers contain the same bytes, hence "may".
     try:
         return _PACKED_NAN.search(msgspec.msgpack.encode(document, enc_hook=lambda value: None)) is not None
     except OverflowError:  # an integer of more than 64 bits
@@ -135,9 +137,11 @@ def _refuse_nan(value: object) -> None:
 
 # --- XML
 
-_ELEMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")  # every XML processor takes these, whatever edition it follows
-_NOT_IN_NAMES = re.compile(r"^[^A-Za-z_]|[^A-Za-z0-9_.-]")  # what of a key can't stand in a name there
-_UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # all that XML 1.0 leaves out
+_ELEMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")  # valid in every edition of XML 1.0
+_NOT_IN_NAMES = re.compile(r"^[^A-Za-z_]|[^A-Za-z0-9_.-]")  # the characters of a key that _ELEMENT excludes
+_INVALID_IN_XML = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]"
+)  # the characters that XML 1.0 excludes
 
 
 def _xml(document: Document) -> bytes:
@@ -153,22 +157,22 @@ def _xml_around(document: Document) -> tuple[list[bytes], list[LazyList]]:
     parts: list[str | LazyList] = []
     _write_element("response", document, parts.append)
     texts: list[list[str]] = [[]]
-    gaps = []
+    lists = []
     for part in parts:
         if isinstance(part, str):
             texts[-1].append(part)
         else:
-            gaps.append(part)
+            lists.append(part)
             texts.append([])
-    return [_XML_DECLARATION + _xml_text(texts[0]), *map(_xml_text, texts[1:])], gaps
+    return [_XML_DECLARATION + _xml_text(texts[0]), *map(_xml_text, texts[1:])], lists
 
 
 def _xml_text(parts: Sequence[str]) -> bytes:
     text = "".join(parts)
 
-    # Our tags hold none of these, so the whole document is mended at once, and seldom.
+    # Tags contain none of these characters, so the whole document can be replaced at once; it is rarely needed.
     if not text.isprintable():
-        text = _UNFIT.sub("\ufffd", text).replace("\r", "&#13;")
+        text = _INVALID_IN_XML.sub("\ufffd", text).replace("\r", "&#13;")
 
     return text.encode()
 
@@ -201,9 +205,9 @@ def _write_element(name: str, value: Document | LazyList, put: Callable[[Any], N
 
 @lru_cache(maxsize=1024)
 def _tags(name: str) -> tuple[str, str]:
-    # A key that is data, such as `acme/designers`, is written as SQL/XML does it (ISO 9075-14): acme_x002F_designers.
+    # A key that is data, such as `acme/designers`, is escaped as in SQL/XML (ISO 9075-14): acme_x002F_designers.
     if not _ELEMENT.fullmatch(name):
-        name = _NOT_IN_NAMES.sub(lambda found: f"_x{ord(found[0]):04X}_", name) or "_"
+        name = _NOT_IN_NAMES.sub(lambda match: f"_x{ord(match[0]):04X}_", name) or "_"
 
     return f"<{name}>", f"</{name}>"
 
@@ -222,7 +226,7 @@ def _escaped(text: str) -> str:
 
 
 def _yaml(document: Document) -> bytes:
-    # PyYAML takes longer to load than answers to make, and few ask for YAML.
+    # Importing PyYAML is slow, and few clients request YAML.
     from onebucket.wire import yaml
 
     return yaml.encode(document)
@@ -246,9 +250,10 @@ _RESERVED = re.compile(
 
 
 def parse_callback(values: Sequence[str]) -> str | None:
-    """Choose the JSONP callback from every `callback` of the query, in order: the last decides, none means None.
+    """Choose the JSONP callback from all `callback` parameters of the query: the last one decides, none means None.
 
-    Raises BadCallback for one that is empty, over-long or no dotted path of JavaScript names. Source: contract/formats.md#c2.
+    Raises BadCallback for one that is empty, too long or no dotted path of JavaScript names.
+    Source: contract/formats.md#c2.
     """
     if not values:
         return None
@@ -262,14 +267,14 @@ def parse_callback(values: Sequence[str]) -> str | None:
 
 
 def jsonp(callback: str, json_body: bytes) -> bytes:
-    """Wrap a JSON body into a call of a callback that has been checked: `/**/done([]);` (contract/formats.md#c3)."""
+    """Wrap a JSON body in a call of a checked callback: `/**/done([]);` (contract/formats.md#c3)."""
     return b"".join(jsonp_chunks(callback, [json_body]))
 
 
 def jsonp_chunks(callback: str, pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The same for a body that comes in pieces, none of which ends inside a character."""
+    """Wrap a JSON body that comes in chunks; no chunk may end inside a UTF-8 character."""
     yield b"/**/" + callback.encode("ascii") + b"("
     for piece in pieces:
-        # Scripts older than ES2019 end a line at these two, even inside a string.
+        # JavaScript before ES2019 treats U+2028 and U+2029 as line ends, even inside strings.
         yield piece.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
     yield b");"

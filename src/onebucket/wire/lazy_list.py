@@ -1,4 +1,4 @@
-"""What is written out: JSON values, and what of them no format can say."""
+"""The values that can be encoded: JSON values, and lists whose items are produced while they are written."""
 
 from collections.abc import Iterable
 from math import isfinite
@@ -10,7 +10,7 @@ Document: TypeAlias = Union["dict[str, Document]", "list[Document]", str, int, f
 
 
 def finite(number: float) -> float:
-    """A number that every format can say. Raises ValueError."""
+    """Return a finite number. Raises ValueError for NaN and infinities, which no format can represent."""
     if not isfinite(number):
         raise ValueError("NaN and infinities are no JSON values")
 
@@ -18,7 +18,7 @@ def finite(number: float) -> float:
 
 
 class LazyList:
-    """A list inside a document, however long: its items come as they are written, which is once."""
+    """A list of any length in a document; its items are produced while it is written, and only once."""
 
     __slots__ = ("items",)
 
@@ -27,5 +27,5 @@ class LazyList:
 
 
 def lazy_list(items: Iterable[_Item]) -> list[_Item]:
-    """The same, as what it stands for: where types speak of a list."""
+    """Create a `LazyList` that is typed as a list, for fields of that type."""
     return cast(list[_Item], LazyList(items))

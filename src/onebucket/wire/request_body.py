@@ -1,4 +1,4 @@
-"""Requests coming in: queries, forms, JSON, multipart and bare words, read strictly or refused with a sentence."""
+"""Parse queries and bodies: forms, JSON, multipart and plain words. Strict: invalid input raises UnreadableBody."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ FIELDS_LIMIT = 1000
 
 _Value = TypeVar("_Value")
 _FORM_TYPES = frozenset({"", "application/x-www-form-urlencoded", "text/plain"})
-_NOTHING = frozenset({b"", b"*"})
+_EMPTY_BODIES = frozenset({b"", b"*"})
 _TRUE_WORDS = frozenset({"true", "True", "1", "on"})
 _FALSE_WORDS = frozenset({"false", "False", "0", "off"})
 
@@ -24,23 +24,23 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class UnreadableBody(ValueError):
-    """Input that cannot be read as what it should be; its text is a lower-case sentence, safe to show to the caller."""
+    """The input is malformed; the error's text is a lower-case sentence that is safe to show to the caller."""
 
 
 @dataclass(frozen=True, slots=True)
 class BodyFields:
-    """The fields of a body: every name with all the values it was given, in order. What is not asked for is ignored."""
+    """The fields of a body: each name with all its values, in order. Unknown fields are ignored."""
 
     values: Mapping[str, Sequence[object]]
 
     def has(self, name: str) -> bool:
-        """Tell whether the field was given at all, be it as null."""
+        """Whether the field is present, even as null."""
         return name in self.values
 
     def text(self, name: str) -> str | None:
         """Read a field as text, verbatim; None when it is absent or null.
 
-        Raises UnreadableBody when it was given twice or is no text. Source: contract/api-1.0.md#1.7.
+        Raises UnreadableBody when it is repeated or no text. Source: contract/api-1.0.md#1.7.
         """
         value = self._only(name)
         if value is None or isinstance(value, str):
@@ -51,7 +51,7 @@ class BodyFields:
     def flag(self, name: str) -> bool | None:
         """Read a field as a boolean: true, True, 1, on or false, False, 0, off; None when it is absent or null.
 
-        Raises UnreadableBody when it was given twice or is anything else. Source: contract/api-1.0.md#1.7.
+        Raises UnreadableBody when it is repeated or anything else. Source: contract/api-1.0.md#1.7.
         """
         value = self._only(name)
         if value is None or isinstance(value, bool):
@@ -75,11 +75,10 @@ class BodyFields:
 
 
 def query(raw: bytes) -> dict[str, list[str]]:
-    """Read a query string as it stood in the request line: every name with its values, in order, blank ones kept.
+    """Parse a raw query string: each name with all its values, in order, empty ones included.
 
-    Percent-decoded, `+` is a blank, everything UTF-8; raw blanks and braces are tolerated.
-    Raises UnreadableBody for what
-    is not UTF-8 and for more than 1000 fields. Source: contract/api-1.0.md#1.5.
+    Percent-encoding and `+` are decoded as UTF-8; raw blanks and braces are tolerated.
+    Raises UnreadableBody for invalid UTF-8 and for more than 1000 fields. Source: contract/api-1.0.md#1.5.
     """
     if not raw:
         return {}
@@ -88,15 +87,15 @@ def query(raw: bytes) -> dict[str, list[str]]:
 
 
 def fields(body: bytes, content_type: str | None) -> BodyFields:
-    """Read the fields of a body by its Content-Type header: a form, a JSON object, or a multipart form less its files.
+    """Parse a body by its Content-Type header: a form, a JSON object, or a multipart form (files are ignored).
 
-    A body that starts with `{` is JSON whatever its type; an empty one, and `*`, have no fields under every type. A
-    name that occurs twice is refused when it is asked for. Raises UnreadableBody for malformed input, for what is not
-    UTF-8 and for any other type. Source: contract/api-1.0.md#1.7.
+    A body that starts with `{` is parsed as JSON whatever its type; an empty one and `*` have no fields. A repeated
+    field raises only when it is read. Raises UnreadableBody for malformed input, invalid UTF-8 and any other type.
+    Source: contract/api-1.0.md#1.7.
     """
     body = unmarked(body)
     trimmed = body.strip()
-    if trimmed in _NOTHING:
+    if trimmed in _EMPTY_BODIES:
         return BodyFields({})
     media_type = (content_type or "").partition(";")[0].strip().lower()
     if trimmed.startswith(b"{") or media_type == "application/json":
@@ -110,43 +109,43 @@ def fields(body: bytes, content_type: str | None) -> BodyFields:
 
 
 def hint(body: bytes, content_type: str | None) -> str:
-    """What may have been lost on the way of a form whose values weren't encoded; empty for nothing.
+    """A hint for the caller when a form's values seem not to be percent-encoded; empty text otherwise.
 
     >>> hint(b"name=R&D", None), hint(b"name=Night+ImportedTeam", None)
     ('a field has no value: & inside a value must be sent as %26', '')
     """
     trimmed = body.strip()
     media_type = (content_type or "").partition(";")[0].strip().lower()
-    if media_type not in _FORM_TYPES or trimmed.startswith(b"{") or trimmed in _NOTHING:
+    if media_type not in _FORM_TYPES or trimmed.startswith(b"{") or trimmed in _EMPTY_BODIES:
         return ""
     pieces = [piece for piece in trimmed.split(b"&") if piece]
     if any(b"=" not in piece for piece in pieces):
         return "a field has no value: & inside a value must be sent as %26"
     values = [piece.partition(b"=")[2] for piece in pieces]
-    # Whoever encodes a form writes one + between two words.
+    # An encoded form has a single + between two words.
     if any(b"++" in value or value.endswith(b"+") or (b"+" in value and b" " in value) for value in values):
         return "+ in a form is a blank: send %2B where + is meant"
     return ""
 
 
 def word(body: bytes) -> str:
-    """Read a bare word, blanks around it trimmed, whatever the Content-Type says; its spelling is not judged.
+    """Read the body as one plain word, blanks around it trimmed, whatever the Content-Type.
 
-    Raises UnreadableBody when it is not UTF-8. Source: contract/api-1.0.md#p5.
+    The word itself is not checked. Raises UnreadableBody for invalid UTF-8. Source: contract/api-1.0.md#p5.
     """
     return _utf8(unmarked(body).strip(), "the body")
 
 
 def unmarked(text: bytes) -> bytes:
-    """Take away the byte order mark that Windows' tools write before UTF-8."""
+    """Remove the byte order mark that Windows tools write before UTF-8."""
     return text.removeprefix(_BYTE_ORDER_MARK)
 
 
 def _collect(pairs: Iterable[tuple[str, _Value]]) -> dict[str, list[_Value]]:
-    gathered: dict[str, list[_Value]] = {}
+    values: dict[str, list[_Value]] = {}
     for name, value in pairs:
-        gathered.setdefault(name, []).append(value)
-    return gathered
+        values.setdefault(name, []).append(value)
+    return values
 
 
 def _parse_pairs(raw: bytes, what: str) -> list[tuple[str, str]]:
@@ -162,7 +161,7 @@ def _parse_pairs(raw: bytes, what: str) -> list[tuple[str, str]]:
 
 
 def document(text: bytes, kind: type[_Value], what: str) -> _Value:
-    """Read a body that must be JSON of that kind; `what` tells people what that is. Raises UnreadableBody."""
+    """Decode a JSON body as the type `kind`; `what` describes it in the error. Raises UnreadableBody."""
     try:
         return msgspec.json.decode(unmarked(text), type=kind)
     except UnicodeDecodeError:
@@ -175,12 +174,12 @@ def document(text: bytes, kind: type[_Value], what: str) -> _Value:
 
 
 class _Members(list[tuple[str, object]]):
-    """A JSON object as it was written, repeated names included."""
+    """The members of a JSON object in order, repeated names included."""
 
 
 def _json_members(text: bytes) -> _Members:
-    # msgspec is the strict one (UTF-8, no NaN, no lone surrogates, no infinite numbers), but only the standard library
-    # shows a name that was given twice.
+    # Parse twice: msgspec is strict (UTF-8, no NaN, no lone surrogates, no infinities), but only the standard library
+    # reports repeated names.
     try:
         msgspec.json.decode(text)
         document = json.loads(text, object_pairs_hook=_Members)
@@ -199,7 +198,7 @@ def _json_members(text: bytes) -> _Members:
 
 def _multipart_fields(body: bytes, content_type: str) -> list[tuple[str, str]]:
     _, options = multipart.parse_options_header(content_type)
-    boundary = options.get("boundary", "").encode("latin-1", "replace")  # as it came in the header, byte for byte
+    boundary = options.get("boundary", "").encode("latin-1", "replace")  # the bytes of the header
     pairs = []
     name, text, is_file = "", b"", False
 

@@ -1,13 +1,13 @@
-"""How much of what a caller sent may be said back to him."""
+"""Make a caller's text safe to repeat in a response."""
 
 import unicodedata
 
 LIMIT = 64
-_UNSPEAKABLE = frozenset({"Cc", "Cs"})  # control characters, and lone surrogates, which UTF-8 cannot carry
+_REMOVED_CATEGORIES = frozenset({"Cc", "Cs"})  # control characters, and lone surrogates, which UTF-8 can't encode
 
 
 def quote_input(text: str) -> str:
-    """Cut a caller's text down to what may stand in a sentence: no control characters, at most 64 others (contract/formats.md#f2).
+    """Remove control characters and shorten to `LIMIT` (64) characters (contract/formats.md#f2).
 
     >>> quote_input("x\\r\\nml")
     'xml'
@@ -16,5 +16,5 @@ def quote_input(text: str) -> str:
 
 
 def without_controls(text: str) -> str:
-    """The same, as long as it is."""
-    return "".join(character for character in text if unicodedata.category(character) not in _UNSPEAKABLE)
+    """Remove control characters and lone surrogates."""
+    return "".join(character for character in text if unicodedata.category(character) not in _REMOVED_CATEGORIES)

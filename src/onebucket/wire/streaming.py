@@ -1,4 +1,4 @@
-"""Documents going out as they are made: the same bytes as the whole document would be, a piece at a time."""
+"""Encode documents in chunks while their lists are produced; the bytes are the same as of the whole document."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -9,66 +9,68 @@ from onebucket.wire import formats
 from onebucket.wire.formats import Format
 from onebucket.wire.lazy_list import LazyList
 
-# Pieces are about so long, whatever the items are: it bounds what is in memory for a slow reader, and for how long one
-# piece keeps everybody else waiting.
+# The approximate size of a chunk. It limits the memory for a slow client, and the time that producing one chunk delays
+# other requests.
 CHUNK_BYTES = 1 << 17
 
 
 def encode_stream(document: object, format: Format) -> Iterator[bytes]:
-    """Write a JSON value or msgspec struct that is or holds `LazyList`.
+    """Encode a JSON value or msgspec struct that is or contains a `LazyList`.
 
-    The pieces together are what `formats.encode` gives for it all.
-
-    No piece is longer than `CHUNK_BYTES` and what stands between two of the innermost items.
+    The chunks joined are what `formats.encode` returns for the whole document. A chunk exceeds `CHUNK_BYTES` by at most
+    the bytes from one innermost item to the next.
     """
     if format is Format.YAML:
         from onebucket.wire import yaml
 
         return yaml.encode_chunks(msgspec.to_builtins(document, builtin_types=(LazyList,)), CHUNK_BYTES)
-    return _gathered(_around(document, format))
+    return _chunks(_parts(document, format))
 
 
-def _gathered(parts: Iterable[bytes]) -> Iterator[bytes]:
-    gathered: list[bytes] = []
+def _chunks(parts: Iterable[bytes]) -> Iterator[bytes]:
+    buffer: list[bytes] = []
     size = 0
     for part in parts:
-        gathered.append(part)
+        buffer.append(part)
         size += len(part)
         if size >= CHUNK_BYTES:
-            yield b"".join(gathered)
-            gathered.clear()
+            yield b"".join(buffer)
+            buffer.clear()
             size = 0
-    if gathered:
-        yield b"".join(gathered)
+    if buffer:
+        yield b"".join(buffer)
 
 
-def _around(document: object, format: Format) -> Iterator[bytes]:
-    texts, gaps = formats.encode_around(document, format)
+def _parts(document: object, format: Format) -> Iterator[bytes]:
+    texts, lists = formats.encode_around(document, format)
     yield texts[0]
-    for text, gap in zip(texts[1:], gaps, strict=True):
-        yield from _items(gap, format)
+    for text, inner in zip(texts[1:], lists, strict=True):
+        yield from _items(inner, format)
         yield text
 
 
-def _items(listed: LazyList, format: Format) -> Iterator[bytes]:
-    manner = _DELIMITERS[format]
-    yield manner.opening
+def _items(lazy_list: LazyList, format: Format) -> Iterator[bytes]:
+    delimiters = _DELIMITERS[format]
+    yield delimiters.opening
     before = b""
-    for item in listed.items:
-        texts, gaps = formats.encode_around([item], format)
-        texts[0] = before + texts[0][manner.before_one :]
-        texts[-1] = texts[-1][: -manner.after_one]
-        before = manner.between
+    for item in lazy_list.items:
+        texts, lists = formats.encode_around([item], format)
+        texts[0] = before + texts[0][delimiters.before_one :]
+        texts[-1] = texts[-1][: -delimiters.after_one]
+        before = delimiters.between
         yield texts[0]
-        for text, gap in zip(texts[1:], gaps, strict=True):
-            yield from _items(gap, format)
+        for text, inner in zip(texts[1:], lists, strict=True):
+            yield from _items(inner, format)
             yield text
-    yield manner.closing
+    yield delimiters.closing
 
 
 @dataclass(frozen=True, slots=True)
 class _Delimiters:
-    """What stands around a list, and between its items; how many bytes are around the item in a document of one."""
+    """The bytes around a list and between its items.
+
+    `before_one` and `after_one` are the numbers of bytes around the item in an encoded list of one.
+    """
 
     opening: bytes
     between: bytes

@@ -1,4 +1,4 @@
-"""Instants going out: Amsterdam wall time for people of the old days, and UTC beside it; nothing local is ever read."""
+"""Format times: the API's Amsterdam local time, and UTC. The host's time zone is never used."""
 
 from datetime import UTC, datetime
 from importlib import resources
@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 
 _ZONE = "Europe/Amsterdam"
 
-# From the package, not by name: ZoneInfo("…") would ask the host first, and hosts differ.
+# Load the zone from the tzdata package: ZoneInfo("…") prefers the host's database, and hosts differ.
 with resources.files("tzdata").joinpath("zoneinfo", *_ZONE.split("/")).open("rb") as _file:
     _AMSTERDAM = ZoneInfo.from_file(_file, key=_ZONE)
 
-# style -> what stands between day and hour, and how fine the clock is; isoformat cuts, it never rounds
+# Arguments of isoformat by style: the separator and the precision. isoformat truncates, it doesn't round.
 _STYLES = {"plain": (" ", "seconds"), "iso": ("T", "milliseconds")}
 
 
@@ -20,9 +20,9 @@ def utc(instant: datetime) -> str: ...
 @overload
 def utc(instant: None) -> None: ...
 def utc(instant: datetime | None) -> str | None:
-    """Write an aware instant in UTC, its fraction cut off; None stays None.
+    """Format a time in UTC, truncated to seconds; None stays None.
 
-    Raises ValueError for a naive one. Source: contract/formats.md#t1, #t4.
+    Raises ValueError for a naive datetime. Source: contract/formats.md#t1, contract/formats.md#t4.
 
     >>> utc(datetime(2026, 3, 4, 9, 15, 9, 999_999, tzinfo=UTC))
     '2026-03-04 09:15:09+00:00'
@@ -38,10 +38,10 @@ def amsterdam(instant: datetime, style: str = "plain") -> str: ...
 @overload
 def amsterdam(instant: None, style: str = "plain") -> None: ...
 def amsterdam(instant: datetime | None, style: str = "plain") -> str | None:
-    """Write an aware instant as the clock on an Amsterdam wall shows it, without offset; None stays None.
+    """Format a time as Amsterdam local time without offset; None stays None.
 
-    The style is `plain` (seconds) or `iso` (a T, and milliseconds, cut off). Raises ValueError for a naive instant and
-    for any other style. Source: contract/formats.md#t2-T5.
+    The style is `plain` (seconds) or `iso` (with a T and milliseconds); both truncate. Raises ValueError for a naive
+    datetime and for any other style. Source: contract/formats.md#t2, contract/formats.md#t5.
 
     >>> amsterdam(datetime(2026, 7, 4, 9, 15, 9, 999_999, tzinfo=UTC), "iso")
     '2026-07-04T11:15:09.999'

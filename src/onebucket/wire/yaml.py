@@ -1,4 +1,4 @@
-"""YAML going out: the same values as JSON, by events that PyYAML's emitter writes."""
+"""Encode YAML: the same values as JSON, as events for PyYAML's emitter (faster than its dumper)."""
 
 import io
 import re
@@ -13,14 +13,14 @@ from onebucket.wire.lazy_list import Document, LazyList, finite
 
 try:
     from yaml.cyaml import CEmitter as Emitter  # type: ignore[attr-defined]  # the stubs do not re-export it
-except ImportError:  # a PyYAML that was built without libyaml: the same documents, more slowly
+except ImportError:  # PyYAML without libyaml: the same output, slower
     from yaml.emitter import Emitter  # type: ignore[assignment]
 
-# A string stays bare only if no loader of any YAML could take it for something else.
+# A string is written without quotes only if no loader of any YAML version could read it as another type.
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./@-]*(?: [A-Za-z0-9][A-Za-z0-9_./@-]*)*")
 _WORDS = frozenset({"y", "yes", "n", "no", "true", "false", "on", "off", "null", "nan", "inf", "infinity"})
-_AT_ONCE = 1 << 14  # so much libyaml hands over at once
-_UNFOLDED = 2**31 - 1  # the widest line libyaml can count: nothing is ever folded
+_EMITTER_BUFFER = 1 << 14  # the size of libyaml's output buffer
+_MAX_WIDTH = 2**31 - 1  # libyaml's largest line width, so that lines are never folded
 
 _PLAINLY, _AS_STRING = (True, False), (False, True)
 _NULL = events.ScalarEvent(None, None, _PLAINLY, "null")
@@ -33,19 +33,22 @@ _SEQUENCE_END = events.SequenceEndEvent()
 
 
 def encode(document: Document) -> bytes:
-    """Write one document, every string so that no loader of any YAML takes it for something else (contract/formats.md#y1, #y2)."""
+    """Encode one document; every string is written so that no loader reads it as another type.
+
+    Source: contract/formats.md#y1, contract/formats.md#y2.
+    """
     return b"".join(encode_chunks(document))
 
 
 def encode_chunks(document: object, size: int = 1 << 17) -> Iterator[bytes]:
-    """The same of a document that may hold `LazyList`, as their items come; pieces of that size, or an item more."""
+    """Encode a document that may contain `LazyList`s, in chunks of at most `size` bytes plus one item."""
     stream = io.BytesIO()
-    emitter = Emitter(stream, width=_UNFOLDED, allow_unicode=True)
+    emitter = Emitter(stream, width=_MAX_WIDTH, allow_unicode=True)
 
     emitter.emit(events.StreamStartEvent(encoding="utf-8"))
     emitter.emit(events.DocumentStartEvent(explicit=False))
-    for _ in _emitting(document, emitter.emit):
-        if stream.tell() > size - _AT_ONCE:
+    for _ in _emit_lazily(document, emitter.emit):
+        if stream.tell() > size - _EMITTER_BUFFER:
             yield stream.getvalue()
             stream.seek(0)
             stream.truncate()
@@ -57,19 +60,19 @@ def encode_chunks(document: object, size: int = 1 << 17) -> Iterator[bytes]:
 _Emit: TypeAlias = Callable[[events.Event], None]
 
 
-def _emitting(value: object, emit: _Emit) -> Iterator[None]:
-    """Emit a value that may hold `LazyList`; a pause after each item of a list."""
+def _emit_lazily(value: object, emit: _Emit) -> Iterator[None]:
+    """Emit a value that may contain `LazyList`s; yield after each item of a list."""
     if isinstance(value, LazyList | list):
         emit(_SEQUENCE)
         for item in value.items if isinstance(value, LazyList) else value:
-            yield from _emitting(msgspec.to_builtins(item, builtin_types=(LazyList,)), emit)
+            yield from _emit_lazily(msgspec.to_builtins(item, builtin_types=(LazyList,)), emit)
             yield
         emit(_SEQUENCE_END)
     elif isinstance(value, dict) and any(isinstance(inner, LazyList | list | dict) for inner in value.values()):
         emit(_MAPPING)
         for key, inner in value.items():
             emit(_key(key))
-            yield from _emitting(inner, emit)
+            yield from _emit_lazily(inner, emit)
         emit(_MAPPING_END)
     else:
         _emit_node(value, emit)
@@ -113,5 +116,5 @@ _key = lru_cache(maxsize=1024)(_string)
 
 def _float(number: float) -> str:
     digits = repr(finite(number))
-    # YAML 1.1 knows a float by its point: 1e-07 would come back as a string.
+    # YAML 1.1 requires a decimal point in floats: it reads 1e-07 as a string.
     return digits if "." in digits else digits.replace("e", ".0e")
