@@ -1,57 +1,56 @@
-"""Limits and deadlines that a dependency would otherwise choose for us, each with its reason.
+"""Limits and timeouts for the server, the database drivers and the mail client, each with its reason.
 
-The server program, the drivers of the databases and the mail client have defaults of their own, made for somebody else.
-What we rely on is chosen here, and a test finds calls that leave such a choice to a dependency.
+We set every value that we rely on instead of using a dependency's default; a test finds calls that leave one out.
+Names that end in `_SECONDS` are in seconds.
 """
 
-# --- connections of callers (granian, the kernel)
+# --- client connections (granian, the kernel)
 
-# Each connection is a descriptor. The limit of the process is raised to so many where the system allows that: with some
-# kilobytes for an idle connection, more would cost memory before they run out.
+# Each connection uses a file descriptor. The process raises its limit to this, if the system allows it. More would not
+# help: an idle connection takes some kilobytes, so memory would run out first.
 MOST_DESCRIPTORS = 65_536
-# Of these the databases, letters, logs and long answers put aside in files need some.
+# Descriptors reserved for databases, mail, logs and long responses that are buffered in files.
 OWN_DESCRIPTORS = 256
-# So many connections wait in the kernel until they are taken. The kernel cuts it to net.core.somaxconn.
+# Connections that wait in the kernel to be accepted. The kernel caps this at net.core.somaxconn.
 BACKLOG = 4096
 
-# A connection has so long to send its first byte, and each request's headers from its first byte on; so long it may be
-# idle between two requests. HTTP/1.1 has one clock for all three. Longer than a round trip on any network, and no
-# shorter than what proxies are told to keep connections for.
+# The time for a new connection's first byte, for the headers of a request, and between two requests: granian has one
+# timer for all three in HTTP/1.1. Longer than any round trip, and at least the keep-alive that proxies are told to use.
 HEAD_SECONDS = 30.0
-# Request line and headers together. Each connection may fill so much memory before anybody knows who it is.
+# Bytes of request line and headers together: the memory that an unauthenticated connection can use.
 LONGEST_HEAD = 1 << 17
-# From the moment it is asked for, the whole body of a request has so long: 1 MiB needs 17 kB/s.
+# The time to receive a whole request body: 1 MiB needs 17 kB/s.
 BODY_SECONDS = 60.0
-# A connection whose other side takes nothing for so long is cut, however much is left to send.
+# A connection is closed when the client reads nothing for this long.
 STALLED_SECONDS = 60.0
 
-# One thread reads and writes sockets and one runs Python; more were not faster on any number of cores.
+# One thread for sockets and one for Python; more were not faster on any number of cores.
 SOCKET_THREADS = 1
 PYTHON_THREADS = 1
 
-# Requests under way have so long when the server is told to stop. Docker kills after ten seconds, systemd after ninety;
-# what is done afterwards takes its time too.
+# The time for running requests at shutdown. Docker kills after 10 seconds and systemd after 90, and closing the
+# databases takes time too.
 GRACE_SECONDS = 7.0
-# The server reaches itself over loopback to see that it answers.
+# The timeout for the server's check of itself over loopback.
 LOOPBACK_SECONDS = 1.0
 
 # --- databases (sqlite3, psycopg)
 
-# How long a command waits for a change that another process makes before it gives up.
+# How long a command waits for another process's write lock before it gives up.
 BUSY_SECONDS = 10.0
-# A caller whose change waits for another process hears after so long, however many wait with them. It is less than the
-# grace, so that whoever waits when the server is told to stop hears too.
+# How long a request waits for another process's write lock before it gets an error, however many requests wait. Less
+# than GRACE_SECONDS, so that requests waiting at shutdown get a response too.
 CHANGE_SECONDS = 6.0
-# Letters can wait: what isn't kept now is kept in the next round, and stopping waits for this round.
+# The same for the outbox worker. It is short: the worker retries in its next round, and shutdown waits for this one.
 LETTERS_BUSY_SECONDS = 2.0
-# When the server stops it writes what else it has gathered, if that can be done at once.
+# The same for the last writes at shutdown, such as the pending uses of app passwords.
 CLOSING_SECONDS = 0.5
-# Statements that SQLite keeps compiled on each connection: more than we have.
+# SQLite's statement cache for each connection: larger than the number of our statements.
 COMPILED_STATEMENTS = 512
-# From the first time on PostgreSQL keeps a statement compiled, and so many of them.
+# psycopg prepares a statement from its first use on, and keeps this many for each connection.
 PREPARED_AFTER, PREPARED_STATEMENTS = 1, 1000
 
-# libpq would wait for minutes, or for ever, for a server that is gone without a word.
+# By default libpq waits minutes, or forever, for a server that has disappeared.
 POSTGRES = {
     "connect_timeout": 5,
     "keepalives_idle": 10,
@@ -59,7 +58,7 @@ POSTGRES = {
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
 }
-# Whoever waits for a replica could have asked the primary meanwhile.
+# Shorter than for the primary, because the request can be served by the primary instead.
 REPLICA = {
     "connect_timeout": 2,
     "keepalives_idle": 1,
@@ -70,10 +69,9 @@ REPLICA = {
 
 # --- mail (smtplib)
 
-# smtplib would wait for ever. A mail server has so long to be reached, to answer one command, and to take one letter in
-# all.
+# By default smtplib waits forever. The times to connect, for one command, and for one mail in all.
 SMTP_CONNECT_SECONDS = 10.0
 SMTP_COMMAND_SECONDS = 30.0
 SMTP_LETTER_SECONDS = 120.0
-# Whatever was to be sent has been: nobody waits long for a farewell.
+# The time for QUIT: all mails are sent by then, so its result doesn't matter.
 SMTP_FAREWELL_SECONDS = 1.0

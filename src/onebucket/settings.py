@@ -1,4 +1,4 @@
-"""The one frozen Settings: where each value comes from, what it may be, and what it is when nobody says."""
+"""The settings: their defaults and checks, and loading them from command line, environment and file."""
 
 import os
 import re
@@ -11,19 +11,19 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-# In an address: before the host, or in the query.
+# A password in a URL: before the host, or in the query.
 _PASSWORD = re.compile(r"(?<=://)([^:/@]+:).*(?=@)|(password=)[^&]*")
 PREFIX = "ONEBUCKET_"
 FILE = "onebucket.toml"
 
 
 class Misconfigured(Exception):
-    """A setting can't be what it is; the sentence names it and where it stands."""
+    """A setting has an invalid value; the error names the setting and its source."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Every setting as it is in force; `sources` says for each where it came from."""
+    """The effective settings; `sources` has the source of each by name, `unknown` the names that are no settings."""
 
     data: Path
     database: str
@@ -65,7 +65,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """How one setting is read: `read` turns text into its value and raises ValueError with what it should be."""
+    """One setting: `read` parses its text, and raises ValueError with a sentence that says what it must be."""
 
     name: str
     about: str
@@ -120,7 +120,7 @@ _an_hour = _number(0, 1_000_000)
 def _smtp_url(value: str) -> str:
     parts = urlsplit(value)
     try:
-        parts.port  # noqa: B018 - raises for one that is none
+        parts.port  # noqa: B018 - raises for an invalid port
     except ValueError:
         raise ValueError("must have a number for its port") from None
     if value and (parts.scheme not in ("smtp", "smtps") or not parts.hostname or parts.path.strip("/")):
@@ -226,9 +226,9 @@ _NOT_SETTINGS = {"ADMIN_PASSWORD"}
 def load(
     *, environment: Mapping[str, str] = os.environ, folder: Path | None = None, given: Mapping[str, str] | None = None
 ) -> Settings:
-    """Gather the settings: `given` (the command line) over the environment over `onebucket.toml` over the defaults.
+    """Load the settings; the first source wins: `given` (the command line), environment, `onebucket.toml`, default.
 
-    The file is looked for in `folder` (where the command was started), then in the data folder. Raises Misconfigured.
+    The file is searched in `folder` (by default the working directory), then in the data folder. Raises Misconfigured.
     """
     given = {name: value for name, value in (given or {}).items() if value}
     named = {f"{PREFIX}{setting.name.upper()}": setting.name for setting in SETTINGS}
@@ -255,7 +255,7 @@ def load(
 
 
 def shown(settings: Settings) -> list[tuple[str, str, str]]:
-    """Name, value and source of every setting; secrets are not shown."""
+    """List name, value and source of every setting; secrets and passwords are masked."""
     rows = []
     for setting in SETTINGS:
         value = getattr(settings, setting.name)
@@ -301,7 +301,7 @@ def _as_text(name: str, value: object, path: Path) -> str:
 
 
 def _default_data() -> Path:
-    """`onebucket-data` in the checkout when run from one, the platform's folder for such things otherwise."""
+    """`onebucket-data` in the checkout when run from one, otherwise the platform's folder for user data."""
     checkout = Path(__file__).parents[2]
     if (checkout / "pyproject.toml").exists() and (checkout / "dev").exists():
         return checkout / "onebucket-data"

@@ -1,6 +1,6 @@
-"""The slug that stands for a group's name in addresses: names in any script have one.
+"""Make slugs from group names in any script.
 
-Outside of the domain, because what a letter of another script is called in Latin ones is a library's knowledge.
+Outside of `domain`, because transliteration needs a library.
 """
 
 import re
@@ -13,18 +13,18 @@ LONGEST = 62
 _DROPPED = re.compile(r"[^a-z0-9_-]+")
 _DASHES = re.compile(r"-{2,}")
 _BLANKS = re.compile(r"\s")
-# Letters, digits and symbols: what a person sees and could tell names apart by.
+# Unicode categories (first letters) of visible characters: letters, digits and symbols.
 _VISIBLE = ("L", "N", "S")
 
 
 def slugify(name: str) -> str:
-    """Make the slug of a group's name. Raises Invalid when nothing is in it that one could be made of (contract/api-1.0.md#1.4).
+    """Make the slug of a group's name (contract/api-1.0.md#1.4). Raises Invalid for a name without letters and digits.
 
-    Latin letters and digits are kept as the original did it. A name with letters of other scripts is transliterated;
-    where nothing comes of that, it is `group-` and six characters that follow from the name, so that a document finds
-    the same group again.
+    Latin letters and digits are kept, as in the original. Names with letters of other scripts are transliterated; if
+    that yields nothing, the slug is `group-` and six characters of the name's hash, so that an import finds the same
+    group again.
 
-    >>> slugify("  Night   ImportedTeam ")
+    >>> slugify("  Night   Crew ")
     'night-crew'
     >>> slugify("Équipe 7 (été)")
     'equipe-7-ete'
@@ -38,7 +38,7 @@ def slugify(name: str) -> str:
     slug = _clean(_in_latin(unicodedata.normalize("NFC", name)))
     if slug:
         return slug
-    if any(not each.isascii() and unicodedata.category(each)[0] in _VISIBLE for each in name):
+    if any(not character.isascii() and unicodedata.category(character)[0] in _VISIBLE for character in name):
         return f"group-{sha256(unicodedata.normalize('NFC', name.strip()).encode()).hexdigest()[:6]}"
     raise Invalid("name has no letter or digit that a slug could be made of")
 
@@ -49,7 +49,7 @@ def _clean(text: str) -> str:
 
 
 def _is_of_another_script(character: str) -> bool:
-    """Whether it is a letter or digit of which the original's rule would keep nothing, and no Latin one."""
+    """Whether a character is a non-Latin letter or digit that the original's rule would drop."""
     return (
         not character.isascii()
         and character.isalnum()
@@ -59,10 +59,11 @@ def _is_of_another_script(character: str) -> bool:
 
 
 def _in_latin(text: str) -> str:
-    """Transliterate letters, digits and the marks on them; words of scripts without blanks stay together."""
-    # Takes some milliseconds to load, and hardly any name needs it.
+    """Transliterate letters, digits and combining marks to ASCII."""
+    # Import here: it takes some milliseconds, and few names need it.
     from anyascii import anyascii
 
     return "".join(
-        anyascii(each) if not each.isascii() and unicodedata.category(each)[0] in "LMN" else each for each in text
+        anyascii(character) if not character.isascii() and unicodedata.category(character)[0] in "LMN" else character
+        for character in text
     )

@@ -111,7 +111,7 @@ def fields(body: bytes, content_type: str | None) -> BodyFields:
 def hint(body: bytes, content_type: str | None) -> str:
     """A hint for the caller when a form's values seem not to be percent-encoded; empty text otherwise.
 
-    >>> hint(b"name=R&D", None), hint(b"name=Night+ImportedTeam", None)
+    >>> hint(b"name=R&D", None), hint(b"name=Night+Crew", None)
     ('a field has no value: & inside a value must be sent as %26', '')
     """
     trimmed = body.strip()
