@@ -264,7 +264,7 @@ class Api:
         return [user["username"] for user in self("root", "GET", f"/groups/{account}/{group}/members").json()]
 
     def journal(self) -> list[tuple[str, str, str, str]]:
-        """(actor, event, account, subject) of every change that has come since the cast was put on stage."""
+        """Return (actor, event, account, subject) of each change since the cast was created."""
         with self.db.reading() as tx:
             told: list[tuple[str, str, str, str]] = tx.connection.execute(
                 "SELECT actor, event, account, subject FROM journal WHERE request_id <> 'test'"

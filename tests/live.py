@@ -124,12 +124,12 @@ class Live:
         return httpx.request(method, self.base + path, auth=auth, **{"timeout": 30, "verify": _TRUSTING, **how})
 
     def client(self, who: str | None, **how: Any) -> httpx.Client:
-        """A client that keeps its connection and asks as `who`."""
+        """Return a client that keeps its connection and signs in as `who`."""
         auth = (who, cast.token(who)) if who else None
         return httpx.Client(base_url=self.base, auth=auth, **{"timeout": 30, "verify": _TRUSTING, **how})
 
     def run(self, *arguments: object, **how: Any) -> "subprocess.CompletedProcess[str]":
-        """Run another command on the database that is being served."""
+        """Run another command on the same database."""
         return run(*arguments, "--database", self.url, folder=self.folder, **{"data": str(self.folder), **how})
 
     def output(self) -> str:

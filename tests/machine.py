@@ -233,7 +233,7 @@ class Machine(Watch):
             member=at.person,
         )
 
-    # -- what groups have there --------------------------------------------------------------------
+    # -- privileges of groups ----------------------------------------------------------------------
 
     @_deed
     def grant(self, at: Scene) -> None:
@@ -294,7 +294,7 @@ class Machine(Watch):
             where=at.where,
         )
 
-    # -- what people have there --------------------------------------------------------------------
+    # -- privileges of people ----------------------------------------------------------------------
 
     @_deed
     def give(self, at: Scene) -> None:
@@ -330,7 +330,7 @@ class Machine(Watch):
             where=at.where,
         )
 
-    # -- who is invited ----------------------------------------------------------------------------
+    # -- invitations -------------------------------------------------------------------------------
 
     @_deed
     def invite_to_group(self, at: Scene) -> None:
@@ -410,7 +410,7 @@ class Machine(Watch):
             invited=True,
         )
 
-    # -- what only those may do who run the site ---------------------------------------------------
+    # -- for site admins ---------------------------------------------------------------------------
 
     @_deed
     def disable_or_enable(self, at: Scene) -> None:

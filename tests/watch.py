@@ -72,7 +72,7 @@ class Tally:
     refused: Counter[str] = field(default_factory=Counter)
 
 
-# -- where it begins -------------------------------------------------------------------------------
+# -- starting data ---------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -371,7 +371,7 @@ class Watch(RuleBasedStateMachine):
         self.tally.compared += 1
         return told
 
-    # -- looking around ----------------------------------------------------------------------------
+    # -- partial checks ----------------------------------------------------------------------------
 
     def look_around(self) -> None:
         """Compare a small part of everything, another one at each step."""
@@ -471,7 +471,7 @@ class Watch(RuleBasedStateMachine):
             for slug in set(invitation.groups or [invitation.repository_slug or ""]) - set(left.groups if left else ())
         }
 
-    # -- the world's answers -----------------------------------------------------------------------
+    # -- the model's answers -----------------------------------------------------------------------
 
     def teams(self) -> set[str]:
         return {each for each, account in self.world.accounts.items() if account.owner is None}
