@@ -126,21 +126,21 @@ UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 AAID = re.compile(r"[0-9]{1,18}:[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
-def parse_uuid(given: str | None) -> str | None:
+def parse_uuid(value: str | None) -> str | None:
     """Normalize an imported account's UUID: without braces, in lower case. Raises Invalid."""
-    if given is None:
+    if value is None:
         return None
-    bare = given.removeprefix("{").removesuffix("}")
+    bare = value.removeprefix("{").removesuffix("}")
     if not UUID.fullmatch(bare):
-        raise Invalid(f"{quote_text(given)} is not a UUID")
+        raise Invalid(f"{quote_text(value)} is not a UUID")
     return bare.lower()
 
 
-def parse_account_id(given: str | None) -> str | None:
+def parse_account_id(value: str | None) -> str | None:
     """Normalize an imported account's `account_id` to lower case. Raises Invalid."""
-    if given is not None and not AAID.fullmatch(given):
-        raise Invalid(f"{quote_text(given)} is not an account_id: a number, a colon and a UUID")
-    return given.lower() if given else None
+    if value is not None and not AAID.fullmatch(value):
+        raise Invalid(f"{quote_text(value)} is not an account_id: a number, a colon and a UUID")
+    return value.lower() if value else None
 
 
 def check_username(name: str) -> str:

@@ -140,34 +140,35 @@ def check_callback(address: str) -> str:
     return address
 
 
-def choose_redirect(consumer: Consumer, given: str, *, may_extend: bool = False) -> str:
-    """The URL to send the user back to: the consumer's callback, which `given` must equal if not empty. Raises Invalid.
+def choose_redirect(consumer: Consumer, redirect_uri: str, *, may_extend: bool = False) -> str:
+    """The URL to send the user back to: the consumer's callback, which a given `redirect_uri` must equal.
 
     With `may_extend`, more path segments may follow the callback's path. Errors are never sent to another URL either.
+    Raises Invalid.
     """
     if consumer.callback is None:
         raise Invalid("this consumer has no callback: nobody can be sent back to it")
-    if not given or given == consumer.callback:
+    if not redirect_uri or redirect_uri == consumer.callback:
         return consumer.callback
-    if not (may_extend and _extends(consumer.callback, given)):
+    if not (may_extend and _extends(consumer.callback, redirect_uri)):
         raise Invalid("the redirect_uri is not the callback that was registered for this consumer")
-    return given
+    return redirect_uri
 
 
-def _extends(callback: str, given: str) -> bool:
-    """Whether `given` is the callback with more plain segments after its path.
+def _extends(callback: str, redirect_uri: str) -> bool:
+    """Whether `redirect_uri` is the callback with more plain segments after its path.
 
     >>> _extends("https://ci.example.com/done?job=7", "https://ci.example.com/done/sub?job=7")
     True
     """
     path, mark, query = callback.partition("?")
     base, end = path.rstrip("/"), mark + query
-    if not (given.startswith(f"{base}/") and given.endswith(end)):
+    if not (redirect_uri.startswith(f"{base}/") and redirect_uri.endswith(end)):
         return False
-    return _MORE_PATH.fullmatch(given[len(base) : len(given) - len(end)]) is not None
+    return _MORE_PATH.fullmatch(redirect_uri[len(base) : len(redirect_uri) - len(end)]) is not None
 
 
-def narrow_scopes(granted: frozenset[str], wanted: str) -> frozenset[str]:
+def narrow_scopes(granted: frozenset[str], requested: str) -> frozenset[str]:
     """The granted scopes among the requested ones (separated by blanks or commas); all of them if none are requested.
 
     Unknown scopes and scopes beyond the grant are left out. Raises OAuthError when nothing is left.
@@ -176,11 +177,11 @@ def narrow_scopes(granted: frozenset[str], wanted: str) -> frozenset[str]:
     >>> sorted(narrow_scopes(granted, "account,email team")), sorted(narrow_scopes(granted, ""))
     (['account', 'team'], ['account'])
     """
-    requested = frozenset(wanted.replace(",", " ").split())
-    if not requested:
+    scopes = frozenset(requested.replace(",", " ").split())
+    if not scopes:
         return granted
 
-    known = requested.intersection(SCOPES)
+    known = scopes.intersection(SCOPES)
     fitting = frozenset(
         scope for scope in effective_scopes(known) if SYNONYMS.get(scope, scope) in effective_scopes(granted)
     )
@@ -192,21 +193,21 @@ def narrow_scopes(granted: frozenset[str], wanted: str) -> frozenset[str]:
     return narrowed
 
 
-def check_request(consumer: Consumer, wish: AuthorizationRequest) -> None:
+def check_request(consumer: Consumer, request: AuthorizationRequest) -> None:
     """Refuse an authorization request unless it asks for a code, with PKCE (S256) if the consumer is public.
 
     A consumer with a secret may leave PKCE out, but not use another method. Raises OAuthError.
     """
-    if wish.response_type != "code":
+    if request.response_type != "code":
         raise OAuthError("unsupported_response_type", "only response_type=code is supported")
-    if not wish.challenge and not wish.challenge_method:
+    if not request.challenge and not request.challenge_method:
         if consumer.is_public:
             raise OAuthError("invalid_request", "this consumer has no secret, so it needs a code_challenge")
         return
     # A missing method means `plain`, which doesn't protect an intercepted code.
-    if wish.challenge_method != "S256":
+    if request.challenge_method != "S256":
         raise OAuthError("invalid_request", "the code_challenge_method must be S256")
-    if not _CHALLENGE.fullmatch(wish.challenge):
+    if not _CHALLENGE.fullmatch(request.challenge):
         raise OAuthError("invalid_request", "the code_challenge must be the S256 of a code_verifier: 43 characters")
 
 

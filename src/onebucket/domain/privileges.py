@@ -126,7 +126,7 @@ class AccessInput(NamedTuple):
     is_public: bool = False
 
 
-def why(case: AccessInput) -> tuple[Reason, ...]:
+def why(access: AccessInput) -> tuple[Reason, ...]:
     """List the reasons for a person's level, the strongest first; none for a disabled person.
 
     Source: contract/api-1.0.md#1.13.
@@ -134,23 +134,23 @@ def why(case: AccessInput) -> tuple[Reason, ...]:
     >>> [reason.level.word for reason in why(AccessInput(is_owner=True, is_public=True))]
     ['admin', 'read']
     """
-    if not case.is_active:
+    if not access.is_active:
         return ()
 
     reasons: list[Reason] = []
-    if case.is_owner:
+    if access.is_owner:
         reasons.append(Reason(Level.ADMIN, Through.OWNER))
-    if case.is_site_admin:
+    if access.is_site_admin:
         reasons.append(Reason(Level.ADMIN, Through.ACCOUNT))
-    for group in case.groups:
+    for group in access.groups:
         if group.administers:
             reasons.append(Reason(Level.ADMIN, Through.ACCOUNT, group.group, *group.joined))
         level = group_level(set_there=group.set_there, permission=group.permission)
         if level:
             reasons.append(Reason(level, Through.GROUP, group.group, *_later(group.joined, group.granted)))
-    if case.direct:
-        reasons.append(case.direct)
-    if case.is_public:
+    if access.direct:
+        reasons.append(access.direct)
+    if access.is_public:
         reasons.append(Reason(Level.READ, Through.PUBLIC))
     return tuple(sorted(reasons, key=_sort_key)) if len(reasons) > 1 else tuple(reasons)
 

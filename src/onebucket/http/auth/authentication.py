@@ -76,10 +76,12 @@ class Authentication:
     `passwords_checked` counts the comparisons with a password hash, which are the expensive part.
     """
 
-    def __init__(self, database: Database, now: Callable[[], float], guesses: LoginThrottle | None = None) -> None:
+    def __init__(
+        self, database: Database, now: Callable[[], float], login_throttle: LoginThrottle | None = None
+    ) -> None:
         self._database = database
         self._now = now
-        self._login_throttle = guesses
+        self._login_throttle = login_throttle
         self._key = secrets.token_bytes(32)
         self._verified: OrderedDict[bytes, tuple[float, VerifiedCredential]] = OrderedDict()
         self._in_progress: dict[bytes, asyncio.Future[VerifiedCredential]] = {}
@@ -108,15 +110,15 @@ class Authentication:
         if in_progress is None:
             in_progress = self._in_progress[mac] = asyncio.ensure_future(self._verify(authorization, address))
             in_progress.add_done_callback(lambda _: self._in_progress.pop(mac, None))
-        proof = await asyncio.shield(in_progress)
+        verified = await asyncio.shield(in_progress)
 
-        self._cache_verified(mac, proof)
-        return proof, True
+        self._cache_verified(mac, verified)
+        return verified, True
 
-    def verified_until(self, authorization: bytes, proof: VerifiedCredential) -> float:
-        """When the cached result for this header expires (by `now`); 0.0 when `proof` is not the cached one."""
+    def verified_until(self, authorization: bytes, verified: VerifiedCredential) -> float:
+        """When the cached result for this header expires (by `now`); 0.0 when `verified` is not the cached one."""
         cached = self._verified.get(self._mac(authorization))
-        return cached[0] if cached and cached[1] is proof else 0.0
+        return cached[0] if cached and cached[1] is verified else 0.0
 
     async def verify_password(self, login: str, password: str, address: str | None) -> VerifiedCredential:
         """Verify an account password sent from `address`; app passwords are not accepted.
@@ -126,14 +128,14 @@ class Authentication:
         attempt = self._login_throttle.begin(login, address) if self._login_throttle is not None else None
         try:
             account_id, hash = await read_runner.read(self._database, lambda: self._holder_of(login))
-            proof = await self._compare_hash(login, password, account_id, hash, address)
+            verified = await self._compare_hash(login, password, account_id, hash, address)
         except (TooManyRequests, DatabaseUnavailable):
             if self._login_throttle is not None and attempt is not None:
                 self._login_throttle.cancel(attempt)
             raise
         if self._login_throttle is not None and attempt is not None:
             self._login_throttle.record_success(attempt)
-        return proof
+        return verified
 
     def count_wrong_secret(self, address: str | None) -> None:
         """Count an unknown OAuth consumer or a wrong consumer secret. Raises TooManyRequests."""
@@ -144,19 +146,19 @@ class Authentication:
         """Hash a new password, under the same limits as password checks. Raises TooManyRequests."""
         return await self._run_hashing(address, hashing.password_hash, password)
 
-    def actor(self, tx: Transaction, proof: VerifiedCredential, at: datetime) -> Actor:
+    def actor(self, tx: Transaction, verified: VerifiedCredential, at: datetime) -> Actor:
         """The actor of a verified credential, read in the request's own transaction.
 
         Raises Unauthenticated when the credential or its holder is no longer valid.
         """
-        if proof.credential is None:
-            row = account_rows.find_with_password(tx, proof.account_id)
-            actor = Actor(row[0], "password") if row and row[1] == proof.password_hash else None
+        if verified.credential is None:
+            row = account_rows.find_with_password(tx, verified.account_id)
+            actor = Actor(row[0], "password") if row and row[1] == verified.password_hash else None
         else:
-            actor = credential_holders.actor(tx, proof.account_id, proof.credential)
+            actor = credential_holders.actor(tx, verified.account_id, verified.credential)
 
-        if actor is None or not _is_valid(tx, actor, proof.login, at):
-            raise Unauthenticated(bearer=proof.bearer)
+        if actor is None or not _is_valid(tx, actor, verified.login, at):
+            raise Unauthenticated(bearer=verified.bearer)
         return actor
 
     def close(self) -> None:
@@ -169,8 +171,8 @@ class Authentication:
         text = ("" if login is None else f"{len(login)} {login.lower()}") + f":{secret}"
         return blake2b(text.encode(), key=self._key, digest_size=16).digest()
 
-    def _cache_verified(self, mac: bytes, proof: VerifiedCredential) -> None:
-        self._verified[mac] = (self._now() + CACHE_SECONDS, proof)
+    def _cache_verified(self, mac: bytes, verified: VerifiedCredential) -> None:
+        self._verified[mac] = (self._now() + CACHE_SECONDS, verified)
         self._verified.move_to_end(mac)
         while len(self._verified) > CACHE_SIZE:
             self._verified.popitem(last=False)

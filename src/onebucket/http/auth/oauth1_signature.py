@@ -37,11 +37,11 @@ class SignedRequest:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedSignature:
-    """A verified signature. `token` is the token's public part, empty for none; `words` are the `oauth_` parameters."""
+    """A verified signature. `token` is the token's public part, empty for none; `parameters` are the `oauth_` ones."""
 
     consumer: Consumer
     token: str
-    words: dict[str, str]
+    parameters: dict[str, str]
 
 
 class SignatureVerifier:
@@ -56,9 +56,9 @@ class SignatureVerifier:
         self._base = urlsplit(base_url)
         self._clock = clock
 
-    async def authenticate(self, message: SignedRequest) -> VerifiedCredential:
+    async def authenticate(self, request: SignedRequest) -> VerifiedCredential:
         """Return the credential of a signed request: the consumer's own, or the token's. Raises Unauthenticated."""
-        verified = await self.verify(message)
+        verified = await self.verify(request)
         consumer = verified.consumer
         if not verified.token:
             if consumer.acts_as is None:
@@ -71,9 +71,9 @@ class SignatureVerifier:
             raise Unauthenticated
         return VerifiedCredential(token.account_id, None, token.credential, None, bearer=False, single_use=True)
 
-    async def verify(self, message: SignedRequest) -> VerifiedSignature:
+    async def verify(self, request: SignedRequest) -> VerifiedSignature:
         """Check a signature, and use up its nonce. Raises Unauthenticated."""
-        protocol, others = _collect_parameters(message)
+        protocol, others = _collect_parameters(request)
         consumer = await read_runner.read(
             self._database, lambda: self._consumer(protocol.get("oauth_consumer_key", ""))
         )
@@ -82,7 +82,7 @@ class SignatureVerifier:
         token = protocol.get("oauth_token", "")
         if protocol.get("oauth_version", "1.0") != "1.0":
             raise Unauthenticated
-        if not self._matches(message, protocol, others, consumer, token):
+        if not self._matches(request, protocol, others, consumer, token):
             raise Unauthenticated
 
         await self._use_nonce(consumer, protocol, token)
@@ -98,7 +98,7 @@ class SignatureVerifier:
 
     def _matches(
         self,
-        message: SignedRequest,
+        request: SignedRequest,
         protocol: dict[str, str],
         others: list[tuple[str, str]],
         consumer: Consumer,
@@ -111,14 +111,14 @@ class SignatureVerifier:
         token_secret = hashing.derived_secret(self._key, "token", token) if token else ""
         method = protocol.get("oauth_signature_method")
         if method == "PLAINTEXT":
-            is_encrypted = self._is_encrypted(message)
+            is_encrypted = self._is_encrypted(request)
             expected = signature.plaintext_signature(consumer_secret, token_secret) if is_encrypted else None
         elif method in ("HMAC-SHA1", "HMAC-SHA256"):
             signed = [(name, value) for name, value in protocol.items() if name != "oauth_signature"]
             # Authlib's function for the whole base string drops every `realm`, also a signed parameter of that name.
-            uri = signature.normalize_base_string_uri(*self._address(message))
+            uri = signature.normalize_base_string_uri(*self._address(request))
             parameters = signature.normalize_parameters([*signed, *others])
-            base = "&".join(escape(part) for part in (message.method.upper(), uri, parameters))
+            base = "&".join(escape(part) for part in (request.method.upper(), uri, parameters))
             if method == "HMAC-SHA1":
                 expected = signature.hmac_sha1_signature(base, consumer_secret, token_secret)
             else:
@@ -153,26 +153,26 @@ class SignatureVerifier:
         if not await self._writer.submit(use):
             raise Unauthenticated
 
-    def _address(self, message: SignedRequest) -> tuple[str, str]:
+    def _address(self, request: SignedRequest) -> tuple[str, str]:
         """The URL and host that the client signed: those of the proxy in front, if there is one."""
-        host = message.headers.get(b"host", b"").decode("latin-1")
-        scheme = self._base.scheme if host.lower() == self._base.netloc.lower() else message.scope["scheme"]
-        raw: bytes = message.scope.get("raw_path") or message.scope["path"].encode()
+        host = request.headers.get(b"host", b"").decode("latin-1")
+        scheme = self._base.scheme if host.lower() == self._base.netloc.lower() else request.scope["scheme"]
+        raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
         return f"{scheme}://{host}{raw.decode('latin-1')}", host
 
-    def _is_encrypted(self, message: SignedRequest) -> bool:
-        return message.scope["scheme"] == "https" or self._base.scheme == "https"
+    def _is_encrypted(self, request: SignedRequest) -> bool:
+        return request.scope["scheme"] == "https" or self._base.scheme == "https"
 
 
-def _collect_parameters(message: SignedRequest) -> tuple[dict[str, str], list[tuple[str, str]]]:
+def _collect_parameters(request: SignedRequest) -> tuple[dict[str, str], list[tuple[str, str]]]:
     """Split a request's parameters into the `oauth_` ones and all others. Raises Unauthenticated.
 
     The `oauth_` ones must all be in one place: header, query or form. The header's `realm` is not signed; a parameter
     of that name in query or form is (RFC 5849, 3.4.1.3.1).
     """
-    header = message.headers.get(b"authorization")
+    header = request.headers.get(b"authorization")
     in_header = [pair for pair in _header_parameters(header) if pair[0] != "realm"] if header is not None else []
-    sources = [in_header, _decode(message.scope["query_string"]), _decode(message.form)]
+    sources = [in_header, _decode(request.scope["query_string"]), _decode(request.form)]
 
     protocol_by_source = [[pair for pair in source if pair[0].startswith("oauth_")] for source in sources]
     used = [pairs for pairs in protocol_by_source if pairs]

@@ -59,11 +59,17 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]
     """
 
     def __init__(
-        self, work: UnitOfWork, posted: TokenRequest, *, key: bytes, password_grant: bool, count: Callable[[str], None]
+        self,
+        work: UnitOfWork,
+        token_request: TokenRequest,
+        *,
+        key: bytes,
+        password_grant: bool,
+        count: Callable[[str], None],
     ) -> None:
         super().__init__(scopes_supported=None)
         self.work = work
-        self.token_request = posted
+        self.token_request = token_request
         self.exchanged_token: OAuthToken | None = None
         self._key = key
         self._count = count

@@ -156,10 +156,10 @@ class OAuthEndpoints:
             return None
         try:
             name, password = form.get("username", ""), form.get("password", "")
-            proof = await self._authentication.verify_password(name, password, address)
+            verified = await self._authentication.verify_password(name, password, address)
         except Unauthenticated:
             return None
-        return proof.account_id
+        return verified.account_id
 
     # -- OAuth 1
 
@@ -198,7 +198,7 @@ class OAuthEndpoints:
             raise Unauthenticated
         token = hashing.new_secret()
         hash = hashing.secret_hash(token)
-        oauth.request(work, verified.consumer, callback=verified.words.get("oauth_callback", ""), token_hash=hash)
+        oauth.request(work, verified.consumer, callback=verified.parameters.get("oauth_callback", ""), token_hash=hash)
         return self._with_secret(token) | {"oauth_callback_confirmed": "true"}
 
     def _access_token(self, work: UnitOfWork, verified: VerifiedSignature) -> dict[str, str]:
@@ -209,7 +209,7 @@ class OAuthEndpoints:
                 work,
                 verified.consumer,
                 token_hash=hashing.secret_hash(verified.token),
-                verifier_hash=hashing.secret_hash(verified.words.get("oauth_verifier", "")),
+                verifier_hash=hashing.secret_hash(verified.parameters.get("oauth_verifier", "")),
                 new_hash=hashing.secret_hash(token),
             )
         except (LinkExpired, Invalid):

@@ -30,9 +30,9 @@ class AuthlibClient:
         self.consumer = consumer
         self._secret = secret
 
-    def check_client_secret(self, given: str) -> bool:
+    def check_client_secret(self, secret: str) -> bool:
         """Compare with the consumer's secret in constant time."""
-        return hmac.compare_digest(self._secret.encode(), given.encode())
+        return hmac.compare_digest(self._secret.encode(), secret.encode())
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
         """Whether the consumer may authenticate so: with its secret, or without one if it is public."""
