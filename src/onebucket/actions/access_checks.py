@@ -1,4 +1,4 @@
-"""May she, why, and what would be lost: questions, answered by the one evaluator; nothing is changed."""
+"""Access checks: what a person may do on a repository, why, and what they would lose. Changes nothing."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -16,9 +16,9 @@ from onebucket.store import access_inputs, account_rows, group_members, group_ro
 
 
 class AccessDecision(NamedTuple):
-    """What a person may do on a repository: every way in which he may, the one that decides first.
+    """What a person may do on a repository, with every reason; `ways[0]` is the one that decides.
 
-    `revision` is the account's: as long as it is the same, so is the verdict, but for the person's own account.
+    The decision holds while the account's revision is `revision` and the person's own account doesn't change.
     """
 
     person: Account
@@ -29,16 +29,16 @@ class AccessDecision(NamedTuple):
 
     @property
     def level(self) -> Level:
-        """The level that all ways give together."""
+        """Return the strongest level of all reasons."""
         return self.ways[0].level if self.ways else Level.NONE
 
     def allows(self, level: Level) -> bool:
-        """Whether that is enough for `level`; `NONE` asks for anything at all."""
+        """Return whether the person has at least `level`; `NONE` means any access."""
         return self.level >= (level or Level.READ)
 
 
 class AccessQuery(NamedTuple):
-    """What may this person do on that repository?"""
+    """One question: what may `user` do on this repository of this account?"""
 
     user: str
     account: str
@@ -46,7 +46,7 @@ class AccessQuery(NamedTuple):
 
 
 def check(work: UnitOfWork, question: AccessQuery) -> AccessDecision:
-    """Answer one question, asked by the person themselves or an administrator. Raises NotFound, Forbidden, Invalid."""
+    """Answer one query of the person themselves or an administrator. Raises NotFound, Forbidden, Invalid."""
     [answer] = check_many(work, [question])
     if isinstance(answer, Refusal):
         raise answer
@@ -54,61 +54,65 @@ def check(work: UnitOfWork, question: AccessQuery) -> AccessDecision:
 
 
 def check_many(work: UnitOfWork, questions: Iterable[AccessQuery]) -> list[AccessDecision | Refusal]:
-    """Answer several questions, in order; one that is refused doesn't hurt the others."""
+    """Answer several queries, in order; each refusal takes the place of its decision."""
     return [*answers(work, questions)]
 
 
 def answers(work: UnitOfWork, questions: Iterable[AccessQuery]) -> Iterator[AccessDecision | Refusal]:
-    """The same, each answer made when its turn comes: together they may be questions × groups.
+    """Like `check_many`, but compute each decision lazily: all of them together may hold queries × groups reasons.
 
-    Everything is read at once, in a few queries for each account and each person who is asked about often.
+    Reads the database before the first answer, with a few statements per account.
     """
-    asked = list(questions)
-    people = access.each_person(work, {question.user for question in asked})
+    queries = list(questions)
+    people = access.each_person(work, {query.user for query in queries})
 
-    found: dict[int, _Answer] = {}
-    by_account: dict[str, list[_Asked]] = {}
-    for place, question in enumerate(asked):
-        person = people[question.user]
+    pending: dict[int, _PendingAnswer] = {}
+    by_account: dict[str, list[_IndexedQuery]] = {}
+    for index, query in enumerate(queries):
+        person = people[query.user]
         if isinstance(person, Account):
-            by_account.setdefault(question.account, []).append((place, question.repository, person))
+            by_account.setdefault(query.account, []).append((index, query.repository, person))
         else:
-            found[place] = person
-    for name, here in by_account.items():
-        found.update(_check_account(work, name, here))
-    each = (found[place] for place in range(len(asked)))
-    return (answer if isinstance(answer, Refusal) else answer() for answer in each)
+            pending[index] = person
+    for account_name, of_account in by_account.items():
+        pending.update(_check_account(work, account_name, of_account))
+    in_order = (pending[index] for index in range(len(queries)))
+    return (answer if isinstance(answer, Refusal) else answer() for answer in in_order)
 
 
-# A question's place among all, the repository's slug, and whom it is about.
-_Asked = tuple[int, str, Account]
-# A refusal, or what makes the answer.
-_Answer = Refusal | Callable[[], AccessDecision]
+# The query's index, the repository's slug, and the person.
+_IndexedQuery = tuple[int, str, Account]
+# A refusal, or a function that computes the decision.
+_PendingAnswer = Refusal | Callable[[], AccessDecision]
 
 
-def _check_account(work: UnitOfWork, name: str, asked: Sequence[_Asked]) -> dict[int, _Answer]:
-    """Answer what is asked about one account, by place."""
-    wanted = [(slug, person) for _, slug, person in asked]
+def _check_account(work: UnitOfWork, name: str, queries: Sequence[_IndexedQuery]) -> dict[int, _PendingAnswer]:
+    """Prepare the answers to the queries about one account, by index."""
+    requested = [(slug, person) for _, slug, person in queries]
     try:
-        owner, found = access.each_repository(work, name, wanted, to=To.ASK_ABOUT_PERSON)
+        owner, results = access.each_repository(work, name, requested, to=To.ASK_ABOUT_PERSON)
     except NotFound as refusal:
-        return {place: refusal for place, _, _ in asked}
+        return {index: refusal for index, _, _ in queries}
 
-    held = [(person, each) for (_, person), each in zip(wanted, found, strict=True) if isinstance(each, Repository)]
-    known = access_inputs.load_pairs(work.tx, owner, held)
+    pairs = [
+        (person, result)
+        for (_, person), result in zip(requested, results, strict=True)
+        if isinstance(result, Repository)
+    ]
+    inputs = access_inputs.load_pairs(work.tx, owner, pairs)
     revision = account_rows.revision(work.tx, owner.id)
 
-    def verdict(person: Account, repository: Repository) -> AccessDecision:
-        return AccessDecision(person, owner, repository, known.ways(person, repository), revision)
+    def decide(person: Account, repository: Repository) -> AccessDecision:
+        return AccessDecision(person, owner, repository, inputs.ways(person, repository), revision)
 
     return {
-        place: partial(verdict, person, each) if isinstance(each, Repository) else each
-        for (place, _, person), each in zip(asked, found, strict=True)
+        index: partial(decide, person, result) if isinstance(result, Repository) else result
+        for (index, _, person), result in zip(queries, results, strict=True)
     }
 
 
 def impact(work: UnitOfWork, account_name: str, slug: str, member: str | None = None) -> AccessLosses:
-    """Who would lose what if a group were deleted or, with `member`, if that person left it.
+    """Return who would lose which access if a group were deleted or, with `member`, if that person left it.
 
     Raises NotFound when `member` isn't in the group.
     """
@@ -121,5 +125,5 @@ def impact(work: UnitOfWork, account_name: str, slug: str, member: str | None = 
             raise NotFound(f"{leaving.username} is not a member of {group.slug}")
         people = (leaving,)
 
-    everywhere = repository_rows.of_account(work.tx, owner.id)
-    return AccessLosses(owner, group, people, everywhere, access_inputs.load(work.tx, owner, everywhere, people))
+    repositories = repository_rows.of_account(work.tx, owner.id)
+    return AccessLosses(owner, group, people, repositories, access_inputs.load(work.tx, owner, repositories, people))

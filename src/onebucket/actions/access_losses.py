@@ -1,4 +1,4 @@
-"""Who would lose what without a group: worked out for one person at a time, as all of it is people × repositories."""
+"""Computes who would lose which access without a group, one person at a time: the whole is people × repositories."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -9,12 +9,12 @@ from onebucket.domain.privileges import Level
 from onebucket.domain.repositories import Repository
 from onebucket.store.access_inputs import AccessInputs
 
-# So many kinds of people are kept, each with its repositories: most people of a group are alike.
+# Limit of the cache by kind of person: most members of a group have the same inputs and so the same losses.
 MAX_KINDS = 50
 
 
 class AccessLoss(NamedTuple):
-    """What a person would have less on some repositories."""
+    """Some repositories on which a person's level would fall from `before` to `after`."""
 
     person: Account
     repositories: Sequence[Repository]
@@ -23,44 +23,45 @@ class AccessLoss(NamedTuple):
 
 
 class AccessLosses:
-    """What each of some people would lose, by username; what is the same on several repositories is one loss."""
+    """The losses of several people, iterated by username; equal losses on several repositories are one `AccessLoss`."""
 
     def __init__(
         self,
         owner: Account,
         group: Group,
         people: Sequence[Account],
-        everywhere: Sequence[Repository],
-        known: AccessInputs,
+        repositories: Sequence[Repository],
+        inputs: AccessInputs,
     ) -> None:
         self.owner = owner
         self.group = group
         self._people = sorted(people, key=lambda person: person.username.lower())
-        self._known = known
-        self._bunches = known.group_equivalent_repositories(everywhere)
-        self._kind = known.kinds()
-        self._of_kind: dict[object, dict[tuple[Level, Level], list[Repository]]] = {}
+        self._inputs = inputs
+        self._equivalent_repositories = inputs.group_equivalent_repositories(repositories)
+        self._kind = inputs.kinds()
+        self._by_kind: dict[object, dict[tuple[Level, Level], list[Repository]]] = {}
 
     def __iter__(self) -> Iterator[AccessLoss]:
         for person in self._people:
             yield from self.of(person)
 
     def of(self, person: Account) -> list[AccessLoss]:
-        """What one of them would lose."""
+        """Return the losses of one person."""
         kind = self._kind(person)
-        lost = self._of_kind.get(kind)
+        lost = self._by_kind.get(kind)
         if lost is None:
-            if len(self._of_kind) >= MAX_KINDS:
-                self._of_kind.clear()
-            lost = self._of_kind[kind] = self._lost(person)
-        return [AccessLoss(person, there, *levels) for levels, there in lost.items()]
+            if len(self._by_kind) >= MAX_KINDS:
+                self._by_kind.clear()
+            lost = self._by_kind[kind] = self._compute(person)
+        return [AccessLoss(person, repositories, *levels) for levels, repositories in lost.items()]
 
-    def _lost(self, person: Account) -> dict[tuple[Level, Level], list[Repository]]:
+    def _compute(self, person: Account) -> dict[tuple[Level, Level], list[Repository]]:
         lost: dict[tuple[Level, Level], list[Repository]] = {}
-        for bunch in self._bunches(person):
-            before, after = (self._known.level(person, bunch[0], without=left) for left in (None, self.group.id))
+        for equivalent in self._equivalent_repositories(person):
+            before = self._inputs.level(person, equivalent[0])
+            after = self._inputs.level(person, equivalent[0], without=self.group.id)
             if after < before:
-                lost.setdefault((before, after), []).extend(bunch)
-        for there in lost.values():
-            there.sort(key=lambda repository: repository.slug)
+                lost.setdefault((before, after), []).extend(equivalent)
+        for repositories in lost.values():
+            repositories.sort(key=lambda repository: repository.slug)
         return lost

@@ -1,4 +1,4 @@
-"""Who can reach what: everybody who may do so much on a repository, and all that a person may do in an account."""
+"""Access reports for administrators: who has access to a repository, and what a person may do in an account."""
 
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
@@ -13,10 +13,10 @@ from onebucket.store import access_inputs, account_rows, account_summaries, repo
 
 
 class AccessSummary(NamedTuple):
-    """What a person may do in a whole account: on how many repositories each level, and through what.
+    """A person's access in an account: the number of repositories at each level, and the sources of that access.
 
-    `through` are ways as words: `account/slug` of groups, otherwise `owner`, `direct`, `account`; what everybody may
-    is counted as a level and is no way of hers.
+    `through` holds `account/slug` for each of the person's groups there, and `owner`, `direct` or `account`. Public
+    read access counts in `levels`, but isn't a source.
     """
 
     person: Account
@@ -25,52 +25,54 @@ class AccessSummary(NamedTuple):
 
 
 def who_can(work: UnitOfWork, account_name: str, slug: str, level: Level) -> list[AccessDecision]:
-    """Everybody who may do so much on a repository, and why; not those who may only because everybody may read it.
+    """List everybody who has at least `level` on a repository, and why; leaves out public read access.
 
-    The strongest first, then by username; for administrators of the account or the repository.
+    Ordered by level, highest first, then by username. For administrators of the account or the repository.
     """
     owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
     people = account_summaries.people(work.tx, owner.id, with_site=True)
-    known = access_inputs.load(work.tx, owner, [repository], people)
+    inputs = access_inputs.load(work.tx, owner, [repository], people)
     revision = account_rows.revision(work.tx, owner.id)
 
-    verdicts = [AccessDecision(each, owner, repository, known.ways(each, repository), revision) for each in people]
-    found = [
-        each for each in verdicts if each.ways and each.allows(level) and each.ways[0].through is not Through.PUBLIC
+    decisions = [
+        AccessDecision(person, owner, repository, inputs.ways(person, repository), revision) for person in people
     ]
-    return sorted(found, key=lambda each: -each.level)
+    matching = [
+        each for each in decisions if each.ways and each.allows(level) and each.ways[0].through is not Through.PUBLIC
+    ]
+    return sorted(matching, key=lambda each: -each.level)
 
 
 def of_person(work: UnitOfWork, account_name: str, name: str) -> list[AccessDecision]:
-    """What a person may do on each repository of an account where that is anything, by slug; for administrators."""
+    """List a person's access on each repository of an account, by slug, where they have any; for administrators."""
     owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
     person = access.person(work, name)
-    everywhere = repository_rows.of_account(work.tx, owner.id)
-    known = access_inputs.load(work.tx, owner, everywhere, [person])
+    repositories = repository_rows.of_account(work.tx, owner.id)
+    inputs = access_inputs.load(work.tx, owner, repositories, [person])
     revision = account_rows.revision(work.tx, owner.id)
 
-    verdicts = [AccessDecision(person, owner, each, known.ways(person, each), revision) for each in everywhere]
-    return [each for each in verdicts if each.ways]
+    decisions = [AccessDecision(person, owner, each, inputs.ways(person, each), revision) for each in repositories]
+    return [decision for decision in decisions if decision.ways]
 
 
 def summaries(work: UnitOfWork, account_name: str, people: Collection[Account]) -> list[AccessSummary]:
-    """What each of these people may do in the whole account; for administrators."""
+    """Summarize each person's access in the whole account; for administrators."""
     owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
-    everywhere = repository_rows.of_account(work.tx, owner.id)
-    known = access_inputs.load(work.tx, owner, everywhere, people)
-    told: dict[str, Sequence[str]] = {
-        person.id: [f"{owner.username}/{row[2]}" for row in known.memberships.get(person.id, ())] for person in people
+    repositories = repository_rows.of_account(work.tx, owner.id)
+    inputs = access_inputs.load(work.tx, owner, repositories, people)
+    group_names: dict[str, Sequence[str]] = {
+        person.id: [f"{owner.username}/{row[2]}" for row in inputs.memberships.get(person.id, ())] for person in people
     }
 
-    bunches = known.group_equivalent_repositories(everywhere)
-    found = []
+    equivalent_repositories = inputs.group_equivalent_repositories(repositories)
+    result = []
     for person in people:
         levels: dict[Level, int] = {}
         others: set[str] = set()
-        for alike in bunches(person):
-            ways = why(known.input_for(person, alike[0]))
+        for equivalent in equivalent_repositories(person):
+            ways = why(inputs.input_for(person, equivalent[0]))
             level = strongest(ways)
-            levels[level] = levels.get(level, 0) + len(alike)
+            levels[level] = levels.get(level, 0) + len(equivalent)
             others |= {way.through.value for way in ways if way.group is None and way.through is not Through.PUBLIC}
-        found.append(AccessSummary(person, levels, (*sorted(others), *sorted(told[person.id]))))
-    return found
+        result.append(AccessSummary(person, levels, (*sorted(others), *sorted(group_names[person.id]))))
+    return result

@@ -1,4 +1,4 @@
-"""What an account is called in full: whoever administers it says so. Its username is the operator's to change."""
+"""Changes an account's display name; its administrators may. Only site administrators change usernames."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from onebucket.store import account_rows
 
 
 def rename(work: UnitOfWork, account_name: str, display_name: str) -> Account:
-    """Give a team or a person another name to be shown by. Raises Invalid, NotFound, Forbidden."""
+    """Change the display name of a team or a person. Raises Invalid, NotFound, Forbidden."""
     before = access.account(work, account_name, to=To.CHANGE_ACCOUNT)
     after = replace(before, display_name=accounts.display_name(display_name))
     if after == before:

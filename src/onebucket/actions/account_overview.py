@@ -1,4 +1,4 @@
-"""An account as its pages show it: what the actor is to it, its groups with how many are in each, its repositories."""
+"""Queries for an account's pages: the actor's role, groups with member counts, repositories and people."""
 
 from dataclasses import dataclass
 
@@ -21,48 +21,48 @@ class AccountSummary:
 
 @dataclass(frozen=True, slots=True)
 class GroupSize:
-    """A group, and how many are in it."""
+    """A group and the number of its members."""
 
     group: Group
     members: int
 
 
 def account_summary(work: UnitOfWork, account_name: str) -> AccountSummary:
-    """An account, for whoever may list its groups: administrators and everybody in it. Raises NotFound, Forbidden."""
+    """Return an account for its administrators and the members of its groups. Raises NotFound, Forbidden."""
     owner = access.account(work, account_name, to=To.LIST_GROUPS)
     return AccountSummary(owner, access.administers(work, owner))
 
 
 def account_settings(work: UnitOfWork, account_name: str) -> AccountSummary:
-    """An account, for whoever may say what it is called. Raises NotFound, Forbidden."""
+    """Return an account for those who may change its settings. Raises NotFound, Forbidden."""
     return AccountSummary(access.account(work, account_name, to=To.CHANGE_ACCOUNT), True)
 
 
 def group_sizes(work: UnitOfWork, account_name: str) -> list[GroupSize]:
-    """An account's groups by slug: all for an administrator, those he is in for a member (contract/api-1.0.md#g2)."""
-    there = account_summary(work, account_name)
-    if there.administers:
-        found = group_rows.of_account(work.tx, there.owner.id)
+    """List an account's groups by slug: an administrator sees all, a member their own (contract/api-1.0.md#g2)."""
+    summary = account_summary(work, account_name)
+    if summary.administers:
+        groups = group_rows.of_account(work.tx, summary.owner.id)
     else:
-        mine = group_members.load_groups(work.tx, account_id=there.owner.id, person_id=work.actor.id, members=False)
-        found = [roster.group for roster in mine]
-    counts = account_summaries.counts(work.tx, there.owner.id)
-    return [GroupSize(group, counts.get(group.id, 0)) for group in found]
+        own = group_members.load_groups(work.tx, account_id=summary.owner.id, person_id=work.actor.id, members=False)
+        groups = [roster.group for roster in own]
+    counts = account_summaries.counts(work.tx, summary.owner.id)
+    return [GroupSize(group, counts.get(group.id, 0)) for group in groups]
 
 
 def repositories_of(work: UnitOfWork, account_name: str) -> list[Repository]:
-    """An account's repositories by slug, for whoever administers it."""
+    """List an account's repositories by slug, for its administrators."""
     owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
     return repository_rows.of_account(work.tx, owner.id)
 
 
 def people(work: UnitOfWork, account_name: str) -> list[Account]:
-    """Everybody who is in a group of the account or was given something there, and its owner; by username."""
+    """List the members of the account's groups, people with direct grants there, and its owner; by username."""
     owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
     return account_summaries.people(work.tx, owner.id)
 
 
 def everybody(work: UnitOfWork) -> list[Account]:
-    """Every account of the site, people and teams, by username."""
+    """List every account of the site, people and teams, by username; for site administrators."""
     access.site(work)
     return account_rows.all_people(work.tx)

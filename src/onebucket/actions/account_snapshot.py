@@ -1,4 +1,4 @@
-"""Everything of an account at once, for whoever carries it elsewhere."""
+"""Loads an account with everything it owns, for export, apply and restore."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from onebucket.store.email_rows import Email
 
 @dataclass(frozen=True, slots=True)
 class AccountSnapshot:
-    """An account and all that is its own; `grants` by repository slug."""
+    """An account and everything it owns; `grants` by repository slug."""
 
     account: Account
     emails: tuple[Email, ...]
@@ -28,13 +28,13 @@ class AccountSnapshot:
 
 
 def everyone(work: UnitOfWork) -> list[Account]:
-    """Every person and every team, by username."""
+    """List every person and every team, by username; for site administrators."""
     access.site(work)
     return account_rows.all_people(work.tx)
 
 
 def snapshot_of(work: UnitOfWork, name: str, *, owned: bool = True) -> AccountSnapshot:
-    """All there is of one account; where it doesn't matter what is `owned` by it, only the account itself."""
+    """Load one account; without `owned`, leave out its groups, repositories, grants and invitations."""
     account = access.account(work, name, to=To.RUN_SITE)
     return AccountSnapshot(
         account=account,

@@ -1,4 +1,4 @@
-"""People: adding, changing, disabling; their passwords and addresses."""
+"""People's accounts, for site administrators: add, change, disable; set passwords and e-mail addresses."""
 
 from dataclasses import dataclass, replace
 
@@ -12,25 +12,25 @@ from onebucket.domain.text import clean_text
 from onebucket.store import account_rows, email_rows, group_rows, session_rows
 from onebucket.store.email_rows import Email
 
-# The number before the colon of an account_id; the original's users have several, and nothing reads a meaning in it.
+# Number before the colon of an account_id. Bitbucket's accounts have several, and no client gives it a meaning.
 _AAID_PREFIX = "70121"
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Ids that an account brings along from elsewhere; what is None is made."""
+    """Ids that an imported account keeps; None means a new one is generated."""
 
     uuid: str | None = None
     account_id: str | None = None
 
 
-# An account that was nowhere before.
+# The identity of an account that isn't imported.
 NEW = Identity()
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A person as the operator sees him."""
+    """A person as site administrators see them."""
 
     account: Account
     emails: tuple[Email, ...]
@@ -49,7 +49,7 @@ def add_user(
     is_active: bool = True,
     identity: Identity = NEW,
 ) -> Account:
-    """Add a person; `email` counts as validated. Raises Invalid, Conflict."""
+    """Add a person; `email` counts as validated. Raises Invalid, Conflict, Forbidden."""
     access.site(work)
     account = Account(
         id=accounts.parse_uuid(identity.uuid) or work.new_id(),
@@ -81,9 +81,9 @@ def change_user(
     nickname: str | None = None,
     site_admin: bool | None = None,
 ) -> Account:
-    """CellChange what is given of a person; an empty `nickname` unsets it. Raises Invalid.
+    """Change the given fields of a person; an empty `nickname` unsets it.
 
-    The last active site administrator stays one. Raises Conflict.
+    Raises Invalid; Conflict when this would demote the last active site administrator.
     """
     before = _person(work, name)
     after = before
@@ -96,7 +96,7 @@ def change_user(
     if before.site_admin and not after.site_admin and not account_rows.has_site_admin(work.tx, besides=before.id):
         raise Conflict(f"{before.username} is the last site administrator: make another one first")
 
-    # Whoever runs the site may do everything everywhere.
+    # A site administrator has all permissions in every account, so a change affects invitations everywhere.
     with pending_invitations.settling(work, None, person=before):
         _store(work, before, after, Event.USER_CHANGED)
 
@@ -104,9 +104,10 @@ def change_user(
 
 
 def set_active(work: UnitOfWork, name: str, active: bool) -> tuple[Account, list[str]]:
-    """Disable or enable a person: a disabled one is nobody to the server, and keeps all memberships but no session.
+    """Disable or enable a person. A disabled person can't authenticate, loses all sessions and keeps memberships.
 
-    Also gives the teams that no active person administers now: disabling is never refused, because it can be urgent.
+    Also returns the usernames of teams that no active person administers now. Disabling is never refused, even for
+    the last administrator of a team, because it can be urgent.
     """
     before = _person(work, name)
     after = replace(before, is_active=active)
@@ -120,16 +121,16 @@ def set_active(work: UnitOfWork, name: str, active: bool) -> tuple[Account, list
 
 
 def set_password(work: UnitOfWork, name: str, hash: str) -> Account:
-    """Replace a person's password by the one with that hash; the old one ends at once."""
+    """Set a person's password to the one with this hash; the old one stops working at once."""
     return passwords.change(work, _person(work, name).id, hash)
 
 
 def set_email(work: UnitOfWork, name: str, address: str) -> Account:
-    """Put `address`, validated, in the place of a person's primary one; others stay. Raises Invalid, Conflict."""
+    """Replace a person's primary address by `address`, as validated; others stay. Raises Invalid, Conflict."""
     account = _person(work, name)
     key = accounts.email_key(address)
-    now = {email.key: email for email in email_rows.of_person(work.tx, account.id)}
-    if key in now and (now[key].address, now[key].is_primary, now[key].validated) == (address, True, True):
+    before = {email.key: email for email in email_rows.of_person(work.tx, account.id)}
+    if key in before and (before[key].address, before[key].is_primary, before[key].validated) == (address, True, True):
         return account
 
     give_up_email(work, name, address)
@@ -141,9 +142,9 @@ def set_email(work: UnitOfWork, name: str, address: str) -> Account:
 
 
 def give_up_email(work: UnitOfWork, name: str, address: str) -> None:
-    """Take away what `address` is to take the place of, as the first half of `set_email`.
+    """Remove the address that `address` will replace: the first half of `set_email`.
 
-    Where several people are given addresses at once, each may be given another's when all have given theirs up.
+    When several people swap addresses, call this for all of them first, so that no address is taken.
     """
     account = _person(work, name)
     key = accounts.email_key(address)
@@ -155,24 +156,24 @@ def give_up_email(work: UnitOfWork, name: str, address: str) -> None:
 
 
 def list_people(work: UnitOfWork) -> list[Person]:
-    """Every person, by username."""
+    """List every person, by username."""
     access.site(work)
     return [_profile(work, account) for account in account_rows.all_people(work.tx) if not account.is_team]
 
 
 def list_owners(work: UnitOfWork) -> list[str]:
-    """The username of every account: each may own groups and repositories."""
+    """List the usernames of all accounts, people and teams: each may own groups and repositories."""
     access.site(work)
     return [account.username for account in account_rows.all_people(work.tx)]
 
 
 def profile(work: UnitOfWork, name: str) -> Person:
-    """What the operator may know of a person."""
+    """Return a person with their addresses. Raises NotFound, Invalid for a team, Forbidden."""
     return _profile(work, _person(work, name))
 
 
 def password_hash(work: UnitOfWork, name: str) -> str | None:
-    """The hash of a person's password: for whoever runs the site, to carry it elsewhere or to compare."""
+    """Return the hash of a person's password, for site administrators: to export it or to compare it."""
     return account_rows.password_hash(work.tx, _person(work, name).id)
 
 

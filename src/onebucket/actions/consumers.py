@@ -1,4 +1,4 @@
-"""OAuth consumers of an account: adding, listing, revoking them."""
+"""OAuth consumers of an account: add, list and revoke them."""
 
 from onebucket.actions import access
 from onebucket.actions.unit_of_work import UnitOfWork
@@ -23,14 +23,14 @@ def add(
     is_public: bool = False,
     acts_as: str | None = None,
 ) -> tuple[Account, Consumer]:
-    """Let an account have one more consumer. Raises Invalid, NotFound, Forbidden.
+    """Add a consumer to an account. Raises Invalid, NotFound, Forbidden.
 
-    On its own it acts for the person `acts_as`; unless that is said, for the owner of a personal account, and for
-    nobody where the account is a team.
+    With client credentials it acts for the person `acts_as`. The default is the owner of a personal account, and
+    nobody for a team or a public consumer.
     """
     owner = access.account(work, account_name, to=To.MANAGE_CONSUMERS)
-    named = acts_as or (None if owner.is_team or is_public else owner.id)
-    if is_public and named:
+    acting_name = acts_as or (None if owner.is_team or is_public else owner.id)
+    if is_public and acting_name:
         raise Invalid("a public consumer has no secret, so it can't act for anybody on its own")
     if is_public and not callback:
         raise Invalid("a public consumer needs a callback: people are sent back to it")
@@ -42,7 +42,7 @@ def add(
         callback=oauth.check_callback(callback) if callback else None,
         scopes=frozenset(parse_scope(scope) for scope in scopes),
         is_public=is_public,
-        acts_as=_person(work, named).id if named else None,
+        acts_as=_person(work, acting_name).id if acting_name else None,
         created_at=work.at,
     )
 
@@ -53,7 +53,10 @@ def add(
 
 
 def list_consumers(work: UnitOfWork, account_name: str | None = None) -> list[tuple[Account, Consumer, Account | None]]:
-    """The consumers of an account, or of all, oldest first; with each, its account and whom it acts for."""
+    """List the consumers of an account or, for site administrators, of all; oldest first.
+
+    Returns (account, consumer, person it acts for or None).
+    """
     if account_name is not None:
         owner = access.account(work, account_name, to=To.MANAGE_CONSUMERS)
         return [
@@ -61,13 +64,13 @@ def list_consumers(work: UnitOfWork, account_name: str | None = None) -> list[tu
             for each in oauth_consumer_rows.of_account(work.tx, owner.id)
         ]
     access.site(work)
-    found = oauth_consumer_rows.all_consumers(work.tx)
-    everybody = {each.id: each for each in account_rows.all_people(work.tx)} if found else {}
-    return [(everybody[each.account_id], each, everybody.get(each.acts_as or "")) for each in found]
+    consumers = oauth_consumer_rows.all_consumers(work.tx)
+    accounts = {account.id: account for account in account_rows.all_people(work.tx)} if consumers else {}
+    return [(accounts[each.account_id], each, accounts.get(each.acts_as or "")) for each in consumers]
 
 
 def revoke(work: UnitOfWork, key: str) -> Consumer:
-    """End a consumer, and everything that was issued to it, at once. Raises NotFound, Forbidden."""
+    """Delete a consumer and everything that was issued to it. Raises NotFound, Forbidden."""
     consumer = oauth_consumer_rows.of_anybody(work.tx, key)
     if consumer is None:
         raise NotFound(f"there is no consumer {quote_text(key)}")
@@ -81,7 +84,7 @@ def revoke(work: UnitOfWork, key: str) -> Consumer:
 
 
 def revoke_of(work: UnitOfWork, account_name: str, key: str) -> Consumer:
-    """End a consumer of that account. Raises NotFound, Forbidden."""
+    """Delete a consumer of this account, as `revoke` does. Raises NotFound, Forbidden."""
     owner = access.account(work, account_name, to=To.MANAGE_CONSUMERS)
     consumer = oauth_consumer_rows.of_anybody(work.tx, key)
     if consumer is None or consumer.account_id != owner.id:

@@ -1,4 +1,4 @@
-"""A person's e-mail addresses: asking for one more, confirming it, choosing the primary one, ending one."""
+"""A person's e-mail addresses: add one, confirm it, choose the primary one, remove one."""
 
 from dataclasses import dataclass
 
@@ -17,27 +17,27 @@ from onebucket.store.one_time_link_rows import LinkPurpose, OneTimeLink
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """A person's validated addresses, the primary one first, and those that wait to be confirmed."""
+    """A person's validated addresses, the primary one first, and the links of those that aren't confirmed yet."""
 
     confirmed: list[Email]
     waiting: list[OneTimeLink]
 
 
 def of_person(work: UnitOfWork, name: str) -> Addresses:
-    """The addresses of a person."""
+    """Return a person's addresses, without links that have expired. Raises NotFound, Forbidden."""
     person = _person(work, name)
     waiting = [
-        each
-        for each in one_time_link_rows.of_person(work.tx, person.id, LinkPurpose.EMAIL)
-        if each.expires_at > work.at
+        link
+        for link in one_time_link_rows.of_person(work.tx, person.id, LinkPurpose.EMAIL)
+        if link.expires_at > work.at
     ]
     return Addresses(email_rows.of_person(work.tx, person.id), waiting)
 
 
 def ask_for(work: UnitOfWork, name: str, address: str) -> None:
-    """Ask that an address be a person's: a letter to it holds the link that confirms it.
+    """Request one more address for a person: queue a letter to it with the link that confirms it.
 
-    Whether it is somebody else's is told to nobody but whoever reads its letters. Raises Invalid, TooManyRequests.
+    Doesn't reveal whether the address belongs to another account. Raises Invalid, TooManyRequests.
     """
     person = _person(work, name)
     key = new_email_key(address)
@@ -54,9 +54,10 @@ def ask_for(work: UnitOfWork, name: str, address: str) -> None:
 
 
 def asked(work: UnitOfWork, secret_hash: str) -> tuple[Account, OneTimeLink]:
-    """Whose address the link with that hash confirms; nothing is spent by looking. Raises LinkExpired, WrongRecipient.
+    """Return the person and the link with this hash, without consuming it. Raises LinkExpired, WrongRecipient.
 
-    Only the person who asked may confirm: otherwise anybody could have his address confirmed for another.
+    Only the person who requested the address may confirm it: otherwise the owner of a mailbox could be led to confirm
+    their address for somebody else's account.
     """
     link = one_time_link_rows.by_hash(work.tx, secret_hash)
     if link is None or link.purpose is not LinkPurpose.EMAIL or link.expires_at <= work.at:
@@ -67,7 +68,7 @@ def asked(work: UnitOfWork, secret_hash: str) -> tuple[Account, OneTimeLink]:
 
 
 def confirm(work: UnitOfWork, secret_hash: str) -> str:
-    """Let the address be one of the person's, once; it is given back. Raises LinkExpired, WrongRecipient, Conflict."""
+    """Consume the link and add its address to the person; return it. Raises LinkExpired, WrongRecipient, Conflict."""
     person, link = asked(work, secret_hash)
     is_first = not email_rows.of_person(work.tx, person.id)
     if not one_time_link_rows.consume_once(work.tx, link, secret_hash, work.at):
@@ -81,7 +82,7 @@ def confirm(work: UnitOfWork, secret_hash: str) -> str:
 
 
 def make_primary(work: UnitOfWork, name: str, address: str) -> None:
-    """Let one of a person's addresses be the one that letters go to. Raises NotFound."""
+    """Make one of a person's addresses the primary one, which mail is sent to. Raises NotFound."""
     person = _person(work, name)
     before, after = _primary_and(work, person, address)
     if before == after:
@@ -99,17 +100,17 @@ def make_primary(work: UnitOfWork, name: str, address: str) -> None:
 
 
 def end(work: UnitOfWork, name: str, address: str) -> None:
-    """Take an address from a person, or stop waiting for it. Raises NotFound, Invalid for the primary one."""
+    """Remove an address, or a request for one, from a person. Raises NotFound, Invalid for the primary one."""
     person = _person(work, name)
     if one_time_link_rows.remove(work.tx, person.id, LinkPurpose.EMAIL, address):
         return
-    primary, ended = _primary_and(work, person, address)
-    if ended == primary:
+    primary, removed = _primary_and(work, person, address)
+    if removed == primary:
         raise Invalid("letters go to that address: make another one the primary address first")
 
-    email_rows.remove(work.tx, person.id, ended.key)
+    email_rows.remove(work.tx, person.id, removed.key)
 
-    work.record(Event.EMAIL_REMOVED, person, person.username, before={"email": ended.address})
+    work.record(Event.EMAIL_REMOVED, person, person.username, before={"email": removed.address})
 
 
 def _person(work: UnitOfWork, name: str) -> Account:
@@ -121,7 +122,7 @@ def _person(work: UnitOfWork, name: str) -> Account:
 
 def _primary_and(work: UnitOfWork, person: Account, address: str) -> tuple[Email | None, Email]:
     emails = {email.key: email for email in email_rows.of_person(work.tx, person.id)}
-    meant = emails.get(email_key(address))
-    if meant is None:
+    requested = emails.get(email_key(address))
+    if requested is None:
         raise NotFound(f"that is not an address of {person.username}")
-    return next((email for email in emails.values() if email.is_primary), None), meant
+    return next((email for email in emails.values() if email.is_primary), None), requested

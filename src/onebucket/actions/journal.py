@@ -1,4 +1,4 @@
-"""The journal: reading it, showing that it is whole, and what it is told of attempts that came to nothing."""
+"""The journal, which is the audit log: read it, verify its hash chain, record refused changes and failed sign-ins."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,16 +17,15 @@ from onebucket.store import journal_rows
 from onebucket.store.journal_chain import ChainHead, VerifiedChain
 from onebucket.store.journal_rows import Entry
 
-# A page is looked for among so many entries, and no more: a question that few of them answer takes several pages, but
-# keeps nobody waiting.
+# Entries examined per page: a filter that matches few of them takes several short requests instead of one long one.
 MAX_EXAMINED = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class JournalFilter:
-    """Which entries are wanted: from a moment on, of one event, by one actor; None for any.
+    """Criteria for entries: not before `since`, of one event, by one actor; None means any.
 
-    `about` is a group, a repository, a person or an address that an entry names, be it as its subject.
+    `about` is a group, repository, person or address that the entry has as its subject or in its facts.
     """
 
     since: datetime | None = None
@@ -35,32 +34,32 @@ class JournalFilter:
     about: str | None = None
 
     def has(self, entry: Entry) -> bool:
-        """Whether an entry is one of them."""
+        """Return whether an entry matches all criteria."""
         return (
             (self.since is None or entry.at >= self.since)
             and (self.event is None or entry.event is self.event)
             and (self.actor is None or username_key(entry.actor) == username_key(self.actor))
-            and (self.about is None or self.about.lower() in _named(entry))
+            and (self.about is None or self.about.lower() in _mentioned_names(entry))
         )
 
 
-def _named(entry: Entry) -> set[str]:
-    """Whom and what an entry names, in lower case."""
-    facts = [each for each in (entry.before, entry.after) if each]
-    told = [each.get(key) for each in facts for key in ("member", "user", "group", "email", "name", "slug")]
-    return {str(each).lower() for each in (entry.subject, *told) if each}
+def _mentioned_names(entry: Entry) -> set[str]:
+    """Return the names in an entry's subject and facts, in lower case."""
+    facts = [fields for fields in (entry.before, entry.after) if fields]
+    values = [fields.get(key) for fields in facts for key in ("member", "user", "group", "email", "name", "slug")]
+    return {str(value).lower() for value in (entry.subject, *values) if value}
 
 
 @dataclass(frozen=True, slots=True)
 class JournalPage:
-    """Some entries, newest first; the next page goes on after `end`, where that is not None."""
+    """A page of entries, newest first; `next_cursor` is where the next page starts, None on the last page."""
 
     entries: list[Entry]
     next_cursor: JournalPosition | None
 
 
 def entries(work: UnitOfWork, account_name: str | None = None, *, since: datetime | None = None) -> Iterator[Entry]:
-    """What happened to an account, or to all of them, oldest first; deleted accounts can be named too."""
+    """Return the entries of an account, or of all, oldest first; deleted accounts can be named too."""
     return journal_rows.entries(work.tx, account_id=_filtered(work, account_name), since=since)
 
 
@@ -72,30 +71,30 @@ def page(
     after: JournalPosition | None = None,
     at_most: int,
 ) -> JournalPage:
-    """What happened to an account, or to all of them, newest first, a page at a time.
+    """Return a page of the entries of an account, or of all, newest first.
 
-    A page may hold fewer entries than it could, even none, and yet not be the last.
+    A page can hold fewer than `at_most` entries, even none, without being the last: check `next_cursor`.
     """
-    found: list[Entry] = []
+    matching: list[Entry] = []
     is_recent = False
     account_id = _filtered(work, account_name)
     is_others = not work.actor.is_site_admin and account_id != work.actor.id
     newest_first = journal_rows.newest_first(work.tx, account_id=account_id, after=after, since=wanted.since)
     for examined, entry in enumerate(newest_first, start=1):
         is_recent = is_recent or wanted.since is None or entry.at >= wanted.since
-        # Teams have no such entries of their own, but for attempts to be them.
+        # A team has such entries only for failed sign-ins with its name.
         if wanted.has(entry) and not (is_others and entry.event in OF_THE_PERSON_ALONE):
-            found.append(_of_others(entry) if is_others else entry)
-        if len(found) == at_most:
-            return JournalPage(found, journal_rows.position_of(entry))
+            matching.append(_redacted(entry) if is_others else entry)
+        if len(matching) == at_most:
+            return JournalPage(matching, journal_rows.position_of(entry))
         if examined == MAX_EXAMINED:
-            # Entries are written in the order of their moments, but for a clock that was set back.
-            return JournalPage(found, journal_rows.position_of(entry) if is_recent else None)
-    return JournalPage(found, None)
+            # Entries are in order of time unless the clock was set back, so one entry before `since` isn't the end.
+            return JournalPage(matching, journal_rows.position_of(entry) if is_recent else None)
+    return JournalPage(matching, None)
 
 
 def examine(work: UnitOfWork, account_name: str, *, at_most: int) -> VerifiedChain | None:
-    """What came of examining an account's journal; None where it is longer than whoever waits for it should wait."""
+    """Verify the hash chain of an account's journal; return None when it has more than `at_most` entries."""
     account_id = _filtered(work, account_name)
     assert account_id is not None
     newest = next(journal_rows.newest_first(work.tx, account_id=account_id, after=None, since=None), None)
@@ -107,23 +106,23 @@ def examine(work: UnitOfWork, account_name: str, *, at_most: int) -> VerifiedCha
 def verify(
     work: UnitOfWork, account_name: str | None = None, *, expected: Mapping[str, ChainHead] | None = None
 ) -> Iterator[VerifiedChain]:
-    """Examine the journal of an account, or of all: what is wrong with each, and what it ends with.
+    """Verify the hash chain of an account's journal, or of all; yield for each its faults and its head.
 
-    `expected` are heads, by account id, that were so at an earlier time: a journal must still have those entries.
+    `expected` maps account ids to heads recorded earlier: a chain must still contain those entries.
     """
     return journal_rows.verify(work.tx, account_id=_filtered(work, account_name), expected=expected or {})
 
 
 def latest(work: UnitOfWork) -> datetime | None:
-    """When anything last happened."""
+    """Return the time of the newest entry of the site; for site administrators."""
     access.site(work)
     return journal_rows.latest_events(work.tx)
 
 
 def change_refused(work: UnitOfWork, account_name: str | None, attempt: str, facts: journal_rows.Facts) -> None:
-    """Tell the journal that the actor was refused a change: of the account so named, or else of his own.
+    """Record that the actor was refused a change of the named account, or of their own if there is no such account.
 
-    It is for whoever reads the journal, and changes nothing that the actor could notice.
+    Changes nothing that the actor can observe.
     """
     account = access.attempted(work, account_name)
     if account is not None:
@@ -131,21 +130,21 @@ def change_refused(work: UnitOfWork, account_name: str | None, attempt: str, fac
 
 
 def sign_in_failed(work: UnitOfWork, account: Account, facts: journal_rows.Facts) -> None:
-    """Tell the journal that somebody gave this account's name and did not prove to be its holder.
+    """Record a failed sign-in to an account.
 
-    `work` is nobody's. The caller holds the account because its name was given, and must not tell that there is one.
+    `work` must be anonymous. The caller must not reveal to the client that the account exists.
     """
     access.nobody(work)
     work.record_attempt(Event.SIGN_IN_FAILED, account, account.username, after=facts)
 
 
-def _of_others(entry: Entry) -> Entry:
-    """An entry as it is told to others: without the network address of whoever's account it is."""
+def _redacted(entry: Entry) -> Entry:
+    """Return an entry for other readers: without the network address of the account's own owner."""
     return msgspec.structs.replace(entry, address=None) if entry.actor_id == entry.account_id else entry
 
 
 def _filtered(work: UnitOfWork, name: str | None) -> str | None:
-    """The id of the account whose journal may be read; None for all. Raises NotFound, Forbidden."""
+    """Return the id of the account whose journal to read, None for all. Raises NotFound, Forbidden."""
     if name is None:
         access.site(work)
         return None
