@@ -1,7 +1,7 @@
-"""Budgets: how many letters may be asked for in 24 hours, so that nobody uses up what others need.
+"""Rate limits for mail: budgets of letters per account and per address in 24 hours.
 
-Each kind of letter has budgets of its own. Letters for a forgotten password, which anybody may ask for, have none: the
-pause after each of them is their limit, and so nobody can use it up.
+Each kind of letter has its own budgets. Letters that reset a password have none, because anybody may request them and
+could use up somebody else's budget: they are limited by the pause between two of them (`RESET_PAUSE`).
 """
 
 from datetime import datetime, timedelta
@@ -18,20 +18,20 @@ _DAY = timedelta(days=1)
 
 
 def check(tx: Transaction, terms: SiteLimits, kind: MailKind, *, account: Account, email: str, at: datetime) -> None:
-    """Look whether one more letter of that kind may go to `email` in the name of that account. Raises TooManyRequests.
+    """Check that one more letter of this kind may go to `email` on behalf of this account. Raises TooManyRequests.
 
-    One account has half of what an address may get, and a tenth of it whatever others have sent there.
+    One account may use at most half of an address's budget, and always a tenth, whatever others have sent there.
     """
     if kind is MailKind.RESET_PASSWORD:
         return
     since, most = at - _DAY, terms.letters_per_address
-    in_name = outbox_rows.count_of_account(tx, kind, since=since, account_id=account.id)
-    its_own = outbox_rows.count_of_account(tx, kind, since=since, account_id=account.id, address=email)
-    from_all = outbox_rows.count_of_account(tx, kind, since=since, address=email)
+    by_account = outbox_rows.count_of_account(tx, kind, since=since, account_id=account.id)
+    by_both = outbox_rows.count_of_account(tx, kind, since=since, account_id=account.id, address=email)
+    by_address = outbox_rows.count_of_account(tx, kind, since=since, address=email)
 
-    budgets = [(_per_account(terms, kind, account), in_name), (max(most // 2, 1), its_own)]
-    if its_own[0] >= max(most // 10, 1):
-        budgets.append((most, from_all))
+    budgets = [(_per_account(terms, kind, account), by_account), (max(most // 2, 1), by_both)]
+    if by_both[0] >= max(most // 10, 1):
+        budgets.append((most, by_address))
     for limit, (count, first) in budgets:
         if count >= limit and first is not None:
             wait = max(int((first - since).total_seconds()), 60)
@@ -39,7 +39,7 @@ def check(tx: Transaction, terms: SiteLimits, kind: MailKind, *, account: Accoun
 
 
 def _per_account(terms: SiteLimits, kind: MailKind, account: Account) -> int:
-    """How many letters of a kind an account may ask for; a person where anybody may be one has few for strangers."""
+    """Return an account's budget; with open sign-up, a personal account has a small one for letters to strangers."""
     if kind is MailKind.CONFIRM_EMAIL or (
         kind is MailKind.INVITATION and terms.sign_up == "open" and not account.is_team
     ):

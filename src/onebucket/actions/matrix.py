@@ -1,4 +1,4 @@
-"""Groups × repositories: what is set in some of the cells; several cells changed at once, with who gains and loses."""
+"""The privilege matrix, groups × repositories: read cells, plan changes of several cells and apply them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ from onebucket.store import access_inputs, account_rows, account_summaries, grou
 
 
 class CellChange(NamedTuple):
-    """What is to be set in a cell, named by the slugs of group and repository, and what was so when one looked.
+    """A requested change of one cell, named by the slugs of group and repository; `before` is what the user saw.
 
-    None: nothing is set, so that the group's default holds.
+    None means that nothing is set, so that the group's default applies.
     """
 
     group: str
@@ -30,7 +30,7 @@ class CellChange(NamedTuple):
 
 
 class PlannedChange(NamedTuple):
-    """A change of a cell, with the group and the repository themselves."""
+    """A change of a cell with its group and repository loaded."""
 
     group: Group
     repository: Repository
@@ -39,17 +39,17 @@ class PlannedChange(NamedTuple):
 
     @property
     def level_before(self) -> Level:
-        """What the group has there now, be it by default."""
+        """Return the group's present level there, whether set or by default."""
         return group_level(set_there=self.before, permission=self.group.permission)
 
     @property
     def level_after(self) -> Level:
-        """What it would have."""
+        """Return the group's level there after the change."""
         return group_level(set_there=self.after, permission=self.group.permission)
 
 
 class AccessChange(NamedTuple):
-    """A person who would have another level on some repositories."""
+    """A person whose level on some repositories would change from `before` to `after`."""
 
     person: Account
     repositories: list[Repository]
@@ -59,7 +59,7 @@ class AccessChange(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ChangePlan:
-    """Several changes: who gains and loses, which invitations end; true while `revision` is the account's."""
+    """Several changes with their effects on people and invitations; valid as long as the account is at `revision`."""
 
     owner: Account
     changes: list[PlannedChange]
@@ -69,7 +69,7 @@ class ChangePlan:
 
 
 def axes(work: UnitOfWork, account_name: str) -> tuple[list[Group], list[Repository]]:
-    """The account's groups and its repositories, by slug."""
+    """Return the rows and columns: the account's groups and its repositories, by slug."""
     owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
     return group_rows.of_account(work.tx, owner.id), repository_rows.of_account(work.tx, owner.id)
 
@@ -77,51 +77,53 @@ def axes(work: UnitOfWork, account_name: str) -> tuple[list[Group], list[Reposit
 def cells(
     work: UnitOfWork, account_name: str, some_groups: Sequence[Group], some_repositories: Sequence[Repository]
 ) -> Mapping[tuple[str, str], Level]:
-    """What is set for these groups on these repositories, by the slugs of group and repository."""
+    """Return the levels set for these groups on these repositories, by (group slug, repository slug)."""
     owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
-    rows = {each.id: each.slug for each in some_groups}
-    columns = {each.id: each.slug for each in some_repositories}
-    found = account_summaries.cells(work.tx, owner.id, columns, rows)
-    return {(rows[group], columns[repository]): level for (repository, group), level in found.items()}
+    rows = {group.id: group.slug for group in some_groups}
+    columns = {repository.id: repository.slug for repository in some_repositories}
+    levels = account_summaries.cells(work.tx, owner.id, columns, rows)
+    return {(rows[group], columns[repository]): level for (repository, group), level in levels.items()}
 
 
 def plan(work: UnitOfWork, account_name: str, changes: Sequence[CellChange]) -> ChangePlan:
-    """Who would gain and lose what if these cells were changed; nothing is.
+    """Compute who would gain and lose what if these cells were changed; changes nothing.
 
-    What decides is gathered once, for the members of these groups on these repositories, and asked twice: as it is,
-    and with the cells as they would be. Raises CellsOutdated, NotFound, Invalid.
+    Loads the access inputs once, for the members of these groups on these repositories, and evaluates them twice:
+    as they are, and with the changes. Raises CellsOutdated, NotFound, Invalid.
     """
     owner, planned = _planned(work, account_name, changes)
-    everywhere = {each.repository.id: each.repository for each in planned}
+    repositories = {each.repository.id: each.repository for each in planned}
     people = account_summaries.members(work.tx, owner.id, {each.group.id for each in planned})
 
-    now = access_inputs.load(work.tx, owner, everywhere.values(), people)
+    inputs_now = access_inputs.load(work.tx, owner, repositories.values(), people)
     changed = {(each.repository.id, each.group.id): each.after for each in planned}
-    then = now.with_changes(changed)
+    inputs_then = inputs_now.with_changes(changed)
     effects = []
-    for alike in now.group_equivalent_people(people):
+    for equivalent in inputs_now.group_equivalent_people(people):
         differing: dict[tuple[Level, Level], list[Repository]] = {}
-        for repository in everywhere.values():
-            before, after = (supposed.level(alike[0], repository) for supposed in (now, then))
+        for repository in repositories.values():
+            before, after = (inputs.level(equivalent[0], repository) for inputs in (inputs_now, inputs_then))
             if before is not after:
                 differing.setdefault((before, after), []).append(repository)
-        effects += [AccessChange(person, there, *levels) for person in alike for levels, there in differing.items()]
+        effects += [
+            AccessChange(person, affected, *levels) for person in equivalent for levels, affected in differing.items()
+        ]
     endings = pending_invitations.predict(
-        work, owner, _invited(work, planned), then=lambda known: known.with_changes(changed)
+        work, owner, _invited(work, planned), then=lambda inputs: inputs.with_changes(changed)
     )
     return ChangePlan(owner, planned, effects, endings, account_rows.revision(work.tx, owner.id))
 
 
 def _invited(work: UnitOfWork, planned: Sequence[PlannedChange]) -> list[Account]:
-    """The members of these groups who are invited to something."""
+    """Return the members of these groups who have a pending invitation in the account."""
     of_groups = {each.group.id: each.group for each in planned}.values()
     return [*{person.id: person for group in of_groups for person in pending_invitations.invited(work, group)}.values()]
 
 
 def apply(work: UnitOfWork, account_name: str, changes: Sequence[CellChange], *, revision: int) -> None:
-    """Change these cells, all or none, if the account is as it was at that revision.
+    """Change all these cells if the account still has this revision, otherwise none.
 
-    Raises CellsOutdated when one of the cells isn't what it was, PlanOutdated when anything else isn't.
+    Raises CellsOutdated when one of the cells has changed, PlanOutdated when anything else has.
     """
     owner, planned = _planned(work, account_name, changes)
     if account_rows.revision(work.tx, owner.id) != revision:
@@ -135,29 +137,30 @@ def apply(work: UnitOfWork, account_name: str, changes: Sequence[CellChange], *,
 
 
 def _planned(work: UnitOfWork, account_name: str, changes: Sequence[CellChange]) -> tuple[Account, list[PlannedChange]]:
-    """The changes with what they are about, each checked against what is so now."""
+    """Load the groups and repositories of the changes, and check each change against the present cell."""
     owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
-    wanted = {(each.group, each.repository): each for each in changes if each.before is not each.after}
-    if not wanted:
+    requested = {(each.group, each.repository): each for each in changes if each.before is not each.after}
+    if not requested:
         raise Invalid("nothing is chosen that is another than it is now")
-    by_slug = {each.slug: each for each in group_rows.of_account(work.tx, owner.id)}
-    there = repository_rows.among(work.tx, owner.id, {slug for _, slug in wanted})
-    for group, repository in wanted:
-        if group not in by_slug:
+    groups = {group.slug: group for group in group_rows.of_account(work.tx, owner.id)}
+    repositories = repository_rows.among(work.tx, owner.id, {slug for _, slug in requested})
+    for group_slug, repository_slug in requested:
+        if group_slug not in groups:
             raise NoSuchGroup
-        if repository not in there:
-            raise NotFound(f"{owner.username} has no repository {quote_text(repository)}")
+        if repository_slug not in repositories:
+            raise NotFound(f"{owner.username} has no repository {quote_text(repository_slug)}")
 
     planned = [
-        PlannedChange(by_slug[each.group], there[each.repository], each.before, each.after) for each in wanted.values()
+        PlannedChange(groups[each.group], repositories[each.repository], each.before, each.after)
+        for each in requested.values()
     ]
-    now = account_summaries.cells(
+    present = account_summaries.cells(
         work.tx, owner.id, {each.repository.id for each in planned}, {each.group.id for each in planned}
     )
     changed = {
-        (each.group.slug, each.repository.slug): now.get((each.repository.id, each.group.id))
+        (each.group.slug, each.repository.slug): present.get((each.repository.id, each.group.id))
         for each in planned
-        if now.get((each.repository.id, each.group.id)) is not each.before
+        if present.get((each.repository.id, each.group.id)) is not each.before
     }
     if changed:
         raise CellsOutdated(changed)

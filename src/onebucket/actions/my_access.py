@@ -1,4 +1,4 @@
-"""What the person who asks can do: the groups he is in, and every repository on which he has something."""
+"""The actor's own access: their groups, and every repository on which they have a level."""
 
 from dataclasses import dataclass
 
@@ -15,9 +15,9 @@ from onebucket.store import account_summaries, group_members, repository_rows
 
 @dataclass(frozen=True, slots=True)
 class AccountAccess:
-    """What a person is in one account; `verdicts` are of the repositories there on which they have something.
+    """A person's role, groups and access in one account; `decisions` covers repositories on which they have a level.
 
-    Each has only the way that decides: all of them together may be groups × repositories.
+    Each decision keeps only its first reason: all of them together may be groups × repositories.
     """
 
     owner: Account
@@ -27,29 +27,30 @@ class AccountAccess:
 
 
 def access_by_account(work: UnitOfWork) -> list[AccountAccess]:
-    """What the person who asks is in each account where he is something, his own first; so many queries for each.
+    """Return the actor's access in each account that they have a part in, their own first.
 
-    What he may do only because he runs the site, or because everybody may, is left out elsewhere.
+    Takes several queries per account. Leaves out accounts where they have access only as a site administrator or
+    through public repositories. Raises Forbidden when the caller is anonymous.
     """
     if work.actor.account is None:
         raise Forbidden("sign in first")
     person = access.account(work, work.actor.account.id, to=To.CHANGE_PERSON)
 
-    entered: dict[str, list[GroupWithMembers]] = {}
+    groups: dict[str, list[GroupWithMembers]] = {}
     for roster in group_members.groups_of_person(work.tx, person.id):
-        entered.setdefault(roster.owner.id, []).append(roster)
-    found = account_summaries.accounts_of_person(work.tx, person.id)
+        groups.setdefault(roster.owner.id, []).append(roster)
+    accounts = account_summaries.accounts_of_person(work.tx, person.id)
     return [
-        AccountAccess(owner, access.administers(work, owner), tuple(entered.get(owner.id, ())), _decisions(work, owner))
-        for owner in sorted(found, key=lambda owner: owner.id != person.id)
+        AccountAccess(owner, access.administers(work, owner), tuple(groups.get(owner.id, ())), _decisions(work, owner))
+        for owner in sorted(accounts, key=lambda owner: owner.id != person.id)
     ]
 
 
 def _decisions(work: UnitOfWork, owner: Account) -> tuple[AccessDecision, ...]:
-    me = work.actor.id or ""
-    questions = [AccessQuery(me, owner.id, each.slug) for each in repository_rows.of_account(work.tx, owner.id)]
+    actor_id = work.actor.id or ""
+    queries = [AccessQuery(actor_id, owner.id, each.slug) for each in repository_rows.of_account(work.tx, owner.id)]
     return tuple(
         answer._replace(ways=answer.ways[:1])
-        for answer in access_checks.answers(work, questions)
+        for answer in access_checks.answers(work, queries)
         if isinstance(answer, AccessDecision) and answer.level is not Level.NONE
     )

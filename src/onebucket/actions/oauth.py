@@ -1,4 +1,4 @@
-"""What OAuth consumers get, and for whom: consent, codes, access and refresh tokens, OAuth 1 tokens."""
+"""OAuth grants: consent requests, authorization codes, access and refresh tokens, and OAuth 1 tokens."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ from onebucket.store.oauth_consumer_rows import OAuth1Request
 
 @dataclass(frozen=True, slots=True)
 class ConsentRequest:
-    """What a consumer asks a person for, and where she is sent back to: empty if nowhere (OAuth 1)."""
+    """What a consumer asks a person to agree to; `redirect` is empty when there is no callback (OAuth 1 `oob`)."""
 
     owner: Account
     consumer: Consumer
@@ -28,7 +28,10 @@ class ConsentRequest:
 
 
 def consumer(work: UnitOfWork, key: str) -> Consumer | None:
-    """The consumer of that public name; anybody may ask: its secret is what counts. None for a disabled owner's."""
+    """Return the consumer with this key, None if there is none or its owner is disabled.
+
+    Needs no permission: the key is public, and callers check the secret.
+    """
     return oauth_consumer_rows.by_key(work.tx, key)
 
 
@@ -36,9 +39,9 @@ def consumer(work: UnitOfWork, key: str) -> Consumer | None:
 
 
 def check_consent_request(work: UnitOfWork, wish: AuthorizationRequest) -> ConsentRequest:
-    """What somebody's browser was sent to the consent page for.
+    """Validate an authorization request and return what the consent page shows.
 
-    Raises Invalid, and OAuthError for what is to be told to the consumer: `redirected` says where.
+    Raises Invalid; OAuthError for errors that are sent to the consumer, at `redirect_target`.
     """
     owner, consumer = _named(work, wish.key)
     redirect = _redirect(work, consumer, wish.redirect)
@@ -47,49 +50,52 @@ def check_consent_request(work: UnitOfWork, wish: AuthorizationRequest) -> Conse
 
 
 def redirect_target(work: UnitOfWork, wish: AuthorizationRequest) -> str:
-    """Where a browser is sent back to with whatever comes of its wish. Raises Invalid when that can't be trusted."""
+    """Return the redirect URI of an authorization request. Raises Invalid unless it belongs to the consumer."""
     return _redirect(work, _named(work, wish.key)[1], wish.redirect)
 
 
 def approve(work: UnitOfWork, wish: AuthorizationRequest, *, code_hash: str) -> ConsentRequest:
-    """Let the consumer act for the person who asks; the code with that hash fetches the tokens. Raises as `asked`."""
-    wanted = check_consent_request(work, wish)
+    """Record the actor's consent and store the authorization code with this hash.
+
+    Raises what `check_consent_request` raises, and Forbidden.
+    """
+    consent = check_consent_request(work, wish)
     person = access.oneself(work, to=To.ACT_FOR)
 
     family_id = work.new_id()
-    code = _new(work, person, wanted.consumer, TokenKind.CODE, family_id, wanted.scopes, oauth.CODE_LASTS,
+    code = _new(work, person, consent.consumer, TokenKind.CODE, family_id, consent.scopes, oauth.CODE_LASTS,
                 redirect=wish.redirect or None, challenge=wish.challenge or None)  # fmt: skip
     oauth_token_rows.add(work.tx, code, secret_hash=code_hash)
 
-    _record_approval(work, person, wanted.consumer, family_id, wanted.scopes)
-    return wanted
+    _record_approval(work, person, consent.consumer, family_id, consent.scopes)
+    return consent
 
 
 # -- OAuth 2 tokens --------------------------------------------------------------------------------
 
 
 def authenticate_consumer(work: UnitOfWork, account_id: str) -> Account | None:
-    """The person a consumer may act for; None when he is disabled."""
+    """Return the account that a consumer acts for; None when there is no such account or it is disabled."""
     person = account_rows.by_id(work.tx, account_id)
     return person if person and person.is_active else None
 
 
 def find_token(work: UnitOfWork, consumer: Consumer, secret_hash: str, *kinds: TokenKind) -> OAuthToken | None:
-    """What was issued to a consumer with that hash, if it is good still."""
-    found = oauth_token_rows.by_hash(work.tx, secret_hash)
-    if found is None or found.kind not in kinds or not found.belongs_to(consumer) or found.consumed_at is not None:
+    """Return the consumer's token with this hash if it is of these kinds, unexpired and not consumed."""
+    token = oauth_token_rows.by_hash(work.tx, secret_hash)
+    if token is None or token.kind not in kinds or not token.belongs_to(consumer) or token.consumed_at is not None:
         return None
-    return None if found.is_expired(work.at) else found
+    return None if token.is_expired(work.at) else token
 
 
 def present_token(work: UnitOfWork, consumer: Consumer, secret_hash: str, kind: TokenKind) -> OAuthToken | None:
-    """What a consumer gives in exchange, if it is good still. If it was before, all that came of the same consent ends.
+    """Return a code or refresh token that a consumer wants to exchange, None if it isn't valid.
 
-    For then two have it, and one of them has stolen it.
+    A second use revokes all tokens of the same consent: somebody has stolen the code or token.
     """
-    found = oauth_token_rows.by_hash(work.tx, secret_hash)
-    if found and found.kind is kind and found.belongs_to(consumer) and found.consumed_at is not None:
-        _revoke_family(work, consumer, found, f"the {kind.value} was used twice")
+    token = oauth_token_rows.by_hash(work.tx, secret_hash)
+    if token and token.kind is kind and token.belongs_to(consumer) and token.consumed_at is not None:
+        _revoke_family(work, consumer, token, f"the {kind.value} was used twice")
     return find_token(work, consumer, secret_hash, kind)
 
 
@@ -103,9 +109,9 @@ def issue(
     refresh_hash: str | None = None,
     of: OAuthToken | None = None,
 ) -> OAuthToken:
-    """Give a consumer an access token for a person and, with `refresh_hash`, what renews it.
+    """Issue an access token to a consumer for a person and, with `refresh_hash`, a refresh token.
 
-    `of` is the code or the refresh token that it is exchanged for, which is used up. Raises OAuthError.
+    Consumes `of`, the code or refresh token that is exchanged. Raises OAuthError if it has been consumed already.
     """
     if of is not None and not oauth_token_rows.consume_once(work.tx, of, work.at):
         raise OAuthError("invalid_grant", "it was used already")
@@ -115,23 +121,25 @@ def issue(
         family_id = of.family_id if of else work.new_id()
         token = _new(work, person, consumer, TokenKind.ACCESS, family_id, scopes, oauth.ACCESS_LASTS)
         oauth_token_rows.delete_expired(work.tx, before=work.at)
-        was_told = oauth_token_rows.has_like(work.tx, token, since=work.at - oauth.TOLD_EVERY, of_family=of is not None)
+        is_recorded = oauth_token_rows.has_like(
+            work.tx, token, since=work.at - oauth.TOLD_EVERY, of_family=of is not None
+        )
         oauth_token_rows.add(work.tx, token, secret_hash=access_hash)
         if refresh_hash is not None:
-            # What renews keeps all that was consented to, however little is wanted this time.
-            everything = of.scopes if of else scopes
-            renewing = _new(work, person, consumer, TokenKind.REFRESH, family_id, everything, oauth.REFRESH_LASTS)
-            oauth_token_rows.add(work.tx, renewing, secret_hash=refresh_hash)
+            # The refresh token keeps all scopes of the consent, even if this access token has fewer.
+            all_scopes = of.scopes if of else scopes
+            refresh_token = _new(work, person, consumer, TokenKind.REFRESH, family_id, all_scopes, oauth.REFRESH_LASTS)
+            oauth_token_rows.add(work.tx, refresh_token, secret_hash=refresh_hash)
 
-        # The journal keeps what it is told for good: a program that asks all the time is told of once in a while.
-        if not was_told:
+        # The journal is never trimmed: record a consumer that fetches tokens all the time only once per `TOLD_EVERY`.
+        if not is_recorded:
             after = {"id": token.id, "key": consumer.key, "scopes": sorted(scopes)}
             work.record(Event.ACCESS_TOKEN_ISSUED, person, consumer.label, after=after)
     return token
 
 
 def revoke_token(work: UnitOfWork, consumer: Consumer, one: OAuthToken) -> None:
-    """End a token at its consumer's wish; with what renews it ends all that came of the same consent."""
+    """Revoke a token for its consumer; a refresh token takes all tokens of the same consent with it."""
     if one.kind is TokenKind.REFRESH:
         _revoke_family(work, consumer, one, "the consumer gave it back")
         return
@@ -146,7 +154,7 @@ def revoke_token(work: UnitOfWork, consumer: Consumer, one: OAuthToken) -> None:
 
 
 def request(work: UnitOfWork, consumer: Consumer, *, callback: str, token_hash: str) -> None:
-    """Keep that a consumer wants to ask a person, with the token of that hash. Raises Invalid."""
+    """Store an OAuth 1 request token with this hash. Raises Invalid for a callback that isn't the consumer's."""
     if callback != oauth.OUT_OF_BAND and (not callback or _redirect(work, consumer, callback) != callback):
         raise Invalid("oauth_callback is missing")
     oauth_consumer_rows.delete_expired(work.tx, before=work.at)
@@ -157,7 +165,7 @@ def request(work: UnitOfWork, consumer: Consumer, *, callback: str, token_hash: 
 
 
 def requested(work: UnitOfWork, token_hash: str) -> ConsentRequest:
-    """What a consumer asks the person for whose browser it has sent. Raises LinkExpired."""
+    """Return what the consent page shows for an OAuth 1 request token. Raises LinkExpired."""
     pending = _pending(work, token_hash)
     if pending.person_id is not None:
         raise LinkExpired
@@ -169,8 +177,11 @@ def requested(work: UnitOfWork, token_hash: str) -> ConsentRequest:
 
 
 def approve_request(work: UnitOfWork, token_hash: str, *, verifier_hash: str) -> ConsentRequest:
-    """Let the consumer act for the person who asks, once it has shown the verifier. Raises LinkExpired."""
-    wanted = requested(work, token_hash)
+    """Record the actor's consent to an OAuth 1 request; the consumer needs the verifier to exchange it.
+
+    Raises LinkExpired, Forbidden.
+    """
+    consent = requested(work, token_hash)
     person = access.oneself(work, to=To.ACT_FOR)
 
     if not oauth_consumer_rows.approve_request(
@@ -178,11 +189,11 @@ def approve_request(work: UnitOfWork, token_hash: str, *, verifier_hash: str) ->
     ):
         raise LinkExpired
 
-    return wanted
+    return consent
 
 
 def exchange(work: UnitOfWork, consumer: Consumer, *, token_hash: str, verifier_hash: str, new_hash: str) -> None:
-    """Give a consumer the OAuth 1 token of that hash for its request, once a person has agreed. Raises OAuthError."""
+    """Exchange an approved OAuth 1 request for the token with hash `new_hash`. Raises OAuthError, LinkExpired."""
     pending = _pending(work, token_hash)
     person = authenticate_consumer(work, pending.person_id or "")
     if person is None or pending.consumer_id != consumer.id or pending.verifier_hash != verifier_hash:
@@ -201,22 +212,22 @@ def exchange(work: UnitOfWork, consumer: Consumer, *, token_hash: str, verifier_
 
 
 def _named(work: UnitOfWork, key: str) -> tuple[Account, Consumer]:
-    found = oauth_consumer_rows.by_key(work.tx, key)
-    owner = account_rows.by_id(work.tx, found.account_id) if found else None
-    if found is None or owner is None:
+    consumer = oauth_consumer_rows.by_key(work.tx, key)
+    owner = account_rows.by_id(work.tx, consumer.account_id) if consumer else None
+    if consumer is None or owner is None:
         raise Invalid("there is no such consumer: its client_id is wrong, or it was revoked")
-    return owner, found
+    return owner, consumer
 
 
-def _redirect(work: UnitOfWork, consumer: Consumer, given: str) -> str:
-    return oauth.choose_redirect(consumer, given, may_extend=work.site_limits.callbacks_extend)
+def _redirect(work: UnitOfWork, consumer: Consumer, requested_uri: str) -> str:
+    return oauth.choose_redirect(consumer, requested_uri, may_extend=work.site_limits.callbacks_extend)
 
 
 def _pending(work: UnitOfWork, token_hash: str) -> OAuth1Request:
-    found = oauth_consumer_rows.find_request(work.tx, token_hash)
-    if found is None or found.expires_at <= work.at:
+    request = oauth_consumer_rows.find_request(work.tx, token_hash)
+    if request is None or request.expires_at <= work.at:
         raise LinkExpired
-    return found
+    return request
 
 
 @contextmanager

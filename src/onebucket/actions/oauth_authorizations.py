@@ -1,4 +1,4 @@
-"""What a person has let OAuth consumers do in her name: seeing it, and ending it."""
+"""The actor's OAuth authorizations: list and revoke the consents that they gave to consumers."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,9 +15,9 @@ from onebucket.store import oauth_consumer_rows, oauth_token_rows
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """A consumer that may act for a person as she agreed; `id` names what came of that consent.
+    """A consumer that may act for a person with their consent; `id` is the token family of that consent.
 
-    `at` is when it was given or, with OAuth 2, when the consumer last renewed what it got.
+    `at` is when they agreed or, with OAuth 2, when the consumer last refreshed its tokens.
     """
 
     id: str
@@ -28,38 +28,38 @@ class Authorization:
 
 
 def list_authorizations(work: UnitOfWork) -> list[Authorization]:
-    """Who may act for the person who asks because she agreed to it, oldest first."""
+    """List the consumers that may act for the actor with their consent, oldest first."""
     person = access.oneself(work, to=To.ACT_FOR)
-    held = [each for each in oauth_token_rows.valid_tokens(work.tx, person.id) if not each.is_expired(work.at)]
-    its = {
+    tokens = [token for token in oauth_token_rows.valid_tokens(work.tx, person.id) if not token.is_expired(work.at)]
+    consumers = {
         ids: oauth_consumer_rows.find_owned(work.tx, *ids)
-        for ids in {(each.consumer_account_id, each.consumer_id) for each in held}
+        for ids in {(token.consumer_account_id, token.consumer_id) for token in tokens}
     }
-    found = {}
-    for each in held:
-        owner, consumer = its[each.consumer_account_id, each.consumer_id]
-        found[each.family_id] = Authorization(each.family_id, owner, consumer, each.scopes, each.created_at)
-    return list(found.values())
+    by_family = {}
+    for token in tokens:
+        owner, consumer = consumers[token.consumer_account_id, token.consumer_id]
+        by_family[token.family_id] = Authorization(token.family_id, owner, consumer, token.scopes, token.created_at)
+    return list(by_family.values())
 
 
 def withdraw_all(work: UnitOfWork) -> None:
-    """End all that the person who asks ever agreed to, also what no consumer has fetched yet."""
+    """Revoke all of the actor's consents, also approved requests that no consumer has exchanged yet."""
     person = access.oneself(work, to=To.ACT_FOR)
     oauth_consumer_rows.forget_agreed(work.tx, person.id)
-    for each in list_authorizations(work):
-        revoke(work, each.id)
+    for authorization in list_authorizations(work):
+        revoke(work, authorization.id)
 
 
 def revoke(work: UnitOfWork, id: str) -> Consumer:
-    """End, as the person who agreed, all that came of one consent. Raises NotFound."""
+    """Revoke all tokens of one of the actor's consents. Raises NotFound."""
     person = access.oneself(work, to=To.ACT_FOR)
-    one = next((each for each in oauth_token_rows.valid_tokens(work.tx, person.id) if each.family_id == id), None)
-    if one is None:
+    token = next((each for each in oauth_token_rows.valid_tokens(work.tx, person.id) if each.family_id == id), None)
+    if token is None:
         raise NotFound("that program can't act for you any more")
-    _, consumer = oauth_consumer_rows.find_owned(work.tx, one.consumer_account_id, one.consumer_id)
+    _, consumer = oauth_consumer_rows.find_owned(work.tx, token.consumer_account_id, token.consumer_id)
 
-    oauth_token_rows.revoke_family(work.tx, one)
+    oauth_token_rows.revoke_family(work.tx, token)
 
-    facts = {"id": one.family_id, "key": consumer.key, "reason": "the person ended it"}
+    facts = {"id": token.family_id, "key": consumer.key, "reason": "the person ended it"}
     work.record(Event.AUTHORIZATION_REVOKED, person, consumer.label, before=facts)
     return consumer

@@ -1,4 +1,4 @@
-"""The outbox: letters that wait, handed to whoever carries them, and what has become of them."""
+"""The outbox: queued mail, claimed by the outbox worker, with its outcomes and retries."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,20 +21,20 @@ from onebucket.store import (
 )
 from onebucket.store.journal_rows import Entry
 
-# Whoever takes a letter has so long to say what became of it; then somebody else may take it.
+# How long a worker that has claimed a letter may take to report its outcome; then another may claim it.
 LEASE_TIME = timedelta(minutes=10)
 
-# What is finished is kept so long, to be shown; budgets look back a day.
+# How long finished letters are kept to be shown. Letter budgets count those of the last day.
 RETENTION = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMail:
-    """A letter to be carried now, and all that stands in it.
+    """A claimed letter with everything that its template needs.
 
-    `secret` is what its link ends with; `owner` the account that invites or, for other letters, the person himself;
-    `until` when the link's time is over. `group_names` go with an invitation to groups. A notice tells of an `entry`
-    of the journal; it has no secret, and its time is never over.
+    `secret` is the end of its link; `owner` the account that invites or, for other letters, the recipient's own;
+    `until` when the link expires. `group_names` belong to an invitation to groups. A notice reports the journal entry
+    `entry`; its secret is empty, and it has no link to expire.
     """
 
     letter: OutboxMail
@@ -48,7 +48,7 @@ class OutgoingMail:
 
 @dataclass(frozen=True, slots=True)
 class OutboxCounts:
-    """How many letters are still to be sent (`waiting`), how many of these failed before, how many were given up."""
+    """Numbers of letters: `waiting` to be sent, `failing` among those after a failed attempt, and given up."""
 
     waiting: int
     failing: int
@@ -56,52 +56,52 @@ class OutboxCounts:
 
 
 def claim(work: UnitOfWork, secret_for: Callable[[str], str], *, most: int = 20) -> list[OutgoingMail]:
-    """Letters that are due, for whoever calls to carry; nobody else is given them for `LEASE_TIME`.
+    """Claim up to `most` letters that are due; no other worker gets them for `LEASE_TIME`.
 
-    `secret_for` makes the secret of a link from its id, always the same; here only its hash is kept. A letter whose
-    invitation or link is over is left out, and finished.
+    `secret_for` derives the secret of a link from its id, always the same one; only its hash is stored. A letter whose
+    invitation or link is over is marked as finished and not returned.
     """
     access.site(work)
-    parcels = []
+    claimed = []
     for letter in outbox_rows.due(work.tx, work.at, most=most):
         secret = secret_for(letter.link_id)
-        parcel = _prepare(work, letter, secret)
-        if parcel is None:
+        mail = _prepare(work, letter, secret)
+        if mail is None:
             outbox_rows.record_outcome(work.tx, replace(letter, due_at=None, last_error=None))
             continue
-        taken = replace(letter, due_at=work.at + LEASE_TIME, attempts=letter.attempts + 1)
-        outbox_rows.record_outcome(work.tx, taken)
-        parcels.append(replace(parcel, letter=taken))
-    return parcels
+        leased = replace(letter, due_at=work.at + LEASE_TIME, attempts=letter.attempts + 1)
+        outbox_rows.record_outcome(work.tx, leased)
+        claimed.append(replace(mail, letter=leased))
+    return claimed
 
 
 def next_due(work: UnitOfWork) -> datetime | None:
-    """When the next letter is to be tried; None when none waits."""
+    """Return when the next letter is due; None when none is waiting."""
     access.site(work)
     return outbox_rows.next_due(work.tx)
 
 
 def release(work: UnitOfWork, letter: OutboxMail) -> None:
-    """Let a letter that was taken, and not tried, be taken again now."""
+    """Give back a letter that was claimed but not tried, so that it can be claimed again at once."""
     access.site(work)
     outbox_rows.record_outcome(work.tx, replace(letter, due_at=work.at, attempts=letter.attempts - 1))
 
 
 def mark_sent(work: UnitOfWork, letter: OutboxMail) -> None:
-    """Keep that a letter was handed to the mail server."""
+    """Record that the mail server has accepted a letter."""
     access.site(work)
     outbox_rows.record_outcome(work.tx, replace(letter, due_at=None, sent_at=work.at, last_error=None))
 
 
 def mark_failed(work: UnitOfWork, letter: OutboxMail, trouble: str, *, for_good: bool) -> None:
-    """Keep that a letter could not be handed over, and why; it is tried again later unless it failed `for_good`."""
+    """Record a failed attempt and its reason; schedule a retry with backoff unless it failed `for_good`."""
     access.site(work)
     due_at = None if for_good else next_attempt(letter.attempts, work.at)
     outbox_rows.record_outcome(work.tx, replace(letter, due_at=due_at, last_error=trouble[:500]))
 
 
 def retry(work: UnitOfWork, account_id: str, id: str) -> OutboxMail | None:
-    """Let a letter that failed be tried now; None when there is none to try."""
+    """Make a letter that failed due now and reset its attempts; return None if there is no such letter."""
     access.site(work)
     letter = outbox_rows.one(work.tx, account_id, id)
     if letter is None or letter.sent_at is not None or not letter.last_error:
@@ -111,36 +111,36 @@ def retry(work: UnitOfWork, account_id: str, id: str) -> OutboxMail | None:
 
 
 def list_failing(work: UnitOfWork) -> list[tuple[Account, OutboxMail]]:
-    """Letters that failed and were not sent since, with the account in whose name they are; the newest first.
+    """List letters that failed and weren't sent since, with the account that they were sent for, newest first.
 
-    Those are left out whose invitation or link is over, or was sent again: nobody waits for them.
+    Leaves out letters whose invitation or link is over or was replaced: nobody is waiting for them.
     """
     access.site(work)
     return _with_accounts(work, [each for each in outbox_rows.list_failing(work.tx) if _is_still_relevant(work, each)])
 
 
 def newest(work: UnitOfWork, *, most: int = 100) -> list[tuple[Account, OutboxMail]]:
-    """The latest letters, with the account in whose name they are; the newest first."""
+    """List the latest letters with the account that they were sent for, newest first."""
     access.site(work)
     return _with_accounts(work, outbox_rows.newest(work.tx, most=most))
 
 
 def waiting(work: UnitOfWork) -> tuple[int, datetime | None]:
-    """How many letters are still to be sent, and since when the oldest of them waits."""
+    """Return how many letters are waiting, and since when the oldest one is."""
     access.site(work)
     return outbox_rows.waiting(work.tx)
 
 
 def counts(work: UnitOfWork) -> OutboxCounts:
-    """How many letters wait, fail and were given up."""
+    """Return how many letters are waiting, failing and given up."""
     access.site(work)
     return OutboxCounts(*outbox_rows.counts(work.tx))
 
 
 def delete_old(work: UnitOfWork) -> None:
-    """Forget letters that have been finished for long, links whose time was over long ago, and ended sessions.
+    """Delete letters finished, and links expired, more than `RETENTION` ago, and expired sessions.
 
-    A letter that was given up is no trouble any more when what it is about is over.
+    Also clears the error of letters that were given up once their invitation or link is over.
     """
     access.site(work)
     for letter in outbox_rows.list_failing(work.tx):
@@ -151,8 +151,8 @@ def delete_old(work: UnitOfWork) -> None:
     session_rows.delete_expired(work.tx, before=work.at)
 
 
-def _with_accounts(work: UnitOfWork, found: list[OutboxMail]) -> list[tuple[Account, OutboxMail]]:
-    return [(owner, each) for each in found if (owner := account_rows.by_id(work.tx, each.account_id))]
+def _with_accounts(work: UnitOfWork, letters: list[OutboxMail]) -> list[tuple[Account, OutboxMail]]:
+    return [(owner, letter) for letter in letters if (owner := account_rows.by_id(work.tx, letter.account_id))]
 
 
 def _is_still_relevant(work: UnitOfWork, letter: OutboxMail) -> bool:
@@ -166,7 +166,7 @@ def _is_still_relevant(work: UnitOfWork, letter: OutboxMail) -> bool:
 
 
 def _prepare(work: UnitOfWork, letter: OutboxMail, secret: str) -> OutgoingMail | None:
-    """A letter with all that stands in it; None when what it is about is over."""
+    """Load what a letter's template needs and store the hash of its secret; None when its subject is over."""
     owner = account_rows.by_id(work.tx, letter.account_id)
     hash = hashing.secret_hash(secret)
     if owner is None:
@@ -184,10 +184,10 @@ def _prepare(work: UnitOfWork, letter: OutboxMail, secret: str) -> OutgoingMail 
             return None
         return OutgoingMail(letter, secret, owner, link.expires_at)
 
-    sealed = invitation_rows.store_link_hash(work.tx, owner.id, letter.about, link_id=letter.link_id, secret_hash=hash)
+    stored = invitation_rows.store_link_hash(work.tx, owner.id, letter.about, link_id=letter.link_id, secret_hash=hash)
     invitation = invitation_rows.by_id(work.tx, letter.about)
-    if not sealed or invitation is None or invitation.expires_at <= work.at:
+    if not stored or invitation is None or invitation.expires_at <= work.at:
         return None
     names = {group.slug: group.name for group in group_rows.of_account(work.tx, owner.id)} if invitation.groups else {}
-    named = tuple(names[slug] for slug in invitation.groups)
-    return OutgoingMail(letter, secret, owner, invitation.expires_at, invitation, named)
+    group_names = tuple(names[slug] for slug in invitation.groups)
+    return OutgoingMail(letter, secret, owner, invitation.expires_at, invitation, group_names)

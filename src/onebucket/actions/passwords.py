@@ -1,4 +1,4 @@
-"""A person's password: changing it, and setting a new one by letter when it was forgotten."""
+"""A person's password: change it, or reset a forgotten one with a link sent by mail."""
 
 from onebucket.actions import access, consumers, oauth_authorizations, tokens
 from onebucket.actions.unit_of_work import UnitOfWork
@@ -13,7 +13,10 @@ from onebucket.store.one_time_link_rows import LinkPurpose, OneTimeLink
 
 
 def change(work: UnitOfWork, name: str, hash: str) -> Account:
-    """Replace a person's password by the one with that hash; the old one, and every session, ends at once."""
+    """Set a person's password to the one with this hash; ends the old one, all sessions and all reset links at once.
+
+    Raises NotFound, Forbidden, Invalid for a team.
+    """
     person = access.account(work, name, to=To.CHANGE_PERSON)
     if person.is_team:
         raise Invalid(f"{person.username} is a team, not a person")
@@ -27,10 +30,10 @@ def change(work: UnitOfWork, name: str, hash: str) -> Account:
 
 
 def request_reset(work: UnitOfWork, login: str) -> None:
-    """Send a letter with a link to the person of that username or address, if there is one who may have it.
+    """Queue a letter with a reset link to the active person with this username or address, if there is one.
 
-    Nothing tells whether there is. For `terms.RESET_PAUSE` after such a letter no other one goes to that address, and
-    its link stays good: nobody can end it, or use up letters, by asking.
+    Doesn't reveal whether there is. For `site_limits.RESET_PAUSE` after a letter no other one is sent to that address,
+    and its link stays valid: nobody can invalidate it, or use up letters, with more requests.
     """
     person = account_rows.named(work.tx, login)
     emails = [email for email in email_rows.of_person(work.tx, person.id) if email.validated] if person else []
@@ -55,22 +58,25 @@ def request_reset(work: UnitOfWork, login: str) -> None:
 
 
 def find_reset(work: UnitOfWork, secret_hash: str) -> tuple[Account, OneTimeLink]:
-    """Whose password the link with that hash sets; nothing is spent by looking. Raises LinkExpired."""
+    """Return the person and the reset link with this hash, without consuming it.
+
+    Raises LinkExpired, also when the person was disabled or the address is no longer one of theirs.
+    """
     link = one_time_link_rows.by_hash(work.tx, secret_hash)
     person = account_rows.by_id(work.tx, link.account_id) if link else None
     if link is None or person is None or link.purpose is not LinkPurpose.PASSWORD:
         raise LinkExpired
     emails = email_rows.of_person(work.tx, person.id)
-    still_his = any(email.validated and email.address == link.email for email in emails)
-    if link.expires_at <= work.at or not person.is_active or not still_his:
+    still_theirs = any(email.validated and email.address == link.email for email in emails)
+    if link.expires_at <= work.at or not person.is_active or not still_theirs:
         raise LinkExpired
     return person, link
 
 
 def reset(work: UnitOfWork, secret_hash: str, hash: str, *, end_programs: bool = False) -> Account:
-    """Set a new password with a link, once; every session ends. Raises LinkExpired.
+    """Consume a reset link and set a new password; ends all sessions. Raises LinkExpired.
 
-    With `end_programs` app passwords end too, and what OAuth consumers may do for the person.
+    `end_programs` also revokes app passwords, OAuth authorizations, and consumers that act for the person.
     """
     person, link = find_reset(work, secret_hash)
     if not one_time_link_rows.consume_once(work.tx, link, secret_hash, work.at):

@@ -1,4 +1,4 @@
-"""What everybody who asks may see of a person or a team: who they are, and the repositories that the asker can see."""
+"""Public profiles of people and teams, with the repositories that the actor can see."""
 
 from datetime import datetime
 
@@ -13,11 +13,11 @@ from onebucket.store import repository_rows
 def profile_of(
     work: UnitOfWork, name: str | None
 ) -> tuple[Account, list[tuple[Repository, tuple[datetime, datetime]]]]:
-    """The account so named, or the asker's own, and its repositories that the asker can see, by slug.
+    """Return the named account, or the actor's own, and those of its repositories that the actor can see, by slug.
 
-    With each repository come the moments when it was made and changed last. Raises NotFound.
+    Each repository comes with the times when it was created and last changed. Raises NotFound.
     """
     owner = access.account(work, name, to=To.SEE_PROFILE) if name else access.oneself(work, to=To.SEE_PROFILE)
-    found = repository_rows.dated(work.tx, owner.id)
-    seen = access.seen(work, owner, [repository for repository, _ in found])
-    return owner, [each for each in found if each[0].id in seen]
+    dated = repository_rows.dated(work.tx, owner.id)
+    visible = access.seen(work, owner, [repository for repository, _ in dated])
+    return owner, [pair for pair in dated if pair[0].id in visible]

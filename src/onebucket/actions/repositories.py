@@ -1,4 +1,4 @@
-"""Repositories: adding, changing and deleting what privileges are about."""
+"""Repositories, as the objects of privileges: add, change, delete and list them. They hold no code here."""
 
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ def add(
     is_private: bool = True,
     description: str = "",
 ) -> Repository:
-    """Add a repository, private unless told otherwise. Raises Invalid, Conflict."""
+    """Add a repository, private by default. Raises Invalid, Conflict."""
     owner = access.account(work, account_name, to=To.ADD_REPOSITORY)
     repository = Repository(
         account_id=owner.id,
@@ -47,7 +47,7 @@ def change(
     is_private: bool | None = None,
     description: str | None = None,
 ) -> Repository:
-    """Change what is given of a repository. Raises Invalid."""
+    """Change the given fields of a repository. Raises Invalid."""
     owner, before = access.repository(work, account_name, slug, to=To.CHANGE_REPOSITORY)
     after = before
     if name is not None:
@@ -66,7 +66,7 @@ def change(
 
 
 def delete(work: UnitOfWork, account_name: str, slug: str) -> None:
-    """Delete a repository with everything that was set on it."""
+    """Delete a repository with its privileges and pending invitations."""
     owner, repository = access.repository(work, account_name, slug, to=To.DELETE_REPOSITORY)
     grants = privilege_rows.grants(work.tx, owner.id).get(repository.slug)
     lost = _facts(repository) | {
@@ -85,7 +85,7 @@ def delete(work: UnitOfWork, account_name: str, slug: str) -> None:
 
 
 def of_account(work: UnitOfWork, account_name: str) -> list[Repository]:
-    """An account's repositories, by slug."""
+    """List an account's repositories by slug, for its administrators."""
     owner = access.account(work, account_name, to=To.ADD_REPOSITORY)
     return repository_rows.of_account(work.tx, owner.id)
 

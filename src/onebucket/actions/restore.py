@@ -1,4 +1,4 @@
-"""Restoring: an older state takes the place of the present one, and what was ended since then stays ended."""
+"""Restoring a backup: credentials that were revoked after the backup stay revoked."""
 
 from dataclasses import dataclass, field, replace
 
@@ -12,7 +12,10 @@ from onebucket.store.restore_rows import Held
 
 @dataclass(slots=True)
 class Settled:
-    """What came of a restore: how many of each kind were `ended`, and what was `kept` of the state that is replaced."""
+    """The outcome of a restore: numbers of short-lived credentials `ended`, and revocations `kept`, by kind.
+
+    `app_passwords`, `disabled` and `passwords` list what was revoked, disabled or set again, for people to read.
+    """
 
     ended: dict[str, int]
     app_passwords: list[str] = field(default_factory=list)
@@ -22,45 +25,45 @@ class Settled:
 
 
 def load_held(work: UnitOfWork) -> Held:
-    """What is good now, to be told to `settle` in the state that takes the place of this one."""
+    """Return the credentials that are valid now, for `settle_restore` in the database that replaces this one."""
     access.site(work)
     return restore_rows.held(work.tx)
 
 
 def settle_restore(work: UnitOfWork, source: str, replaced: Held | None) -> Settled:
-    """Make an older state fit to be served: nothing that was ended since then is good again.
+    """Make a restored database safe to serve: nothing that was revoked after the backup becomes valid again.
 
-    Sessions, links, codes and OAuth requests end in any case, and letters that waited are not sent. `replaced` is what
-    was good in the state whose place it takes, None where nobody knows, or nothing of that is to count. `source` is
-    where the older state comes from, for the journal.
+    Always ends sessions, links, codes and OAuth requests, and drops waiting letters. `replaced` are the credentials
+    that were valid in the replaced database; None if it is unknown or doesn't count. `source` names the backup for the
+    journal.
     """
     access.site(work)
     settled = Settled(restore_rows.end_temporary(work.tx))
-    then = restore_rows.held(work.tx)
-    if replaced is not None and replaced.people.keys() & then.people.keys():
-        _keep_ended(work, settled, then, replaced)
+    restored = restore_rows.held(work.tx)
+    if replaced is not None and replaced.people.keys() & restored.people.keys():
+        _keep_revoked(work, settled, restored, replaced)
 
     lists = {name: getattr(settled, name) for name in ("app_passwords", "disabled", "passwords")}
-    after = {"ended": settled.ended, "kept": settled.kept | {name: each for name, each in lists.items() if each}}
+    after = {"ended": settled.ended, "kept": settled.kept | {name: names for name, names in lists.items() if names}}
     work.record_attempt(Event.SITE_RESTORED, SITE, source, after=after)
     return settled
 
 
-def _keep_ended(work: UnitOfWork, settled: Settled, then: Held, replaced: Held) -> None:
-    gone = {name: ids - replaced.ids[name] for name, ids in then.ids.items()}
-    named = restore_rows.labels(work.tx)
-    settled.app_passwords = [f"{who}: {label or id[:8]}" for id, (who, label) in named.items() if id in gone["tokens"]]
-    restore_rows.delete_credentials(work.tx, gone)
-    settled.kept = {name: len(ids) for name, ids in gone.items() if ids and name != "tokens"}
+def _keep_revoked(work: UnitOfWork, settled: Settled, restored: Held, replaced: Held) -> None:
+    revoked = {name: ids - replaced.ids[name] for name, ids in restored.ids.items()}
+    labels = restore_rows.labels(work.tx).items()
+    settled.app_passwords = [f"{who}: {label or id[:8]}" for id, (who, label) in labels if id in revoked["tokens"]]
+    restore_rows.delete_credentials(work.tx, revoked)
+    settled.kept = {name: len(ids) for name, ids in revoked.items() if ids and name != "tokens"}
 
     for id, now in replaced.people.items():
-        before = then.people.get(id)
+        before = restored.people.get(id)
         if before is None:
             continue
         if before.is_active and not now.is_active:
-            there = account_rows.by_id(work.tx, id)
-            assert there is not None
-            account_rows.change(work.tx, replace(there, is_active=False))
+            account = account_rows.by_id(work.tx, id)
+            assert account is not None
+            account_rows.change(work.tx, replace(account, is_active=False))
             settled.disabled.append(before.username)
         if now.password_hash is not None and now.password_hash != before.password_hash:
             account_rows.set_password(work.tx, id, now.password_hash)

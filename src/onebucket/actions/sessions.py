@@ -1,4 +1,4 @@
-"""Browsers that people have signed in with: beginning a session, listing one's own, ending them."""
+"""Browser sessions: start one, list the actor's own, end them."""
 
 from datetime import timedelta
 
@@ -12,14 +12,14 @@ from onebucket.store import session_rows
 from onebucket.store.session_rows import Session
 
 SESSION_LIFETIME = timedelta(days=14)
-# A session begins with a password. For so long that password counts for what could take the account over.
+# How long after sign-in the password isn't asked for again before changes that could help to take over the account.
 CONFIRMED = timedelta(minutes=10)
 
 
 def start(work: UnitOfWork, *, secret_hash: str, agent: str, instead_of: str | None = None) -> Session:
-    """Let the person who asks be signed in with the browser that has the secret with that hash.
+    """Start a session of the actor for the browser that has the secret with this hash.
 
-    `instead_of` is the hash of the secret that the browser had until now: that session ends, whosever it was.
+    `instead_of` is the hash of the browser's previous secret: that session ends, whoever it belongs to.
     """
     person = _myself(work)
     session = Session(person.id, work.new_id(), work.at, work.at + SESSION_LIFETIME, work.address, agent)
@@ -33,14 +33,14 @@ def start(work: UnitOfWork, *, secret_hash: str, agent: str, instead_of: str | N
 
 
 def list_own(work: UnitOfWork) -> list[tuple[Session, bool]]:
-    """The sessions of the person who asks, the newest first; with each, whether it is the one he asks with."""
+    """List the actor's unexpired sessions, newest first; with each, whether it is the present one."""
     person = _myself(work)
-    found = session_rows.of_person(work.tx, person.id)
-    return [(each, each.id == _own(work)) for each in found if each.expires_at > work.at]
+    sessions = session_rows.of_person(work.tx, person.id)
+    return [(session, session.id == _own(work)) for session in sessions if session.expires_at > work.at]
 
 
 def end(work: UnitOfWork, id: str) -> None:
-    """End one session of the person who asks. Raises NotFound."""
+    """End one of the actor's sessions. Raises NotFound."""
     person = _myself(work)
     if not session_rows.end(work.tx, person.id, id):
         raise NotFound("that session has ended already")
@@ -49,7 +49,7 @@ def end(work: UnitOfWork, id: str) -> None:
 
 
 def end_others(work: UnitOfWork) -> None:
-    """End every session of the person who asks but the one he asks with."""
+    """End all of the actor's sessions but the present one."""
     person = _myself(work)
     ended = session_rows.end_others(work.tx, person.id, _own(work))
     if ended:
@@ -57,12 +57,12 @@ def end_others(work: UnitOfWork) -> None:
 
 
 def end_own(work: UnitOfWork) -> None:
-    """End the session that the person asks with: he signs out."""
+    """End the actor's present session: sign out."""
     end(work, _own(work))
 
 
 def is_confirmed(work: UnitOfWork) -> bool:
-    """Whether the person who asks gave their password, in this browser, so recently that it isn't asked for again."""
+    """Return whether the actor gave their password in this session within `CONFIRMED`, so that it isn't asked again."""
     person = _myself(work)
     own = next((each for each in session_rows.of_person(work.tx, person.id) if each.id == _own(work)), None)
     return own is not None and work.at - own.created_at <= CONFIRMED

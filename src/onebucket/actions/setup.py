@@ -1,4 +1,4 @@
-"""The first site administrator: the offer, good as long as there is none, and taking it once."""
+"""First-run setup: the one-time link that creates the first site administrator."""
 
 from onebucket.actions import access, accounts
 from onebucket.actions.unit_of_work import UnitOfWork
@@ -10,12 +10,12 @@ _OFFER = "setup"
 
 
 def is_needed(work: UnitOfWork) -> bool:
-    """Whether the server has no site administrator."""
+    """Return whether the server has no site administrator yet."""
     return not account_rows.has_site_admin(work.tx)
 
 
 def create_link(work: UnitOfWork, token_hash: str) -> None:
-    """Let whoever has the token with that hash become the first site administrator; an earlier offer ends."""
+    """Store the hash of a setup token; replaces an earlier one. Raises Conflict if setup is done."""
     access.site(work)
     _only_when_needed(work)
 
@@ -23,19 +23,22 @@ def create_link(work: UnitOfWork, token_hash: str) -> None:
 
 
 def is_link_valid(work: UnitOfWork, token_hash: str) -> bool:
-    """Whether a token with that hash would still be taken."""
+    """Return whether the setup token with this hash can still be used."""
     return is_needed(work) and site_values.get_value(work.tx, _OFFER) == token_hash
 
 
 def complete(work: UnitOfWork, token_hash: str, *, username: str, email: str | None, password_hash: str) -> Account:
-    """Become the first site administrator. Raises NotFound for a token that is spent or was never offered, Invalid."""
+    """Consume a setup token and create the first site administrator.
+
+    Raises NotFound for a token that is used, replaced or unknown; Conflict, Invalid.
+    """
     if not site_values.delete_value(work.tx, _OFFER, token_hash):
         raise NotFound("this link has been used, or a newer one has been made")
     return add_first_administrator(work, username=username, email=email, password_hash=password_hash)
 
 
 def add_first_administrator(work: UnitOfWork, *, username: str, email: str | None, password_hash: str) -> Account:
-    """Make the first site administrator. Raises Conflict when there is one, or the name is taken."""
+    """Create the first site administrator. Raises Invalid; Conflict when there is one or the username is taken."""
     _only_when_needed(work)
     return accounts.add_user(work, username, email=email, password_hash=password_hash, site_admin=True)
 

@@ -1,4 +1,4 @@
-"""Teams: adding, changing and deleting them."""
+"""Teams, for site administrators: add, change, delete and list them."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ from onebucket.store import (
     repository_rows,
 )
 
-# What a new team starts with (contract/api-1.0.md#1.12): name, account privilege, permission.
+# Groups of a new team (contract/api-1.0.md#1.12): name, account privilege, permission.
 _FIRST_GROUPS = (
     ("Administrators", AccountPrivilege.ADMIN, Level.ADMIN),
     ("Developers", None, Level.WRITE),
@@ -39,9 +39,9 @@ def add(
     first_groups: bool = True,
     identity: Identity = NEW,
 ) -> Account:
-    """Add a team, with the groups `administrators` and `developers` (contract/api-1.0.md#1.12) unless told otherwise.
+    """Add a team, by default with the groups `administrators` and `developers` (contract/api-1.0.md#1.12).
 
-    `administrator` is the person who is put into the first of them. Raises Invalid, Conflict, NotFound.
+    `administrator` becomes the first member of `administrators`. Raises Invalid, Conflict, NotFound.
     """
     access.site(work)
     first = access.person(work, administrator) if administrator else None
@@ -70,7 +70,7 @@ def add(
 
 
 def change(work: UnitOfWork, name: str, *, username: str | None = None, display_name: str | None = None) -> Account:
-    """Rename a team, or change what it is called in full. Raises Invalid, Conflict, NotFound."""
+    """Change a team's username or display name. Raises Invalid, Conflict, NotFound."""
     before = _team(work, name)
     after = before
     if username is not None:
@@ -88,7 +88,10 @@ def change(work: UnitOfWork, name: str, *, username: str | None = None, display_
 
 
 def delete(work: UnitOfWork, name: str) -> Account:
-    """Delete a team with its groups, repositories, privileges and pending invitations. Its journal stays."""
+    """Delete a team with all that it owns: groups, repositories, privileges, invitations, consumers, waiting mail.
+
+    Its journal stays. Raises NotFound, Invalid for a person.
+    """
     team = _team(work, name)
     lost = accounts.facts(team) | {
         "groups": {
@@ -117,13 +120,13 @@ def delete(work: UnitOfWork, name: str) -> Account:
 
 
 def listed(work: UnitOfWork) -> list[Account]:
-    """Every team, by username."""
+    """List every team, by username."""
     access.site(work)
     return [account for account in account_rows.all_people(work.tx) if account.is_team]
 
 
 def without_administrator(work: UnitOfWork) -> list[Account]:
-    """Teams that no active person administers."""
+    """List teams that no active person administers."""
     access.site(work)
     return group_rows.teams_without_administrator(work.tx)
 

@@ -1,4 +1,4 @@
-"""App passwords: making them, listing them, ending them."""
+"""App passwords: create, list and revoke them."""
 
 from datetime import datetime, timedelta
 
@@ -14,7 +14,7 @@ from onebucket.domain.tokens import MOST_GENERATIONS, AppPassword
 from onebucket.store import app_password_rows, credential_holders
 from onebucket.store.journal_rows import Facts
 
-# An app password that ends lasts no longer than this.
+# Longest lifetime of an app password that has an expiry time.
 LONGEST = timedelta(days=3660)
 
 
@@ -27,24 +27,24 @@ def add(
     label: str = "",
     expires_at: datetime | None = None,
 ) -> AppPassword:
-    """Give a person an app password of which only the hash is kept.
+    """Create an app password for a person; only the hash of its secret is stored.
 
-    Whoever makes one with a credential that is limited gets one that is good for no more, and ends with it.
+    One that is created with a limited credential can't have more scopes or last longer, and is revoked with it.
     Raises Invalid, Conflict, InsufficientScope, Forbidden.
     """
     account = access.person(work, name, to=To.HANDLE_TOKENS)
-    wanted = frozenset(accounts.parse_scope(scope) for scope in scopes)
+    requested = frozenset(accounts.parse_scope(scope) for scope in scopes)
     granted = work.actor.scopes
-    _check_maker(work.actor, account)
-    if granted is not None and not wanted <= accounts.effective_scopes(granted):
-        raise InsufficientScope(required=wanted - accounts.effective_scopes(granted), granted=granted)
+    _check_creator(work.actor, account)
+    if granted is not None and not requested <= accounts.effective_scopes(granted):
+        raise InsufficientScope(required=requested - accounts.effective_scopes(granted), granted=granted)
     token = AppPassword(
         account_id=account.id,
         id=work.new_id(),
         label=clean_text(label, what="the label", empty=True),
-        scopes=wanted,
+        scopes=requested,
         created_at=work.at,
-        expires_at=_ending(work, expires_at),
+        expires_at=_expiry(work, expires_at),
         secret_hash=secret_hash,
         made_with=work.actor.credential if granted is not None else None,
     )
@@ -55,20 +55,23 @@ def add(
     return token
 
 
-def _ending(work: UnitOfWork, wanted: datetime | None) -> datetime | None:
-    """When one ends that is to end then. Raises Invalid when that has been, or outlasts what it is made with."""
-    # Signing in with a password ends some day too, but whoever knows it can do so again.
-    ends = work.actor.expires_at if work.actor.scopes is not None else None
-    if wanted is not None and wanted <= work.at:
+def _expiry(work: UnitOfWork, requested: datetime | None) -> datetime | None:
+    """Return the expiry time of a new app password; by default that of the limited credential it is created with.
+
+    Raises Invalid when it is in the past, too far off, or later than that of the credential.
+    """
+    # A session expires too, but doesn't count: the person can sign in again with their password.
+    limit = work.actor.expires_at if work.actor.scopes is not None else None
+    if requested is not None and requested <= work.at:
         raise Invalid("the app password would have expired already")
-    if wanted is not None and wanted > work.at + LONGEST:
+    if requested is not None and requested > work.at + LONGEST:
         raise Invalid("an app password can last ten years at most; without an end it lasts until it is revoked")
-    if ends is not None and wanted is not None and wanted > ends:
+    if limit is not None and requested is not None and requested > limit:
         raise Invalid("an app password that is made with another one can't outlast it")
-    return wanted or ends
+    return requested or limit
 
 
-def _check_maker(actor: Actor, account: Account) -> None:
+def _check_creator(actor: Actor, account: Account) -> None:
     if actor.scopes is None:
         return
     if account.id != actor.id:
@@ -78,19 +81,22 @@ def _check_maker(actor: Actor, account: Account) -> None:
 
 
 def of_person(work: UnitOfWork, name: str) -> list[AppPassword]:
-    """A person's app passwords, oldest first."""
+    """List a person's app passwords, oldest first."""
     return app_password_rows.of_person(work.tx, access.person(work, name, to=To.HANDLE_TOKENS).id)
 
 
 def orphans(work: UnitOfWork, name: str) -> set[str]:
-    """The ids of those of a person that are good for nothing any more, because what they were made with has ended."""
+    """Return the ids of a person's app passwords that stopped working because their parent credential ended."""
     person = access.person(work, name, to=To.HANDLE_TOKENS)
-    made = [each for each in app_password_rows.of_person(work.tx, person.id) if each.made_with is not None]
-    return {each.id for each in made if credential_holders.actor(work.tx, each.account_id, each.credential) is None}
+    derived = [each for each in app_password_rows.of_person(work.tx, person.id) if each.made_with is not None]
+    return {each.id for each in derived if credential_holders.actor(work.tx, each.account_id, each.credential) is None}
 
 
 def revoke(work: UnitOfWork, id: str) -> AppPassword:
-    """End an app password of anybody's; `id` may be cut to its first eight or more characters. Raises NotFound."""
+    """Revoke anybody's app password, for site administrators; `id` may be a prefix of at least eight characters.
+
+    Raises NotFound, Forbidden.
+    """
     access.site(work)
     token = app_password_rows.by_id_prefix(work.tx, id)
     if token is None:
@@ -99,7 +105,7 @@ def revoke(work: UnitOfWork, id: str) -> AppPassword:
 
 
 def revoke_of(work: UnitOfWork, name: str, id: str) -> AppPassword:
-    """End an app password of that person's. Raises NotFound."""
+    """Revoke one of a person's app passwords. Raises NotFound."""
     account = access.person(work, name, to=To.HANDLE_TOKENS)
     token = app_password_rows.by_id(work.tx, account.id, id.lower())
     if token is None:
