@@ -69,7 +69,7 @@ def paginate(
 def matches(text: str, search_words: Sequence[str]) -> bool:
     """True if the text contains every one of these case-folded words, in any case.
 
-    >>> matches("Night ImportedTeam", ["crew", "ni"])
+    >>> matches("Night Crew", ["crew", "ni"])
     True
     """
     folded = text.casefold()
