@@ -1,1 +1,1 @@
-"""Reads and writes whole accounts, through actions: our own document, and organisations kept as Peribolos YAML."""
+"""Imports and exports whole accounts through actions: account documents, and GitHub organizations in Peribolos YAML."""

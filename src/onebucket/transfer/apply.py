@@ -1,8 +1,8 @@
-"""Applying account documents: what they name is made or changed, through actions, and the rest is left.
+"""Applies account documents: creates or changes what they name, through actions, and leaves the rest alone.
 
-People come first, then teams, groups, members, repositories, privileges and invitations, each for all accounts before
-the next, so that any document may mention what another one makes. What takes rights away comes last, so that one
-administrator can be replaced by another in one go.
+Each step runs for all accounts before the next one: people, teams, groups, members, repositories, privileges,
+invitations. So a document may refer to what another one creates. Removals come last, so that one apply can replace an
+administrator by another.
 """
 
 from collections.abc import Sequence
@@ -27,20 +27,19 @@ def apply(
     send_letters: bool = False,
     progress: Report | None = None,
 ) -> None:
-    """Make and change what the documents name; whoever calls opened the transaction, and undoes it on a refusal.
+    """Create and change what the documents name. The caller opens the transaction and rolls it back on a refusal.
 
-    A key that a document doesn't have leaves that attribute as it is, or at its default on a new thing; a new team
-    without `groups` gets the first two. Applying the same again writes nothing. An address at `NOWHERE` is given to
-    people who have none, and replaces no other.
+    A missing key leaves that attribute unchanged, or at its default on a new object; a new team without `groups` gets
+    the two first groups. Applying the same documents again writes nothing. A placeholder address (`NOWHERE`) is given
+    only to people who have no address.
 
-    `prune` also removes groups, members, privileges and invitations that a named account has and the documents haven't,
-    never accounts or repositories. It looks only at keys that are there: without `members`, nobody leaves that group;
-    with `repositories`, what is set on a repository that isn't listed goes too. No account loses more than the `cap`.
+    `prune` also removes groups, members, privileges and invitations of the named accounts that the documents don't
+    have; never accounts or repositories. It considers only keys that are present: without `members`, nobody is removed
+    from that group; with `repositories`, privileges on unlisted repositories are removed too. `cap` limits what any
+    account may lose.
 
-    Whoever is invited gets no letter, unless `send_letters` is given.
-
-    `progress` is told how many things are done, and of how many. Raises Refusal, with a sentence that says where,
-    and TooMany.
+    `send_letters` sends mail to the people who are invited. `progress` is called with the steps done and their total.
+    Raises Refusal, whose sentence says where in the documents, and TooManyRemovals.
     """
     document = merged(documents)
     task = apply_context.with_progress(work, document, progress)
@@ -61,28 +60,30 @@ def apply(
 def _team(task: ApplyContext, team: Team) -> Subject:
     where = f"teams/{team.username}"
     with describe(where):
-        found = task.account(team.username)
-        if found is None:
-            had = _add_team(task, team)
-        elif not found.is_team:
-            raise Invalid(f"{found.username} is a person, not a team")
+        account = task.account(team.username)
+        if account is None:
+            before = _add_team(task, team)
+        elif not account.is_team:
+            raise Invalid(f"{account.username} is a person, not a team")
         else:
-            apply_people.check_same(found, team.username, uuid=given_fields(team.uuid))
-            had = account_snapshot.snapshot_of(task.work, found.username)
-            teams.change(task.work, found.username, display_name=given_fields(team.display_name))
+            apply_people.check_same(account, team.username, uuid=given_fields(team.uuid))
+            before = account_snapshot.snapshot_of(task.work, account.username)
+            teams.change(task.work, account.username, display_name=given_fields(team.display_name))
 
     task.progress.advance()
-    return Subject(where, team, apply_contents.renamed(task, team, had))
+    return Subject(where, team, apply_contents.renamed(task, team, before))
 
 
 def _add_team(task: ApplyContext, team: Team) -> AccountSnapshot:
-    listed = given_fields(team.groups) is not None
+    has_groups = given_fields(team.groups) is not None
     account = teams.add(
         task.work,
         team.username,
         display_name=given_fields(team.display_name),
-        first_groups=not listed,
+        first_groups=not has_groups,
         identity=Identity(uuid=given_fields(team.uuid)),
     )
     task.add(account)
-    return apply_context.describe_new(account) if listed else account_snapshot.snapshot_of(task.work, account.username)
+    if has_groups:
+        return apply_context.describe_new(account)
+    return account_snapshot.snapshot_of(task.work, account.username)

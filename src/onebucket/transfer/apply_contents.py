@@ -1,4 +1,4 @@
-"""What an account owns, made to be as a document says: groups, members, repositories, privileges, invitations."""
+"""Applies what an account owns: groups, members, repositories, privileges and invitations."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -19,7 +19,7 @@ from onebucket.transfer.model import Group, Invitation, Repository, Team, User, 
 
 
 def apply_groups(subject: Subject) -> Iterator[tuple[str, str, Group]]:
-    """The groups that the documents name: where they stand, their slugs, and what is said of them."""
+    """Yield the groups of the documents as (place in the documents, slug, group)."""
     slug_of = _slugs(subject)
     for group in given_fields(subject.after.groups) or ():
         with describe(f"{subject.where} groups"):
@@ -28,13 +28,13 @@ def apply_groups(subject: Subject) -> Iterator[tuple[str, str, Group]]:
 
 
 def apply_repositories(subject: Subject) -> Iterator[tuple[str, Repository]]:
-    """The repositories that the documents name, and where they stand."""
+    """Yield the repositories of the documents as (place in the documents, repository)."""
     for repository in given_fields(subject.after.repositories) or ():
         yield f"{subject.where} repositories/{repository.slug}", repository
 
 
 def apply_invitations(subject: Subject) -> Iterator[tuple[str, tuple[str, str | None], Invitation]]:
-    """The invitations that the documents name: where they stand, what tells them apart, and what is said of them."""
+    """Yield the invitations of the documents as (place, (e-mail key, repository slug or None), invitation)."""
     for invitation in given_fields(subject.after.invitations) or ():
         where = f"{subject.where} invitations/{invitation.email}"
         with describe(where):
@@ -43,41 +43,41 @@ def apply_invitations(subject: Subject) -> Iterator[tuple[str, tuple[str, str | 
 
 
 def renamed(task: ApplyContext, wanted: User | Team, had: AccountSnapshot) -> AccountSnapshot:
-    """Give groups that were called something else before (`previously`) their new names; what the account has then.
+    """Rename groups that the documents list with an earlier name (`previously`); return the account's new snapshot.
 
-    A group that has its name already isn't looked for under another, and none is taken whose name is another group's
-    in the document.
+    Does nothing for a group that exists under its new name, and never renames a group whose present name is that of
+    another group in the documents.
     """
     subject = Subject(f"{'teams' if had.account.is_team else 'users'}/{wanted.username}", wanted, had)
-    named = {slug: (where, group) for where, slug, group in apply_groups(subject)}
-    present = subject.rosters.keys() - named.keys()
-    moved = False
-    for slug, (where, group) in named.items():
+    listed = {slug: (where, group) for where, slug, group in apply_groups(subject)}
+    unlisted = subject.rosters.keys() - listed.keys()
+    is_changed = False
+    for slug, (where, group) in listed.items():
         if slug in subject.rosters:
             continue
         with describe(where):
             before = next(
-                (old for old in map(_slugs(subject), given_fields(group.previously) or ()) if old in present), None
+                (old for old in map(_slugs(subject), given_fields(group.previously) or ()) if old in unlisted), None
             )
             if before is not None:
-                present.discard(before)
+                unlisted.discard(before)
                 groups.change(task.work, subject.name, before, name=group.name)
-                moved = True
+                is_changed = True
 
-    return account_snapshot.snapshot_of(task.work, subject.name) if moved else had
+    return account_snapshot.snapshot_of(task.work, subject.name) if is_changed else had
 
 
 def _slugs(subject: Subject) -> Callable[[str], str]:
-    """What tells the slug of a group's name: one that is there keeps its own, also if its name would make another now.
+    """Return a function from a group's name to its slug; an existing group keeps its stored slug.
 
-    So do groups from before other scripts were transliterated.
+    That slug may differ from the one derived now, if it is older than the transliteration of other scripts.
     """
     by_name = {roster.group.name: slug for slug, roster in subject.rosters.items()}
 
     def slug_of(name: str) -> str:
         cleaned = domain.check_name(name)
-        made = slugs.slugify(cleaned)
-        return made if made in subject.rosters else by_name.get(cleaned, made)
+        derived = slugs.slugify(cleaned)
+        return derived if derived in subject.rosters else by_name.get(cleaned, derived)
 
     return slug_of
 
@@ -109,17 +109,17 @@ def _add_group(work: UnitOfWork, account: str, group: Group) -> None:
 
 
 def _change_group(work: UnitOfWork, account: str, before: domain.Group, group: Group) -> None:
-    wanted = (
+    requested = (
         domain.check_name(group.name),
         given_fields(group.permission),
         given_fields(group.auto_add),
         given_fields(group.email_forwarding_disabled),
     )
-    has = (before.name, before.permission or Level.NONE, before.auto_add, before.email_forwarding_disabled)
-    if all(new is None or new == old for new, old in zip(wanted, has, strict=True)):
+    present = (before.name, before.permission or Level.NONE, before.auto_add, before.email_forwarding_disabled)
+    if all(new is None or new == old for new, old in zip(requested, present, strict=True)):
         return
 
-    name, permission, auto_add, forwarding_disabled = wanted
+    name, permission, auto_add, forwarding_disabled = requested
     groups.change(
         work,
         account,
@@ -188,13 +188,13 @@ def _privileges(task: ApplyContext, subject: Subject) -> None:
 
 
 def _invitations(task: ApplyContext, subject: Subject) -> None:
-    had = {(email_key(each.email), each.repository_slug): each for each in subject.before.invitations}
+    present = {(email_key(each.email), each.repository_slug): each for each in subject.before.invitations}
     for where, key, invitation in apply_invitations(subject):
         with describe(where):
             inviter = task.person(invitation.invited_by).username
             slugs = tuple(sorted(set(given_fields(invitation.groups) or ())))
             permission = given_fields(invitation.permission)
-            before = had.get(key)
+            before = present.get(key)
             facts = (invitation.email, inviter, slugs, permission)
             if before and facts == (before.email, before.invited_by.username, before.groups, before.permission):
                 pass
@@ -217,18 +217,18 @@ def _invite_to_repository(task: ApplyContext, account: str, invitation: Invitati
 
 
 def _demotions(task: ApplyContext, subject: Subject) -> None:
-    """Take account privileges away only when every administrator-to-be is in place."""
+    """Remove account privileges, after all new administrators have theirs."""
     rosters = subject.rosters
     for where, slug, group in apply_groups(subject):
-        wanted = group.account_privilege
-        has = rosters[slug].group.account_privilege if slug in rosters else None
-        if wanted is UNSET or wanted is AccountPrivilege.ADMIN or wanted is has:
+        requested = group.account_privilege
+        present = rosters[slug].group.account_privilege if slug in rosters else None
+        if requested is UNSET or requested is AccountPrivilege.ADMIN or requested is present:
             continue
         with describe(where):
-            groups.set_account_privilege(task.work, subject.name, slug, given_fields(wanted))
+            groups.set_account_privilege(task.work, subject.name, slug, given_fields(requested))
 
 
-# What is done for every account before the next is begun.
+# Steps of an apply; each runs for all accounts before the next one.
 IN_ORDER: Sequence[Callable[[ApplyContext, Subject], None]] = (
     _groups,
     _members,

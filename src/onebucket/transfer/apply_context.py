@@ -1,4 +1,4 @@
-"""What an apply carries along: who is who, what each account has, how far it has got, and where it is."""
+"""State of one apply: known accounts, their snapshots, progress, and the place that refusals refer to."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ Report = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """An account that the documents name: what they say of it, and what it had before."""
+    """An account in the documents: `where` it is, its part of them (`after`), and its snapshot `before` the apply."""
 
     where: str
     after: User | Team
@@ -25,25 +25,25 @@ class Subject:
 
     @property
     def name(self) -> str:
-        """The account's username, as it is stored."""
+        """Return the account's username as stored, which may differ in case from the documents'."""
         return self.before.account.username
 
     @property
     def rosters(self) -> dict[str, GroupWithMembers]:
-        """The groups it had, by slug."""
+        """Return the account's groups before the apply, by slug."""
         return {roster.group.slug: roster for roster in self.before.rosters}
 
 
 @dataclass(slots=True)
 class Progress:
-    """How many of the things that the documents name are done; `report` hears of each."""
+    """Counts the steps done; calls `report(done, total)` after each."""
 
     total: int
     report: Report | None
     done: int = 0
 
     def advance(self) -> None:
-        """One more thing is done."""
+        """Count one step and report it."""
         self.done += 1
         if self.report:
             self.report(self.done, self.total)
@@ -51,10 +51,10 @@ class Progress:
 
 @dataclass(slots=True)
 class ApplyContext:
-    """One apply: its work, the accounts by the form in which usernames are the same, its progress.
+    """One apply: its unit of work, the known accounts by username key, its progress.
 
-    `sends_letters`: whoever is invited anew, or to something else, gets a letter. `named` are the people who were named
-    by something else than their usernames.
+    With `sends_letters`, people with new or changed invitations get mail. `named` caches people whom the documents
+    name by e-mail address or id.
     """
 
     work: UnitOfWork
@@ -64,26 +64,26 @@ class ApplyContext:
     named: dict[str, Account] = field(default_factory=dict)
 
     def account(self, username: str) -> Account | None:
-        """The account of that username, if there is one by now."""
+        """Return the account with this username, also one added by this apply, or None."""
         return self.known.get(username_key(username))
 
     def person(self, name: str) -> Account:
-        """The person meant by a username, or by anything else a person can be named by. Raises what access does."""
-        found = self.account(name)
-        if found and not found.is_team:
-            return found
+        """Return the person with this username, e-mail address or id. Raises what `access.person` raises."""
+        account = self.account(name)
+        if account and not account.is_team:
+            return account
         if name not in self.named:
             self.named[name] = accounts.profile(self.work, name).account
         return self.named[name]
 
     def add(self, account: Account) -> Account:
-        """Remember an account that was made just now."""
+        """Add an account that this apply has created; return it."""
         self.known[username_key(account.username)] = account
         return account
 
 
 def with_progress(work: UnitOfWork, document: Document, report: Report | None) -> ApplyContext:
-    """The job of applying a document."""
+    """Return the context for applying a document, with all accounts of the site loaded."""
     known = {username_key(account.username): account for account in account_snapshot.everyone(work)}
     return ApplyContext(work, known, Progress(_steps(document), report))
 
@@ -102,7 +102,7 @@ def _steps(document: Document) -> int:
 
 @contextmanager
 def describe(where: str) -> Iterator[None]:
-    """Let every refusal inside say what it is about."""
+    """Prefix the sentence of a refusal raised inside with its place in the documents."""
     try:
         yield
     except Refusal as refusal:
@@ -113,5 +113,5 @@ def describe(where: str) -> Iterator[None]:
 
 
 def describe_new(account: Account) -> AccountSnapshot:
-    """What an account has that was made just now, with nothing."""
+    """Return the empty snapshot of an account that was just created."""
     return AccountSnapshot(account, (), None, [], [], {}, [])

@@ -1,4 +1,4 @@
-"""The people of documents: made and changed all together, so that only how it ends has to be possible."""
+"""Applies the people of documents in an order in which only the final state has to be valid."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -15,39 +15,38 @@ from onebucket.transfer.model import NOWHERE, User, given_fields
 
 
 def apply_people(task: ApplyContext, users: Sequence[User]) -> list[Subject]:
-    """Make and change people.
+    """Create and change people.
 
-    Addresses that they give up are free before anybody is given one of them, and nobody stops administering the site
-    before everybody does who will.
+    Removes replaced addresses first, so that people can swap them, and demotes site administrators last.
     """
-    had = [_before(task, user) for user in users]
-    for user, before in zip(users, had, strict=True):
-        if before and (email := _news(user, before)):
+    snapshots = [_snapshot(task, user) for user in users]
+    for user, before in zip(users, snapshots, strict=True):
+        if before and (email := _new_primary_email(user, before)):
             accounts.give_up_email(task.work, before.account.username, email)
 
-    subjects = [_settled(task, user, before) for user, before in zip(users, had, strict=True)]
-    for user, before in zip(users, had, strict=True):
+    subjects = [_apply_user(task, user, before) for user, before in zip(users, snapshots, strict=True)]
+    for user, before in zip(users, snapshots, strict=True):
         if before and given_fields(user.site_admin) is False:
             with describe(_where(user)):
                 accounts.change_user(task.work, before.account.username, site_admin=False)
     return subjects
 
 
-def _before(task: ApplyContext, user: User) -> AccountSnapshot | None:
-    """What a person has, None where they are new."""
+def _snapshot(task: ApplyContext, user: User) -> AccountSnapshot | None:
+    """Return a person's snapshot, None for a new person."""
     with describe(_where(user)):
         _check_password(user)
-        found = task.account(user.username)
-        if found is None:
+        account = task.account(user.username)
+        if account is None:
             return None
-        if found.is_team:
-            raise Invalid(f"{found.username} is a team, not a person")
-        check_same(found, user.username, uuid=given_fields(user.uuid), account_id=given_fields(user.account_id))
-        had = account_snapshot.snapshot_of(task.work, found.username, owned=_owns(user))
-    return apply_contents.renamed(task, user, had)
+        if account.is_team:
+            raise Invalid(f"{account.username} is a team, not a person")
+        check_same(account, user.username, uuid=given_fields(user.uuid), account_id=given_fields(user.account_id))
+        before = account_snapshot.snapshot_of(task.work, account.username, owned=_owns(user))
+    return apply_contents.renamed(task, user, before)
 
 
-def _settled(task: ApplyContext, user: User, before: AccountSnapshot | None) -> Subject:
+def _apply_user(task: ApplyContext, user: User, before: AccountSnapshot | None) -> Subject:
     where = _where(user)
     with describe(where):
         if before is None:
@@ -65,7 +64,7 @@ def _where(user: User) -> str:
 
 
 def _owns(user: User) -> bool:
-    """Whether the documents say anything of what a person's own account owns; for most they don't."""
+    """Return whether the documents say what a person's account owns; for most people they don't."""
     return any(given_fields(owned) is not None for owned in (user.groups, user.repositories, user.invitations))
 
 
@@ -94,8 +93,8 @@ def _add_user(work: UnitOfWork, user: User) -> Account:
     )
 
 
-def _change_user(work: UnitOfWork, user: User, had: AccountSnapshot) -> None:
-    name = had.account.username
+def _change_user(work: UnitOfWork, user: User, before: AccountSnapshot) -> None:
+    name = before.account.username
     accounts.change_user(
         work,
         name,
@@ -105,39 +104,36 @@ def _change_user(work: UnitOfWork, user: User, had: AccountSnapshot) -> None:
     )
 
     active = given_fields(user.is_active)
-    if active is not None and active is not had.account.is_active:
+    if active is not None and active is not before.account.is_active:
         accounts.set_active(work, name, active)
 
-    if email := _news(user, had):
+    if email := _new_primary_email(user, before):
         accounts.set_email(work, name, email)
 
     password, hash = given_fields(user.password), given_fields(user.password_hash)
-    if password is not None and not (had.password_hash and hashing.matches(had.password_hash, password)):
+    if password is not None and not (before.password_hash and hashing.matches(before.password_hash, password)):
         hash = hashing.password_hash(password)
-    if hash is not None and hash != had.password_hash:
+    if hash is not None and hash != before.password_hash:
         accounts.set_password(work, name, hash)
 
 
-def _news(user: User, had: AccountSnapshot) -> str | None:
-    """The address that a person is given, if it isn't their first already.
-
-    One that leads nowhere is no news to who has another.
-    """
+def _new_primary_email(user: User, before: AccountSnapshot) -> str | None:
+    """Return the documents' address if it should replace the primary one; a placeholder address never does."""
     email = given_fields(user.email)
-    if email is None or (had.emails and email.endswith(NOWHERE)):
+    if email is None or (before.emails and email.endswith(NOWHERE)):
         return None
-    if had.emails and (had.emails[0].address, had.emails[0].validated) == (email, True):
+    if before.emails and (before.emails[0].address, before.emails[0].validated) == (email, True):
         return None
     return email
 
 
 def _add_tokens(work: UnitOfWork, user: User) -> None:
-    wanted = given_fields(user.tokens)
-    if not wanted:
+    requested = given_fields(user.tokens)
+    if not requested:
         return
 
     present = {token.secret_hash for token in tokens.of_person(work, user.username)}
-    for token in wanted:
+    for token in requested:
         hash = hashing.secret_hash(token.secret)
         if hash not in present:
             present.add(hash)
@@ -145,20 +141,23 @@ def _add_tokens(work: UnitOfWork, user: User) -> None:
 
 
 def check_same(account: Account, name: str, *, uuid: str | None, account_id: str | None = None) -> None:
-    """Refuse an account of that name whose ids are others than the document's. Raises Conflict."""
+    """Check that an existing account has the ids of the document, where it gives any. Raises Conflict."""
     if uuid is not None and uuid.removeprefix("{").removesuffix("}").lower() != account.id:
         raise Conflict(f"there is an account {name} already, with the uuid {{{account.id}}}")
     if account_id is not None and account_id.lower() != account.aaid:
         raise Conflict(f"there is an account {name} already, with the account_id {account.aaid}")
 
 
-# -- whoever is named ------------------------------------------------------------------------------
+# -- people the documents refer to -----------------------------------------------------------------
 
 
 def check_known(task: ApplyContext, subjects: Iterable[Subject]) -> None:
-    """Refuse people whom nobody knows, all of them at once and each where they are named first."""
+    """Refuse documents that refer to people who don't exist: one refusal lists all, each with its first place.
+
+    Raises NotFound, UnknownEmail.
+    """
     unknown: dict[str, tuple[str, Refusal]] = {}
-    for where, name in _named(subjects):
+    for where, name in _references(subjects):
         if name not in unknown:
             try:
                 with describe(where):
@@ -173,8 +172,8 @@ def check_known(task: ApplyContext, subjects: Iterable[Subject]) -> None:
         raise NotFound(f"there are no such {len(unknown):,} people: {places}")
 
 
-def _named(subjects: Iterable[Subject]) -> Iterator[tuple[str, str]]:
-    """Everybody whom documents name as theirs, and where."""
+def _references(subjects: Iterable[Subject]) -> Iterator[tuple[str, str]]:
+    """Yield (place, name) for each person that the documents refer to as member, grantee or inviter."""
     for subject in subjects:
         for where, _, group in apply_contents.apply_groups(subject):
             yield from ((f"{where} members/{name}", name) for name in given_fields(group.members) or ())

@@ -1,4 +1,4 @@
-"""What was done, or would be, told from the journal: a line for each entry, and their number."""
+"""Renders journal entries as a change report: one line per entry, and a summary in numbers."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ _SIGNS = {
 
 
 def describe_lines(entries: Iterable[Entry]) -> Iterator[str]:
-    """One line for each entry: `+` for what is new, `~` for what changed, `-` for what is gone."""
+    """Yield one line per entry: `+` for added, `~` for changed, `-` for removed."""
     for entry in entries:
         sign = _sign(entry)
         title, detail = _TITLES.get(entry.event.value.partition(".")[0], _other)(entry, _facts(entry))
@@ -33,12 +33,12 @@ def describe_lines(entries: Iterable[Entry]) -> Iterator[str]:
 
 
 def summarize(entries: Sequence[Entry]) -> str:
-    """How many entries add, change and remove something."""
+    """Return how many entries add, change and remove something, as a sentence."""
     if not entries:
         return "nothing to change"
-    number = Counter(map(_sign, entries))
-    words = ((ADDED, "added"), (CHANGED, "changed"), (REMOVED, "removed"))
-    return ", ".join(f"{number[sign]:,} {word}" for sign, word in words if number[sign])
+    counts = Counter(map(_sign, entries))
+    verbs = ((ADDED, "added"), (CHANGED, "changed"), (REMOVED, "removed"))
+    return ", ".join(f"{counts[sign]:,} {verb}" for sign, verb in verbs if counts[sign])
 
 
 def _sign(entry: Entry) -> str:
@@ -75,7 +75,7 @@ def _word(value: Any) -> str:
     return str(value)
 
 
-# -- what an entry is about, and what else is worth saying of it ------------------------------------
+# -- title and detail of an entry, by kind of event --------------------------------------------------
 
 Title = tuple[str, str]
 

@@ -1,4 +1,4 @@
-"""The account document as YAML or JSON: its grammar, reading it and writing it."""
+"""The account document in YAML or JSON: its schema, reader and writer."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -42,7 +42,7 @@ __all__ = ["Document", "Group", "Invitation", "Repository", "Team", "Token", "Un
 
 
 def read(text: bytes | str, *, source: str) -> Document:
-    """Read a document in YAML or JSON; `source` names it in sentences. Raises Unreadable."""
+    """Read a document in YAML or JSON; `source` names it in error messages. Raises UnreadableDocument."""
     with source_tree.reading(source):
         root = source_tree.parsed(text)
         _check_version(root)
@@ -52,7 +52,7 @@ def read(text: bytes | str, *, source: str) -> Document:
 
 
 def _check_version(root: source_tree.Node) -> None:
-    """Refuse what isn't an account document at all before complaining about its keys."""
+    """Check the version first, so that a different kind of file isn't reported as having unknown keys."""
     version = root.items.get("onebucket") if isinstance(root, source_tree.Mapping) else None
     if version is None:
         raise UnreadableDocument("this is no account document: it has no key 'onebucket: 1'", line=root.line)
@@ -79,8 +79,8 @@ def _version(node: source_tree.Node, what: str) -> int:
     return VERSION
 
 
-def _hash(word: str) -> None:
-    if not hashing.is_password_hash(word):
+def _check_hash(text: str) -> None:
+    if not hashing.is_password_hash(text):
         raise Invalid("it is not an argon2id hash")
 
 
@@ -92,10 +92,10 @@ def _user(node: source_tree.Node, what: str) -> User:
 
 
 def _invitation(node: source_tree.Node, what: str) -> Invitation:
-    found = _INVITATION(node, what)
-    match given_fields(found.groups), given_fields(found.repository), given_fields(found.permission):
+    invitation = _INVITATION(node, what)
+    match given_fields(invitation.groups), given_fields(invitation.repository), given_fields(invitation.permission):
         case ([_, *_], None, None) | (None, str(), Level()):
-            return found
+            return invitation
     raise UnreadableDocument(
         "an invitation is either to 'groups', or to a 'repository' with a 'permission'", line=node.line
     )
@@ -162,7 +162,7 @@ _USER = struct(
         "display_name": checked(accounts.display_name),
         "nickname": text,
         "password": text,
-        "password_hash": checked(_hash),
+        "password_hash": checked(_check_hash),
         "is_active": flag,
         "site_admin": flag,
         "tokens": listed(_TOKEN, each="app password", identity=identity),
@@ -187,17 +187,17 @@ _DOCUMENT = struct(
 
 
 def write(document: Document, format: Literal["yaml", "json"]) -> str:
-    """Write a document so that `read` gives it back: keys in the documented order, none that says nothing."""
+    """Write a document so that `read` returns it unchanged; keys in the documented order, without unset ones."""
     plain = {"onebucket": VERSION, "users": _plain(document.users), "teams": _plain(document.teams)}
     return dump.to_yaml(plain) if format == "yaml" else dump.to_json(plain)
 
 
 def _plain(value: Any, *, none: str | None = "none") -> Any:
-    """A part of a document as what YAML and JSON know; `none` stands for `Level.NONE`."""
+    """Convert a part of a document to plain dicts, lists and strings; `none` stands for `Level.NONE`."""
     match value:
         case Part():
-            said = ((key, getattr(value, key)) for key in value.__struct_fields__)
-            return {key: _plain(item, none=None) for key, item in said if item is not UNSET}
+            fields = ((key, getattr(value, key)) for key in value.__struct_fields__)
+            return {key: _plain(item, none=None) for key, item in fields if item is not UNSET}
         case list():
             return [_plain(item) for item in value]
         case dict():

@@ -1,4 +1,4 @@
-"""Plain values as YAML or JSON that people read and compare: one thing on a line, keys in the order given."""
+"""Dumps plain values as YAML or JSON that is easy to read and to diff: one item per line, keys in the order given."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,8 +6,7 @@ from typing import Any
 
 import msgspec
 
-# Words that are text to every YAML, 1.1 or 1.2, without quotes: they begin with a letter and hold no punctuation that
-# could mean something.
+# Scalars that are strings without quotes in YAML 1.1 and 1.2: they start with a letter and have no special characters.
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./@-]*(?: [A-Za-z0-9_./@-]+)*")
 _NOT_TEXT = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 
@@ -16,12 +15,12 @@ _SHORT = {"\n": "\\n", "\t": "\\t", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
 
 
 def to_json(value: Mapping[str, Any]) -> str:
-    """A value as JSON, indented by two."""
+    """Dump a mapping as JSON, indented by two spaces."""
     return msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"
 
 
 def to_yaml(value: Mapping[str, Any]) -> str:
-    """A value as YAML: every list and mapping in block style, every text such that no YAML takes it for another."""
+    """Dump a mapping as block-style YAML; quotes every string that a YAML parser could read as another type."""
     return "\n".join(_lines_of_mapping(value, "")) + "\n"
 
 
@@ -31,7 +30,7 @@ def _lines_of_mapping(value: Mapping[str, Any], indent: str) -> Iterator[str]:
 
 
 def _lines(value: Any, start: str, indent: str) -> Iterator[str]:
-    """The lines of a value that follows `start` (a key and its colon); those after the first have `indent`."""
+    """Yield the lines of a value after `start` (a key and its colon); lines after the first get `indent`."""
     match value:
         case dict() if value:
             yield start
@@ -55,7 +54,7 @@ def _lines_of_list(value: Sequence[Any], indent: str) -> Iterator[str]:
 
 
 def _scalar(value: Any) -> str:
-    """One value on one line.
+    """Dump one value on one line.
 
     >>> _scalar("alice"), _scalar("no"), _scalar("12:30"), _scalar(True), _scalar([])
     ('alice', '"no"', '"12:30"', 'true', '[]')

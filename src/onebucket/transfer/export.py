@@ -1,4 +1,4 @@
-"""Accounts as a document: everything the document can say of them, so that applying it puts it all back."""
+"""Exports accounts as a document; applying it recreates everything that documents can describe."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -15,39 +15,46 @@ from onebucket.transfer.model import Document, Group, Invitation, Repository, Te
 
 
 def export(work: UnitOfWork, names: Sequence[str] | None, *, with_secrets: bool) -> Document:
-    """All accounts, or those called `names` together with the people they mention. Raises NotFound.
+    """Export all accounts, or those called `names` with the people they refer to. Raises NotFound.
 
-    Of a person who is only mentioned it says who he is, not what he owns. There are no secrets in it, and hashes of
-    passwords only `with_secrets`.
+    People who are only referred to are exported without what they own. Contains password hashes only `with_secrets`,
+    and never secrets of app passwords or links.
     """
     everyone = {username_key(account.username): account for account in account_snapshot.everyone(work)}
-    named = everyone.values() if names is None else [account_snapshot.snapshot_of(work, name).account for name in names]
-    wholes = {account.id: account_snapshot.snapshot_of(work, account.username) for account in named}
-    mentioned = {everyone[username_key(name)].id for each in wholes.values() for name in _mentioned(each)}
+    if names is None:
+        exported = list(everyone.values())
+    else:
+        exported = [account_snapshot.snapshot_of(work, name).account for name in names]
+    snapshots = {account.id: account_snapshot.snapshot_of(work, account.username) for account in exported}
+    referenced = {
+        everyone[username_key(name)].id for snapshot in snapshots.values() for name in _referenced_people(snapshot)
+    }
 
     document = Document()
     for account in everyone.values():
-        had = wholes.get(account.id)
-        if account.is_team and had:
-            document.teams.append(_team(had))
-        elif had or account.id in mentioned:
-            found = had or account_snapshot.snapshot_of(work, account.username, owned=False)
-            document.users.append(_user(found, is_named=had is not None, with_secrets=with_secrets))
+        snapshot = snapshots.get(account.id)
+        if account.is_team and snapshot:
+            document.teams.append(_team(snapshot))
+        elif snapshot:
+            document.users.append(_user(snapshot, is_named=True, with_secrets=with_secrets))
+        elif account.id in referenced:
+            identity = account_snapshot.snapshot_of(work, account.username, owned=False)
+            document.users.append(_user(identity, is_named=False, with_secrets=with_secrets))
     return document
 
 
-def _mentioned(had: AccountSnapshot) -> Iterator[str]:
-    for roster in had.rosters:
+def _referenced_people(snapshot: AccountSnapshot) -> Iterator[str]:
+    for roster in snapshot.rosters:
         yield from (member.username for member in roster.members or ())
-    for grants in had.grants.values():
+    for grants in snapshot.grants.values():
         yield from grants.people
-    for invitation in had.invitations:
+    for invitation in snapshot.invitations:
         yield invitation.invited_by.username
 
 
-def _user(had: AccountSnapshot, *, is_named: bool, with_secrets: bool) -> User:
-    account = had.account
-    address = next((email.address for email in had.emails if email.is_primary and email.validated), None)
+def _user(snapshot: AccountSnapshot, *, is_named: bool, with_secrets: bool) -> User:
+    account = snapshot.account
+    address = next((email.address for email in snapshot.emails if email.is_primary and email.validated), None)
     return User(
         username=account.username,
         uuid=_braced(account),
@@ -55,23 +62,23 @@ def _user(had: AccountSnapshot, *, is_named: bool, with_secrets: bool) -> User:
         email=address or UNSET,
         display_name=account.display_name,
         nickname=account.nickname or UNSET,
-        password_hash=(had.password_hash if with_secrets else None) or UNSET,
+        password_hash=(snapshot.password_hash if with_secrets else None) or UNSET,
         is_active=account.is_active,
         site_admin=account.site_admin if is_named else UNSET,
-        groups=_groups(had) if is_named else UNSET,
-        repositories=_repositories(had) if is_named else UNSET,
-        invitations=_invitations(had) if is_named else UNSET,
+        groups=_groups(snapshot) if is_named else UNSET,
+        repositories=_repositories(snapshot) if is_named else UNSET,
+        invitations=_invitations(snapshot) if is_named else UNSET,
     )
 
 
-def _team(had: AccountSnapshot) -> Team:
+def _team(snapshot: AccountSnapshot) -> Team:
     return Team(
-        username=had.account.username,
-        uuid=_braced(had.account),
-        display_name=had.account.display_name,
-        groups=_groups(had),
-        repositories=_repositories(had),
-        invitations=_invitations(had),
+        username=snapshot.account.username,
+        uuid=_braced(snapshot.account),
+        display_name=snapshot.account.display_name,
+        groups=_groups(snapshot),
+        repositories=_repositories(snapshot),
+        invitations=_invitations(snapshot),
     )
 
 
@@ -79,8 +86,8 @@ def _braced(account: Account) -> str:
     return f"{{{account.id}}}"
 
 
-def _groups(had: AccountSnapshot) -> list[Group]:
-    return [_group(roster) for roster in had.rosters]
+def _groups(snapshot: AccountSnapshot) -> list[Group]:
+    return [_group(roster) for roster in snapshot.rosters]
 
 
 def _group(roster: groups.GroupWithMembers) -> Group:
@@ -95,8 +102,8 @@ def _group(roster: groups.GroupWithMembers) -> Group:
     )
 
 
-def _repositories(had: AccountSnapshot) -> list[Repository]:
-    return [_repository(repository, had.grants) for repository in had.repositories]
+def _repositories(snapshot: AccountSnapshot) -> list[Repository]:
+    return [_repository(repository, snapshot.grants) for repository in snapshot.repositories]
 
 
 def _repository(repository: repositories.Repository, grants: Mapping[str, RepositoryGrants]) -> Repository:
@@ -111,8 +118,8 @@ def _repository(repository: repositories.Repository, grants: Mapping[str, Reposi
     )
 
 
-def _invitations(had: AccountSnapshot) -> list[Invitation]:
-    return [_invitation(invitation) for invitation in had.invitations]
+def _invitations(snapshot: AccountSnapshot) -> list[Invitation]:
+    return [_invitation(invitation) for invitation in snapshot.invitations]
 
 
 def _invitation(invitation: invitations.Invitation) -> Invitation:

@@ -1,6 +1,7 @@
-"""From trees to values: what must stand where, and the sentence for everything else.
+"""Parsers from source tree nodes to typed values, with an error message for everything else.
 
-A reader takes a node and what to call it, gives its value, and raises Unreadable with the node's line.
+A `Reader` takes a node and what to call it in messages, and returns its value. It raises UnreadableDocument with the
+node's line.
 """
 
 from collections.abc import Callable, Hashable, Mapping
@@ -26,7 +27,7 @@ _FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "o
 
 
 def text(node: Node, what: str) -> str:
-    """A text. In YAML it needs no quotes, whatever it looks like; in JSON it does."""
+    """Read a string. In YAML any scalar is one, also without quotes; in JSON it must be quoted."""
     if not isinstance(node, Scalar) or node.form is ScalarStyle.LITERAL:
         raise _mistaken(node, what, "must be a text")
     if source_tree.is_null(node):
@@ -35,39 +36,39 @@ def text(node: Node, what: str) -> str:
 
 
 def checked(check: Callable[[str], object]) -> Reader[str]:
-    """A text that `check` doesn't refuse."""
+    """Return a reader of a string that `check` accepts; its refusals become UnreadableDocument."""
 
     def read(node: Node, what: str) -> str:
-        found = text(node, what)
+        value = text(node, what)
         try:
-            check(found)
+            check(value)
         except Refusal as refusal:
             raise UnreadableDocument(f"{what}: {refusal.sentence}", line=node.line) from None
-        return found
+        return value
 
     return read
 
 
 def flag(node: Node, what: str) -> bool:
-    """True or false."""
-    found = _FLAGS.get(node.text.lower()) if isinstance(node, Scalar) and node.form is not ScalarStyle.TEXT else None
-    if found is None:
+    """Read a boolean: an unquoted `true`, `yes`, `on`, `false`, `no` or `off`."""
+    value = _FLAGS.get(node.text.lower()) if isinstance(node, Scalar) and node.form is not ScalarStyle.TEXT else None
+    if value is None:
         raise _mistaken(node, what, "must be true or false")
-    return found
+    return value
 
 
 def level(node: Node, what: str) -> Level:
-    """`read`, `write` or `admin`."""
+    """Read a level: `read`, `write` or `admin`."""
     return _level(node, what, none=False)
 
 
 def level_or_none(node: Node, what: str) -> Level:
-    """`read`, `write`, `admin` or `none`."""
+    """Read a level: `read`, `write`, `admin` or `none`."""
     return _level(node, what, none=True)
 
 
 def level_or_nothing(node: Node, what: str) -> Level:
-    """`read`, `write`, `admin`, or nothing: null or `none`."""
+    """Read a level that may be null: `read`, `write`, `admin`, `none` or null."""
     return Level.NONE if source_tree.is_null(node) else _level(node, what, none=True)
 
 
@@ -79,8 +80,8 @@ def _level(node: Node, what: str, *, none: bool) -> Level:
 
 
 def one_of(words: type[E]) -> Reader[E | None]:
-    """One of an enumeration's words, or nothing: null or `none`."""
-    known: dict[str, E | None] = {word.value: word for word in words} | {"none": None}
+    """Return a reader of an enum's values; null and `none` become None."""
+    known: dict[str, E | None] = {member.value: member for member in words} | {"none": None}
 
     def read(node: Node, what: str) -> E | None:
         if source_tree.is_null(node):
@@ -92,35 +93,35 @@ def one_of(words: type[E]) -> Reader[E | None]:
     return read
 
 
-# Who a thing is, for telling two of them apart, and what to call it in a sentence.
+# From an item to the key that must be unique in its list, and its name in messages.
 Identity = Callable[[T], tuple[Hashable, str]]
 
 
 def listed(read: Reader[T], *, each: str, identity: Identity[T] | None = None) -> Reader[list[T]]:
-    """A list of what `read` reads, no two of them with the same `identity`; `each` says what they are."""
+    """Return a reader of a list of items with unique `identity`; `each` is what messages call an item."""
 
     def read_all(node: Node, what: str) -> list[T]:
         if not isinstance(node, source_tree.Sequence):
             raise _mistaken(node, what, f"must be a list (of {each}s)")
-        found = [read(item, f"{_article(each)} in {what}") for item in node.items]
+        values = [read(item, f"{_article(each)} in {what}") for item in node.items]
         if identity:
-            _check_distinct(node, [identity(thing) for thing in found], each)
-        return found
+            _check_distinct(node, [identity(value) for value in values], each)
+        return values
 
     return read_all
 
 
 def _check_distinct(node: source_tree.Sequence, identities: list[tuple[Hashable, str]], each: str) -> None:
-    met: dict[Hashable, tuple[int, str]] = {}
+    seen: dict[Hashable, tuple[int, str]] = {}
     for item, (key, title) in zip(node.items, identities, strict=True):
-        if key in met:
-            line, other = met[key]
+        if key in seen:
+            line, other = seen[key]
             raise UnreadableDocument(f"{title!r} is the same {each} as {other!r} on line {line}", line=item.line)
-        met[key] = item.line, title
+        seen[key] = item.line, title
 
 
 def mapped(read: Reader[T]) -> Reader[dict[str, T]]:
-    """What `read` reads, by name."""
+    """Return a reader of a mapping from names to values that `read` reads."""
 
     def read_all(node: Node, what: str) -> dict[str, T]:
         if not isinstance(node, source_tree.Mapping):
@@ -131,7 +132,10 @@ def mapped(read: Reader[T]) -> Reader[dict[str, T]]:
 
 
 def struct(cls: type[S], what_it_is: str, fields: Mapping[str, Reader[Any]]) -> Reader[S]:
-    """A mapping with keys of `fields` and no other; those without a default must be there."""
+    """Return a reader of `cls` from a mapping with the keys of `fields`; `what_it_is` names it in messages.
+
+    Refuses unknown keys, and missing ones whose field has no default.
+    """
     required = [field.name for field in msgspec.structs.fields(cls) if field.required]
 
     def read(node: Node, what: str) -> S:

@@ -1,7 +1,7 @@
-"""What an account document holds: people and teams, and what is theirs.
+"""Data model of account documents: people and teams, and what they own.
 
-The keys and their order are those of the page on running a server. A field that is `UNSET` says nothing: applying the
-document leaves that attribute as it is, or at its default where the thing is new.
+Keys and their order are those of the documentation on running a server. An `UNSET` field is absent from the document:
+applying it leaves that attribute unchanged, or at its default on a new object.
 """
 
 from collections.abc import Hashable, Iterable
@@ -21,16 +21,16 @@ P = TypeVar("P", bound="Part")
 
 VERSION = 1
 
-# People whose address nobody knows get one here, where no letter can arrive (RFC 2606).
+# Domain of placeholder addresses for people whose address is unknown; no mail can be delivered there (RFC 2606).
 NOWHERE = "@users.noreply.invalid"
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What every part of a document is."""
+    """Base class of all parts of a document: frozen, keyword arguments only, no unknown fields."""
 
 
 class Token(Part, frozen=True, kw_only=True):
-    """An app password whose secret is known: for fixtures."""
+    """An app password with its secret in clear text, for test fixtures."""
 
     label: str = ""
     secret: str
@@ -38,7 +38,7 @@ class Token(Part, frozen=True, kw_only=True):
 
 
 class Group(Part, frozen=True, kw_only=True):
-    """A group; its slug follows from its name. `Level.NONE` is no permission; `previously` are names it had before."""
+    """A group; its slug is derived from its name. `Level.NONE` means no permission; `previously` are earlier names."""
 
     name: str
     previously: list[str] | UnsetType = UNSET
@@ -50,7 +50,7 @@ class Group(Part, frozen=True, kw_only=True):
 
 
 class Repository(Part, frozen=True, kw_only=True):
-    """A repository; `privileges` is what is set for groups, by slug, and `users` for people."""
+    """A repository; `privileges` are levels of groups by slug, `users` levels of people by name."""
 
     slug: str
     name: str | UnsetType = UNSET
@@ -101,7 +101,7 @@ class Team(Part, frozen=True, kw_only=True):
 
 
 class Document(Part, frozen=True, kw_only=True):
-    """Whole accounts: people, and teams."""
+    """An account document: people and teams with what they own."""
 
     onebucket: int = VERSION
     users: list[User] = []
@@ -109,17 +109,17 @@ class Document(Part, frozen=True, kw_only=True):
 
 
 def given_fields(value: T | UnsetType) -> T | None:
-    """What a field says, None when it says nothing."""
+    """Return a field's value, None for UNSET."""
     return None if isinstance(value, UnsetType) else value
 
 
-# -- which one a part is ---------------------------------------------------------------------------
+# -- identity of parts -----------------------------------------------------------------------------
 
 Identity = tuple[Hashable, str]
 
 
 def identity(part: Part) -> Identity:
-    """What tells a part from its likes, and what it is called in a sentence."""
+    """Return the key that is unique among parts of the same kind, and the part's name in messages."""
     match part:
         case User() | Team():
             return accounts.username_key(part.username), part.username
@@ -134,14 +134,14 @@ def identity(part: Part) -> Identity:
     raise TypeError(part)
 
 
-# -- several documents as one ----------------------------------------------------------------------
+# -- merging documents -----------------------------------------------------------------------------
 
 
 def merged(documents: Iterable[Document]) -> Document:
-    """One document that says what all of `documents` say.
+    """Merge documents into one.
 
-    Where two name the same account, group, repository or invitation, the later one's attributes stand; lists and
-    mappings are joined.
+    For an account, group, repository or invitation that is in several, later attributes win; lists and mappings are
+    joined.
     """
     documents = list(documents)
     return Document(
@@ -151,21 +151,21 @@ def merged(documents: Iterable[Document]) -> Document:
 
 
 def _merged(parts: Iterable[P]) -> list[P]:
-    found: dict[Hashable, P] = {}
+    by_key: dict[Hashable, P] = {}
     for part in parts:
         key = _key(part)
-        found[key] = _over(found[key], part) if key in found else part
-    return list(found.values())
+        by_key[key] = _merged_part(by_key[key], part) if key in by_key else part
+    return list(by_key.values())
 
 
 def _key(part: Part) -> Hashable:
     try:
         return identity(part)[0]
-    except Refusal:  # a name that can't be one is refused where it is used, with a better sentence
+    except Refusal:  # an invalid name is refused when it is applied, with a better message
         return id(part)
 
 
-def _over(first: P, second: P) -> P:
+def _merged_part(first: P, second: P) -> P:
     return type(first)(
         **{key: _joined(getattr(first, key), getattr(second, key)) for key in first.__struct_fields__},
     )

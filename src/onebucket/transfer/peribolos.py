@@ -1,7 +1,7 @@
-"""GitHub organisations kept as Peribolos YAML, as our document; `orgfiles` knows which files tell of which.
+"""Imports GitHub organizations from Peribolos YAML as account documents; `peribolos_files` finds their files.
 
-GitHub's names don't tell upper from lower case, so one person may be spelled in several ways: they get one account,
-spelled as they are met first. Keys that mean nothing to us are passed over, and told.
+GitHub's names are case-insensitive, so one person may be spelled in several ways: they get one account, with the first
+spelling. Unknown keys are skipped and reported.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -33,14 +33,14 @@ _LEVELS = {
 }
 _DEFAULT_LEVELS = {word: _LEVELS[word] for word in ("none", "read", "write", "admin")}
 
-# What is understood of each mapping; other keys are passed over.
-_OF_TEAM = frozenset({"members", "maintainers", "repos", "teams", "previously"})
-_OF_REPOSITORY = frozenset({"private", "description"})
+# Known keys of each mapping; other keys are skipped.
+_TEAM_KEYS = frozenset({"members", "maintainers", "repos", "teams", "previously"})
+_REPOSITORY_KEYS = frozenset({"private", "description"})
 
 
 @dataclass(frozen=True, slots=True)
 class ImportedTeam:
-    """A team of the organisation; what Peribolos calls `repos` is `privileges` here, by repository."""
+    """A team of the organization; `privileges` are levels by repository slug, from Peribolos' `repos`."""
 
     name: str
     slug: str
@@ -53,10 +53,10 @@ class ImportedTeam:
 
 @dataclass(slots=True)
 class PeribolosOrganization:
-    """What an organisation's files say, every person spelled in one way.
+    """An organization from its files, with one spelling for each person.
 
-    `people` is everybody, by the form in which names are the same; `respelled` the other spellings that were met;
-    `passed_over` the keys that mean nothing here.
+    `crews` are its teams by slug. `people` maps username keys to the first spelling of each name, `respelled` are
+    other spellings that were found, `passed_over` the unknown keys that were skipped.
     """
 
     username: str
@@ -71,7 +71,7 @@ class PeribolosOrganization:
     passed_over: set[str] = field(default_factory=set)
 
     def summary(self) -> str:
-        """The organisation in numbers."""
+        """Return the organization's numbers of teams, memberships, grants and people, as a sentence."""
         memberships = sum(len(crew.members) for crew in self.crews.values())
         grants = sum(len(crew.privileges) for crew in self.crews.values())
         twice = f" ({len(self.respelled):,} of them spelled in two ways)" if self.respelled else ""
@@ -82,22 +82,24 @@ class PeribolosOrganization:
 
 
 def read(paths: Sequence[Path], *, name: str | None = None) -> list[PeribolosOrganization]:
-    """Read the organisations in these files and folders; `name` is what to call the only one. Raises Unreadable."""
-    found = peribolos_files.found(paths)
-    if name is not None and len(found) > 1:
-        raise UnreadableDocument(f"there are {len(found)} organisations here, and only one can be called {name!r}")
+    """Read the organizations in these files and folders; `name` renames the only one. Raises UnreadableDocument."""
+    parts_by_name = peribolos_files.found(paths)
+    if name is not None and len(parts_by_name) > 1:
+        raise UnreadableDocument(
+            f"there are {len(parts_by_name)} organisations here, and only one can be called {name!r}"
+        )
 
-    return [_organisation(name or called, parts) for called, parts in found.items()]
+    return [_organisation(name or own_name, parts) for own_name, parts in parts_by_name.items()]
 
 
-def _organisation(called: str, parts: Sequence[peribolos_files.Part]) -> PeribolosOrganization:
+def _organisation(name: str, parts: Sequence[peribolos_files.Part]) -> PeribolosOrganization:
     first = parts[0]
     with source_tree.reading(str(first.file)):
-        username = _username(called)
+        username = _username(name)
     organisation = PeribolosOrganization(username=username, name=username)
     for part in parts:
         with source_tree.reading(str(part.file)):
-            _take_up(organisation, part.node)
+            _add_contents(organisation, part.node)
     for part in parts:
         with source_tree.reading(str(part.file)):
             _add_crews(organisation, peribolos_files.part(part.node, "teams"), part.file)
@@ -112,8 +114,8 @@ def _organisation(called: str, parts: Sequence[peribolos_files.Part]) -> Peribol
 
 
 def _instead(organisation: PeribolosOrganization) -> str:
-    met = sorted(organisation.passed_over)
-    return f", and this has {', '.join(met)}" if met else ""
+    skipped = sorted(organisation.passed_over)
+    return f", and this has {', '.join(skipped)}" if skipped else ""
 
 
 def _username(name: str) -> str:
@@ -123,8 +125,8 @@ def _username(name: str) -> str:
         raise UnreadableDocument(f"{name!r} has no letter or digit that the team could be called by") from None
 
 
-def _take_up(organisation: PeribolosOrganization, root: Mapping) -> None:
-    """Take up all that a part says but its teams."""
+def _add_contents(organisation: PeribolosOrganization, root: Mapping) -> None:
+    """Add everything in a part but its teams."""
     name, level = peribolos_files.part(root, "name"), peribolos_files.part(root, "default_repository_permission")
     if name:
         organisation.name = field_parsers.text(name, "'name'")
@@ -142,9 +144,9 @@ def _joined(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _add_repository(organisation: PeribolosOrganization, slug: str, node: Mapping) -> None:
-    """Take up what is said of a repository itself; most files say nothing, and then it is private."""
+    """Add a repository with its attributes; most files give none, and then it is private."""
     private, description = peribolos_files.part(node, "private"), peribolos_files.part(node, "description")
-    organisation.passed_over |= node.items.keys() - _OF_REPOSITORY
+    organisation.passed_over |= node.items.keys() - _REPOSITORY_KEYS
     organisation.repositories[slug.lower()] = Repository(
         slug=_slug(slug, node.line),
         is_private=field_parsers.flag(private, "'private'") if private else UNSET,
@@ -153,14 +155,14 @@ def _add_repository(organisation: PeribolosOrganization, slug: str, node: Mappin
 
 
 def _add_crews(organisation: PeribolosOrganization, node: Node | None, file: Path) -> None:
-    """Take up teams, and the teams inside them."""
+    """Add teams, and recursively their subteams."""
     if node is None:
         return
     for name, item in peribolos_files.mapping(node, "'teams'").items.items():
-        inside = peribolos_files.mapping(item, f"the team {name!r}")
-        organisation.passed_over |= inside.items.keys() - _OF_TEAM
-        _add_crew(organisation, _crew(organisation, name, inside, file))
-        _add_crews(organisation, peribolos_files.part(inside, "teams"), file)
+        team = peribolos_files.mapping(item, f"the team {name!r}")
+        organisation.passed_over |= team.items.keys() - _TEAM_KEYS
+        _add_crew(organisation, _crew(organisation, name, team, file))
+        _add_crews(organisation, peribolos_files.part(team, "teams"), file)
 
 
 def _add_crew(organisation: PeribolosOrganization, crew: ImportedTeam) -> None:
@@ -181,9 +183,10 @@ def _crew(organisation: PeribolosOrganization, name: str, node: Mapping, file: P
 
     people = (*_people(organisation, node, "members"), *_people(organisation, node, "maintainers"))
     privileges = {}
-    for repository, item in _items(node, "repos"):
-        known = organisation.repositories.setdefault(repository.lower(), Repository(slug=_slug(repository, item.line)))
-        privileges[known.slug] = _level(item, f"the permission on {repository!r}", _LEVELS)
+    for repository_name, item in _items(node, "repos"):
+        new = Repository(slug=_slug(repository_name, item.line))
+        repository = organisation.repositories.setdefault(repository_name.lower(), new)
+        privileges[repository.slug] = _level(item, f"the permission on {repository_name!r}", _LEVELS)
 
     before = peribolos_files.part(node, "previously")
     previously = tuple(_NAMES_BEFORE(before, "'previously'")) if before else ()
@@ -194,15 +197,15 @@ def _crew(organisation: PeribolosOrganization, name: str, node: Mapping, file: P
 
 
 def _items(node: Mapping, key: str) -> Iterable[tuple[str, Node]]:
-    found = peribolos_files.part(node, key)
-    return peribolos_files.mapping(found, repr(key)).items.items() if found else ()
+    value = peribolos_files.part(node, key)
+    return peribolos_files.mapping(value, repr(key)).items.items() if value else ()
 
 
-def _level(node: Node, what: str, words: dict[str, Level]) -> Level:
-    word = field_parsers.text(node, what)
-    if word not in words:
-        raise UnreadableDocument(f"{what} must be one of {', '.join(words)}", line=node.line)
-    return words[word]
+def _level(node: Node, what: str, levels: dict[str, Level]) -> Level:
+    name = field_parsers.text(node, what)
+    if name not in levels:
+        raise UnreadableDocument(f"{what} must be one of {', '.join(levels)}", line=node.line)
+    return levels[name]
 
 
 def _slug(name: str, line: int) -> str:
@@ -213,9 +216,9 @@ def _slug(name: str, line: int) -> str:
 
 
 def _people(organisation: PeribolosOrganization, node: Mapping, key: str) -> tuple[str, ...]:
-    """Those in a list, each once and as they are spelled everywhere."""
-    found = peribolos_files.part(node, key)
-    names = _NAMES(found, repr(key)) if found else []
+    """Return the people in a list, each once and in their first spelling."""
+    value = peribolos_files.part(node, key)
+    names = _NAMES(value, repr(key)) if value else []
     for name in names:
         if organisation.people.setdefault(username_key(name), name) != name:
             organisation.respelled.add(name)
@@ -234,26 +237,26 @@ _NAMES = field_parsers.listed(_name, each="name")
 _NAMES_BEFORE = field_parsers.listed(field_parsers.checked(groups.check_name), each="name")
 
 
-# -- as our document -------------------------------------------------------------------------------
+# -- conversion to a document ----------------------------------------------------------------------
 
 
 def to_document(organisation: PeribolosOrganization) -> Document:
-    """The organisation as a team with a group for each of its teams, and one each for its admins and for everyone.
+    """Convert an organization to a document: a team with a group for each of its teams, its admins and its members.
 
-    Those two are called `administrators` and `members`, with `organization-` before it where a team has that slug:
-    every team is a group with exactly its members. Repositories are private unless the files say otherwise, and people
-    have an address at `NOWHERE`.
+    Each team becomes a group with exactly its members. The groups of admins and of everybody are called
+    `administrators` and `members`, with the prefix `organization-` if a team has that slug. Repositories are private
+    unless the files say otherwise, and people get placeholder addresses (`NOWHERE`).
     """
     everyone = tuple(dict.fromkeys((*organisation.admins, *organisation.members)))
-    own = (
+    own_groups = (
         Group(
-            name=_free(organisation, "administrators"),
+            name=_free_name(organisation, "administrators"),
             account_privilege=AccountPrivilege.ADMIN,
             permission=Level.ADMIN,
             members=list(organisation.admins),
         ),
         Group(
-            name=_free(organisation, "members"),
+            name=_free_name(organisation, "members"),
             permission=organisation.permission,
             members=list(everyone),
         ),
@@ -261,7 +264,7 @@ def to_document(organisation: PeribolosOrganization) -> Document:
     team = Team(
         username=organisation.username,
         display_name=organisation.name,
-        groups=[*own, *map(_group, organisation.crews.values())],
+        groups=[*own_groups, *map(_group, organisation.crews.values())],
         repositories=list(_repositories(organisation)),
     )
     return Document(
@@ -275,10 +278,10 @@ def _group(crew: ImportedTeam) -> Group:
     )
 
 
-def _free(organisation: PeribolosOrganization, name: str) -> str:
-    for free in (name, f"organization-{name}"):
-        if free not in organisation.crews:
-            return free
+def _free_name(organisation: PeribolosOrganization, name: str) -> str:
+    for candidate in (name, f"organization-{name}"):
+        if candidate not in organisation.crews:
+            return candidate
     crew = organisation.crews[f"organization-{name}"]
     raise UnreadableDocument(
         f"the team {crew.name!r} has the name that the group of its {name} would get",
@@ -288,9 +291,9 @@ def _free(organisation: PeribolosOrganization, name: str) -> str:
 
 
 def _repositories(organisation: PeribolosOrganization) -> Iterator[Repository]:
-    granted: dict[str, dict[str, Level]] = {}
+    privileges: dict[str, dict[str, Level]] = {}
     for crew in organisation.crews.values():
         for slug, level in crew.privileges.items():
-            granted.setdefault(slug, {})[crew.slug] = level
+            privileges.setdefault(slug, {})[crew.slug] = level
     for repository in organisation.repositories.values():
-        yield msgspec.structs.replace(repository, privileges=granted.get(repository.slug, {}))
+        yield msgspec.structs.replace(repository, privileges=privileges.get(repository.slug, {}))

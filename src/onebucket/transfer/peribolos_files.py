@@ -1,8 +1,8 @@
-"""Which files tell of which organisation: the shapes in which Peribolos YAML is kept.
+"""Finds the Peribolos YAML files of each organization, in the layouts that are in use.
 
-A file has its organisations below `orgs`, by name; or it is one organisation, or a part of one. `org.yaml` and the
-files in which one organisation is kept in parts are of the organisation that their folder is called after, any other
-file of one that has the file's name.
+A file either lists organizations by name below `orgs`, or is one organization or a part of one. Then `org.yaml`, and
+the files of an organization that is split into parts, belong to the organization named after their folder; any other
+file to the organization named after the file.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from pathlib import Path
 from onebucket.transfer import source_tree
 from onebucket.transfer.source_tree import Mapping, Node, UnreadableDocument
 
-# What an organisation consists of, and what else is understood of it.
+# Keys that hold an organization's contents, and all known keys.
 CONTENTS = ("admins", "members", "teams", "repos")
 KEYS = frozenset({*CONTENTS, "name", "default_repository_permission"})
 
@@ -21,14 +21,14 @@ _SPLIT = tuple(f"{key}.yaml" for key in CONTENTS)
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one file says of one organisation."""
+    """The part of one organization that is in one file."""
 
     file: Path
     node: Mapping
 
     @property
     def says_something(self) -> bool:
-        """Whether it has any of what an organisation consists of."""
+        """Return whether the part has any of the keys in `CONTENTS`."""
         return any(part(self.node, key) for key in CONTENTS)
 
 
@@ -36,28 +36,28 @@ Found = dict[str, list[Part]]
 
 
 def found(paths: Sequence[Path]) -> Found:
-    """The parts of each organisation in these files and folders, by its name. Raises Unreadable."""
+    """Return the parts of each organization in these files and folders, by its name. Raises UnreadableDocument."""
     organisations: Found = {}
     for file in dict.fromkeys(file for path in paths for file in _files(path)):
-        for name, each in _parts(file).items():
-            organisations.setdefault(name, []).extend(each)
+        for name, parts in _parts(file).items():
+            organisations.setdefault(name, []).extend(parts)
 
-    _share_out_teams(organisations, paths)
+    _assign_team_files(organisations, paths)
     return organisations
 
 
 def _files(path: Path) -> list[Path]:
-    """The files that a path stands for; the `teams.yaml` below a folder are found later."""
+    """Return the files that a path stands for; `_assign_team_files` adds the `teams.yaml` below a folder."""
     if path.is_file():
         return _files(path.parent) if path.name == "org.yaml" else [path]
     if (path / "org.yaml").is_file():
         return [path / "org.yaml"]
     if (path / "admins.yaml").is_file() or (path / "members.yaml").is_file():
         return [path / name for name in _SPLIT if (path / name).is_file()]
-    whole = [file for file in sorted(path.glob("*.y*ml")) if file.is_file() and _has_organisations(file)]
-    if not whole:
+    files = [file for file in sorted(path.glob("*.y*ml")) if file.is_file() and _has_organisations(file)]
+    if not files:
         raise UnreadableDocument(_why_none(path), source=str(path))
-    return whole
+    return files
 
 
 def _has_organisations(file: Path) -> bool:
@@ -83,23 +83,23 @@ def _parts(file: Path) -> Found:
         root = _parsed(file)
         orgs = part(root, "orgs")
         if orgs is None:
-            return {_called_after(file): [Part(file, root)]}
-        named = mapping(orgs, "'orgs'").items
-        if beside := sorted(root.items.keys() - {"orgs"}):
+            return {_default_name(file): [Part(file, root)]}
+        by_name = mapping(orgs, "'orgs'").items
+        if other_keys := sorted(root.items.keys() - {"orgs"}):
             raise UnreadableDocument(
-                f"beside 'orgs' this has {', '.join(beside)}: they belong below an organisation", line=1
+                f"beside 'orgs' this has {', '.join(other_keys)}: they belong below an organisation", line=1
             )
-        if not named:
+        if not by_name:
             raise UnreadableDocument("there is no organisation below 'orgs'", line=orgs.line)
-        return {name: [Part(file, mapping(node, f"the organisation {name!r}"))] for name, node in named.items()}
+        return {name: [Part(file, mapping(node, f"the organisation {name!r}"))] for name, node in by_name.items()}
 
 
-def _called_after(file: Path) -> str:
+def _default_name(file: Path) -> str:
     return file.resolve().parent.name if file.name in ("org.yaml", *_SPLIT) else file.stem
 
 
-def _share_out_teams(organisations: Found, paths: Sequence[Path]) -> None:
-    """Give the `teams.yaml` files below each folder to the one organisation that is kept there."""
+def _assign_team_files(organisations: Found, paths: Sequence[Path]) -> None:
+    """Add the `teams.yaml` files below each folder to the one organization in it. Raises UnreadableDocument."""
     for path in paths:
         folder = path.parent if path.name == "org.yaml" else path
         known = {each.file for parts in organisations.values() for each in parts}
@@ -127,13 +127,13 @@ def _bytes(file: Path) -> bytes:
 
 
 def part(node: Mapping, key: str) -> Node | None:
-    """What is said under a key, if anything is."""
-    said = node.items.get(key)
-    return None if said is None or source_tree.is_null(said) else said
+    """Return the value of a key, None if it is missing or null."""
+    value = node.items.get(key)
+    return None if value is None or source_tree.is_null(value) else value
 
 
 def mapping(node: Node, what: str) -> Mapping:
-    """A mapping, empty where nothing is said. Raises Unreadable."""
+    """Return the node as a mapping, empty for null. Raises UnreadableDocument for anything else."""
     if source_tree.is_null(node):
         return Mapping(node.line, {}, {})
     if not isinstance(node, Mapping):

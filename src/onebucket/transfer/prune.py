@@ -1,4 +1,4 @@
-"""Taking away what an account has and the documents that name it haven't; never accounts or repositories."""
+"""Removes what an account has and its documents leave out; never accounts or repositories."""
 
 from onebucket.actions import groups, invitations, privileges
 from onebucket.domain.accounts import email_key
@@ -8,7 +8,7 @@ from onebucket.transfer.model import Repository, given_fields
 
 
 def prune(task: ApplyContext, subject: Subject) -> None:
-    """Remove invitations, groups, members and privileges that the documents leave out of lists they do have."""
+    """Remove invitations, groups, members and privileges that are missing from lists that the documents have."""
     _invitations(task, subject)
     _groups(task, subject)
     _members(task, subject)
@@ -26,12 +26,12 @@ def _invitations(task: ApplyContext, subject: Subject) -> None:
 
 
 def _groups(task: ApplyContext, subject: Subject) -> None:
-    for slug in sorted(_groups_leaving(subject)):
+    for slug in sorted(_deleted_groups(subject)):
         with describe(f"{subject.where} groups/{slug}"):
             groups.delete(task.work, subject.name, slug)
 
 
-def _groups_leaving(subject: Subject) -> set[str]:
+def _deleted_groups(subject: Subject) -> set[str]:
     if given_fields(subject.after.groups) is None:
         return set()
     return subject.rosters.keys() - {slug for _, slug, _ in apply_groups(subject)}
@@ -53,13 +53,13 @@ def _members(task: ApplyContext, subject: Subject) -> None:
 def _privileges(task: ApplyContext, subject: Subject) -> None:
     if given_fields(subject.after.repositories) is None:
         return
-    gone = _groups_leaving(subject)
-    named = {repository.slug: repository for _, repository in apply_repositories(subject)}
+    deleted_groups = _deleted_groups(subject)
+    listed = {repository.slug: repository for _, repository in apply_repositories(subject)}
     for slug, grants in subject.before.grants.items():
-        wanted = named.get(slug, Repository(slug=slug, privileges={}, users={}))
-        kept_groups, kept_names = given_fields(wanted.privileges), given_fields(wanted.users)
+        repository = listed.get(slug, Repository(slug=slug, privileges={}, users={}))
+        kept_groups, kept_names = given_fields(repository.privileges), given_fields(repository.users)
         for group in grants.groups:
-            if kept_groups is not None and group not in kept_groups and group not in gone:
+            if kept_groups is not None and group not in kept_groups and group not in deleted_groups:
                 privileges.unset_for_group(task.work, subject.name, slug, group)
         kept_people = {task.person(name).username for name in kept_names or ()}
         for name in grants.people:

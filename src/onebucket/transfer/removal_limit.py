@@ -1,7 +1,7 @@
-"""How much one apply may take from an account: a cap against documents that leave out more than somebody meant.
+"""Limits how much one apply may remove from an account, as a safeguard against incomplete documents.
 
-Groups, memberships, privileges and pending invitations count, one each, however they come to go: because a document
-leaves them out, with a group that goes, or by the level `none`.
+Counts each group, membership, privilege and pending invitation as one, whether it is removed because a document leaves
+it out, because its group is deleted, or by the level `none`.
 """
 
 from collections.abc import Hashable, Iterable
@@ -15,18 +15,18 @@ from onebucket.transfer.apply_context import Subject
 
 
 class TooManyRemovals(Exception):
-    """More would go than may; the sentence says with which number it would be done."""
+    """More would be removed than the limit allows; the message says which limit would be needed."""
 
 
 @dataclass(frozen=True, slots=True)
 class RemovalLimit:
-    """What may go from one account: so many things, or so many in a hundred."""
+    """What may be removed from one account: `number` items, or `number` percent of its items."""
 
     number: int
     in_hundred: bool
 
     def allows(self, gone: int, had: int) -> bool:
-        """Whether that many of what an account had may go."""
+        """Return whether `gone` of the `had` items of an account may be removed."""
         return gone * 100 <= self.number * had if self.in_hundred else gone <= self.number
 
     def __str__(self) -> str:
@@ -37,12 +37,10 @@ DEFAULT = RemovalLimit(25, in_hundred=True)
 
 
 def parse_limit(text: str) -> RemovalLimit:
-    """A cap as it is written.
+    """Parse a limit given as a number or a percentage. Raises ValueError.
 
     >>> parse_limit("25%"), parse_limit("12")
-    (Cap(number=25, in_hundred=True), Cap(number=12, in_hundred=False))
-
-    Raises ValueError.
+    (RemovalLimit(number=25, in_hundred=True), RemovalLimit(number=12, in_hundred=False))
     """
     digits = text.removesuffix("%").strip()
     if not (digits.isascii() and digits.isdigit() and len(digits) < 10):
@@ -51,31 +49,31 @@ def parse_limit(text: str) -> RemovalLimit:
 
 
 def check(work: UnitOfWork, subjects: Iterable[Subject], cap: RemovalLimit) -> None:
-    """Compare what the accounts had with what they have now. Raises TooManyRemovals."""
-    beyond: list[tuple[str, int, int]] = []
+    """Compare the accounts' items before the apply with the present ones. Raises TooManyRemovals."""
+    exceeded: list[tuple[str, int, int]] = []
     for subject in subjects:
-        had = _things(subject.before)
-        if not had:
+        before = _items(subject.before)
+        if not before:
             continue
-        gone = len(had - _things(account_snapshot.snapshot_of(work, subject.name)))
-        if not cap.allows(gone, len(had)):
-            beyond.append((subject.name, gone, len(had)))
+        gone = len(before - _items(account_snapshot.snapshot_of(work, subject.name)))
+        if not cap.allows(gone, len(before)):
+            exceeded.append((subject.name, gone, len(before)))
 
-    if beyond:
-        parts = ", ".join(f"{gone:,} of the {had:,} things that {name} has" for name, gone, had in beyond)
+    if exceeded:
+        parts = ", ".join(f"{gone:,} of the {total:,} things that {name} has" for name, gone, total in exceeded)
         raise TooManyRemovals(
             f"this takes away {parts} (groups, members, privileges, invitations), and no more than {cap} of an account "
-            f"may go: nothing was changed; if you mean it, say --max-removals {max(gone for _, gone, _ in beyond)}"
+            f"may go: nothing was changed; if you mean it, say --max-removals {max(gone for _, gone, _ in exceeded)}"
         )
 
 
-def _things(had: AccountSnapshot) -> set[Hashable]:
-    groups = {roster.group.slug: roster.group.id for roster in had.rosters}
-    things: set[Hashable] = {("group", id) for id in groups.values()}
-    for roster in had.rosters:
-        things |= {("member", roster.group.id, member.id) for member in roster.members or ()}
-    for slug, grants in had.grants.items():
-        things |= {("group's", slug, groups.get(group, group)) for group, level in grants.groups.items() if level}
-        things |= {("person's", slug, name) for name, level in grants.people.items() if level}
-    things |= {("invitation", email_key(each.email), each.repository_slug) for each in had.invitations}
-    return things
+def _items(snapshot: AccountSnapshot) -> set[Hashable]:
+    groups = {roster.group.slug: roster.group.id for roster in snapshot.rosters}
+    items: set[Hashable] = {("group", id) for id in groups.values()}
+    for roster in snapshot.rosters:
+        items |= {("member", roster.group.id, member.id) for member in roster.members or ()}
+    for slug, grants in snapshot.grants.items():
+        items |= {("group's", slug, groups.get(group, group)) for group, level in grants.groups.items() if level}
+        items |= {("person's", slug, name) for name, level in grants.people.items() if level}
+    items |= {("invitation", email_key(each.email), each.repository_slug) for each in snapshot.invitations}
+    return items

@@ -1,7 +1,7 @@
-"""YAML and JSON texts as trees whose every part knows its line; what a part means is not decided here.
+"""Parses YAML and JSON into trees whose nodes know their lines; the nodes' meaning is not decided here.
 
-Scalars keep the text that was written, so that a person called `249043822` or `no` stays one. There are no anchors,
-aliases, tags or merge keys: a file says what it says, and can't be small and mean something huge.
+Scalars keep the text as written, so that people called `249043822` or `no` keep their names. Anchors, aliases, tags and
+merge keys are refused: a small file can't expand into a huge one.
 """
 
 import json
@@ -14,11 +14,11 @@ from typing import NoReturn
 import msgspec
 import yaml
 
-_DEEPEST = 64
+_MAX_DEPTH = 64
 
 
 class UnreadableDocument(Exception):
-    """A file that can't be understood: `sentence` says where and why, and may be shown to whoever gave it."""
+    """A file that can't be read; `sentence` says where and why, and may be shown to the user."""
 
     def __init__(self, why: str, *, line: int | None = None, source: str | None = None) -> None:
         super().__init__(why)
@@ -28,7 +28,7 @@ class UnreadableDocument(Exception):
 
     @property
     def sentence(self) -> str:
-        """Source, line and reason; lower case, without a full stop."""
+        """Return source, line and reason; lower case, without a full stop."""
         return ":".join(str(part) for part in (self.source, self.line, f" {self.why}") if part is not None).strip()
 
     def __str__(self) -> str:
@@ -37,7 +37,7 @@ class UnreadableDocument(Exception):
 
 @contextmanager
 def reading(source: str) -> Iterator[None]:
-    """Let every Unreadable raised inside say that it is about `source`."""
+    """Set `source` on an UnreadableDocument raised inside."""
     try:
         yield
     except UnreadableDocument as unreadable:
@@ -54,7 +54,7 @@ class ScalarStyle(Enum):
 
 
 class Scalar(msgspec.Struct, frozen=True, gc=False):
-    """A text as written, without its quotes."""
+    """A scalar's text as written, without its quotes."""
 
     text: str
     line: int
@@ -62,14 +62,14 @@ class Scalar(msgspec.Struct, frozen=True, gc=False):
 
 
 class Sequence(msgspec.Struct):
-    """A list of parts."""
+    """A list of nodes."""
 
     line: int
     items: list["Node"]
 
 
 class Mapping(msgspec.Struct):
-    """Parts by key; `lines` says where each key stands."""
+    """Nodes by key; `lines` has the line of each key."""
 
     line: int
     items: dict[str, "Node"]
@@ -80,7 +80,7 @@ Node = Scalar | Sequence | Mapping
 
 
 def is_null(node: Node) -> bool:
-    """Whether this is how YAML or JSON write that there is no value."""
+    """Return whether the node is null in YAML or JSON, or empty."""
     return (
         isinstance(node, Scalar)
         and node.form is not ScalarStyle.TEXT
@@ -89,21 +89,21 @@ def is_null(node: Node) -> bool:
 
 
 def parsed(text: bytes | str) -> Node:
-    """The tree of a text: JSON when its first character is `{`, else YAML. Raises UnreadableDocument."""
+    """Parse a text: as JSON when its first character is `{`, otherwise as YAML. Raises UnreadableDocument."""
     text = _decoded(text)
     start = text.lstrip(" \t\r\n")
     if not start:
         raise UnreadableDocument("the file is empty")
 
-    growing = _TreeBuilder()
+    builder = _TreeBuilder()
     if start[0] == "{":
-        _read_json(text, growing)
+        _read_json(text, builder)
     else:
-        _read_yaml(text, growing)
+        _read_yaml(text, builder)
 
-    if growing.root is None or is_null(growing.root):
+    if builder.root is None or is_null(builder.root):
         raise UnreadableDocument("the file is empty")
-    return growing.root
+    return builder.root
 
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -121,7 +121,7 @@ def _decoded(text: bytes | str) -> str:
 
 
 class _TreeBuilder:
-    """A tree under construction, fed in the order of the text."""
+    """Builds a tree from parser events in the order of the text."""
 
     def __init__(self) -> None:
         self.root: Node | None = None
@@ -129,68 +129,68 @@ class _TreeBuilder:
         self._keys: list[Scalar | None] = []
 
     def put(self, node: Node) -> None:
-        """Add a part where the text is now."""
+        """Add a node at the current position: as the root, an item, a key or a value."""
         if not self._open:
             self.root = node
             return
 
-        inside = self._open[-1]
-        if isinstance(inside, Sequence):
-            inside.items.append(node)
+        parent = self._open[-1]
+        if isinstance(parent, Sequence):
+            parent.items.append(node)
         elif (key := self._keys[-1]) is None:
-            self._put_key(inside, node)
+            self._put_key(parent, node)
         else:
-            inside.items[key.text] = node
+            parent.items[key.text] = node
             self._keys[-1] = None
 
-    def _put_key(self, inside: Mapping, node: Node) -> None:
+    def _put_key(self, parent: Mapping, node: Node) -> None:
         if not isinstance(node, Scalar):
             raise UnreadableDocument("a key must be a word, not a list or a mapping", line=node.line)
         if is_null(node):
             raise UnreadableDocument("a key has no value here: put the word in quotes if it is a name", line=node.line)
-        if node.text in inside.lines:
-            first = inside.lines[node.text]
+        if node.text in parent.lines:
+            first = parent.lines[node.text]
             raise UnreadableDocument(
                 f"the key {node.text[:64]!r} is here twice; the first is on line {first}", line=node.line
             )
-        inside.lines[node.text] = node.line
+        parent.lines[node.text] = node.line
         self._keys[-1] = node
 
     def open(self, node: Sequence | Mapping) -> None:
-        """Add a part whose own parts follow."""
-        if len(self._open) == _DEEPEST:
+        """Add a list or mapping; nodes added from now on are its children."""
+        if len(self._open) == _MAX_DEPTH:
             raise UnreadableDocument("this is nested too deeply", line=node.line)
         self.put(node)
         self._open.append(node)
         self._keys.append(None)
 
     def close(self) -> None:
-        """The part opened last has no more parts."""
+        """End the list or mapping that was opened last."""
         self._open.pop()
         self._keys.pop()
 
 
 # -- YAML ------------------------------------------------------------------------------------------
 
-# What YAML 1.1 lets nobody write without an escape.
+# Characters that YAML 1.1 allows only as escapes.
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
 
-def _read_yaml(text: str, growing: _TreeBuilder) -> None:
+def _read_yaml(text: str, builder: _TreeBuilder) -> None:
     if unprintable := _UNPRINTABLE.search(text):
         line = text.count("\n", 0, unprintable.start()) + 1
         raise UnreadableDocument(f"there is a control character here (U+{ord(unprintable[0]):04X})", line=line)
 
     try:
         for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-            _build(growing, event)
+            _build(builder, event)
     except yaml.MarkedYAMLError as error:
         raise _syntax_error(text, error) from None
     except yaml.YAMLError as error:
         raise UnreadableDocument(f"this is not YAML: {' '.join(str(error).split())}") from None
 
 
-def _build(growing: _TreeBuilder, event: yaml.Event) -> None:
+def _build(builder: _TreeBuilder, event: yaml.Event) -> None:
     assert event.start_mark is not None
     line = event.start_mark.line + 1
     if isinstance(event, (yaml.ScalarEvent, yaml.CollectionStartEvent)) and (event.anchor or event.tag):
@@ -199,36 +199,36 @@ def _build(growing: _TreeBuilder, event: yaml.Event) -> None:
 
     match event:
         case yaml.ScalarEvent():
-            growing.put(Scalar(event.value, line, ScalarStyle.TEXT if event.style else ScalarStyle.PLAIN))
+            builder.put(Scalar(event.value, line, ScalarStyle.TEXT if event.style else ScalarStyle.PLAIN))
         case yaml.MappingStartEvent():
-            growing.open(Mapping(line, {}, {}))
+            builder.open(Mapping(line, {}, {}))
         case yaml.SequenceStartEvent():
-            growing.open(Sequence(line, []))
+            builder.open(Sequence(line, []))
         case yaml.CollectionEndEvent():
-            growing.close()
+            builder.close()
         case yaml.AliasEvent():
             raise UnreadableDocument(f"aliases are not read: write out what *{event.anchor} stands for", line=line)
-        case yaml.DocumentStartEvent() if growing.root is not None:
+        case yaml.DocumentStartEvent() if builder.root is not None:
             raise UnreadableDocument("a second document begins here: give each a file of its own", line=line)
 
 
 def _syntax_error(text: str, error: yaml.MarkedYAMLError) -> UnreadableDocument:
     last = max(1, len(text.splitlines()))
     line = min(error.problem_mark.line + 1, last) if error.problem_mark else last
-    begun = error.context_mark.line + 1 if error.context_mark else line
-    context = f" ({error.context} that begins on line {begun})" if begun < line else ""
+    start = error.context_mark.line + 1 if error.context_mark else line
+    context = f" ({error.context} that begins on line {start})" if start < line else ""
     return UnreadableDocument(f"this is not YAML: {error.problem}{context}", line=line)
 
 
 # -- JSON ------------------------------------------------------------------------------------------
 
-_WORD = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[][{}\n]|[^][{}\s,:"]+')
+_LEXEME = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[][{}\n]|[^][{}\s,:"]+')
 
 
-def _read_json(text: str, growing: _TreeBuilder) -> None:
-    """Check the text with the standard library, which is strict, and then read it word by word for the lines' sake."""
+def _read_json(text: str, builder: _TreeBuilder) -> None:
+    """Validate the text with the strict standard library parser, then split it into lexemes to get line numbers."""
     try:
-        # Numbers stay texts: reading a very long one costs more than it may.
+        # Keep numbers as strings: converting a very long one takes too much time.
         json.loads(text, parse_int=str, parse_float=str, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
         raise UnreadableDocument(f"this is not JSON: {error.msg}", line=error.lineno) from None
@@ -236,32 +236,32 @@ def _read_json(text: str, growing: _TreeBuilder) -> None:
         raise UnreadableDocument("this is nested too deeply") from None
 
     line = 1
-    grown: dict[str, Callable[[], None]] = {
-        "{": lambda: growing.open(Mapping(line, {}, {})),
-        "[": lambda: growing.open(Sequence(line, [])),
-        "}": growing.close,
-        "]": growing.close,
+    actions: dict[str, Callable[[], None]] = {
+        "{": lambda: builder.open(Mapping(line, {}, {})),
+        "[": lambda: builder.open(Sequence(line, [])),
+        "}": builder.close,
+        "]": builder.close,
     }
-    for match in _WORD.finditer(text):
-        word = match[0]
-        if word == "\n":
+    for match in _LEXEME.finditer(text):
+        lexeme = match[0]
+        if lexeme == "\n":
             line += 1
-        elif word in grown:
-            grown[word]()
-        elif word[0] == '"':
-            growing.put(Scalar(_unquoted(word, line), line, ScalarStyle.TEXT))
+        elif lexeme in actions:
+            actions[lexeme]()
+        elif lexeme[0] == '"':
+            builder.put(Scalar(_unquoted(lexeme, line), line, ScalarStyle.TEXT))
         else:
-            growing.put(Scalar(word, line, ScalarStyle.LITERAL))
+            builder.put(Scalar(lexeme, line, ScalarStyle.LITERAL))
 
 
-def _refuse_constant(word: str) -> NoReturn:
-    raise UnreadableDocument(f"this is not JSON: there is no {word}")
+def _refuse_constant(name: str) -> NoReturn:
+    raise UnreadableDocument(f"this is not JSON: there is no {name}")
 
 
-def _unquoted(word: str, line: int) -> str:
-    if "\\" not in word:
-        return word[1:-1]
-    text: str = json.loads(word)
+def _unquoted(lexeme: str, line: int) -> str:
+    if "\\" not in lexeme:
+        return lexeme[1:-1]
+    text: str = json.loads(lexeme)
     if _SURROGATE.search(text):
         raise UnreadableDocument("half of a surrogate pair is not a character", line=line)
     return text
