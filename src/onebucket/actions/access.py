@@ -72,15 +72,15 @@ def repository(work: UnitOfWork, account_name: str, slug: str, *, to: To) -> tup
 
 
 def each_repository(
-    work: UnitOfWork, account_name: str, wanted: Iterable[tuple[str, Account]], *, to: To
+    work: UnitOfWork, account_name: str, pairs: Iterable[tuple[str, Account]], *, to: To
 ) -> tuple[Account, list[Repository | Refusal]]:
     """Look up several repositories at once: return the account and, in order, each repository or its refusal.
 
-    `wanted` are pairs of a slug and the person concerned, for permissions that people have over themselves.
+    `pairs` are (slug, the person concerned), for permissions that people have over themselves.
     Raises NotFound when the account doesn't exist.
     """
     owner = _account(work, account_name)
-    requested = [(slug, person.id == work.actor.id) for slug, person in wanted]
+    requested = [(slug, person.id == work.actor.id) for slug, person in pairs]
     rows = repository_rows.among(work.tx, owner.id, {slug for slug, _ in requested})
     standing = _standing(work, owner)
     missing = len({slug for slug, _ in requested} - rows.keys())
@@ -142,15 +142,15 @@ def administers(work: UnitOfWork, owner: Account) -> bool:
     return _standing(work, owner).administers
 
 
-def seen(work: UnitOfWork, owner: Account, found: Sequence[Repository]) -> frozenset[str]:
-    """Return the ids of those repositories of `found` that the actor can see (contract/api-1.0.md#1.10)."""
+def seen(work: UnitOfWork, owner: Account, repositories: Sequence[Repository]) -> frozenset[str]:
+    """Return the ids of those of the `repositories` that the actor can see (contract/api-1.0.md#1.10)."""
     actor = work.actor.account
     if actor is None or administers(work, owner):
-        return frozenset(repository.id for repository in found)
-    inputs = access_inputs.load(work.tx, owner, found, [actor])
+        return frozenset(repository.id for repository in repositories)
+    inputs = access_inputs.load(work.tx, owner, repositories, [actor])
     visible = (
         equivalent
-        for equivalent in inputs.group_equivalent_repositories(found)(actor)
+        for equivalent in inputs.group_equivalent_repositories(repositories)(actor)
         if strongest(inputs.ways(actor, equivalent[0]))
     )
     return frozenset(repository.id for equivalent in visible for repository in equivalent)

@@ -84,7 +84,7 @@ def confirm(work: UnitOfWork, secret_hash: str) -> str:
 def make_primary(work: UnitOfWork, name: str, address: str) -> None:
     """Make one of a person's addresses the primary one, which mail is sent to. Raises NotFound."""
     person = _person(work, name)
-    before, after = _primary_and(work, person, address)
+    before, after = _primary_and_requested(work, person, address)
     if before == after:
         return
 
@@ -104,7 +104,7 @@ def end(work: UnitOfWork, name: str, address: str) -> None:
     person = _person(work, name)
     if one_time_link_rows.remove(work.tx, person.id, LinkPurpose.EMAIL, address):
         return
-    primary, removed = _primary_and(work, person, address)
+    primary, removed = _primary_and_requested(work, person, address)
     if removed == primary:
         raise Invalid("letters go to that address: make another one the primary address first")
 
@@ -120,7 +120,7 @@ def _person(work: UnitOfWork, name: str) -> Account:
     return person
 
 
-def _primary_and(work: UnitOfWork, person: Account, address: str) -> tuple[Email | None, Email]:
+def _primary_and_requested(work: UnitOfWork, person: Account, address: str) -> tuple[Email | None, Email]:
     emails = {email.key: email for email in email_rows.of_person(work.tx, person.id)}
     requested = emails.get(email_key(address))
     if requested is None:

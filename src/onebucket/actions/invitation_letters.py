@@ -50,20 +50,20 @@ def add(
 
 
 def send_again(
-    work: UnitOfWork, owner: Account, before: Invitation, wanted: Invitation, *, keep_link: bool
+    work: UnitOfWork, owner: Account, before: Invitation, changed: Invitation, *, keep_link: bool
 ) -> Invitation:
-    """Store `wanted` in place of `before` and queue its mail; with `keep_link`, a link that is still valid stays.
+    """Store `changed` in place of `before` and queue its mail; with `keep_link`, a link that is still valid stays.
 
     The actor becomes the inviter, unless the actor is the operator at the command line.
     Raises Invalid when the operator resends an invitation whose inviter lost the right to invite.
     """
-    if work.actor.account is None and wanted.invited_by == before.invited_by and inviter_rights.is_void(work, before):
+    if work.actor.account is None and changed.invited_by == before.invited_by and inviter_rights.is_void(work, before):
         raise Invalid(f"{before.invited_by.username} may not invite any more: somebody who may has to send it again")
     is_valid = before.link_id is not None and before.expires_at > work.at
     link_id = before.link_id if keep_link and is_valid and before.link_id else work.new_id()
     renewed = replace(
-        wanted,
-        invited_by=work.actor.account or wanted.invited_by,
+        changed,
+        invited_by=work.actor.account or changed.invited_by,
         sent_at=work.next_timestamp(),
         expires_at=work.site_limits.invitation_expiry(work.at),
     )

@@ -149,7 +149,7 @@ def invite_to_repository(
         raise Invalid("everybody may read a public repository; invite to write or admin")
     before = invitation_rows.pending(work.tx, owner.id, email, repository_id=repository.id)
     is_open = before is not None and before.expires_at > work.at and not inviter_rights.is_void(work, before)
-    if is_open or _has(work, owner, repository, email, permission):
+    if is_open or _has_level(work, owner, repository, email, permission):
         raise AlreadyInvited(is_open=is_open)
 
     if before is None:
@@ -177,7 +177,7 @@ def set_repository(
     """
     owner, repository = access.repository(work, account_name, slug, to=To.INVITE_TO_REPOSITORY)
     invited_by = access.person(work, inviter)
-    if _has(work, owner, repository, email, permission):
+    if _has_level(work, owner, repository, email, permission):
         return None
     before = invitation_rows.pending(work.tx, owner.id, email, repository_id=repository.id)
     after = Invitation(
@@ -246,7 +246,7 @@ def _require_invitation(work: UnitOfWork, id: str) -> tuple[Account, Invitation]
     return owner, row
 
 
-def _has(work: UnitOfWork, owner: Account, repository: Repository, email: str, permission: Level) -> bool:
+def _has_level(work: UnitOfWork, owner: Account, repository: Repository, email: str, permission: Level) -> bool:
     """Return whether the owner of the address has that level already; disabled people are treated as enabled.
 
     Public read access doesn't count.

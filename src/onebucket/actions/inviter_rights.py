@@ -36,11 +36,11 @@ def is_void(work: UnitOfWork, invitation: Invitation) -> bool:
     return False
 
 
-def mark_void(work: UnitOfWork, found: Iterable[Invitation]) -> list[Invitation]:
+def mark_void(work: UnitOfWork, invitations: Iterable[Invitation]) -> list[Invitation]:
     """Return the invitations with `is_void` set; checks each pair of inviter and target only once."""
     checked: dict[tuple[str, str, str | None], bool] = {}
     marked = []
-    for invitation in found:
+    for invitation in invitations:
         key = invitation.invited_by.id, invitation.account_id, invitation.repository_slug
         if key not in checked:
             checked[key] = is_void(work, invitation)

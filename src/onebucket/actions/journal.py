@@ -60,7 +60,7 @@ class JournalPage:
 
 def entries(work: UnitOfWork, account_name: str | None = None, *, since: datetime | None = None) -> Iterator[Entry]:
     """Return the entries of an account, or of all, oldest first; deleted accounts can be named too."""
-    return journal_rows.entries(work.tx, account_id=_filtered(work, account_name), since=since)
+    return journal_rows.entries(work.tx, account_id=_account_id(work, account_name), since=since)
 
 
 def page(
@@ -77,7 +77,7 @@ def page(
     """
     matching: list[Entry] = []
     is_recent = False
-    account_id = _filtered(work, account_name)
+    account_id = _account_id(work, account_name)
     is_others = not work.actor.is_site_admin and account_id != work.actor.id
     newest_first = journal_rows.newest_first(work.tx, account_id=account_id, after=after, since=wanted.since)
     for examined, entry in enumerate(newest_first, start=1):
@@ -95,7 +95,7 @@ def page(
 
 def examine(work: UnitOfWork, account_name: str, *, at_most: int) -> VerifiedChain | None:
     """Verify the hash chain of an account's journal; return None when it has more than `at_most` entries."""
-    account_id = _filtered(work, account_name)
+    account_id = _account_id(work, account_name)
     assert account_id is not None
     newest = next(journal_rows.newest_first(work.tx, account_id=account_id, after=None, since=None), None)
     if newest is not None and newest.number > at_most:
@@ -110,7 +110,7 @@ def verify(
 
     `expected` maps account ids to heads recorded earlier: a chain must still contain those entries.
     """
-    return journal_rows.verify(work.tx, account_id=_filtered(work, account_name), expected=expected or {})
+    return journal_rows.verify(work.tx, account_id=_account_id(work, account_name), expected=expected or {})
 
 
 def latest(work: UnitOfWork) -> datetime | None:
@@ -143,7 +143,7 @@ def _redacted(entry: Entry) -> Entry:
     return msgspec.structs.replace(entry, address=None) if entry.actor_id == entry.account_id else entry
 
 
-def _filtered(work: UnitOfWork, name: str | None) -> str | None:
+def _account_id(work: UnitOfWork, name: str | None) -> str | None:
     """Return the id of the account whose journal to read, None for all. Raises NotFound, Forbidden."""
     if name is None:
         access.site(work)

@@ -38,33 +38,33 @@ def consumer(work: UnitOfWork, key: str) -> Consumer | None:
 # -- consent ---------------------------------------------------------------------------------------
 
 
-def check_consent_request(work: UnitOfWork, wish: AuthorizationRequest) -> ConsentRequest:
+def check_consent_request(work: UnitOfWork, auth_request: AuthorizationRequest) -> ConsentRequest:
     """Validate an authorization request and return what the consent page shows.
 
     Raises Invalid; OAuthError for errors that are sent to the consumer, at `redirect_target`.
     """
-    owner, consumer = _named(work, wish.key)
-    redirect = _redirect(work, consumer, wish.redirect)
-    oauth.check_request(consumer, wish)
-    return ConsentRequest(owner, consumer, redirect, oauth.narrow_scopes(consumer.scopes, wish.scope))
+    owner, consumer = _require_consumer(work, auth_request.key)
+    redirect = _redirect(work, consumer, auth_request.redirect)
+    oauth.check_request(consumer, auth_request)
+    return ConsentRequest(owner, consumer, redirect, oauth.narrow_scopes(consumer.scopes, auth_request.scope))
 
 
-def redirect_target(work: UnitOfWork, wish: AuthorizationRequest) -> str:
+def redirect_target(work: UnitOfWork, auth_request: AuthorizationRequest) -> str:
     """Return the redirect URI of an authorization request. Raises Invalid unless it belongs to the consumer."""
-    return _redirect(work, _named(work, wish.key)[1], wish.redirect)
+    return _redirect(work, _require_consumer(work, auth_request.key)[1], auth_request.redirect)
 
 
-def approve(work: UnitOfWork, wish: AuthorizationRequest, *, code_hash: str) -> ConsentRequest:
+def approve(work: UnitOfWork, auth_request: AuthorizationRequest, *, code_hash: str) -> ConsentRequest:
     """Record the actor's consent and store the authorization code with this hash.
 
     Raises what `check_consent_request` raises, and Forbidden.
     """
-    consent = check_consent_request(work, wish)
+    consent = check_consent_request(work, auth_request)
     person = access.oneself(work, to=To.ACT_FOR)
 
     family_id = work.new_id()
-    code = _new(work, person, consent.consumer, TokenKind.CODE, family_id, consent.scopes, oauth.CODE_LASTS,
-                redirect=wish.redirect or None, challenge=wish.challenge or None)  # fmt: skip
+    code = _new_token(work, person, consent.consumer, TokenKind.CODE, family_id, consent.scopes, oauth.CODE_LASTS,
+                redirect=auth_request.redirect or None, challenge=auth_request.challenge or None)  # fmt: skip
     oauth_token_rows.add(work.tx, code, secret_hash=code_hash)
 
     _record_approval(work, person, consent.consumer, family_id, consent.scopes)
@@ -116,10 +116,10 @@ def issue(
     if of is not None and not oauth_token_rows.consume_once(work.tx, of, work.at):
         raise OAuthError("invalid_grant", "it was used already")
 
-    with _for(work, person, consumer):
+    with _acting_for(work, person, consumer):
         access.oneself(work, to=To.ACT_FOR)
         family_id = of.family_id if of else work.new_id()
-        token = _new(work, person, consumer, TokenKind.ACCESS, family_id, scopes, oauth.ACCESS_LASTS)
+        token = _new_token(work, person, consumer, TokenKind.ACCESS, family_id, scopes, oauth.ACCESS_LASTS)
         oauth_token_rows.delete_expired(work.tx, before=work.at)
         is_recorded = oauth_token_rows.has_like(
             work.tx, token, since=work.at - oauth.TOLD_EVERY, of_family=of is not None
@@ -128,7 +128,9 @@ def issue(
         if refresh_hash is not None:
             # The refresh token keeps all scopes of the consent, even if this access token has fewer.
             all_scopes = of.scopes if of else scopes
-            refresh_token = _new(work, person, consumer, TokenKind.REFRESH, family_id, all_scopes, oauth.REFRESH_LASTS)
+            refresh_token = _new_token(
+                work, person, consumer, TokenKind.REFRESH, family_id, all_scopes, oauth.REFRESH_LASTS
+            )
             oauth_token_rows.add(work.tx, refresh_token, secret_hash=refresh_hash)
 
         # The journal is never trimmed: record a consumer that fetches tokens all the time only once per `TOLD_EVERY`.
@@ -138,16 +140,16 @@ def issue(
     return token
 
 
-def revoke_token(work: UnitOfWork, consumer: Consumer, one: OAuthToken) -> None:
+def revoke_token(work: UnitOfWork, consumer: Consumer, token: OAuthToken) -> None:
     """Revoke a token for its consumer; a refresh token takes all tokens of the same consent with it."""
-    if one.kind is TokenKind.REFRESH:
-        _revoke_family(work, consumer, one, "the consumer gave it back")
+    if token.kind is TokenKind.REFRESH:
+        _revoke_family(work, consumer, token, "the consumer gave it back")
         return
-    person = account_rows.by_id(work.tx, one.account_id)
-    if person is not None and oauth_token_rows.revoke(work.tx, one):
-        with _for(work, person, consumer):
+    person = account_rows.by_id(work.tx, token.account_id)
+    if person is not None and oauth_token_rows.revoke(work.tx, token):
+        with _acting_for(work, person, consumer):
             access.oneself(work, to=To.ACT_FOR)
-            _record_revocation(work, person, consumer, one.id, "the consumer gave the access token back")
+            _record_revocation(work, person, consumer, token.id, "the consumer gave the access token back")
 
 
 # -- OAuth 1 ---------------------------------------------------------------------------------------
@@ -201,9 +203,9 @@ def exchange(work: UnitOfWork, consumer: Consumer, *, token_hash: str, verifier_
     if not oauth_consumer_rows.consume_request(work.tx, pending):
         raise OAuthError("invalid_grant", "it was used already")
 
-    with _for(work, person, consumer):
+    with _acting_for(work, person, consumer):
         access.oneself(work, to=To.ACT_FOR)
-        token = _new(work, person, consumer, TokenKind.SIGNING, work.new_id(), consumer.scopes, None)
+        token = _new_token(work, person, consumer, TokenKind.SIGNING, work.new_id(), consumer.scopes, None)
         oauth_token_rows.add(work.tx, token, secret_hash=new_hash)
         _record_approval(work, person, consumer, token.family_id, consumer.scopes)
 
@@ -211,7 +213,7 @@ def exchange(work: UnitOfWork, consumer: Consumer, *, token_hash: str, verifier_
 # -- parts -----------------------------------------------------------------------------------------
 
 
-def _named(work: UnitOfWork, key: str) -> tuple[Account, Consumer]:
+def _require_consumer(work: UnitOfWork, key: str) -> tuple[Account, Consumer]:
     consumer = oauth_consumer_rows.by_key(work.tx, key)
     owner = account_rows.by_id(work.tx, consumer.account_id) if consumer else None
     if consumer is None or owner is None:
@@ -231,12 +233,12 @@ def _pending(work: UnitOfWork, token_hash: str) -> OAuth1Request:
 
 
 @contextmanager
-def _for(work: UnitOfWork, person: Account, consumer: Consumer) -> Iterator[None]:
+def _acting_for(work: UnitOfWork, person: Account, consumer: Consumer) -> Iterator[None]:
     with work.on_behalf(Actor(person, consumer.credential, consumer.scopes)):
         yield
 
 
-def _new(
+def _new_token(
     work: UnitOfWork,
     person: Account,
     consumer: Consumer,
@@ -263,12 +265,12 @@ def _new(
     )
 
 
-def _revoke_family(work: UnitOfWork, consumer: Consumer, one: OAuthToken, reason: str) -> None:
-    person = account_rows.by_id(work.tx, one.account_id)
-    if person is not None and oauth_token_rows.revoke_family(work.tx, one):
-        with _for(work, person, consumer):
+def _revoke_family(work: UnitOfWork, consumer: Consumer, token: OAuthToken, reason: str) -> None:
+    person = account_rows.by_id(work.tx, token.account_id)
+    if person is not None and oauth_token_rows.revoke_family(work.tx, token):
+        with _acting_for(work, person, consumer):
             access.oneself(work, to=To.ACT_FOR)
-            _record_revocation(work, person, consumer, one.family_id, reason)
+            _record_revocation(work, person, consumer, token.family_id, reason)
 
 
 def _record_approval(work: UnitOfWork, person: Account, consumer: Consumer, id: str, scopes: frozenset[str]) -> None:

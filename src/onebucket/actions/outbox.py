@@ -93,11 +93,11 @@ def mark_sent(work: UnitOfWork, letter: OutboxMail) -> None:
     outbox_rows.record_outcome(work.tx, replace(letter, due_at=None, sent_at=work.at, last_error=None))
 
 
-def mark_failed(work: UnitOfWork, letter: OutboxMail, trouble: str, *, for_good: bool) -> None:
+def mark_failed(work: UnitOfWork, letter: OutboxMail, error: str, *, for_good: bool) -> None:
     """Record a failed attempt and its reason; schedule a retry with backoff unless it failed `for_good`."""
     access.site(work)
     due_at = None if for_good else next_attempt(letter.attempts, work.at)
-    outbox_rows.record_outcome(work.tx, replace(letter, due_at=due_at, last_error=trouble[:500]))
+    outbox_rows.record_outcome(work.tx, replace(letter, due_at=due_at, last_error=error[:500]))
 
 
 def retry(work: UnitOfWork, account_id: str, id: str) -> OutboxMail | None:

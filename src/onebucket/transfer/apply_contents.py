@@ -42,13 +42,13 @@ def apply_invitations(subject: Subject) -> Iterator[tuple[str, tuple[str, str | 
         yield where, key, invitation
 
 
-def renamed(task: ApplyContext, wanted: User | Team, had: AccountSnapshot) -> AccountSnapshot:
+def renamed(task: ApplyContext, requested: User | Team, before: AccountSnapshot) -> AccountSnapshot:
     """Rename groups that the documents list with an earlier name (`previously`); return the account's new snapshot.
 
     Does nothing for a group that exists under its new name, and never renames a group whose present name is that of
     another group in the documents.
     """
-    subject = Subject(f"{'teams' if had.account.is_team else 'users'}/{wanted.username}", wanted, had)
+    subject = Subject(f"{'teams' if before.account.is_team else 'users'}/{requested.username}", requested, before)
     listed = {slug: (where, group) for where, slug, group in apply_groups(subject)}
     unlisted = subject.rosters.keys() - listed.keys()
     is_changed = False
@@ -56,15 +56,15 @@ def renamed(task: ApplyContext, wanted: User | Team, had: AccountSnapshot) -> Ac
         if slug in subject.rosters:
             continue
         with describe(where):
-            before = next(
-                (old for old in map(_slugs(subject), given_fields(group.previously) or ()) if old in unlisted), None
+            old_slug = next(
+                (slug for slug in map(_slugs(subject), given_fields(group.previously) or ()) if slug in unlisted), None
             )
-            if before is not None:
-                unlisted.discard(before)
-                groups.change(task.work, subject.name, before, name=group.name)
+            if old_slug is not None:
+                unlisted.discard(old_slug)
+                groups.change(task.work, subject.name, old_slug, name=group.name)
                 is_changed = True
 
-    return account_snapshot.snapshot_of(task.work, subject.name) if is_changed else had
+    return account_snapshot.snapshot_of(task.work, subject.name) if is_changed else before
 
 
 def _slugs(subject: Subject) -> Callable[[str], str]:

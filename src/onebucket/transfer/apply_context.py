@@ -53,39 +53,39 @@ class Progress:
 class ApplyContext:
     """One apply: its unit of work, the known accounts by username key, its progress.
 
-    With `sends_letters`, people with new or changed invitations get mail. `named` caches people whom the documents
-    name by e-mail address or id.
+    With `sends_letters`, people with new or changed invitations get mail. `people_by_name` caches people whom the
+    documents name by e-mail address or id.
     """
 
     work: UnitOfWork
-    known: dict[str, Account]
+    accounts_by_key: dict[str, Account]
     progress: Progress
     sends_letters: bool = False
-    named: dict[str, Account] = field(default_factory=dict)
+    people_by_name: dict[str, Account] = field(default_factory=dict)
 
     def account(self, username: str) -> Account | None:
         """Return the account with this username, also one added by this apply, or None."""
-        return self.known.get(username_key(username))
+        return self.accounts_by_key.get(username_key(username))
 
     def person(self, name: str) -> Account:
         """Return the person with this username, e-mail address or id. Raises what `access.person` raises."""
         account = self.account(name)
         if account and not account.is_team:
             return account
-        if name not in self.named:
-            self.named[name] = accounts.profile(self.work, name).account
-        return self.named[name]
+        if name not in self.people_by_name:
+            self.people_by_name[name] = accounts.profile(self.work, name).account
+        return self.people_by_name[name]
 
     def add(self, account: Account) -> Account:
         """Add an account that this apply has created; return it."""
-        self.known[username_key(account.username)] = account
+        self.accounts_by_key[username_key(account.username)] = account
         return account
 
 
 def with_progress(work: UnitOfWork, document: Document, report: Report | None) -> ApplyContext:
     """Return the context for applying a document, with all accounts of the site loaded."""
-    known = {username_key(account.username): account for account in account_snapshot.everyone(work)}
-    return ApplyContext(work, known, Progress(_steps(document), report))
+    accounts_by_key = {username_key(account.username): account for account in account_snapshot.everyone(work)}
+    return ApplyContext(work, accounts_by_key, Progress(_steps(document), report))
 
 
 def _steps(document: Document) -> int:
