@@ -64,7 +64,7 @@ def approve(work: UnitOfWork, auth_request: AuthorizationRequest, *, code_hash: 
 
     family_id = work.new_id()
     code = _new_token(work, person, consent.consumer, TokenKind.CODE, family_id, consent.scopes, oauth.CODE_LASTS,
-                redirect=auth_request.redirect or None, challenge=auth_request.challenge or None)  # fmt: skip
+                      redirect=auth_request.redirect or None, challenge=auth_request.challenge or None)  # fmt: skip
     oauth_token_rows.add(work.tx, code, secret_hash=code_hash)
 
     _record_approval(work, person, consent.consumer, family_id, consent.scopes)
