@@ -1,6 +1,7 @@
 """Commands beside a server: what they change counts from its next request on, and copies are whole under load."""
 
 import json
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -234,7 +235,10 @@ def test_commands_that_start_at_once_on_nothing_all_succeed(tmp_path: Path) -> N
     ]
     told = [(*process.communicate(timeout=60), process.returncode) for process in processes]
 
-    assert told == [(f"added {name}, without a password\n", "", 0) for name in ("ann", "ben", "cat")]
+    assert [(out, code) for out, _, code in told] == [
+        (f"added {name}, without a password\n", 0) for name in ("ann", "ben", "cat")
+    ]
+    assert all(re.fullmatch(r"(made|in) the database new/onebucket\.db\n", err) for _, err, _ in told), told
     people = live.run("user", "list", "--json", "--data", "new", folder=tmp_path).stdout
     assert [person["username"] for person in json.loads(people)] == ["ann", "ben", "cat"]
     shutil.rmtree(tmp_path / "new")
@@ -249,4 +253,7 @@ def test_of_two_commands_that_want_the_same_one_gets_it(cast_template: Path, tmp
     ]
     told = {process.communicate(timeout=60)[1]: process.returncode for process in processes}
 
-    assert told == {"": 0, "onebucket: there is an account 'initech' already\n": 1}
+    assert told == {
+        f"in the database {tmp_path / 'onebucket.db'}\n": 0,
+        "onebucket: there is an account 'initech' already\n": 1,
+    }

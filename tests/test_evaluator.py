@@ -20,7 +20,7 @@ import cast
 import test_memory
 import watch
 from machine import DEEDS, Machine, Scene
-from onebucket.actions import access, access_checks, groups, privileges, repositories
+from onebucket.actions import access, access_checks, access_reports, groups, privileges, repositories
 from onebucket.actions.access_checks import AccessDecision, AccessQuery
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import invitations, last_administrator, policy
@@ -29,6 +29,7 @@ from onebucket.domain.accounts import Actor
 from onebucket.domain.policy import To
 from onebucket.domain.privileges import AccessInput, GroupInput, Level, Reason, Through
 from onebucket.domain.refusals import AlreadyMember
+from onebucket.store import access_inputs
 from onebucket.store.access_inputs import AccessInputs
 from onebucket.store.engine.database import Transaction
 from watch import Stage, Tally
@@ -287,7 +288,7 @@ def _of_group_without_none(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _disabled_people_keep_what_they_have(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (access_checks, access):
+    for module in (access_inputs, access_reports):
         monkeypatch.setattr(module, "why", lambda case: domain.why(case._replace(is_active=True)))
 
 

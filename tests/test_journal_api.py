@@ -118,7 +118,9 @@ def test_a_member_may_not_read_it_and_a_person_reads_his_own(api: Api) -> None:
     assert api("bob", "GET", "/api/journal?account=acme").status_code == 403
     assert api("bob", "GET", "/api/journal").status_code == 403
     assert {entry["account"] for entry in read(api, "bob", account="bob")} == {"bob"}
-    assert api(("alice", token("alice", "read")), "GET", "/api/journal?account=acme").status_code == 200
+    api.add_token("alice", "journal", ["journal"])
+    assert api(("alice", token("alice", "journal")), "GET", "/api/journal?account=acme").status_code == 200
+    assert api(("alice", token("alice", "read")), "GET", "/api/journal?account=acme").status_code == 403
 
 
 @pytest.mark.parametrize(

@@ -481,7 +481,9 @@ def test_while_somebody_guesses_others_are_served_and_he_is_told_to_wait(cast_te
     with with_the_cast(cast_template, tmp_path, failures_per_address="10") as running:
         guessed, served = asyncio.run(ask(running.base))
 
-    assert (guessed.count(401), guessed.count(429), set(served)) == (10, 290, {200})
+    # Of the ten that may fail in an hour, some are refused before they are checked: two of a network are at a time.
+    assert 1 <= guessed.count(401) <= 10
+    assert (guessed.count(401) + guessed.count(429), set(served)) == (300, {200})
     assert "wrong" not in running.log()
 
 

@@ -66,8 +66,10 @@ def test_the_link_makes_the_site_administrator_once_however_many_send_the_form(e
         answers = sorted(crowd.map(send, range(6)), key=lambda answer: answer.status_code)
     opened = empty(None, "GET", link(empty))
 
-    assert [answer.status_code for answer in answers] == [200] + [404] * 5
-    for spent in (*answers[1:], opened):
+    # Passwords of one network are hashed two at a time: the next one may be told to come again.
+    assert [answer.status_code for answer in answers].count(200) == 1
+    assert {answer.status_code for answer in answers[1:]} <= {404, 429}
+    for spent in (*(answer for answer in answers[1:] if answer.status_code != 429), opened):
         assert spent.status_code == 404
         assert "start the server again" in spent.text
         assert "onebucket user password NAME" in spent.text
@@ -143,7 +145,7 @@ def test_a_password_in_the_environment_makes_admin(tmp_path: Path) -> None:
         running.stop()
         running.start()
 
-        assert len(running.output().splitlines()) == 3
+        assert "Made the site administrator" not in running.output()
         assert "from the environment" not in running.output() + running.log()
 
 

@@ -31,7 +31,7 @@ from onebucket.surfaces.routing import Route, RouteMatch, Router
 PEOPLE = ("mallory", "dora", "bob", "alice", "gina", "root")
 ACCOUNTS = ("acme", "globex", "dora")
 # What is sent where a list or an object is wanted.
-BODIES = {"/api/access": b"[]", "/api/tokens": b'{"scopes": ["account"]}'}
+BODIES = {"/api/access": b"[]", "/api/tokens": b'{"scopes": ["app-password"]}'}
 # A group of each, to invite to.
 GROUPS = {"acme": "designers", "globex": "developers", "dora": "friends"}
 
@@ -356,7 +356,7 @@ def _set_app_passwords_made_with_one(work: UnitOfWork, root: Account, end: str) 
     second = _made_with(work, root, first.credential, f"an app password, {end}")
     _made_with(work, root, second.credential, f"an app password made with one, {end}")
     if end == "expired":
-        work.tx.connection.execute("UPDATE tokens SET expires_at = 1 WHERE id = ?", [first.id])
+        work.tx.connection.execute(f"UPDATE tokens SET expires_at = 1 WHERE id = '{first.id}'")
     else:
         tokens.revoke(work, first.id)
 

@@ -192,9 +192,8 @@ def test_who_waits_too_long_for_who_writes_elsewhere_is_told_when_to_come_again(
 @pytest.fixture
 def narrow(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[ReadPool, threading.Event]]:
     """One thread that reads, which is busy until the event is set, and room for one who waits."""
-    monkeypatch.setattr(read_pool, "READ_THREADS", 1)
     monkeypatch.setattr(read_pool, "MAX_WAITING", 1)
-    made, free = ReadPool(), threading.Event()
+    made, free = ReadPool(threads=1), threading.Event()
     made.submit(free.wait, 10)
     yield made, free
     free.set()

@@ -407,7 +407,8 @@ def test_a_person_in_several_real_organisations_has_one_account(
     all_of_them: tuple[Database, Mapping[str, int]],
 ) -> None:
     db, brought = all_of_them
-    spelled = {name for folder in FIGURES for name in peribolos.read(REAL / folder).people}
+    organizations = peribolos.read([REAL / folder for folder in FIGURES])
+    spelled = {name for organization in organizations for name in organization.people}
 
     with db.reading() as tx:
         known = account_snapshot.everyone(cast.operator(tx))

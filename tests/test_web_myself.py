@@ -41,8 +41,8 @@ def test_it_lists_every_group_and_every_repository_with_the_reason_that_decides(
     text = words(visitor.sign_in("bob").text)
 
     assert "Acme acme In the groups Designers, Developers." in text
-    assert "rocketwriteyou are in acme/designers" in text
-    assert "websitewriteyou are in acme/developers" in text
+    assert "rocketwriteyou are in designers" in text
+    assert "websitewriteyou are in developers" in text
     assert "satellitereadit was given to you by gina" in text
     assert "notesadminit is your own" in text
     assert "pending invitations" not in text
