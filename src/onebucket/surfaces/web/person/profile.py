@@ -27,7 +27,7 @@ DONE = {
 async def show(request: PageRequest) -> Response:
     """Show the person's access, invitations, e-mail addresses and sessions."""
     me = request.me
-    holdings, invited, emails, browsers = await request.read(
+    holdings, invited, addresses, browsers = await request.read(
         lambda work: (
             my_access.access_by_account(work),
             invitation_acceptance.mine(work),
@@ -41,7 +41,7 @@ async def show(request: PageRequest) -> Response:
         me=me,
         holdings=holdings,
         invited=invited,
-        emails=emails,
+        emails=addresses,
         browsers=browsers,
         joined=joined[0] if joined else None,
         done=DONE.get(request.query("done"), ""),
