@@ -207,7 +207,13 @@ def test_whoever_asks_again_and_again_sends_one_letter_in_half_an_hour_and_ends_
     [(_, hash)] = letters(api)
 
     for _ in range(100):
-        do(api, None, passwords.request_reset, "bob", terms=SiteLimits(letters_per_address=1, letters_per_account=1))
+        do(
+            api,
+            None,
+            passwords.request_reset,
+            "bob",
+            site_limits=SiteLimits(letters_per_address=1, letters_per_account=1),
+        )
 
     assert letters(api) == []
     do(api, None, passwords.reset, hash, cast.cheap_hash("a new one"))
@@ -222,7 +228,7 @@ def test_nobody_can_use_up_the_letters_for_a_forgotten_password(api: Api) -> Non
             None,
             passwords.request_reset,
             "bob",
-            terms=SiteLimits(letters_per_address=1, letters_per_account=1),
+            site_limits=SiteLimits(letters_per_address=1, letters_per_account=1),
             at=at,
         )
 

@@ -237,8 +237,8 @@ ALLOWED_KIB = 25 << 10
 # It holds everything at once, as it did before.
 _HOLDING = """
 import sqlalchemy
-from onebucket.store import spans
-spans.FEW, spans.ONE_MORE = 10**9, sqlalchemy.literal_column("1000000000")
+from onebucket.store.engine import bounded_reads
+bounded_reads.MAX_BUFFERED_ROWS, bounded_reads.ROW_LIMIT = 10**9, sqlalchemy.literal_column("1000000000")
 from onebucket.cli import main
 main()
 """

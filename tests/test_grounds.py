@@ -37,11 +37,17 @@ def test_what_rests_on_the_directory_alone_reads_nothing_else(name: str) -> None
 
 
 def test_the_revision_of_an_account_is_not_the_directorys() -> None:
-    assert EVERY["accounts._REVISION"].dependency == "id"
+    assert EVERY["account_rows._REVISION"].dependency == "id"
 
 
 def test_what_groups_privileges_and_checks_read_rests_on_their_account() -> None:
-    needed = {"groups._BY_SLUG", "groups._ALL", "groups._STANDING", "rosters._MEMBERS[account]", "cases._MEMBERSHIPS"}
+    needed = {
+        "group_rows._BY_SLUG",
+        "group_rows._ALL",
+        "group_rows._STANDING",
+        "group_members._MEMBERS[account]",
+        "access_inputs._MEMBERSHIPS",
+    }
 
     assert needed <= {name for name, resting in RESTING.items() if resting == dependencies.ACCOUNT_ID}
 
@@ -55,16 +61,18 @@ def test_what_reads_anything_else_may_rest_on_anything(table: str) -> None:
 
 
 def test_a_change_rests_on_nothing_that_could_be_relied_on() -> None:
-    assert {EVERY[name].dependency for name in ("groups._ADD", "accounts._UPDATE", "groups._ADD_MEMBER")} == {None}
+    assert {
+        EVERY[name].dependency for name in ("group_rows._ADD", "account_rows._UPDATE", "group_rows._ADD_MEMBER")
+    } == {None}
 
 
 def test_what_is_read_adds_up() -> None:
     seen = dependencies.ReadSet()
-    for statement, values in (("groups._ALL", {"account_id": "a"}), ("accounts._REVISION", {"id": "b"})):
+    for statement, values in (("group_rows._ALL", {"account_id": "a"}), ("account_rows._REVISION", {"id": "b"})):
         seen.add(EVERY[statement].dependency, values)
     known = (set(seen.accounts), seen.is_unbounded)
 
-    seen.add(EVERY["accounts._BY[username]"].dependency, {"key": "c"})
+    seen.add(EVERY["account_rows._BY[username]"].dependency, {"key": "c"})
     seen.add(Statement(metadata.tables["journal"].select()).dependency, {})
 
     assert (known, seen.accounts, seen.is_unbounded) == (({"a", "b"}, False), {"a", "b"}, True)

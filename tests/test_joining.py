@@ -56,7 +56,7 @@ def by(who: str, work: UnitOfWork) -> UnitOfWork:
 
 def visitor(work: UnitOfWork, **terms: Any) -> UnitOfWork:
     """The same work, done by somebody who has not signed in."""
-    return replace(work, actor=NOBODY, request_id="page", terms=SiteLimits(**terms))
+    return replace(work, actor=NOBODY, request_id="page", site_limits=SiteLimits(**terms))
 
 
 def accepting(api: Api, who: str, hash: str) -> None:

@@ -120,7 +120,7 @@ def test_no_notice_is_refused_for_keeps_another_kind_waiting_or_uses_up_letters(
 
     def forgotten(work: UnitOfWork) -> None:
         terms = SiteLimits(letters_per_account=1, letters_per_address=1)
-        passwords.request_reset(replace(work, actor=NOBODY, terms=terms), "alice")
+        passwords.request_reset(replace(work, actor=NOBODY, site_limits=terms), "alice")
 
     api.operate(done_by("alice", many))
     api.operate(forgotten)
