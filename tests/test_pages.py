@@ -13,6 +13,7 @@ from xml.dom import minidom
 import httpx
 import pytest
 
+import live
 from browsing import Page
 from live import Live
 
@@ -147,6 +148,19 @@ def test_a_password_in_the_environment_makes_admin(tmp_path: Path) -> None:
 
         assert "Made the site administrator" not in running.output()
         assert "from the environment" not in running.output() + running.log()
+
+
+@pytest.mark.parametrize("password", ["x", "letters"])
+def test_a_password_in_the_environment_that_is_too_short_ends_the_start_with_one_sentence_and_makes_nobody(
+    tmp_path: Path, password: str
+) -> None:
+    told = live.run("serve", "--port", live.free_port(), folder=tmp_path, data=str(tmp_path), admin_password=password)
+
+    refusal = "onebucket: the password must have 8 characters or more\n"
+    assert (told.returncode, told.stdout, told.stderr) == (1, "", refusal)
+    with Live(tmp_path) as running:
+        assert running.rows("SELECT username FROM accounts") == []
+        assert running(None, "GET", link(running)).status_code == 200, "the link is there still"
 
 
 # -- every page -------------------------------------------------------------------------------------

@@ -80,6 +80,14 @@ def test_repo_is_the_accounts_name_whatever_was_asked_for(api):
         assert told(api, f"/group-privileges/{name}/rocket/{name}/designers") == EVERYTHING[1:2]
 
 
+def test_who_administers_only_the_repository_sees_the_members_of_a_group_that_they_grant_to(api):
+    assert api("dora", "GET", "/groups/acme/designers/members").status_code == 403
+
+    [entry] = api("dora", "PUT", "/group-privileges/acme/website/acme/designers", content=b"read").json()
+
+    assert [member["username"] for member in entry["group"]["members"]] == ["bob"]
+
+
 def test_members_can_be_left_out(api):
     answer = api("alice", "GET", "/group-privileges/acme?exclude_members=true").json()
 
