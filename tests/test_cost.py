@@ -167,7 +167,12 @@ def test_no_answer_takes_the_product_of_two_sizes_or_keeps_others_waiting(sizes:
 
     too_large = {address: (small[address], each) for address, each in large.items()
                  if each.memory > BESIDES + 2 * TIMES * small[address].memory}  # fmt: skip
-    too_long = {address: each for address, each in large.items() if each.slice > SLICE}
+    # On a machine that is busy with others a slice may seem long once, and not each time.
+    too_long = {
+        address: each
+        for address, each in large.items()
+        if each.slice > SLICE and all(cost(*sizes[TIMES], address).slice > SLICE for _ in range(3))
+    }
     assert (too_large, too_long) == ({}, {})
     # The one of the incident: it is long indeed, and little of it is held.
     impact = large["/api/access/acme/groups/crowd/impact"]

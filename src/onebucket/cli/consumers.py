@@ -24,7 +24,7 @@ Scopes = Annotated[
 ]
 ActsAs = Annotated[
     str,
-    typer.Option("--as", metavar="USER", help="For whom it acts on its own; a person's acts for them", show_default=False),
+    typer.Option("--as", metavar="USER", help="For whom it acts on its own; a person's, for them", show_default=False),
 ]
 
 

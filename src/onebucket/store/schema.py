@@ -28,7 +28,7 @@ def version(database: Database) -> str | None:
 def bring_up_to_date(database: Database) -> bool:
     """Run the missing migrations, under a lock and in one transaction; return True if there were any.
 
-    Raises DatabaseUnusable if a newer onebucket made the database, DatabaseUnavailable if it can't be changed now.
+    Raises DatabaseUnusable if the database is of a newer release, DatabaseUnavailable if it can't be changed now.
     """
     if version(database) == HEAD:
         return False

@@ -2,4 +2,4 @@
 
 from onebucket.surfaces.routing import Surface
 
-SURFACE = Surface("2.0", ("/2.0", "/api/2.0", "/!api/2.0"), (), in_envelope=True)
+V2 = Surface("2.0", ("/2.0", "/api/2.0", "/!api/2.0"), (), in_envelope=True)
