@@ -77,8 +77,8 @@ def test_a_transaction_remembers_no_more_than_so_much(db: Database) -> None:
 def found() -> set[str]:
     """The statements whose findings are kept, as the store's text says."""
     names = set()
-    for path in Path(store.__file__).parent.glob("*.py"):
-        for call in re.findall(r"tx\.found\((.+?),", path.read_text()):
+    for path in Path(store.__file__).parent.rglob("*.py"):
+        for call in re.findall(r"tx\.cached_row\((.+?),", path.read_text()):
             for name in re.findall(r"\b_[A-Z_]+\b", call):
                 names |= {each for each in EVERY if re.fullmatch(rf"{path.stem}\.{name}(\[\w+\])?", each)}
     return names
@@ -129,7 +129,7 @@ def test_every_change_of_what_was_looked_at_lets_it_be_looked_at_again(db: Datab
 
     assert len(found()) >= 10
     assert wrong == set()
-    assert ("renaming", "accounts._BY[username]") in noticed
+    assert ("renaming", "account_rows._BY[username]") in noticed
 
 
 NAMES = ("alice", "bob", "dora", "acme", "robert", "a@example.com", "bob@example.com")

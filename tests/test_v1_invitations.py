@@ -69,7 +69,7 @@ def test_a_repository_invitation_looks_as_documented(api):
 
 @pytest.mark.parametrize(("style", "form"), [("plain", "%Y-%m-%d %H:%M:%S"), ("iso", "%Y-%m-%dT%H:%M:%S.%f")])
 def test_the_twins_of_a_time_are_one_instant(api, style, form):
-    with closing(Api(api.db, amsterdam_times=style)) as served:
+    with closing(Api(api.db, amsterdam_time_format=style)) as served:
         got = served("alice", "POST", TO_ROCKET, json={"email": EVE, "permission": "read"}).json()
 
     for amsterdam, utc in (
