@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-import cast
 import chromium
 import live
 from live import Live
@@ -34,13 +33,7 @@ def running(cast_template: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 def window(browser: Browser, running: Live) -> Iterator[BrowserContext]:
     """A window in which alice has signed in."""
     opened = browser.new_context(base_url=running.base)
-    opened.set_default_timeout(chromium.WAIT)
-    page = opened.new_page()
-    page.goto("/sign-in")
-    page.get_by_label("Username or e-mail address").fill("alice")
-    page.get_by_label("Password").fill(cast.password("alice"))
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/me")
+    chromium.sign_in(opened, "alice")
     yield opened
     opened.close()
 

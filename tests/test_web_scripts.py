@@ -53,13 +53,7 @@ def running(cast_template: Path, tmp_path: Path) -> Iterator[Live]:
 def window(browser: Browser, running: Live) -> Iterator[BrowserContext]:
     """A window in Tokyo, in which alice has signed in."""
     opened = browser.new_context(base_url=running.base, timezone_id="Asia/Tokyo")
-    opened.set_default_timeout(chromium.WAIT)
-    page = opened.new_page()
-    page.goto("/sign-in")
-    page.get_by_label("Username or e-mail address").fill("alice")
-    page.get_by_label("Password").fill(cast.password("alice"))
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/me")
+    chromium.sign_in(opened, "alice")
     yield opened
     opened.close()
 
