@@ -33,7 +33,7 @@ def lines(base_url: str, database: str) -> list[str]:
     """Return the lines that `serve --demo` prints at the start."""
     return [
         "A made-up company, gone when this stops:",
-        *(f"  {name:<8} password {password:<11} {_ABOUT[name]}" for name, password in PASSWORDS.items()),
+        *(f"  {name:<8} password {password:<13} {_ABOUT[name]}" for name, password in PASSWORDS.items()),
         f"Its letters can be read at {base_url}/demo/letters",
         "Paste any of these:",
         *(f"  {line}" for line in commands(base_url)),
