@@ -6,7 +6,21 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import figures, letters, limits, pages, plot, privileges, replicas, report, running, scale, sizes
+from bench import (
+    doubles,
+    figures,
+    letters,
+    limits,
+    pages,
+    plot,
+    privileges,
+    redirection,
+    replicas,
+    report,
+    running,
+    scale,
+    sizes,
+)
 from bench.running import Missing
 
 PARTS: dict[str, tuple[str, Callable[[Path], None]]] = {
@@ -16,6 +30,8 @@ PARTS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "privileges": ("long lists, many questions at once, setting one privilege among many", privileges.measure),
     "pages": ("the pages of a real organisation of 407 groups and 202 repositories", pages.measure),
     "letters": ("what a mail server that hangs costs", letters.measure),
+    "redirection": ("what `onebucket run` adds to a request", redirection.measure),
+    "double": ("what tests wait for: start, resets, snapshots", doubles.measure),
 }
 # Parts that run only when they are named.
 ON_REQUEST: dict[str, tuple[str, Callable[[Path], None]]] = {
@@ -36,6 +52,9 @@ def usage() -> str:
 
 def main(words: list[str]) -> None:
     """Run the named parts, or all of `PARTS`."""
+    if {"-h", "--help"} & set(words):
+        print(usage())
+        return
     parts = [word for word in words if word not in OPTIONS] or list(PARTS)
     if set(parts) - set(PARTS | ON_REQUEST):
         sys.exit(usage())

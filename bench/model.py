@@ -26,14 +26,19 @@ ALL = (
     Rows("accounts", PEOPLE + TEAMS, "a row for each person and each team"),
     Rows("emails", 11 * PEOPLE // 10, "one person in ten has two"),
     Rows("tokens", PEOPLE // 2, "half of the people have an app password"),
+    Rows("ssh_keys", PEOPLE // 2, "half of the people have an SSH key"),
     Rows("sessions", PEOPLE // 5, "one in five has signed in with a browser"),
-    Rows("consumers", TEAMS // 10, "an OAuth consumer for one team in ten"),
-    Rows("issued", PEOPLE // 10, "one person in ten has let a program act for them"),
+    Rows("consumers", TEAMS // 10, "an OAuth app for one team in ten"),
+    Rows("issued", PEOPLE // 10, "one person in ten has authorized an app"),
     Rows("groups", 5 * TEAMS, "5 for each team"),
     Rows("memberships", 3 * PEOPLE, "3 for each person"),
+    Rows("projects", 3 * TEAMS, "3 for each team"),
+    Rows("project_group_privileges", 6 * TEAMS, "2 for each project"),
+    Rows("project_privileges", 3 * TEAMS // 5, "on one project in five"),
     Rows("repositories", REPOSITORIES, "30 for each team"),
     Rows("group_privileges", 2 * REPOSITORIES, "2 for each repository"),
     Rows("privileges", REPOSITORIES // 5, "on one repository in five"),
+    Rows("mirror_permissions", 20 * REPOSITORIES // 10, "one repository in ten is mirrored, for 20 people each"),
     Rows("invitations", PEOPLE // 100, "one for a hundred people"),
     Rows("invitation_groups", PEOPLE // 100, "one for each of these"),
     Rows("letters", 3 * PEOPLE // 100, "a month of them"),
@@ -81,10 +86,15 @@ def _value(table: str, name: str, n: int, id: Callable[[], str], accounts: list[
         return id()
     if name.endswith("_at") or name == "at":
         return 1_795_000_000_000_000 + n
+    if table == "ssh_keys" and name == "key":
+        return f"ssh-ed25519 {n:068}"
     return _WORDS[name](n)
 
 
 _WORDS: dict[str, Callable[[int], Any]] = {
+    "mirror": lambda n: "cloud",
+    "repository": lambda n: f"repository-{n:05}",
+    "person": lambda n: f"70121:{n:032x}",
     "username": lambda n: f"person-{n:07}",
     "username_key": lambda n: f"model-person-{n:07}",
     "display_name": lambda n: f"Person Number {n}",
@@ -110,10 +120,19 @@ _WORDS: dict[str, Callable[[int], Any]] = {
     "account_privilege": lambda n: "admin" if n % 5 == 0 else None,
     "is_private": lambda n: True,
     "description": lambda n: "What it is for, in a sentence.",
+    "fork_policy": lambda n: "allow_forks",
+    "language": lambda n: "python",
+    "has_issues": lambda n: False,
+    "has_wiki": lambda n: False,
+    "has_inherited_merge_strategy": lambda n: True,
+    "has_inherited_branching_model": lambda n: True,
+    "mainbranch": lambda n: "main",
     "level": lambda n: 2,
     "kind": lambda n: "invitation",
     "attempts": lambda n: 1,
     "trouble": lambda n: None,
+    "fingerprint": lambda n: f"SHA256:{n:043}",
+    "comment": lambda n: "person@laptop.example.com",
     "key": lambda n: f"{n:022}",
     "callback": lambda n: "https://tool.example.com/callback",
     "is_public": lambda n: False,

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from tests import pg
-
+import pg
 from bench.running import Missing
 
 # Default settings, but with more memory.

@@ -21,7 +21,7 @@ from onebucket.cli import common
 from onebucket.store import schema
 from onebucket.store.connect import connect
 from onebucket.store.engine import timestamps
-from onebucket.store.engine.database import Transaction
+from onebucket.store.engine.transaction import Transaction
 
 BUFFER = 1 << 20
 PAIRS = 1000
@@ -91,12 +91,12 @@ def _fill(tx: Transaction, number: int, size: Size) -> None:
         tx.connection.executemany(f"INSERT INTO {table} VALUES ({marks})", [first, *others])
 
     owner, apart = id(0, 0), size.people // size.members
-    insert("accounts", iter([(owner, size.name, size.name, size.name, None, None, 1, 1, 0, None, at, 0)]))
+    insert("accounts", iter([(owner, size.name, size.name, size.name, None, None, 1, 1, 0, None, at, 0, None)]))
     insert(
         "accounts",
         (
             (id(1, n), f"{size.name}-{n}", f"{size.name}-{n}", f"Person Number {n}", f"70121:{id(1, n)}", None, 0, 1, 0,
-             None, at, 0)
+             None, at, 0, None)
             for n in range(size.people)
         ),
     )  # fmt: skip
@@ -109,10 +109,15 @@ def _fill(tx: Transaction, number: int, size: Size) -> None:
             for n in range(size.members)
         ),
     )
+    insert("projects", iter([(owner, id(4, 0), "PROJ", "Default project", "", 1, at, at)]))
     insert(
         "repositories",
-        ((owner, id(3, n), f"repository-{n}", f"Repository {n}", 1, "", at, at) for n in range(size.repositories)),
-    )
+        (
+            (owner, id(3, n), f"repository-{n}", f"Repository {n}", 1, "", at, at, id(4, 0), "allow_forks", "", 0, 0,
+             "main", 1, 1)
+            for n in range(size.repositories)
+        ),
+    )  # fmt: skip
     insert(
         "group_privileges",
         (

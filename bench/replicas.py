@@ -13,7 +13,7 @@ import psycopg
 from bench import figures, making, postgres, report, running
 from bench.report import row
 from bench.running import ALICE, CHANGED, QUICK, ROUNDS, Missing, Question
-from onebucket.http.execution.replica_router import KEPT_SECONDS
+from onebucket.http.execution.replica_router import FALLBACK_REASONS
 from onebucket.store.postgres import wal_position
 
 ASKED = 500 if QUICK else 3000
@@ -112,7 +112,7 @@ def reading(primary: tuple[str, int], standby: tuple[str, int]) -> None:
                 rate, *costs = (statistics.median(each) for each in zip(*runs, strict=True))
                 row(request, way, f"{rate:,.0f}/s", *(f"{cost:,.0f} µs" for cost in costs))
         on_replica = counted(ports[1], "onebucket_reads_on_replicas")
-        kept = {each: counted(ports[1], f"onebucket_reads_kept_{each}") for each in KEPT_SECONDS}
+        kept = {each: counted(ports[1], f"onebucket_reads_kept_{each}") for each in FALLBACK_REASONS}
     told = ", ".join(f"{name} {number:,.0f}" for name, number in kept.items() if number)
     report.note(f"Of what was asked of the server with a replica, {on_replica / (on_replica + sum(kept.values())):.1%} "
                 f"was answered there; the primary answered the rest ({told}).")  # fmt: skip

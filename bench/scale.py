@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from tests import cast
 
+import cast
 from bench import figures, making, model, postgres, report, running, statements
 from bench.report import note, row
 from bench.running import ALICE, CHANGED, QUICK, Missing, Question

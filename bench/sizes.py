@@ -16,7 +16,7 @@ from onebucket.cli import common
 from onebucket.store import schema
 from onebucket.store.connect import connect
 from onebucket.store.engine import timestamps
-from onebucket.store.engine.database import Transaction
+from onebucket.store.engine.transaction import Transaction
 
 SIZES = (100, 1000, 10_000) if QUICK else (100, 1000, 10_000, 100_000)
 TIMES = 60 if QUICK else 300
@@ -60,14 +60,16 @@ def fill(tx: Transaction, size: int) -> None:
 
     owner, every, each = id(0, 0), id(2, size), range(size)
     name = f"size{size}"
-    insert("accounts", iter([(owner, name, name, name, None, None, 1, 1, 0, None, at, 0)]))
+    insert("accounts", iter([(owner, name, name, name, None, None, 1, 1, 0, None, at, 0, None)]))
     insert("accounts", ((id(1, n), f"{name}-{n}", f"{name}-{n}", f"Person Number {n}", f"70121:{id(1, n)}", None,
-                         0, 1, 0, None, at, 0) for n in each))  # fmt: skip
+                         0, 1, 0, None, at, 0, None) for n in each))  # fmt: skip
     insert("groups", ((owner, id(2, n), f"Group {n}", f"group-{n}", None, 0, 0, None, at) for n in each))
     insert("groups", iter([(owner, every, "All", "all", None, 0, 0, None, at)]))
     insert("memberships", ((owner, id(2, n // TOGETHER), id(1, n), at, None) for n in each))
     insert("memberships", ((owner, every, id(1, n), at, None) for n in each))
-    insert("repositories", ((owner, id(3, n), f"repository-{n}", f"Repository {n}", 1, "", at, at) for n in each))
+    insert("projects", iter([(owner, id(4, 0), "PROJ", "Default project", "", 1, at, at)]))
+    insert("repositories", ((owner, id(3, n), f"repository-{n}", f"Repository {n}", 1, "", at, at,
+                             id(4, 0), "allow_forks", "", 0, 0, "main", 1, 1) for n in each))  # fmt: skip
     insert("group_privileges", ((owner, id(3, n), id(2, n // TOGETHER), 1 + n % 3, at, None) for n in each))
 
 
@@ -96,11 +98,38 @@ def costs(at: int) -> None:
 JOBS = ("`GET` one group with 10 members", "`GET /api/access/…`", "`PUT` or `DELETE` of a member of the group of all")
 
 
+def pages(at: int) -> None:
+    """Measure a page of 100 of each long list of API 2.0, one request at a time and never from the cache."""
+    serial = count()
+    taken: dict[tuple[str, int], float] = {}
+    for size in SIZES:
+        for what, path in PAGES.items():
+            address = path.format(size=size)
+            rounds = [
+                running.milliseconds(at, [("GET", f"{address}&pagelen=100&limit={next(serial)}")], ALICE, times=1)[0]
+                for _ in range(TIMES // 10)
+            ]
+            taken[what, size] = statistics.median(rounds)
+    for what in PAGES:
+        told = ", ".join(f"{size:,}: {taken[what, size]:.1f}" for size in SIZES)
+        of_ten_thousand = taken[what, 10_000]
+        row(f"a page of 100 of {what}, in ms, of so many: {told}", f"{of_ten_thousand:.1f} ms of 10,000", "≤ 15 ms")
+
+
+PAGES = {
+    "members": "/2.0/workspaces/size{size}/members?page=1",
+    "members with `q`": "/2.0/workspaces/size{size}/members?q=user.display_name~%22Number%22",
+    "repositories": "/2.0/repositories/size{size}?page=1",
+    "repositories with `q`": "/2.0/repositories/size{size}?q=name~%22Repository%22",
+}
+
+
 def measure(folder: Path) -> None:
     """Run all benchmarks of this part."""
     path, at = make(folder), running.port()
     with running.started("onebucket", "serve", "--port", str(at), "--database", f"sqlite:///{path}", at=at) as started:
         costs(at)
+        pages(at)
         for size in SIZES:
             running.ask(at, "GET", f"/1.0/groups/size{size}/group-1", ALICE)
         row(f"**j** memory after all of this, with {2 * sum(SIZES):,} memberships",

@@ -9,6 +9,7 @@ import importlib
 import pkgutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Alias, BindParameter, Column, ColumnElement, Delete, Insert, Join, Select, Table, Update
@@ -18,6 +19,7 @@ from sqlalchemy.sql.elements import BinaryExpression, BooleanClauseList, ClauseE
 from sqlalchemy.sql.selectable import FromClause, SelectBase, TableValuedAlias
 
 from onebucket import store
+from onebucket.store.engine.filtered_select import FilteredSelect
 from onebucket.store.engine.index_hints import WithoutIndex
 from onebucket.store.engine.statement import Statement
 
@@ -63,12 +65,19 @@ def every() -> Iterator[tuple[str, Statement]]:
         if module.name == "migrations":
             continue
         for name, value in vars(importlib.import_module(f"{store.__name__}.{module.name}")).items():
-            if isinstance(value, Statement):
-                yield f"{module.name}.{name}", value
-            elif isinstance(value, dict | tuple):
-                several = value.items() if isinstance(value, dict) else enumerate(value)
-                found = ((key, each) for key, each in several if isinstance(each, Statement))
-                yield from ((f"{module.name}.{name}[{key}]", each) for key, each in found)
+            yield from _within_variable(f"{module.name}.{name}", value)
+
+
+def _within_variable(name: str, value: Any) -> Iterator[tuple[str, Statement]]:
+    if isinstance(value, Statement):
+        yield name, value
+    elif isinstance(value, FilteredSelect):
+        yield from ((f"{name}[{part}]", each) for part, each in value.statements())
+    elif isinstance(value, dict | tuple):
+        several = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, each in several:
+            if isinstance(each, Statement | FilteredSelect):
+                yield from _within_variable(f"{name}[{key}]", each)
 
 
 def clause(statement: Statement) -> ClauseElement:
@@ -84,6 +93,12 @@ def reach(made: Any) -> Reach:
         named = {str(getattr(column, "key", column)) for column in made.compile().params}
         return Reach(frozenset({Use(made.table.name, frozenset({account} if account in named else ()))}))
     return Reach(frozenset(_uses(made, {})))
+
+
+@cache
+def reach_of(statement: Statement) -> Reach:
+    """Return the reach of a statement, worked out once."""
+    return reach(clause(statement))
 
 
 def _uses(made: Any, outside: Mapping[_Node, _Values]) -> Iterator[Use]:

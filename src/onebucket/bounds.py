@@ -15,12 +15,16 @@ OWN_DESCRIPTORS = 256
 BACKLOG = 4096
 
 # The time for a new connection's first byte, for the headers of a request, and between two requests: granian has one
-# timer for all three in HTTP/1.1. Longer than any round trip, and at least the keep-alive that proxies are told to use.
+# timer for all three in HTTP/1.1. Longer than any round trip, at least the keep-alive of proxies in our docs.
 HEAD_SECONDS = 30.0
 # Bytes of request line and headers together: the memory that an unauthenticated connection can use.
 LONGEST_HEAD = 1 << 17
 # The time to receive a whole request body: 1 MiB needs 17 kB/s.
 BODY_SECONDS = 60.0
+# The longest body that is received although no handler reads it, and the time for that: a client sends a short body
+# right after the headers.
+MAX_DISCARDED_BYTES = 1 << 16
+DISCARD_SECONDS = 1.0
 # A connection is closed when the client reads nothing for this long.
 STALLED_SECONDS = 60.0
 
@@ -75,3 +79,16 @@ SMTP_COMMAND_SECONDS = 30.0
 SMTP_LETTER_SECONDS = 120.0
 # The time for QUIT: all mails are sent by then, so its result doesn't matter.
 SMTP_FAREWELL_SECONDS = 1.0
+
+# --- certificates for Bitbucket's names
+
+# How often a server looks whether its certificate is due to be replaced: days before it ends.
+CERTIFICATE_CHECK_SECONDS = 3600.0
+
+# --- `onebucket run` (asyncio, aiohttp)
+
+# The time to reach another host on behalf of the command.
+CONNECT_SECONDS = 30.0
+# Connections to the server that are idle for this long aren't used again. Less than HEAD_SECONDS, after which the
+# server closes them.
+KEPT_ALIVE_SECONDS = 15.0

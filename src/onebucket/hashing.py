@@ -7,7 +7,7 @@ from hashlib import blake2b
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-_ARGON2ID = PasswordHasher()
+ARGON2ID = PasswordHasher()
 
 # The prefixes of our secrets, so that people and secret scanners recognize a leaked one.
 PREFIX = "obk_"
@@ -18,13 +18,13 @@ REFRESH_PREFIX = "obr_"
 
 def password_hash(password: str) -> str:
     """Hash a password with argon2id; takes tens of milliseconds and 64 MiB on purpose."""
-    return _ARGON2ID.hash(password)
+    return ARGON2ID.hash(password)
 
 
 def matches(hash: str, password: str) -> bool:
     """Compare a password with an argon2id hash; takes as long for a wrong one as for a right one."""
     try:
-        return _ARGON2ID.verify(hash, password)
+        return ARGON2ID.verify(hash, password)
     except (VerificationError, InvalidHashError):
         return False
 
@@ -32,15 +32,16 @@ def matches(hash: str, password: str) -> bool:
 def is_password_hash(hash: str) -> bool:
     """Whether `hash` is a valid argon2id hash."""
     try:
-        _ARGON2ID.check_needs_rehash(hash)
+        ARGON2ID.check_needs_rehash(hash)
     except InvalidHashError:
         return False
     return hash.startswith("$argon2id$")
 
 
 def new_secret(prefix: str = PREFIX) -> str:
-    """Create a random secret of 192 bits that needs no escaping in headers, URLs and shells."""
-    return prefix + secrets.token_urlsafe(24)
+    """Create a random secret of 192 bits that headers, URLs and commands take as it is: it looks like no option."""
+    secret = prefix + secrets.token_urlsafe(24)
+    return new_secret(prefix) if secret.startswith("-") else secret
 
 
 def new_consumer_key() -> str:

@@ -4,12 +4,18 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from email.utils import parseaddr
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
+from string import Formatter
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+_Options = TypeVar("_Options", bound="DataclassInstance")
 
 # A password in a URL: before the host, or in the query.
 _PASSWORD = re.compile(r"(?<=://)([^:/@]+:).*(?=@)|(password=)[^&]*")
@@ -23,7 +29,10 @@ class Misconfigured(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The effective settings; `sources` has the source of each by name, `unknown` the names that are no settings."""
+    """The effective settings. `sources` maps each name to its source; `unknown` lists names that are no settings.
+
+    `mirror` is the table of that name in `file`, unchecked.
+    """
 
     data: Path
     database: str
@@ -35,7 +44,9 @@ class Settings:
     amsterdam_times: str
     email_in_path: str
     users_address: str
-    query_token: str
+    cross_workspace_lists: str
+    clone_url: tuple[str, ...]
+    query_token: bool
     sign_up: str
     invitation_days: int
     letters_per_account: int
@@ -53,14 +64,17 @@ class Settings:
     mail_from: str
     letter_templates: str
     secret_key: str
-    oauth_password_grant: str
+    oauth_password_grant: bool
     oauth_callbacks: str
     answer_memory: int
+    sqlite_wal_index: bool
     metrics_token: str
     log_format: str
     log_level: str
     sources: Mapping[str, str]
     unknown: tuple[str, ...]
+    file: Path
+    mirror: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +97,10 @@ def _one_of(*words: str) -> Callable[[str], str]:
     return read
 
 
-_SWITCHES = {"on": "on", "true": "on", "yes": "on", "1": "on", "off": "off", "false": "off", "no": "off", "0": "off"}
+_SWITCHES = {"on": True, "true": True, "yes": True, "1": True, "off": False, "false": False, "no": False, "0": False}
 
 
-def _switch(value: str) -> str:
+def _switch(value: str) -> bool:
     if value.lower() in _SWITCHES:
         return _SWITCHES[value.lower()]
     raise ValueError("must be on or off (also true, false, yes, no, 1 or 0)")
@@ -117,12 +131,23 @@ def _number(least: int, most: int) -> Callable[[str], int]:
 _an_hour = _number(0, 1_000_000)
 
 
+def _clone_urls(value: str) -> tuple[str, ...]:
+    for template in value.split():
+        names = {name for _, name, _, _ in Formatter().parse(template) if name is not None}
+        if names != {"workspace", "repository"} or not re.match(r"(https?|ssh)://|[\w.-]+@[\w.-]+:", template):
+            raise ValueError(
+                "must be addresses such as https://git.example.com/{workspace}/{repository}.git or "
+                "ssh://git@git.example.com/{workspace}/{repository}.git"
+            )
+    return tuple(value.split())
+
+
 def _smtp_url(value: str) -> str:
     parts = urlsplit(value)
     try:
         parts.port  # noqa: B018 - raises for an invalid port
     except ValueError:
-        raise ValueError("must have a number for its port") from None
+        raise ValueError("must have a valid port number") from None
     if value and (parts.scheme not in ("smtp", "smtps") or not parts.hostname or parts.path.strip("/")):
         raise ValueError("must be smtp://user:password@host:587, or smtps:// for TLS from the start")
     return value
@@ -146,7 +171,7 @@ def _origins(value: str) -> frozenset[str]:
     for origin in origins:
         parts = urlsplit(origin)
         if parts.scheme not in ("http", "https") or not parts.netloc or parts.path:
-            raise ValueError("must be origins such as https://wiki.example.com, separated by blanks")
+            raise ValueError("must be origins such as https://wiki.example.com, separated by spaces")
     return origins
 
 
@@ -154,73 +179,90 @@ def _networks(value: str) -> frozenset[str]:
     try:
         return frozenset(str(ip_network(each, strict=False)) for each in value.replace(",", " ").split())
     except ValueError:
-        raise ValueError("must be addresses or networks such as 127.0.0.1 10.0.0.0/8, separated by blanks") from None
+        raise ValueError("must be addresses or networks such as 127.0.0.1 10.0.0.0/8, separated by spaces") from None
 
 
 def _servers(value: str) -> tuple[str, ...]:
     urls = tuple(value.split())
     if not all(each.startswith(("postgresql://", "postgres://")) for each in urls):
-        raise ValueError("must be addresses like postgresql://USER:PASSWORD@HOST/NAME, separated by blanks")
+        raise ValueError("must be addresses like postgresql://USER:PASSWORD@HOST/NAME, separated by spaces")
     return urls
 
 
 SETTINGS = (
-    Setting("data", "the folder for everything that is kept", "", lambda value: Path(value).expanduser()),
+    Setting("data", "the data folder", "", lambda value: Path(value).expanduser()),
     Setting(
         "database", "`sqlite:///PATH`, or `postgresql://USER:PASSWORD@HOST/NAME`; empty: a file in the data folder", "",
         str,
     ),
-    Setting("replicas", "standbys of the PostgreSQL in `database`, separated by blanks, to read on", "", _servers),
-    Setting("base_url", "where people reach this server; empty: the address it listens on", "", _url),
-    Setting("realm", "what a 401 answer asks a password for", "Bitbucket.org HTTP", _line),
-    Setting("jsonp", "`guarded`: not for pages of other sites; `open`; `off`", "guarded",
+    Setting("replicas", "PostgreSQL standbys of `database` to read from, separated by spaces", "", _servers),
+    Setting("base_url", "the address at which people reach this server; empty: the one it listens on", "", _url),
+    Setting("realm", "the realm of Basic authentication in a 401 response", "Bitbucket.org HTTP", _line),
+    Setting("jsonp", "`guarded`: JSONP, but not for pages of other sites; `open`: for all pages; `off`: no JSONP",
+            "guarded",
             _one_of("guarded", "open", "off")),
-    Setting("jsonp_origins", "sites whose pages may read JSONP although it is guarded", "", _origins),
+    Setting("jsonp_origins", "sites whose pages may read JSONP even if it is `guarded`", "", _origins),
     Setting(
-        "amsterdam_times", "how times without `utc` in their name look: `plain`, or `iso` with a T and milliseconds",
+        "amsterdam_times",
+        "the format of times without `utc` in their name: `plain`, or `iso` with a T and milliseconds",
         "plain", _one_of("plain", "iso"),
     ),
-    Setting("email_in_path", "`reject`: the addresses from before 2019 that hold an e-mail address answer 400",
+    Setting("email_in_path", "`reject`: paths from before 2019 that contain an e-mail address get status 400",
             "accept", _one_of("accept", "reject")),
-    Setting("users_address", "what `GET /1.0/users/{account}` answers: the `profile`, or the `invitations` to groups",
+    Setting("users_address", "what `GET /1.0/users/{account}` returns: the `profile`, or the `invitations` to groups",
             "profile", _one_of("profile", "invitations")),
-    Setting("query_token", "`on`: a token may stand in the address, as `access_token`", "off", _switch),
-    Setting("sign_up", "who may make an account: people who are `invited`, anybody (`open`), or nobody (`off`)",
+    Setting("cross_workspace_lists", "`gone`: lists of API 2.0 over all workspaces answer 410, as the original's since "
+            "April 2026", "on", _one_of("on", "gone")),
+    Setting("clone_url", "where repositories are cloned from, as API 2.0 shows it: addresses with `{workspace}` and "
+            "`{repository}`, separated by blanks", "", _clone_urls),
+    Setting("query_token", "`on`: accept a token in the query, as `access_token`", "off", _switch),
+    Setting("sign_up", "who may create an account: people who are `invited`, anybody (`open`), or nobody (`off`)",
             "invited", _one_of("invited", "open", "off")),
-    Setting("invitation_days", "how long the link of an invitation is good for", "7", _number(1, 365)),
-    Setting("letters_per_account", "letters of a kind a day in the name of one account", "2000", _number(1, 1_000_000)),
-    Setting("letters_per_address", "letters of a kind a day to one address", "50", _number(1, 1_000_000)),
-    Setting("sign_ups_per_network", "new accounts an hour where `sign_up` is `open`; 0: any number", "10", _an_hour),
-    Setting("sign_ups_per_hour", "these from all networks; 0: any number", "100", _an_hour),
-    Setting("confirmations_per_network", "letters an hour that confirm addresses; 0: any number", "30", _an_hour),
-    Setting("confirmations_per_hour", "these from all networks; 0: any number", "300", _an_hour),
-    Setting("resets_per_network", "forgotten passwords asked for in an hour; 0: any number", "20", _an_hour),
-    Setting("rate_limit", "calls an hour for each user; 0: any number", "1000", _number(0, 1_000_000_000)),
-    Setting("failures_per_address", "wrong passwords an hour from one address; 0: any number", "60", _an_hour),
-    Setting("trusted_proxies", "proxies that are believed when they say where a request comes from", "", _networks),
-    Setting("proxy_header", "in which header: `x-forwarded-for`, `forwarded` or, for none, `off`", "x-forwarded-for",
+    Setting("invitation_days", "days until the link of an invitation expires", "7", _number(1, 365)),
+    Setting("letters_per_account", "e-mails of one kind per day for one account", "2000", _number(1, 1_000_000)),
+    Setting("letters_per_address", "e-mails of one kind per day to one address", "50", _number(1, 1_000_000)),
+    Setting("sign_ups_per_network", "new accounts per hour from one network if `sign_up` is `open`; 0: no limit", "10",
+            _an_hour),
+    Setting("sign_ups_per_hour", "the same from all networks together; 0: no limit", "100", _an_hour),
+    Setting("confirmations_per_network", "e-mails per hour that confirm addresses, from one network; 0: no limit",
+            "30", _an_hour),
+    Setting("confirmations_per_hour", "the same from all networks together; 0: no limit", "300", _an_hour),
+    Setting("resets_per_network", "password resets per hour from one network; 0: no limit", "20", _an_hour),
+    Setting("rate_limit", "calls per hour for each user; 0: no limit", "0", _number(0, 1_000_000_000)),
+    Setting("failures_per_address", "wrong passwords and tokens per hour from one address; 0: no limit", "60",
+            _an_hour),
+    Setting("trusted_proxies", "proxies whose word counts about where a request comes from", "", _networks),
+    Setting("proxy_header", "the header in which they say so: `x-forwarded-for`, `forwarded`, or none (`off`)",
+            "x-forwarded-for",
             _one_of("x-forwarded-for", "forwarded", "off")),
     Setting(
-        "smtp_url", "the mail server, such as `smtp://user:password@host:587`; empty: letters are written as files", "",
+        "smtp_url", "the mail server, such as `smtp://user:password@host:587`; empty: e-mails are written to files", "",
         _smtp_url, secret=True,
     ),
-    Setting("mail_from", "the sender of letters; empty: `onebucket@` and the host of `base_url`", "", _sender),
-    Setting("letter_templates", "a folder with templates of your own for letters", "", str),
+    Setting("mail_from", "the sender of e-mails; empty: `onebucket@` and the host of `base_url`", "", _sender),
+    Setting("letter_templates", "a folder with your own templates for e-mails", "", str),
     Setting(
-        "secret_key", "what links in letters and the secrets of consumers are made from; empty: made once, and kept in "
+        "secret_key", "the key for links in e-mails and secrets of OAuth apps; empty: created once, and kept in "
         "the data folder", "", _key, secret=True,
     ),
-    Setting("oauth_password_grant", "`on`: OAuth consumers may ask for tokens with a person's own password", "off",
+    Setting("oauth_password_grant", "`on`: OAuth apps may get tokens with a person's password", "off",
             _switch),
-    Setting("oauth_callbacks", "where OAuth consumers may have people sent: to their callback as it stands (`exact`), "
-            "or below it as well (`prefix`)", "exact", _one_of("exact", "prefix")),
-    Setting("answer_memory", "MiB of answers that each process remembers; 0: none", "16", _number(0, 1_000_000)),
-    Setting("metrics_token", "a Bearer token for `/metrics`; site administrators may always", "", _line, secret=True),
+    Setting("oauth_callbacks",
+            "where OAuth apps may send people back to: their callback (`exact`), or also addresses below it "
+            "(`prefix`)", "exact", _one_of("exact", "prefix")),
+    Setting("answer_memory", "the size in MiB of each process's response cache; 0: no cache", "16",
+            _number(0, 1_000_000)),
+    Setting("sqlite_wal_index",
+            "`off`: ask SQLite whether anybody has committed, instead of reading its shared memory", "on",
+            _switch),
+    Setting("metrics_token", "a Bearer token for `/metrics`; site administrators may always read it", "", _line,
+            secret=True),
     Setting("log_format", "`console` for people, `json` for machines", "console", _one_of("console", "json")),
-    Setting("log_level", "`debug` tells every request, `info` changes and refusals", "info",
+    Setting("log_level", "`debug` logs every request, `info` changes and refusals", "info",
             _one_of("debug", "info", "warning", "error")),
 )  # fmt: skip
-_NOT_SETTINGS = {"ADMIN_PASSWORD"}
+# Variables that commands read themselves; ONEBUCKET_RUN_PORT is set by `onebucket run`.
+_NOT_SETTINGS = {"ADMIN_PASSWORD", "SERVER", "CA", "RUN_PORT"}
 
 
 def load(
@@ -231,10 +273,10 @@ def load(
     The file is searched in `folder` (by default the working directory), then in the data folder. Raises Misconfigured.
     """
     given = {name: value for name, value in (given or {}).items() if value}
-    named = {f"{PREFIX}{setting.name.upper()}": setting.name for setting in SETTINGS}
-    from_environment = {named[name]: value for name, value in environment.items() if name in named}
+    setting_of = {f"{PREFIX}{setting.name.upper()}": setting.name for setting in SETTINGS}
+    from_environment = {setting_of[name]: value for name, value in environment.items() if name in setting_of}
     data = given.get("data") or from_environment.get("data") or str(_default_data())
-    file, from_file = _file(folder or Path.cwd(), Path(data).expanduser())
+    file, from_file, mirror = _file(folder or Path.cwd(), Path(data).expanduser())
 
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
@@ -248,10 +290,20 @@ def load(
         values[setting.name], sources[setting.name] = _read(setting, text, source), source
     values["database"] = values["database"] or f"sqlite:///{values['data'] / 'onebucket.db'}"
 
-    known = set(named) | {PREFIX + name for name in _NOT_SETTINGS}
+    known = set(setting_of) | {PREFIX + name for name in _NOT_SETTINGS}
     unknown = [f"{name} in the environment" for name in environment if name.startswith(PREFIX) and name not in known]
-    unknown += [f"{name} in {file}" for name in from_file if name not in named.values()]
-    return Settings(**values, sources=sources, unknown=tuple(sorted(unknown)))
+    unknown += [f"{name} in {file}" for name in from_file if name not in setting_of.values()]
+    return Settings(**values, sources=sources, unknown=tuple(sorted(unknown)), file=file, mirror=mirror)
+
+
+def select(kind: type[_Options], settings: Settings, **others: Any) -> _Options:
+    """Make a `kind`, a dataclass: fields that are named like a setting get its value, the rest come from `others`.
+
+    So a new setting reaches the dataclass when that has a field of its name, and nothing lists them a second time.
+    """
+    names = {setting.name for setting in SETTINGS}
+    values = {field.name: getattr(settings, field.name) for field in fields(kind) if field.name in names}
+    return kind(**values | others)
 
 
 def shown(settings: Settings) -> list[tuple[str, str, str]]:
@@ -259,9 +311,15 @@ def shown(settings: Settings) -> list[tuple[str, str, str]]:
     rows = []
     for setting in SETTINGS:
         value = getattr(settings, setting.name)
-        text = " ".join(sorted(value)) if isinstance(value, frozenset) else _without_passwords(value)
+        text = _as_words(value)
         rows.append((setting.name, "(set)" if setting.secret and text else text, settings.sources[setting.name]))
     return rows
+
+
+def _as_words(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return " ".join(sorted(value)) if isinstance(value, frozenset) else _without_passwords(value)
 
 
 def _without_passwords(value: object) -> str:
@@ -273,30 +331,33 @@ def _read(setting: Setting, text: str, source: str) -> Any:
     try:
         return setting.read(text)
     except ValueError as error:
-        told = _without_passwords(tuple(text.split())) if "://" in text else text
-        raise Misconfigured(f"{setting.name} {error} (it is {told!r}, from the {source})") from None
+        displayed = _without_passwords(tuple(text.split())) if "://" in text else text
+        raise Misconfigured(f"{setting.name} {error} (it is {displayed!r}, from the {source})") from None
 
 
-def _file(*folders: Path) -> tuple[Path, dict[str, str]]:
+def _file(*folders: Path) -> tuple[Path, dict[str, str], Mapping[str, Any]]:
     for folder in folders:
         path = folder / FILE
         try:
-            found = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+            table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
             raise Misconfigured(f"can't read {path}: {error.strerror}") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise Misconfigured(f"can't read {path}: {error}") from None
-        return path, {name: _as_text(name, value, path) for name, value in found.items()}
-    return Path(FILE), {}
+        mirror = table.pop("mirror", {})
+        if not isinstance(mirror, dict):
+            raise Misconfigured(f"{path}: mirrors are tables with a name, such as [mirror.cloud]")
+        return path, {name: _as_text(name, value, path) for name, value in table.items()}, mirror
+    return Path(FILE), {}, {}
 
 
 def _as_text(name: str, value: object, path: Path) -> str:
     if isinstance(value, list):
         return " ".join(str(each) for each in value)
     if isinstance(value, dict):
-        raise Misconfigured(f"{path}: [{name}] is a table; settings stand at the top")
+        raise Misconfigured(f"{path}: [{name}] is a table; settings belong at the top level")
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

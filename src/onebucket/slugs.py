@@ -40,7 +40,7 @@ def slugify(name: str) -> str:
         return slug
     if any(not character.isascii() and unicodedata.category(character)[0] in _VISIBLE for character in name):
         return f"group-{sha256(unicodedata.normalize('NFC', name.strip()).encode()).hexdigest()[:6]}"
-    raise Invalid("name has no letter or digit that a slug could be made of")
+    raise Invalid("name has no letter or digit to make a slug from")
 
 
 def _clean(text: str) -> str:

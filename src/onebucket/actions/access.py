@@ -1,4 +1,4 @@
-"""Loads accounts, groups, repositories and people for actions, and checks permissions on the way.
+"""Loads accounts, groups, projects, repositories and people for actions, and checks permissions on the way.
 
 Actions get stored objects only from here: they name the object and the permission (`to=To.…`) they need.
 """
@@ -12,13 +12,23 @@ from onebucket.domain.accounts import NOBODY, Account
 from onebucket.domain.groups import Group
 from onebucket.domain.policy import Standing, To
 from onebucket.domain.privileges import Level, strongest
+from onebucket.domain.projects import Project
 from onebucket.domain.refusals import Forbidden, Invalid, NoSuchGroup, NotFound, Refusal, UnknownEmail
 from onebucket.domain.repositories import Repository
-from onebucket.domain.text import quote_text
-from onebucket.store import access_inputs, account_rows, group_rows, repository_rows
+from onebucket.domain.suggestions import Kind, Sought
+from onebucket.safe_text import quote_text
+from onebucket.store import (
+    access_inputs,
+    account_rows,
+    group_rows,
+    project_privilege_rows,
+    project_rows,
+    repository_rows,
+)
 
 # Prefix of ids that no row has.
 _NO_ID = "00000000-0000-0000-0000-"
+_NO_PROJECT = f"{_NO_ID}{0:012x}"
 
 
 def account(work: UnitOfWork, name: str, *, to: To) -> Account:
@@ -50,12 +60,56 @@ def group(
     owner = _account(work, account_name)
     row = group_rows.find(work.tx, owner.id, slug)
     if row is None:
-        raise NoSuchGroup
+        raise NoSuchGroup(Sought(Kind.GROUP, slug, owner.id))
 
     is_self = member is not None and _is_actor(work, member)
     _permit(_standing(work, owner, row, is_self=is_self), to)
 
     return owner, row
+
+
+def project(work: UnitOfWork, account_name: str, key: str, *, to: To) -> tuple[Account, Project]:
+    """Return the account and its project with this key, in any case. Raises NotFound, Forbidden.
+
+    A project that the actor can't see is not found.
+    """
+    owner = _account(work, account_name)
+    row = project_rows.find(work.tx, owner.id, key)
+    standing = _standing(work, owner)
+    if work.actor.id is not None and not standing.administers:
+        id = row.id if row else _NO_PROJECT
+        level = project_privilege_rows.strongest_there(work.tx, owner.id, id, work.actor.id)
+        standing = replace(standing, project_level=level)
+
+    standing = replace(standing, is_public=row is not None and not row.is_private)
+    if row is None or not policy.may(standing, To.SEE_PROJECT):
+        raise NotFound(f"{owner.username} has no project {quote_text(key)}", Sought(Kind.PROJECT, key, owner.id))
+    _permit(standing, to)
+    return owner, row
+
+
+def projects(work: UnitOfWork, account_name: str) -> tuple[Account, list[Project]]:
+    """Return the account and those of its projects that the actor can see, by key. Raises NotFound."""
+    owner = account(work, account_name, to=To.LIST_PROJECTS)
+    return owner, seen_projects(work, owner, project_rows.of_account(work.tx, owner.id))
+
+
+def seen_projects(work: UnitOfWork, owner: Account, projects: Iterable[Project]) -> list[Project]:
+    """Return those of an account's `projects` that the actor can see."""
+    standing = _standing(work, owner)
+    levels = (
+        project_privilege_rows.strongest(work.tx, owner.id, work.actor.id)
+        if work.actor.id is not None and not standing.administers
+        else {}
+    )
+    return [
+        row
+        for row in projects
+        if policy.may(
+            replace(standing, project_level=levels.get(row.id, standing.project_level), is_public=not row.is_private),
+            To.SEE_PROJECT,
+        )
+    ]
 
 
 def repository(work: UnitOfWork, account_name: str, slug: str, *, to: To) -> tuple[Account, Repository]:
@@ -106,7 +160,7 @@ def group_of(work: UnitOfWork, owner: Account, owner_name: str, slug: str) -> Gr
         raise NotFound(f"the group is not one of {owner.username}")
     row = group_rows.find(work.tx, owner.id, slug)
     if row is None:
-        raise NoSuchGroup
+        raise NoSuchGroup(Sought(Kind.GROUP, slug, owner.id))
     return row
 
 
@@ -179,7 +233,7 @@ def nobody(work: UnitOfWork) -> None:
 def _account(work: UnitOfWork, name: str) -> Account:
     row = account_rows.named(work.tx, name)
     if row is None:
-        raise NotFound(f"there is no account {quote_text(name)}")
+        raise NotFound(f"there is no account {quote_text(name)}", Sought(Kind.ACCOUNT, name))
     return row
 
 
@@ -187,7 +241,7 @@ def _require_person(name: str, row: Account | None) -> Account:
     if row is None and "@" in name:
         raise UnknownEmail
     if row is None:
-        raise NotFound(f"there is no user {quote_text(name)}")
+        raise NotFound(f"there is no user {quote_text(name)}", Sought(Kind.PERSON, name))
     if row.is_team:
         raise Invalid(f"{row.username} is a team, not a person")
     return row
@@ -209,14 +263,16 @@ def _placeholder(owner: Account, number: int = 0) -> Repository:
 
     Otherwise response times would tell a missing repository from one that the actor may not see.
     """
-    return Repository(owner.id, f"{_NO_ID}{number:012x}", "", "")
+    return Repository(owner.id, f"{_NO_ID}{number:012x}", "", "", _NO_PROJECT)
 
 
 def _require_repository(
     owner: Account, slug: str, row: Repository | None, standing: Standing, levels: Mapping[str, Level] | None, to: To
 ) -> Repository:
     if row is None or (levels is not None and levels[row.id] is Level.NONE):
-        raise NotFound(f"{owner.username} has no repository {quote_text(slug)}")
+        raise NotFound(
+            f"{owner.username} has no repository {quote_text(slug)}", Sought(Kind.REPOSITORY, slug, owner.id)
+        )
     _permit(replace(standing, level=levels[row.id]) if levels is not None else standing, to)
     return row
 

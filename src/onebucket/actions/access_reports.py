@@ -61,7 +61,8 @@ def summaries(work: UnitOfWork, account_name: str, people: Collection[Account]) 
     repositories = repository_rows.of_account(work.tx, owner.id)
     inputs = access_inputs.load(work.tx, owner, repositories, people)
     group_names: dict[str, Sequence[str]] = {
-        person.id: [f"{owner.username}/{row[2]}" for row in inputs.memberships.get(person.id, ())] for person in people
+        person.id: [f"{owner.username}/{row.slug}" for row in inputs.memberships.get(person.id, ())]
+        for person in people
     }
 
     equivalent_repositories = inputs.group_equivalent_repositories(repositories)

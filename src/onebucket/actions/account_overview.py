@@ -7,16 +7,17 @@ from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import Account
 from onebucket.domain.groups import Group
 from onebucket.domain.policy import To
-from onebucket.domain.repositories import Repository
-from onebucket.store import account_rows, account_summaries, group_members, group_rows, repository_rows
+from onebucket.domain.refusals import Forbidden
+from onebucket.store import account_rows, account_summaries, group_members, group_rows
 
 
 @dataclass(frozen=True, slots=True)
 class AccountSummary:
-    """An account, and whether the actor administers it."""
+    """An account, and whether the actor administers it; `is_insider` if they may see its groups at all."""
 
     owner: Account
     administers: bool
+    is_insider: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,15 @@ def account_summary(work: UnitOfWork, account_name: str) -> AccountSummary:
     """Return an account for its administrators and the members of its groups. Raises NotFound, Forbidden."""
     owner = access.account(work, account_name, to=To.LIST_GROUPS)
     return AccountSummary(owner, access.administers(work, owner))
+
+
+def summary_for_visitors(work: UnitOfWork, account_name: str) -> AccountSummary:
+    """Return an account for everybody, also for those who have only a project or a repository there."""
+    owner = access.account(work, account_name, to=To.SEE_PROFILE)
+    try:
+        return account_summary(work, owner.id)
+    except Forbidden:
+        return AccountSummary(owner, administers=False, is_insider=False)
 
 
 def account_settings(work: UnitOfWork, account_name: str) -> AccountSummary:
@@ -50,14 +60,8 @@ def group_sizes(work: UnitOfWork, account_name: str) -> list[GroupSize]:
     return [GroupSize(group, counts.get(group.id, 0)) for group in groups]
 
 
-def repositories_of(work: UnitOfWork, account_name: str) -> list[Repository]:
-    """List an account's repositories by slug, for its administrators."""
-    owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
-    return repository_rows.of_account(work.tx, owner.id)
-
-
 def people(work: UnitOfWork, account_name: str) -> list[Account]:
-    """List the members of the account's groups, people with direct grants there, and its owner; by username."""
+    """List the members of the account's groups, people who were given something there, and its owner; by username."""
     owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
     return account_summaries.people(work.tx, owner.id)
 

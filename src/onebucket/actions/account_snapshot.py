@@ -9,19 +9,31 @@ from onebucket.domain.accounts import Account
 from onebucket.domain.groups import GroupWithMembers
 from onebucket.domain.invitations import Invitation
 from onebucket.domain.policy import To
+from onebucket.domain.projects import Project, ProjectGrants
 from onebucket.domain.repositories import Repository, RepositoryGrants
-from onebucket.store import account_rows, email_rows, group_members, invitation_rows, privilege_rows, repository_rows
+from onebucket.store import (
+    account_rows,
+    email_rows,
+    group_members,
+    invitation_rows,
+    privilege_rows,
+    project_privilege_rows,
+    project_rows,
+    repository_rows,
+)
 from onebucket.store.email_rows import Email
 
 
 @dataclass(frozen=True, slots=True)
 class AccountSnapshot:
-    """An account and everything it owns; `grants` by repository slug."""
+    """An account and all that it owns: projects oldest first, `grants` by repository slug, `project_grants` by key."""
 
     account: Account
     emails: tuple[Email, ...]
     password_hash: str | None
     rosters: list[GroupWithMembers]
+    projects: list[Project]
+    project_grants: Mapping[str, ProjectGrants]
     repositories: list[Repository]
     grants: Mapping[str, RepositoryGrants]
     invitations: list[Invitation]
@@ -34,13 +46,15 @@ def everyone(work: UnitOfWork) -> list[Account]:
 
 
 def snapshot_of(work: UnitOfWork, name: str, *, owned: bool = True) -> AccountSnapshot:
-    """Load one account; without `owned`, leave out its groups, repositories, grants and invitations."""
+    """Load one account; without `owned`, leave out its groups, projects, repositories, grants and invitations."""
     account = access.account(work, name, to=To.RUN_SITE)
     return AccountSnapshot(
         account=account,
         emails=tuple(email_rows.of_person(work.tx, account.id)),
         password_hash=account_rows.password_hash(work.tx, account.id),
         rosters=group_members.load_groups(work.tx, account_id=account.id) if owned else [],
+        projects=project_rows.oldest_first(work.tx, account.id) if owned else [],
+        project_grants=project_privilege_rows.grants(work.tx, account.id) if owned else {},
         repositories=repository_rows.of_account(work.tx, account.id) if owned else [],
         grants=privilege_rows.grants(work.tx, account.id) if owned else {},
         invitations=invitation_rows.of_account(work.tx, account.id) if owned else [],

@@ -77,16 +77,19 @@ def change_user(
     work: UnitOfWork,
     name: str,
     *,
+    username: str | None = None,
     display_name: str | None = None,
     nickname: str | None = None,
     site_admin: bool | None = None,
 ) -> Account:
     """Change the given fields of a person; an empty `nickname` unsets it.
 
-    Raises Invalid; Conflict when this would demote the last active site administrator.
+    Raises Invalid; Conflict when the username is taken, or when this would demote the last active site administrator.
     """
     before = _person(work, name)
     after = before
+    if username is not None:
+        after = replace(after, username=accounts.check_username(username))
     if display_name is not None:
         after = replace(after, display_name=accounts.display_name(display_name))
     if nickname is not None:
@@ -94,7 +97,7 @@ def change_user(
     if site_admin is not None:
         after = replace(after, site_admin=site_admin)
     if before.site_admin and not after.site_admin and not account_rows.has_site_admin(work.tx, besides=before.id):
-        raise Conflict(f"{before.username} is the last site administrator: make another one first")
+        raise Conflict(f"{before.username} is the last site administrator: make somebody else one first")
 
     # A site administrator has all permissions in every account, so a change affects invitations everywhere.
     with pending_invitations.settling(work, None, person=before):
@@ -158,7 +161,9 @@ def give_up_email(work: UnitOfWork, name: str, address: str) -> None:
 def list_people(work: UnitOfWork) -> list[Person]:
     """List every person, by username."""
     access.site(work)
-    return [_profile(work, account) for account in account_rows.all_people(work.tx) if not account.is_team]
+    emails = email_rows.of_everybody(work.tx)
+    people = account_rows.people_with_passwords(work.tx)
+    return [Person(account, tuple(emails.get(account.id, ())), hash is not None) for account, hash in people]
 
 
 def list_owners(work: UnitOfWork) -> list[str]:

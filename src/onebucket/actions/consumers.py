@@ -3,12 +3,14 @@
 from onebucket.actions import access
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import oauth
-from onebucket.domain.accounts import Account, parse_scope
+from onebucket.domain.accounts import Account
 from onebucket.domain.events import Event
 from onebucket.domain.oauth import Consumer
 from onebucket.domain.policy import To
 from onebucket.domain.refusals import Invalid, NotFound
-from onebucket.domain.text import clean_text, quote_text
+from onebucket.domain.scopes import parse_scope
+from onebucket.domain.text import clean_text
+from onebucket.safe_text import quote_text
 from onebucket.store import account_rows, oauth_consumer_rows
 
 
@@ -31,9 +33,9 @@ def add(
     owner = access.account(work, account_name, to=To.MANAGE_CONSUMERS)
     acting_name = acts_as or (None if owner.is_team or is_public else owner.id)
     if is_public and acting_name:
-        raise Invalid("a public consumer has no secret, so it can't act for anybody on its own")
+        raise Invalid("a public app has no secret, so it can't act on its own")
     if is_public and not callback:
-        raise Invalid("a public consumer needs a callback: people are sent back to it")
+        raise Invalid("a public app needs a callback, to which people return")
     consumer = Consumer(
         account_id=owner.id,
         id=work.new_id(),
@@ -73,7 +75,7 @@ def revoke(work: UnitOfWork, key: str) -> Consumer:
     """Delete a consumer and everything that was issued to it. Raises NotFound, Forbidden."""
     consumer = oauth_consumer_rows.of_anybody(work.tx, key)
     if consumer is None:
-        raise NotFound(f"there is no consumer {quote_text(key)}")
+        raise NotFound(f"there is no OAuth app {quote_text(key)}")
     owner = access.account(work, consumer.account_id, to=To.MANAGE_CONSUMERS)
     facts = _facts(work, consumer)
 
@@ -88,7 +90,7 @@ def revoke_of(work: UnitOfWork, account_name: str, key: str) -> Consumer:
     owner = access.account(work, account_name, to=To.MANAGE_CONSUMERS)
     consumer = oauth_consumer_rows.of_anybody(work.tx, key)
     if consumer is None or consumer.account_id != owner.id:
-        raise NotFound(f"{owner.username} has no consumer {quote_text(key)}")
+        raise NotFound(f"{owner.username} has no OAuth app {quote_text(key)}")
     return revoke(work, key)
 
 

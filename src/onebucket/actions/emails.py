@@ -106,7 +106,7 @@ def end(work: UnitOfWork, name: str, address: str) -> None:
         return
     primary, removed = _primary_and_requested(work, person, address)
     if removed == primary:
-        raise Invalid("letters go to that address: make another one the primary address first")
+        raise Invalid("that is the primary address, which gets e-mails: make another one primary first")
 
     email_rows.remove(work.tx, person.id, removed.key)
 

@@ -12,12 +12,19 @@ from onebucket.domain.accounts import Account
 from onebucket.domain.events import Event
 from onebucket.domain.groups import AccountPrivilege, Group, GroupWithMembers
 from onebucket.domain.invitations import Invitation
+from onebucket.domain.journal_entry import Facts
 from onebucket.domain.policy import To
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import AlreadyMember, Forbidden, NotFound
-from onebucket.domain.text import quote_text
-from onebucket.store import account_rows, group_members, group_rows, invitation_rows, privilege_rows
-from onebucket.store.journal_rows import Facts
+from onebucket.safe_text import quote_text
+from onebucket.store import (
+    account_rows,
+    group_members,
+    group_rows,
+    invitation_rows,
+    privilege_rows,
+    project_privilege_rows,
+)
 
 
 def everywhere(work: UnitOfWork, *, members: bool) -> Iterable[GroupWithMembers]:
@@ -152,40 +159,9 @@ def set_account_privilege(work: UnitOfWork, account_name: str, slug: str, privil
     """Set a group's privilege on the account that owns it (contract/api-1.0.md#1.12). Raises LastAdministrator."""
     owner, before = access.group(work, account_name, slug, to=To.SET_ACCOUNT_PRIVILEGE)
     if privilege is not AccountPrivilege.ADMIN:
-        _keep_administrator(work, owner, before, deed=f"take its privilege from {before.slug}")
+        _keep_administrator(work, owner, before, deed=f"remove the privilege of {before.slug}")
 
     _store(work, owner, before, replace(before, account_privilege=privilege))
-
-
-def account_privileges(work: UnitOfWork, account_name: str) -> tuple[Account, dict[str, AccountPrivilege]]:
-    """Return the account, and the account privileges of its groups by slug."""
-    owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
-    rows = group_rows.of_account(work.tx, owner.id)
-    return owner, {group.slug: group.account_privilege for group in rows if group.account_privilege}
-
-
-def account_privilege(
-    work: UnitOfWork, account_name: str, group_owner: str, slug: str
-) -> tuple[Account, AccountPrivilege]:
-    """Return the account and one group's privilege on it. Raises NotFound when the group has none."""
-    owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
-    group = access.group_of(work, owner, group_owner, slug)
-    if group.account_privilege is None:
-        raise NotFound(f"{group.slug} has no privilege on the account")
-    return owner, group.account_privilege
-
-
-def set_account_privilege_of(
-    work: UnitOfWork, account_name: str, group_owner: str, slug: str, privilege: AccountPrivilege | None
-) -> Account:
-    """Set the account privilege of a group that is named with its owner; return the account.
-
-    Raises NotFound, NoSuchGroup, LastAdministrator.
-    """
-    owner = access.account(work, account_name, to=To.SET_ACCOUNT_PRIVILEGE)
-    access.group_of(work, owner, group_owner, slug)
-    set_account_privilege(work, owner.id, slug, privilege)
-    return owner
 
 
 def _store(work: UnitOfWork, owner: Account, before: Group, after: Group) -> None:
@@ -210,6 +186,8 @@ def delete(work: UnitOfWork, account_name: str, slug: str) -> None:
             repository: level.word for repository, level in privilege_rows.of_group(work.tx, owner.id, group.id).items()
         },
     }
+    if on_projects := project_privilege_rows.of_group(work.tx, owner.id, group.id):
+        lost["projects"] = {key: level.word for key, level in on_projects.items()}
     for invitation in invitation_rows.remove_group_of_invitation(work.tx, owner.id, group.id, group.slug):
         event = Event.INVITATION_CHANGED if invitation.groups else Event.INVITATION_WITHDRAWN
         if not invitation.groups:
@@ -218,6 +196,7 @@ def delete(work: UnitOfWork, account_name: str, slug: str) -> None:
         work.record(event, owner, invitation.email, before=before, after={"groups": sorted(invitation.groups)})
     with pending_invitations.settling(work, owner, group=group):
         privilege_rows.remove_of_group(work.tx, owner.id, group.id)
+        project_privilege_rows.remove_of_group(work.tx, owner.id, group.id)
         group_rows.delete_group(work.tx, group)
 
         work.record(Event.GROUP_DELETED, owner, group.slug, before=lost)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from onebucket.actions import access, accounts, emails, inviter_rights, pending_invitations
 from onebucket.actions.unit_of_work import UnitOfWork
-from onebucket.domain import invitations
+from onebucket.domain import invitations, privileges
 from onebucket.domain.accounts import Account, Actor
 from onebucket.domain.events import Event
 from onebucket.domain.invitations import Invitation
@@ -57,7 +57,7 @@ def mark_opened(work: UnitOfWork, secret_hash: str) -> None:
 
 
 def accept(work: UnitOfWork, secret_hash: str, *, name: str | None = None) -> tuple[Account, Invitation]:
-    """Accept an invitation as the actor or, when a site administrator gives `name`, for that person.
+    """Accept an invitation as the actor or, if a site administrator sets `name`, for that person.
 
     Consumes the link. Returns the account that was joined and the invitation.
     Raises LinkExpired, WrongRecipient, Forbidden.
@@ -113,7 +113,7 @@ def sign_up(work: UnitOfWork, secret_hash: str, *, username: str, display_name: 
     """
     offer = view(work, secret_hash)
     if not offer.may_sign_up:
-        raise Forbidden("no account can be made with this invitation")
+        raise Forbidden("no account can be created with this invitation")
 
     credential = f"invitation:{offer.invitation.id}"
     with work.on_behalf(Actor(None, credential, is_operator=True)):
@@ -177,10 +177,10 @@ def _require_valid(work: UnitOfWork, secret_hash: str) -> tuple[Account, Invitat
 
 def _mine(work: UnitOfWork, id: str) -> tuple[Account, Invitation]:
     """Return the invitation with this id if it is to one of the actor's addresses. Raises LinkExpired."""
-    matching = [each for each in invitee_rows.invited_to(work.tx, _person(work, None).id) if each.id == id]
-    if not matching:
+    invitation = invitee_rows.invitation_to(work.tx, _person(work, None).id, id)
+    if invitation is None:
         raise LinkExpired
-    return _checked(work, matching[0]), matching[0]
+    return _checked(work, invitation), invitation
 
 
 def _checked(work: UnitOfWork, invitation: Invitation) -> Account:
@@ -230,6 +230,6 @@ def _grant_access(work: UnitOfWork, owner: Account, invitation: Invitation, pers
             Event.PRIVILEGE_SET,
             owner,
             repository.slug,
-            before={"user": person.username, "privilege": before.word} if before is not None else None,
-            after={"user": person.username, "privilege": permission.word},
+            before=privileges.facts("user", person.username, before),
+            after=privileges.facts("user", person.username, permission),
         )

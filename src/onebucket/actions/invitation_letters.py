@@ -26,7 +26,7 @@ def renewal_columns(work: UnitOfWork, owner: Account, email: str, inviter: Accou
     new_email_key(email)
     invited_by = inviter or work.actor.account
     if invited_by is None:
-        raise Invalid("an invitation is made in somebody's name")
+        raise Invalid("an invitation needs a person who invites")
     return {
         "account_id": owner.id,
         "id": work.new_id(),
@@ -58,7 +58,7 @@ def send_again(
     Raises Invalid when the operator resends an invitation whose inviter lost the right to invite.
     """
     if work.actor.account is None and changed.invited_by == before.invited_by and inviter_rights.is_void(work, before):
-        raise Invalid(f"{before.invited_by.username} may not invite any more: somebody who may has to send it again")
+        raise Invalid(f"{before.invited_by.username} may no longer invite: somebody who may has to send it again")
     is_valid = before.link_id is not None and before.expires_at > work.at
     link_id = before.link_id if keep_link and is_valid and before.link_id else work.new_id()
     renewed = replace(

@@ -29,7 +29,7 @@ from onebucket.store import access_inputs, account_rows, group_rows, invitation_
 def to_groups(work: UnitOfWork, account_name: str) -> tuple[Account, list[Invitation]]:
     """Return the account and the pending invitations to its groups, newest first (contract/api-1.0.md#u1)."""
     owner = access.account(work, account_name, to=To.INVITE)
-    return owner, [each for each in reversed(invitation_rows.of_account(work.tx, owner.id)) if each.repository is None]
+    return owner, invitation_rows.to_groups(work.tx, owner.id)
 
 
 def to_groups_of(work: UnitOfWork, account_name: str, email: str) -> tuple[Account, Invitation]:
@@ -132,8 +132,7 @@ def set_groups(
 def to_repository(work: UnitOfWork, account_name: str, slug: str) -> tuple[Account, list[Invitation]]:
     """Return the account and the pending invitations to a repository, newest first (contract/api-1.0.md#i3)."""
     owner, repository = access.repository(work, account_name, slug, to=To.INVITE_TO_REPOSITORY)
-    rows = invitation_rows.of_account(work.tx, owner.id)
-    return owner, [each for each in reversed(rows) if each.repository and each.repository.id == repository.id]
+    return owner, invitation_rows.to_repository(work.tx, owner.id, repository.id)
 
 
 def invite_to_repository(

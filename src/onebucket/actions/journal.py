@@ -4,18 +4,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-import msgspec
-
 from onebucket.actions import access
 from onebucket.actions.unit_of_work import UnitOfWork
-from onebucket.domain.accounts import Account, username_key
+from onebucket.domain.accounts import Account
 from onebucket.domain.events import OF_THE_PERSON_ALONE, Event
 from onebucket.domain.journal_cursor import JournalPosition
+from onebucket.domain.journal_entry import Entry, Facts
 from onebucket.domain.policy import To
 from onebucket.domain.refusals import NotFound
-from onebucket.store import journal_rows
+from onebucket.store import journal_rows, journal_search
 from onebucket.store.journal_chain import ChainHead, VerifiedChain
-from onebucket.store.journal_rows import Entry
 
 # Entries examined per page: a filter that matches few of them takes several short requests instead of one long one.
 MAX_EXAMINED = 2000
@@ -32,15 +30,6 @@ class JournalFilter:
     event: Event | None = None
     actor: str | None = None
     about: str | None = None
-
-    def has(self, entry: Entry) -> bool:
-        """Return whether an entry matches all criteria."""
-        return (
-            (self.since is None or entry.at >= self.since)
-            and (self.event is None or entry.event is self.event)
-            and (self.actor is None or username_key(entry.actor) == username_key(self.actor))
-            and (self.about is None or self.about.lower() in _mentioned_names(entry))
-        )
 
 
 def _mentioned_names(entry: Entry) -> set[str]:
@@ -75,29 +64,35 @@ def page(
 
     A page can hold fewer than `at_most` entries, even none, without being the last: check `next_cursor`.
     """
-    matching: list[Entry] = []
-    is_recent = False
     account_id = _account_id(work, account_name)
     is_others = not work.actor.is_site_admin and account_id != work.actor.id
-    newest_first = journal_rows.newest_first(work.tx, account_id=account_id, after=after, since=wanted.since)
-    for examined, entry in enumerate(newest_first, start=1):
-        is_recent = is_recent or wanted.since is None or entry.at >= wanted.since
-        # A team has such entries only for failed sign-ins with its name.
-        if wanted.has(entry) and not (is_others and entry.event in OF_THE_PERSON_ALONE):
-            matching.append(_redacted(entry) if is_others else entry)
-        if len(matching) == at_most:
-            return JournalPage(matching, journal_rows.position_of(entry))
-        if examined == MAX_EXAMINED:
-            # Entries are in order of time unless the clock was set back, so one entry before `since` isn't the end.
-            return JournalPage(matching, journal_rows.position_of(entry) if is_recent else None)
-    return JournalPage(matching, None)
+    # A team has such entries only for failed sign-ins with its name.
+    hidden = OF_THE_PERSON_ALONE if is_others else frozenset()
+    events = {wanted.event} if wanted.event else {*Event}
+    search = journal_search.Search(account_id, after, wanted.since, events - hidden, wanted.actor)
+
+    end = journal_search.window_end(work.tx, search, size=MAX_EXAMINED)
+    if wanted.about is None:
+        found = journal_search.find(work.tx, search, until=end, most=at_most)
+    else:
+        # Not in SQL: names are compared without case in every script, and facts are JSON.
+        about = wanted.about.lower()
+        among = journal_search.find(work.tx, search, until=end, most=MAX_EXAMINED)
+        found = [entry for entry in among if about in _mentioned_names(entry)][:at_most]
+
+    if len(found) == at_most:
+        next_cursor: JournalPosition | None = journal_search.position_of(found[-1])
+    else:
+        # Entries are in order of time unless the clock was set back, so one entry before `since` isn't the end.
+        next_cursor = end if end and journal_search.is_recent(work.tx, search, until=end) else None
+    return JournalPage([_redacted(entry) if is_others else entry for entry in found], next_cursor)
 
 
 def examine(work: UnitOfWork, account_name: str, *, at_most: int) -> VerifiedChain | None:
     """Verify the hash chain of an account's journal; return None when it has more than `at_most` entries."""
     account_id = _account_id(work, account_name)
     assert account_id is not None
-    newest = next(journal_rows.newest_first(work.tx, account_id=account_id, after=None, since=None), None)
+    newest = journal_rows.newest(work.tx, account_id)
     if newest is not None and newest.number > at_most:
         return None
     return next(journal_rows.verify(work.tx, account_id=account_id, expected={}))
@@ -119,7 +114,7 @@ def latest(work: UnitOfWork) -> datetime | None:
     return journal_rows.latest_events(work.tx)
 
 
-def change_refused(work: UnitOfWork, account_name: str | None, attempt: str, facts: journal_rows.Facts) -> None:
+def change_refused(work: UnitOfWork, account_name: str | None, attempt: str, facts: Facts) -> None:
     """Record that the actor was refused a change of the named account, or of their own if there is no such account.
 
     Changes nothing that the actor can observe.
@@ -129,7 +124,7 @@ def change_refused(work: UnitOfWork, account_name: str | None, attempt: str, fac
         work.record_attempt(Event.CHANGE_REFUSED, account, attempt, after=facts)
 
 
-def sign_in_failed(work: UnitOfWork, account: Account, facts: journal_rows.Facts) -> None:
+def sign_in_failed(work: UnitOfWork, account: Account, facts: Facts) -> None:
     """Record a failed sign-in to an account.
 
     `work` must be anonymous. The caller must not reveal to the client that the account exists.
@@ -140,7 +135,7 @@ def sign_in_failed(work: UnitOfWork, account: Account, facts: journal_rows.Facts
 
 def _redacted(entry: Entry) -> Entry:
     """Return an entry for other readers: without the network address of the account's own owner."""
-    return msgspec.structs.replace(entry, address=None) if entry.actor_id == entry.account_id else entry
+    return entry._replace(address=None) if entry.actor_id == entry.account_id else entry
 
 
 def _account_id(work: UnitOfWork, name: str | None) -> str | None:

@@ -12,7 +12,7 @@ from onebucket.domain.letters import MailKind
 from onebucket.domain.refusals import TooManyRequests
 from onebucket.domain.site_limits import SiteLimits
 from onebucket.store import outbox_rows
-from onebucket.store.engine.database import Transaction
+from onebucket.store.engine.transaction import Transaction
 
 _DAY = timedelta(days=1)
 
@@ -35,7 +35,7 @@ def check(tx: Transaction, terms: SiteLimits, kind: MailKind, *, account: Accoun
     for limit, (count, first) in budgets:
         if count >= limit and first is not None:
             wait = max(int((first - since).total_seconds()), 60)
-            raise TooManyRequests("so many letters have been sent today", retry_after=wait)
+            raise TooManyRequests("too many e-mails have been sent today", retry_after=wait)
 
 
 def _per_account(terms: SiteLimits, kind: MailKind, account: Account) -> int:

@@ -4,17 +4,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from onebucket.actions import access, pending_invitations, privileges
+from onebucket.actions import access, access_effects, pending_invitations, privileges
+from onebucket.actions.access_effects import AccessChange
 from onebucket.actions.pending_invitations import Ending
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import Account
 from onebucket.domain.groups import Group
 from onebucket.domain.policy import To
 from onebucket.domain.privileges import Level, group_level
+from onebucket.domain.projects import Project, ProjectLevel
 from onebucket.domain.refusals import CellsOutdated, Invalid, NoSuchGroup, NotFound, PlanOutdated
 from onebucket.domain.repositories import Repository
-from onebucket.domain.text import quote_text
-from onebucket.store import access_inputs, account_rows, account_summaries, group_rows, repository_rows
+from onebucket.safe_text import quote_text
+from onebucket.store import (
+    access_inputs,
+    account_rows,
+    account_summaries,
+    changed_inputs,
+    group_rows,
+    project_privilege_rows,
+    project_rows,
+    repository_rows,
+)
 
 
 class CellChange(NamedTuple):
@@ -48,13 +59,16 @@ class PlannedChange(NamedTuple):
         return group_level(set_there=self.after, permission=self.group.permission)
 
 
-class AccessChange(NamedTuple):
-    """A person whose level on some repositories would change from `before` to `after`."""
+class Axes(NamedTuple):
+    """The groups and the repositories, with their projects by id.
 
-    person: Account
+    `on_projects` is what groups have on projects, by the project's key and the group's slug.
+    """
+
+    groups: list[Group]
     repositories: list[Repository]
-    before: Level
-    after: Level
+    projects: Mapping[str, Project]
+    on_projects: Mapping[tuple[str, str], ProjectLevel]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +82,17 @@ class ChangePlan:
     revision: int
 
 
-def axes(work: UnitOfWork, account_name: str) -> tuple[list[Group], list[Repository]]:
-    """Return the rows and columns: the account's groups and its repositories, by slug."""
+def axes(work: UnitOfWork, account_name: str) -> Axes:
+    """Return the rows and columns: the account's groups by slug, its repositories by project and slug."""
     owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
-    return group_rows.of_account(work.tx, owner.id), repository_rows.of_account(work.tx, owner.id)
+    projects = {project.id: project for project in project_rows.of_account(work.tx, owner.id)}
+    repositories = repository_rows.of_account(work.tx, owner.id)
+    return Axes(
+        group_rows.of_account(work.tx, owner.id),
+        sorted(repositories, key=lambda repository: projects[repository.project_id].key),
+        projects,
+        project_privilege_rows.for_groups(work.tx, owner.id),
+    )
 
 
 def cells(
@@ -97,19 +118,10 @@ def plan(work: UnitOfWork, account_name: str, changes: Sequence[CellChange]) -> 
 
     inputs_now = access_inputs.load(work.tx, owner, repositories.values(), people)
     changed = {(each.repository.id, each.group.id): each.after for each in planned}
-    inputs_then = inputs_now.with_changes(changed)
-    effects = []
-    for equivalent in inputs_now.group_equivalent_people(people):
-        differing: dict[tuple[Level, Level], list[Repository]] = {}
-        for repository in repositories.values():
-            before, after = (inputs.level(equivalent[0], repository) for inputs in (inputs_now, inputs_then))
-            if before is not after:
-                differing.setdefault((before, after), []).append(repository)
-        effects += [
-            AccessChange(person, affected, *levels) for person in equivalent for levels, affected in differing.items()
-        ]
+    inputs_then = changed_inputs.with_cells(inputs_now, changed)
+    effects = access_effects.compare(people, [*repositories.values()], inputs_now, inputs_then)
     endings = pending_invitations.predict(
-        work, owner, _invited(work, planned), then=lambda inputs: inputs.with_changes(changed)
+        work, owner, _invited(work, planned), then=lambda inputs: changed_inputs.with_cells(inputs, changed)
     )
     return ChangePlan(owner, planned, effects, endings, account_rows.revision(work.tx, owner.id))
 
@@ -141,7 +153,7 @@ def _planned(work: UnitOfWork, account_name: str, changes: Sequence[CellChange])
     owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
     requested = {(each.group, each.repository): each for each in changes if each.before is not each.after}
     if not requested:
-        raise Invalid("nothing is chosen that is another than it is now")
+        raise Invalid("no cell was changed")
     groups = {group.slug: group for group in group_rows.of_account(work.tx, owner.id)}
     repositories = repository_rows.among(work.tx, owner.id, {slug for _, slug in requested})
     for group_slug, repository_slug in requested:

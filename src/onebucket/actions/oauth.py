@@ -82,10 +82,7 @@ def authenticate_consumer(work: UnitOfWork, account_id: str) -> Account | None:
 
 def find_token(work: UnitOfWork, consumer: Consumer, secret_hash: str, *kinds: TokenKind) -> OAuthToken | None:
     """Return the consumer's token with this hash if it is of these kinds, unexpired and not consumed."""
-    token = oauth_token_rows.by_hash(work.tx, secret_hash)
-    if token is None or token.kind not in kinds or not token.belongs_to(consumer) or token.consumed_at is not None:
-        return None
-    return None if token.is_expired(work.at) else token
+    return _valid(work, consumer, oauth_token_rows.by_hash(work.tx, secret_hash), *kinds)
 
 
 def present_token(work: UnitOfWork, consumer: Consumer, secret_hash: str, kind: TokenKind) -> OAuthToken | None:
@@ -96,7 +93,13 @@ def present_token(work: UnitOfWork, consumer: Consumer, secret_hash: str, kind: 
     token = oauth_token_rows.by_hash(work.tx, secret_hash)
     if token and token.kind is kind and token.belongs_to(consumer) and token.consumed_at is not None:
         _revoke_family(work, consumer, token, f"the {kind.value} was used twice")
-    return find_token(work, consumer, secret_hash, kind)
+    return _valid(work, consumer, token, kind)
+
+
+def _valid(work: UnitOfWork, consumer: Consumer, token: OAuthToken | None, *kinds: TokenKind) -> OAuthToken | None:
+    if token is None or token.kind not in kinds or not token.belongs_to(consumer) or token.consumed_at is not None:
+        return None
+    return None if token.is_expired(work.at) else token
 
 
 def issue(
@@ -143,13 +146,13 @@ def issue(
 def revoke_token(work: UnitOfWork, consumer: Consumer, token: OAuthToken) -> None:
     """Revoke a token for its consumer; a refresh token takes all tokens of the same consent with it."""
     if token.kind is TokenKind.REFRESH:
-        _revoke_family(work, consumer, token, "the consumer gave it back")
+        _revoke_family(work, consumer, token, "the app revoked it")
         return
     person = account_rows.by_id(work.tx, token.account_id)
     if person is not None and oauth_token_rows.revoke(work.tx, token):
         with _acting_for(work, person, consumer):
             access.oneself(work, to=To.ACT_FOR)
-            _record_revocation(work, person, consumer, token.id, "the consumer gave the access token back")
+            _record_revocation(work, person, consumer, token.id, "the app revoked the access token")
 
 
 # -- OAuth 1 ---------------------------------------------------------------------------------------
@@ -199,7 +202,7 @@ def exchange(work: UnitOfWork, consumer: Consumer, *, token_hash: str, verifier_
     pending = _pending(work, token_hash)
     person = authenticate_consumer(work, pending.person_id or "")
     if person is None or pending.consumer_id != consumer.id or pending.verifier_hash != verifier_hash:
-        raise OAuthError("invalid_grant", "the verifier is not the one that was shown")
+        raise OAuthError("invalid_grant", "the verifier is wrong")
     if not oauth_consumer_rows.consume_request(work.tx, pending):
         raise OAuthError("invalid_grant", "it was used already")
 
@@ -217,12 +220,12 @@ def _require_consumer(work: UnitOfWork, key: str) -> tuple[Account, Consumer]:
     consumer = oauth_consumer_rows.by_key(work.tx, key)
     owner = account_rows.by_id(work.tx, consumer.account_id) if consumer else None
     if consumer is None or owner is None:
-        raise Invalid("there is no such consumer: its client_id is wrong, or it was revoked")
+        raise Invalid("there is no such OAuth app: the client_id is wrong, or it was revoked")
     return owner, consumer
 
 
 def _redirect(work: UnitOfWork, consumer: Consumer, requested_uri: str) -> str:
-    return oauth.choose_redirect(consumer, requested_uri, may_extend=work.site_limits.callbacks_extend)
+    return oauth.choose_redirect(consumer, requested_uri, may_extend=work.site_limits.oauth_callbacks == "prefix")
 
 
 def _pending(work: UnitOfWork, token_hash: str) -> OAuth1Request:

@@ -55,11 +55,11 @@ def revoke(work: UnitOfWork, id: str) -> Consumer:
     person = access.oneself(work, to=To.ACT_FOR)
     token = next((each for each in oauth_token_rows.valid_tokens(work.tx, person.id) if each.family_id == id), None)
     if token is None:
-        raise NotFound("that program can't act for you any more")
+        raise NotFound("that app can't act for you any more")
     _, consumer = oauth_consumer_rows.find_owned(work.tx, token.consumer_account_id, token.consumer_id)
 
     oauth_token_rows.revoke_family(work.tx, token)
 
-    facts = {"id": token.family_id, "key": consumer.key, "reason": "the person ended it"}
+    facts = {"id": token.family_id, "key": consumer.key, "reason": "the person revoked it"}
     work.record(Event.AUTHORIZATION_REVOKED, person, consumer.label, before=facts)
     return consumer

@@ -9,6 +9,7 @@ from onebucket.actions import access
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import Account
 from onebucket.domain.invitations import Invitation
+from onebucket.domain.journal_entry import Entry
 from onebucket.domain.letters import NOTICE_MATTERS, MailKind, OutboxMail, next_attempt
 from onebucket.store import (
     account_rows,
@@ -19,7 +20,6 @@ from onebucket.store import (
     outbox_rows,
     session_rows,
 )
-from onebucket.store.journal_rows import Entry
 
 # How long a worker that has claimed a letter may take to report its outcome; then another may claim it.
 LEASE_TIME = timedelta(minutes=10)

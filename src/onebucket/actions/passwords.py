@@ -1,6 +1,6 @@
 """A person's password: change it, or reset a forgotten one with a link sent by mail."""
 
-from onebucket.actions import access, consumers, oauth_authorizations, tokens
+from onebucket.actions import access, consumers, oauth_authorizations, ssh_keys, tokens
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import site_limits
 from onebucket.domain.accounts import Account, Actor
@@ -76,7 +76,7 @@ def find_reset(work: UnitOfWork, secret_hash: str) -> tuple[Account, OneTimeLink
 def reset(work: UnitOfWork, secret_hash: str, hash: str, *, end_programs: bool = False) -> Account:
     """Consume a reset link and set a new password; ends all sessions. Raises LinkExpired.
 
-    `end_programs` also revokes app passwords, OAuth authorizations, and consumers that act for the person.
+    `end_programs` also ends app passwords, SSH keys, OAuth authorizations, and consumers that act for the person.
     """
     person, link = find_reset(work, secret_hash)
     if not one_time_link_rows.consume_once(work.tx, link, secret_hash, work.at):
@@ -91,6 +91,7 @@ def reset(work: UnitOfWork, secret_hash: str, hash: str, *, end_programs: bool =
 def _end_programs(work: UnitOfWork, person: Account) -> None:
     for token in tokens.of_person(work, person.id):
         tokens.revoke_of(work, person.id, token.id)
+    ssh_keys.remove_all(work, person.id)
     oauth_authorizations.withdraw_all(work)
     for owner, consumer, acts_for in consumers.list_consumers(work, person.id):
         if acts_for is not None and acts_for.id == person.id:

@@ -17,6 +17,7 @@ from onebucket.domain.groups import Group
 from onebucket.domain.invitations import Invitation, Reach
 from onebucket.domain.policy import To
 from onebucket.domain.privileges import Level
+from onebucket.domain.repositories import Repository
 from onebucket.store import access_inputs, account_rows, group_rows, invitation_rows, invitee_rows
 from onebucket.store.access_inputs import AccessInputs
 
@@ -39,13 +40,22 @@ class Ending(NamedTuple):
 
 @contextmanager
 def settling(
-    work: UnitOfWork, owner: Account | None, *, person: Account | None = None, group: Group | None = None
+    work: UnitOfWork,
+    owner: Account | None,
+    *,
+    person: Account | None = None,
+    group: Group | None = None,
+    repository: Repository | None = None,
 ) -> Iterator[None]:
-    """Run a change of access of `person`, or of all members of `group`, then end or reduce their invitations.
+    """Run a change of access of `person`, of all members of `group` or of everybody invited to `repository`.
 
-    Compares their access before and after the block. Without `owner`, looks at every account.
+    Then end or reduce their invitations: compares their access before and after the block. Without `owner`, looks at
+    every account.
     """
     people = [person] if person else invited(work, group) if group else []
+    if repository:
+        ids = invitee_rows.of_repository(work.tx, repository.account_id, repository.id)
+        people = [invitee for id in ids if (invitee := account_rows.by_id(work.tx, id))]
     before = {each.invitation.id: each.reach for each in _pending(work, people, owner)}
 
     yield
@@ -69,10 +79,15 @@ def predict(
     *,
     then: Callable[[AccessInputs], AccessInputs] = lambda known: known,
     without: Group | None = None,
+    moved: Repository | None = None,
 ) -> list[Ending]:
-    """Return which invitations would end if `then` changed the access inputs, or if people weren't in `without`."""
+    """Return which invitations would end by a change.
+
+    `then` changes the access inputs, without the group `without`; `moved` is a repository as it would be.
+    """
     excluded = without.id if without else None
-    after = {each.invitation.id: each.reach for each in _pending(work, people, owner, then=then, without=excluded)}
+    pending = _pending(work, people, owner, then=then, without=excluded, moved=moved)
+    after = {each.invitation.id: each.reach for each in pending}
     endings = []
     for each in _pending(work, people, owner):
         left = invitations.left_of(each.invitation, each.reach, after[each.invitation.id])
@@ -115,10 +130,13 @@ def _pending(
     *,
     then: Callable[[AccessInputs], AccessInputs] = lambda known: known,
     without: str | None = None,
+    moved: Repository | None = None,
 ) -> list[Pending]:
     by_account: dict[str, list[tuple[Account, Invitation]]] = {}
     for person in people:
         for invitation in invitee_rows.invited_to(work.tx, person.id, owner.id if owner else None):
+            if moved and invitation.repository and invitation.repository.id == moved.id:
+                invitation = replace(invitation, repository=moved)
             by_account.setdefault(invitation.account_id, []).append((person, invitation))
 
     pending: list[Pending] = []
@@ -139,7 +157,7 @@ def _access_level(inputs: AccessInputs, person: Account, invitation: Invitation,
     if invitation.repository:
         private = replace(invitation.repository, is_private=True)
         level = inputs.level(replace(person, is_active=True), private, without=without)
-    return Reach(frozenset(row[2] for row in rows if row[1] != without), level)
+    return Reach(frozenset(row.slug for row in rows if row.group_id != without), level)
 
 
 def _settle(work: UnitOfWork, pending: Pending, left: Invitation | None) -> None:

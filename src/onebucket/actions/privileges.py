@@ -114,16 +114,31 @@ def one(
     """List one group's privilege on one repository: one entry or none (contract/api-1.0.md#p3)."""
     owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
     group = access.group_of(work, owner, group_owner, group_slug)
-    return _one(work, owner, repository, group, wanted)
+    set_there = privilege_rows.level(work.tx, owner.id, repository.id, group.id)
+    return _one(work, owner, repository, group, set_there, wanted)
+
+
+def of_group_there(
+    work: UnitOfWork, account_name: str, slug: str, group_slug: str
+) -> tuple[Account, Repository, Group, Level]:
+    """Return what a group of the same account has on a repository, set there or by its default; may be `NONE`."""
+    owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
+    group = access.group_of(work, owner, owner.id, group_slug)
+    set_there = privilege_rows.level(work.tx, owner.id, repository.id, group.id)
+    return owner, repository, group, privileges.group_level(set_there=set_there, permission=group.permission)
 
 
 def _one(
-    work: UnitOfWork, owner: Account, repository: Repository, group: Group, wanted: PrivilegeFilter
+    work: UnitOfWork,
+    owner: Account,
+    repository: Repository,
+    group: Group,
+    set_there: Level | None,
+    wanted: PrivilegeFilter,
 ) -> PrivilegeListing:
-    level = privilege_rows.level(work.tx, owner.id, repository.id, group.id)
-    set_there = {} if level is None else {(repository.id, group.id): level}
+    levels = {} if set_there is None else {(repository.id, group.id): set_there}
     roster = _roster(work, owner, group, members=wanted.members)
-    return PrivilegeListing(owner, [repository], [roster], set_there, wanted.least, wanted.private)
+    return PrivilegeListing(owner, [repository], [roster], levels, wanted.least, wanted.private)
 
 
 def _roster(work: UnitOfWork, owner: Account, group: Group, *, members: bool) -> GroupWithMembers:
@@ -148,7 +163,7 @@ def grant(
 
     _set(work, owner, repository, group, level)
 
-    return _one(work, owner, repository, group, wanted)
+    return _one(work, owner, repository, group, level, wanted)
 
 
 def revoke(work: UnitOfWork, account_name: str, slug: str, group_owner: str, group_slug: str) -> None:
@@ -196,7 +211,7 @@ def unset_for_group(work: UnitOfWork, account_name: str, slug: str, group_slug: 
         return
     with pending_invitations.settling(work, owner, group=group):
         if privilege_rows.remove_for_group(work.tx, owner.id, repository.id, group.id):
-            facts = {"group": group.slug, "privilege": before.word}
+            facts = privileges.facts("group", group.slug, before)
             work.record(Event.GROUP_PRIVILEGE_REMOVED, owner, repository.slug, before=facts)
 
 
@@ -214,8 +229,8 @@ def _set(work: UnitOfWork, owner: Account, repository: Repository, group: Group,
             Event.GROUP_PRIVILEGE_SET,
             owner,
             repository.slug,
-            before={"group": group.slug, "privilege": before.word} if before is not None else None,
-            after={"group": group.slug, "privilege": level.word},
+            before=privileges.facts("group", group.slug, before),
+            after=privileges.facts("group", group.slug, level),
         )
 
 
@@ -239,7 +254,7 @@ def list_direct(
     name: str | None = None,
     wanted: PrivilegeFilter = PrivilegeFilter(),
 ) -> Iterator[DirectGrant]:
-    """List direct grants in an account, on one repository, or of one person."""
+    """List direct grants in an account, on one repository, or of one person there."""
     if slug is None:
         owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
         repository = None
@@ -247,15 +262,25 @@ def list_direct(
         owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
     person = access.person(work, name) if name is not None else None
 
-    rows = privilege_rows.given(work.tx, owner.id)
-    return (
-        DirectGrant(owner, granted_on, grantee, level)
-        for granted_on, grantee, level in rows
-        if (repository is None or granted_on.id == repository.id)
-        and (person is None or grantee.id == person.id)
-        and level >= wanted.least
-        and not (wanted.private and not granted_on.is_private)
-    )
+    rows: Iterable[tuple[Repository, Account, Level]]
+    if repository is None:
+        rows = privilege_rows.given(work.tx, owner.id, least=wanted.least, private=wanted.private)
+    elif wanted.private and not repository.is_private:
+        rows = []
+    elif person is None:
+        rows = privilege_rows.given_there(work.tx, owner.id, repository.id, least=wanted.least)
+    else:
+        given = privilege_rows.of_person(work.tx, owner.id, repository.id, person.id)
+        rows = [(repository, person, given)] if given is not None and given >= wanted.least else []
+    return (DirectGrant(owner, granted_on, grantee, level) for granted_on, grantee, level in rows)
+
+
+def of_person_there(work: UnitOfWork, account_name: str, slug: str, name: str) -> DirectGrant:
+    """Return what a person was given directly on a repository; its level may be `NONE`."""
+    owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
+    person = access.person(work, name)
+    level = privilege_rows.of_person(work.tx, owner.id, repository.id, person.id)
+    return DirectGrant(owner, repository, person, level or Level.NONE)
 
 
 def grant_direct(work: UnitOfWork, account_name: str, slug: str, name: str, level: Level) -> DirectGrant:
@@ -275,8 +300,8 @@ def grant_direct(work: UnitOfWork, account_name: str, slug: str, name: str, leve
                 Event.PRIVILEGE_SET,
                 owner,
                 repository.slug,
-                before={"user": person.username, "privilege": before.word} if before is not None else None,
-                after={"user": person.username, "privilege": level.word},
+                before=privileges.facts("user", person.username, before),
+                after=privileges.facts("user", person.username, level),
             )
 
     return DirectGrant(owner, repository, person, level)
@@ -289,18 +314,13 @@ def revoke_direct(work: UnitOfWork, account_name: str, slug: str | None = None, 
     """
     ended = [*list_direct(work, account_name, slug, name)]
     if name is not None and not ended:
-        raise NotFound(f"nothing was given to {name[:64]} on that repository directly")
+        raise NotFound(f"{name[:64]} has no direct privilege on that repository")
 
     for each in ended:
         with pending_invitations.settling(work, each.owner, person=each.person):
             privilege_rows.remove_for_person(work.tx, each.owner.id, each.repository.id, each.person.id)
-            facts = {"user": each.person.username, "privilege": each.level.word}
+            facts = privileges.facts("user", each.person.username, each.level)
             work.record(Event.PRIVILEGE_REMOVED, each.owner, each.repository.slug, before=facts)
-
-
-def set_for_person(work: UnitOfWork, account_name: str, slug: str, name: str, level: Level) -> None:
-    """Grant a person a level on a repository directly, without returning the grant."""
-    grant_direct(work, account_name, slug, name, level)
 
 
 def unset_for_person(work: UnitOfWork, account_name: str, slug: str, name: str) -> None:

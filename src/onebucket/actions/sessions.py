@@ -1,14 +1,15 @@
 """Browser sessions: start one, list the actor's own, end them."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from onebucket.actions import access
 from onebucket.actions.unit_of_work import UnitOfWork
-from onebucket.domain.accounts import Account
+from onebucket.domain.accounts import NOBODY, Account, Actor
 from onebucket.domain.events import Event
 from onebucket.domain.policy import To
 from onebucket.domain.refusals import Forbidden, NotFound
 from onebucket.store import session_rows
+from onebucket.store.engine.transaction import Transaction
 from onebucket.store.session_rows import Session
 
 SESSION_LIFETIME = timedelta(days=14)
@@ -30,6 +31,14 @@ def start(work: UnitOfWork, *, secret_hash: str, agent: str, instead_of: str | N
 
     work.record(Event.SESSION_BEGAN, person, person.username, after={"session": session.id, "agent": agent})
     return session
+
+
+def actor(tx: Transaction, *, secret_hash: str, at: datetime) -> Actor:
+    """Return who is signed in with the session secret of this hash: `NOBODY` if it has ended or they are disabled."""
+    session, person = session_rows.by_hash(tx, secret_hash) or (None, None)
+    if session is None or person is None or session.expires_at <= at or not person.is_active:
+        return NOBODY
+    return Actor(person, session.credential, expires_at=session.expires_at)
 
 
 def list_own(work: UnitOfWork) -> list[tuple[Session, bool]]:

@@ -33,7 +33,7 @@ def complete(work: UnitOfWork, token_hash: str, *, username: str, email: str | N
     Raises NotFound for a token that is used, replaced or unknown; Conflict, Invalid.
     """
     if not site_values.delete_value(work.tx, _OFFER, token_hash):
-        raise NotFound("this link has been used, or a newer one has been made")
+        raise NotFound("this link was used, or replaced by a newer one")
     return add_first_administrator(work, username=username, email=email, password_hash=password_hash)
 
 

@@ -17,9 +17,12 @@ from onebucket.store import (
     group_members,
     group_rows,
     invitation_rows,
+    mirror_rows,
     oauth_consumer_rows,
     outbox_rows,
     privilege_rows,
+    project_privilege_rows,
+    project_rows,
     repository_rows,
 )
 
@@ -88,7 +91,7 @@ def change(work: UnitOfWork, name: str, *, username: str | None = None, display_
 
 
 def delete(work: UnitOfWork, name: str) -> Account:
-    """Delete a team with all that it owns: groups, repositories, privileges, invitations, consumers, waiting mail.
+    """Delete a team with all that it owns, from groups and projects to consumers and waiting mail.
 
     Its journal stays. Raises NotFound, Invalid for a person.
     """
@@ -98,6 +101,7 @@ def delete(work: UnitOfWork, name: str) -> Account:
             roster.group.slug: [member.username for member in roster.members or ()]
             for roster in group_members.load_groups(work.tx, account_id=team.id)
         },
+        "projects": [project.key for project in project_rows.of_account(work.tx, team.id)],
         "repositories": [repository.slug for repository in repository_rows.of_account(work.tx, team.id)],
         "invitations": [invitation.email for invitation in invitation_rows.of_account(work.tx, team.id)],
         "consumers": [consumer.key for consumer in oauth_consumer_rows.of_account(work.tx, team.id)],
@@ -109,11 +113,15 @@ def delete(work: UnitOfWork, name: str) -> Account:
     for repository in repository_rows.of_account(work.tx, team.id):
         privilege_rows.remove_on_repository(work.tx, team.id, repository.id)
         repository_rows.delete_repository(work.tx, repository)
+    for project in project_rows.of_account(work.tx, team.id):
+        project_privilege_rows.remove_on_project(work.tx, team.id, project.id)
+        project_rows.delete_project(work.tx, project)
     for group in group_rows.of_account(work.tx, team.id):
         group_rows.delete_group(work.tx, group)
     for consumer in oauth_consumer_rows.of_account(work.tx, team.id):
         oauth_consumer_rows.remove(work.tx, consumer)
     outbox_rows.delete_of_account(work.tx, team.id)
+    mirror_rows.remove_of_account(work.tx, team.id)
     account_rows.delete_account(work.tx, team.id)
 
     return team

@@ -4,15 +4,16 @@ from datetime import datetime, timedelta
 
 from onebucket.actions import access
 from onebucket.actions.unit_of_work import UnitOfWork
-from onebucket.domain import accounts
 from onebucket.domain.accounts import Account, Actor
 from onebucket.domain.events import Event
+from onebucket.domain.journal_entry import Facts
 from onebucket.domain.policy import To
 from onebucket.domain.refusals import Forbidden, InsufficientScope, Invalid, NotFound
-from onebucket.domain.text import clean_text, quote_text
+from onebucket.domain.scopes import effective_scopes, parse_scope
+from onebucket.domain.text import clean_text
 from onebucket.domain.tokens import MOST_GENERATIONS, AppPassword
-from onebucket.store import app_password_rows, credential_holders
-from onebucket.store.journal_rows import Facts
+from onebucket.safe_text import quote_text
+from onebucket.store import account_rows, app_password_rows, credential_holders, oauth_token_rows
 
 # Longest lifetime of an app password that has an expiry time.
 LONGEST = timedelta(days=3660)
@@ -33,11 +34,11 @@ def add(
     Raises Invalid, Conflict, InsufficientScope, Forbidden.
     """
     account = access.person(work, name, to=To.HANDLE_TOKENS)
-    requested = frozenset(accounts.parse_scope(scope) for scope in scopes)
+    requested = frozenset(parse_scope(scope) for scope in scopes)
     granted = work.actor.scopes
     _check_creator(work.actor, account)
-    if granted is not None and not requested <= accounts.effective_scopes(granted):
-        raise InsufficientScope(required=requested - accounts.effective_scopes(granted), granted=granted)
+    if granted is not None and not requested <= effective_scopes(granted):
+        raise InsufficientScope(required=requested - effective_scopes(granted), granted=granted)
     token = AppPassword(
         account_id=account.id,
         id=work.new_id(),
@@ -63,11 +64,11 @@ def _expiry(work: UnitOfWork, requested: datetime | None) -> datetime | None:
     # A session expires too, but doesn't count: the person can sign in again with their password.
     limit = work.actor.expires_at if work.actor.scopes is not None else None
     if requested is not None and requested <= work.at:
-        raise Invalid("the app password would have expired already")
+        raise Invalid("that time has passed already")
     if requested is not None and requested > work.at + LONGEST:
-        raise Invalid("an app password can last ten years at most; without an end it lasts until it is revoked")
+        raise Invalid("an app password can last at most ten years; without an expiry, it lasts until it is revoked")
     if limit is not None and requested is not None and requested > limit:
-        raise Invalid("an app password that is made with another one can't outlast it")
+        raise Invalid("an app password created with another one can't outlast it")
     return requested or limit
 
 
@@ -75,9 +76,11 @@ def _check_creator(actor: Actor, account: Account) -> None:
     if actor.scopes is None:
         return
     if account.id != actor.id:
-        raise Forbidden("a limited credential makes app passwords for nobody but whom it speaks for")
+        raise Forbidden("a credential with scopes can create app passwords for its own user only")
     if actor.generation + 1 >= MOST_GENERATIONS:
-        raise Forbidden("this app password is too far from the first: make the next one with your password")
+        raise Forbidden(
+            "this app password is too many steps from your password: create the next one with your password"
+        )
 
 
 def of_person(work: UnitOfWork, name: str) -> list[AppPassword]:
@@ -90,6 +93,20 @@ def orphans(work: UnitOfWork, name: str) -> set[str]:
     person = access.person(work, name, to=To.HANDLE_TOKENS)
     derived = [each for each in app_password_rows.of_person(work.tx, person.id) if each.made_with is not None]
     return {each.id for each in derived if credential_holders.actor(work.tx, each.account_id, each.credential) is None}
+
+
+def claimed_user(work: UnitOfWork, login: str, secret_hash: str) -> str:
+    """Return the username that a credential claims, whether it is valid or not; empty if there is none.
+
+    `login` is a username or e-mail address, or empty for a credential that has none.
+    """
+    access.site(work)
+    row = app_password_rows.by_hash(work.tx, secret_hash) or oauth_token_rows.by_hash(work.tx, secret_hash)
+    if row is not None:
+        account = account_rows.by_id(work.tx, row.account_id)
+    else:
+        account = account_rows.by_email(work.tx, login) if "@" in login else account_rows.by_username(work.tx, login)
+    return account.username if account else ""
 
 
 def revoke(work: UnitOfWork, id: str) -> AppPassword:

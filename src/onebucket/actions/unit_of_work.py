@@ -10,11 +10,11 @@ from onebucket.actions import letter_budgets
 from onebucket.domain import site_limits as house
 from onebucket.domain.accounts import Account, Actor
 from onebucket.domain.events import Event
+from onebucket.domain.journal_entry import Entry
 from onebucket.domain.letters import MOST_NOTICES, NOTICES, MailKind, OutboxMail, id_of_entry
 from onebucket.domain.site_limits import SiteLimits
 from onebucket.store import account_rows, email_rows, journal_rows, outbox_rows
-from onebucket.store.engine.database import Transaction
-from onebucket.store.journal_rows import Entry
+from onebucket.store.engine.transaction import Transaction
 
 _MICROSECOND = timedelta(microseconds=1)
 _DAY = timedelta(days=1)
@@ -68,7 +68,10 @@ class UnitOfWork:
         before: dict[str, Any] | None = None,
         after: dict[str, Any] | None = None,
     ) -> None:
-        """Record a failed attempt in the account's journal; does not bump the account's revision."""
+        """Record in the account's journal what changes nothing here, such as a failed attempt.
+
+        Doesn't bump the account's revision.
+        """
         entry = journal_rows.add(
             self.tx,
             account,

@@ -1,32 +1,32 @@
-"""The commands `user`, `team` and `repo`."""
+"""The commands `user` and `team`."""
 
 from typing import Annotated
 
 import typer
 
 from onebucket.cli import common
-from onebucket.cli.common import CommandError, DatabaseOption, DataOption, JsonOption, PasswordOption, Use
+from onebucket.cli.common import CommandError, DatabaseOption, DataOption, JsonOption, PasswordOption, Use, Yes
 
 user = typer.Typer(help="People: add, admin, disable, enable, password, list.", no_args_is_help=True)
 team = typer.Typer(help="Teams: add, rename, delete, list.", no_args_is_help=True)
-repo = typer.Typer(help="Repositories: add, delete, list.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Username, e-mail address, UUID or account_id")]
-DisplayName = Annotated[str, typer.Option("--display-name", metavar="D", help="The name in full", show_default=False)]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
+DisplayName = Annotated[str, typer.Option("--display-name", metavar="D", help="The full name", show_default=False)]
 
 
 @user.command("add")
 def add_user(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The username")],
-    email: Annotated[str, typer.Option("--email", metavar="E", help="Counts as validated", show_default=False)],
+    email: Annotated[
+        str, typer.Option("--email", metavar="E", help="Their address; counts as confirmed", show_default=False)
+    ],
     display_name: DisplayName = "",
     admin: Annotated[bool, typer.Option("--admin", help="Make a site administrator.")] = False,
     password_stdin: PasswordOption = False,
     database: DatabaseOption = "",
     data: DataOption = "",
 ) -> None:
-    """Add a person. Asks for a password at a terminal; without one the person can't sign in yet."""
+    """Add a person. Prompts for a password at a terminal; without one they can't sign in yet."""
     from onebucket import hashing
     from onebucket.actions import accounts
 
@@ -46,11 +46,11 @@ def add_user(
 @user.command("admin")
 def set_site_admin(
     name: Name,
-    remove: Annotated[bool, typer.Option("--remove", help="Let them be one no more.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Take the role away.")] = False,
     database: DatabaseOption = "",
     data: DataOption = "",
 ) -> None:
-    """Make a person a site administrator, or with --remove one no more; the last one stays."""
+    """Make a person a site administrator. With --remove, take the role away, except from the last one."""
     from onebucket.actions import accounts
 
     with common.writing(database, data) as work:
@@ -60,7 +60,7 @@ def set_site_admin(
 
 @user.command("disable")
 def disable_user(name: Name, database: DatabaseOption = "", data: DataOption = "") -> None:
-    """Let a person do nothing any more, from the next request on; memberships stay for when they are enabled again."""
+    """Disable a person: their next request is refused. Memberships stay, and count again when they are enabled."""
     from onebucket.actions import accounts
 
     with common.writing(database, data) as work:
@@ -72,7 +72,7 @@ def disable_user(name: Name, database: DatabaseOption = "", data: DataOption = "
 
 @user.command("enable")
 def enable_user(name: Name, database: DatabaseOption = "", data: DataOption = "") -> None:
-    """Let a disabled person in again."""
+    """Enable a disabled person again."""
     from onebucket.actions import accounts
 
     with common.writing(database, data) as work:
@@ -80,11 +80,26 @@ def enable_user(name: Name, database: DatabaseOption = "", data: DataOption = ""
     common.show(f"enabled {person.username}")
 
 
+@user.command("rename")
+def rename_user(
+    name: Name,
+    new_name: Annotated[str, typer.Argument(metavar="NEW", help="The new username")],
+    database: DatabaseOption = "",
+    data: DataOption = "",
+) -> None:
+    """Change a person's username. The old one stops working."""
+    from onebucket.actions import accounts
+
+    with common.writing(database, data) as work:
+        renamed = accounts.change_user(work, name, username=new_name)
+    common.show(f"renamed {name} to {renamed.username}")
+
+
 @user.command("password")
 def set_password(
     name: Name, password_stdin: PasswordOption = False, database: DatabaseOption = "", data: DataOption = ""
 ) -> None:
-    """Set a person's password; the old one ends at once."""
+    """Set a person's password. The old one stops working at once."""
     from onebucket import hashing
     from onebucket.actions import accounts
 
@@ -159,7 +174,7 @@ def rename_team(
     database: DatabaseOption = "",
     data: DataOption = "",
 ) -> None:
-    """Give a team another username; the old one stops resolving."""
+    """Change a team's username. The old one stops working."""
     from onebucket.actions import teams
 
     with common.writing(database, data) as work:
@@ -169,7 +184,7 @@ def rename_team(
 
 @team.command("delete")
 def delete_team(name: Name, yes: Yes = False, database: DatabaseOption = "", data: DataOption = "") -> None:
-    """Delete a team with its groups, repositories, privileges and invitations; its journal stays."""
+    """Delete a team with its groups, repositories, privileges and invitations. Its journal stays."""
     from onebucket.actions import teams
 
     if not common.confirmed(f"Delete the team {name} and everything in it?", yes=yes):
@@ -195,74 +210,3 @@ def list_teams(json: JsonOption = False, database: DatabaseOption = "", data: Da
         )
         return
     common.show_table(["USERNAME", "NAME"], [[team.username, team.display_name] for team in listed])
-
-
-Path = Annotated[str, typer.Argument(metavar="TEAM/SLUG", help="The account and the repository's slug")]
-
-
-@repo.command("add")
-def add_repository(
-    path: Path,
-    public: Annotated[bool, typer.Option("--public", help="Everybody may read it.")] = False,
-    name: Annotated[str, typer.Option("--name", metavar="N", help="The name in full", show_default=False)] = "",
-    database: DatabaseOption = "",
-    data: DataOption = "",
-) -> None:
-    """Add a repository, private unless told otherwise."""
-    from onebucket.actions import repositories
-
-    account, slug = _split_path(path)
-    with common.writing(database, data) as work:
-        added = repositories.add(work, account, slug, name=name or None, is_private=not public)
-    common.show(f"added the {'private' if added.is_private else 'public'} repository {account}/{added.slug}")
-
-
-@repo.command("delete")
-def delete_repository(path: Path, yes: Yes = False, database: DatabaseOption = "", data: DataOption = "") -> None:
-    """Delete a repository, with everything that was set on it."""
-    from onebucket.actions import repositories
-
-    account, slug = _split_path(path)
-    if not common.confirmed(f"Delete the repository {path}?", yes=yes):
-        raise CommandError("nothing was deleted")
-    with common.writing(database, data) as work:
-        repositories.delete(work, account, slug)
-    common.show(f"deleted the repository {path}")
-
-
-@repo.command("list")
-def list_repositories(
-    account: Annotated[str, typer.Argument(metavar="[TEAM]", help="Of this account only", show_default=False)] = "",
-    json: JsonOption = False,
-    database: DatabaseOption = "",
-    data: DataOption = "",
-) -> None:
-    """List repositories."""
-    from onebucket.actions import accounts, repositories
-
-    with common.reading(database, data) as work:
-        names = [account] if account else accounts.list_owners(work)
-        rows = [(name, repository) for name in names for repository in repositories.of_account(work, name)]
-    if json:
-        common.show_json(
-            [
-                {"path": f"{name}/{repository.slug}", "name": repository.name, "is_private": repository.is_private}
-                for name, repository in rows
-            ]
-        )
-        return
-    common.show_table(
-        ["REPOSITORY", "NAME", ""],
-        [
-            [f"{name}/{repository.slug}", repository.name, "" if repository.is_private else "public"]
-            for name, repository in rows
-        ],
-    )
-
-
-def _split_path(path: str) -> tuple[str, str]:
-    """Split ACCOUNT/SLUG. Raises CommandError."""
-    account, slash, slug = path.partition("/")
-    if not (account and slash and slug):
-        raise CommandError(f"{path!r} is not TEAM/SLUG")
-    return account, slug

@@ -19,29 +19,29 @@ if TYPE_CHECKING:
 
 
 def backup(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The new file; it must not be there yet")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write; it must not exist yet")],
     database: DatabaseOption = "",
     data: DataOption = "",
 ) -> None:
-    """Write the whole database into one file, also while it is being served. SQLite only."""
+    """Write the whole database into one file, even while the server runs. SQLite only."""
     chosen = _of_sqlite(common.settings(database, data))
     if file.exists():
-        raise CommandError(f"{file} is there already")
+        raise CommandError(f"{file} exists already")
     with common.open_database(chosen, Use.READS) as opened, common.progress("backup") as report:
         opened.copy_to(file, report)
     common.show(f"wrote {file} ({file.stat().st_size:,} bytes)")
 
 
 def restore(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `backup` wrote")],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that `backup` wrote")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask for confirmation.")] = False,
     as_it_was: Annotated[
-        bool, typer.Option("--as-it-was", help="Let app passwords, consents and passwords be good that ended since.")
+        bool, typer.Option("--as-it-was", help="Bring back app passwords, consents and passwords that ended since.")
     ] = False,
     database: DatabaseOption = "",
     data: DataOption = "",
 ) -> None:
-    """Put a backup in the place of everything there is, also while it is being served. SQLite only.
+    """Replace everything with a backup, even while the server runs. SQLite only.
 
     Everybody has to sign in again, and what was revoked since the backup stays revoked.
     """
@@ -52,7 +52,7 @@ def restore(
     with ExitStack() as stack:
         copy = stack.enter_context(_readable_copy(file))
         opened = stack.enter_context(common.open_database(chosen, Use.MAKES))
-        if not common.confirmed(f"Replace everything in {opened.name} by {file}?", yes=yes):
+        if not common.confirmed(f"Replace everything in {opened.name} with {file}?", yes=yes):
             raise CommandError("nothing was restored")
         replaced = None if as_it_was else _load_held(opened)
         with copy.writing() as tx:
@@ -64,14 +64,14 @@ def restore(
 
 
 def restored(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="What was put back, for the journal: a file's name")],
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="The restored file's name, for the journal")],
     replaced: Annotated[
-        str, typer.Option("--replaced", metavar="URL", help="What it took the place of, if that is still there")
+        str, typer.Option("--replaced", metavar="URL", help="The database from before, if it still exists")
     ] = "",
     database: DatabaseOption = "",
     data: DataOption = "",
 ) -> None:
-    """After pg_restore: end what must not come back with an older state, and tell the journal of it.
+    """Finish a pg_restore: end sessions, links and tokens that must not come back, and record it in the journal.
 
     Everybody has to sign in again. With --replaced, what was revoked there stays revoked.
     """
@@ -94,14 +94,14 @@ def _load_held(opened: "Database") -> "Held | None":
     Return None, and print a warning, if it can't be read.
     """
     from onebucket.actions import restore
-    from onebucket.store.engine.database import DatabaseUnusable
+    from onebucket.store.engine.errors import DatabaseUnusable
 
     try:
         with opened.reading() as tx:
             return restore.load_held(common.work(tx))
     except DatabaseUnusable as error:
         common.show(f"warning: {error}")
-        common.show("warning: what was revoked since the backup is good again; look at: onebucket token list")
+        common.show("warning: what was revoked since the backup works again; check: onebucket token list")
         return None
 
 
@@ -136,7 +136,7 @@ def _readable_copy(file: Path) -> "Iterator[Database]":
 
 def _make_usable(copy: "Database", file: Path) -> None:
     from onebucket.store import schema
-    from onebucket.store.engine.database import DatabaseUnusable
+    from onebucket.store.engine.errors import DatabaseUnusable
 
     try:
         if schema.version(copy) is None:

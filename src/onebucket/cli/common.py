@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from onebucket import settings as settings_module
-from onebucket.domain import site_limits as house
 from onebucket.domain import time_range
 from onebucket.domain.accounts import check_password
 from onebucket.domain.refusals import Refusal
-from onebucket.domain.site_limits import SiteLimits
-from onebucket.settings import Misconfigured, Settings
+from onebucket.domain.site_limits import DEFAULT_LIMITS, SiteLimits
+from onebucket.settings import Misconfigured, Settings, select
 
 # Loading SQLAlchemy takes longer than most commands run, and `--help` doesn't need it: functions import it.
 if TYPE_CHECKING:
     from onebucket.actions.unit_of_work import UnitOfWork
-    from onebucket.store.engine.database import Database, Transaction
+    from onebucket.store.engine.database import Database
+    from onebucket.store.engine.transaction import Transaction
 
 DatabaseOption = Annotated[
     str,
@@ -40,16 +40,17 @@ DatabaseOption = Annotated[
 DataOption = Annotated[
     str, typer.Option("--data", metavar="DIR", help="The data folder", show_default=False, rich_help_panel="Where")
 ]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask for confirmation.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs to read.")]
 PasswordOption = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 
 
-NO_REPLICAS = "SQLite has no replicas: leave out the setting `replicas`, or keep everything in PostgreSQL"
+NO_REPLICAS = "SQLite has no replicas: remove the setting `replicas`, or use PostgreSQL"
 
 
 # Printed to standard error, so that programs can parse standard output.
 MADE, CHANGED = "made the database ", "in the database "
-_MISSING_HINT = "; name another one with --data or --database, or let `onebucket serve`, `apply` or `user add` make it"
+_MISSING_HINT = "; choose another with --data or --database, or create it with `onebucket serve`, `apply` or `user add`"
 
 # `./dev` puts the command that the user typed here.
 _PROGRAM_VARIABLE = "_ONEBUCKET_PROGRAM"
@@ -66,7 +67,7 @@ def check_completion() -> None:
     requested = {word.partition("=")[0] for word in sys.argv[1:2]} & {"--install-completion", "--show-completion"}
     if requested and " " in program():
         raise CommandError(
-            f"shells complete commands, and {program()!r} is more than one word: install the package first"
+            f"shell completion needs a command of one word, not {program()!r}: install the package first"
         )
 
 
@@ -78,12 +79,14 @@ def mistakes() -> tuple[type[Exception], ...]:
     """Return the exceptions that the command line prints as one sentence, without a traceback."""
     exceptions: list[type[Exception]] = [Refusal, CommandError, Misconfigured]
     for module, name in (
-        ("onebucket.store.engine.database", "DatabaseUnusable"),
-        ("onebucket.store.engine.database", "DatabaseUnavailable"),
+        ("onebucket.store.engine.errors", "DatabaseUnusable"),
+        ("onebucket.store.engine.errors", "DatabaseUnavailable"),
         ("onebucket.transfer.source_tree", "UnreadableDocument"),
         ("onebucket.transfer.removal_limit", "TooManyRemovals"),
         ("onebucket.http.process.listen_address", "CannotListen"),
         ("onebucket.http.process.workers", "CannotStart"),
+        ("onebucket.redirect.certificate_authority", "UntrustworthyFolder"),
+        ("onebucket.remote.errors", "RemoteError"),
     ):
         # A module that isn't loaded can't have raised anything; importing it here would be slow.
         exception = getattr(sys.modules.get(module), name, None)
@@ -110,11 +113,11 @@ def settings(database: str, data: str, **given: str) -> Settings:
 class Use(Enum):
     """How a command uses the database: whether it must exist already, and whether its name is printed."""
 
-    READS = "there must be one"
-    REHEARSES = "where there is none, an empty one is thrown away afterwards"
-    CHANGES = "there must be one, and it is named"
-    MAKES = "one is made where there is none, and it is named"
-    SERVES = "one is made where there is none; the command names it itself"
+    READS = "it must exist"
+    REHEARSES = "if it is missing, a temporary empty one is used"
+    CHANGES = "it must exist, and its name is printed"
+    MAKES = "it is created if it is missing, and its name is printed"
+    SERVES = "it is created if it is missing; the command prints its name itself"
 
 
 @contextmanager
@@ -126,15 +129,18 @@ def open_database(chosen: Settings, use: Use) -> "Iterator[Database]":
     """
     from onebucket.store import schema
     from onebucket.store.connect import connect
-    from onebucket.store.engine import database
+    from onebucket.store.engine.errors import DatabaseMissing
 
     makes = use in (Use.MAKES, Use.SERVES)
     with ExitStack() as stack:
         try:
-            opened = stack.enter_context(closing(connect(chosen.database, make=makes, replicas=chosen.replicas)))
+            opened = connect(
+                chosen.database, make=makes, replicas=chosen.replicas, sqlite_wal_index=chosen.sqlite_wal_index
+            )
+            stack.enter_context(closing(opened))
             is_new = schema.version(opened) is None
-            missing = "" if makes or not is_new else f"there is nothing of onebucket's in {opened.name}"
-        except database.Missing as error:
+            missing = "" if makes or not is_new else f"{opened.name} has no tables of onebucket"
+        except DatabaseMissing as error:
             is_new, missing = True, str(error)
         if missing and use is not Use.REHEARSES:
             raise CommandError(f"{missing}{_MISSING_HINT}")
@@ -165,29 +171,18 @@ def reading(database: str, data: str) -> "Iterator[UnitOfWork]":
         yield work(tx)
 
 
-def work(tx: "Transaction", terms: SiteLimits = house.DEFAULT_LIMITS) -> "UnitOfWork":
+def work(tx: "Transaction", site_limits: SiteLimits = DEFAULT_LIMITS) -> "UnitOfWork":
     """Return a unit of work in `tx` that acts as the operator, who may do everything."""
     from onebucket.actions.unit_of_work import UnitOfWork
     from onebucket.domain.accounts import OPERATOR
 
     request_id = f"cli-{uuid.uuid4().hex[:12]}"
-    return UnitOfWork(OPERATOR, tx, datetime.now(UTC), request_id, lambda: str(uuid.uuid4()), site_limits=terms)
+    return UnitOfWork(OPERATOR, tx, datetime.now(UTC), request_id, lambda: str(uuid.uuid4()), site_limits=site_limits)
 
 
 def site_limits(chosen: Settings) -> SiteLimits:
     """Return the site's limits from the settings."""
-    return SiteLimits(
-        invitation_days=chosen.invitation_days,
-        letters_per_account=chosen.letters_per_account,
-        letters_per_address=chosen.letters_per_address,
-        sign_ups_per_network=chosen.sign_ups_per_network,
-        sign_ups_per_hour=chosen.sign_ups_per_hour,
-        confirmations_per_network=chosen.confirmations_per_network,
-        confirmations_per_hour=chosen.confirmations_per_hour,
-        resets_per_network=chosen.resets_per_network,
-        sign_up=chosen.sign_up,
-        callbacks_extend=chosen.oauth_callbacks == "prefix",
-    )
+    return select(SiteLimits, chosen)
 
 
 def new_password(from_stdin: bool, *, needed: bool) -> str | None:
@@ -200,10 +195,10 @@ def new_password(from_stdin: bool, *, needed: bool) -> str | None:
     elif sys.stdin.isatty():
         hint = "Password" if needed else "Password (empty: none for now)"
         password = typer.prompt(hint, hide_input=True, default=None if needed else "", show_default=False)
-        if password and password != typer.prompt("Once more", hide_input=True):
-            raise CommandError("the two passwords are not the same")
+        if password and password != typer.prompt("Repeat it", hide_input=True):
+            raise CommandError("the passwords don't match")
     elif needed:
-        raise CommandError("nobody is there to ask for a password: give it with --password-stdin")
+        raise CommandError("there is no terminal to ask for a password: use --password-stdin")
     else:
         return None
     if needed and not password:
@@ -218,6 +213,14 @@ def confirmed(question: str, *, yes: bool) -> bool:
     if yes or not (sys.stdin.isatty() and sys.stdout.isatty()):
         return True
     return typer.confirm(question)
+
+
+def split_path(path: str, form: str) -> tuple[str, str]:
+    """Split `ACCOUNT/NAME`; `form` is what a path looks like, as `TEAM/SLUG`. Raises CommandError."""
+    account, slash, name = path.partition("/")
+    if not (account and slash and name):
+        raise CommandError(f"{path!r} is not {form}")
+    return account, name
 
 
 def show(text: str = "") -> None:
@@ -247,13 +250,13 @@ def moment(text: str, *, now: datetime, ahead: bool) -> datetime:
         try:
             span = timedelta(**{units[text[-1]]: int(text[:-1])})
         except (OverflowError, ValueError):
-            raise CommandError(f"{text[:20]!r} is longer than any calendar") from None
+            raise CommandError(f"{text[:20]!r} is too long a time span") from None
         return time_range.shifted(now, span if ahead else -span, what=repr(text))
     try:
         parsed = datetime.fromisoformat(text)
     except ValueError:
-        raise CommandError(f"{text!r} is neither a date like 2026-03-04, nor a span like 90d or 12h") from None
-    return time_range.checked(parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC), what=repr(text))
+        raise CommandError(f"{text!r} is neither a date like 2026-03-04 nor a time span like 90d or 12h") from None
+    return time_range.checked(parsed, what=repr(text))
 
 
 @contextmanager

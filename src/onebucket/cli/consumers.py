@@ -1,4 +1,4 @@
-"""The command `consumer`: OAuth consumers."""
+"""The command `consumer`: OAuth apps, which OAuth 1 calls consumers."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -6,41 +6,45 @@ import typer
 
 from onebucket.cli import common
 from onebucket.cli.common import DatabaseOption, DataOption, JsonOption
-from onebucket.domain.accounts import SCOPES
 
 if TYPE_CHECKING:
     from onebucket.domain.accounts import Account
     from onebucket.domain.oauth import Consumer
 
-consumer = typer.Typer(help="OAuth consumers: add, list, revoke.", no_args_is_help=True)
+consumer = typer.Typer(help="OAuth apps: add, list, revoke.", no_args_is_help=True)
 
 
-Label = Annotated[str, typer.Option("--label", metavar="L", help="What people are told it is", show_default=False)]
-Callback = Annotated[
-    str, typer.Option("--callback", metavar="URL", help="Where people are sent back to", show_default=False)
-]
+Label = Annotated[str, typer.Option("--label", metavar="L", help="The name that people see", show_default=False)]
+Callback = Annotated[str, typer.Option("--callback", metavar="URL", help="Where people return to", show_default=False)]
 Scopes = Annotated[
-    list[str] | None, typer.Option("--scope", help=f"{', '.join(SCOPES)}; may be repeated. Without any: account.")
+    list[str] | None, typer.Option("--scope", help="Such as account:write; can be repeated. Default: account.")
 ]
 ActsAs = Annotated[
     str,
-    typer.Option("--as", metavar="USER", help="For whom it acts on its own; a person's, for them", show_default=False),
+    typer.Option(
+        "--as",
+        metavar="USER",
+        help="The user it acts for on its own; default: a person who owns it",
+        show_default=False,
+    ),
 ]
 
 
 @consumer.command("add")
 def add_consumer(
-    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Whose it is: a team's or a person's")],
+    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="The team or person that owns it")],
     label: Label,
     callback: Callback = "",
     scope: Scopes = None,
     acts_as: ActsAs = "",
-    public: Annotated[bool, typer.Option("--public", help="It can't keep a secret, so it gets none.")] = False,
+    public: Annotated[
+        bool, typer.Option("--public", help="For an app that can't keep a secret; it gets none.")
+    ] = False,
     json: JsonOption = False,
     database: DatabaseOption = "",
     data: DataOption = "",
 ) -> None:
-    """Make an OAuth consumer. Its key and secret are printed once."""
+    """Add an OAuth app and print its key and secret. The secret is not shown again."""
     from onebucket import hashing
     from onebucket.actions import consumers
     from onebucket.cli import keys
@@ -75,19 +79,19 @@ def _show_added(added: "Consumer", secret: str | None, *, json: bool) -> None:
         typer.echo(f"scopes: {', '.join(scopes)}. The secret is not shown again.", err=True)
     if secret and added.acts_as is None:
         typer.echo(
-            "It acts for nobody on its own (client_credentials, OAuth 1 with two legs); with --as USER it would.",
+            "It can't act on its own (client_credentials, two-legged OAuth 1): for that, use --as USER.",
             err=True,
         )
 
 
 @consumer.command("list")
 def list_consumers(
-    account: Annotated[str, typer.Argument(metavar="[ACCOUNT]", help="Whose", show_default=False)] = "",
+    account: Annotated[str, typer.Argument(metavar="[ACCOUNT]", help="Only this account's", show_default=False)] = "",
     json: JsonOption = False,
     database: DatabaseOption = "",
     data: DataOption = "",
 ) -> None:
-    """List OAuth consumers, of one account or of all, without their secrets."""
+    """List OAuth apps, without their secrets."""
     from onebucket.actions import consumers
 
     with common.reading(database, data) as work:
@@ -113,11 +117,11 @@ def list_consumers(
 
 @consumer.command("revoke")
 def revoke_consumer(
-    key: Annotated[str, typer.Argument(metavar="KEY", help="As `consumer list` shows it")],
+    key: Annotated[str, typer.Argument(metavar="KEY", help="The key, from `consumer list`")],
     database: DatabaseOption = "",
     data: DataOption = "",
 ) -> None:
-    """End an OAuth consumer and everything that was issued to it; the next request with any of it is refused."""
+    """Revoke an OAuth app and all its tokens. The next request with any of them is refused."""
     from onebucket.actions import consumers
 
     with common.writing(database, data) as work:

@@ -24,17 +24,21 @@ def throw_away() -> Iterator[Path]:
 def fill(opened: Database) -> None:
     """Create the schema and apply `demo.yaml`."""
     schema.bring_up_to_date(opened)
-    text = files("onebucket.cli").joinpath("demo.yaml").read_bytes()
     with opened.writing() as tx:
-        apply.apply(common.work(tx), [document.read(text, source="demo.yaml")], prune=False)
+        apply.apply(common.work(tx), [document.read(document_text(), source="demo.yaml")], prune=False)
+
+
+def document_text() -> bytes:
+    """Return the account document of the made-up company."""
+    return files("onebucket.cli").joinpath("demo.yaml").read_bytes()
 
 
 def lines(base_url: str, database: str) -> list[str]:
     """Return the lines that `serve --demo` prints at the start."""
     return [
-        "A made-up company, gone when this stops:",
+        "A made-up company, deleted when the server stops:",
         *(f"  {name:<8} password {password:<13} {_ABOUT[name]}" for name, password in PASSWORDS.items()),
-        f"Its letters can be read at {base_url}/demo/letters",
+        f"Its e-mails can be read at {base_url}/demo/letters",
         "Paste any of these:",
         *(f"  {line}" for line in commands(base_url)),
         f"  {common.program()} check bob acme/rocket write --explain --database {database}",
@@ -57,5 +61,5 @@ _ABOUT = {
     "alice": "administers acme",
     "bob": "is a designer and a developer",
     "dave": "is a developer",
-    "mallory": "is in nothing",
+    "mallory": "is in no group",
 }

@@ -11,7 +11,8 @@ from onebucket.http.process import file_descriptors
 from onebucket.settings import Settings
 from onebucket.store import schema
 from onebucket.store.connect import connect
-from onebucket.store.engine.database import Database, DatabaseUnavailable, DatabaseUnusable
+from onebucket.store.engine.database import Database
+from onebucket.store.engine.errors import DatabaseUnavailable, DatabaseUnusable
 
 
 def findings(chosen: Settings) -> Iterator[Finding]:
@@ -22,7 +23,7 @@ def findings(chosen: Settings) -> Iterator[Finding]:
     try:
         opened = connect(chosen.database, make=False, replicas=chosen.replicas)
     except DatabaseUnusable as error:
-        mend = "It is made by the first `onebucket serve`, by `onebucket apply`, or by `onebucket user add`."
+        mend = "Create it with `onebucket serve`, `onebucket apply` or `onebucket user add`."
         yield Finding(False, str(error), mend if on_file else _OUT_OF_REACH)
         return
     try:
@@ -36,11 +37,11 @@ def findings(chosen: Settings) -> Iterator[Finding]:
 
 def _settings(chosen: Settings) -> Iterator[Finding]:
     for name in chosen.unknown:
-        yield Finding(False, f"{name} is not a setting of this version", "Remove it, or mend its spelling.")
+        yield Finding(False, f"{name} is not a setting of this version", "Remove it, or correct its spelling.")
     if not chosen.unknown:
-        yield Finding(True, "every setting that is given is known")
+        yield Finding(True, "every setting is known")
     if chosen.data.exists() and chosen.data.stat().st_mode & 0o007:
-        yield Finding(False, f"everybody on this machine may look into {chosen.data}", f"chmod o= {chosen.data}")
+        yield Finding(False, f"every user of this machine can read {chosen.data}", f"chmod o= {chosen.data}")
     yield from _files(chosen)
     if chosen.replicas and chosen.database.startswith("sqlite:"):
         yield Finding(False, common.NO_REPLICAS)
@@ -58,16 +59,16 @@ def _files(chosen: Settings) -> Iterator[Finding]:
     exposed = [str(path) for path in files if path.parent.stat().st_mode & 0o001 and path.stat().st_mode & 0o007]
     if exposed:
         names = " ".join(exposed)
-        yield Finding(False, f"everybody on this machine may open {names}", f"chmod o= {names}")
+        yield Finding(False, f"every user of this machine can open {names}", f"chmod o= {names}")
 
 
 def _connections() -> Finding:
     """Check how many connections a server could hold that is started with the same limits as this command."""
     max_connections = file_descriptors.max_connections(file_descriptors.limit())
-    mend = "Allow more open files where it is started: LimitNOFILE= of systemd, --ulimit nofile= of a container."
+    mend = "Raise the limit of open files: LimitNOFILE= in systemd, --ulimit nofile= for a container."
     return Finding(
         max_connections >= _FEW,
-        f"each process may hold {max_connections:,} connections at once",
+        f"each process can hold {max_connections:,} connections at once",
         mend if max_connections < _FEW else "",
     )
 
@@ -75,7 +76,7 @@ def _connections() -> Finding:
 # Enough for several clients that each leak connections.
 _FEW = 1000
 
-_OUT_OF_REACH = "Start PostgreSQL, or mend the setting `database`: host, name, user, password."
+_OUT_OF_REACH = "Start PostgreSQL, or correct the setting `database`: host, name, user, password."
 _DAMAGED = "Stop the server and restore a backup: onebucket restore FILE"
 _IRREGULAR = (
     'Columns: ALTER TABLE … ALTER COLUMN … TYPE text COLLATE "C". Indexes: REINDEX. Processes: pg_terminate_backend(…).'
@@ -92,7 +93,7 @@ def _database(opened: Database, chosen: Settings, *, mend: str) -> Iterator[Find
     yield Finding(True, f"{opened.name} is at schema {version}")
 
     trouble = opened.check()
-    yield Finding(not trouble, trouble or f"the database is whole{opened.version_note()}", mend if trouble else "")
+    yield Finding(not trouble, trouble or f"the database is intact{opened.version_note()}", mend if trouble else "")
 
     with opened.reading() as tx:
         work = common.work(tx)
@@ -104,7 +105,7 @@ def _database(opened: Database, chosen: Settings, *, mend: str) -> Iterator[Find
             yield Finding(
                 False,
                 f"no active person administers {names}",
-                "Apply a document that puts somebody into a group with `account_privilege: admin`, or enable one.",
+                "Enable an administrator, or apply a document with one in a group with `account_privilege: admin`.",
             )
         else:
             yield Finding(True, "every team has an active administrator")
@@ -118,7 +119,7 @@ def _database(opened: Database, chosen: Settings, *, mend: str) -> Iterator[Find
 def _site_administrator(people: Iterable[accounts.Person]) -> Finding:
     if any(person.account.site_admin and person.account.is_active for person in people):
         return Finding(True, "there is an active site administrator")
-    mend = f"{common.program()} user admin NAME makes one; so does, where there was none, the link that serve prints."
+    mend = f"Make one: {common.program()} user admin NAME. Or use the link that `serve` prints while there is none."
     return Finding(False, "there is no active site administrator", mend)
 
 

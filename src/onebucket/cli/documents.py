@@ -10,18 +10,19 @@ import typer
 
 from onebucket.cli import common
 from onebucket.cli.common import CommandError, DatabaseOption, DataOption, Use
-from onebucket.domain import site_limits
-from onebucket.domain.site_limits import SiteLimits
+from onebucket.domain.removal_limits import parse_limit
+from onebucket.domain.site_limits import DEFAULT_LIMITS, SiteLimits
 
 if TYPE_CHECKING:
     from onebucket.actions.unit_of_work import UnitOfWork
+    from onebucket.domain.journal_entry import Entry
+    from onebucket.domain.removal_limits import RemovalLimit
     from onebucket.store.engine.database import Database
-    from onebucket.store.journal_rows import Entry
     from onebucket.transfer.apply_context import Report
     from onebucket.transfer.document import Document
-    from onebucket.transfer.removal_limit import RemovalLimit, TooManyRemovals
+    from onebucket.transfer.removal_limit import TooManyRemovals
 
-imports = typer.Typer(help="Bring in accounts that are kept elsewhere.", no_args_is_help=True)
+imports = typer.Typer(help="Import accounts from other sources.", no_args_is_help=True)
 
 # A longer difference is printed as a summary only, except by a dry run.
 LONGEST_DIFFERENCE = 200
@@ -32,14 +33,14 @@ WOULD_CHANGE = 2
 
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only print what would change.")]
 ExitCodeOption = Annotated[
-    bool, typer.Option("--exit-code", help="With --dry-run: exit 2 where something would change, 0 where nothing.")
+    bool, typer.Option("--exit-code", help="With --dry-run: exit with 2 if something would change, 0 if not.")
 ]
 MaxRemovalsOption = Annotated[
     str,
     typer.Option(
         "--max-removals",
         metavar="N|N%",
-        help="Take no more than this from an account: groups, members, privileges and invitations.",
+        help="The most groups, members, privileges and invitations to remove from an account.",
     ),
 ]
 
@@ -49,13 +50,14 @@ class _RollBack(Exception):
 
 
 @dataclass(frozen=True)
-class _ApplyOptions:
+class ApplyOptions:
     """The options with which documents are applied."""
 
     cap: "RemovalLimit"
     prune: bool = False
     send_letters: bool = False
-    terms: SiteLimits = site_limits.DEFAULT_LIMITS
+    site_limits: SiteLimits = DEFAULT_LIMITS
+    exit_code: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,24 +73,24 @@ def apply(
     dry_run: DryRunOption = False,
     exit_code: ExitCodeOption = False,
     prune: Annotated[
-        bool, typer.Option("--prune", help="Also remove what a named account has and its document hasn't.")
+        bool, typer.Option("--prune", help="Also remove what an account has but its document hasn't.")
     ] = False,
     max_removals: MaxRemovalsOption = "25%",
-    send_letters: Annotated[bool, typer.Option("--send-letters", help="Write to those who are invited.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+    send_letters: Annotated[bool, typer.Option("--send-letters", help="Send e-mails to invited people.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask for confirmation.")] = False,
     database: DatabaseOption = "",
     data: DataOption = "",
 ) -> None:
-    """Make the accounts what the documents say; prints the difference, does all of it or nothing."""
+    """Change accounts to match documents, all or nothing. Prints what changes."""
     from onebucket.transfer import document
 
     limit = _removal_limit(max_removals, exit_code=exit_code, dry_run=dry_run)
     documents = [document.read(_read(path), source=str(path)) for path in file]
     chosen = common.settings(database, data)
-    options = _ApplyOptions(limit, prune, send_letters, common.site_limits(chosen))
+    options = ApplyOptions(limit, prune, send_letters, common.site_limits(chosen), exit_code)
     with common.open_database(chosen, Use.REHEARSES if dry_run else Use.MAKES) as opened:
         if dry_run:
-            _dry_run(opened, documents, options, exit_code=exit_code)
+            _dry_run(opened, documents, options)
         elif _should_ask(yes):
             preview = _preview(opened, documents, options)
             _show_difference(preview.entries, everything=False)
@@ -96,7 +98,7 @@ def apply(
                 raise preview.refused
             if not preview.entries:
                 return
-            if not common.confirmed("Do this?", yes=yes):
+            if not common.confirmed("Apply these changes?", yes=yes):
                 raise CommandError("nothing was changed")
             _commit(opened, documents, options)
         else:
@@ -104,13 +106,15 @@ def apply(
 
 
 def export(
-    account: Annotated[list[str] | None, typer.Argument(metavar="[ACCOUNT…]", help="These; without any, all")] = None,
+    account: Annotated[
+        list[str] | None, typer.Argument(metavar="[ACCOUNT…]", help="The accounts; default: all")
+    ] = None,
     format: Annotated[str, typer.Option("--format", help="yaml or json")] = "yaml",
-    with_secrets: Annotated[bool, typer.Option("--with-secrets", help="With the hashes of passwords.")] = False,
+    with_secrets: Annotated[bool, typer.Option("--with-secrets", help="Include password hashes.")] = False,
     database: DatabaseOption = "",
     data: DataOption = "",
 ) -> None:
-    """Print accounts as a document; applying it again changes nothing."""
+    """Print accounts as a document that `apply` reads."""
     from onebucket.transfer import document, export
 
     if format not in ("yaml", "json"):
@@ -124,52 +128,70 @@ def export(
 def import_peribolos(
     path: Annotated[
         list[Path],
-        typer.Argument(metavar="DIR|FILE…", help="The folders or files in which organisations are kept"),
+        typer.Argument(metavar="DIR|FILE…", help="Folders or files that describe organisations"),
     ],
-    name: Annotated[str, typer.Option("--name", help="The team's username, in place of the organisation's name.")] = "",
+    name: Annotated[str, typer.Option("--name", help="The team's username; default: the organisation's name.")] = "",
     dry_run: DryRunOption = False,
     exit_code: ExitCodeOption = False,
     max_removals: MaxRemovalsOption = "25%",
     database: DatabaseOption = "",
     data: DataOption = "",
 ) -> None:
-    """Bring in GitHub organisations that are kept as Peribolos YAML; all of it or nothing."""
-    from onebucket.transfer import change_report, peribolos
+    """Import GitHub organisations from Peribolos YAML, all or nothing."""
+    from onebucket.transfer import peribolos
 
-    options = _ApplyOptions(_removal_limit(max_removals, exit_code=exit_code, dry_run=dry_run))
+    options = import_options(max_removals, exit_code=exit_code, dry_run=dry_run)
     organisations = peribolos.read(path, name=name or None)
     documents = [peribolos.to_document(organisation) for organisation in organisations]
     with common.open_database(common.settings(database, data), Use.REHEARSES if dry_run else Use.MAKES) as opened:
-        entries = [] if dry_run else _commit(opened, documents, options)
-        for organisation in organisations:
-            common.show(f"{'found' if dry_run else 'imported'} {organisation.summary()}")
+        lines = [f"{'found' if dry_run else 'imported'} {organisation.summary()}" for organisation in organisations]
         if passed_over := sorted({key for organisation in organisations for key in organisation.passed_over}):
-            common.show(f"passed over, they have no meaning here: {', '.join(passed_over)}")
-        if dry_run:
-            _dry_run(opened, documents, options, exit_code=exit_code)
-        else:
-            common.show(change_report.summarize(entries))
+            lines.append(f"ignored, because they mean nothing here: {', '.join(passed_over)}")
+        carry_out(opened, documents, options, dry_run=dry_run, lines=lines)
+
+
+def import_options(max_removals: str, *, exit_code: bool, dry_run: bool, prune: bool = False) -> "ApplyOptions":
+    """Return the options of an import. Raises CommandError, typer.BadParameter."""
+    return ApplyOptions(_removal_limit(max_removals, exit_code=exit_code, dry_run=dry_run), prune, exit_code=exit_code)
+
+
+def carry_out(
+    opened: "Database",
+    documents: "Sequence[Document]",
+    options: "ApplyOptions",
+    *,
+    dry_run: bool,
+    lines: Sequence[str],
+) -> None:
+    """Apply what an import has read; print `lines` and a summary. With `dry_run`, print what would change."""
+    from onebucket.transfer import change_report
+
+    entries = [] if dry_run else _commit(opened, documents, options)
+    for line in lines:
+        common.show(line)
+    if dry_run:
+        _dry_run(opened, documents, options)
+    else:
+        common.show(change_report.summarize(entries))
 
 
 def _removal_limit(text: str, *, exit_code: bool, dry_run: bool) -> "RemovalLimit":
     """Parse --max-removals. Raises CommandError, typer.BadParameter."""
-    from onebucket.transfer import removal_limit
-
     if exit_code and not dry_run:
-        raise CommandError("--exit-code tells what a dry run found: give --dry-run too")
+        raise CommandError("--exit-code needs --dry-run")
     try:
-        return removal_limit.parse_limit(text)
+        return parse_limit(text)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--max-removals") from None
 
 
-def _dry_run(opened: "Database", documents: "Sequence[Document]", options: _ApplyOptions, *, exit_code: bool) -> None:
-    """Print what would change; with `exit_code`, exit with WOULD_CHANGE if anything would."""
+def _dry_run(opened: "Database", documents: "Sequence[Document]", options: ApplyOptions) -> None:
+    """Print what would change; with `exit_code` in the options, exit with WOULD_CHANGE if anything would."""
     preview = _preview(opened, documents, options)
     _show_difference(preview.entries, everything=True)
     if preview.refused:
         raise preview.refused
-    if exit_code and preview.entries:
+    if options.exit_code and preview.entries:
         raise typer.Exit(WOULD_CHANGE)
 
 
@@ -186,21 +208,21 @@ def _should_ask(yes: bool) -> bool:
     return not yes and sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def _commit(opened: "Database", documents: "Sequence[Document]", options: _ApplyOptions) -> "list[Entry]":
+def _commit(opened: "Database", documents: "Sequence[Document]", options: ApplyOptions) -> "list[Entry]":
     with opened.writing() as tx, common.progress("applying") as report:
-        work = common.work(tx, options.terms)
+        work = common.work(tx, options.site_limits)
         _apply(work, documents, options, report)
         return work.entries
 
 
-def _preview(opened: "Database", documents: "Sequence[Document]", options: _ApplyOptions) -> _Preview:
+def _preview(opened: "Database", documents: "Sequence[Document]", options: ApplyOptions) -> _Preview:
     """Apply the documents in a transaction that is rolled back, and return its journal entries."""
     from onebucket.transfer.removal_limit import TooManyRemovals
 
     entries: list[Entry] = []
     try:
         with opened.writing() as tx, common.progress("looking") as report:
-            work = common.work(tx, options.terms)
+            work = common.work(tx, options.site_limits)
             entries = work.entries
             _apply(work, documents, options, report)
             raise _RollBack
@@ -210,7 +232,7 @@ def _preview(opened: "Database", documents: "Sequence[Document]", options: _Appl
         return _Preview(entries, refused)
 
 
-def _apply(work: "UnitOfWork", documents: "Sequence[Document]", options: _ApplyOptions, progress: "Report") -> None:
+def _apply(work: "UnitOfWork", documents: "Sequence[Document]", options: ApplyOptions, progress: "Report") -> None:
     from onebucket.transfer import apply
 
     apply.apply(

@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 invitation = typer.Typer(help="Invitations: list, resend, accept, withdraw.", no_args_is_help=True)
 
-AccountOption = Annotated[str, typer.Option("--account", metavar="A", help="Of this account", show_default=False)]
-Id = Annotated[str, typer.Argument(metavar="ID", help="As `invitation list` shows it with --json")]
+AccountOption = Annotated[str, typer.Option("--account", metavar="A", help="Only this account's", show_default=False)]
+Id = Annotated[str, typer.Argument(metavar="ID", help="The id, from `invitation list --json`")]
 
 
 @invitation.command("list")
 def list_invitations(
     account: AccountOption = "",
-    email: Annotated[str, typer.Option("--email", metavar="E", help="To this address", show_default=False)] = "",
+    email: Annotated[str, typer.Option("--email", metavar="E", help="Only to this address", show_default=False)] = "",
     json: JsonOption = False,
     database: DatabaseOption = "",
     data: DataOption = "",
 ) -> None:
-    """List pending invitations, of one account or of all: what has become of the letter, and until when."""
+    """List pending invitations, the state of their e-mails, and when they expire."""
     from onebucket.actions import invitations
 
     with common.reading(database, data) as work:
@@ -58,22 +58,22 @@ def list_invitations(
 
 @invitation.command("resend")
 def resend(id: Id, database: DatabaseOption = "", data: DataOption = "") -> None:
-    """Send an invitation again, with another link; the server that runs carries the letter."""
+    """Send an invitation again with a new link. The running server sends the e-mail."""
     from onebucket.actions import invitations
 
     with common.writing(database, data) as work:
         _, sent = invitations.resend(work, id)
-    common.show(f"another letter to {sent.email} is on its way")
+    common.show(f"queued another e-mail to {sent.email}")
 
 
 @invitation.command("accept")
 def accept(
-    token: Annotated[str, typer.Argument(metavar="TOKEN", help="The link of the letter, or what it ends with")],
+    token: Annotated[str, typer.Argument(metavar="TOKEN", help="The link in the e-mail, or its last part")],
     user: Annotated[str, typer.Option("--as", metavar="USER", help="Who accepts", show_default=False)],
     database: DatabaseOption = "",
     data: DataOption = "",
 ) -> None:
-    """Accept an invitation for a person who has the invited address, as they would in their browser."""
+    """Accept an invitation for the person who has the invited address."""
     from onebucket import hashing
     from onebucket.actions import invitation_acceptance
 
@@ -85,16 +85,16 @@ def accept(
 
 @invitation.command("withdraw")
 def withdraw(
-    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Who invited")],
+    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="The account that invited")],
     email: Annotated[str, typer.Argument(metavar="EMAIL", help="The invited address")],
     group: Annotated[str, typer.Option("--group", metavar="S", help="Only to this group", show_default=False)] = "",
     repository: Annotated[
-        str, typer.Option("--repository", metavar="R", help="To this repository, not to groups", show_default=False)
+        str, typer.Option("--repository", metavar="R", help="To this repository instead of groups", show_default=False)
     ] = "",
     database: DatabaseOption = "",
     data: DataOption = "",
 ) -> None:
-    """End what an address is invited to in an account: all groups, one group, or a repository."""
+    """Withdraw an address's invitations to all groups of an account, to one group, or to a repository."""
     from onebucket.actions import invitations
 
     if group and repository:
@@ -116,7 +116,7 @@ def _target(owner: "Account", invitation: "Invitation") -> str:
 
 def _expiry(invitation: "Invitation", at: "datetime") -> str:
     if invitation.is_void:
-        return "dead: the inviter may not invite"
+        return "void: the inviter may not invite"
     return "expired" if invitation.expires_at <= at else f"{invitation.expires_at:%Y-%m-%d %H:%M}"
 
 

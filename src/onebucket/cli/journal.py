@@ -17,21 +17,26 @@ if TYPE_CHECKING:
 
 
 def journal(
-    account: Annotated[str, typer.Option("--account", metavar="A", help="Of this account", show_default=False)] = "",
-    since: Annotated[str, typer.Option(metavar="T", help="A date, or a span such as 2d", show_default=False)] = "",
-    verify: Annotated[bool, typer.Option("--verify", help="Say whether nothing was changed or removed.")] = False,
+    account: Annotated[
+        str, typer.Option("--account", metavar="A", help="Only this account's", show_default=False)
+    ] = "",
+    since: Annotated[
+        str, typer.Option(metavar="T", help="Only since a date, or a time span such as 2d", show_default=False)
+    ] = "",
+    verify: Annotated[bool, typer.Option("--verify", help="Check that no entry was changed or removed.")] = False,
     expect: Annotated[
-        Path | None, typer.Option(metavar="F", help="With what an earlier --verify printed", show_default=False)
+        Path | None,
+        typer.Option(metavar="F", help="Compare with the output of an earlier --verify", show_default=False),
     ] = None,
     json: JsonOption = False,
     database: DatabaseOption = "",
     data: DataOption = "",
 ) -> None:
-    """Print who changed what, oldest first. With --json, an object a line."""
+    """Print the journal (audit log), oldest entry first. With --json, one object per line."""
     if since and (verify or expect):
-        raise CommandError("a chain is verified from its beginning: leave out --since")
+        raise CommandError("--verify starts at the beginning: leave out --since")
     if expect and not verify:
-        raise CommandError("--expect goes with --verify")
+        raise CommandError("--expect needs --verify")
 
     with common.reading(database, data) as work:
         if not verify:
@@ -41,12 +46,15 @@ def journal(
 
 
 def _print(work: "UnitOfWork", account: str, since: str, json: bool) -> None:
+    import msgspec
+
     from onebucket.actions import journal
     from onebucket.cli import formatting
+    from onebucket.surfaces.core.shared_shapes import entry_shape
 
     earliest = common.moment(since, now=work.at, ahead=False) if since else None
     for entry in journal.entries(work, account or None, since=earliest):
-        common.show(formatting.entry_json(entry) if json else formatting.entry_line(entry))
+        common.show(msgspec.json.encode(entry_shape(entry)).decode() if json else formatting.entry_line(entry))
 
 
 def _verify(work: "UnitOfWork", account: str, expected: "dict[str, ChainHead]", json: bool) -> bool:
@@ -102,5 +110,5 @@ def _heads(lines: Iterable[str], file: Path) -> "Iterator[tuple[str, ChainHead]]
     for number, line in enumerate(lines, start=1):
         match = _WHOLE.fullmatch(line)
         if match is None:
-            raise CommandError(f"{file}, line {number}: --verify prints no such line of a journal that is whole")
+            raise CommandError(f"{file}, line {number}: --verify prints no such line for an intact journal")
         yield match[1], ChainHead(int(match[2]), match[3])

@@ -29,9 +29,11 @@ def secret_key(chosen: Settings) -> bytes:
             _make(file)
         key = file.read_bytes().strip()
     except OSError as error:
-        raise CommandError(f"can't make or read {file}: {error.strerror}; secret_key would take its place") from None
+        raise CommandError(f"can't create or read {file}: {error.strerror}; you can set secret_key instead") from None
     if len(key) < _SHORTEST:
-        raise CommandError(f"{file} is damaged: restore it, or remove it, and links in letters that were sent are dead")
+        raise CommandError(
+            f"{file} is damaged: restore it. Without it, links in sent e-mails and secrets of OAuth apps stop working"
+        )
     return key
 
 

@@ -7,12 +7,12 @@ import typer
 from onebucket.cli import common
 from onebucket.cli.common import CommandError, DatabaseOption, DataOption, JsonOption
 
-letter = typer.Typer(help="Letters that go out: list them, or let one be tried again.", no_args_is_help=True)
+letter = typer.Typer(help="Outgoing e-mails: list, retry.", no_args_is_help=True)
 
 
 @letter.command("list")
 def list_letters(json: JsonOption = False, database: DatabaseOption = "", data: DataOption = "") -> None:
-    """List the latest hundred letters: to whom, what has become of them and, where they failed, why."""
+    """List the latest hundred e-mails: recipient, state and, if one failed, the reason."""
     from onebucket.actions import outbox
 
     with common.reading(database, data) as work:
@@ -55,16 +55,16 @@ def list_letters(json: JsonOption = False, database: DatabaseOption = "", data: 
 
 @letter.command("retry")
 def retry(
-    id: Annotated[str, typer.Argument(metavar="ID", help="As `letter list` shows it")],
+    id: Annotated[str, typer.Argument(metavar="ID", help="The id, from `letter list`")],
     database: DatabaseOption = "",
     data: DataOption = "",
 ) -> None:
-    """Let a letter that failed or was given up be tried now; the server that runs carries it."""
+    """Try a failed e-mail again now. The running server sends it."""
     from onebucket.actions import outbox
 
     with common.writing(database, data) as work:
         matching = [mail for _, mail in outbox.list_failing(work) if mail.id == id]
         retried = outbox.retry(work, matching[0].account_id, id) if matching else None
     if retried is None:
-        raise CommandError(f"no letter {id!r} has failed, about something that is open still")
-    common.show(f"the letter to {retried.email} is tried again")
+        raise CommandError(f"there is no failed e-mail {id!r} that can be sent again")
+    common.show(f"queued the e-mail to {retried.email} again")

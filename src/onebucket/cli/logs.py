@@ -3,28 +3,11 @@
 import logging
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TextIO, cast
 
-
-@contextmanager
-def _hide_module(module: str) -> Iterator[None]:
-    """Make importing `module` fail, as if it weren't installed."""
-    loaded = sys.modules.get(module)
-    sys.modules[module] = None  # type: ignore[assignment]  # None in sys.modules makes an import raise ImportError
-    try:
-        yield
-    finally:
-        del sys.modules[module]
-        if loaded is not None:
-            sys.modules[module] = loaded
-
-
-# structlog loads rich, where it is installed, to draw tracebacks; we print them as plain text.
-with _hide_module("rich"):
-    import structlog
-    from structlog.typing import EventDict, Processor, WrappedLogger
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 
 class _StandardError:
@@ -75,7 +58,7 @@ def configure(format: str, level: str) -> None:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
+            structlog.processors.format_exc_info,  # as plain text; structlog would let rich draw it on a terminal
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),

@@ -50,8 +50,8 @@ def transport(chosen: Settings, base_url: str, *, throw_away: Path | None = None
 def line(post: MailTransport, desk: Composer) -> str:
     """Return the line that `serve` prints about mail."""
     if isinstance(post, FolderTransport):
-        return f"Letters are written into {post.description} (set smtp_url to send them)"
-    return f"Letters go out through {post.description} as {desk.sender}"
+        return f"E-mails are written to {post.description} (set smtp_url to send them)"
+    return f"E-mails are sent through {post.description} as {desk.sender}"
 
 
 def findings(chosen: Settings, opened: Database) -> Iterator[Finding]:
@@ -66,23 +66,23 @@ def _templates(chosen: Settings, base_url: str) -> Iterator[Finding]:
     folder = Path(chosen.letter_templates).expanduser() if chosen.letter_templates else None
     if folder is not None and not folder.is_dir():
         yield Finding(
-            False, f"there is no folder {folder} with templates for letters", "Make it, or mend letter_templates."
+            False, f"there is no folder {folder} with templates for e-mails", "Create it, or correct letter_templates."
         )
         return
     try:
         errors = list(composer(chosen, base_url).check(datetime.now(UTC)))
     except CommandError as error:
-        yield Finding(False, str(error), "Mend mail_from.")
+        yield Finding(False, str(error), "Correct mail_from.")
         return
     for error_text in errors:
-        yield Finding(False, error_text, "Mend it; letters wait for it. docs/letters.md names the words it may use.")
+        yield Finding(False, error_text, "Correct it: e-mails wait until then. docs/letters.md lists the variables.")
     if not errors:
-        yield Finding(True, "every letter can be written")
+        yield Finding(True, "every e-mail's template works")
 
 
 def _mail_server(chosen: Settings, base_url: str) -> Iterator[Finding]:
     if not chosen.smtp_url:
-        yield Finding(True, f"letters are written into {transport(chosen, base_url).description}, not sent")
+        yield Finding(True, f"e-mails are written to {transport(chosen, base_url).description}, not sent")
         return
     host_name = template_context.host(base_url)
     server = SmtpTransport(
@@ -94,17 +94,19 @@ def _mail_server(chosen: Settings, base_url: str) -> Iterator[Finding]:
     )
     if not chosen.base_url:
         yield Finding(
-            False, "letters are sent, and the links in them lead to the address that `serve` listens on",
+            False, "links in e-mails lead to the address that `serve` listens on",
             "Set base_url to the address that people use.",
         )  # fmt: skip
     try:
         server.check()
     except DeliveryError as error:
         yield Finding(
-            False, f"letters can't be sent: {error}", "Mend smtp_url or the mail server; letters wait for it."
+            False,
+            f"e-mails can't be sent: {error}",
+            "Correct smtp_url or fix the mail server: e-mails wait until then.",
         )
     else:
-        yield Finding(True, f"{server.description} takes letters" + (f" from {server.user}" if server.user else ""))
+        yield Finding(True, f"{server.description} accepts e-mails" + (f" from {server.user}" if server.user else ""))
 
 
 def _outbox(opened: Database) -> Iterator[Finding]:
@@ -117,21 +119,21 @@ def _outbox(opened: Database) -> Iterator[Finding]:
     if failing:
         yield Finding(
             False, f"{len(failing)} {_letter(failing)} failed, and will be tried again; last: {failing[0].last_error}",
-            "Mend what it says; or let one be tried now: onebucket letter retry ID",
+            "Fix that, or try one now: onebucket letter retry ID",
         )  # fmt: skip
     if given_up:
         yield Finding(
             False, f"{len(given_up)} {_letter(given_up)} could not be delivered; last, to {given_up[0].email}: "
             f"{given_up[0].last_error}",
-            "Withdraw what they are about, or send it again: onebucket letter list",
+            "Withdraw what they are about, or send them again: onebucket letter list",
         )  # fmt: skip
     if since is not None and not failing:
         is_late = (datetime.now(UTC) - since).total_seconds() > 900
-        mend = "They are sent by `onebucket serve`: is it running?" if is_late else ""
-        yield Finding(not is_late, f"{waiting} letters wait to be sent, since {since:%Y-%m-%d %H:%M} UTC", mend)
+        mend = "`onebucket serve` sends them: is it running?" if is_late else ""
+        yield Finding(not is_late, f"{waiting} e-mails wait to be sent, since {since:%Y-%m-%d %H:%M} UTC", mend)
     elif not failed:
-        yield Finding(True, "no letter waits")
+        yield Finding(True, "no e-mail is waiting")
 
 
 def _letter(letters: list[OutboxMail]) -> str:
-    return "letter" if len(letters) == 1 else "letters"
+    return "e-mail" if len(letters) == 1 else "e-mails"

@@ -4,18 +4,18 @@ import time
 from collections.abc import Iterator
 
 from onebucket.cli.finding import Finding
-from onebucket.store.engine.database import Database, DatabaseUnavailable, DatabaseUnusable
-from onebucket.store.postgres.replica import Replica
-from onebucket.store.postgres.wal_position import ReplicationStatus
+from onebucket.store.engine.database import Database, Replica
+from onebucket.store.engine.errors import DatabaseUnavailable, DatabaseUnusable
+from onebucket.store.engine.replication import ReplicationStatus
 
 # The server doesn't read from a replica that lags more than this.
 _MAX_LAG_SECONDS = 1.0
 
-_MEANWHILE = "Meanwhile everything is read on the primary."
-_OUT_OF_REACH = f"Start it, or mend the setting `replicas`. {_MEANWHILE}"
-_NO_REPLICA = f"Make it a standby with pg_basebackup, or take it out of `replicas`. {_MEANWHILE}"
+_MEANWHILE = "Until then everything is read from the primary."
+_OUT_OF_REACH = f"Start it, or correct the setting `replicas`. {_MEANWHILE}"
+_NO_REPLICA = f"Make it a standby with pg_basebackup, or remove it from `replicas`. {_MEANWHILE}"
 _ANOTHER_DATABASE = f"Name the same database in its address. {_MEANWHILE}"
-_BEHIND = f"Look at pg_stat_replication on the primary, and into the standby's log. {_MEANWHILE}"
+_BEHIND = f"Look at pg_stat_replication on the primary, and at the standby's log. {_MEANWHILE}"
 
 
 def findings(opened: Database) -> Iterator[Finding]:

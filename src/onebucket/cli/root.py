@@ -5,11 +5,29 @@ from typing import Annotated
 import typer
 
 import onebucket
-from onebucket.cli import accounts, backups, consumers, documents, invitations, journal, letters, serve, tokens
+from onebucket.cli import (
+    accounts,
+    backups,
+    bitbucket_import,
+    consumers,
+    csv_import,
+    documents,
+    double,
+    invitations,
+    journal,
+    letters,
+    mirror,
+    projects,
+    redirection,
+    repositories,
+    serve,
+    ssh_keys,
+    tokens,
+)
 
 root = typer.Typer(
     name="onebucket",
-    help="A server of your own for the groups, group privileges and invitations of Bitbucket Cloud's REST API 1.0.",
+    help="A self-hosted server for the groups, group privileges and invitations of Bitbucket Cloud's REST API 1.0.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -32,16 +50,24 @@ def _root(
 
 
 root.command("serve")(serve.serve)
+root.command("double")(double.double)
+root.command("run", context_settings={"ignore_unknown_options": True})(redirection.run)
+root.command("ca")(redirection.ca)
 root.command("apply")(documents.apply)
 root.command("export")(documents.export)
+documents.imports.command("bitbucket")(bitbucket_import.import_bitbucket)
+documents.imports.command("csv")(csv_import.import_csv)
 root.add_typer(documents.imports, name="import")
 root.add_typer(accounts.user, name="user")
 root.add_typer(accounts.team, name="team")
-root.add_typer(accounts.repo, name="repo")
+root.add_typer(repositories.repo, name="repo")
+root.add_typer(projects.project, name="project")
 root.add_typer(tokens.token, name="token")
+root.add_typer(ssh_keys.ssh_key, name="ssh-key")
 root.add_typer(consumers.consumer, name="consumer")
 root.add_typer(invitations.invitation, name="invitation")
 root.add_typer(letters.letter, name="letter")
+root.add_typer(mirror.mirror, name="mirror")
 root.command("check")(serve.check)
 root.command("journal")(journal.journal)
 root.command("backup")(backups.backup)

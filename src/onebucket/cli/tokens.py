@@ -7,24 +7,25 @@ import typer
 
 from onebucket.cli import common
 from onebucket.cli.common import DatabaseOption, DataOption, JsonOption
-from onebucket.domain.accounts import SCOPES
 
 token = typer.Typer(help="App passwords: add, list, revoke.", no_args_is_help=True)
 
 
 @token.command("add")
 def add_token(
-    person: Annotated[str, typer.Argument(metavar="USER", help="Whom it speaks for")],
+    person: Annotated[str, typer.Argument(metavar="USER", help="The user it acts for")],
     scope: Annotated[
-        list[str] | None, typer.Option("--scope", help=f"{', '.join(SCOPES)}; may be repeated. Without any: account.")
+        list[str] | None, typer.Option("--scope", help="Such as account:write; can be repeated. Default: account.")
     ] = None,
     label: Annotated[str, typer.Option("--label", metavar="L", help="What it is for", show_default=False)] = "",
-    expires: Annotated[str, typer.Option("--expires", metavar="90d", help="A span or a date", show_default=False)] = "",
+    expires: Annotated[
+        str, typer.Option("--expires", metavar="90d", help="A time span or a date", show_default=False)
+    ] = "",
     json: JsonOption = False,
     database: DatabaseOption = "",
     data: DataOption = "",
 ) -> None:
-    """Make an app password: used in place of the password, or as a Bearer token. It is printed once."""
+    """Add an app password, which works as a password and as a Bearer token. It is printed once."""
     from onebucket import hashing
     from onebucket.actions import tokens
 
@@ -51,12 +52,12 @@ def add_token(
 
 @token.command("list")
 def list_tokens(
-    person: Annotated[str, typer.Argument(metavar="USER", help="Whose")],
+    person: Annotated[str, typer.Argument(metavar="USER", help="The user")],
     json: JsonOption = False,
     database: DatabaseOption = "",
     data: DataOption = "",
 ) -> None:
-    """List a person's app passwords, without the secrets, which nobody has."""
+    """List a person's app passwords, without their secrets."""
     from onebucket.actions import tokens
 
     with common.reading(database, data) as work:
@@ -98,11 +99,11 @@ def _iso(at: datetime | None) -> str | None:
 
 @token.command("revoke")
 def revoke_token(
-    id: Annotated[str, typer.Argument(metavar="ID", help="As `token list` shows it")],
+    id: Annotated[str, typer.Argument(metavar="ID", help="The id, from `token list`")],
     database: DatabaseOption = "",
     data: DataOption = "",
 ) -> None:
-    """End an app password; the next request with it is refused."""
+    """Revoke an app password. The next request with it is refused."""
     from onebucket.actions import tokens
 
     with common.writing(database, data) as work:

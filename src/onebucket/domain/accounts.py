@@ -2,14 +2,13 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Any
 
 from onebucket.domain.refusals import Invalid
-from onebucket.domain.text import clean_text, quote_text
+from onebucket.domain.text import clean_text
+from onebucket.safe_text import quote_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,59 +80,30 @@ OPERATOR = Actor(account=None, credential="operator", is_operator=True)
 # A visitor who isn't signed in: may only do what a link from a mail allows.
 NOBODY = Actor(account=None, credential="nobody")
 
-# The scopes that each scope includes: write includes read, `team` is a synonym of `account`
-# (contract/api-1.0.md#1.11).
-SCOPES: Mapping[str, frozenset[str]] = {
-    "account": frozenset(),
-    "account:write": frozenset({"account"}),
-    "team": frozenset({"account"}),
-    "team:write": frozenset({"account", "account:write"}),
-    "repository": frozenset(),
-    "repository:write": frozenset({"repository"}),
-    "repository:admin": frozenset({"repository", "repository:write"}),
-    # Ours, not in the original. No other scope includes them: they manage credentials and show where they were used.
-    "app-password": frozenset(),
-    "app-password:write": frozenset({"app-password"}),
-    "journal": frozenset(),
-}
-
-# Scopes of the original that stand for another scope here.
-SYNONYMS: Mapping[str, str] = {"team": "account", "team:write": "account:write"}
-
-
-@cache
-def effective_scopes(scopes: frozenset[str]) -> frozenset[str]:
-    """`scopes` with all the scopes they include.
-
-    >>> sorted(effective_scopes(frozenset({"team:write"})))
-    ['account', 'account:write', 'team:write']
-    """
-    return scopes.union(*(SCOPES[scope] for scope in scopes))
-
-
-def parse_scope(word: str) -> str:
-    """Check that `word` is one of the API's scopes. Raises Invalid."""
-    if word not in SCOPES:
-        raise Invalid(f"there is no scope {word[:64]!r}; the scopes are {', '.join(SCOPES)}")
-    return word
-
-
 # Usernames that git and scripts send when the token alone identifies the account.
 TOKEN_NAMES = frozenset({"x-token-auth", "x-bitbucket-api-token-auth"})
 
 _USERNAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,61}")
-UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 AAID = re.compile(r"[0-9]{1,18}:[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
+def bare_uuid(word: str) -> str | None:
+    """Return a UUID without the braces it may have, in lower case; None if `word` is no UUID.
+
+    >>> bare_uuid("{0B6F1C1E-6D0E-4A55-9D3A-3A5F1F2B7C10}")
+    '0b6f1c1e-6d0e-4a55-9d3a-3a5f1f2b7c10'
+    """
+    bare = word[1:-1] if word[:1] == "{" and word[-1:] == "}" else word
+    return bare.lower() if _UUID.fullmatch(bare) else None
+
+
 def parse_uuid(value: str | None) -> str | None:
-    """Normalize an imported account's UUID: without braces, in lower case. Raises Invalid."""
-    if value is None:
-        return None
-    bare = value.removeprefix("{").removesuffix("}")
-    if not UUID.fullmatch(bare):
+    """Normalize an imported account's UUID as `bare_uuid` does. Raises Invalid."""
+    uuid = bare_uuid(value) if value is not None else None
+    if value is not None and uuid is None:
         raise Invalid(f"{quote_text(value)} is not a UUID")
-    return bare.lower()
+    return uuid
 
 
 def parse_account_id(value: str | None) -> str | None:
@@ -148,13 +118,13 @@ def check_username(name: str) -> str:
 
     A UUID is refused because paths can name an account by its UUID (contract/api-1.0.md#1.2), and so are `TOKEN_NAMES`.
     """
-    if not _USERNAME.fullmatch(name) or UUID.fullmatch(name):
+    if not _USERNAME.fullmatch(name) or _UUID.fullmatch(name):
         raise Invalid(
             f"{name[:64]!r} can't be a username: 1 to 62 letters, digits, '_', '.' and '-', starting with a letter, "
             "a digit or '_'"
         )
     if username_key(name) in TOKEN_NAMES:
-        raise Invalid(f"{name!r} can't be a username: programs give it in the place of one, with a token")
+        raise Invalid(f"{name!r} can't be a username: programs send it instead of one, with a token")
     return name
 
 
@@ -223,7 +193,7 @@ def new_email_key(address: str) -> str:
     key = email_key(address)
     local, _, _ = address.rpartition("@")
     if not unicodedata.is_normalized("NFKC", local):
-        raise Invalid("that e-mail address looks like another one: give it in its usual letters")
+        raise Invalid("that e-mail address looks like another one: write it in its usual form")
     return key
 
 
@@ -238,7 +208,7 @@ def _in_ascii(domain: str) -> str:
     except UnicodeError:
         round_trips = False
     if not round_trips:
-        raise Invalid("the domain of that e-mail address can be read in more than one way: give its ASCII form")
+        raise Invalid("the domain of that e-mail address is ambiguous: write it in ASCII")
 
     return ascii_domain
 

@@ -20,6 +20,9 @@ class Event(Enum):
     EMAIL_PRIMARY = "email.primary"
     TOKEN_ADDED = "token.added"  # noqa: S105
     TOKEN_REVOKED = "token.revoked"  # noqa: S105
+    SSH_KEY_ADDED = "ssh-key.added"
+    SSH_KEY_CHANGED = "ssh-key.changed"
+    SSH_KEY_REMOVED = "ssh-key.removed"
     TEAM_ADDED = "team.added"
     TEAM_CHANGED = "team.changed"
     TEAM_DELETED = "team.deleted"
@@ -28,6 +31,13 @@ class Event(Enum):
     GROUP_DELETED = "group.deleted"
     MEMBER_ADDED = "member.added"
     MEMBER_REMOVED = "member.removed"
+    PROJECT_ADDED = "project.added"
+    PROJECT_CHANGED = "project.changed"
+    PROJECT_DELETED = "project.deleted"
+    PROJECT_GROUP_PRIVILEGE_SET = "project-group-privilege.set"
+    PROJECT_GROUP_PRIVILEGE_REMOVED = "project-group-privilege.removed"
+    PROJECT_PRIVILEGE_SET = "project-privilege.set"
+    PROJECT_PRIVILEGE_REMOVED = "project-privilege.removed"
     REPOSITORY_ADDED = "repository.added"
     REPOSITORY_CHANGED = "repository.changed"
     REPOSITORY_DELETED = "repository.deleted"
@@ -47,6 +57,8 @@ class Event(Enum):
     AUTHORIZATION_GIVEN = "authorization.given"
     AUTHORIZATION_REVOKED = "authorization.revoked"
     ACCESS_TOKEN_ISSUED = "access-token.issued"  # noqa: S105
+    MIRROR_SET = "mirror.set"
+    MIRROR_REMOVED = "mirror.removed"
     SITE_RESTORED = "site.restored"
     CHANGE_REFUSED = "change.refused"
     SIGN_IN_FAILED = "sign-in.failed"
@@ -59,5 +71,6 @@ OF_THE_PERSON_ALONE = frozenset({
     Event.PASSWORD_SET, Event.PASSWORD_RESET_ASKED,
     Event.EMAIL_ASKED, Event.EMAIL_ADDED, Event.EMAIL_REMOVED, Event.EMAIL_PRIMARY,
     Event.TOKEN_ADDED, Event.TOKEN_REVOKED,
+    Event.SSH_KEY_ADDED, Event.SSH_KEY_CHANGED, Event.SSH_KEY_REMOVED,
     Event.AUTHORIZATION_GIVEN, Event.AUTHORIZATION_REVOKED, Event.ACCESS_TOKEN_ISSUED,
 })  # fmt: skip

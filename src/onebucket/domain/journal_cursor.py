@@ -25,5 +25,5 @@ def parse_cursor(cursor: str) -> JournalPosition:
     """Parse a cursor. Raises Invalid."""
     parts = _CURSOR.fullmatch(cursor)
     if parts is None:
-        raise Invalid("before is none of the cursors that `next` gives")
+        raise Invalid("before is not a cursor from `next`")
     return int(parts[1]), parts[2], int(parts[3])

@@ -1,10 +1,12 @@
-"""Sentences for journal entries and for reasons of access, shared by the pages and the command line."""
+"""Texts for journal entries and for reasons of access, shared by the pages, the command line and change reports."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from onebucket.domain.events import Event
+from onebucket.domain.journal_entry import Entry
 from onebucket.domain.privileges import Reason, Through
+from onebucket.safe_text import quote_text
 
 Facts = Mapping[str, Any]
 
@@ -23,6 +25,8 @@ def describe_way(reason: Reason) -> str:
         else "because site administrators administer every account",
         Through.DIRECT: "given to them directly",
         Through.GROUP: f"through the group {reason.group}",
+        Through.PROJECT: f"given to them on the project {reason.project}",
+        Through.PROJECT_GROUP: f"through the group {reason.group} on the project {reason.project}",
         Through.PUBLIC: "because the repository is public",
     }
     return sentences[reason.through]
@@ -31,8 +35,7 @@ def describe_way(reason: Reason) -> str:
 def describe_change(before: Facts | None, after: Facts | None) -> list[str]:
     """List the differences (`permission: read → write`); with only one of both, its facts (`permission=read`)."""
     if before is not None and after is not None:
-        changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
-        return [f"{key}: {event_word(before.get(key))} → {event_word(after.get(key))}" for key in changed]
+        return [f"{key}: {was} → {now}" for key, was, now in changed_facts(before, after)]
     facts = before if after is None else after
     shown = {key: value for key, value in (facts or {}).items() if value not in (None, False, [], {}, "")}
     return [f"{key}={event_word(value)}" for key, value in shown.items() if key not in _OMITTED]
@@ -41,35 +44,43 @@ def describe_change(before: Facts | None, after: Facts | None) -> list[str]:
 _OMITTED = frozenset({"id", "uuid", "slug"})
 
 
+def changed_facts(before: Facts, after: Facts) -> Iterator[tuple[str, str, str]]:
+    """Yield the name of each fact that differs, with its old and its new value as words.
+
+    >>> list(changed_facts({"permission": "read", "auto_add": True}, {"permission": None, "auto_add": True}))
+    [('permission', 'read', 'nothing')]
+    """
+    for key in {**before, **after}:
+        if before.get(key) != after.get(key):
+            yield key, event_word(before.get(key)), event_word(after.get(key))
+
+
 def event_word(value: object) -> str:
     """Format a value for people.
 
-    >>> event_word(None), event_word(True), event_word(["a", "b"])
-    ('nothing', 'true', '[a, b]')
+    >>> event_word(None), event_word([]), event_word(True), event_word(["a", "b"])
+    ('nothing', 'nothing', 'true', '[a, b]')
     """
-    if value is None:
+    if value in (None, [], {}, ""):
         return "nothing"
     if isinstance(value, list | dict):
         return f"[{', '.join(str(item) for item in value)}]"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def describe_entry(event: Event, account: str, subject: str, before: Facts | None, after: Facts | None) -> str:
-    """Describe an entry in words that follow the actor's name.
-
-    >>> describe_entry(Event.MEMBER_ADDED, "acme", "designers", None, {"member": "bob"})
-    'added bob to the group designers'
-    """
-    facts = _TemplateFacts({**(before or {}), **(after or {}), "account": account, "subject": subject})
-    sentence = _SENTENCES[event](facts, before, after)
-    if event in _WITH_CHANGES and (before or after):
+def describe_entry(entry: Entry) -> str:
+    """Describe an entry in words that follow the actor's name: "added bob to the group designers"."""
+    before, after = entry.before, entry.after
+    facts = _TemplateFacts({**(before or {}), **(after or {}), "account": entry.account, "subject": entry.subject})
+    sentence = _SENTENCES[entry.event](facts, before, after)
+    if entry.event in _WITH_CHANGES and (before or after):
         return f"{sentence}: {'; '.join(describe_change(before, after))}"
     return sentence
 
 
 def _level(facts: Facts | None) -> str:
     level = (facts or {}).get("privilege")
-    return "nothing" if level in (None, "none") else event_word(level)
+    return "no access" if level in (None, "none") else event_word(level)
 
 
 _Describe = Callable[[Facts, Facts | None, Facts | None], str]
@@ -87,13 +98,20 @@ class _TemplateFacts(dict[str, Any]):
 
 
 def _group_privilege(facts: Facts, before: Facts | None, after: Facts | None) -> str:
-    was = f", which was {_level(before)}" if before else ""
-    return f"let the group {event_word(facts.get('group'))} have {_level(after)} on {facts['subject']}{was}"
+    was = f", which had {_level(before)}" if before else ""
+    return f"gave the group {event_word(facts.get('group'))} {_level(after)} on {facts['subject']}{was}"
 
 
 def _privilege(facts: Facts, before: Facts | None, after: Facts | None) -> str:
-    was = f", who had {_level(before)}" if before else ""
+    was = f" (was {_level(before)})" if before else ""
     return f"gave {event_word(facts.get('user'))} {_level(after)} on {facts['subject']}{was}"
+
+
+def _on_project(describe: _Describe) -> _Describe:
+    def described(facts: Facts, before: Facts | None, after: Facts | None) -> str:
+        return describe({**facts, "subject": f"the project {facts['subject']}"}, before, after)
+
+    return described
 
 
 def _invitation(facts: Facts, before: Facts | None, after: Facts | None) -> str:
@@ -104,13 +122,25 @@ def _invitation(facts: Facts, before: Facts | None, after: Facts | None) -> str:
     return f"invited {facts['subject']} to {where}"
 
 
+def _ssh_key(verb: str) -> _Describe:
+    """Say what was done to a key, named by its old label or, without one, by its fingerprint."""
+
+    def describe(facts: Facts, before: Facts | None, after: Facts | None) -> str:
+        key = before or after or {}
+        return f"{verb} the SSH key {key.get('label') or event_word(key.get('fingerprint'))}"
+
+    return describe
+
+
 _WITH_CHANGES = frozenset(
     {
         Event.USER_CHANGED,
         Event.TEAM_CHANGED,
         Event.GROUP_CHANGED,
+        Event.PROJECT_CHANGED,
         Event.REPOSITORY_CHANGED,
         Event.INVITATION_CHANGED,
+        Event.SSH_KEY_CHANGED,
         Event.CHANGE_REFUSED,
         Event.SIGN_IN_FAILED,
     }
@@ -123,44 +153,100 @@ _SENTENCES: Mapping[Event, _Describe] = {
     Event.USER_ENABLED: _template("enabled {subject}"),
     Event.SESSION_BEGAN: _template("signed in"),
     Event.SESSION_ENDED: _template("signed out"),
-    Event.PASSWORD_SET: _template("set another password for {subject}"),
-    Event.PASSWORD_RESET_ASKED: _template("asked for a new password for {subject}"),
-    Event.EMAIL_ASKED: _template("asked for the address {email}"),
+    Event.PASSWORD_SET: _template("set a new password for {subject}"),
+    Event.PASSWORD_RESET_ASKED: _template("requested a password reset for {subject}"),
+    Event.EMAIL_ASKED: _template("asked to add the address {email}"),
     Event.EMAIL_ADDED: _template("added the address {email}"),
     Event.EMAIL_REMOVED: _template("removed the address {email}"),
-    Event.EMAIL_PRIMARY: _template("let letters go to {email}"),
-    Event.TOKEN_ADDED: _template("made the app password {label}"),
+    Event.EMAIL_PRIMARY: _template("made {email} the primary address"),
+    Event.TOKEN_ADDED: _template("created the app password {label}"),
     Event.TOKEN_REVOKED: _template("revoked the app password {label}"),
+    Event.SSH_KEY_ADDED: _ssh_key("added"),
+    Event.SSH_KEY_CHANGED: _ssh_key("changed"),
+    Event.SSH_KEY_REMOVED: _ssh_key("removed"),
     Event.TEAM_ADDED: _template("added the team {subject}"),
     Event.TEAM_CHANGED: _template("changed the team {subject}"),
     Event.TEAM_DELETED: _template("deleted the team {subject}"),
-    Event.GROUP_ADDED: _template("made the group {subject}"),
+    Event.GROUP_ADDED: _template("created the group {subject}"),
     Event.GROUP_CHANGED: _template("changed the group {subject}"),
     Event.GROUP_DELETED: _template("deleted the group {subject}"),
     Event.MEMBER_ADDED: _template("added {member} to the group {subject}"),
     Event.MEMBER_REMOVED: _template("removed {member} from the group {subject}"),
+    Event.PROJECT_ADDED: _template("created the project {subject}"),
+    Event.PROJECT_CHANGED: _template("changed the project {subject}"),
+    Event.PROJECT_DELETED: _template("deleted the project {subject}"),
+    Event.PROJECT_GROUP_PRIVILEGE_SET: _on_project(_group_privilege),
+    Event.PROJECT_GROUP_PRIVILEGE_REMOVED: _template(
+        "removed {privilege} on the project {subject} from the group {group}"
+    ),
+    Event.PROJECT_PRIVILEGE_SET: _on_project(_privilege),
+    Event.PROJECT_PRIVILEGE_REMOVED: _template("removed {privilege} on the project {subject} from {user}"),
     Event.REPOSITORY_ADDED: _template("added the repository {subject}"),
     Event.REPOSITORY_CHANGED: _template("changed the repository {subject}"),
     Event.REPOSITORY_DELETED: _template("deleted the repository {subject}"),
     Event.GROUP_PRIVILEGE_SET: _group_privilege,
     Event.GROUP_PRIVILEGE_REMOVED: _template(
-        "let the group {group} have its default on {subject}, where {privilege} was set"
+        "reset the group {group} to its default on {subject}, where {privilege} was set"
     ),
     Event.PRIVILEGE_SET: _privilege,
-    Event.PRIVILEGE_REMOVED: _template("took from {user} the {privilege} on {subject}"),
+    Event.PRIVILEGE_REMOVED: _template("removed {privilege} on {subject} from {user}"),
     Event.INVITATION_ADDED: _invitation,
     Event.INVITATION_CHANGED: _template("changed the invitation of {subject}"),
-    Event.INVITATION_SENT: _template("sent the invitation of {subject} again"),
+    Event.INVITATION_SENT: _template("resent the invitation of {subject}"),
     Event.INVITATION_WITHDRAWN: _template("withdrew the invitation of {subject}"),
-    Event.INVITATION_ENDED: _template("ended, by what was changed for {user}, the invitation of {subject}"),
+    Event.INVITATION_ENDED: _template("ended the invitation of {subject} by a change for {user}"),
     Event.INVITATION_ACCEPTED: _template("accepted the invitation of {subject}"),
     Event.INVITATION_DECLINED: _template("declined the invitation of {subject}"),
-    Event.CONSUMER_ADDED: _template("added the OAuth consumer {subject}"),
-    Event.CONSUMER_REVOKED: _template("revoked the OAuth consumer {subject}"),
-    Event.AUTHORIZATION_GIVEN: _template("let the program {subject} act for them"),
-    Event.AUTHORIZATION_REVOKED: _template("ended what the program {subject} was let do: {reason}"),
-    Event.ACCESS_TOKEN_ISSUED: _template("was issued an access token as the program {subject}"),
+    Event.CONSUMER_ADDED: _template("created the OAuth app {subject}"),
+    Event.CONSUMER_REVOKED: _template("revoked the OAuth app {subject}"),
+    Event.AUTHORIZATION_GIVEN: _template("authorized the OAuth app {subject}"),
+    Event.AUTHORIZATION_REVOKED: _template("revoked the authorization of the OAuth app {subject}: {reason}"),
+    Event.ACCESS_TOKEN_ISSUED: _template("was issued an access token as the OAuth app {subject}"),
+    Event.MIRROR_SET: _template("set {permission} for {user} on {subject}, through the mirror {mirror}"),
+    Event.MIRROR_REMOVED: _template("removed {permission} of {user} on {subject}, through the mirror {mirror}"),
     Event.SITE_RESTORED: _template("restored everything from {subject}"),
     Event.CHANGE_REFUSED: _template("was refused {subject}"),
     Event.SIGN_IN_FAILED: _template("could not sign in as {subject}"),
 }  # fmt: skip
+
+
+def describe_subject(entry: Entry) -> tuple[str, str]:
+    """Name what an entry is about, as `bob in acme/designers`, and its most telling detail, which may be empty."""
+    account, subject = entry.account, entry.subject
+    facts = entry.after if entry.after is not None else entry.before or {}
+    path = f"{account}/{subject}"
+    match entry.event.value.partition(".")[0]:
+        case "user":
+            return f"user {subject}", facts.get("email") or ""
+        case "email":
+            return f"{facts['email']} of {subject}", ""
+        case "password":
+            return f"password of {subject}", ""
+        case "token":
+            label = f" {quote_text(facts['label'])}" if facts["label"] else ""
+            return f"app password{label} of {subject}", ", ".join(facts["scopes"])
+        case "ssh-key":
+            label = f" {quote_text(facts['label'])}" if facts["label"] else ""
+            return f"SSH key{label} of {subject}", facts["fingerprint"]
+        case "team":
+            return f"team {subject}", ""
+        case "group":
+            return f"group {path}", f"permission {facts['permission']}" if facts.get("permission") else ""
+        case "member":
+            return f"{facts['member']} in {path}", ""
+        case "repository" | "project" as kind:
+            return f"{kind} {path}", "private" if facts["is_private"] else "public"
+        case "group-privilege" | "project-group-privilege" as kind:
+            return f"group {account}/{facts['group']} on {_place(kind, path)}", facts["privilege"]
+        case "privilege" | "project-privilege" as kind:
+            return f"{facts['user']} on {_place(kind, path)}", facts["privilege"]
+        case "invitation":
+            slugs = [facts["repository"]] if "repository" in facts else facts.get("groups", ())
+            places = ", ".join(f"{account}/{slug}" for slug in slugs)
+            return f"{subject} invited to {places or account}", facts.get("permission") or ""
+        case kind:
+            return f"{kind} {path}", ""
+
+
+def _place(kind: str, path: str) -> str:
+    return f"project {path}" if kind.startswith("project") else path

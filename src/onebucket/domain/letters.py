@@ -19,6 +19,7 @@ class MailKind(Enum):
     ADDRESS_REMOVED = "address-removed"
     PASSWORD_SET = "password-set"  # noqa: S105
     APP_PASSWORD_MADE = "app-password-made"  # noqa: S105
+    SSH_KEY_ADDED = "ssh-key-added"
     PROGRAM_ALLOWED = "program-allowed"
     PROGRAM_MADE = "program-made"
 
@@ -30,6 +31,7 @@ NOTICES: Mapping[Event, MailKind] = {
     Event.EMAIL_REMOVED: MailKind.ADDRESS_REMOVED,
     Event.PASSWORD_SET: MailKind.PASSWORD_SET,
     Event.TOKEN_ADDED: MailKind.APP_PASSWORD_MADE,
+    Event.SSH_KEY_ADDED: MailKind.SSH_KEY_ADDED,
     Event.AUTHORIZATION_GIVEN: MailKind.PROGRAM_ALLOWED,
     Event.CONSUMER_ADDED: MailKind.PROGRAM_MADE,
 }

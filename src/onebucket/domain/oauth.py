@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 from enum import Enum
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-from onebucket.domain.accounts import SCOPES, SYNONYMS, effective_scopes
 from onebucket.domain.refusals import Invalid, OAuthError
+from onebucket.domain.scopes import SCOPES, SYNONYMS, effective_scopes
 
 # The same as the original's.
 ACCESS_LASTS = timedelta(hours=2)
 # Short, because a code stays in the browser's history; consumers exchange it at once.
 CODE_LASTS = timedelta(minutes=1)
-# Counted anew from each use, because each use issues a new refresh token.
+# Starts again with each use, because each use issues a new refresh token.
 REFRESH_LASTS = timedelta(days=30)
 # OAuth 1: the time from the request token to consent and the access token.
 REQUEST_LASTS = timedelta(minutes=10)
@@ -132,11 +132,11 @@ def check_callback(address: str) -> str:
     try:
         parts = urlsplit(address)
     except ValueError:
-        raise Invalid("a callback must be an address") from None
+        raise Invalid("a callback must be a URL") from None
     if not _PRINTABLE.fullmatch(address) or "#" in address or "\\" in address or "@" in parts.netloc:
-        raise Invalid("a callback is one address, without a fragment and without a name in front of its host")
+        raise Invalid("a callback is one URL, without a fragment and without a user before its host")
     if not (parts.scheme in ("http", "https") and parts.hostname) and not _OWN_SCHEME.fullmatch(parts.scheme):
-        raise Invalid("a callback begins with https://, http:// or a program's own scheme such as com.example.app:/")
+        raise Invalid("a callback starts with https://, http:// or the app's own scheme, such as com.example.app:/")
     return address
 
 
@@ -147,11 +147,11 @@ def choose_redirect(consumer: Consumer, redirect_uri: str, *, may_extend: bool =
     Raises Invalid.
     """
     if consumer.callback is None:
-        raise Invalid("this consumer has no callback: nobody can be sent back to it")
+        raise Invalid("this app has no callback, so nobody can return to it")
     if not redirect_uri or redirect_uri == consumer.callback:
         return consumer.callback
     if not (may_extend and _extends(consumer.callback, redirect_uri)):
-        raise Invalid("the redirect_uri is not the callback that was registered for this consumer")
+        raise Invalid("the redirect_uri is not the callback that was registered for this app")
     return redirect_uri
 
 
@@ -174,7 +174,7 @@ def narrow_scopes(granted: frozenset[str], requested: str) -> frozenset[str]:
     Unknown scopes and scopes beyond the grant are left out. Raises OAuthError when nothing is left.
 
     >>> granted = frozenset({"account"})
-    >>> sorted(narrow_scopes(granted, "account,email team")), sorted(narrow_scopes(granted, ""))
+    >>> sorted(narrow_scopes(granted, "account,other team")), sorted(narrow_scopes(granted, ""))
     (['account', 'team'], ['account'])
     """
     scopes = frozenset(requested.replace(",", " ").split())
@@ -185,11 +185,12 @@ def narrow_scopes(granted: frozenset[str], requested: str) -> frozenset[str]:
     fitting = frozenset(
         scope for scope in effective_scopes(known) if SYNONYMS.get(scope, scope) in effective_scopes(granted)
     )
-    # A requested scope beyond the grant may include scopes that are granted.
-    narrowed = known & fitting | effective_scopes(known - fitting) & fitting
+    # A requested scope beyond the grant may include scopes that are granted; those name what they include themselves.
+    included = effective_scopes(known - fitting) & fitting
+    narrowed = known & fitting | included.difference(*(SCOPES[scope] for scope in included))
     if not narrowed:
         granted_list = ", ".join(sorted(granted)) or "none"
-        raise OAuthError("invalid_scope", f"nothing of that was granted; the scopes that were are {granted_list}")
+        raise OAuthError("invalid_scope", f"none of these scopes was granted; granted were {granted_list}")
     return narrowed
 
 
@@ -202,7 +203,7 @@ def check_request(consumer: Consumer, request: AuthorizationRequest) -> None:
         raise OAuthError("unsupported_response_type", "only response_type=code is supported")
     if not request.challenge and not request.challenge_method:
         if consumer.is_public:
-            raise OAuthError("invalid_request", "this consumer has no secret, so it needs a code_challenge")
+            raise OAuthError("invalid_request", "this app has no secret, so it needs a code_challenge")
         return
     # A missing method means `plain`, which doesn't protect an intercepted code.
     if request.challenge_method != "S256":

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from onebucket.domain.privileges import Level
+from onebucket.domain.projects import ProjectLevel
 
 
 class To(Enum):
@@ -17,31 +18,40 @@ class To(Enum):
     DELETE_GROUP = "delete the group"
     ADD_MEMBER = "add members to the group"
     REMOVE_MEMBER = "remove this member from the group"
-    SET_ACCOUNT_PRIVILEGE = "say what the group may do with the account"
+    SET_ACCOUNT_PRIVILEGE = "set the group's privilege on the account"
+    LIST_PROJECTS = "list the account's projects"
+    SEE_PROJECT = "see the project"
+    CREATE_PROJECT = "create projects in the account"
+    CHANGE_PROJECT = "change the project"
+    DELETE_PROJECT = "delete the project"
+    GRANT_ON_PROJECT = "manage permissions on the project"
+    SEE_REPOSITORY = "see the repository"
     ADD_REPOSITORY = "add repositories to the account"
     CHANGE_REPOSITORY = "change the repository"
     DELETE_REPOSITORY = "delete the repository"
-    GRANT_PRIVILEGE = "say who may do what on the repository"
-    SEE_PRIVILEGES = "see who may do what in the account"
-    ASK_ABOUT_PERSON = "ask what this person may do on the repository"
+    GRANT_PRIVILEGE = "set privileges on the repository"
+    SEE_PRIVILEGES = "see privileges in the account"
+    ASK_ABOUT_PERSON = "check this person's access to the repository"
     INVITE = "invite people to the account"
     INVITE_TO_REPOSITORY = "invite people to the repository"
-    CHANGE_ACCOUNT = "say what the account is called"
+    CHANGE_ACCOUNT = "rename the account"
     CHANGE_PERSON = "change this person's addresses and password"
-    MANAGE_CONSUMERS = "manage the account's OAuth consumers"
-    ACT_FOR = "let a consumer act for this person"
-    HANDLE_TOKENS = "handle this person's app passwords"
+    MANAGE_CONSUMERS = "manage the account's OAuth apps"
+    ACT_FOR = "let an app act for this person"
+    HANDLE_TOKENS = "manage this person's app passwords"
+    HANDLE_SSH_KEYS = "manage this person's SSH keys"
     READ_JOURNAL = "read the account's journal"
-    SEE_PROFILE = "see who this is"
+    SEE_PROFILE = "see this profile"
     RUN_SITE = "manage the accounts of this server"
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The caller's relation to an account, and to the group, member or repository in question.
+    """The caller's relation to an account, and to the group, member, project or repository in question.
 
     `administers` is true for the owner of a personal account, for members of a group whose account privilege is
-    `admin`, and for site administrators (contract/api-1.0.md#1.12). `level` is the caller's level on the repository.
+    `admin`, and for site administrators (contract/api-1.0.md#1.12). `level` is the caller's level on the repository,
+    `project_level` the one on the project, which `is_public` if everybody may see it.
     """
 
     is_site_admin: bool = False
@@ -50,6 +60,8 @@ class Standing:
     in_group: bool = False
     is_self: bool = False
     level: Level = Level.NONE
+    project_level: ProjectLevel = ProjectLevel.NONE
+    is_public: bool = False
 
 
 Rule = Callable[[Standing], bool]
@@ -71,6 +83,10 @@ def _administrators_and_self(standing: Standing) -> bool:
     return standing.administers or standing.is_self
 
 
+def _administrators_and_everyone_with_a_level_on_the_repository(standing: Standing) -> bool:
+    return standing.administers or standing.level >= Level.READ
+
+
 def _administrators_of_account_or_repository(standing: Standing) -> bool:
     # Both have admin, the highest level, on the repository, so nobody grants more than they have
     # (contract/api-1.0.md#4).
@@ -79,6 +95,21 @@ def _administrators_of_account_or_repository(standing: Standing) -> bool:
 
 def _administrators_of_account_or_repository_and_self(standing: Standing) -> bool:
     return _administrators_of_account_or_repository(standing) or standing.is_self
+
+
+def _everybody_with_a_part_in_the_account_or_project(standing: Standing) -> bool:
+    return (
+        standing.administers or standing.in_account or standing.is_public or standing.project_level > ProjectLevel.NONE
+    )
+
+
+def _administrators_of_account_or_project(standing: Standing) -> bool:
+    # Both have admin on all of the project's repositories, so nobody grants more than they have.
+    return standing.administers or standing.project_level is ProjectLevel.ADMIN
+
+
+def _administrators_and_who_may_create_repositories_in_the_project(standing: Standing) -> bool:
+    return standing.administers or standing.project_level >= ProjectLevel.CREATE_REPO
 
 
 def _self_and_site_admins(standing: Standing) -> bool:
@@ -103,7 +134,14 @@ RULES: Mapping[To, Rule] = {
     To.ADD_MEMBER: _administrators,
     To.REMOVE_MEMBER: _administrators_and_self,
     To.SET_ACCOUNT_PRIVILEGE: _administrators,
-    To.ADD_REPOSITORY: _administrators,
+    To.LIST_PROJECTS: _everybody,
+    To.SEE_PROJECT: _everybody_with_a_part_in_the_account_or_project,
+    To.CREATE_PROJECT: _administrators,
+    To.CHANGE_PROJECT: _administrators_of_account_or_project,
+    To.DELETE_PROJECT: _administrators_of_account_or_project,
+    To.GRANT_ON_PROJECT: _administrators_of_account_or_project,
+    To.SEE_REPOSITORY: _administrators_and_everyone_with_a_level_on_the_repository,
+    To.ADD_REPOSITORY: _administrators_and_who_may_create_repositories_in_the_project,
     To.CHANGE_REPOSITORY: _administrators,
     To.DELETE_REPOSITORY: _administrators,
     To.GRANT_PRIVILEGE: _administrators_of_account_or_repository,
@@ -116,6 +154,7 @@ RULES: Mapping[To, Rule] = {
     To.MANAGE_CONSUMERS: _administrators,
     To.ACT_FOR: _self_and_site_admins,
     To.HANDLE_TOKENS: _self_and_site_admins,
+    To.HANDLE_SSH_KEYS: _self_and_site_admins,
     To.READ_JOURNAL: _administrators,
     To.SEE_PROFILE: _everybody,
     To.RUN_SITE: _site_admins,

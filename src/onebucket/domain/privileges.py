@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from datetime import datetime
 from enum import IntEnum, StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from onebucket.domain.refusals import Invalid, InvalidPrivilege
-from onebucket.domain.text import quote_text
+from onebucket.safe_text import printable
 
 
 class Level(IntEnum):
@@ -52,7 +52,7 @@ def parse_granted_level(word: str) -> Level:
     """
     level = _BY_WORD.get(word.strip())
     if not level:
-        raise InvalidPrivilege(f"{quote_text(word)[1:-1]} is not a valid privilege")
+        raise InvalidPrivilege(f"{printable(word)} is not a valid privilege")
     return level
 
 
@@ -69,6 +69,23 @@ def group_level(*, set_there: Level | None, permission: Level | None) -> Level:
     return set_there if set_there is not None else permission or Level.NONE
 
 
+class Worded(Protocol):
+    """A level on a repository or a project, as the API spells it."""
+
+    @property
+    def word(self) -> str:
+        """The level's word."""
+
+
+def facts(holder: str, name: str, level: Worded | None) -> dict[str, str] | None:
+    """The journal's record of what a `group` or a `user` has on a repository or a project; None for nothing.
+
+    >>> facts("group", "designers", Level.WRITE)
+    {'group': 'designers', 'privilege': 'write'}
+    """
+    return None if level is None else {holder: name, "privilege": level.word}
+
+
 class Through(StrEnum):
     """The sources of a person's level on a repository (contract/api-1.0.md#1.13)."""
 
@@ -76,6 +93,8 @@ class Through(StrEnum):
     ACCOUNT = "account"
     DIRECT = "direct"
     GROUP = "group"
+    PROJECT = "project"
+    PROJECT_GROUP = "project-group"
     PUBLIC = "public"
 
 
@@ -86,6 +105,7 @@ class Through(StrEnum):
 class Reason(NamedTuple):
     """One reason why a person has a level; `group` is `account/slug` if it is through a group.
 
+    `project` is `account/KEY` if the level was set on the repository's project.
     `since` is when the access began, `granted_by` the username of who granted it; None if unknown.
     """
 
@@ -94,11 +114,23 @@ class Reason(NamedTuple):
     group: str | None = None
     since: datetime | None = None
     granted_by: str | None = None
+    project: str | None = None
 
 
 # When something was done, and by whom (a username); None if unknown.
 Provenance = tuple[datetime | None, str | None]
 _UNKNOWN_PROVENANCE: Provenance = (None, None)
+
+
+class ProjectGrant(NamedTuple):
+    """What was set on a repository's project for a person or a group; `level` is what it gives on the repository.
+
+    `project` is `account/KEY`, `granted` when and by whom it was set.
+    """
+
+    level: Level
+    project: str
+    granted: Provenance = _UNKNOWN_PROVENANCE
 
 
 class GroupInput(NamedTuple):
@@ -113,6 +145,7 @@ class GroupInput(NamedTuple):
     administers: bool
     joined: Provenance = _UNKNOWN_PROVENANCE
     granted: Provenance = _UNKNOWN_PROVENANCE
+    on_project: ProjectGrant | None = None
 
 
 class AccessInput(NamedTuple):
@@ -124,11 +157,13 @@ class AccessInput(NamedTuple):
     direct: Reason | None = None
     groups: tuple[GroupInput, ...] = ()
     is_public: bool = False
+    on_project: ProjectGrant | None = None
 
 
 def why(access: AccessInput) -> tuple[Reason, ...]:
     """List the reasons for a person's level, the strongest first; none for a disabled person.
 
+    What is set for a group on a repository, also `NONE`, overrides the group's default, and never what a project gives.
     Source: contract/api-1.0.md#1.13.
 
     >>> [reason.level.word for reason in why(AccessInput(is_owner=True, is_public=True))]
@@ -148,8 +183,15 @@ def why(access: AccessInput) -> tuple[Reason, ...]:
         level = group_level(set_there=group.set_there, permission=group.permission)
         if level:
             reasons.append(Reason(level, Through.GROUP, group.group, *_later(group.joined, group.granted)))
+        if on_project := group.on_project:
+            since = _later(group.joined, on_project.granted)
+            reasons.append(
+                Reason(on_project.level, Through.PROJECT_GROUP, group.group, *since, project=on_project.project)
+            )
     if access.direct:
         reasons.append(access.direct)
+    if on_project := access.on_project:
+        reasons.append(Reason(on_project.level, Through.PROJECT, None, *on_project.granted, project=on_project.project))
     if access.is_public:
         reasons.append(Reason(Level.READ, Through.PUBLIC))
     return tuple(sorted(reasons, key=_sort_key)) if len(reasons) > 1 else tuple(reasons)

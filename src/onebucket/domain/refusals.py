@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
+from onebucket.domain.suggestions import Sought
+
 
 class Refusal(Exception):
     """Base of all refusals. `sentence` is lower case, without a full stop, and contains no secret."""
@@ -57,14 +59,22 @@ class InsufficientScope(Forbidden):
 
 
 class NotFound(Refusal):
-    """It doesn't exist, or the caller may not know that it does."""
+    """It doesn't exist, or the caller may not know that it does.
+
+    `sought` is what was looked for by its name, `suggestion` a name that may have been meant.
+    """
+
+    def __init__(self, sentence: str, sought: Sought | None = None) -> None:
+        super().__init__(sentence)
+        self.sought = sought
+        self.suggestion: str | None = None
 
 
 class NoSuchGroup(NotFound):
     """The account has no group with that slug (contract/api-1.0.md#g4)."""
 
-    def __init__(self) -> None:
-        super().__init__("No Group matches the given query.")
+    def __init__(self, sought: Sought | None = None) -> None:
+        super().__init__("the account has no such group: it may have been deleted or renamed", sought)
 
 
 class NotInvited(NotFound):
@@ -78,7 +88,7 @@ class LinkExpired(NotFound):
     """The link is used, withdrawn, replaced, altered or expired; the error doesn't reveal which."""
 
     def __init__(self) -> None:
-        super().__init__("this link is not good any more: it was used, withdrawn or replaced, or its time is over")
+        super().__init__("this link no longer works: it was used, withdrawn or replaced, or has expired")
 
 
 class Gone(Refusal):
@@ -93,14 +103,14 @@ class UnknownEmail(Invalid):
     """No person has that e-mail address (contract/api-1.0.md#g9)."""
 
     def __init__(self) -> None:
-        super().__init__("No user with validated email address")
+        super().__init__("nobody here has that e-mail address")
 
 
 class EmailInPath(Invalid):
     """E-mail addresses in paths are turned off by a setting (contract/api-1.0.md#i2)."""
 
     def __init__(self) -> None:
-        super().__init__("Email cannot be in path")
+        super().__init__("this server doesn't take e-mail addresses in paths")
 
 
 class InvalidPrivilege(Invalid):
@@ -139,7 +149,7 @@ class AlreadyInvited(Conflict):
     """The address is invited already (`is_open`), or its owner has the access already (contract/api-1.0.md#i1, #6)."""
 
     def __init__(self, *, is_open: bool = False) -> None:
-        super().__init__("that address is invited already, or has that right")
+        super().__init__("that address is invited already, or has that access")
         self.is_open = is_open
 
 
@@ -152,7 +162,7 @@ class CellsOutdated(Conflict):
 
     def __init__(self, cells: Mapping[tuple[str, str], object]) -> None:
         cell_list = ", ".join(f"{group} on {repository}" for group, repository in list(cells)[:5])
-        super().__init__(f"somebody else has changed this meanwhile: {cell_list}; look at it and choose again")
+        super().__init__(f"somebody else has changed this in the meantime: {cell_list}; check it and choose again")
         self.cells = cells
 
 
@@ -160,4 +170,4 @@ class PlanOutdated(Conflict):
     """The account was changed since the preview, so the list of people who gain or lose access may be wrong."""
 
     def __init__(self) -> None:
-        super().__init__("something else in the account has changed meanwhile: look again who gains and who loses")
+        super().__init__("the account has changed in the meantime: check again who gains and who loses access")

@@ -10,8 +10,8 @@ class SiteLimits:
 
     An invitation's link is valid for `invitation_days`. In 24 hours, `letters_per_account` mails of a kind can be
     requested on behalf of one account, and `letters_per_address` to one address. `sign_up` says who may create an
-    account: `invited` people, anybody (`open`), or nobody (`off`). With `callbacks_extend`, an OAuth consumer may have
-    users sent to URLs below its callback.
+    account: `invited` people, anybody (`open`), or nobody (`off`). An OAuth consumer may
+    have users sent only to its callback (`oauth_callbacks` is `exact`), or to URLs below it as well (`prefix`).
 
     The others are limits an hour, for one network or for all together, on new accounts (if `sign_up` is `open`),
     confirmation mails and password resets; 0 means no limit.
@@ -21,7 +21,7 @@ class SiteLimits:
     letters_per_account: int = 2000
     letters_per_address: int = 50
     sign_up: str = "invited"
-    callbacks_extend: bool = False
+    oauth_callbacks: str = "exact"
     sign_ups_per_network: int = 10
     sign_ups_per_hour: int = 100
     confirmations_per_network: int = 30

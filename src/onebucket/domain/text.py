@@ -28,12 +28,3 @@ def clean_text(value: str, *, what: str, longest: int = 255, empty: bool = False
 
 
 _DIRECTION_OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-
-
-def quote_text(value: str, longest: int = 64) -> str:
-    """Quote a caller's text for an error: shortened, on one line.
-
-    >>> quote_text("no such\\nthing")
-    "'no suchthing'"
-    """
-    return f"'{''.join(character for character in value[:longest] if character.isprintable())}'"

@@ -4,34 +4,36 @@ import logging
 import re
 
 import structlog
-from starlette.requests import ClientDisconnect
 
 from onebucket.http import request
 from onebucket.http.execution.body_deadline import ArrivingBody
 from onebucket.http.request import Application, Receive, Scope, Send
 from onebucket.http.response import Headers
+from onebucket.wire.body_reader import ClientDisconnected
 
 # A path part of this length may be a secret of a link.
 _SECRET = re.compile(r"[^/]{24,}")
 
 
 class Fallback:
-    """Passes requests on to `app`; adds the `always` headers and a request id to each response, and logs it.
+    """Passes requests on to `app`; adds `headers` and a request id to each response, and logs it.
 
     A response that already has a request id was logged, with more details, where it was made.
     """
 
-    def __init__(self, app: Application, *, always: Headers) -> None:
+    def __init__(self, app: Application, *, headers: Headers) -> None:
         self._app = app
-        self._always = always
+        self._headers = headers
         self._log = structlog.get_logger("onebucket.http").bind()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on one ASGI request."""
+        body = ArrivingBody(receive)
 
         async def send_with_headers(message: Scope) -> None:
             if message["type"] == "http.response.start":
-                headers = [*message.get("headers", ()), *self._always]
+                await body.discard_rest(request.headers(scope))
+                headers = [*message.get("headers", ()), *self._headers]
                 if not any(name == request.REQUEST_ID_HEADER for name, _ in headers):
                     headers.append((request.REQUEST_ID_HEADER, self._log_request(scope, message["status"]).encode()))
                 message = {**message, "headers": headers}
@@ -41,8 +43,8 @@ class Fallback:
         path = scope["path"]
         inner = {**scope, "path": path[:-1]} if path.endswith("/") and path != "/" else scope
         try:
-            await self._app(inner, ArrivingBody(receive), send_with_headers)
-        except ClientDisconnect:
+            await self._app(inner, body, send_with_headers)
+        except ClientDisconnected:
             # The client has disconnected; there is nothing to log or send.
             return
         except Exception:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from datetime import datetime
 from functools import partial
 
 from onebucket.actions import outbox
@@ -11,29 +10,44 @@ from onebucket.domain.accounts import OPERATOR
 from onebucket.http.auth.authentication import Authentication
 from onebucket.http.auth.login_throttle import LoginThrottle
 from onebucket.http.cache.response_cache import ResponseCache
-from onebucket.http.execution.replica_router import KEPT_SECONDS, ReplicaRouter
+from onebucket.http.execution.replica_router import FALLBACK_REASONS, ReplicaRouter
 from onebucket.http.execution.write_queue import WriteQueue
+from onebucket.http.limits.anonymous_limits import AnonymousLimits
 from onebucket.http.limits.rate_limiter import RateLimiter
 from onebucket.http.monitoring.metrics import Metrics
-from onebucket.store.engine.database import Database, DatabaseUnavailable, DatabaseUnusable
+from onebucket.http.services import Services
+from onebucket.store.engine.errors import DatabaseUnavailable, DatabaseUnusable
 
 _LETTERS = {
-    "waiting": "Letters that are still to be sent",
-    "failing": "Those of them that could not be sent the last time",
-    "undeliverable": "Letters that were given up, about something that is open still",
+    "waiting": "E-mails that wait to be sent",
+    "failing": "Waiting e-mails whose last attempt failed",
+    "undeliverable": "E-mails given up whose invitation or link is still open",
 }
 
 
-def watch_outbox(
-    metrics: Metrics, database: Database, clock: Callable[[], datetime], new_id: Callable[[], str]
+def watch(
+    metrics: Metrics,
+    services: Services,
+    cache: ResponseCache,
+    login_throttle: LoginThrottle | None,
+    anonymous_limits: AnonymousLimits,
+    replicas: ReplicaRouter,
 ) -> None:
+    """Register everything that `/metrics` shows besides request counts and what the command line adds."""
+    _watch_outbox(metrics, services)
+    _watch_execution(metrics, services.write_queue, services.authentication, cache)
+    _watch_rate_limits(metrics, services.rate_limiter, login_throttle, anonymous_limits)
+    _watch_replicas(metrics, replicas)
+
+
+def _watch_outbox(metrics: Metrics, services: Services) -> None:
     """Export the number of waiting and failed letters in the outbox; NaN while the database is unavailable."""
 
     def counter(name: str) -> Callable[[], float]:
         def count() -> float:
             try:
-                with database.reading() as tx:
-                    counts = outbox.counts(UnitOfWork(OPERATOR, tx, clock(), "metrics", new_id))
+                with services.database.reading() as tx:
+                    counts = outbox.counts(UnitOfWork(OPERATOR, tx, services.clock(), "metrics", services.new_id))
             except (DatabaseUnavailable, DatabaseUnusable):
                 return math.nan
             return float(getattr(counts, name))
@@ -41,41 +55,57 @@ def watch_outbox(
         return count
 
     for name, about in _LETTERS.items():
-        metrics.count_request(f"onebucket_letters_{name}", about, counter(name))
+        metrics.show(f"onebucket_letters_{name}", about, counter(name))
 
 
-def watch_execution(
-    metrics: Metrics, writer: WriteQueue, authentication: Authentication, memory: ResponseCache
+def _watch_execution(
+    metrics: Metrics, write_queue: WriteQueue, authentication: Authentication, cache: ResponseCache
 ) -> None:
     """Export commits, password checks, and the size and hits of the response cache."""
-    metrics.watch("onebucket_commits", "Transactions committed", lambda: writer.batches)
-    metrics.watch("onebucket_changes", "Requests whose changes were committed", lambda: writer.changes)
+    metrics.watch("onebucket_commits", "Transactions committed", lambda: write_queue.batches)
+    metrics.watch("onebucket_changes", "Requests with committed changes", lambda: write_queue.changes)
     metrics.watch("onebucket_passwords_checked", "Passwords compared", lambda: authentication.passwords_checked)
+    metrics.watch("onebucket_answers_remembered_bytes", "Size of the response cache", lambda: cache.size, grows=False)
+    metrics.watch("onebucket_answers_recalled", "Requests answered from the response cache", lambda: cache.hits)
     metrics.watch(
-        "onebucket_answers_remembered_bytes", "Size of the answers remembered", lambda: memory.size, grows=False
+        "onebucket_answers_confirmed",
+        "Cached responses checked again after another process' commit",
+        lambda: cache.revalidated,
     )
-    metrics.watch("onebucket_answers_recalled", "Requests answered from memory", lambda: memory.hits)
     metrics.watch(
-        "onebucket_answers_confirmed", "Those of them looked at after a commit elsewhere", lambda: memory.revalidated
+        "onebucket_answers_worked_out", "Read requests not answered from the response cache", lambda: cache.misses
     )
-    metrics.watch("onebucket_answers_worked_out", "Requests to read that were not", lambda: memory.misses)
 
 
-def watch_replicas(metrics: Metrics, replicas: ReplicaRouter) -> None:
+def _watch_replicas(metrics: Metrics, replicas: ReplicaRouter) -> None:
     """Export reads on replicas, reads left to the primary by reason, and the lag of each replica."""
     if not replicas.states:
         return
-    metrics.watch("onebucket_reads_on_replicas", "Reads that a replica answered", lambda: replicas.served)
-    for reason, about in KEPT_SECONDS.items():
+    metrics.watch("onebucket_reads_on_replicas", "Reads from replicas", lambda: replicas.served)
+    for reason, about in FALLBACK_REASONS.items():
         metrics.watch(f"onebucket_reads_kept_{reason}", about, partial(replicas.fallbacks.__getitem__, reason))
     lags = {state.database.name: partial(replicas.lag, state) for state in replicas.states}
-    metrics.show_each("onebucket_replica_lag_seconds", "How far behind a replica is at most", "replica", lags)
+    metrics.show_each("onebucket_replica_lag_seconds", "Upper bound of a replica's lag", "replica", lags)
 
 
-def watch_rate_limits(metrics: Metrics, limits: RateLimiter | None, guesses: LoginThrottle | None) -> None:
-    """Export calls refused by the rate limit, wrong credentials, and logins refused by the throttle."""
-    if limits is not None:
-        metrics.watch("onebucket_calls_refused", "Calls over somebody's limit", lambda: limits.refused)
-    if guesses is not None:
-        metrics.watch("onebucket_credentials_wrong", "Passwords and tokens that were wrong", lambda: guesses.wrong)
-        metrics.watch("onebucket_guesses_refused", "Passwords not looked at after many wrong", lambda: guesses.refused)
+def _watch_rate_limits(
+    metrics: Metrics,
+    rate_limiter: RateLimiter | None,
+    login_throttle: LoginThrottle | None,
+    anonymous_limits: AnonymousLimits,
+) -> None:
+    """Export calls and anonymous requests over their limits, wrong credentials, and logins refused by the throttle."""
+    metrics.watch(
+        "onebucket_anonymous_refused",
+        "Sign-ups and e-mails refused by a limit for people who are not signed in",
+        lambda: anonymous_limits.refused,
+    )
+    if rate_limiter is not None:
+        metrics.watch("onebucket_calls_refused", "Calls refused by the rate limit", lambda: rate_limiter.refused)
+    if login_throttle is not None:
+        metrics.watch("onebucket_credentials_wrong", "Wrong passwords and tokens", lambda: login_throttle.wrong)
+        metrics.watch(
+            "onebucket_guesses_refused",
+            "Passwords refused unchecked after many wrong ones",
+            lambda: login_throttle.refused,
+        )

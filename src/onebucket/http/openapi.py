@@ -1,50 +1,35 @@
 """Generates the OpenAPI 3.1 document from the route tables that the server uses."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
 
 import onebucket
-from onebucket.domain.accounts import SCOPES
-from onebucket.domain.scopes import described
-from onebucket.http import errors
-from onebucket.surfaces.routing import Parameter, PlainText, Route, Surface
+from onebucket.domain.scope_rules import ScopeRule, described
+from onebucket.domain.scopes import SCOPES
+from onebucket.surfaces.core.surface import Parameter, PlainText, Route, Surface
 from onebucket.wire import formats
+from onebucket.wire.formats import Format
 
 _DESCRIPTION = """\
-Groups, their members and their privileges at the addresses of Bitbucket Cloud's REST API 1.0. Every address answers \
-with and without a slash at its end, also under /api/1.0 and /!api/1.0, and to HEAD and OPTIONS.
+Groups, their members and their privileges at the addresses of Bitbucket Cloud's REST API 1.0. Every address works \
+with and without a trailing slash, also under /api/1.0 and /!api/1.0, and with HEAD and OPTIONS.
 
-Say who you are with HTTP Basic: a username or e-mail address, and a password or an app password. An app password \
+Sign in with HTTP Basic: a username or e-mail address, and a password or an app password. An app password \
 works as a Bearer token too.
 
-Answers are JSON, or XML or YAML with ?format=xml or ?format=yaml; GET with ?callback=name answers JSONP. \
-Refusals are plain text: the standard phrase, then a sentence that says what to mend.
+Responses are JSON, or XML or YAML with ?format=xml or ?format=yaml; GET with ?callback=name returns JSONP. \
+Errors are plain text: the standard phrase, then a sentence that says what to change.
 
-A change may be answered with X-Onebucket-Revision, a position. Sent back with a question, as \
-X-Onebucket-Revision: at-least=POSITION, the answer is no older than that change, wherever it is read."""
+The response to a change may carry X-Onebucket-Revision, a position. Send it back with a later request, as \
+X-Onebucket-Revision: at-least=POSITION, and the response is no older than that change, wherever it is read."""
 
-_PATH_PARAMETERS = {
-    "accountname": "a person or a team: username, UUID with or without braces, account_id, or validated e-mail address",
-    "group_slug": "the group's slug; case counts",
-    "repo_slug": "the repository's slug; case counts",
-    "group_owner": "the account that owns the group: the same account",
-    "user": "a person, named in any of the ways an account can be",
-    "email": "the invited e-mail address",
-    "id": "its id, as the list tells it",
-    "member": "a person, named in any of the ways an account can be",
-}
 # The schema of a path parameter: not empty, no control characters.
 _PATH_SCHEMA = {"type": "string", "minLength": 1, "pattern": r"^[^/\u0000-\u001f\u007f-\u009f]+$"}
-_FORMAT = {
-    "name": "format",
-    "in": "query",
-    "description": "json, xml or yaml",
-    "schema": {"type": "string", "enum": [format.value for format in formats.Format], "default": "json"},
-}
 _CALLBACK = {
     "name": "callback",
     "in": "query",
@@ -60,13 +45,13 @@ _REVISION = {
 
 # The description of each error status, the same for all operations.
 _STATUS_DESCRIPTIONS = {
-    400: "What was sent cannot be meant that way; the sentence says what to mend",
-    401: "No credentials, or wrong ones",
-    403: "You may not do this, or your token was not made for it",
-    404: "There is no such thing",
-    409: "It is there already",
+    400: "Invalid input; the body says what to change",
+    401: "Missing or wrong credentials",
+    403: "Not allowed, or the credentials lack a scope",
+    404: "Not found",
+    409: "It exists already",
     413: "The body is longer than 1 MiB",
-    429: "Too much at once; Retry-After says when to try again",
+    429: "Too many requests; Retry-After says when to try again",
     503: "The database is busy; Retry-After says when to try again",
 }
 _COMMON_STATUSES = (400, 401, 403, 429, 503)
@@ -79,26 +64,21 @@ def lazy_document(surfaces: Sequence[Surface], *, base_url: str) -> Callable[[],
 
 def document(surfaces: Sequence[Surface], *, base_url: str) -> dict[str, Any]:
     """Generate the document, ready to be encoded as JSON."""
-    routes = [(surface.bases[0], route) for surface in surfaces for route in surface.routes]
-    json_types = [
-        kind
-        for _, route in routes
-        for kind in (route.response, route.json)
-        if kind is not None and kind is not PlainText
-    ]
-    types = list(dict.fromkeys(json_types))
+    types = list(dict.fromkeys(kind for surface in surfaces for kind in _types(surface)))
     shapes, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     schemas = dict(zip(types, shapes, strict=True))
 
     paths: dict[str, dict[str, Any]] = {}
-    for base, route in routes:
-        item = paths.setdefault(base + route.path, _components(route))
-        item[route.method.lower()] = _operation(route, schemas)
+    for surface in surfaces:
+        for route in surface.routes:
+            item = paths.setdefault(surface.bases[0] + route.path, _path_parameters(surface, route))
+            item[route.method.lower()] = _operation(surface, route, schemas)
 
     return {
         "openapi": "3.1.0",
         "info": {"title": "onebucket", "version": onebucket.__version__, "description": _DESCRIPTION},
         "servers": [{"url": base_url}],
+        "tags": [{"name": surface.title, "description": surface.description} for surface in surfaces if surface.routes],
         "security": [{"basic": []}, {"bearer": []}, {"oauth2": []}],
         "paths": paths,
         "components": {
@@ -120,7 +100,15 @@ _CODE_FLOW = {"authorizationUrl": "/site/oauth2/authorize", "refreshUrl": _TOKEN
 _FLOWS = {"authorizationCode": _TOKEN_FLOW | _CODE_FLOW, "clientCredentials": _TOKEN_FLOW}
 
 
-def _components(route: Route) -> dict[str, Any]:
+def _types(surface: Surface) -> Iterator[Any]:
+    """Every type of a JSON body that the surface sends or takes."""
+    for route in surface.routes:
+        yield from (kind for kind in (route.response, route.json) if kind is not None and kind is not PlainText)
+        for status in _error_statuses(route):
+            yield from surface.errors.types(status).values()
+
+
+def _path_parameters(surface: Surface, route: Route) -> dict[str, Any]:
     names = re.findall(r"{(\w+)}", route.path)
     if not names:
         return {}
@@ -130,7 +118,7 @@ def _components(route: Route) -> dict[str, Any]:
                 "name": name,
                 "in": "path",
                 "required": True,
-                "description": _PATH_PARAMETERS[name],
+                "description": surface.describe_path_parameter(name),
                 "schema": _PATH_SCHEMA,
             }
             for name in names
@@ -138,15 +126,19 @@ def _components(route: Route) -> dict[str, Any]:
     }
 
 
-def _operation(route: Route, schemas: Mapping[Any, Mapping[str, Any]]) -> dict[str, Any]:
-    schema = {"type": "string"} if route.response is PlainText else schemas.get(route.response)
-    query = [_parameter(parameter) for parameter in route.query]
+def _operation(surface: Surface, route: Route, schemas: Mapping[Any, Mapping[str, Any]]) -> dict[str, Any]:
+    parameters = [_parameter(parameter) for parameter in route.query]
+    if len(surface.formats) > 1:
+        parameters.append(_format(surface))
+    if surface.has_jsonp and route.method == "GET":
+        parameters.append(_CALLBACK)
     operation: dict[str, Any] = {
         "operationId": route.name,
+        "tags": [surface.title],
         "summary": route.summary,
-        "description": f"An app password needs the scope `{route.scope}`.",
-        "parameters": [*query, _FORMAT, *([_CALLBACK] if route.method == "GET" else [])],
-        "responses": _responses(route, schema),
+        **_scopes(route.scope_rule),
+        "parameters": parameters,
+        "responses": _responses(surface, route, schemas),
     }
     if route.fields:
         operation["requestBody"] = _body(route.fields)
@@ -159,6 +151,29 @@ def _operation(route: Route, schemas: Mapping[Any, Mapping[str, Any]]) -> dict[s
         content = {"text/plain": {"schema": {"type": "string", "enum": ["read", "write", "admin"]}}}
         operation["requestBody"] = {"required": True, "description": route.word, "content": content}
     return operation
+
+
+def _scopes(rule: ScopeRule | None) -> dict[str, Any]:
+    """Say which scopes an operation needs: in a sentence, and as alternatives for programs."""
+    if rule is None:
+        return {"description": "Which scope an app password needs depends on the request that the proxy asks about."}
+    newer = sorted(rule.newer)
+    instead = f", or {' and '.join(f'`{scope}`' for scope in newer)}" if newer else ""
+    alternatives = [[rule.classic], newer] if newer else [[rule.classic]]
+    return {
+        "description": f"An app password needs the scope `{rule.classic}`{instead}.",
+        "security": [{"basic": []}, {"bearer": []}, *({"oauth2": scopes} for scopes in alternatives)],
+    }
+
+
+def _format(surface: Surface) -> dict[str, Any]:
+    names = [format.value for format in surface.formats]
+    return {
+        "name": "format",
+        "in": "query",
+        "description": f"{', '.join(names[:-1])} or {names[-1]}",
+        "schema": {"type": "string", "enum": names, "default": names[0]},
+    }
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:
@@ -188,27 +203,53 @@ def _without_null(field: Mapping[str, Any]) -> dict[str, Any]:
     return {**schema, "enum": [value for value in field["enum"] if value is not None]} if "enum" in field else schema
 
 
-def _responses(route: Route, schema: Mapping[str, Any] | None) -> dict[str, Any]:
+def _responses(surface: Surface, route: Route, schemas: Mapping[Any, Mapping[str, Any]]) -> dict[str, Any]:
     refusals = {
-        str(status): {"description": _STATUS_DESCRIPTIONS[status], "content": _error_response(status)}
-        for status in sorted({*_COMMON_STATUSES, *route.errors})
+        str(status): {
+            "description": _STATUS_DESCRIPTIONS.get(status) or HTTPStatus(status).phrase,
+            "content": {
+                _media_type(kind): {"schema": schemas[of]} for kind, of in surface.errors.types(status).items()
+            },
+        }
+        for status in _error_statuses(route)
     }
     headers = {"headers": _REVISION} if route.changes else {}
-    if schema is None:
+    if route.response is None:
         return {"204": {"description": "Done", **headers}, **refusals}
 
-    kinds = [*formats.CONTENT_TYPES.values(), *([formats.JSONP_CONTENT_TYPE] if route.method == "GET" else [])]
-    names = ["text/plain"] if route.response is PlainText else [kind.partition(";")[0] for kind in kinds]
-    # YAML has the same structure as JSON (contract/formats.md#y2); other formats are described as strings.
-    values = ("application/json", "application/x-yaml")
-    content = {name: {"schema": schema if name in values else {"type": "string"}} for name in names}
-    done = {"200": {"description": "Done", **headers, "content": content}}
+    content = _content(surface, route, schemas)
+    done = {str(route.status): {"description": "Done", **headers, "content": content}}
+    if route.may_move:
+        location = {"Location": {"description": "The new address", "schema": {"type": "string"}}}
+        done["201"] = {
+            "description": "Done; it has a new address",
+            "headers": {**_REVISION, **location},
+            "content": content,
+        }
     unchanged = {} if route.method != "GET" else {"304": {"description": "Unchanged since the ETag in If-None-Match"}}
     return {**done, **unchanged, **refusals}
 
 
-def _error_response(status: int) -> dict[str, Any]:
-    kinds = (errors.PLAIN, errors.JSON) if status == 403 else (errors.PLAIN,)
-    return {
-        kind.partition(";")[0]: {"schema": {"type": "object" if kind == errors.JSON else "string"}} for kind in kinds
+def _content(surface: Surface, route: Route, schemas: Mapping[Any, Mapping[str, Any]]) -> dict[str, Any]:
+    """Describe the body of a successful response in each of its formats."""
+    text = {"schema": {"type": "string"}}
+    if route.response is PlainText:
+        return {"text/plain": text}
+    # YAML has the same structure as JSON (contract/formats.md#y2); other formats are described as strings.
+    structured = (Format.JSON, Format.YAML)
+    content = {
+        _media_type(formats.CONTENT_TYPES[format]): {"schema": schemas[route.response]}
+        if format in structured
+        else text
+        for format in surface.formats
     }
+    has_jsonp = surface.has_jsonp and route.method == "GET"
+    return content | ({_media_type(formats.JSONP_CONTENT_TYPE): text} if has_jsonp else {})
+
+
+def _error_statuses(route: Route) -> list[int]:
+    return sorted({*_COMMON_STATUSES, *route.errors})
+
+
+def _media_type(content_type: str) -> str:
+    return content_type.partition(";")[0]

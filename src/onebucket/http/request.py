@@ -3,17 +3,20 @@
 import os
 import re
 import secrets
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
+import msgspec
+
 from onebucket.domain.accounts import Actor
-from onebucket.store.postgres import wal_position
-from onebucket.store.postgres.wal_position import WalPosition
-from onebucket.surfaces.routing import Route
+from onebucket.store.engine.replication import WalPosition
+from onebucket.surfaces.core.surface import Route
+from onebucket.wire import body_reader, request_body
+from onebucket.wire.body_reader import BodyTooLong
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -21,9 +24,6 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MAX_BODY_BYTES = 1 << 20
-# A body that is too long is read and dropped up to this size, so that a client that sends all of it first still reads
-# the 413.
-MAX_DRAINED_BYTES = 16 << 20
 
 REQUEST_ID_HEADER = b"x-request-id"
 _VALID_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
@@ -46,16 +46,39 @@ os.register_at_fork(after_in_child=_renew_process_id)
 
 
 @dataclass(slots=True)
-class Request:
-    """One request in progress: what arrived, and what is known about it so far.
+class RequestState:
+    """What is found out about a request on its way.
+
+    `query` is the query string without access tokens: what handlers see and the cache key holds. `is_read` says that
+    the body has been read; `is_too_large` that it was longer than `MAX_BODY_BYTES` and dropped. `calls_left` is what is
+    left of the actor's hourly limit, None when there is no limit; `is_counted` says that this request has been counted.
+    """
+
+    query: bytes = b""
+    body: bytes = b""
+    is_read: bool = False
+    is_too_large: bool = False
+    route: Route | None = None
+    actor: Actor | None = None
+    calls_left: int | None = None
+    is_counted: bool = False
+
+
+class WantedRevision(NamedTuple):
+    """What X-Onebucket-Revision asks for: the WAL position that a replica must have reached.
+
+    `is_malformed` says that the header can't be parsed.
+    """
+
+    position: WalPosition | None = None
+    is_malformed: bool = False
+
+
+class Request(msgspec.Struct, frozen=True):
+    """One request as it arrived; what is found out about it later is its `state`.
 
     `segments` are the percent-decoded parts of the path. `is_malformed` says that the path is not UTF-8 or holds
-    control characters. `query` is the query string without access tokens: what handlers see and the cache key holds.
-    `is_read` says that the body has been read; `is_too_large` that it was longer than `MAX_BODY_BYTES` and dropped.
-    `calls_left` is what is left of the actor's hourly limit, None when there is no limit; `is_counted` says that this
-    request has been counted. `fingerprint` is a keyed hash of the whole request, empty when it can't repeat.
-    `wanted_position` is the WAL position that a replica must have reached; `has_bad_revision_header` says that the
-    header naming it can't be parsed.
+    control characters. `fingerprint` is a keyed hash of the whole request, empty when it can't repeat.
     """
 
     scope: Scope
@@ -64,18 +87,10 @@ class Request:
     segments: list[str]
     headers: dict[bytes, bytes]
     at: datetime
-    query: bytes = b""
+    state: RequestState
     is_malformed: bool = False
-    is_too_large: bool = False
-    is_read: bool = False
-    body: bytes = b""
-    actor: Actor | None = None
-    route: Route | None = None
-    calls_left: int | None = None
-    is_counted: bool = False
     fingerprint: bytes = b""
-    wanted_position: WalPosition | None = None
-    has_bad_revision_header: bool = False
+    wanted: WantedRevision = WantedRevision()
 
     @property
     def reads(self) -> bool:
@@ -89,6 +104,11 @@ class Request:
         return client[0] if client else None
 
     @property
+    def raw_path(self) -> str:
+        """The path as the client sent it, percent-encoded."""
+        return _raw_path(self.scope).decode("latin-1")
+
+    @property
     def content_type(self) -> str | None:
         """The Content-Type header; None when it is missing."""
         value = self.headers.get(b"content-type")
@@ -97,7 +117,7 @@ class Request:
     @property
     def varied_headers(self) -> dict[str, str]:
         """The headers that the route's response depends on, by lower-case name."""
-        names = self.route.varies_on if self.route else ()
+        names = self.state.route.varies_on if self.state.route else ()
         values = {name: self.headers.get(name.encode()) for name in names}
         return {name: value.decode("latin-1") for name, value in values.items() if value is not None}
 
@@ -112,6 +132,12 @@ def readable(segments: Sequence[str]) -> str:
     return quote_from_bytes("/".join(("", *segments)).encode(errors="replace"), safe="/{}@:+!…")[:300]
 
 
+def _raw_path(scope: Scope) -> bytes:
+    """Return the path as it was sent; not every server has it, so encode the decoded one where it is missing."""
+    raw: bytes = scope.get("raw_path") or quote_from_bytes(scope["path"].encode()).encode()
+    return raw
+
+
 def segments(scope: Scope) -> tuple[list[str], bool]:
     """Split the path and percent-decode each part once (contract/api-1.0.md#1.2).
 
@@ -121,7 +147,7 @@ def segments(scope: Scope) -> tuple[list[str], bool]:
     >>> segments({"raw_path": b"//1.0/groups/%7Babc%7D/a%2Fb"})
     (['1.0', 'groups', '{abc}', 'a/b'], False)
     """
-    raw: bytes = scope.get("raw_path") or quote_from_bytes(scope["path"].encode()).encode()
+    raw = _raw_path(scope)
     if raw.startswith(b"//"):
         raw = b"/" + raw.lstrip(b"/")
     if b"%" not in raw and raw.isascii():
@@ -171,17 +197,16 @@ def new_request_id() -> str:
     return f"{_process}-{next(_serial):x}"
 
 
-def read_revision_header(request: Request) -> None:
-    """Parse X-Onebucket-Revision (`at-least=POSITION`) into `wanted_position`.
-
-    Sets `has_bad_revision_header` when it can't be parsed.
-    """
-    kind, _, position = request.headers[REVISION_HEADER].decode("latin-1").strip().partition("=")
+def wanted_revision(headers: Mapping[bytes, bytes]) -> WantedRevision:
+    """Parse X-Onebucket-Revision: `at-least=POSITION`."""
+    value = headers.get(REVISION_HEADER)
+    if value is None:
+        return WantedRevision()
+    kind, _, position = value.decode("latin-1").strip().partition("=")
     try:
-        request.wanted_position = wal_position.read(position)
+        return WantedRevision(WalPosition.parse(position), is_malformed=kind != "at-least")
     except ValueError:
-        request.has_bad_revision_header = True
-    request.has_bad_revision_header = request.has_bad_revision_header or kind != "at-least"
+        return WantedRevision(is_malformed=True)
 
 
 def without_tokens(query: bytes) -> tuple[bytes, list[bytes]]:
@@ -190,18 +215,9 @@ def without_tokens(query: bytes) -> tuple[bytes, list[bytes]]:
     >>> without_tokens(b"a=1&access_token=x%2B&access%5ftoken=y")
     (b'a=1', [b'x+', b'y'])
     """
-    kept, tokens = [], []
-    for parameter in query.split(b"&"):
-        name, _, value = parameter.replace(b"+", b" ").partition(b"=")
-        if unquote_to_bytes(name) == b"access_token":
-            tokens.append(unquote_to_bytes(value))
-        else:
-            kept.append(parameter)
-    return b"&".join(kept), tokens
-
-
-class ClientDisconnected(Exception):
-    """The client disconnected before the request was complete."""
+    parameters = list(request_body.split_pairs(query))
+    kept = [parameter for parameter, name, _ in parameters if name != b"access_token"]
+    return b"&".join(kept), [value for _, name, value in parameters if name == b"access_token"]
 
 
 def _has_no_body(request: Request) -> bool:
@@ -210,33 +226,21 @@ def _has_no_body(request: Request) -> bool:
 
 
 async def read_body(request: Request, receive: Receive) -> None:
-    """Read the whole body into `request.body`; does nothing the second time. Raises ClientDisconnected.
+    """Read the whole body into the request's state; does nothing the second time. Raises ClientDisconnected.
 
     Sets `is_too_large`, and keeps nothing, when it is longer than `MAX_BODY_BYTES`.
     """
-    if request.is_read:
+    if request.state.is_read:
         return
-    request.is_read = True
+    request.state.is_read = True
     length = request.headers.get(b"content-length", b"")
     if length == b"0" or (not length and _has_no_body(request)):
         return
-    if length.isdigit() and int(length) > MAX_DRAINED_BYTES:
-        request.is_too_large = True
+    if length.isdigit() and int(length) > body_reader.MAX_DRAINED_BYTES:
+        request.state.is_too_large = True
         return
 
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnected
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if size <= MAX_BODY_BYTES:
-            chunks.append(chunk)
-        else:
-            request.is_too_large = True
-            chunks.clear()
-        if not message.get("more_body") or size > MAX_DRAINED_BYTES:
-            break
-    request.body = b"".join(chunks)
+    try:
+        request.state.body = await body_reader.read_limited(receive, limit=MAX_BODY_BYTES)
+    except BodyTooLong:
+        request.state.is_too_large = True

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import chain
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 
 from onebucket.domain.refusals import Forbidden
-from onebucket.http import errors
 from onebucket.http.errors import ErrorResponse
+from onebucket.http.options import ServerOptions
 from onebucket.http.request import Request
-from onebucket.surfaces.routing import PlainText, StreamedList
+from onebucket.surfaces.core.errors import PLAIN
+from onebucket.surfaces.core.surface import PlainText, Reply, Route, StreamedList, Surface
 from onebucket.wire import formats, streaming
 from onebucket.wire.formats import Format
 
@@ -27,47 +27,10 @@ BYTES_OF_A_ROW = 500
 
 _CORP = b"cross-origin-resource-policy"
 
-_HSTS = (b"strict-transport-security", b"max-age=31536000")
-
 _PRIVATE = (b"cache-control", b"private, no-cache")
 
 # Marks a response that neither the browser nor our own cache may store (contract/formats.md#c3).
 NO_STORE = (b"cache-control", b"private, no-store")
-
-
-@dataclass(frozen=True, slots=True)
-class ServerOptions:
-    """The settings that decide how requests are read and answered.
-
-    `jsonp` is `guarded`, `open` or `off`; pages of `jsonp_origins` may read JSONP even when it is guarded
-    (contract/formats.md#c4). `amsterdam_time_format` is the style of timestamps in Amsterdam time
-    (contract/formats.md#t2). `emails_in_paths` says whether a path may hold an e-mail address
-    (contract/api-1.0.md#i2), `users_address` what `/users/{a}` answers (contract/api-1.0.md#u0), `query_token` whether
-    an access token may be in the query. `rate_limit` is calls per user and hour, `failures_per_address` wrong passwords
-    per network and hour; 0 means no limit. `trusted_proxies` are the addresses whose `proxy_header` is believed.
-    """
-
-    base_url: str
-    realm: str
-    jsonp: str
-    jsonp_origins: frozenset[str]
-    amsterdam_time_format: str = "plain"
-    emails_in_paths: bool = True
-    users_address: str = "profile"
-    query_token: bool = False
-    rate_limit: int = 0
-    failures_per_address: int = 0
-    trusted_proxies: frozenset[str] = frozenset()
-    proxy_header: str = "x-forwarded-for"
-
-    @property
-    def always(self) -> Headers:
-        """The headers of every response of the server: HSTS, when the base URL is https.
-
-        HSTS holds for all ports of a host, so it is left out when the base URL names a port.
-        """
-        parts = urlsplit(self.base_url)
-        return (_HSTS,) if parts.scheme == "https" and parts.port is None else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,21 +57,23 @@ class Response:
 class ResponseBuilder:
     """Builds responses according to the server's options."""
 
-    def __init__(self, ways: ServerOptions) -> None:
-        self._options = ways
-        guarded: Headers = ((_CORP, b"same-origin"),) if ways.jsonp == "guarded" else ()
+    def __init__(self, options: ServerOptions) -> None:
+        self._options = options
+        guarded: Headers = ((_CORP, b"same-origin"),) if options.jsonp == "guarded" else ()
         self._common_headers: Headers = ((b"vary", b"Authorization"), (b"x-content-type-options", b"nosniff"))
-        self._common_headers += (*guarded, *ways.always)
+        self._common_headers += (*guarded, *options.common_headers)
 
-    def negotiate(self, request: Request, query: dict[str, list[str]]) -> ResponseFormat:
+    def negotiate(self, request: Request, surface: Surface, query: dict[str, list[str]]) -> ResponseFormat:
         """Read the format and the JSONP callback from the query (contract/formats.md#f1, #f2, #c1, #c2, #c4).
 
         Raises UnknownFormat, BadCallback, and Forbidden for JSONP asked for by a page of another site.
         """
         if not query:
             return _PLAIN_JSON
-        format = formats.parse_format(query.get("format", ()))
-        if self._options.jsonp == "off" or format is not Format.JSON or not request.reads:
+        format = surface.formats[0]
+        if len(surface.formats) > 1:
+            format = formats.parse_format(query.get("format", ()))
+        if not surface.has_jsonp or self._options.jsonp == "off" or format is not Format.JSON or not request.reads:
             return ResponseFormat(format)
 
         callback = formats.parse_callback(query.get("callback", ()))
@@ -123,9 +88,9 @@ class ResponseBuilder:
         return ResponseFormat(format, callback)
 
     def success(
-        self, request: Request, result: Any, response_format: ResponseFormat, spend: Callable[[int], None]
+        self, request: Request, route: Route, result: Any, response_format: ResponseFormat, spend: Callable[[int], None]
     ) -> Response:
-        """Encode what a handler returned.
+        """Encode what a handler of the route returned.
 
         `spend` is called with the cost of encoding, in rows, as a stream is encoded.
         """
@@ -135,17 +100,20 @@ class ResponseBuilder:
             return self._streamed(request, result, response_format, spend)
         if isinstance(result, PlainText):
             extra_headers = tuple((name.encode(), value.encode()) for name, value in result.headers)
-            body, kind = result.body.encode(), errors.PLAIN.encode()
+            body, kind = result.body.encode(), PLAIN.encode()
             if result.always_whole:
                 return self._build(request, 200, body, ((b"content-type", kind), *extra_headers, _PRIVATE))
             return self._buffered(request, body, kind, *extra_headers)
+        reply = result if isinstance(result, Reply) else Reply(result, route.status)
         if response_format.format is not Format.JSON:
-            body = formats.encode(msgspec.to_builtins(result), response_format.format)
-            return self._buffered(request, body, _CONTENT_TYPES[response_format.format])
-        body = formats.encode(result, Format.JSON)
+            body = formats.encode(msgspec.to_builtins(reply.document), response_format.format)
+        else:
+            body = formats.encode(reply.document, Format.JSON)
         if response_format.callback is not None:
             return self._jsonp(request, formats.jsonp(response_format.callback, body))
-        return self._buffered(request, body, _CONTENT_TYPES[Format.JSON])
+        extra_headers = tuple((name.encode(), value.encode()) for name, value in reply.headers)
+        kind = _CONTENT_TYPES[response_format.format]
+        return self._buffered(request, body, kind, *extra_headers, status=reply.status)
 
     def _streamed(
         self, request: Request, stream: StreamedList, response_format: ResponseFormat, spend: Callable[[int], None]
@@ -186,11 +154,11 @@ class ResponseBuilder:
         )
 
     def _buffered(
-        self, request: Request, body: bytes, content_type: bytes, *extra_headers: tuple[bytes, bytes]
+        self, request: Request, body: bytes, content_type: bytes, *extra_headers: tuple[bytes, bytes], status: int = 200
     ) -> Response:
         kind = (b"content-type", content_type)
         if not request.reads:
-            return self._build(request, 200, body, (kind, *extra_headers))
+            return self._build(request, status, body, (kind, *extra_headers))
 
         etag = b'"%b"' % blake2b(body, digest_size=16).hexdigest().encode()
         caching = (_PRIVATE, (b"etag", etag))
@@ -225,11 +193,14 @@ _CONTENT_TYPES = {format: kind.encode() for format, kind in formats.CONTENT_TYPE
 
 def _scope_headers(request: Request) -> Headers:
     """Name the scopes that the token has and the route needs (contract/formats.md#h2)."""
-    if request.actor is None or request.actor.scopes is None:
+    if request.state.actor is None or request.state.actor.scopes is None:
         return ()
-    granted = ", ".join(sorted(request.actor.scopes)).encode()
-    needed = request.route.scope.encode() if request.route else b""
-    return ((b"x-oauth-scopes", granted), (b"x-accepted-oauth-scopes", needed))
+    granted, route = request.state.actor.scopes, request.state.route
+    needed = route.scope_rule.names_for(granted) if route and route.scope_rule else ()
+    return tuple(
+        (name, ", ".join(scopes).encode())
+        for name, scopes in ((b"x-oauth-scopes", sorted(granted)), (b"x-accepted-oauth-scopes", needed))
+    )
 
 
 def _matches_etag(if_none_match: bytes | None, etag: bytes) -> bool:

@@ -95,7 +95,7 @@ class Composer:
             # The operator's template can raise anything.
             raise TemplateError(f"the template {name}{_line_number(error)}: {_line(str(error))[:200]}") from None
         if not rendered.strip():
-            raise TemplateError(f"the template {name} says nothing")
+            raise TemplateError(f"the template {name} is empty")
         return rendered
 
 
@@ -115,7 +115,7 @@ def _sender(text: str, host: str) -> Address:
     try:
         return Address(name, local, domain if domain.isascii() else domain.encode("idna").decode("ascii"))
     except (UnicodeError, MessageError, ValueError):
-        raise TemplateError(f"mail_from can't be a sender of letters: {text}") from None
+        raise TemplateError(f"mail_from can't be a sender of e-mails: {text}") from None
 
 
 def _line(text: str) -> str:

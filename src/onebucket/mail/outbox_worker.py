@@ -17,13 +17,9 @@ from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.letters import OutboxMail
 from onebucket.mail.composer import Composer, TemplateError
 from onebucket.mail.transport import DeliveryError, MailSession, MailTransport, plain_text
-from onebucket.store.engine.database import (
-    Database,
-    DatabaseUnavailable,
-    DatabaseUnusable,
-    DataVersionToken,
-    Transaction,
-)
+from onebucket.store.engine.database import Database, DataVersionToken
+from onebucket.store.engine.errors import DatabaseUnavailable, DatabaseUnusable
+from onebucket.store.engine.transaction import Transaction
 
 # Seconds between polls, and between attempts after a database error or an unexpected exception.
 POLL_SECONDS = 0.5
@@ -236,7 +232,7 @@ class OutboxWorker:
             log.warning("letter not sent", trouble=trouble, for_good=for_good)
             return error if isinstance(error, DeliveryError) and error.affects_every_recipient else None
         except Exception:  # one mail must never block the others
-            self._unrecorded.append((letter, "an unforeseen error, told in the server's log", False))
+            self._unrecorded.append((letter, "an unexpected error; see the server's log", False))
             log.exception("unforeseen")
             return None
         self._unrecorded.append((letter, None, False))

@@ -1,4 +1,4 @@
-"""Sends mails over SMTP, and tells permanent failures from those worth a retry."""
+"""Sends e-mails over SMTP, and separates permanent failures from those worth a retry."""
 
 import ipaddress
 import smtplib
@@ -61,39 +61,47 @@ class SmtpTransport:
     def open_connection(self) -> smtplib.SMTP:
         """Connect, negotiate TLS and sign in. Raises DeliveryError."""
         with self.check_reply():
-            context = self._context()
-            if self._implicit_tls:
-                client: smtplib.SMTP = smtplib.SMTP_SSL(
-                    local_hostname=self._named, timeout=self._to_connect, context=context
-                )
-            else:
-                client = smtplib.SMTP(local_hostname=self._named, timeout=self._to_connect)
-            # smtplib checks the certificate against this name, and sets it only when its constructor connects.
-            client._host = self.host  # type: ignore[attr-defined]
+            client = smtplib.SMTP(local_hostname=self._named, timeout=self._to_connect)
             try:
                 with _time_limit(client, self.to_finish):
-                    code, greeting = client.connect(self.host, self.port)
+                    client.sock = socket.create_connection((self.host, self.port), timeout=self._to_connect)
+                    if self._implicit_tls:
+                        self._start_tls(client)
+                    code, greeting = client.getreply()
                     if code != 220:
                         raise smtplib.SMTPConnectError(code, greeting)
                     if client.sock is not None:
                         client.sock.settimeout(self._to_answer)
-                    self._greet(client, context)
+                    self._greet(client)
             except BaseException:
                 client.close()
                 raise
             return client
 
-    def _greet(self, client: smtplib.SMTP, context: ssl.SSLContext) -> None:
+    def _greet(self, client: smtplib.SMTP) -> None:
         client.ehlo()
         if not self._implicit_tls and client.has_extn("starttls"):
-            client.starttls(context=context)
+            code, reply = client.docmd("STARTTLS")
+            if code != 220:
+                raise smtplib.SMTPResponseException(code, reply)
+            self._start_tls(client)
             client.ehlo()
         elif not self._implicit_tls and self.user and not self._is_loopback_host:
             raise DeliveryError(
-                f"{self.description} offers no TLS, and the password of smtp_url is not sent without", everywhere=True
+                f"{self.description} offers no TLS, and the password in smtp_url is not sent without it",
+                everywhere=True,
             )
         if self.user:
             client.login(self.user, self._password)
+
+    def _start_tls(self, client: smtplib.SMTP) -> None:
+        """Go on in TLS. smtplib would only check the certificate's name if its constructor connected, without a limit.
+
+        What the server sent before is dropped with `file`: anybody could have sent it (RFC 3207, 4.2).
+        """
+        assert client.sock is not None
+        client.sock = self._context().wrap_socket(client.sock, server_hostname=self.host)
+        client.file = None
 
     def _context(self) -> ssl.SSLContext:
         context = ssl.create_default_context()
@@ -110,7 +118,7 @@ class SmtpTransport:
         except DeliveryError:
             raise
         except ssl.SSLCertVerificationError as error:
-            raise self._unusable(f"its certificate is not to be trusted: {error.verify_message}") from None
+            raise self._unusable(f"its certificate is not trusted: {error.verify_message}") from None
         except ssl.SSLError as error:
             raise self._unusable(f"TLS failed: {error.reason or error}") from None
         except smtplib.SMTPAuthenticationError as error:
@@ -188,7 +196,7 @@ def _send(client: smtplib.SMTP, message: EmailMessage) -> None:
         client.sendmail(sender, [recipient], to_bytes(message), mail_options=options)
     except smtplib.SMTPNotSupportedError:
         raise DeliveryError(
-            "the mail server can't deliver to addresses with other letters than a to z before the @ (SMTPUTF8)",
+            "the mail server can't deliver to addresses with non-ASCII letters before the @ (SMTPUTF8)",
             for_good=True,
         ) from None
     except smtplib.SMTPRecipientsRefused as error:

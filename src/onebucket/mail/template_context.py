@@ -10,10 +10,10 @@ from onebucket.actions.outbox import OutgoingMail
 from onebucket.domain.accounts import Account
 from onebucket.domain.events import Event
 from onebucket.domain.invitations import Invitation
+from onebucket.domain.journal_entry import Entry
 from onebucket.domain.letters import NOTICES, MailKind, OutboxMail
 from onebucket.domain.privileges import Level
 from onebucket.domain.repositories import Repository
-from onebucket.store.journal_rows import Entry
 
 TemplateContext = dict[str, str | list[str]]
 
@@ -27,6 +27,7 @@ PATHS = {
     MailKind.ADDRESS_REMOVED: "me",
     MailKind.PASSWORD_SET: "me",
     MailKind.APP_PASSWORD_MADE: "me/tokens",
+    MailKind.SSH_KEY_ADDED: "me/ssh-keys",
     MailKind.PROGRAM_ALLOWED: "me/tokens",
     MailKind.PROGRAM_MADE: "accounts/{account}/consumers",
 }
@@ -71,6 +72,8 @@ def context_of(mail: OutgoingMail, base_url: str, *, is_open: bool = False) -> T
 def _notice_context(entry: Entry) -> TemplateContext:
     facts = (entry.after or {}) | (entry.before or {} if entry.event is Event.EMAIL_REMOVED else {})
     subject = entry.subject if entry.event in (Event.AUTHORIZATION_GIVEN, Event.CONSUMER_ADDED) else ""
+    if entry.event is Event.SSH_KEY_ADDED:
+        subject = f"{facts['label']} ({facts['fingerprint']})" if facts["label"] else facts["fingerprint"]
     return {
         "at": _format_time(entry.at),
         "by": _safe_name(entry.actor),
@@ -90,7 +93,7 @@ def sample_contexts() -> list[OutgoingMail]:
     until = at + timedelta(days=7)
     alice = Account("a", "alice", "Alice Liddell", None, None, False, True, False)
     acme = Account("b", "acme", "Acme & Sons", None, None, True, True, False)
-    rocket = Repository("b", "r", "rocket", "Rocket", True, "")
+    rocket = Repository("b", "r", "rocket", "Rocket", "p")
 
     def parcel(
         kind: MailKind, owner: Account, invitation: Invitation | None = None, names: tuple[str, ...] = ()
@@ -102,7 +105,7 @@ def sample_contexts() -> list[OutgoingMail]:
         return Invitation("b", "i", "carol@example.net", alice, at, until, slugs, to, permission)
 
     def entry(event: Event) -> Entry:
-        facts = {"email": "carol@example.org", "label": "backup script"}
+        facts = {"email": "carol@example.org", "label": "backup script", "fingerprint": f"SHA256:{'x' * 43}"}
         done = ("a", "alice", "session:1", "192.0.2.7", event, "Builder", facts, facts)
         return Entry("a", 1, "alice", at, *done, "request", "hash")
 

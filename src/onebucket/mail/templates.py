@@ -1,6 +1,7 @@
 """The Jinja environment of mail templates."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from jinja2 import (
@@ -14,6 +15,7 @@ from jinja2 import (
 )
 
 
+@cache
 def environment(folder: Path | None) -> Environment:
     """Return a Jinja environment in which templates in the operator's `folder` override the built-in ones."""
     return Environment(

@@ -1,6 +1,6 @@
 """Accounts and password hashes in the database."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,57 +11,64 @@ from onebucket.domain.accounts import Account
 from onebucket.domain.refusals import Conflict, Refusal
 from onebucket.store import revisions
 from onebucket.store.engine import timestamps
-from onebucket.store.engine.database import Transaction
 from onebucket.store.engine.list_parameters import values_of
+from onebucket.store.engine.row_mapper import RowMapper, joined, scalar
 from onebucket.store.engine.state_stamps import NewStamp
-from onebucket.store.engine.statement import Row, Statement
+from onebucket.store.engine.statement import Statement
+from onebucket.store.engine.transaction import Transaction
 from onebucket.store.tables import accounts, emails
 
-COLUMNS = (
-    accounts.c.id,
-    accounts.c.username,
-    accounts.c.display_name,
-    accounts.c.aaid,
-    accounts.c.nickname,
-    accounts.c.is_team,
-    accounts.c.is_active,
-    accounts.c.site_admin,
+
+def _account(row: Sequence[Any]) -> Account:
+    id, username, display_name, aaid, nickname, is_team, is_active, site_admin = row
+    return Account(id, username, display_name, aaid, nickname, bool(is_team), bool(is_active), bool(site_admin))
+
+
+ACCOUNT = RowMapper(
+    (
+        accounts.c.id,
+        accounts.c.username,
+        accounts.c.display_name,
+        accounts.c.aaid,
+        accounts.c.nickname,
+        accounts.c.is_team,
+        accounts.c.is_active,
+        accounts.c.site_admin,
+    ),
+    _account,
 )
 
-
-def account(row: Row) -> Account:
-    """Return the account in the first eight columns of a row."""
-    return Account(row[0], row[1], row[2], row[3], row[4], bool(row[5]), bool(row[6]), bool(row[7]))
-
-
-_validated = (
-    select(*COLUMNS).join(emails, emails.c.account_id == accounts.c.id).where(emails.c.validated_at.is_not(None))
-)
+_accounts = select(*ACCOUNT.columns)
+_with_email = _accounts.join(emails, emails.c.account_id == accounts.c.id)
+_validated = _with_email.where(emails.c.validated_at.is_not(None))
 # The kinds of names: the column to compare, and the query.
 _COLUMNS_OF_NAMES = {
-    "id": (accounts.c.id, select(*COLUMNS)),
-    "aaid": (accounts.c.aaid, select(*COLUMNS)),
+    "id": (accounts.c.id, _accounts),
+    "aaid": (accounts.c.aaid, _accounts),
     "email": (emails.c.email_key, _validated),
-    "username": (accounts.c.username_key, select(*COLUMNS)),
+    "username": (accounts.c.username_key, _accounts),
 }
-_BY = {kind: Statement(query.where(column == bindparam("key"))) for kind, (column, query) in _COLUMNS_OF_NAMES.items()}
-_EACH_BY = {
-    kind: Statement(query.add_columns(column).where(column.in_(values_of("keys", column.type))))
+_BY = {
+    kind: Statement(query.where(column == bindparam("key")), ACCOUNT, is_cached=True)
     for kind, (column, query) in _COLUMNS_OF_NAMES.items()
 }
-_BY_ANY_EMAIL = Statement(
-    select(*COLUMNS).join(emails, emails.c.account_id == accounts.c.id).where(emails.c.email_key == bindparam("key"))
-)
+_EACH_BY = {
+    kind: Statement(
+        query.add_columns(column).where(column.in_(values_of("keys", column.type))), joined(ACCOUNT, scalar(column))
+    )
+    for kind, (column, query) in _COLUMNS_OF_NAMES.items()
+}
+_BY_ANY_EMAIL = Statement(_with_email.where(emails.c.email_key == bindparam("key")), ACCOUNT, is_cached=True)
 
 
 def by_id(tx: Transaction, id: str) -> Account | None:
     """Return the account with that id."""
-    return tx.cached_row(_BY["id"], account, key=id)
+    return tx.row(_BY["id"], key=id)
 
 
 def by_username(tx: Transaction, name: str) -> Account | None:
     """Return the account with that username, ignoring case."""
-    return tx.cached_row(_BY["username"], account, key=domain.username_key(name))
+    return tx.row(_BY["username"], key=domain.username_key(name))
 
 
 def by_email(tx: Transaction, address: str, *, validated: bool = True) -> Account | None:
@@ -70,7 +77,7 @@ def by_email(tx: Transaction, address: str, *, validated: bool = True) -> Accoun
         key = domain.email_key(address)
     except Refusal:
         return None
-    return tx.cached_row(_BY["email"] if validated else _BY_ANY_EMAIL, account, key=key)
+    return tx.row(_BY["email"] if validated else _BY_ANY_EMAIL, key=key)
 
 
 def named(tx: Transaction, word: str) -> Account | None:
@@ -79,7 +86,10 @@ def named(tx: Transaction, word: str) -> Account | None:
     They are tried in that order (contract/api-1.0.md#1.2).
     """
     match = _matches(word)
-    return tx.cached_row(_BY[match[0]], account, key=match[1]) if match else None
+    if match is None:
+        return None
+    kind, key = match
+    return tx.row(_BY[kind], key=key)
 
 
 def find_many(tx: Transaction, words: Iterable[str]) -> dict[str, Account]:
@@ -88,21 +98,20 @@ def find_many(tx: Transaction, words: Iterable[str]) -> dict[str, Account]:
     keys: dict[str, list[str]] = {}
     for _, match in matches:
         if match:
-            keys.setdefault(match[0], []).append(match[1])
+            kind, key = match
+            keys.setdefault(kind, []).append(key)
 
     found = {
-        (kind, row[8]): account(row) for kind, of_kind in keys.items() for row in tx.rows(_EACH_BY[kind], keys=of_kind)
+        (kind, key): account for kind, of_kind in keys.items() for account, key in tx.rows(_EACH_BY[kind], keys=of_kind)
     }
     return {word: found[match] for word, match in matches if match in found}
 
 
 def _matches(word: str) -> tuple[str, str] | None:
     """Return the kind of name, and its stored form; None if it can't name an account."""
-    bare = word[1:-1] if word[:1] == "{" and word[-1:] == "}" else word
-    if domain.UUID.fullmatch(bare):
-        return "id", bare.lower()
-    if bare != word:
-        return None
+    uuid = domain.bare_uuid(word)
+    if uuid is not None:
+        return "id", uuid
     if domain.AAID.fullmatch(word):
         return "aaid", word.lower()
     if "@" not in word:
@@ -113,7 +122,9 @@ def _matches(word: str) -> tuple[str, str] | None:
         return None
 
 
-_REVISION = Statement(select(accounts.c.revision).where(accounts.c.id == bindparam("id")))
+_REVISION = Statement(
+    select(accounts.c.revision).where(accounts.c.id == bindparam("id")), scalar(accounts.c.revision, int)
+)
 _AT = bindparam("at", type_=accounts.c.revision.type)
 _REVISE = Statement(
     update(accounts)
@@ -129,9 +140,8 @@ def revision(tx: Transaction, account_id: str) -> int:
     After a restore it doesn't return to an earlier value, unless the clock was set back. Code that mustn't depend on
     the clock uses the stamp.
     """
-    row = tx.row(_REVISION, id=account_id)
+    stored = tx.row(_REVISION, id=account_id) or 0
     deferred = tx.deferred(_REVISE, account_id)
-    stored = int(row[0]) if row else 0
     return max(stored + 1, deferred["at"]) if deferred else stored
 
 
@@ -142,7 +152,7 @@ def bump_revision(tx: Transaction, account_id: str, at: datetime) -> None:
     tx.defer(_REVISE, account_id, account_id=account_id, at=max(timestamps.to_number(at), earliest))
 
 
-_ALL = Statement(select(*COLUMNS).order_by(accounts.c.username_key))
+_ALL = Statement(_accounts.order_by(accounts.c.username_key), ACCOUNT)
 _SITE_ADMIN = Statement(select(accounts.c.id).where(accounts.c.site_admin).limit(1))
 _OTHER_SITE_ADMIN = Statement(
     select(accounts.c.id).where(accounts.c.site_admin, accounts.c.is_active, accounts.c.id != bindparam("id")).limit(1)
@@ -151,7 +161,7 @@ _OTHER_SITE_ADMIN = Statement(
 
 def all_people(tx: Transaction) -> list[Account]:
     """Return all accounts, teams too, sorted by username."""
-    return [account(row) for row in tx.rows(_ALL)]
+    return tx.rows(_ALL)
 
 
 def has_site_admin(tx: Transaction, *, besides: str | None = None) -> bool:
@@ -162,10 +172,11 @@ def has_site_admin(tx: Transaction, *, besides: str | None = None) -> bool:
 
 
 _ADD = Statement(insert(accounts))
+_CHANGED = [*filter(lambda column: column is not accounts.c.id, ACCOUNT.columns), accounts.c.username_key]
 _UPDATE = Statement(
     update(accounts)
     .where(accounts.c.id == bindparam("id"))
-    .values({column.name: bindparam(f"new_{column.name}") for column in (*COLUMNS[1:], accounts.c.username_key)})
+    .values({column.name: bindparam(f"new_{column.name}") for column in _CHANGED})
 )
 _DELETE = Statement(delete(accounts).where(accounts.c.id == bindparam("id")))
 
@@ -175,7 +186,7 @@ def add(tx: Transaction, account: Account, *, at: datetime) -> None:
     if by_username(tx, account.username):
         raise Conflict(f"there is an account {account.username!r} already")
     if tx.row(_BY["id"], key=account.id) or (account.aaid and tx.row(_BY["aaid"], key=account.aaid)):
-        raise Conflict(f"another account has the uuid or the account_id given for {account.username!r}")
+        raise Conflict(f"another account has the uuid or the account_id of {account.username!r}")
     tx.run(
         _ADD,
         **_columns(account),
@@ -205,7 +216,7 @@ def delete_account(tx: Transaction, account_id: str) -> None:
 
 
 def _columns(account: Account) -> dict[str, Any]:
-    return {column.name: getattr(account, column.name) for column in COLUMNS}
+    return {column.name: getattr(account, column.name) for column in ACCOUNT.columns}
 
 
 _SET_PASSWORD = Statement(
@@ -215,8 +226,8 @@ _SET_PASSWORD = Statement(
 
 def password_hash(tx: Transaction, account_id: str) -> str | None:
     """Return the hash of a user's password, or None if they have no password."""
-    row = find_with_password(tx, account_id)
-    return row[1] if row else None
+    _, hash = find_with_password(tx, account_id) or (None, None)
+    return hash
 
 
 def set_password(tx: Transaction, account_id: str, hash: str) -> None:
@@ -224,13 +235,22 @@ def set_password(tx: Transaction, account_id: str, hash: str) -> None:
     tx.run(_SET_PASSWORD, id=account_id, hash=hash)
 
 
-_BY_PASSWORD = Statement(select(*COLUMNS, accounts.c.password_hash).where(accounts.c.id == bindparam("id")))
+_WITH_PASSWORD = joined(ACCOUNT, scalar(accounts.c.password_hash))
+_BY_PASSWORD = Statement(
+    select(*_WITH_PASSWORD.columns).where(accounts.c.id == bindparam("id")), _WITH_PASSWORD, is_cached=True
+)
+
+
+_PEOPLE = Statement(
+    select(*_WITH_PASSWORD.columns).where(~accounts.c.is_team).order_by(accounts.c.username_key), _WITH_PASSWORD
+)
+
+
+def people_with_passwords(tx: Transaction) -> list[tuple[Account, str | None]]:
+    """Return all users, no teams, sorted by username, each with the hash of their password if they have one."""
+    return tx.rows(_PEOPLE)
 
 
 def find_with_password(tx: Transaction, account_id: str) -> tuple[Account, str | None] | None:
     """Return the user and the hash of their current password."""
-    return tx.cached_row(_BY_PASSWORD, _with_password, id=account_id)
-
-
-def _with_password(row: Row) -> tuple[Account, str | None]:
-    return account(row), row[8]
+    return tx.row(_BY_PASSWORD, id=account_id)

@@ -6,11 +6,11 @@ from sqlalchemy import bindparam, false, func, or_, select, true, union
 
 from onebucket.domain.accounts import Account
 from onebucket.domain.privileges import Level
-from onebucket.store import account_rows
-from onebucket.store.engine.database import Transaction
+from onebucket.store.account_rows import ACCOUNT
 from onebucket.store.engine.list_parameters import values_of
 from onebucket.store.engine.statement import Statement
-from onebucket.store.tables import Id, accounts, group_privileges, memberships, privileges
+from onebucket.store.engine.transaction import Transaction
+from onebucket.store.tables import Id, accounts, group_privileges, memberships, privileges, project_privileges
 
 _COUNTS = Statement(
     select(memberships.c.group_id, func.count())
@@ -20,11 +20,12 @@ _COUNTS = Statement(
 _people_in_account = union(
     select(memberships.c.person_id).where(memberships.c.account_id == bindparam("account_id")),
     select(privileges.c.person_id).where(privileges.c.account_id == bindparam("account_id")),
+    select(project_privileges.c.person_id).where(project_privileges.c.account_id == bindparam("account_id")),
 )
-_people = select(*account_rows.COLUMNS).where(accounts.c.is_team == false()).order_by(accounts.c.username_key)
+_people = select(*ACCOUNT.columns).where(accounts.c.is_team == false()).order_by(accounts.c.username_key)
 _belongs_to_account = or_(accounts.c.id == bindparam("account_id"), accounts.c.id.in_(_people_in_account))
-_PEOPLE = Statement(_people.where(_belongs_to_account))
-_PEOPLE_AND_SITE = Statement(_people.where(or_(_belongs_to_account, accounts.c.site_admin == true())))
+_PEOPLE = Statement(_people.where(_belongs_to_account), ACCOUNT)
+_PEOPLE_AND_SITE = Statement(_people.where(or_(_belongs_to_account, accounts.c.site_admin == true())), ACCOUNT)
 _IN_THEM = Statement(
     _people.where(
         accounts.c.id.in_(
@@ -32,7 +33,8 @@ _IN_THEM = Statement(
                 memberships.c.account_id == bindparam("account_id"), memberships.c.group_id.in_(values_of("groups", Id))
             )
         )
-    )
+    ),
+    ACCOUNT,
 )
 _CELLS = Statement(
     select(group_privileges.c.repository_id, group_privileges.c.group_id, group_privileges.c.level).where(
@@ -44,39 +46,40 @@ _CELLS = Statement(
 _accounts_with_access = union(
     select(memberships.c.account_id).where(memberships.c.person_id == bindparam("person_id")),
     select(privileges.c.account_id).where(privileges.c.person_id == bindparam("person_id")),
+    select(project_privileges.c.account_id).where(project_privileges.c.person_id == bindparam("person_id")),
 )
 _WHERE = Statement(
-    select(*account_rows.COLUMNS)
+    select(*ACCOUNT.columns)
     .where(or_(accounts.c.id == bindparam("person_id"), accounts.c.id.in_(_accounts_with_access)))
-    .order_by(accounts.c.username_key)
+    .order_by(accounts.c.username_key),
+    ACCOUNT,
 )
 
 
 def accounts_of_person(tx: Transaction, person_id: str) -> list[Account]:
-    """Return the accounts a user belongs to: their own, those of their groups, and those with a direct privilege.
+    """Return the accounts a user belongs to: their own, those of their groups, and those that gave them something.
 
     Sorted by username.
     """
-    return [account_rows.account(row) for row in tx.rows(_WHERE, person_id=person_id)]
+    return tx.rows(_WHERE, person_id=person_id)
 
 
 def counts(tx: Transaction, account_id: str) -> dict[str, int]:
     """Return the number of members of each group of an account, by the group's id; empty groups are left out."""
-    return {row[0]: int(row[1]) for row in tx.rows(_COUNTS, account_id=account_id)}
+    return dict(tx.rows(_COUNTS, account_id=account_id))
 
 
 def people(tx: Transaction, account_id: str, *, with_site: bool = False) -> list[Account]:
-    """Return all users with a membership or a direct privilege in an account, and its owner, sorted by username.
+    """Return the members of an account's groups, users who were given something there, and its owner, by username.
 
     `with_site` adds the site administrators, who administer every account.
     """
-    statement = _PEOPLE_AND_SITE if with_site else _PEOPLE
-    return [account_rows.account(row) for row in tx.rows(statement, account_id=account_id)]
+    return tx.rows(_PEOPLE_AND_SITE if with_site else _PEOPLE, account_id=account_id)
 
 
 def members(tx: Transaction, account_id: str, groups: Iterable[str]) -> list[Account]:
     """Return the members of these groups, each once, sorted by username."""
-    return [account_rows.account(row) for row in tx.rows(_IN_THEM, account_id=account_id, groups=groups)]
+    return tx.rows(_IN_THEM, account_id=account_id, groups=groups)
 
 
 def cells(
@@ -84,4 +87,5 @@ def cells(
 ) -> dict[tuple[str, str], Level]:
     """Return the privileges of some groups on some repositories, by the ids of repository and group."""
     where = {"repositories": repositories, "groups": groups}
-    return {(row[0], row[1]): Level(row[2]) for row in tx.rows(_CELLS, account_id=account_id, **where)}
+    rows = tx.rows(_CELLS, account_id=account_id, **where)
+    return {(repository_id, group_id): Level(level) for repository_id, group_id, level in rows}

@@ -8,13 +8,41 @@ from sqlalchemy import Text, bindparam, cast, delete, insert, or_, select, updat
 from onebucket.domain.accounts import Account
 from onebucket.domain.refusals import Conflict
 from onebucket.domain.tokens import AppPassword, TokenUse
-from onebucket.store import account_rows
+from onebucket.store.account_rows import ACCOUNT
 from onebucket.store.engine import timestamps
-from onebucket.store.engine.database import Transaction
-from onebucket.store.engine.statement import Row, Statement
+from onebucket.store.engine.row_mapper import joined, mapped, scalar
+from onebucket.store.engine.statement import Statement
+from onebucket.store.engine.transaction import Transaction
 from onebucket.store.tables import accounts, tokens
 
-_COLUMNS = (
+
+def _token(
+    account_id: str,
+    id: str,
+    label: str,
+    scopes: str,
+    created_at: int,
+    expires_at: int | None,
+    secret_hash: str,
+    last_used_at: int | None,
+    last_used_from: str | None,
+    made_with: str | None,
+) -> AppPassword:
+    return AppPassword(
+        account_id=account_id,
+        id=id,
+        label=label,
+        scopes=frozenset(scopes.split()),
+        created_at=timestamps.from_number(created_at),
+        expires_at=timestamps.optional_from_number(expires_at),
+        secret_hash=secret_hash,
+        last_used_at=timestamps.optional_from_number(last_used_at),
+        last_used_from=last_used_from,
+        made_with=made_with,
+    )
+
+
+_TOKEN = mapped(
     tokens.c.account_id,
     tokens.c.id,
     tokens.c.label,
@@ -25,15 +53,17 @@ _COLUMNS = (
     tokens.c.last_used_at,
     tokens.c.last_used_from,
     tokens.c.made_with,
+    make=_token,
 )
+_tokens = select(*_TOKEN.columns)
 _this_one = (tokens.c.account_id == bindparam("account_id"), tokens.c.id == bindparam("token_id"))
 _OF_PERSON = Statement(
-    select(*_COLUMNS).where(tokens.c.account_id == bindparam("account_id")).order_by(tokens.c.created_at, tokens.c.id)
+    _tokens.where(tokens.c.account_id == bindparam("account_id")).order_by(tokens.c.created_at, tokens.c.id), _TOKEN
 )
-_BY_ID = Statement(select(*_COLUMNS).where(*_this_one))
-_BY_HASH = Statement(select(*_COLUMNS).where(tokens.c.secret_hash == bindparam("hash")))
+_BY_ID = Statement(_tokens.where(*_this_one), _TOKEN)
+_BY_HASH = Statement(_tokens.where(tokens.c.secret_hash == bindparam("hash")), _TOKEN)
 _id_as_text = cast(tokens.c.id, Text)
-_BEGINNING = Statement(select(*_COLUMNS).where(_id_as_text.startswith(bindparam("beginning"))).limit(2))
+_BEGINNING = Statement(_tokens.where(_id_as_text.startswith(bindparam("beginning"))).limit(2), _TOKEN)
 _ADD = Statement(insert(tokens))
 _REVOKE = Statement(delete(tokens).where(*_this_one))
 _USED = Statement(
@@ -41,30 +71,27 @@ _USED = Statement(
     .where(*_this_one, or_(tokens.c.last_used_at.is_(None), tokens.c.last_used_at < bindparam("at")))
     .values(last_used_at=bindparam("at"), last_used_from=bindparam("address"))
 )
-_HOLDER = Statement(
-    select(*account_rows.COLUMNS, tokens.c.scopes, tokens.c.expires_at, tokens.c.made_with)
-    .join(tokens, tokens.c.account_id == accounts.c.id)
-    .where(*_this_one)
+_WITH_LIMITS = joined(
+    ACCOUNT,
+    scalar(tokens.c.scopes, lambda scopes: frozenset(scopes.split())),
+    scalar(tokens.c.expires_at, timestamps.optional_from_number),
+    scalar(tokens.c.made_with),
 )
-
-
-def _token(row: Row) -> AppPassword:
-    expires, used = (timestamps.from_number(number) if number is not None else None for number in (row[5], row[7]))
-    scopes = frozenset(row[3].split())
-    return AppPassword(
-        row[0], row[1], row[2], scopes, timestamps.from_number(row[4]), expires, row[6], used, row[8], row[9]
-    )
+_HOLDER = Statement(
+    select(*_WITH_LIMITS.columns).join(tokens, tokens.c.account_id == accounts.c.id).where(*_this_one),
+    _WITH_LIMITS,
+    is_cached=True,
+)
 
 
 def of_person(tx: Transaction, account_id: str) -> list[AppPassword]:
     """Return a user's app passwords, oldest first."""
-    return [_token(row) for row in tx.rows(_OF_PERSON, account_id=account_id)]
+    return tx.rows(_OF_PERSON, account_id=account_id)
 
 
 def by_id(tx: Transaction, account_id: str, id: str) -> AppPassword | None:
     """Return the user's app password with that id."""
-    row = tx.row(_BY_ID, account_id=account_id, token_id=id)
-    return _token(row) if row else None
+    return tx.row(_BY_ID, account_id=account_id, token_id=id)
 
 
 def by_id_prefix(tx: Transaction, beginning: str) -> AppPassword | None:
@@ -72,13 +99,12 @@ def by_id_prefix(tx: Transaction, beginning: str) -> AppPassword | None:
     if len(beginning) < 8 or not set(beginning) <= set("0123456789abcdef-"):
         return None
     rows = tx.rows(_BEGINNING, beginning=beginning)
-    return _token(rows[0]) if len(rows) == 1 else None
+    return rows[0] if len(rows) == 1 else None
 
 
 def by_hash(tx: Transaction, hash: str) -> AppPassword | None:
     """Return the app password whose secret has that hash."""
-    row = tx.row(_BY_HASH, hash=hash)
-    return _token(row) if row else None
+    return tx.row(_BY_HASH, hash=hash)
 
 
 def add(tx: Transaction, token: AppPassword) -> None:
@@ -126,9 +152,4 @@ _Holder = tuple[Account, frozenset[str], datetime | None, str | None]
 
 def holder(tx: Transaction, account_id: str, id: str) -> _Holder | None:
     """Return the user an app password belongs to, its scopes, its expiry, and the credential it was created with."""
-    return tx.cached_row(_HOLDER, _holder, account_id=account_id, token_id=id)
-
-
-def _holder(row: Row) -> _Holder:
-    expires = timestamps.from_number(row[9]) if row[9] is not None else None
-    return account_rows.account(row), frozenset(row[8].split()), expires, row[10]
+    return tx.row(_HOLDER, account_id=account_id, token_id=id)

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 
-from onebucket.store.engine.database import Database, DatabaseUnusable
+from onebucket.store.engine.database import Database
+from onebucket.store.engine.errors import DatabaseUnusable
 
 
-def connect(url: str, *, make: bool = True, replicas: Sequence[str] = ()) -> Database:
+def connect(url: str, *, make: bool = True, replicas: Sequence[str] = (), sqlite_wal_index: bool = True) -> Database:
     """Return the database of `url`: `sqlite:///PATH` or `postgresql://…`; it isn't connected to yet.
 
-    `make` creates the folder and file of an SQLite database. `replicas` are URLs too, for PostgreSQL only.
+    `make` creates the folder and file of an SQLite database; with `sqlite_wal_index`, its version is read from memory
+    that connections share. `replicas` are URLs too, for PostgreSQL only.
     Raises DatabaseUnusable.
     """
     kind = url.partition(":")[0]
@@ -24,7 +26,7 @@ def connect(url: str, *, make: bool = True, replicas: Sequence[str] = ()) -> Dat
     if url.startswith("sqlite:///"):
         from onebucket.store.sqlite.database import connect as connect_sqlite
 
-        return connect_sqlite(url, make=make)
+        return connect_sqlite(url, make=make, reads_wal_index=sqlite_wal_index)
     raise DatabaseUnusable(
-        f"{kind!r} databases can't be used: give sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME"
+        f"{kind!r} databases are not supported: use sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME"
     )

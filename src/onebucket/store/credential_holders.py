@@ -7,10 +7,11 @@ at each use, so revoking a credential needs no list of those created with it.
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from onebucket.domain.accounts import Actor, effective_scopes
+from onebucket.domain.accounts import Actor
+from onebucket.domain.scopes import effective_scopes
 from onebucket.domain.tokens import MOST_GENERATIONS
 from onebucket.store import app_password_rows, oauth_consumer_rows, oauth_token_rows
-from onebucket.store.engine.database import Transaction
+from onebucket.store.engine.transaction import Transaction
 
 # The actor, and the name of the credential it was created with.
 _ActorAndMaker = tuple[Actor, str | None] | None
@@ -21,15 +22,16 @@ def actor(tx: Transaction, account_id: str, credential: str) -> Actor | None:
 
     `credential` is its name in the audit log. The caller checks `expires_at`.
     """
-    row = _find(tx, account_id, credential)
-    if row is None:
+    found = _find(tx, account_id, credential)
+    if found is None:
         return None
-    actor, maker = row
+    actor, maker = found
     while maker is not None:
-        row = _find(tx, account_id, maker)
-        if row is None or actor.generation == MOST_GENERATIONS:
+        found = _find(tx, account_id, maker)
+        if found is None or actor.generation == MOST_GENERATIONS:
             return None
-        actor, maker = _limited(actor, row[0]), row[1]
+        making_actor, maker = found
+        actor = _limited(actor, making_actor)
     return actor
 
 
@@ -51,18 +53,27 @@ def _find(tx: Transaction, account_id: str, credential: str) -> _ActorAndMaker:
 
 
 def _of_app_password(tx: Transaction, account_id: str, id: str) -> _ActorAndMaker:
-    row = app_password_rows.holder(tx, account_id, id)
-    return (Actor(row[0], f"token:{id}", row[1], row[2]), row[3]) if row else None
+    found = app_password_rows.holder(tx, account_id, id)
+    if found is None:
+        return None
+    person, scopes, expires_at, maker = found
+    return Actor(person, f"token:{id}", scopes, expires_at), maker
 
 
 def _of_oauth_token(tx: Transaction, account_id: str, id: str) -> _ActorAndMaker:
-    row = oauth_token_rows.holder(tx, account_id, id)
-    return (Actor(row[0], row[1].credential, row[1].scopes, row[1].expires_at), None) if row else None
+    found = oauth_token_rows.holder(tx, account_id, id)
+    if found is None:
+        return None
+    person, token = found
+    return Actor(person, token.credential, token.scopes, token.expires_at), None
 
 
 def _of_consumer(tx: Transaction, account_id: str, id: str) -> _ActorAndMaker:
-    row = oauth_consumer_rows.holder(tx, account_id, id)
-    return (Actor(row[0], f"consumer:{id}", row[1]), None) if row else None
+    found = oauth_consumer_rows.holder(tx, account_id, id)
+    if found is None:
+        return None
+    person, scopes = found
+    return Actor(person, f"consumer:{id}", scopes), None
 
 
 _KINDS: Mapping[str, Callable[[Transaction, str, str], _ActorAndMaker]] = {

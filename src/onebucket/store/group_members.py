@@ -4,20 +4,32 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from sqlalchemy import ColumnElement, FromClause, and_, bindparam, or_, select, union
 
 from onebucket.domain.accounts import Account
 from onebucket.domain.groups import AccountPrivilege, Group, GroupWithMembers
-from onebucket.store import account_rows, group_rows
+from onebucket.store.account_rows import ACCOUNT
 from onebucket.store.engine import bounded_reads
-from onebucket.store.engine.bounded_reads import MAX_BUFFERED_ROWS, ROW_LIMIT, ReadMode
-from onebucket.store.engine.database import Transaction
-from onebucket.store.engine.statement import Row, Statement
+from onebucket.store.engine.bounded_reads import MAX_BUFFERED_ROWS, ROW_LIMIT
+from onebucket.store.engine.read_mode import ReadMode
+from onebucket.store.engine.row_mapper import Row, joined, scalar
+from onebucket.store.engine.statement import Statement
+from onebucket.store.engine.transaction import Transaction
+from onebucket.store.group_rows import GROUP
 from onebucket.store.tables import accounts, group_privileges, groups, memberships
 
-_Statements: TypeAlias = Mapping[str, Statement]
+# A group, and the columns of its owner: most groups of a list have the same one, which is made once.
+_GROUP = joined(GROUP, ACCOUNT.raw)
+_GroupRow: TypeAlias = tuple[Group, Row]
+# The id of a group, and a member.
+_MEMBER = joined(scalar(memberships.c.group_id), ACCOUNT)
+# The same for long lists, without a mapper: a person in many groups is made once.
+_MEMBER_COLUMNS = (memberships.c.group_id, memberships.c.person_id, *ACCOUNT.columns)
+
+_Found = TypeVar("_Found")
+_Statements: TypeAlias = Mapping[str, Statement[_Found]]
 
 _of_person = memberships.c.person_id == bindparam("person_id")
 _administering = groups.alias("administering")
@@ -41,16 +53,16 @@ _MEMBER_GROUPS = memberships.join(
 _REACHED = _reached.join(groups, and_(groups.c.account_id == _reached.c.account_id, groups.c.id == _reached.c.id))
 
 
-def _groups_from(source: FromClause, *condition: ColumnElement[bool], few: bool = False) -> Statement:
+def _groups_from(source: FromClause, *condition: ColumnElement[bool], few: bool = False) -> Statement[_GroupRow]:
     """Select groups with their owners; `few` limits them to `ROW_LIMIT`."""
     query = (
-        select(*group_rows.COLUMNS, *account_rows.COLUMNS)
+        select(*_GROUP.columns)
         .select_from(source)
         .join(accounts, accounts.c.id == groups.c.account_id)
         .where(*condition)
         .order_by(groups.c.slug, accounts.c.username_key)
     )
-    return Statement(query.limit(ROW_LIMIT) if few else query)
+    return Statement(query.limit(ROW_LIMIT) if few else query, _GROUP)
 
 
 _ORDER_ADDED = (memberships.c.added_at, memberships.c.person_id)
@@ -62,10 +74,10 @@ def _memberships_of(source: FromClause) -> FromClause:
     )
 
 
-def _members_from(source: FromClause, *condition: ColumnElement[bool]) -> Statement:
+def _members_from(source: FromClause, *condition: ColumnElement[bool]) -> Statement[Row]:
     """Select all members of the groups, in the order they were added."""
     return Statement(
-        select(memberships.c.group_id, *account_rows.COLUMNS)
+        select(*_MEMBER_COLUMNS)
         .select_from(_memberships_of(source))
         .join(accounts, accounts.c.id == memberships.c.person_id)
         .where(*condition)
@@ -73,7 +85,7 @@ def _members_from(source: FromClause, *condition: ColumnElement[bool]) -> Statem
     )
 
 
-def _few_members_from(source: FromClause, *condition: ColumnElement[bool]) -> Statement:
+def _few_members_from(source: FromClause, *condition: ColumnElement[bool]) -> Statement[Row]:
     """Select at most `ROW_LIMIT` members, without first sorting and joining them all."""
     some = (
         select(memberships.c.group_id, *_ORDER_ADDED)
@@ -83,22 +95,23 @@ def _few_members_from(source: FromClause, *condition: ColumnElement[bool]) -> St
         .subquery("some_members")
     )
     return Statement(
-        select(some.c.group_id, *account_rows.COLUMNS)
+        select(some.c.group_id, some.c.person_id, *ACCOUNT.columns)
         .join_from(some, accounts, accounts.c.id == some.c.person_id)
         .order_by(some.c.added_at, some.c.person_id)
     )
 
 
-def _members_in_order_from(source: FromClause, *condition: ColumnElement[bool]) -> Statement:
+def _members_in_order_from(source: FromClause, *condition: ColumnElement[bool]) -> Statement[tuple[str, Account]]:
     """Select all members, in the order of the groups."""
     owners = accounts.alias("owners")
     return Statement(
-        select(memberships.c.group_id, *account_rows.COLUMNS)
+        select(*_MEMBER.columns)
         .select_from(_memberships_of(source))
         .join(owners, owners.c.id == groups.c.account_id)
         .join(accounts, accounts.c.id == memberships.c.person_id)
         .where(*condition)
-        .order_by(groups.c.slug, owners.c.username_key, *_ORDER_ADDED)
+        .order_by(groups.c.slug, owners.c.username_key, *_ORDER_ADDED),
+        _MEMBER,
     )
 
 
@@ -154,11 +167,11 @@ def load_groups(
     if members:
         by_group = {}
         people: dict[str, Account] = {}
-        for row in _load_groups(tx, _MEMBERS, _FEW_MEMBERS, which):
-            person = people.get(row[1])
+        for group_id, person_id, *columns in _load_groups(tx, _MEMBERS, _FEW_MEMBERS, which):
+            person = people.get(person_id)
             if person is None:
-                person = people[row[1]] = account_rows.account(row[1:])
-            by_group.setdefault(row[0], []).append(person)
+                person = people[person_id] = ACCOUNT.convert(columns)
+            by_group.setdefault(group_id, []).append(person)
 
     return _with_owners(_load_groups(tx, _GROUPS, _FEW_GROUPS, which), by_group)
 
@@ -199,14 +212,16 @@ def _stream_groups(tx: Transaction, which: _Selection, *, members: bool) -> Iter
         if group_id != group.group.id:
             yield replace(group, members=())
             continue
-        yield replace(group, members=(account_rows.account(row[1:]) for row in rows))
+        yield replace(group, members=(person for _, person in rows))
         group_id, rows = next(by_group, _NO_MORE_MEMBERS)
 
 
-_NO_MORE_MEMBERS: tuple[str, Iterator[Row]] = ("", iter(()))
+_NO_MORE_MEMBERS: tuple[str, Iterator[tuple[str, Account]]] = ("", iter(()))
 
 
-def _load_groups(tx: Transaction, whole: _Statements, few: _Statements, which: _Selection) -> list[Row]:
+def _load_groups(
+    tx: Transaction, whole: _Statements[_Found], few: _Statements[_Found], which: _Selection
+) -> list[_Found]:
     name, values = which
     return bounded_reads.fetch_bounded(tx, whole[name], few[name], **values)
 
@@ -216,21 +231,18 @@ def groups_of_person(tx: Transaction, person_id: str) -> list[GroupWithMembers]:
     return _with_owners(tx.rows(_GROUPS["member"], person_id=person_id), None)
 
 
-def _with_owners(rows: list[Row], members: Mapping[str, list[Account]] | None) -> list[GroupWithMembers]:
+def _with_owners(rows: list[_GroupRow], members: Mapping[str, list[Account]] | None) -> list[GroupWithMembers]:
     owners: dict[str, Account] = {}
     result = []
-    for row in rows:
-        owner = owners.get(row[0]) or owners.setdefault(row[0], account_rows.account(row[8:]))
-        result.append(
-            GroupWithMembers(
-                group_rows.group(row), owner, tuple(members.get(row[1], ())) if members is not None else None
-            )
-        )
+    for group, columns in rows:
+        owner = owners.get(group.account_id) or owners.setdefault(group.account_id, ACCOUNT.convert(columns))
+        result.append(GroupWithMembers(group, owner, tuple(members.get(group.id, ())) if members is not None else None))
     return result
 
 
-def _with_owner(row: Row) -> GroupWithMembers:
-    return GroupWithMembers(group_rows.group(row), account_rows.account(row[8:]), None)
+def _with_owner(row: _GroupRow) -> GroupWithMembers:
+    group, owner = row
+    return GroupWithMembers(group, ACCOUNT.convert(owner), None)
 
 
 def members(tx: Transaction, group: Group) -> Iterable[Account]:
@@ -243,7 +255,7 @@ def members(tx: Transaction, group: Group) -> Iterable[Account]:
     rows = bounded_reads.fetch_bounded(
         tx, _MEMBERS_OF_ONE, _FEW_MEMBERS_OF_ONE, account_id=group.account_id, group_id=group.id
     )
-    return tuple(account_rows.account(row[1:]) for row in rows)
+    return tuple(ACCOUNT.convert(columns) for _, _, *columns in rows)
 
 
 class MemberCache:
@@ -262,8 +274,8 @@ class MemberCache:
             return
 
         buffered: list[Account] = []
-        for row in self.tx.stream(_MEMBERS_OF_ONE, account_id=group.account_id, group_id=group.id):
-            person = account_rows.account(row[1:])
+        for _, _, *columns in self.tx.stream(_MEMBERS_OF_ONE, account_id=group.account_id, group_id=group.id):
+            person = ACCOUNT.convert(columns)
             if len(buffered) <= self._room:
                 buffered.append(person)
             yield person

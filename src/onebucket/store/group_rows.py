@@ -1,5 +1,6 @@
 """Groups and memberships in the database."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,44 +12,69 @@ from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import GroupExists
 from onebucket.store import account_rows
 from onebucket.store.engine import timestamps
-from onebucket.store.engine.database import Transaction
-from onebucket.store.engine.statement import Row, Statement
+from onebucket.store.engine.row_mapper import RowMapper, joined, mapped, scalar
+from onebucket.store.engine.statement import Statement
+from onebucket.store.engine.transaction import Transaction
 from onebucket.store.tables import accounts, groups, memberships
 
-COLUMNS = (
-    groups.c.account_id,
-    groups.c.id,
-    groups.c.name,
-    groups.c.slug,
-    groups.c.permission,
-    groups.c.auto_add,
-    groups.c.email_forwarding_disabled,
-    groups.c.account_privilege,
-)
 _LEVELS = {None: None} | {int(level): level for level in Level}
 _ACCOUNT_PRIVILEGES = {None: None} | {privilege.value: privilege for privilege in AccountPrivilege}
 
 
-def group(row: Row) -> Group:
-    """Return the group in the first eight columns of a row."""
+def _group(row: Sequence[Any]) -> Group:
+    account_id, id, name, slug, permission, auto_add, email_forwarding_disabled, account_privilege = row
     return Group(
-        row[0], row[1], row[2], row[3], _LEVELS[row[4]], bool(row[5]), bool(row[6]), _ACCOUNT_PRIVILEGES[row[7]]
+        account_id,
+        id,
+        name,
+        slug,
+        _LEVELS[permission],
+        bool(auto_add),
+        bool(email_forwarding_disabled),
+        _ACCOUNT_PRIVILEGES[account_privilege],
     )
 
 
+GROUP = RowMapper(
+    (
+        groups.c.account_id,
+        groups.c.id,
+        groups.c.name,
+        groups.c.slug,
+        groups.c.permission,
+        groups.c.auto_add,
+        groups.c.email_forwarding_disabled,
+        groups.c.account_privilege,
+    ),
+    _group,
+)
+
+_groups = select(*GROUP.columns)
 _OF_ACCOUNT = groups.c.account_id == bindparam("account_id")
-_BY_SLUG = Statement(select(*COLUMNS).where(_OF_ACCOUNT, groups.c.slug == bindparam("slug")))
-_ALL = Statement(select(*COLUMNS).where(_OF_ACCOUNT).order_by(groups.c.slug))
+_BY_SLUG = Statement(_groups.where(_OF_ACCOUNT, groups.c.slug == bindparam("slug")), GROUP, is_cached=True)
+_ALL = Statement(_groups.where(_OF_ACCOUNT).order_by(groups.c.slug), GROUP)
+_ACCOUNT_PRIVILEGE = joined(scalar(groups.c.slug, str), scalar(groups.c.account_privilege, AccountPrivilege))
+_WITH_ACCOUNT_PRIVILEGE = Statement(
+    select(*_ACCOUNT_PRIVILEGE.columns)
+    .where(_OF_ACCOUNT, groups.c.account_privilege.is_not(None))
+    .order_by(groups.c.slug),
+    _ACCOUNT_PRIVILEGE,
+)
 
 
 def find(tx: Transaction, account_id: str, slug: str) -> Group | None:
     """Return the account's group with that slug; case counts."""
-    return tx.cached_row(_BY_SLUG, group, account_id=account_id, slug=slug)
+    return tx.row(_BY_SLUG, account_id=account_id, slug=slug)
 
 
 def of_account(tx: Transaction, account_id: str) -> list[Group]:
     """Return all groups of an account, sorted by slug."""
-    return [group(row) for row in tx.rows(_ALL, account_id=account_id)]
+    return tx.rows(_ALL, account_id=account_id)
+
+
+def account_privileges(tx: Transaction, account_id: str) -> dict[str, AccountPrivilege]:
+    """Return the account privileges of an account's groups, by slug; groups without one are left out."""
+    return dict(tx.rows(_WITH_ACCOUNT_PRIVILEGE, account_id=account_id))
 
 
 # -- memberships and administrators ----------------------------------------------------------------
@@ -62,42 +88,41 @@ _ADMINISTERS = _groups_of_person.where(
     groups.c.id == memberships.c.group_id,
     groups.c.account_privilege == AccountPrivilege.ADMIN.value,
 )
-_STANDING = Statement(
-    select(
-        _ADMINISTERS.exists(),
-        _groups_of_person.exists(),
-        _groups_of_person.where(memberships.c.group_id == bindparam("group_id")).exists(),
-    )
+_ANSWERS = mapped(
+    _ADMINISTERS.exists(),
+    _groups_of_person.exists(),
+    _groups_of_person.where(memberships.c.group_id == bindparam("group_id")).exists(),
+    make=lambda *answers: tuple(map(bool, answers)),
 )
+_STANDING = Statement(select(*_ANSWERS.columns), _ANSWERS, is_cached=True)
 
 
 def membership_standing(
     tx: Transaction, account_id: str, person_id: str, group_id: str | None
 ) -> tuple[bool, bool, bool]:
     """Return whether a user is in a group that administers the account, in any of its groups, and in `group_id`."""
-    standing = tx.cached_row(_STANDING, _standing, account_id=account_id, person_id=person_id, group_id=group_id)
+    standing = tx.row(_STANDING, account_id=account_id, person_id=person_id, group_id=group_id)
     assert standing is not None
-    return standing
-
-
-def _standing(row: Row) -> tuple[bool, bool, bool]:
-    return bool(row[0]), bool(row[1]), bool(row[2])
+    administers, in_account, in_group = standing
+    return administers, in_account, in_group
 
 
 _people = accounts.alias("people")
+_NUMBER = scalar(func.count(memberships.c.person_id.distinct()), int)
 _active_administrators = (
-    select(func.count(memberships.c.person_id.distinct()))
+    select(*_NUMBER.columns)
     .join(groups, and_(groups.c.account_id == memberships.c.account_id, groups.c.id == memberships.c.group_id))
     .join(accounts, accounts.c.id == memberships.c.person_id)
     .where(_OF_ACCOUNT, groups.c.account_privilege == AccountPrivilege.ADMIN.value, accounts.c.is_active.is_(True))
 )
-_WITHOUT_GROUP = Statement(_active_administrators.where(groups.c.id != bindparam("group_id")))
+_WITHOUT_GROUP = Statement(_active_administrators.where(groups.c.id != bindparam("group_id")), _NUMBER)
 _WITHOUT_MEMBER = Statement(
     _active_administrators.where(
         or_(groups.c.id != bindparam("group_id"), memberships.c.person_id != bindparam("person_id"))
-    )
+    ),
+    _NUMBER,
 )
-_WITHOUT_PERSON = Statement(_active_administrators.where(memberships.c.person_id != bindparam("person_id")))
+_WITHOUT_PERSON = Statement(_active_administrators.where(memberships.c.person_id != bindparam("person_id")), _NUMBER)
 
 
 def administrators_without(
@@ -105,13 +130,13 @@ def administrators_without(
 ) -> int:
     """Return how many active users would administer the account without that group, membership or user."""
     if group_id and person_id:
-        row = tx.row(_WITHOUT_MEMBER, account_id=account_id, group_id=group_id, person_id=person_id)
+        number = tx.row(_WITHOUT_MEMBER, account_id=account_id, group_id=group_id, person_id=person_id)
     elif group_id:
-        row = tx.row(_WITHOUT_GROUP, account_id=account_id, group_id=group_id)
+        number = tx.row(_WITHOUT_GROUP, account_id=account_id, group_id=group_id)
     else:
-        row = tx.row(_WITHOUT_PERSON, account_id=account_id, person_id=person_id)
-    assert row is not None
-    return int(row[0])
+        number = tx.row(_WITHOUT_PERSON, account_id=account_id, person_id=person_id)
+    assert number is not None
+    return number
 
 
 _administered_actively = (
@@ -121,15 +146,16 @@ _administered_actively = (
     .where(groups.c.account_privilege == AccountPrivilege.ADMIN.value, _people.c.is_active.is_(True))
 )
 _WITHOUT_ADMINISTRATOR = Statement(
-    select(*account_rows.COLUMNS)
+    select(*account_rows.ACCOUNT.columns)
     .where(accounts.c.is_team.is_(True), accounts.c.id.not_in(_administered_actively))
-    .order_by(accounts.c.username_key)
+    .order_by(accounts.c.username_key),
+    account_rows.ACCOUNT,
 )
 
 
 def teams_without_administrator(tx: Transaction) -> list[Account]:
     """Return the teams that no active user administers."""
-    return [account_rows.account(row) for row in tx.rows(_WITHOUT_ADMINISTRATOR)]
+    return tx.rows(_WITHOUT_ADMINISTRATOR)
 
 
 _IS_MEMBER = Statement(
@@ -149,10 +175,11 @@ def is_member(tx: Transaction, group: Group, person_id: str) -> bool:
 # -- changes ---------------------------------------------------------------------------------------
 
 _ADD = Statement(insert(groups))
+_CHANGED = [column.name for column in GROUP.columns if not column.primary_key]
 _CHANGE = Statement(
     update(groups)
     .where(_OF_ACCOUNT, groups.c.id == bindparam("group_id"))
-    .values({column.name: bindparam(f"new_{column.name}") for column in COLUMNS[2:]})
+    .values({name: bindparam(f"new_{name}") for name in _CHANGED})
 )
 _DELETE = Statement(delete(groups).where(_OF_ACCOUNT, groups.c.id == bindparam("group_id")))
 _ADD_MEMBER = Statement(lambda insert: insert(memberships).on_conflict_do_nothing())

@@ -1,39 +1,71 @@
 """Pending invitations in the database."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import and_, bindparam, case, delete, insert, null, select, update
 
-from onebucket.domain.accounts import email_key, new_email_key
+from onebucket.domain.accounts import Account, email_key, new_email_key
 from onebucket.domain.invitations import Invitation
+from onebucket.domain.letters import OutboxMail
 from onebucket.domain.privileges import Level
-from onebucket.store import account_rows, outbox_rows, repository_rows
+from onebucket.domain.repositories import Repository
+from onebucket.store import account_rows, outbox_rows
 from onebucket.store.engine import timestamps
-from onebucket.store.engine.database import Transaction
-from onebucket.store.engine.statement import Row, Statement
+from onebucket.store.engine.row_mapper import joined, named
+from onebucket.store.engine.statement import Statement
+from onebucket.store.engine.transaction import Transaction
+from onebucket.store.repository_rows import REPOSITORY, TIMES
 from onebucket.store.tables import accounts, groups, invitation_groups, invitations, letters, repositories
 
-_COLUMNS = (
-    invitations.c.account_id,
-    invitations.c.id,
-    invitations.c.email,
-    invitations.c.sent_at,
-    invitations.c.expires_at,
-    invitations.c.permission,
-    invitations.c.link_id,
-    invitations.c.opened_at,
-)
-_WIDTHS = (len(_COLUMNS), len(account_rows.COLUMNS), len(repository_rows.COLUMNS) + 2, len(outbox_rows.COLUMNS))
-_query = (
-    select(
-        *_COLUMNS,
-        *account_rows.COLUMNS,
-        *repository_rows.COLUMNS,
-        repositories.c.created_at,
-        repositories.c.updated_at,
-        *outbox_rows.COLUMNS,
+
+class _Own(NamedTuple):
+    account_id: str
+    id: str
+    email: str
+    sent_at: int
+    expires_at: int
+    permission: int | None
+    link_id: str | None
+    opened_at: int | None
+
+
+def _invitation(
+    own: _Own,
+    inviter: Account,
+    repository: Repository | None,
+    times: tuple[datetime, datetime] | None,
+    letter: OutboxMail | None,
+) -> Invitation:
+    return Invitation(
+        account_id=own.account_id,
+        id=own.id,
+        email=own.email,
+        invited_by=inviter,
+        sent_at=timestamps.from_number(own.sent_at),
+        expires_at=timestamps.from_number(own.expires_at),
+        repository=repository,
+        permission=None if own.permission is None else Level(own.permission),
+        link_id=own.link_id,
+        opened_at=timestamps.optional_from_number(own.opened_at),
+        letter=letter,
+        repository_times=times,
     )
+
+
+_OWN = named(_Own, *(invitations.c[name] for name in _Own._fields))
+INVITATION = joined(
+    _OWN,
+    account_rows.ACCOUNT,
+    REPOSITORY.optional,
+    TIMES.optional,
+    outbox_rows.LETTER.optional,
+    make=_invitation,
+)
+QUERY = (
+    select(*INVITATION.columns)
     .select_from(invitations)
     .join(accounts, accounts.c.id == invitations.c.invited_by)
     .outerjoin(
@@ -46,15 +78,18 @@ _of_account = invitations.c.account_id == bindparam("account_id")
 _this = (_of_account, invitations.c.id == bindparam("invitation_id"))
 _to_address = invitations.c.email_key == bindparam("email_key")
 _oldest_first = (invitations.c.sent_at, invitations.c.email_key, invitations.c.id)
-_ALL = Statement(_query.where(_of_account).order_by(*_oldest_first))
-_PENDING_TO_GROUPS = Statement(_query.where(_of_account, _to_address, invitations.c.repository_id.is_(None)))
-_PENDING_TO_REPOSITORY = Statement(
-    _query.where(_of_account, _to_address, invitations.c.repository_id == bindparam("repository_id"))
-)
-_TO_ADDRESS = Statement(_query.where(_to_address).order_by(*_oldest_first))
-_EVERYWHERE = Statement(_query.order_by(*_oldest_first))
-_BY_ID = Statement(_query.where(invitations.c.id == bindparam("invitation_id")))
-_BY_HASH = Statement(_query.where(invitations.c.secret_hash == bindparam("secret_hash")))
+_ALL = Statement(QUERY.where(_of_account).order_by(*_oldest_first), INVITATION)
+_newest_first = [column.desc() for column in _oldest_first]
+_for_groups = invitations.c.repository_id.is_(None)
+_for_repository = invitations.c.repository_id == bindparam("repository_id")
+_TO_GROUPS = Statement(QUERY.where(_of_account, _for_groups).order_by(*_newest_first), INVITATION)
+_TO_REPOSITORY = Statement(QUERY.where(_of_account, _for_repository).order_by(*_newest_first), INVITATION)
+_PENDING_TO_GROUPS = Statement(QUERY.where(_of_account, _to_address, _for_groups), INVITATION)
+_PENDING_TO_REPOSITORY = Statement(QUERY.where(_of_account, _to_address, _for_repository), INVITATION)
+_TO_ADDRESS = Statement(QUERY.where(_to_address).order_by(*_oldest_first), INVITATION)
+_EVERYWHERE = Statement(QUERY.order_by(*_oldest_first), INVITATION)
+_BY_ID = Statement(QUERY.where(invitations.c.id == bindparam("invitation_id")), INVITATION)
+_BY_HASH = Statement(QUERY.where(invitations.c.secret_hash == bindparam("secret_hash")), INVITATION)
 
 _group_slugs = (
     select(invitation_groups.c.invitation_id, groups.c.slug)
@@ -65,9 +100,12 @@ _group_slugs = (
     .where(invitation_groups.c.account_id == bindparam("account_id"))
     .order_by(groups.c.slug)
 )
-_of_this = (
-    invitation_groups.c.account_id == bindparam("account_id"),
-    invitation_groups.c.invitation_id == bindparam("invitation_id"),
+_groups_of_account = invitation_groups.c.account_id == bindparam("account_id")
+_of_this = (_groups_of_account, invitation_groups.c.invitation_id == bindparam("invitation_id"))
+_this_group = invitation_groups.c.group_id == bindparam("group_id")
+_to_this_group = select(invitation_groups.c.invitation_id).where(_groups_of_account, _this_group)
+_TO_GROUP = Statement(
+    QUERY.where(_of_account, invitations.c.id.in_(_to_this_group)).order_by(*_oldest_first), INVITATION
 )
 _GROUPS = Statement(_group_slugs)
 _GROUPS_OF_ONE = Statement(_group_slugs.where(invitation_groups.c.invitation_id == bindparam("invitation_id")))
@@ -100,25 +138,31 @@ _CLOSE = Statement(
     .values(secret_hash=null(), link_id=null())
 )
 _REMOVE_GROUPS = Statement(delete(invitation_groups).where(*_of_this))
-_REMOVE_GROUP = Statement(
-    delete(invitation_groups).where(
-        invitation_groups.c.account_id == bindparam("account_id"),
-        invitation_groups.c.group_id == bindparam("group_id"),
-    )
-)
-_REMOVE_GROUP_OF_ONE = Statement(
-    delete(invitation_groups).where(*_of_this, invitation_groups.c.group_id == bindparam("group_id"))
-)
+_REMOVE_GROUP = Statement(delete(invitation_groups).where(_groups_of_account, _this_group))
+_REMOVE_GROUP_OF_ONE = Statement(delete(invitation_groups).where(*_of_this, _this_group))
 _REMOVE = Statement(delete(invitations).where(*_this))
 
 
 def of_account(tx: Transaction, account_id: str) -> list[Invitation]:
     """Return an account's pending invitations, oldest first."""
+    return _with_all_groups(tx, account_id, tx.rows(_ALL, account_id=account_id))
+
+
+def to_groups(tx: Transaction, account_id: str) -> list[Invitation]:
+    """Return the pending invitations to an account's groups, newest first."""
+    return _with_all_groups(tx, account_id, tx.rows(_TO_GROUPS, account_id=account_id))
+
+
+def to_repository(tx: Transaction, account_id: str, repository_id: str) -> list[Invitation]:
+    """Return the pending invitations to a repository, newest first."""
+    return tx.rows(_TO_REPOSITORY, account_id=account_id, repository_id=repository_id)
+
+
+def _with_all_groups(tx: Transaction, account_id: str, rows: list[Invitation]) -> list[Invitation]:
     groups_by_id: dict[str, list[str]] = {}
     for id, slug in tx.rows(_GROUPS, account_id=account_id):
         groups_by_id.setdefault(id, []).append(slug)
-    rows = tx.rows(_ALL, account_id=account_id)
-    return [replace(_invitation(row), groups=tuple(groups_by_id.get(row[1], ()))) for row in rows]
+    return [replace(each, groups=tuple(groups_by_id.get(each.id, ()))) for each in rows]
 
 
 def pending(tx: Transaction, account_id: str, email: str, *, repository_id: str | None) -> Invitation | None:
@@ -133,13 +177,12 @@ def pending(tx: Transaction, account_id: str, email: str, *, repository_id: str 
 
 def to_address(tx: Transaction, email: str) -> list[Invitation]:
     """Return an address's invitations in all accounts, oldest first."""
-    rows = tx.rows(_TO_ADDRESS, email_key=email_key(email))
-    return [invitation for row in rows if (invitation := _with_groups(tx, row))]
+    return with_groups(tx, tx.rows(_TO_ADDRESS, email_key=email_key(email)))
 
 
 def all_invitations(tx: Transaction) -> list[Invitation]:
     """Return the pending invitations of all accounts, oldest first."""
-    return [invitation for row in tx.rows(_EVERYWHERE) if (invitation := _with_groups(tx, row))]
+    return with_groups(tx, tx.rows(_EVERYWHERE))
 
 
 def by_id(tx: Transaction, id: str) -> Invitation | None:
@@ -216,16 +259,8 @@ def close(tx: Transaction, invitation: Invitation, secret_hash: str, at: datetim
 
     Returns False for the others, and once the invitation has expired.
     """
-    return (
-        tx.run(
-            _CLOSE,
-            account_id=invitation.account_id,
-            invitation_id=invitation.id,
-            its_secret_hash=secret_hash,
-            at=timestamps.to_number(at),
-        )
-        == 1
-    )
+    this = {"account_id": invitation.account_id, "invitation_id": invitation.id}
+    return tx.run(_CLOSE, **this, its_secret_hash=secret_hash, at=timestamps.to_number(at)) == 1
 
 
 def remove(tx: Transaction, invitation: Invitation) -> bool:
@@ -236,15 +271,8 @@ def remove(tx: Transaction, invitation: Invitation) -> bool:
 
 def remove_group(tx: Transaction, invitation: Invitation, group_id: str) -> bool:
     """Remove a group from one invitation; return True if it was in it."""
-    return (
-        tx.run(
-            _REMOVE_GROUP_OF_ONE,
-            account_id=invitation.account_id,
-            invitation_id=invitation.id,
-            group_id=group_id,
-        )
-        == 1
-    )
+    this = {"account_id": invitation.account_id, "invitation_id": invitation.id}
+    return tx.run(_REMOVE_GROUP_OF_ONE, **this, group_id=group_id) == 1
 
 
 def remove_group_of_invitation(tx: Transaction, account_id: str, group_id: str, slug: str) -> list[Invitation]:
@@ -252,7 +280,7 @@ def remove_group_of_invitation(tx: Transaction, account_id: str, group_id: str, 
 
     Invitations left without a group aren't deleted: the caller withdraws them.
     """
-    affected = [invitation for invitation in of_account(tx, account_id) if slug in invitation.groups]
+    affected = with_groups(tx, tx.rows(_TO_GROUP, account_id=account_id, group_id=group_id))
     tx.run(_REMOVE_GROUP, account_id=account_id, group_id=group_id)
     return [
         replace(invitation, groups=tuple(other for other in invitation.groups if other != slug))
@@ -260,32 +288,13 @@ def remove_group_of_invitation(tx: Transaction, account_id: str, group_id: str, 
     ]
 
 
-def _with_groups(tx: Transaction, row: Row | None) -> Invitation | None:
-    if row is None:
+def with_groups(tx: Transaction, found: Iterable[Invitation]) -> list[Invitation]:
+    """Return invitations of any accounts with the slugs of their groups."""
+    return [invitation for each in found if (invitation := _with_groups(tx, each))]
+
+
+def _with_groups(tx: Transaction, invitation: Invitation | None) -> Invitation | None:
+    if invitation is None:
         return None
-    slugs = tx.rows(_GROUPS_OF_ONE, account_id=row[0], invitation_id=row[1])
-    return replace(_invitation(row), groups=tuple(slug for _, slug in slugs))
-
-
-def _invitation(row: Row) -> Invitation:
-    parts = []
-    for width in _WIDTHS:
-        parts.append(row[:width])
-        row = row[width:]
-    own, inviter, repository, letter = parts
-    return Invitation(
-        account_id=own[0],
-        id=own[1],
-        email=own[2],
-        invited_by=account_rows.account(inviter),
-        sent_at=timestamps.from_number(own[3]),
-        expires_at=timestamps.from_number(own[4]),
-        repository=repository_rows.repository(repository) if repository[1] else None,
-        permission=None if own[5] is None else Level(own[5]),
-        link_id=own[6],
-        opened_at=timestamps.from_number(own[7]) if own[7] is not None else None,
-        letter=outbox_rows.letter(letter) if letter[1] else None,
-        repository_times=(timestamps.from_number(repository[-2]), timestamps.from_number(repository[-1]))
-        if repository[1]
-        else None,
-    )
+    slugs = tx.rows(_GROUPS_OF_ONE, account_id=invitation.account_id, invitation_id=invitation.id)
+    return replace(invitation, groups=tuple(slug for _, slug in slugs))

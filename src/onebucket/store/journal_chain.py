@@ -69,15 +69,16 @@ def examine_chain(
     number, hash = 0, chain.account_id
     for row in rows:
         *columns, stored = row
-        if not isinstance(columns[1], int):
+        _, numbered, *_ = columns
+        if not isinstance(numbered, int):
             chain.add_fault("an entry has no number")
             continue
-        if columns[1] > number + 1:
+        if numbered > number + 1:
             # Without the previous entry, its hash can't be checked.
-            chain.add_fault(_missing_entries(number + 1, columns[1] - 1))
-        elif columns[1] != number + 1 or _recomputed(hash, columns) != stored:
-            chain.add_fault(f"entry {columns[1]} was changed, or is not in its place")
-        number, hash = columns[1], stored
+            chain.add_fault(_missing_entries(number + 1, numbered - 1))
+        elif numbered != number + 1 or _recomputed(hash, columns) != stored:
+            chain.add_fault(f"entry {numbered} was changed or moved")
+        number, hash = numbered, stored
         if expected is not None and number == expected.number and stored != expected.hash:
             chain.add_fault(f"entry {number} is not the one that was expected")
     chain.head = ChainHead(number, str(hash).encode(errors="replace").decode() if number else "")
@@ -85,7 +86,7 @@ def examine_chain(
     for fault in _faults_at_end(number, hash, kept):
         chain.add_fault(fault)
     if expected is not None and number < expected.number:
-        chain.add_fault(f"it was expected to have {expected.number} entries or more")
+        chain.add_fault(f"it should have {expected.number} entries or more")
 
 
 def _recomputed(previous: str, columns: Sequence[Any]) -> str | None:
@@ -104,10 +105,10 @@ def _missing_entries(first: int, last: int) -> str:
 
 def _faults_at_end(number: int, hash: str, kept: ChainHead | None) -> Iterator[str]:
     if kept is None:
-        yield "what it ended with was removed"
+        yield "its last entries were removed"
     elif number < kept.number:
         yield _missing_entries(number + 1, kept.number)
     elif number > kept.number:
-        yield f"entries after {kept.number} were added by somebody else"
+        yield f"entries after {kept.number} were not added by onebucket"
     elif hash != kept.hash:
-        yield f"entry {number} is not the one it ended with"
+        yield f"entry {number} is not the recorded last one"

@@ -9,11 +9,28 @@ from onebucket.domain.accounts import Account
 from onebucket.domain.oauth import Consumer
 from onebucket.store import account_rows
 from onebucket.store.engine import timestamps
-from onebucket.store.engine.database import Transaction
-from onebucket.store.engine.statement import Row, Statement
+from onebucket.store.engine.row_mapper import joined, mapped, scalar
+from onebucket.store.engine.statement import Statement
+from onebucket.store.engine.transaction import Transaction
 from onebucket.store.tables import accounts, consumers, issued, nonces, oauth_requests
 
-_COLUMNS = (
+
+def _consumer(
+    account_id: str,
+    id: str,
+    key: str,
+    label: str,
+    callback: str,
+    scopes: str,
+    is_public: int,
+    acts_as: str | None,
+    created_at: int,
+) -> Consumer:
+    created = timestamps.from_number(created_at)
+    return Consumer(account_id, id, key, label, callback, frozenset(scopes.split()), bool(is_public), acts_as, created)
+
+
+_CONSUMER = mapped(
     consumers.c.account_id,
     consumers.c.id,
     consumers.c.key,
@@ -23,24 +40,29 @@ _COLUMNS = (
     consumers.c.is_public,
     consumers.c.acts_as,
     consumers.c.created_at,
+    make=_consumer,
 )
+_consumers = select(*_CONSUMER.columns)
 _of_account = consumers.c.account_id == bindparam("account_id")
 _this = (_of_account, consumers.c.id == bindparam("consumer_id"))
 _owners = accounts.alias("owners")
 # A consumer is valid only while its owner is active.
-_with_active_owner = select(*_COLUMNS).join(_owners, _owners.c.id == consumers.c.account_id).where(_owners.c.is_active)
+_with_active_owner = _consumers.join(_owners, _owners.c.id == consumers.c.account_id).where(_owners.c.is_active)
 _ADD = Statement(insert(consumers))
-_BY_KEY = Statement(_with_active_owner.where(consumers.c.key == bindparam("key")))
-_OF_ANYBODY = Statement(select(*_COLUMNS).where(consumers.c.key == bindparam("key")))
-_STILL = Statement(_with_active_owner.where(*_this))
-_ONE = Statement(select(*_COLUMNS).where(*_this))
-_OF_ACCOUNT = Statement(select(*_COLUMNS).where(_of_account).order_by(consumers.c.created_at, consumers.c.id))
-_EVERYWHERE = Statement(select(*_COLUMNS).order_by(consumers.c.created_at, consumers.c.id))
+_BY_KEY = Statement(_with_active_owner.where(consumers.c.key == bindparam("key")), _CONSUMER)
+_OF_ANYBODY = Statement(_consumers.where(consumers.c.key == bindparam("key")), _CONSUMER)
+_STILL = Statement(_with_active_owner.where(*_this), _CONSUMER)
+_ONE = Statement(_consumers.where(*_this), _CONSUMER)
+_OF_ACCOUNT = Statement(_consumers.where(_of_account).order_by(consumers.c.created_at, consumers.c.id), _CONSUMER)
+_EVERYWHERE = Statement(_consumers.order_by(consumers.c.created_at, consumers.c.id), _CONSUMER)
+_WITH_SCOPES = joined(account_rows.ACCOUNT, scalar(consumers.c.scopes, lambda scopes: frozenset(scopes.split())))
 _HOLDER = Statement(
-    select(*account_rows.COLUMNS, consumers.c.scopes)
+    select(*_WITH_SCOPES.columns)
     .join(consumers, consumers.c.acts_as == accounts.c.id)
     .join(_owners, _owners.c.id == consumers.c.account_id)
-    .where(accounts.c.id == bindparam("account_id"), consumers.c.id == bindparam("consumer_id"), _owners.c.is_active)
+    .where(accounts.c.id == bindparam("account_id"), consumers.c.id == bindparam("consumer_id"), _owners.c.is_active),
+    _WITH_SCOPES,
+    is_cached=True,
 )
 _REMOVE = (
     Statement(
@@ -58,13 +80,6 @@ _REMOVE = (
     ),
     Statement(delete(consumers).where(*_this)),
 )
-
-
-def _consumer(row: Row) -> Consumer:
-    scopes = frozenset(row[5].split())
-    return Consumer(
-        row[0], row[1], row[2], row[3], row[4], scopes, bool(row[6]), row[7], timestamps.from_number(row[8])
-    )
 
 
 def add(tx: Transaction, consumer: Consumer) -> None:
@@ -85,26 +100,24 @@ def add(tx: Transaction, consumer: Consumer) -> None:
 
 def find_owned(tx: Transaction, account_id: str, id: str) -> tuple[Account, Consumer]:
     """Return an existing consumer and its owner, who may be disabled."""
-    row, owner = tx.row(_ONE, account_id=account_id, consumer_id=id), account_rows.by_id(tx, account_id)
-    assert row is not None and owner is not None
-    return owner, _consumer(row)
+    consumer, owner = tx.row(_ONE, account_id=account_id, consumer_id=id), account_rows.by_id(tx, account_id)
+    assert consumer is not None and owner is not None
+    return owner, consumer
 
 
 def all_consumers(tx: Transaction) -> list[Consumer]:
     """Return the consumers of all accounts, oldest first."""
-    return [_consumer(row) for row in tx.rows(_EVERYWHERE)]
+    return tx.rows(_EVERYWHERE)
 
 
 def by_key(tx: Transaction, key: str) -> Consumer | None:
     """Return the consumer with that key; None if its owner is disabled."""
-    row = tx.row(_BY_KEY, key=key)
-    return _consumer(row) if row else None
+    return tx.row(_BY_KEY, key=key)
 
 
 def of_anybody(tx: Transaction, key: str) -> Consumer | None:
     """Return the consumer with that key even if its owner is disabled, to manage it."""
-    row = tx.row(_OF_ANYBODY, key=key)
-    return _consumer(row) if row else None
+    return tx.row(_OF_ANYBODY, key=key)
 
 
 def counts(tx: Transaction, consumer: Consumer) -> bool:
@@ -114,7 +127,7 @@ def counts(tx: Transaction, consumer: Consumer) -> bool:
 
 def of_account(tx: Transaction, account_id: str) -> list[Consumer]:
     """Return an account's consumers, oldest first."""
-    return [_consumer(row) for row in tx.rows(_OF_ACCOUNT, account_id=account_id)]
+    return tx.rows(_OF_ACCOUNT, account_id=account_id)
 
 
 def holder(tx: Transaction, account_id: str, id: str) -> tuple[Account, frozenset[str]] | None:
@@ -122,11 +135,7 @@ def holder(tx: Transaction, account_id: str, id: str) -> tuple[Account, frozense
 
     Returns None if the consumer's owner is disabled.
     """
-    return tx.cached_row(_HOLDER, _holder, account_id=account_id, consumer_id=id)
-
-
-def _holder(row: Row) -> tuple[Account, frozenset[str]]:
-    return account_rows.account(row), frozenset(row[-1].split())
+    return tx.row(_HOLDER, account_id=account_id, consumer_id=id)
 
 
 def remove(tx: Transaction, consumer: Consumer) -> None:
@@ -148,7 +157,20 @@ class OAuth1Request:
     verifier_hash: str | None = None
 
 
-_REQUEST = (
+def _request(
+    account_id: str,
+    consumer_id: str,
+    token_hash: str,
+    callback: str,
+    expires_at: int,
+    person_id: str | None,
+    verifier_hash: str | None,
+) -> OAuth1Request:
+    expires = timestamps.from_number(expires_at)
+    return OAuth1Request(account_id, consumer_id, token_hash, callback, expires, person_id, verifier_hash)
+
+
+_REQUEST = mapped(
     oauth_requests.c.account_id,
     oauth_requests.c.consumer_id,
     oauth_requests.c.token_hash,
@@ -156,6 +178,7 @@ _REQUEST = (
     oauth_requests.c.expires_at,
     oauth_requests.c.person_id,
     oauth_requests.c.verifier_hash,
+    make=_request,
 )
 _this_request = (
     oauth_requests.c.account_id == bindparam("its_account_id"),
@@ -163,7 +186,7 @@ _this_request = (
     oauth_requests.c.token_hash == bindparam("its_token_hash"),
 )
 _ASK = Statement(insert(oauth_requests))
-_ASKED = Statement(select(*_REQUEST).where(oauth_requests.c.token_hash == bindparam("token_hash")))
+_ASKED = Statement(select(*_REQUEST.columns).where(oauth_requests.c.token_hash == bindparam("token_hash")), _REQUEST)
 _AGREE = Statement(
     update(oauth_requests)
     .where(*_this_request, oauth_requests.c.person_id.is_(None))
@@ -190,10 +213,7 @@ def add_request(tx: Transaction, pending: OAuth1Request) -> None:
 
 def find_request(tx: Transaction, token_hash: str) -> OAuth1Request | None:
     """Return the request token with that hash."""
-    row = tx.row(_ASKED, token_hash=token_hash)
-    if row is None:
-        return None
-    return OAuth1Request(row[0], row[1], row[2], row[3], timestamps.from_number(row[4]), row[5], row[6])
+    return tx.row(_ASKED, token_hash=token_hash)
 
 
 def approve_request(tx: Transaction, pending: OAuth1Request, *, person_id: str, verifier_hash: str) -> bool:

@@ -6,10 +6,11 @@ from sqlalchemy import bindparam, delete, insert, select, update
 
 from onebucket.domain.accounts import Account
 from onebucket.domain.oauth import OAuthToken, TokenKind
-from onebucket.store import account_rows
+from onebucket.store.account_rows import ACCOUNT
 from onebucket.store.engine import timestamps
-from onebucket.store.engine.database import Transaction
-from onebucket.store.engine.statement import Row, Statement
+from onebucket.store.engine.row_mapper import Row, RowMapper, joined
+from onebucket.store.engine.statement import Statement
+from onebucket.store.engine.transaction import Transaction
 from onebucket.store.tables import accounts, issued
 
 _COLUMNS = (
@@ -29,13 +30,38 @@ _COLUMNS = (
 _of_account = issued.c.account_id == bindparam("account_id")
 _this = (_of_account, issued.c.id == bindparam("issued_id"))
 _ADD = Statement(insert(issued))
-_BY_HASH = Statement(select(*_COLUMNS).where(issued.c.secret_hash == bindparam("secret_hash")))
+
+
+def _token(row: Row) -> OAuthToken:
+    (account_id, id, kind, family_id, consumer_account_id, consumer_id, scopes, created_at, expires_at, consumed_at,
+     redirect, challenge) = row  # fmt: skip
+    return OAuthToken(
+        account_id=account_id,
+        id=id,
+        kind=TokenKind(kind),
+        family_id=family_id,
+        consumer_account_id=consumer_account_id,
+        consumer_id=consumer_id,
+        scopes=frozenset(scopes.split()),
+        created_at=timestamps.from_number(created_at),
+        expires_at=timestamps.optional_from_number(expires_at),
+        consumed_at=timestamps.optional_from_number(consumed_at),
+        redirect=redirect,
+        challenge=challenge,
+    )
+
+
+_TOKEN = RowMapper(_COLUMNS, _token)
+_WITH_USER = joined(ACCOUNT, _TOKEN)
+_BY_HASH = Statement(select(*_COLUMNS).where(issued.c.secret_hash == bindparam("secret_hash")), _TOKEN)
 _owners = accounts.alias("owners")
 _HOLDER = Statement(
-    select(*_COLUMNS, *account_rows.COLUMNS)
+    select(*_WITH_USER.columns)
     .join(accounts, accounts.c.id == issued.c.account_id)
     .join(_owners, _owners.c.id == issued.c.consumer_account_id)
-    .where(*_this, _owners.c.is_active)
+    .where(*_this, _owners.c.is_active),
+    _WITH_USER,
+    is_cached=True,
 )
 _SPEND = Statement(update(issued).where(*_this, issued.c.spent_at.is_(None)).values(spent_at=bindparam("new_spent_at")))
 _END = Statement(delete(issued).where(*_this))
@@ -43,7 +69,8 @@ _END_FAMILY = Statement(delete(issued).where(_of_account, issued.c.family_id == 
 _LASTING = Statement(
     select(*_COLUMNS)
     .where(_of_account, issued.c.kind != bindparam("all_but_kind"), issued.c.spent_at.is_(None))
-    .order_by(issued.c.created_at, issued.c.id)
+    .order_by(issued.c.created_at, issued.c.id),
+    _TOKEN,
 )
 _similar = select(issued.c.id).where(
     _of_account,
@@ -56,14 +83,6 @@ _similar = select(issued.c.id).where(
 _LIKE_IT = Statement(_similar.limit(1))
 _LIKE_IT_OF_FAMILY = Statement(_similar.where(issued.c.family_id == bindparam("its_family_id")).limit(1))
 _FORGET = Statement(delete(issued).where(issued.c.expires_at < bindparam("before")))
-
-
-def _token(row: Row) -> OAuthToken:
-    expires, spent = (timestamps.from_number(number) if number is not None else None for number in row[8:10])
-    scopes = frozenset(row[6].split())
-    created = timestamps.from_number(row[7])
-    kind = TokenKind(row[2])
-    return OAuthToken(row[0], row[1], kind, row[3], row[4], row[5], scopes, created, expires, spent, row[10], row[11])
 
 
 def add(tx: Transaction, new: OAuthToken, *, secret_hash: str) -> None:
@@ -88,22 +107,17 @@ def add(tx: Transaction, new: OAuthToken, *, secret_hash: str) -> None:
 
 def by_hash(tx: Transaction, secret_hash: str) -> OAuthToken | None:
     """Return the token whose secret has that hash."""
-    row = tx.row(_BY_HASH, secret_hash=secret_hash)
-    return _token(row) if row else None
+    return tx.row(_BY_HASH, secret_hash=secret_hash)
 
 
 def holder(tx: Transaction, account_id: str, id: str) -> tuple[Account, OAuthToken] | None:
     """Return the user a token was issued for, and the token; None if the consumer's owner is disabled."""
-    return tx.cached_row(_HOLDER, _holder, account_id=account_id, issued_id=id)
-
-
-def _holder(row: Row) -> tuple[Account, OAuthToken]:
-    return account_rows.account(row[len(_COLUMNS) :]), _token(row)
+    return tx.row(_HOLDER, account_id=account_id, issued_id=id)
 
 
 def valid_tokens(tx: Transaction, account_id: str) -> list[OAuthToken]:
     """Return a user's unspent codes, refresh tokens and OAuth 1 tokens, oldest first."""
-    return [_token(row) for row in tx.rows(_LASTING, account_id=account_id, all_but_kind=TokenKind.ACCESS.value)]
+    return tx.rows(_LASTING, account_id=account_id, all_but_kind=TokenKind.ACCESS.value)
 
 
 def consume_once(tx: Transaction, one: OAuthToken, at: datetime) -> bool:

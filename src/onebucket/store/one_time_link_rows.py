@@ -8,8 +8,9 @@ from sqlalchemy import bindparam, delete, insert, select, update
 
 from onebucket.domain.accounts import email_key
 from onebucket.store.engine import timestamps
-from onebucket.store.engine.database import Transaction
-from onebucket.store.engine.statement import Row, Statement
+from onebucket.store.engine.row_mapper import mapped
+from onebucket.store.engine.statement import Statement
+from onebucket.store.engine.transaction import Transaction
 from onebucket.store.tables import links
 
 
@@ -32,7 +33,21 @@ class OneTimeLink:
     expires_at: datetime
 
 
-_COLUMNS = (links.c.account_id, links.c.id, links.c.purpose, links.c.email, links.c.created_at, links.c.expires_at)
+def _link(account_id: str, id: str, purpose: str, email: str, created_at: int, expires_at: int) -> OneTimeLink:
+    created, expires = timestamps.from_number(created_at), timestamps.from_number(expires_at)
+    return OneTimeLink(account_id, id, LinkPurpose(purpose), email, created, expires)
+
+
+_LINK = mapped(
+    links.c.account_id,
+    links.c.id,
+    links.c.purpose,
+    links.c.email,
+    links.c.created_at,
+    links.c.expires_at,
+    make=_link,
+)
+_links = select(*_LINK.columns)
 _of_account = links.c.account_id == bindparam("account_id")
 _this = (_of_account, links.c.id == bindparam("link_id"))
 _same = (
@@ -42,10 +57,10 @@ _same = (
 )
 _ADD = Statement(insert(links))
 _REPLACED = Statement(delete(links).where(*_same))
-_BY_HASH = Statement(select(*_COLUMNS).where(links.c.secret_hash == bindparam("secret_hash")))
-_ONE = Statement(select(*_COLUMNS).where(*_this))
+_BY_HASH = Statement(_links.where(links.c.secret_hash == bindparam("secret_hash")), _LINK)
+_ONE = Statement(_links.where(*_this), _LINK)
 _OF_PERSON = Statement(
-    select(*_COLUMNS).where(_of_account, links.c.purpose == bindparam("its_purpose")).order_by(links.c.created_at)
+    _links.where(_of_account, links.c.purpose == bindparam("its_purpose")).order_by(links.c.created_at), _LINK
 )
 _SEAL = Statement(update(links).where(*_this).values(secret_hash=bindparam("new_hash")))
 _SPEND = Statement(
@@ -55,12 +70,6 @@ _SPEND = Statement(
 )
 _FORGET = Statement(delete(links).where(links.c.expires_at < bindparam("before")))
 _FORGET_OF_PERSON = Statement(delete(links).where(_of_account, links.c.purpose == bindparam("its_purpose")))
-
-
-def _link(row: Row) -> OneTimeLink:
-    return OneTimeLink(
-        row[0], row[1], LinkPurpose(row[2]), row[3], timestamps.from_number(row[4]), timestamps.from_number(row[5])
-    )
 
 
 def replace(tx: Transaction, link: OneTimeLink) -> None:
@@ -82,19 +91,17 @@ def replace(tx: Transaction, link: OneTimeLink) -> None:
 
 def one(tx: Transaction, account_id: str, id: str) -> OneTimeLink | None:
     """Return the link with that id."""
-    row = tx.row(_ONE, account_id=account_id, link_id=id)
-    return _link(row) if row else None
+    return tx.row(_ONE, account_id=account_id, link_id=id)
 
 
 def by_hash(tx: Transaction, secret_hash: str) -> OneTimeLink | None:
     """Return the link whose secret has that hash."""
-    row = tx.row(_BY_HASH, secret_hash=secret_hash)
-    return _link(row) if row else None
+    return tx.row(_BY_HASH, secret_hash=secret_hash)
 
 
 def of_person(tx: Transaction, account_id: str, purpose: LinkPurpose) -> list[OneTimeLink]:
     """Return a user's links for one purpose, oldest first."""
-    return [_link(row) for row in tx.rows(_OF_PERSON, account_id=account_id, its_purpose=purpose.value)]
+    return tx.rows(_OF_PERSON, account_id=account_id, its_purpose=purpose.value)
 
 
 def store_link_hash(tx: Transaction, account_id: str, id: str, *, secret_hash: str) -> bool:

@@ -7,11 +7,41 @@ from sqlalchemy import and_, bindparam, case, delete, func, insert, or_, select,
 from onebucket.domain.accounts import email_key
 from onebucket.domain.letters import MailKind, OutboxMail
 from onebucket.store.engine import timestamps
-from onebucket.store.engine.database import Transaction
-from onebucket.store.engine.statement import Row, Statement
+from onebucket.store.engine.row_mapper import mapped, scalar
+from onebucket.store.engine.statement import Statement
+from onebucket.store.engine.transaction import Transaction
 from onebucket.store.tables import letters
 
-COLUMNS = (
+
+def _letter(
+    account_id: str,
+    id: str,
+    kind: str,
+    about: str,
+    link_id: str,
+    email: str,
+    created_at: int,
+    due_at: int | None,
+    attempts: int,
+    sent_at: int | None,
+    trouble: str | None,
+) -> OutboxMail:
+    return OutboxMail(
+        account_id=account_id,
+        id=id,
+        kind=MailKind(kind),
+        about=about,
+        link_id=link_id,
+        email=email,
+        created_at=timestamps.from_number(created_at),
+        due_at=timestamps.optional_from_number(due_at),
+        attempts=attempts,
+        sent_at=timestamps.optional_from_number(sent_at),
+        last_error=trouble,
+    )
+
+
+LETTER = mapped(
     letters.c.account_id,
     letters.c.id,
     letters.c.kind,
@@ -23,14 +53,22 @@ COLUMNS = (
     letters.c.attempts,
     letters.c.sent_at,
     letters.c.trouble,
+    make=_letter,
 )
-
+_COUNT_AND_FIRST = mapped(
+    func.count(),
+    func.min(letters.c.created_at),
+    make=lambda count, first: (count, timestamps.optional_from_number(first)),
+)
+_EARLIEST = scalar(func.min(letters.c.due_at), timestamps.optional_from_number)
+_letters = select(*LETTER.columns)
+_count_and_first = select(*_COUNT_AND_FIRST.columns).select_from(letters)
 _one = (letters.c.account_id == bindparam("account_id"), letters.c.id == bindparam("letter_id"))
 _ADD = Statement(insert(letters))
 _DUE = Statement(
-    select(*COLUMNS).where(letters.c.due_at <= bindparam("at")).order_by(letters.c.due_at).limit(bindparam("most"))
+    _letters.where(letters.c.due_at <= bindparam("at")).order_by(letters.c.due_at).limit(bindparam("most")), LETTER
 )
-_ONE = Statement(select(*COLUMNS).where(*_one))
+_ONE = Statement(_letters.where(*_one), LETTER)
 _SETTLE = Statement(
     update(letters)
     .where(*_one)
@@ -42,12 +80,11 @@ _SETTLE = Statement(
     )
 )
 _TROUBLED = Statement(
-    select(*COLUMNS)
-    .where(letters.c.sent_at.is_(None), letters.c.trouble.is_not(None))
-    .order_by(letters.c.created_at.desc())
+    _letters.where(letters.c.sent_at.is_(None), letters.c.trouble.is_not(None)).order_by(letters.c.created_at.desc()),
+    LETTER,
 )
-_WAITING = Statement(select(func.count(), func.min(letters.c.created_at)).where(letters.c.due_at.is_not(None)))
-_NEXT = Statement(select(func.min(letters.c.due_at)).where(letters.c.due_at.is_not(None)))
+_WAITING = Statement(_count_and_first.where(letters.c.due_at.is_not(None)), _COUNT_AND_FIRST)
+_NEXT = Statement(select(*_EARLIEST.columns).where(letters.c.due_at.is_not(None)), _EARLIEST)
 _COUNTS = Statement(
     select(
         func.count(letters.c.due_at),
@@ -55,34 +92,16 @@ _COUNTS = Statement(
         func.count().filter(letters.c.due_at.is_(None)),
     ).where(or_(letters.c.due_at.is_not(None), and_(letters.c.sent_at.is_(None), letters.c.trouble.is_not(None))))
 )
-_NEWEST = Statement(select(*COLUMNS).order_by(letters.c.created_at.desc()).limit(bindparam("most")))
+_NEWEST = Statement(_letters.order_by(letters.c.created_at.desc()).limit(bindparam("most")), LETTER)
 _recent = letters.c.created_at > bindparam("since")
 _of_kind = (letters.c.kind == bindparam("its_kind"), _recent)
 _in_account = letters.c.account_id == bindparam("account_id")
 _to_address = letters.c.email_key == bindparam("key")
-_count_and_first = select(func.count(), func.min(letters.c.created_at))
-_IN_ACCOUNT = Statement(_count_and_first.where(_in_account, *_of_kind))
-_TO_ADDRESS = Statement(_count_and_first.where(_to_address, *_of_kind))
-_IN_ACCOUNT_TO_ADDRESS = Statement(_count_and_first.where(_in_account, _to_address, *_of_kind))
+_IN_ACCOUNT = Statement(_count_and_first.where(_in_account, *_of_kind), _COUNT_AND_FIRST)
+_TO_ADDRESS = Statement(_count_and_first.where(_to_address, *_of_kind), _COUNT_AND_FIRST)
+_IN_ACCOUNT_TO_ADDRESS = Statement(_count_and_first.where(_in_account, _to_address, *_of_kind), _COUNT_AND_FIRST)
 _FORGET = Statement(delete(letters).where(letters.c.due_at.is_(None), letters.c.created_at < bindparam("before")))
 _FORGET_ACCOUNT = Statement(delete(letters).where(letters.c.account_id == bindparam("account_id")))
-
-
-def letter(row: Row) -> OutboxMail:
-    """Return the letter in the first eleven columns of a row."""
-    return OutboxMail(
-        account_id=row[0],
-        id=row[1],
-        kind=MailKind(row[2]),
-        about=row[3],
-        link_id=row[4],
-        email=row[5],
-        created_at=timestamps.from_number(row[6]),
-        due_at=timestamps.from_number(row[7]) if row[7] is not None else None,
-        attempts=row[8],
-        sent_at=timestamps.from_number(row[9]) if row[9] is not None else None,
-        last_error=row[10],
-    )
 
 
 def add(tx: Transaction, letter: OutboxMail) -> None:
@@ -106,19 +125,17 @@ def add(tx: Transaction, letter: OutboxMail) -> None:
 
 def due(tx: Transaction, at: datetime, *, most: int) -> list[OutboxMail]:
     """Return at most `most` letters of all accounts that are due, the longest waiting first."""
-    return [letter(row) for row in tx.rows(_DUE, at=timestamps.to_number(at), most=most)]
+    return tx.rows(_DUE, at=timestamps.to_number(at), most=most)
 
 
 def next_due(tx: Transaction) -> datetime | None:
     """Return when the next letter of any account is due; None if none waits."""
-    row = tx.row(_NEXT)
-    return timestamps.from_number(row[0]) if row and row[0] is not None else None
+    return tx.row(_NEXT)
 
 
 def one(tx: Transaction, account_id: str, id: str) -> OutboxMail | None:
     """Return the letter with that id."""
-    row = tx.row(_ONE, account_id=account_id, letter_id=id)
-    return letter(row) if row else None
+    return tx.row(_ONE, account_id=account_id, letter_id=id)
 
 
 def record_outcome(tx: Transaction, letter: OutboxMail) -> None:
@@ -136,17 +153,17 @@ def record_outcome(tx: Transaction, letter: OutboxMail) -> None:
 
 def list_failing(tx: Transaction) -> list[OutboxMail]:
     """Return letters of all accounts that failed and haven't been sent since, newest first."""
-    return [letter(row) for row in tx.rows(_TROUBLED)]
+    return tx.rows(_TROUBLED)
 
 
 def newest(tx: Transaction, *, most: int) -> list[OutboxMail]:
     """Return the latest letters of all accounts, newest first."""
-    return [letter(row) for row in tx.rows(_NEWEST, most=most)]
+    return tx.rows(_NEWEST, most=most)
 
 
 def waiting(tx: Transaction) -> tuple[int, datetime | None]:
     """Return how many letters of all accounts wait to be sent, and since when the oldest one waits."""
-    return _count_and_time(tx.row(_WAITING))
+    return tx.row(_WAITING) or (0, None)
 
 
 def counts(tx: Transaction) -> tuple[int, int, int]:
@@ -164,10 +181,10 @@ def count_of_account(
     """
     values = {"its_kind": kind.value, "since": timestamps.to_number(since)}
     if address is None:
-        return _count_and_time(tx.row(_IN_ACCOUNT, account_id=account_id, **values))
+        return tx.row(_IN_ACCOUNT, account_id=account_id, **values) or (0, None)
     if account_id is None:
-        return _count_and_time(tx.row(_TO_ADDRESS, key=email_key(address), **values))
-    return _count_and_time(tx.row(_IN_ACCOUNT_TO_ADDRESS, account_id=account_id, key=email_key(address), **values))
+        return tx.row(_TO_ADDRESS, key=email_key(address), **values) or (0, None)
+    return tx.row(_IN_ACCOUNT_TO_ADDRESS, account_id=account_id, key=email_key(address), **values) or (0, None)
 
 
 def delete_old(tx: Transaction, *, before: datetime) -> int:
@@ -178,8 +195,3 @@ def delete_old(tx: Transaction, *, before: datetime) -> int:
 def delete_of_account(tx: Transaction, account_id: str) -> None:
     """Delete all letters of an account that is being deleted."""
     tx.run(_FORGET_ACCOUNT, account_id=account_id)
-
-
-def _count_and_time(row: Row | None) -> tuple[int, datetime | None]:
-    count, first = row or (0, None)
-    return count, timestamps.from_number(first) if first is not None else None

@@ -4,15 +4,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ClauseElement, Table, and_, bindparam, delete, select
+from sqlalchemy import Boolean, ClauseElement, Table, and_, bindparam, delete, or_, select
 
 from onebucket.domain.accounts import Account
 from onebucket.domain.privileges import Level
 from onebucket.domain.repositories import Repository, RepositoryGrants
-from onebucket.store import account_rows, repository_rows
+from onebucket.store.account_rows import ACCOUNT
 from onebucket.store.engine import bounded_reads, timestamps
-from onebucket.store.engine.database import Transaction
-from onebucket.store.engine.statement import Row, Statement
+from onebucket.store.engine.read_mode import ReadMode
+from onebucket.store.engine.row_mapper import Row, joined, scalar
+from onebucket.store.engine.statement import AnyStatement, Statement
+from onebucket.store.engine.transaction import Transaction
+from onebucket.store.repository_rows import REPOSITORY
 from onebucket.store.tables import accounts, group_privileges, groups, privileges, repositories
 
 _GROUPS = Statement(
@@ -66,7 +69,8 @@ _LEVEL = Statement(
         group_privileges.c.account_id == bindparam("account_id"),
         group_privileges.c.repository_id == bindparam("repository_id"),
         group_privileges.c.group_id == bindparam("group_id"),
-    )
+    ),
+    scalar(group_privileges.c.level, Level),
 )
 
 
@@ -85,52 +89,69 @@ def for_group(tx: Transaction, account_id: str, group_id: str) -> dict[tuple[str
     return _by_ids(_rows(tx, _LEVELS_OF_GROUP, account_id=account_id, group_id=group_id))
 
 
-def _rows(tx: Transaction, statement: Statement, **values: str) -> Iterable[Row]:
+def _rows(tx: Transaction, statement: Statement[Row], **values: str) -> Iterable[Row]:
     # Rows take more memory than the dict made of them, so stream them where the transaction allows it.
-    return (
-        tx.stream(statement, **values)
-        if tx.read_mode is bounded_reads.ReadMode.STREAMED
-        else tx.rows(statement, **values)
-    )
+    return tx.stream(statement, **values) if tx.read_mode is ReadMode.STREAMED else tx.rows(statement, **values)
 
 
 def _by_ids(rows: Iterable[Row]) -> dict[tuple[str, str], Level]:
-    return {(row[0], row[1]): Level(row[2]) for row in rows}
+    return {(repository_id, group_id): Level(level) for repository_id, group_id, level in rows}
 
 
 def level(tx: Transaction, account_id: str, repository_id: str, group_id: str) -> Level | None:
     """Return a group's privilege on a repository, or None if none is set."""
-    row = tx.row(_LEVEL, account_id=account_id, repository_id=repository_id, group_id=group_id)
-    return Level(row[0]) if row else None
+    return tx.row(_LEVEL, account_id=account_id, repository_id=repository_id, group_id=group_id)
 
 
+_GRANT = joined(REPOSITORY, ACCOUNT, scalar(privileges.c.level, Level))
 _direct = (
-    select(*repository_rows.COLUMNS, *account_rows.COLUMNS, privileges.c.level)
+    select(*_GRANT.columns)
     .select_from(privileges)
     .join(
         repositories,
         and_(repositories.c.account_id == privileges.c.account_id, repositories.c.id == privileges.c.repository_id),
     )
     .join(accounts, accounts.c.id == privileges.c.person_id)
-    .where(privileges.c.account_id == bindparam("account_id"))
+    .where(privileges.c.account_id == bindparam("account_id"), privileges.c.level >= bindparam("least"))
     .order_by(repositories.c.slug, accounts.c.username_key)
 )
-_GIVEN, _FEW_GIVEN = Statement(_direct), Statement(_direct.limit(bounded_reads.ROW_LIMIT))
+_anywhere = _direct.where(or_(repositories.c.is_private, bindparam("private", type_=Boolean).is_(False)))
+_GIVEN, _FEW_GIVEN = Statement(_anywhere, _GRANT), Statement(_anywhere.limit(bounded_reads.ROW_LIMIT), _GRANT)
 
 
-def given(tx: Transaction, account_id: str) -> Iterator[tuple[Repository, Account, Level]]:
-    """Iterate over the direct privileges of users in an account, by repository, then user. Raises ResultTooLarge."""
-    return (
-        (repository_rows.repository(row), account_rows.account(row[6:]), Level(row[14]))
-        for row in bounded_reads.iterate(tx, _GIVEN, _FEW_GIVEN, account_id=account_id)
-    )
+def given(
+    tx: Transaction, account_id: str, *, least: Level, private: bool
+) -> Iterator[tuple[Repository, Account, Level]]:
+    """Iterate over the direct privileges of users in an account, by repository, then user. Raises ResultTooLarge.
+
+    Leaves out those below `least` and, with `private`, those on public repositories.
+    """
+    values = {"account_id": account_id, "least": int(least), "private": private}
+    return iter(bounded_reads.iterate(tx, _GIVEN, _FEW_GIVEN, **values))
 
 
-def _set_or_replace(table: Table, whose: str) -> Statement:
+_there = _direct.where(privileges.c.repository_id == bindparam("repository_id"))
+_GIVEN_THERE, _FEW_GIVEN_THERE = Statement(_there, _GRANT), Statement(_there.limit(bounded_reads.ROW_LIMIT), _GRANT)
+
+
+def given_there(
+    tx: Transaction, account_id: str, repository_id: str, *, least: Level
+) -> Iterator[tuple[Repository, Account, Level]]:
+    """Iterate over the direct privileges of users on one repository by user. Raises ResultTooLarge.
+
+    Leaves out those below `least`.
+    """
+    values = {"account_id": account_id, "repository_id": repository_id, "least": int(least)}
+    return iter(bounded_reads.iterate(tx, _GIVEN_THERE, _FEW_GIVEN_THERE, **values))
+
+
+def set_or_replace(table: Table) -> AnyStatement:
+    """Make the statement that sets a level, with by whom and when, or replaces the one that is there."""
+
     def upsert(insert: Any) -> ClauseElement:
         new = insert(table)
         replaced: ClauseElement = new.on_conflict_do_update(
-            index_elements=["account_id", "repository_id", whose],
+            index_elements=[column.name for column in table.primary_key],
             set_={name: new.excluded[name] for name in ("level", "granted_at", "granted_by")},
         )
         return replaced
@@ -138,38 +159,24 @@ def _set_or_replace(table: Table, whose: str) -> Statement:
     return Statement(upsert)
 
 
-_SET_GROUP = _set_or_replace(group_privileges, "group_id")
-_SET_PERSON = _set_or_replace(privileges, "person_id")
+_SET_GROUP = set_or_replace(group_privileges)
+_SET_PERSON = set_or_replace(privileges)
 
 
 def set_for_group(
     tx: Transaction, account_id: str, repository_id: str, group_id: str, level: Level, *, by: str | None, at: datetime
 ) -> None:
     """Set a group's privilege on a repository; `NONE` overrides the group's default (contract/api-1.0.md#1.14)."""
-    tx.run(
-        _SET_GROUP,
-        account_id=account_id,
-        repository_id=repository_id,
-        group_id=group_id,
-        level=int(level),
-        granted_at=timestamps.to_number(at),
-        granted_by=by,
-    )
+    where = {"account_id": account_id, "repository_id": repository_id, "group_id": group_id}
+    tx.run(_SET_GROUP, **where, level=int(level), granted_at=timestamps.to_number(at), granted_by=by)
 
 
 def set_for_person(
     tx: Transaction, account_id: str, repository_id: str, person_id: str, level: Level, *, by: str | None, at: datetime
 ) -> None:
     """Set a user's direct privilege on a repository."""
-    tx.run(
-        _SET_PERSON,
-        account_id=account_id,
-        repository_id=repository_id,
-        person_id=person_id,
-        level=int(level),
-        granted_at=timestamps.to_number(at),
-        granted_by=by,
-    )
+    where = {"account_id": account_id, "repository_id": repository_id, "person_id": person_id}
+    tx.run(_SET_PERSON, **where, level=int(level), granted_at=timestamps.to_number(at), granted_by=by)
 
 
 _of_group = and_(
@@ -220,14 +227,14 @@ _OF_PERSON = Statement(
         privileges.c.account_id == bindparam("account_id"),
         privileges.c.repository_id == bindparam("repository_id"),
         privileges.c.person_id == bindparam("person_id"),
-    )
+    ),
+    scalar(privileges.c.level, Level),
 )
 
 
 def of_person(tx: Transaction, account_id: str, repository_id: str, person_id: str) -> Level | None:
     """Return a user's direct privilege on a repository."""
-    row = tx.row(_OF_PERSON, account_id=account_id, repository_id=repository_id, person_id=person_id)
-    return Level(row[0]) if row else None
+    return tx.row(_OF_PERSON, account_id=account_id, repository_id=repository_id, person_id=person_id)
 
 
 def remove_of_group(tx: Transaction, account_id: str, group_id: str) -> None:

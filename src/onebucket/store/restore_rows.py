@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import bindparam, delete, null, select, update
 
 from onebucket.domain.oauth import TokenKind
 from onebucket.store import invitation_rows, oauth_consumer_rows
-from onebucket.store.engine.database import Transaction
 from onebucket.store.engine.list_parameters import values_of
-from onebucket.store.engine.statement import Row, Statement
+from onebucket.store.engine.row_mapper import mapped, named, scalar
+from onebucket.store.engine.statement import AnyStatement, Statement
+from onebucket.store.engine.transaction import Transaction
 from onebucket.store.tables import (
     Id,
     accounts,
@@ -22,43 +23,23 @@ from onebucket.store.tables import (
     nonces,
     oauth_requests,
     sessions,
+    ssh_keys,
     tokens,
 )
 
 # Credentials and invitations. One that is missing from its table was revoked, used or expired, and must not come back
 # with a backup.
-_HELD = (tokens, consumers, issued, invitations)
+_HELD = (tokens, ssh_keys, consumers, issued, invitations)
 _IDS = {
     table.name: Statement(
-        select(table.c.id).where(table.c.spent_at.is_(None)) if table is issued else select(table.c.id)
+        select(table.c.id).where(table.c.spent_at.is_(None)) if table is issued else select(table.c.id),
+        scalar(table.c.id),
     )
     for table in _HELD
 }
-_PEOPLE = Statement(
-    select(accounts.c.id, accounts.c.username, accounts.c.is_active, accounts.c.password_hash).where(
-        accounts.c.is_team.is_(False)
-    )
-)
-_NONCES = Statement(select(nonces.c.account_id, nonces.c.consumer_id, nonces.c.nonce_hash, nonces.c.expires_at))
-_USE = Statement(lambda insert: insert(nonces).on_conflict_do_nothing())
-_LABELS = Statement(
-    select(tokens.c.id, accounts.c.username, tokens.c.label)
-    .join(accounts, accounts.c.id == tokens.c.account_id)
-    .order_by(accounts.c.username, tokens.c.created_at)
-)
-
-_NOT_SENT = Statement(update(letters).where(letters.c.due_at.is_not(None)).values(due_at=null()))
-_PASSING: dict[str, Statement] = {
-    "sessions": Statement(delete(sessions)),
-    "links": Statement(delete(links)),
-    "codes": Statement(delete(issued).where(issued.c.kind == bindparam("its_kind"))),
-    "requests": Statement(delete(oauth_requests)),
-}
-_END = {table.name: Statement(delete(table).where(table.c.id.in_(values_of("ids", Id)))) for table in (tokens, issued)}
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(NamedTuple):
     """A user: whether they may sign in, and their password's hash."""
 
     id: str
@@ -67,25 +48,63 @@ class Person:
     password_hash: str | None
 
 
+class UsedNonce(NamedTuple):
+    """A nonce that a consumer has used."""
+
+    account_id: str
+    consumer_id: str
+    nonce_hash: str
+    expires_at: int
+
+
+_PERSON = mapped(
+    accounts.c.id,
+    accounts.c.username,
+    accounts.c.is_active,
+    accounts.c.password_hash,
+    make=lambda id, username, is_active, password_hash: Person(id, username, bool(is_active), password_hash),
+)
+_PEOPLE = Statement(select(*_PERSON.columns).where(accounts.c.is_team.is_(False)), _PERSON)
+_NONCE = named(UsedNonce, *(nonces.c[name] for name in UsedNonce._fields))
+_NONCES = Statement(select(*_NONCE.columns), _NONCE)
+_USE = Statement(lambda insert: insert(nonces).on_conflict_do_nothing())
+_LABELS = Statement(
+    select(tokens.c.id, accounts.c.username, tokens.c.label)
+    .join(accounts, accounts.c.id == tokens.c.account_id)
+    .order_by(accounts.c.username, tokens.c.created_at)
+)
+
+_NOT_SENT = Statement(update(letters).where(letters.c.due_at.is_not(None)).values(due_at=null()))
+_PASSING: dict[str, AnyStatement] = {
+    "sessions": Statement(delete(sessions)),
+    "links": Statement(delete(links)),
+    "codes": Statement(delete(issued).where(issued.c.kind == bindparam("its_kind"))),
+    "requests": Statement(delete(oauth_requests)),
+}
+_END = {
+    table.name: Statement(delete(table).where(table.c.id.in_(values_of("ids", Id))))
+    for table in (tokens, ssh_keys, issued)
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """What is valid in a database: ids of credentials by table, users by id, and used nonces."""
 
     ids: dict[str, frozenset[str]]
     people: dict[str, Person]
-    nonces: tuple[Row, ...]
+    nonces: tuple[UsedNonce, ...]
 
 
 def held(tx: Transaction) -> Held:
     """Load the credentials that are valid, the users, and the used nonces."""
-    people = [Person(row[0], row[1], bool(row[2]), row[3]) for row in tx.rows(_PEOPLE)]
-    ids = {name: frozenset(row[0] for row in tx.rows(statement)) for name, statement in _IDS.items()}
-    return Held(ids, {person.id: person for person in people}, tuple(tx.rows(_NONCES)))
+    ids = {name: frozenset(tx.rows(statement)) for name, statement in _IDS.items()}
+    return Held(ids, {person.id: person for person in tx.rows(_PEOPLE)}, tuple(tx.rows(_NONCES)))
 
 
 def labels(tx: Transaction) -> dict[str, tuple[str, str]]:
     """Return the owner's username and the label of each app password, by id; sorted by username."""
-    return {row[0]: (row[1], row[2]) for row in tx.rows(_LABELS)}
+    return {id: (username, label) for id, username, label in tx.rows(_LABELS)}
 
 
 def end_temporary(tx: Transaction) -> dict[str, int]:
@@ -105,20 +124,16 @@ def delete_credentials(tx: Transaction, gone: dict[str, frozenset[str]]) -> None
     for invitation in invitation_rows.all_invitations(tx):
         if invitation.id in gone[invitations.name]:
             invitation_rows.remove(tx, invitation)
-    for table in (issued, tokens):
+    for table in (issued, tokens, ssh_keys):
         tx.run(_END[table.name], ids=sorted(gone[table.name]))
     for consumer in oauth_consumer_rows.all_consumers(tx):
         if consumer.id in gone[consumers.name]:
             oauth_consumer_rows.remove(tx, consumer)
 
 
-def use_nonces(tx: Transaction, used: Iterable[Row]) -> int:
+def use_nonces(tx: Transaction, used: Iterable[UsedNonce]) -> int:
     """Store used nonces of the consumers that exist; return how many."""
-    consumer_ids = {row[0] for row in tx.rows(_IDS[consumers.name])}
-    rows = [_nonce(row) for row in used if row[1] in consumer_ids]
-    tx.run_many(_USE, rows)
-    return len(rows)
-
-
-def _nonce(row: Row) -> dict[str, Any]:
-    return dict(zip(("account_id", "consumer_id", "nonce_hash", "expires_at"), row, strict=True))
+    consumer_ids = {*tx.rows(_IDS[consumers.name])}
+    kept = [nonce._asdict() for nonce in used if nonce.consumer_id in consumer_ids]
+    tx.run_many(_USE, kept)
+    return len(kept)

@@ -9,10 +9,11 @@ from collections.abc import Iterable
 
 from sqlalchemy import bindparam, select
 
-from onebucket.store.engine.database import Transaction
 from onebucket.store.engine.list_parameters import values_of
+from onebucket.store.engine.row_mapper import Row
 from onebucket.store.engine.state_stamps import NewStamp
-from onebucket.store.engine.statement import Row, Statement
+from onebucket.store.engine.statement import Statement
+from onebucket.store.engine.transaction import Transaction
 from onebucket.store.tables import Id, accounts, site
 
 # Rows of an account's id, its stamp, and the directory's stamp.
@@ -58,7 +59,7 @@ def dependencies_of(tx: Transaction, also: Iterable[str] = ()) -> CacheDependenc
 
 def unchanged(tx: Transaction, foundation: CacheDependencies) -> bool:
     """Return True if everything a cached response depends on is unchanged."""
-    return _current(tx, [row[0] for row in foundation]) == foundation
+    return _current(tx, [account_id for account_id, _, _ in foundation]) == foundation
 
 
 def _current(tx: Transaction, ids: Iterable[str]) -> CacheDependencies:

@@ -1,16 +1,26 @@
 """The version of the schema: read it, and run the migrations that are missing."""
 
+from hashlib import blake2b
 from pathlib import Path
 
 from sqlalchemy import column, select, table
 
-from onebucket.store.engine.database import Database, DatabaseUnavailable, DatabaseUnusable
+from onebucket.store.engine.database import Database
+from onebucket.store.engine.errors import DatabaseUnavailable, DatabaseUnusable
+from onebucket.store.engine.row_mapper import scalar
 from onebucket.store.engine.statement import Statement
 
 # The newest migration under migrations/versions.
-HEAD = "0007"
+HEAD = "0013"
 
-_VERSION = Statement(select(column("version_num")).select_from(table("alembic_version")))
+_NUMBER = scalar(column("version_num"), str)
+_VERSION = Statement(select(*_NUMBER.columns).select_from(table("alembic_version")), _NUMBER)
+
+
+def fingerprint() -> str:
+    """Return a name for the current schema that changes whenever a migration does."""
+    steps = sorted((Path(__file__).parent / "migrations" / "versions").glob("*.py"))
+    return blake2b(b"".join(step.read_bytes() for step in steps), digest_size=8).hexdigest()
 
 
 def version(database: Database) -> str | None:
@@ -18,10 +28,9 @@ def version(database: Database) -> str | None:
     tables = database.tables()
     if "alembic_version" in tables:
         with database.reading() as tx:
-            row = tx.row(_VERSION)
-        return str(row[0]) if row else None
+            return tx.row(_VERSION)
     if tables:
-        raise DatabaseUnusable(f"{database.name} is a database, but not one of onebucket's")
+        raise DatabaseUnusable(f"{database.name} is a database, but not onebucket's")
     return None
 
 
@@ -53,11 +62,13 @@ def bring_up_to_date(database: Database) -> bool:
             now = version(database)
             known = {step.revision for step in ScriptDirectory.from_config(config).walk_revisions()}
             if now is not None and now not in known:
-                raise DatabaseUnusable(f"{database.name} was made by a newer onebucket (schema {now}): update this one")
+                raise DatabaseUnusable(
+                    f"{database.name} was created by a newer onebucket (schema {now}): update this one"
+                )
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     except exc.DBAPIError as error:
-        raise DatabaseUnavailable(f"the database can't be brought up to date now ({error.orig})") from error
+        raise DatabaseUnavailable(f"the database can't be migrated now ({error.orig})") from error
     finally:
         engine.dispose()
 

@@ -6,10 +6,11 @@ from datetime import datetime
 from sqlalchemy import bindparam, delete, insert, select
 
 from onebucket.domain.accounts import Account
-from onebucket.store import account_rows
+from onebucket.store.account_rows import ACCOUNT
 from onebucket.store.engine import timestamps
-from onebucket.store.engine.database import Transaction
-from onebucket.store.engine.statement import Row, Statement
+from onebucket.store.engine.row_mapper import joined, mapped
+from onebucket.store.engine.statement import Statement
+from onebucket.store.engine.transaction import Transaction
 from onebucket.store.tables import accounts, sessions
 
 
@@ -30,31 +31,37 @@ class Session:
         return f"session:{self.id}"
 
 
-_COLUMNS = (
+_SESSION = mapped(
     sessions.c.account_id,
     sessions.c.id,
     sessions.c.created_at,
     sessions.c.expires_at,
     sessions.c.address,
     sessions.c.agent,
+    make=lambda account_id, id, created_at, expires_at, address, agent: Session(
+        account_id=account_id,
+        id=id,
+        created_at=timestamps.from_number(created_at),
+        expires_at=timestamps.from_number(expires_at),
+        address=address,
+        agent=agent,
+    ),
 )
+_WITH_USER = joined(_SESSION, ACCOUNT)
 _of_account = sessions.c.account_id == bindparam("account_id")
 _ADD = Statement(insert(sessions))
 _BY_HASH = Statement(
-    select(*_COLUMNS, *account_rows.COLUMNS)
+    select(*_WITH_USER.columns)
     .join(accounts, accounts.c.id == sessions.c.account_id)
-    .where(sessions.c.secret_hash == bindparam("secret_hash"))
+    .where(sessions.c.secret_hash == bindparam("secret_hash")),
+    _WITH_USER,
 )
-_OF_PERSON = Statement(select(*_COLUMNS).where(_of_account).order_by(sessions.c.created_at.desc()))
+_OF_PERSON = Statement(select(*_SESSION.columns).where(_of_account).order_by(sessions.c.created_at.desc()), _SESSION)
 _END = Statement(delete(sessions).where(_of_account, sessions.c.id == bindparam("session_id")))
 _END_OTHERS = Statement(delete(sessions).where(_of_account, sessions.c.id != bindparam("session_id")))
 _END_BY_HASH = Statement(delete(sessions).where(sessions.c.secret_hash == bindparam("its_secret_hash")))
 _END_ALL = Statement(delete(sessions).where(_of_account))
 _FORGET = Statement(delete(sessions).where(sessions.c.expires_at < bindparam("before")))
-
-
-def _session(row: Row) -> Session:
-    return Session(row[0], row[1], timestamps.from_number(row[2]), timestamps.from_number(row[3]), row[4], row[5])
 
 
 def add(tx: Transaction, session: Session, *, secret_hash: str) -> None:
@@ -73,13 +80,12 @@ def add(tx: Transaction, session: Session, *, secret_hash: str) -> None:
 
 def by_hash(tx: Transaction, secret_hash: str) -> tuple[Session, Account] | None:
     """Return the session whose secret has that hash, and its user."""
-    row = tx.row(_BY_HASH, secret_hash=secret_hash)
-    return (_session(row), account_rows.account(row[len(_COLUMNS) :])) if row else None
+    return tx.row(_BY_HASH, secret_hash=secret_hash)
 
 
 def of_person(tx: Transaction, account_id: str) -> list[Session]:
     """Return a user's sessions, newest first."""
-    return [_session(row) for row in tx.rows(_OF_PERSON, account_id=account_id)]
+    return tx.rows(_OF_PERSON, account_id=account_id)
 
 
 def end(tx: Transaction, account_id: str, id: str) -> bool:

@@ -2,11 +2,13 @@
 
 from sqlalchemy import bindparam, delete, select
 
-from onebucket.store.engine.database import Transaction
+from onebucket.store.engine.row_mapper import scalar
 from onebucket.store.engine.statement import Statement
+from onebucket.store.engine.transaction import Transaction
 from onebucket.store.tables import site
 
-_FIND = Statement(select(site.c.value).where(site.c.name == bindparam("name")))
+_VALUE = scalar(site.c.value)
+_FIND = Statement(select(site.c.value).where(site.c.name == bindparam("name")), _VALUE)
 _SET = Statement(
     lambda insert: (to := insert(site)).on_conflict_do_update(
         index_elements=["name"], set_={"value": to.excluded.value}
@@ -17,8 +19,8 @@ _REMOVE = Statement(delete(site).where(site.c.name == bindparam("name"), site.c.
 
 def get_value(tx: Transaction, name: str) -> str | None:
     """Return the value with that name."""
-    row = tx.row(_FIND, name=name)
-    return row[0] if row else None
+    value: str | None = tx.row(_FIND, name=name)
+    return value
 
 
 def set_value(tx: Transaction, name: str, value: str) -> None:

@@ -1,7 +1,8 @@
 """The schema. The key of every account's table begins with `account_id`, so that accounts can be sharded.
 
-Timestamps are whole microseconds since 1970 in UTC. Levels are small numbers: 0 none, 1 read, 2 write, 3 admin. Ids are
-UUIDs in lower case with hyphens. Both databases return these as they were stored, without conversion.
+Timestamps are whole microseconds since 1970 in UTC. Levels are small numbers: 0 none, 1 read, 2 write, 3 admin; on
+projects 3 create-repo, 4 admin. Ids are UUIDs in lower case with hyphens. Both databases return these as they were
+stored, without conversion.
 """
 
 from typing import Any
@@ -19,6 +20,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    true,
 )
 
 metadata = MetaData(
@@ -100,6 +102,35 @@ tokens = Table(
     sqlite_with_rowid=False,
 )
 
+# `key` is one line without its comment; `fingerprint` is unique, because a key belongs to one user.
+ssh_keys = Table(
+    "ssh_keys",
+    metadata,
+    _of_account(),
+    Column("id", Id, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False, unique=True),
+    Column("comment", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment),
+    Column("last_used_at", Moment),
+    sqlite_with_rowid=False,
+)
+
+# What a mirror has set at a code host: only this may it take away there. `person` is the host's id of a user.
+mirror_permissions = Table(
+    "mirror_permissions",
+    metadata,
+    _of_account(),
+    Column("mirror", Text, primary_key=True),
+    Column("repository", Text, primary_key=True),
+    Column("person", Text, primary_key=True),
+    Column("level", SmallInteger, nullable=False),
+    Column("set_at", Moment, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 groups = Table(
     "groups",
     metadata,
@@ -132,6 +163,51 @@ memberships = Table(
     Column("added_by", Id),
     _part_of("groups", "group_id"),
     Index("ix_memberships_person", "person_id", "account_id", "group_id"),
+    Index("ix_memberships_people", "account_id", "person_id", "group_id"),
+    sqlite_with_rowid=False,
+)
+
+projects = Table(
+    "projects",
+    metadata,
+    _of_account(),
+    Column("id", Id, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("is_private", Boolean, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    UniqueConstraint("account_id", "key"),
+    sqlite_with_rowid=False,
+)
+
+project_group_privileges = Table(
+    "project_group_privileges",
+    metadata,
+    _of_account(),
+    Column("project_id", Id, primary_key=True),
+    Column("group_id", Id, primary_key=True),
+    Column("level", SmallInteger, nullable=False),
+    Column("granted_at", Moment, nullable=False),
+    Column("granted_by", Id),
+    _part_of("projects", "project_id"),
+    _part_of("groups", "group_id"),
+    Index("ix_project_group_privileges_group", "account_id", "group_id", "project_id"),
+    sqlite_with_rowid=False,
+)
+
+project_privileges = Table(
+    "project_privileges",
+    metadata,
+    _of_account(),
+    Column("project_id", Id, primary_key=True),
+    Column("person_id", Id, ForeignKey("accounts.id"), primary_key=True),
+    Column("level", SmallInteger, nullable=False),
+    Column("granted_at", Moment, nullable=False),
+    Column("granted_by", Id),
+    _part_of("projects", "project_id"),
+    Index("ix_project_privileges_person", "person_id", "account_id", "project_id"),
     sqlite_with_rowid=False,
 )
 
@@ -146,7 +222,17 @@ repositories = Table(
     Column("description", Text, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
+    Column("project_id", Id, nullable=False),
+    Column("fork_policy", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("has_issues", Boolean, nullable=False),
+    Column("has_wiki", Boolean, nullable=False),
+    Column("mainbranch", Text, nullable=False),
+    Column("has_inherited_merge_strategy", Boolean, nullable=False, server_default=true()),
+    Column("has_inherited_branching_model", Boolean, nullable=False, server_default=true()),
+    _part_of("projects", "project_id"),
     UniqueConstraint("account_id", "slug"),
+    Index("ix_repositories_project", "account_id", "project_id"),
     sqlite_with_rowid=False,
 )
 
@@ -213,6 +299,7 @@ invitations = Table(
         unique=True,
         info=_where("repository_id IS NOT NULL"),
     ),
+    Index("ix_invitations_repository", "account_id", "repository_id"),
     Index("ix_invitations_email", "email_key"),
     Index("ix_invitations_id", "id", unique=True),
     Index("uq_invitations_secret_hash", "secret_hash", unique=True),

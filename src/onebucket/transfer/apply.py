@@ -1,6 +1,6 @@
 """Applies account documents: creates or changes what they name, through actions, and leaves the rest alone.
 
-Each step runs for all accounts before the next one: people, teams, groups, members, repositories, privileges,
+Each step runs for all accounts before the next one: people, teams, groups, members, projects, repositories, privileges,
 invitations. So a document may refer to what another one creates. Removals come last, so that one apply can replace an
 administrator by another.
 """
@@ -12,6 +12,7 @@ from onebucket.actions.account_snapshot import AccountSnapshot
 from onebucket.actions.accounts import Identity
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.refusals import Invalid
+from onebucket.domain.removal_limits import RemovalLimit
 from onebucket.transfer import apply_contents, apply_context, apply_people, removal_limit
 from onebucket.transfer import prune as pruning
 from onebucket.transfer.apply_context import ApplyContext, Report, Subject, describe
@@ -23,7 +24,7 @@ def apply(
     documents: Sequence[Document],
     *,
     prune: bool,
-    cap: removal_limit.RemovalLimit | None = None,
+    cap: RemovalLimit | None = None,
     send_letters: bool = False,
     progress: Report | None = None,
 ) -> None:

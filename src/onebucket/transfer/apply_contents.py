@@ -1,4 +1,4 @@
-"""Applies what an account owns: groups, members, repositories, privileges and invitations."""
+"""Applies what an account owns: groups, members, projects, repositories, privileges and invitations."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -14,6 +14,7 @@ from onebucket.domain.groups import AccountPrivilege
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Invalid
 from onebucket.domain.repositories import RepositoryGrants
+from onebucket.transfer import apply_projects
 from onebucket.transfer.apply_context import ApplyContext, Subject, describe
 from onebucket.transfer.model import Group, Invitation, Repository, Team, User, given_fields
 
@@ -146,29 +147,30 @@ def _members(task: ApplyContext, subject: Subject) -> None:
 
 def _repositories(task: ApplyContext, subject: Subject) -> None:
     present = {repository.slug for repository in subject.before.repositories}
+    homes = apply_projects.homes(subject)
     for where, repository in apply_repositories(subject):
-        name, is_private = given_fields(repository.name), given_fields(repository.is_private)
-        description = given_fields(repository.description)
+        slug, fields = repository.slug, _fields(repository)
         with describe(where):
-            if repository.slug in present:
-                repositories.change(
-                    task.work,
-                    subject.name,
-                    repository.slug,
-                    name=name,
-                    is_private=is_private,
-                    description=description,
-                )
+            if slug in present:
+                repositories.change(task.work, subject.name, slug, **fields)
             else:
-                repositories.add(
-                    task.work,
-                    subject.name,
-                    repository.slug,
-                    name=name,
-                    is_private=is_private is not False,
-                    description=description or "",
-                )
+                repositories.add(task.work, subject.name, slug, project=homes.get(slug), **fields)
         task.progress.advance()
+
+
+def _fields(repository: Repository) -> repositories.RepositoryFields:
+    return {
+        "name": given_fields(repository.name),
+        "is_private": given_fields(repository.is_private),
+        "description": given_fields(repository.description),
+        "fork_policy": given_fields(repository.fork_policy),
+        "language": given_fields(repository.language),
+        "has_issues": given_fields(repository.has_issues),
+        "has_wiki": given_fields(repository.has_wiki),
+        "mainbranch": given_fields(repository.mainbranch),
+        "has_inherited_merge_strategy": given_fields(repository.has_inherited_merge_strategy),
+        "has_inherited_branching_model": given_fields(repository.has_inherited_branching_model),
+    }
 
 
 def _privileges(task: ApplyContext, subject: Subject) -> None:
@@ -183,7 +185,7 @@ def _privileges(task: ApplyContext, subject: Subject) -> None:
             with describe(f"{where} users/{name}"):
                 person = task.person(name)
                 if grants.people.get(person.username) is not level:
-                    privileges.set_for_person(task.work, subject.name, repository.slug, person.username, level)
+                    privileges.grant_direct(task.work, subject.name, repository.slug, person.username, level)
             task.progress.advance()
 
 
@@ -232,7 +234,10 @@ def _demotions(task: ApplyContext, subject: Subject) -> None:
 IN_ORDER: Sequence[Callable[[ApplyContext, Subject], None]] = (
     _groups,
     _members,
+    apply_projects.add_and_change,
     _repositories,
+    apply_projects.move_repositories,
+    apply_projects.set_privileges,
     _privileges,
     _invitations,
     _demotions,

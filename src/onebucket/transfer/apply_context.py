@@ -9,7 +9,7 @@ from onebucket.actions.account_snapshot import AccountSnapshot
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import Account, username_key
 from onebucket.domain.groups import GroupWithMembers
-from onebucket.domain.refusals import NoSuchGroup, Refusal
+from onebucket.domain.refusals import Refusal
 from onebucket.transfer.model import Document, Team, User, given_fields
 
 Report = Callable[[int, int], None]
@@ -81,6 +81,11 @@ class ApplyContext:
         self.accounts_by_key[username_key(account.username)] = account
         return account
 
+    def rename(self, after: Account, before: Account) -> None:
+        """Replace an account by itself under its new username."""
+        del self.accounts_by_key[username_key(before.username)]
+        self.add(after)
+
 
 def with_progress(work: UnitOfWork, document: Document, report: Report | None) -> ApplyContext:
     """Return the context for applying a document, with all accounts of the site loaded."""
@@ -95,6 +100,8 @@ def _steps(document: Document) -> int:
         steps += 1 + len(given_fields(account.invitations) or ())
         for group in given_fields(account.groups) or ():
             steps += 1 + len(given_fields(group.members) or ())
+        for project in given_fields(account.projects) or ():
+            steps += 1 + len(given_fields(project.privileges) or ()) + len(given_fields(project.users) or ())
         for repository in given_fields(account.repositories) or ():
             steps += 1 + len(given_fields(repository.privileges) or ()) + len(given_fields(repository.users) or ())
     return steps
@@ -106,12 +113,11 @@ def describe(where: str) -> Iterator[None]:
     try:
         yield
     except Refusal as refusal:
-        what = "there is no such group" if isinstance(refusal, NoSuchGroup) else refusal.sentence
-        refusal.sentence = f"{where}: {what}"
+        refusal.sentence = f"{where}: {refusal.sentence}"
         refusal.args = (refusal.sentence,)
         raise
 
 
 def describe_new(account: Account) -> AccountSnapshot:
     """Return the empty snapshot of an account that was just created."""
-    return AccountSnapshot(account, (), None, [], [], {}, [])
+    return AccountSnapshot(account, (), None, [], [], {}, [], {}, [])

@@ -1,13 +1,13 @@
 """Applies the people of documents in an order in which only the final state has to be valid."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from onebucket import hashing
 from onebucket.actions import account_snapshot, accounts, tokens
 from onebucket.actions.account_snapshot import AccountSnapshot
 from onebucket.actions.accounts import Identity
 from onebucket.actions.unit_of_work import UnitOfWork
-from onebucket.domain.accounts import Account, check_password
+from onebucket.domain.accounts import Account, bare_uuid, check_password
 from onebucket.domain.refusals import Conflict, Invalid, NotFound, Refusal, UnknownEmail
 from onebucket.transfer import apply_contents, apply_context
 from onebucket.transfer.apply_context import ApplyContext, Subject, describe
@@ -19,6 +19,7 @@ def apply_people(task: ApplyContext, users: Sequence[User]) -> list[Subject]:
 
     Removes replaced addresses first, so that people can swap them, and demotes site administrators last.
     """
+    _rename(task, users)
     snapshots = [_snapshot(task, user) for user in users]
     for user, before in zip(users, snapshots, strict=True):
         if before and (email := _new_primary_email(user, before)):
@@ -30,6 +31,40 @@ def apply_people(task: ApplyContext, users: Sequence[User]) -> list[Subject]:
             with describe(_where(user)):
                 accounts.change_user(task.work, before.account.username, site_admin=False)
     return subjects
+
+
+def _rename(task: ApplyContext, users: Sequence[User]) -> None:
+    """Give people who are here under another name the one of the documents.
+
+    A name may come free by the renaming of another person, so renamings wait for each other. Raises Conflict.
+    """
+    people = [account for account in task.accounts_by_key.values() if not account.is_team]
+    by_id = {account.id: account for account in people} | {account.aaid: account for account in people}
+    waiting = [(user, before) for user in users if (before := _renamed_person(task, user, by_id)) is not None]
+    while waiting:
+        free = [each for each in waiting if task.account(each[0].username) is None]
+        # If none is free, the first is refused, with a sentence that says who has the name.
+        for user, before in free or waiting[:1]:
+            with describe(_where(user)):
+                task.rename(accounts.change_user(task.work, before.username, username=user.username), before)
+        waiting = [each for each in waiting if each not in free]
+
+
+def _renamed_person(task: ApplyContext, user: User, by_id: Mapping[str | None, Account]) -> Account | None:
+    """Return the person whom the documents give another username, found by UUID, account id or an earlier name.
+
+    `by_id` holds the people who are here by both ids.
+    """
+    named = task.account(user.username)
+    for id in (bare_uuid(given_fields(user.uuid) or ""), (given_fields(user.account_id) or "").lower()):
+        account = by_id.get(id) if id else None
+        if account is not None:
+            return None if account is named else account
+    if named is None:
+        for name in given_fields(user.previously) or ():
+            if (account := task.account(name)) is not None and not account.is_team:
+                return account
+    return None
 
 
 def _snapshot(task: ApplyContext, user: User) -> AccountSnapshot | None:
@@ -71,11 +106,11 @@ def _owns(user: User) -> bool:
 def _check_password(user: User) -> None:
     hash, password = given_fields(user.password_hash), given_fields(user.password)
     if hash is not None and password is not None:
-        raise Invalid("either a password can be given or its hash, not both")
+        raise Invalid("give a password or its hash, not both")
     if password is not None:
         check_password(password)
     if hash is not None and not hashing.is_password_hash(hash):
-        raise Invalid("what is given as password_hash is not an argon2id hash")
+        raise Invalid("password_hash is not an argon2id hash")
 
 
 def _add_user(work: UnitOfWork, user: User) -> Account:
@@ -141,8 +176,8 @@ def _add_tokens(work: UnitOfWork, user: User) -> None:
 
 
 def check_same(account: Account, name: str, *, uuid: str | None, account_id: str | None = None) -> None:
-    """Check that an existing account has the ids of the document, where it gives any. Raises Conflict."""
-    if uuid is not None and uuid.removeprefix("{").removesuffix("}").lower() != account.id:
+    """Check that an existing account has the ids of the document, if it has any. Raises Conflict."""
+    if uuid is not None and bare_uuid(uuid) != account.id:
         raise Conflict(f"there is an account {name} already, with the uuid {{{account.id}}}")
     if account_id is not None and account_id.lower() != account.aaid:
         raise Conflict(f"there is an account {name} already, with the account_id {account.aaid}")

@@ -6,20 +6,24 @@ from typing import Any, Literal
 from msgspec import UNSET
 
 from onebucket import hashing, slugs
-from onebucket.domain import accounts, groups, repositories
+from onebucket.domain import accounts, groups, projects, repositories, scopes
 from onebucket.domain.groups import AccountPrivilege
 from onebucket.domain.privileges import Level
+from onebucket.domain.projects import ProjectLevel
 from onebucket.domain.refusals import Invalid
+from onebucket.domain.repositories import ForkPolicy
 from onebucket.transfer import dump, field_parsers, source_tree
 from onebucket.transfer.field_parsers import (
     checked,
     flag,
+    fork_policy,
     level,
     level_or_none,
     level_or_nothing,
     listed,
     mapped,
     one_of,
+    project_level,
     struct,
     text,
 )
@@ -29,6 +33,7 @@ from onebucket.transfer.model import (
     Group,
     Invitation,
     Part,
+    Project,
     Repository,
     Team,
     Token,
@@ -38,7 +43,7 @@ from onebucket.transfer.model import (
 )
 from onebucket.transfer.source_tree import UnreadableDocument
 
-__all__ = ["Document", "Group", "Invitation", "Repository", "Team", "Token", "UnreadableDocument", "User"]
+__all__ = ["Document", "Group", "Invitation", "Project", "Repository", "Team", "Token", "UnreadableDocument", "User"]
 
 
 def read(text: bytes | str, *, source: str) -> Document:
@@ -55,7 +60,7 @@ def _check_version(root: source_tree.Node) -> None:
     """Check the version first, so that a different kind of file isn't reported as having unknown keys."""
     version = root.items.get("onebucket") if isinstance(root, source_tree.Mapping) else None
     if version is None:
-        raise UnreadableDocument("this is no account document: it has no key 'onebucket: 1'", line=root.line)
+        raise UnreadableDocument("this is not an account document: it has no key 'onebucket: 1'", line=root.line)
     if (
         not isinstance(version, source_tree.Scalar)
         or version.form is source_tree.ScalarStyle.TEXT
@@ -71,7 +76,7 @@ def _check_kinds(root: source_tree.Node, document: Document) -> None:
             assert isinstance(root, source_tree.Mapping) and isinstance(root.items["teams"], source_tree.Sequence)
             line = root.items["teams"].items[place].line
             raise UnreadableDocument(
-                f"{team.username!r} is among the users too: an account is one or the other", line=line
+                f"{team.username!r} is both a team and a user: an account is one or the other", line=line
             )
 
 
@@ -108,7 +113,7 @@ _GROUP_NAME = checked(lambda name: slugs.slugify(groups.check_name(name)))
 _TOKEN = struct(
     Token,
     "an app password",
-    {"label": text, "secret": text, "scopes": listed(checked(accounts.parse_scope), each="scope")},
+    {"label": text, "secret": text, "scopes": listed(checked(scopes.parse_scope), each="scope")},
 )
 _GROUP = struct(
     Group,
@@ -123,6 +128,19 @@ _GROUP = struct(
         "members": _NAMES,
     },
 )
+_PROJECT = struct(
+    Project,
+    "a project",
+    {
+        "key": checked(projects.check_key),
+        "name": checked(projects.check_name),
+        "is_private": flag,
+        "description": checked(projects.check_description),
+        "repositories": listed(text, each="slug"),
+        "privileges": mapped(project_level),
+        "users": mapped(project_level),
+    },
+)
 _REPOSITORY = struct(
     Repository,
     "a repository",
@@ -131,6 +149,13 @@ _REPOSITORY = struct(
         "name": checked(repositories.check_name),
         "is_private": flag,
         "description": checked(repositories.check_description),
+        "fork_policy": fork_policy,
+        "language": checked(repositories.check_language),
+        "has_issues": flag,
+        "has_wiki": flag,
+        "mainbranch": checked(repositories.check_branch),
+        "has_inherited_merge_strategy": flag,
+        "has_inherited_branching_model": flag,
         "privileges": mapped(level_or_none),
         "users": mapped(level),
     },
@@ -148,6 +173,7 @@ _INVITATION = struct(
 )
 _OWNED: Mapping[str, field_parsers.Reader[Any]] = {
     "groups": listed(_GROUP, each="group", identity=identity),
+    "projects": listed(_PROJECT, each="project", identity=identity),
     "repositories": listed(_REPOSITORY, each="repository", identity=identity),
     "invitations": listed(_invitation, each="invitation", identity=identity),
 }
@@ -156,6 +182,7 @@ _USER = struct(
     "a user",
     {
         "username": _USERNAME,
+        "previously": listed(_USERNAME, each="name"),
         "uuid": text,
         "account_id": text,
         "email": checked(accounts.email_key),
@@ -204,6 +231,8 @@ def _plain(value: Any, *, none: str | None = "none") -> Any:
             return {key: _plain(item) for key, item in value.items()}
         case Level():
             return value.word if value else none
-        case AccountPrivilege():
+        case ProjectLevel():
+            return value.word
+        case AccountPrivilege() | ForkPolicy():
             return value.value
     return value

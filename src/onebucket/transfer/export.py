@@ -7,11 +7,12 @@ from msgspec import UNSET
 from onebucket.actions import account_snapshot
 from onebucket.actions.account_snapshot import AccountSnapshot
 from onebucket.actions.unit_of_work import UnitOfWork
-from onebucket.domain import groups, invitations, repositories
+from onebucket.domain import groups, invitations, projects, repositories
 from onebucket.domain.accounts import Account, username_key
 from onebucket.domain.privileges import Level
+from onebucket.domain.projects import ProjectGrants
 from onebucket.domain.repositories import RepositoryGrants
-from onebucket.transfer.model import Document, Group, Invitation, Repository, Team, User
+from onebucket.transfer.model import Document, Group, Invitation, Project, Repository, Team, User
 
 
 def export(work: UnitOfWork, names: Sequence[str] | None, *, with_secrets: bool) -> Document:
@@ -48,6 +49,8 @@ def _referenced_people(snapshot: AccountSnapshot) -> Iterator[str]:
         yield from (member.username for member in roster.members or ())
     for grants in snapshot.grants.values():
         yield from grants.people
+    for project_grants in snapshot.project_grants.values():
+        yield from project_grants.people
     for invitation in snapshot.invitations:
         yield invitation.invited_by.username
 
@@ -66,6 +69,7 @@ def _user(snapshot: AccountSnapshot, *, is_named: bool, with_secrets: bool) -> U
         is_active=account.is_active,
         site_admin=account.site_admin if is_named else UNSET,
         groups=_groups(snapshot) if is_named else UNSET,
+        projects=_projects(snapshot) if is_named else UNSET,
         repositories=_repositories(snapshot) if is_named else UNSET,
         invitations=_invitations(snapshot) if is_named else UNSET,
     )
@@ -77,6 +81,7 @@ def _team(snapshot: AccountSnapshot) -> Team:
         uuid=_braced(snapshot.account),
         display_name=snapshot.account.display_name,
         groups=_groups(snapshot),
+        projects=_projects(snapshot),
         repositories=_repositories(snapshot),
         invitations=_invitations(snapshot),
     )
@@ -102,6 +107,26 @@ def _group(roster: groups.GroupWithMembers) -> Group:
     )
 
 
+def _projects(snapshot: AccountSnapshot) -> list[Project]:
+    slugs: dict[str, list[str]] = {}
+    for repository in snapshot.repositories:
+        slugs.setdefault(repository.project_id, []).append(repository.slug)
+    return [_project(project, slugs.get(project.id, []), snapshot.project_grants) for project in snapshot.projects]
+
+
+def _project(project: projects.Project, slugs: list[str], grants: Mapping[str, ProjectGrants]) -> Project:
+    here = grants.get(project.key, ProjectGrants())
+    return Project(
+        key=project.key,
+        name=project.name,
+        is_private=project.is_private,
+        description=project.description,
+        repositories=slugs,
+        privileges=here.groups,
+        users=here.people,
+    )
+
+
 def _repositories(snapshot: AccountSnapshot) -> list[Repository]:
     return [_repository(repository, snapshot.grants) for repository in snapshot.repositories]
 
@@ -113,6 +138,13 @@ def _repository(repository: repositories.Repository, grants: Mapping[str, Reposi
         name=repository.name,
         is_private=repository.is_private,
         description=repository.description,
+        fork_policy=repository.fork_policy,
+        language=repository.language,
+        has_issues=repository.has_issues,
+        has_wiki=repository.has_wiki,
+        mainbranch=repository.mainbranch,
+        has_inherited_merge_strategy=repository.has_inherited_merge_strategy,
+        has_inherited_branching_model=repository.has_inherited_branching_model,
         privileges=here.groups,
         users=here.people,
     )

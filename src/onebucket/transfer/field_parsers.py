@@ -10,10 +10,12 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from onebucket.domain import privileges
+from onebucket.domain import privileges, projects, repositories
 from onebucket.domain.privileges import Level
+from onebucket.domain.projects import ProjectLevel
 from onebucket.domain.refusals import Refusal
-from onebucket.domain.text import quote_text
+from onebucket.domain.repositories import ForkPolicy
+from onebucket.safe_text import quote_text
 from onebucket.transfer import source_tree
 from onebucket.transfer.source_tree import Node, Scalar, ScalarStyle, UnreadableDocument
 
@@ -29,9 +31,9 @@ _FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "o
 def text(node: Node, what: str) -> str:
     """Read a string. In YAML any scalar is one, also without quotes; in JSON it must be quoted."""
     if not isinstance(node, Scalar) or node.form is ScalarStyle.LITERAL:
-        raise _mistaken(node, what, "must be a text")
+        raise _mistaken(node, what, "must be a string")
     if source_tree.is_null(node):
-        raise _mistaken(node, what, "has no value: leave it out, or put the word in quotes")
+        raise _mistaken(node, what, "has no value: remove it, or put the word in quotes")
     return node.text
 
 
@@ -77,6 +79,22 @@ def _level(node: Node, what: str, *, none: bool) -> Level:
         return privileges.parse_level(node.text if isinstance(node, Scalar) else "", none=none)
     except Refusal:
         raise _mistaken(node, what, f"must be read, write{', admin or none' if none else ' or admin'}") from None
+
+
+def project_level(node: Node, what: str) -> ProjectLevel:
+    """Read a level on a project: `read`, `write`, `create-repo` or `admin`."""
+    try:
+        return projects.parse_project_level(node.text if isinstance(node, Scalar) else "")
+    except Refusal:
+        raise _mistaken(node, what, "must be read, write, create-repo or admin") from None
+
+
+def fork_policy(node: Node, what: str) -> ForkPolicy:
+    """Read a fork policy: `allow_forks`, `no_public_forks` or `no_forks`."""
+    try:
+        return repositories.parse_fork_policy(node.text if isinstance(node, Scalar) else "")
+    except Refusal:
+        raise _mistaken(node, what, "must be allow_forks, no_public_forks or no_forks") from None
 
 
 def one_of(words: type[E]) -> Reader[E | None]:

@@ -14,7 +14,9 @@ from onebucket import slugs
 from onebucket.domain import accounts
 from onebucket.domain.groups import AccountPrivilege
 from onebucket.domain.privileges import Level
+from onebucket.domain.projects import ProjectLevel
 from onebucket.domain.refusals import Refusal
+from onebucket.domain.repositories import ForkPolicy
 
 T = TypeVar("T")
 P = TypeVar("P", bound="Part")
@@ -49,6 +51,18 @@ class Group(Part, frozen=True, kw_only=True):
     members: list[str] | UnsetType = UNSET
 
 
+class Project(Part, frozen=True, kw_only=True):
+    """A project; `repositories` are slugs, `privileges` levels of groups by slug, `users` levels of people by name."""
+
+    key: str
+    name: str | UnsetType = UNSET
+    is_private: bool | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    repositories: list[str] | UnsetType = UNSET
+    privileges: dict[str, ProjectLevel] | UnsetType = UNSET
+    users: dict[str, ProjectLevel] | UnsetType = UNSET
+
+
 class Repository(Part, frozen=True, kw_only=True):
     """A repository; `privileges` are levels of groups by slug, `users` levels of people by name."""
 
@@ -56,6 +70,13 @@ class Repository(Part, frozen=True, kw_only=True):
     name: str | UnsetType = UNSET
     is_private: bool | UnsetType = UNSET
     description: str | UnsetType = UNSET
+    fork_policy: ForkPolicy | UnsetType = UNSET
+    language: str | UnsetType = UNSET
+    has_issues: bool | UnsetType = UNSET
+    has_wiki: bool | UnsetType = UNSET
+    mainbranch: str | UnsetType = UNSET
+    has_inherited_merge_strategy: bool | UnsetType = UNSET
+    has_inherited_branching_model: bool | UnsetType = UNSET
     privileges: dict[str, Level] | UnsetType = UNSET
     users: dict[str, Level] | UnsetType = UNSET
 
@@ -71,9 +92,10 @@ class Invitation(Part, frozen=True, kw_only=True):
 
 
 class User(Part, frozen=True, kw_only=True):
-    """A person, with what their personal account owns."""
+    """A person, with what their personal account owns; `previously` are earlier usernames."""
 
     username: str
+    previously: list[str] | UnsetType = UNSET
     uuid: str | UnsetType = UNSET
     account_id: str | UnsetType = UNSET
     email: str | UnsetType = UNSET
@@ -85,6 +107,7 @@ class User(Part, frozen=True, kw_only=True):
     site_admin: bool | UnsetType = UNSET
     tokens: list[Token] | UnsetType = UNSET
     groups: list[Group] | UnsetType = UNSET
+    projects: list[Project] | UnsetType = UNSET
     repositories: list[Repository] | UnsetType = UNSET
     invitations: list[Invitation] | UnsetType = UNSET
 
@@ -96,6 +119,7 @@ class Team(Part, frozen=True, kw_only=True):
     uuid: str | UnsetType = UNSET
     display_name: str | UnsetType = UNSET
     groups: list[Group] | UnsetType = UNSET
+    projects: list[Project] | UnsetType = UNSET
     repositories: list[Repository] | UnsetType = UNSET
     invitations: list[Invitation] | UnsetType = UNSET
 
@@ -125,6 +149,8 @@ def identity(part: Part) -> Identity:
             return accounts.username_key(part.username), part.username
         case Group():
             return slugs.slugify(part.name), part.name
+        case Project():
+            return part.key, part.key
         case Repository():
             return part.slug, part.slug
         case Invitation():
@@ -140,8 +166,8 @@ def identity(part: Part) -> Identity:
 def merged(documents: Iterable[Document]) -> Document:
     """Merge documents into one.
 
-    For an account, group, repository or invitation that is in several, later attributes win; lists and mappings are
-    joined.
+    For an account, group, project, repository or invitation that is in several, later attributes win; lists and
+    mappings are joined.
     """
     documents = list(documents)
     return Document(

@@ -74,7 +74,7 @@ class PeribolosOrganization:
         """Return the organization's numbers of teams, memberships, grants and people, as a sentence."""
         memberships = sum(len(crew.members) for crew in self.crews.values())
         grants = sum(len(crew.privileges) for crew in self.crews.values())
-        twice = f" ({len(self.respelled):,} of them spelled in two ways)" if self.respelled else ""
+        twice = f" ({len(self.respelled):,} of them in two spellings)" if self.respelled else ""
         return (
             f"{self.name} as {self.username}: {len(self.crews):,} teams, {memberships:,} memberships, "
             f"{grants:,} grants, {len(self.people):,} people{twice}"
@@ -86,7 +86,7 @@ def read(paths: Sequence[Path], *, name: str | None = None) -> list[PeribolosOrg
     parts_by_name = peribolos_files.found(paths)
     if name is not None and len(parts_by_name) > 1:
         raise UnreadableDocument(
-            f"there are {len(parts_by_name)} organisations here, and only one can be called {name!r}"
+            f"there are {len(parts_by_name)} organisations here, and --name can rename only one, to {name!r}"
         )
 
     return [_organisation(name or own_name, parts) for own_name, parts in parts_by_name.items()]
@@ -106,7 +106,7 @@ def _organisation(name: str, parts: Sequence[peribolos_files.Part]) -> Peribolos
 
     if not any(part.says_something for part in parts):
         raise UnreadableDocument(
-            "nothing in this was understood: an organisation has "
+            "this describes no organisation: one has "
             f"{', '.join(peribolos_files.CONTENTS)}{_instead(organisation)}; nothing was imported",
             source=str(first.file),
         )
@@ -122,7 +122,7 @@ def _username(name: str) -> str:
     try:
         return slugs.slugify(name)
     except Refusal:
-        raise UnreadableDocument(f"{name!r} has no letter or digit that the team could be called by") from None
+        raise UnreadableDocument(f"{name!r} has no letter or digit for the team's name") from None
 
 
 def _add_contents(organisation: PeribolosOrganization, root: Mapping) -> None:

@@ -74,8 +74,8 @@ def _why_none(path: Path) -> str:
         return "there is no such file or folder"
     below = sorted(each.parent.name for each in path.glob("*/org.yaml"))
     if below:
-        return f"there is no org.yaml in this folder, but in these below it: {', '.join(below)}; name those"
-    return "there is no org.yaml in this folder: it holds no organisation kept as Peribolos YAML"
+        return f"there is no org.yaml in this folder, but in these below it: {', '.join(below)}; use those"
+    return "there is no org.yaml in this folder, so it is no Peribolos organisation"
 
 
 def _parts(file: Path) -> Found:

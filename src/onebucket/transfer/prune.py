@@ -2,17 +2,19 @@
 
 from onebucket.actions import groups, invitations, privileges
 from onebucket.domain.accounts import email_key
+from onebucket.transfer import apply_projects
 from onebucket.transfer.apply_contents import apply_groups, apply_invitations, apply_repositories
 from onebucket.transfer.apply_context import ApplyContext, Subject, describe
 from onebucket.transfer.model import Repository, given_fields
 
 
 def prune(task: ApplyContext, subject: Subject) -> None:
-    """Remove invitations, groups, members and privileges that are missing from lists that the documents have."""
+    """Remove invitations, groups, members, privileges and empty projects that the documents' lists leave out."""
     _invitations(task, subject)
     _groups(task, subject)
     _members(task, subject)
     _privileges(task, subject)
+    apply_projects.prune(task, subject, deleted_groups=_deleted_groups(subject))
 
 
 def _invitations(task: ApplyContext, subject: Subject) -> None:

@@ -5,47 +5,17 @@ it out, because its group is deleted, or by the level `none`.
 """
 
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
 
 from onebucket.actions import account_snapshot
 from onebucket.actions.account_snapshot import AccountSnapshot
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import email_key
+from onebucket.domain.removal_limits import RemovalLimit
 from onebucket.transfer.apply_context import Subject
 
 
 class TooManyRemovals(Exception):
     """More would be removed than the limit allows; the message says which limit would be needed."""
-
-
-@dataclass(frozen=True, slots=True)
-class RemovalLimit:
-    """What may be removed from one account: `number` items, or `number` percent of its items."""
-
-    number: int
-    in_hundred: bool
-
-    def allows(self, gone: int, had: int) -> bool:
-        """Return whether `gone` of the `had` items of an account may be removed."""
-        return gone * 100 <= self.number * had if self.in_hundred else gone <= self.number
-
-    def __str__(self) -> str:
-        return f"{self.number}%" if self.in_hundred else str(self.number)
-
-
-DEFAULT = RemovalLimit(25, in_hundred=True)
-
-
-def parse_limit(text: str) -> RemovalLimit:
-    """Parse a limit given as a number or a percentage. Raises ValueError.
-
-    >>> parse_limit("25%"), parse_limit("12")
-    (RemovalLimit(number=25, in_hundred=True), RemovalLimit(number=12, in_hundred=False))
-    """
-    digits = text.removesuffix("%").strip()
-    if not (digits.isascii() and digits.isdigit() and len(digits) < 10):
-        raise ValueError(f"{text!r} is neither a number nor a percentage like 25%")
-    return RemovalLimit(int(digits), in_hundred=text.endswith("%"))
 
 
 def check(work: UnitOfWork, subjects: Iterable[Subject], cap: RemovalLimit) -> None:
@@ -60,10 +30,10 @@ def check(work: UnitOfWork, subjects: Iterable[Subject], cap: RemovalLimit) -> N
             exceeded.append((subject.name, gone, len(before)))
 
     if exceeded:
-        parts = ", ".join(f"{gone:,} of the {total:,} things that {name} has" for name, gone, total in exceeded)
+        parts = ", ".join(f"{gone:,} of the {total:,} things of {name}" for name, gone, total in exceeded)
         raise TooManyRemovals(
-            f"this takes away {parts} (groups, members, privileges, invitations), and no more than {cap} of an account "
-            f"may go: nothing was changed; if you mean it, say --max-removals {max(gone for _, gone, _ in exceeded)}"
+            f"this removes {parts} (groups, members, privileges, invitations), but --max-removals is {cap}: "
+            f"nothing was changed; to do it, use --max-removals {max(gone for _, gone, _ in exceeded)}"
         )
 
 
@@ -72,6 +42,10 @@ def _items(snapshot: AccountSnapshot) -> set[Hashable]:
     items: set[Hashable] = {("group", id) for id in groups.values()}
     for roster in snapshot.rosters:
         items |= {("member", roster.group.id, member.id) for member in roster.members or ()}
+    keys = {project.key: project.id for project in snapshot.projects}
+    for key, of_project in snapshot.project_grants.items():
+        items |= {("group's on project", keys[key], groups.get(group, group)) for group in of_project.groups}
+        items |= {("person's on project", keys[key], name) for name in of_project.people}
     for slug, grants in snapshot.grants.items():
         items |= {("group's", slug, groups.get(group, group)) for group, level in grants.groups.items() if level}
         items |= {("person's", slug, name) for name, level in grants.people.items() if level}

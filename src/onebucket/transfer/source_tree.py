@@ -194,7 +194,11 @@ def _build(builder: _TreeBuilder, event: yaml.Event) -> None:
     assert event.start_mark is not None
     line = event.start_mark.line + 1
     if isinstance(event, (yaml.ScalarEvent, yaml.CollectionStartEvent)) and (event.anchor or event.tag):
-        what = f"anchors are not read: take away &{event.anchor}" if event.anchor else f"tags are not read: {event.tag}"
+        what = (
+            f"anchors are not supported: remove &{event.anchor}"
+            if event.anchor
+            else f"tags are not supported: {event.tag}"
+        )
         raise UnreadableDocument(what, line=line)
 
     match event:
@@ -207,16 +211,16 @@ def _build(builder: _TreeBuilder, event: yaml.Event) -> None:
         case yaml.CollectionEndEvent():
             builder.close()
         case yaml.AliasEvent():
-            raise UnreadableDocument(f"aliases are not read: write out what *{event.anchor} stands for", line=line)
+            raise UnreadableDocument(f"aliases are not supported: write out what *{event.anchor} stands for", line=line)
         case yaml.DocumentStartEvent() if builder.root is not None:
-            raise UnreadableDocument("a second document begins here: give each a file of its own", line=line)
+            raise UnreadableDocument("a second document starts here: put each into its own file", line=line)
 
 
 def _syntax_error(text: str, error: yaml.MarkedYAMLError) -> UnreadableDocument:
     last = max(1, len(text.splitlines()))
     line = min(error.problem_mark.line + 1, last) if error.problem_mark else last
     start = error.context_mark.line + 1 if error.context_mark else line
-    context = f" ({error.context} that begins on line {start})" if start < line else ""
+    context = f" ({error.context} that starts on line {start})" if start < line else ""
     return UnreadableDocument(f"this is not YAML: {error.problem}{context}", line=line)
 
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
 from types import MappingProxyType
@@ -10,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from onebucket.wire import safe_text
-from onebucket.wire.lazy_list import Document, LazyList, finite
+from onebucket import safe_text
+from onebucket.wire.lazy_list import Document, LazyList
 
 
 class Format(Enum):
@@ -36,7 +35,7 @@ class UnknownFormat(ValueError):
     """The `format` is unknown; the error's text is the whole response body (contract/formats.md#f2)."""
 
     def __init__(self, value: str) -> None:
-        super().__init__(f"Invalid output format specified '{safe_text.quote_input(value)}'.")
+        super().__init__(f"Invalid output format specified '{safe_text.printable(value)}'.")
 
 
 class BadCallback(ValueError):
@@ -67,8 +66,8 @@ def parse_format(values: Sequence[str]) -> Format:
 def encode(document: Document, format: Format) -> bytes:
     """Encode one document as UTF-8.
 
-    Raises ValueError for values that the format cannot represent: NaN and infinities in all formats, lone surrogates in
-    JSON and YAML. Raises TypeError for anything that is no JSON value.
+    Raises ValueError for lone surrogates in JSON and YAML, and TypeError for anything that is no `Document`; but JSON
+    takes floats too, and writes NaN as null: no surface has a float to send.
     Source: contract/formats.md#j1, contract/formats.md#x1, contract/formats.md#x3, contract/formats.md#y1.
     """
     return _WRITERS[format](document)
@@ -86,19 +85,10 @@ def encode_around(document: object, format: Format) -> tuple[list[bytes], list[L
 
 # --- JSON
 
-_PACKED_NAN = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]")  # MessagePack's float64 tag, then an exponent of all ones
-
-
-def _json(document: Document) -> bytes:
-    body = msgspec.json.encode(document)
-    _refuse_hidden_nan(body, document)
-    return body
-
 
 def _json_around(document: object) -> tuple[list[bytes], list[LazyList]]:
     lists: list[LazyList] = []
     body = msgspec.json.encode(document, enc_hook=lambda value: _placeholder(value, lists))
-    _refuse_hidden_nan(body, document)
     return body.split(_PLACEHOLDER), lists
 
 
@@ -111,28 +101,6 @@ def _placeholder(value: object, lists: list[LazyList]) -> msgspec.Raw:
         raise TypeError(f"not a JSON value: {type(value).__name__}")
     lists.append(value)
     return msgspec.Raw(_PLACEHOLDER)
-
-
-def _refuse_hidden_nan(body: bytes, document: object) -> None:
-    if b"null" in body and _may_hide_nan(document):
-        _refuse_nan(document)
-
-
-def _may_hide_nan(document: object) -> bool:
-    # msgspec encodes NaN as null in JSON but as a float in MessagePack; packing takes a quarter of the time of a walk
-    # through the document. A few strings and integers contain the same bytes, hence "may".
-    try:
-        return _PACKED_NAN.search(msgspec.msgpack.encode(document, enc_hook=lambda value: None)) is not None
-    except OverflowError:  # an integer of more than 64 bits
-        return True
-
-
-def _refuse_nan(value: object) -> None:
-    if isinstance(value, float):
-        finite(value)
-    elif isinstance(value, dict | list):
-        for inner in value.values() if isinstance(value, dict) else value:
-            _refuse_nan(inner)
 
 
 # --- XML
@@ -193,8 +161,6 @@ def _write_element(name: str, value: Document | LazyList, put: Callable[[Any], N
         put(closing)
     elif value is None or isinstance(value, int):
         put(f"{opening}{value}{closing}")
-    elif isinstance(value, float):
-        put(f"{opening}{Decimal(repr(finite(value))):f}{closing}")
     elif isinstance(value, LazyList):
         put(opening)
         put(value)
@@ -227,13 +193,13 @@ def _escaped(text: str) -> str:
 
 def _yaml(document: Document) -> bytes:
     # Importing PyYAML is slow, and few clients request YAML.
-    from onebucket.wire import yaml
+    from onebucket.wire import yaml_writer
 
-    return yaml.encode(document)
+    return yaml_writer.encode(document)
 
 
 _WRITERS: Mapping[Format, Callable[[Document], bytes]] = MappingProxyType(
-    {Format.JSON: _json, Format.XML: _xml, Format.YAML: _yaml}
+    {Format.JSON: msgspec.json.encode, Format.XML: _xml, Format.YAML: _yaml}
 )
 
 

@@ -1,20 +1,11 @@
-"""The values that can be encoded: JSON values, and lists whose items are produced while they are written."""
+"""What can be encoded: JSON values without floats, and lists whose items are produced while they are written."""
 
 from collections.abc import Iterable
-from math import isfinite
 from typing import TypeAlias, TypeVar, Union, cast
 
 _Item = TypeVar("_Item")
 
-Document: TypeAlias = Union["dict[str, Document]", "list[Document]", str, int, float, bool, None]
-
-
-def finite(number: float) -> float:
-    """Return a finite number. Raises ValueError for NaN and infinities, which no format can represent."""
-    if not isfinite(number):
-        raise ValueError("NaN and infinities are no JSON values")
-
-    return number
+Document: TypeAlias = Union["dict[str, Document]", "list[Document]", str, int, bool, None]
 
 
 class LazyList:

@@ -1,7 +1,7 @@
 """Parse queries and bodies: forms, JSON, multipart and plain words. Strict: invalid input raises UnreadableBody."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import unquote_to_bytes
@@ -9,12 +9,13 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 import multipart  # type: ignore[import-untyped]
 
-from onebucket.wire import safe_text
+from onebucket import safe_text
 
 FIELDS_LIMIT = 1000
 
 _Value = TypeVar("_Value")
-_FORM_TYPES = frozenset({"", "application/x-www-form-urlencoded", "text/plain"})
+FORM = "application/x-www-form-urlencoded"
+_FORM_TYPES = frozenset({"", FORM, "text/plain"})
 _EMPTY_BODIES = frozenset({b"", b"*"})
 _TRUE_WORDS = frozenset({"true", "True", "1", "on"})
 _FALSE_WORDS = frozenset({"false", "False", "0", "off"})
@@ -46,7 +47,7 @@ class BodyFields:
         if value is None or isinstance(value, str):
             return value
 
-        raise UnreadableBody(f"{name} must be a single text")
+        raise UnreadableBody(f"{name} must be a single string")
 
     def flag(self, name: str) -> bool | None:
         """Read a field as a boolean: true, True, 1, on or false, False, 0, off; None when it is absent or null.
@@ -83,7 +84,7 @@ def query(raw: bytes) -> dict[str, list[str]]:
     if not raw:
         return {}
 
-    return _collect(_parse_pairs(raw, "the query"))
+    return _collect(parse_pairs(raw, "the query"))
 
 
 def fields(body: bytes, content_type: str | None) -> BodyFields:
@@ -97,15 +98,15 @@ def fields(body: bytes, content_type: str | None) -> BodyFields:
     trimmed = body.strip()
     if trimmed in _EMPTY_BODIES:
         return BodyFields({})
-    media_type = (content_type or "").partition(";")[0].strip().lower()
+    media_type = media_type_of(content_type)
     if trimmed.startswith(b"{") or media_type == "application/json":
         return BodyFields(_collect(_json_members(body)))
 
     if media_type in _FORM_TYPES:
-        return BodyFields(_collect(_parse_pairs(body.strip(b"\r\n"), "the form")))
+        return BodyFields(_collect(parse_pairs(body.strip(b"\r\n"), "the form")))
     if media_type == "multipart/form-data":
         return BodyFields(_collect(_multipart_fields(body, content_type or "")))
-    raise UnreadableBody(f"the content type {safe_text.quote_input(media_type)} is not read here: send JSON or a form")
+    raise UnreadableBody(f"the content type {safe_text.printable(media_type)} is not supported: send JSON or a form")
 
 
 def hint(body: bytes, content_type: str | None) -> str:
@@ -115,8 +116,7 @@ def hint(body: bytes, content_type: str | None) -> str:
     ('a field has no value: & inside a value must be sent as %26', '')
     """
     trimmed = body.strip()
-    media_type = (content_type or "").partition(";")[0].strip().lower()
-    if media_type not in _FORM_TYPES or trimmed.startswith(b"{") or trimmed in _EMPTY_BODIES:
+    if media_type_of(content_type) not in _FORM_TYPES or trimmed.startswith(b"{") or trimmed in _EMPTY_BODIES:
         return ""
     pieces = [piece for piece in trimmed.split(b"&") if piece]
     if any(b"=" not in piece for piece in pieces):
@@ -124,8 +124,13 @@ def hint(body: bytes, content_type: str | None) -> str:
     values = [piece.partition(b"=")[2] for piece in pieces]
     # An encoded form has a single + between two words.
     if any(b"++" in value or value.endswith(b"+") or (b"+" in value and b" " in value) for value in values):
-        return "+ in a form is a blank: send %2B where + is meant"
+        return "+ in a form means a space: send %2B for +"
     return ""
+
+
+def media_type_of(content_type: str | None) -> str:
+    """The media type of a Content-Type header, in lower case and without parameters; empty when there is none."""
+    return (content_type or "").partition(";")[0].strip().lower()
 
 
 def word(body: bytes) -> str:
@@ -148,16 +153,30 @@ def _collect(pairs: Iterable[tuple[str, _Value]]) -> dict[str, list[_Value]]:
     return values
 
 
-def _parse_pairs(raw: bytes, what: str) -> list[tuple[str, str]]:
-    pieces = [piece for piece in raw.split(b"&") if piece]
-    if len(pieces) > FIELDS_LIMIT:
-        raise UnreadableBody(f"{what} has more than {FIELDS_LIMIT} fields")
+def split_pairs(raw: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
+    """Split a query or form; yield each pair as it was sent, its decoded name and its decoded value.
 
-    pairs = []
-    for piece in pieces:
-        name, _, value = piece.replace(b"+", b" ").partition(b"=")
-        pairs.append((_utf8(unquote_to_bytes(name), what), _utf8(unquote_to_bytes(value), what)))
-    return pairs
+    >>> list(split_pairs(b"a%5Fb=1+2&&c"))
+    [(b'a%5Fb=1+2', b'a_b', b'1 2'), (b'c', b'c', b'')]
+    """
+    for pair in raw.split(b"&"):
+        if pair:
+            name, _, value = pair.replace(b"+", b" ").partition(b"=")
+            yield pair, unquote_to_bytes(name), unquote_to_bytes(value)
+
+
+def parse_pairs(raw: bytes, what: str, *, strict: bool = False) -> list[tuple[str, str]]:
+    """Parse a query or form, called `what` in errors; names and values in order, empty values included.
+
+    Raises UnreadableBody for invalid UTF-8, for more than 1000 pairs, and with `strict` for anything but ASCII: then
+    every other character has to be percent-encoded, as OAuth demands.
+    """
+    if raw.count(b"&") >= FIELDS_LIMIT and sum(map(bool, raw.split(b"&"))) > FIELDS_LIMIT:
+        raise UnreadableBody(f"{what} has more than {FIELDS_LIMIT} fields")
+    if strict and not raw.isascii():
+        raise UnreadableBody(f"{what} is not percent-encoded")
+
+    return [(_utf8(name, what), _utf8(value, what)) for _, name, value in split_pairs(raw)]
 
 
 def document(text: bytes, kind: type[_Value], what: str) -> _Value:
@@ -169,8 +188,8 @@ def document(text: bytes, kind: type[_Value], what: str) -> _Value:
     except RecursionError:
         reason = "it is nested too deeply"
     except (ValueError, OverflowError) as error:
-        reason = str(error)[:100]
-    raise UnreadableBody(f"the body must be {what}: {safe_text.without_controls(reason)}")
+        reason = str(error)
+    raise UnreadableBody(f"the body must be {what}: {safe_text.printable(reason, 100)}")
 
 
 class _Members(list[tuple[str, object]]):
@@ -189,7 +208,7 @@ def _json_members(text: bytes) -> _Members:
         raise UnreadableBody("the body is not valid JSON: it is nested too deeply") from None
     except ValueError as error:
         reason = str(error).removeprefix("JSON is malformed: ").lower()
-        raise UnreadableBody(f"the body is not valid JSON: {safe_text.quote_input(reason)}") from None
+        raise UnreadableBody(f"the body is not valid JSON: {safe_text.printable(reason)}") from None
 
     if not isinstance(document, _Members):
         raise UnreadableBody("the body must be a JSON object")
@@ -213,7 +232,7 @@ def _multipart_fields(body: bytes, content_type: str) -> list[tuple[str, str]]:
                     pairs.append((name, _utf8(text, "the form")))
     except multipart.MultipartError as error:
         raise UnreadableBody(
-            f"the body is not valid multipart/form-data: {safe_text.quote_input(str(error.args[0]).lower())}"
+            f"the body is not valid multipart/form-data: {safe_text.printable(str(error.args[0]).lower())}"
         ) from None
     return pairs
 

@@ -21,9 +21,9 @@ def encode_stream(document: object, format: Format) -> Iterator[bytes]:
     the bytes from one innermost item to the next.
     """
     if format is Format.YAML:
-        from onebucket.wire import yaml
+        from onebucket.wire import yaml_writer
 
-        return yaml.encode_chunks(msgspec.to_builtins(document, builtin_types=(LazyList,)), CHUNK_BYTES)
+        return yaml_writer.encode_chunks(msgspec.to_builtins(document, builtin_types=(LazyList,)), CHUNK_BYTES)
     return _chunks(_parts(document, format))
 
 

@@ -54,6 +54,15 @@ def amsterdam(instant: datetime | None, style: str = "plain") -> str | None:
     return _aware(instant).astimezone(_AMSTERDAM).replace(tzinfo=None).isoformat(*_STYLES[style])
 
 
+def to_iso(moment: datetime) -> str:
+    """Format a time in UTC as ISO 8601 with a Z, truncated to seconds.
+
+    >>> to_iso(datetime(2026, 3, 4, 9, 15, 9, 999_999, tzinfo=UTC))
+    '2026-03-04T09:15:09Z'
+    """
+    return moment.isoformat()[:19] + "Z"
+
+
 def _aware(instant: datetime) -> datetime:
     if instant.utcoffset() is None:
         raise ValueError("an instant without a zone could be any hour")

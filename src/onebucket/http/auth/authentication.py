@@ -12,7 +12,7 @@ import secrets
 import sys
 import threading
 from base64 import b64decode
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -26,10 +26,14 @@ from onebucket.domain import accounts
 from onebucket.domain.accounts import Actor
 from onebucket.domain.oauth import TokenKind
 from onebucket.domain.refusals import Refusal, TooManyRequests, Unauthenticated
-from onebucket.http.auth.login_throttle import LoginThrottle, network_of
+from onebucket.http.auth.login_throttle import LoginThrottle
 from onebucket.http.execution import read_runner
+from onebucket.http.limits.client_network import network_of
+from onebucket.lru_cache import LruCache
 from onebucket.store import account_rows, app_password_rows, credential_holders, email_rows, oauth_token_rows
-from onebucket.store.engine.database import Database, DatabaseUnavailable, Transaction
+from onebucket.store.engine.database import Database
+from onebucket.store.engine.errors import DatabaseUnavailable
+from onebucket.store.engine.transaction import Transaction
 
 _Result = TypeVar("_Result")
 
@@ -44,7 +48,7 @@ HASHING_QUEUE = 32
 HASHING_OF_NETWORK = 2
 
 # The password of an unknown user is compared with this hash, so that response times don't tell which users exist.
-_DUMMY_HASH = "$argon2id$v=19$m=65536,t=3,p=4$b25lYnVja2V0b25lYnVja2V0$wC0JuGdyMcC0KbC+IyvrGhVHZ1bRLTXJ7v0Q1Gv0c9s"
+DUMMY_HASH = "$argon2id$v=19$m=65536,t=3,p=4$b25lYnVja2V0b25lYnVja2V0$wC0JuGdyMcC0KbC+IyvrGhVHZ1bRLTXJ7v0Q1Gv0c9s"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,7 +87,7 @@ class Authentication:
         self._now = now
         self._login_throttle = login_throttle
         self._key = secrets.token_bytes(32)
-        self._verified: OrderedDict[bytes, tuple[float, VerifiedCredential]] = OrderedDict()
+        self.verified: LruCache[bytes, tuple[float, VerifiedCredential]] = LruCache(CACHE_SIZE)
         self._in_progress: dict[bytes, asyncio.Future[VerifiedCredential]] = {}
         self._hashing = ThreadPoolExecutor(HASHING_THREADS, "argon2", initializer=_lower_thread_priority)
         self._hashing_asked = 0
@@ -101,7 +105,7 @@ class Authentication:
         if authorization is None:
             raise Unauthenticated
         mac = self._mac(authorization)
-        cached = self._verified.get(mac)
+        cached = self.verified.get(mac)
         if cached and cached[1] is not refused and self._now() < cached[0]:
             return cached[1], False
 
@@ -112,12 +116,12 @@ class Authentication:
             in_progress.add_done_callback(lambda _: self._in_progress.pop(mac, None))
         verified = await asyncio.shield(in_progress)
 
-        self._cache_verified(mac, verified)
+        self.verified[mac] = (self._now() + CACHE_SECONDS, verified)
         return verified, True
 
     def verified_until(self, authorization: bytes, verified: VerifiedCredential) -> float:
         """When the cached result for this header expires (by `now`); 0.0 when `verified` is not the cached one."""
-        cached = self._verified.get(self._mac(authorization))
+        cached = self.verified.get(self._mac(authorization))
         return cached[0] if cached and cached[1] is verified else 0.0
 
     async def verify_password(self, login: str, password: str, address: str | None) -> VerifiedCredential:
@@ -152,8 +156,8 @@ class Authentication:
         Raises Unauthenticated when the credential or its holder is no longer valid.
         """
         if verified.credential is None:
-            row = account_rows.find_with_password(tx, verified.account_id)
-            actor = Actor(row[0], "password") if row and row[1] == verified.password_hash else None
+            account, password_hash = account_rows.find_with_password(tx, verified.account_id) or (None, None)
+            actor = Actor(account, "password") if account and password_hash == verified.password_hash else None
         else:
             actor = credential_holders.actor(tx, verified.account_id, verified.credential)
 
@@ -170,12 +174,6 @@ class Authentication:
         login, secret = basic_credentials(authorization)
         text = ("" if login is None else f"{len(login)} {login.lower()}") + f":{secret}"
         return blake2b(text.encode(), key=self._key, digest_size=16).digest()
-
-    def _cache_verified(self, mac: bytes, verified: VerifiedCredential) -> None:
-        self._verified[mac] = (self._now() + CACHE_SECONDS, verified)
-        self._verified.move_to_end(mac)
-        while len(self._verified) > CACHE_SIZE:
-            self._verified.popitem(last=False)
 
     async def _verify(self, authorization: bytes, address: str | None) -> VerifiedCredential:
         login, secret = basic_credentials(authorization)
@@ -212,7 +210,7 @@ class Authentication:
     async def _compare_hash(
         self, login: str, password: str, account_id: str | None, hash: str | None, address: str | None
     ) -> VerifiedCredential:
-        matches = await self._matches(hash or _DUMMY_HASH, password, address)
+        matches = await self._matches(hash or DUMMY_HASH, password, address)
         if account_id is None or hash is None or not matches:
             raise Unauthenticated
         return VerifiedCredential(account_id, login, None, hash, bearer=False)
@@ -253,6 +251,15 @@ def basic_credentials(authorization: bytes) -> tuple[str | None, str]:
 
     That is so for Bearer, and for Basic with one of `accounts.TOKEN_NAMES`. Raises Unauthenticated.
     """
+    login, secret = sent_credentials(authorization)
+    return (None if login is not None and accounts.username_key(login) in accounts.TOKEN_NAMES else login), secret
+
+
+def sent_credentials(authorization: bytes) -> tuple[str | None, str]:
+    """Login and secret of an Authorization header as they were sent; the login is None for Bearer.
+
+    Raises Unauthenticated.
+    """
     scheme, _, value = authorization.strip().partition(b" ")
 
     if scheme.lower() == b"bearer":
@@ -271,7 +278,7 @@ def basic_credentials(authorization: bytes) -> tuple[str | None, str]:
     login, colon, secret = decoded.partition(":")
     if not colon or not login or not secret:
         raise Unauthenticated
-    return (None if accounts.username_key(login) in accounts.TOKEN_NAMES else login), secret
+    return login, secret
 
 
 def _is_valid(tx: Transaction, actor: Actor, login: str | None, at: datetime) -> bool:

@@ -20,8 +20,8 @@ from onebucket.http.limits import counters
 from onebucket.http.limits.counters import RateLimitStore, StampCounter
 from onebucket.http.request import Request
 from onebucket.store import account_rows, app_password_rows
-from onebucket.store.engine.database import Transaction
-from onebucket.surfaces.routing import RouteMatch
+from onebucket.store.engine.transaction import Transaction
+from onebucket.surfaces.core.router import RouteMatch
 
 # Refused changes by one account; failed sign-ins to one account.
 MAX_PER_HOUR = 100
@@ -61,19 +61,17 @@ class FailureAudit:
 
     def record_refused_change(self, tx: Transaction, request: Request, match: RouteMatch, error: Exception) -> None:
         """Record a change that was refused to an authenticated user; other errors are ignored."""
-        if request.actor is None or request.is_malformed or not isinstance(error, _REFUSED):
+        if request.state.actor is None or request.is_malformed or not isinstance(error, _REFUSED):
             return
-        allowed, omitted_until = self._refused.take(request.actor.id or "", request.at)
+        allowed, omitted_until = self._refused.take(request.state.actor.id or "", request.at)
         if not allowed:
             return
 
         reason = error.reason[:_MAX_REASON_LENGTH]
-        facts = {"status": errors.status_of(error, match.surface.exceptions), "reason": reason}
-        work = UnitOfWork(request.actor, tx, request.at, request.id, self._new_id, request.address)
+        facts = {"status": errors.status_of(error, match.surface.statuses), "reason": reason}
+        work = UnitOfWork(request.state.actor, tx, request.at, request.id, self._new_id, request.address)
         attempt = f"{request.method} {request.path}"
-        journal.change_refused(
-            work, match.path_parameters.get("accountname"), attempt, facts | _omission(omitted_until)
-        )
+        journal.change_refused(work, match.account_name, attempt, facts | _omission(omitted_until))
 
     def record_failed_sign_in(self, tx: Transaction, request: Request) -> None:
         """Record an invalid credential in the journal of the account it names, if there is such an account."""

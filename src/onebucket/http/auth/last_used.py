@@ -13,7 +13,9 @@ from onebucket.domain.accounts import Actor
 from onebucket.domain.tokens import TokenUse
 from onebucket.http.execution.write_queue import WriteQueue
 from onebucket.store import app_password_rows
-from onebucket.store.engine.database import Database, DatabaseUnavailable, DatabaseUnusable, Transaction
+from onebucket.store.engine.database import Database
+from onebucket.store.engine.errors import DatabaseUnavailable, DatabaseUnusable
+from onebucket.store.engine.transaction import Transaction
 
 WRITE_SECONDS = 60.0
 # The first use is written sooner: people who try a new app password look at the page to see whether it arrived.
@@ -32,10 +34,14 @@ class LastUsedRecorder:
     """
 
     def __init__(
-        self, database: Database, writer: WriteQueue, every: float = WRITE_SECONDS, first: float = FIRST_WRITE_SECONDS
+        self,
+        database: Database,
+        write_queue: WriteQueue,
+        every: float = WRITE_SECONDS,
+        first: float = FIRST_WRITE_SECONDS,
     ) -> None:
         self._database = database
-        self._write_queue = writer
+        self._write_queue = write_queue
         self.write_seconds = every
         self.first_write_seconds = first
         self._seen: set[str] = set()
@@ -82,7 +88,7 @@ class LastUsedRecorder:
         try:
             await self._write_queue.submit(lambda tx: _write(tx, uses))
         except (DatabaseUnavailable, DatabaseUnusable):
-            # Retry later, together with the uses uses since.
+            # Retry later, together with the uses since.
             self._pending = uses | self._pending
             if self._timer is None:
                 self._start_timer()

@@ -7,12 +7,12 @@ clients in the attacker's own network. Valid app passwords are looked up before 
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
-from ipaddress import IPv6Address, ip_address
 from math import ceil
 
 from onebucket.domain import accounts
 from onebucket.domain.refusals import Refusal, TooManyRequests
 from onebucket.http.limits import counters
+from onebucket.http.limits.client_network import network_of
 from onebucket.http.limits.counters import RateLimitStore
 
 # After this many wrong passwords for one login from one network, each further one doubles the delay: 1 s, 2 s, 4 s and
@@ -46,7 +46,7 @@ class LoginAttempt:
 
 
 class LoginThrottle:
-    """Count wrong credentials, and delay whoever sends too many: at most `per_address` an hour from one network.
+    """Count wrong credentials, and delay clients that send too many: at most `per_address` an hour from one network.
 
     `now` is a monotonic clock in seconds. `wrong` and `refused` are totals since the start.
     """
@@ -70,7 +70,7 @@ class LoginThrottle:
             wait = max(self._network_delay(attempt.network, attempt.at), self._pair_delay(attempt))
             if wait > 0:
                 self.refused += 1
-                raise TooManyRequests("so many wrong passwords", retry_after=ceil(wait))
+                raise TooManyRequests("too many wrong passwords", retry_after=ceil(wait))
 
             self._networks.add(attempt.network, attempt.at)
             self._logins.add(attempt.login, attempt.at)
@@ -100,7 +100,7 @@ class LoginThrottle:
             wait = self._network_delay(network, at)
             if wait > 0:
                 self.refused += 1
-                raise TooManyRequests("so many wrong tokens", retry_after=ceil(wait))
+                raise TooManyRequests("too many wrong tokens", retry_after=ceil(wait))
             self._networks.add(network, at)
             self.wrong += 1
 
@@ -130,23 +130,6 @@ def _backoff(count: int, *, under_attack: bool) -> float:
     if under_attack:
         return min(DELAY_UNDER_ATTACK * 2.0 ** min(count - 1, 16), MAX_DELAY)
     return min(2.0 ** min(count - FREE_ATTEMPTS, 16), MAX_DELAY) if count >= FREE_ATTEMPTS else 0
-
-
-def network_of(address: str | None) -> str:
-    """The network that counts as one client: an IPv4 address, or the /64 of an IPv6 address.
-
-    >>> network_of("192.0.2.7"), network_of("2001:db8:1:2:3:4:5:6")
-    ('192.0.2.7', '2001:db8:1:2::')
-    """
-    if address is None or ":" not in address:
-        return address or ""
-    try:
-        parsed = ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return str(IPv6Address(int(parsed) >> 64 << 64))
 
 
 def _digest(login: str) -> str:

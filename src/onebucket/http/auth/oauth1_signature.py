@@ -9,7 +9,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 from urllib.request import parse_http_list
 
 from onebucket import hashing
@@ -22,7 +22,12 @@ from onebucket.http.execution import read_runner
 from onebucket.http.execution.write_queue import WriteQueue
 from onebucket.http.request import Scope
 from onebucket.store import oauth_consumer_rows, oauth_token_rows
-from onebucket.store.engine.database import Database, Transaction
+from onebucket.store.engine.database import Database
+from onebucket.store.engine.transaction import Transaction
+from onebucket.wire import request_body
+from onebucket.wire.request_body import UnreadableBody
+
+_BITBUCKET_HOSTS = ("api.bitbucket.org", "bitbucket.org")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +53,10 @@ class SignatureVerifier:
     """Verify signatures and reject replays. The secrets of consumers and tokens are derived from `key`."""
 
     def __init__(
-        self, *, database: Database, writer: WriteQueue, key: bytes, base_url: str, clock: Callable[[], datetime]
+        self, *, database: Database, write_queue: WriteQueue, key: bytes, base_url: str, clock: Callable[[], datetime]
     ) -> None:
         self._database = database
-        self._writer = writer
+        self._write_queue = write_queue
         self._key = key
         self._base = urlsplit(base_url)
         self._clock = clock
@@ -150,18 +155,29 @@ class SignatureVerifier:
                 tx, consumer, hash, until=until
             )
 
-        if not await self._writer.submit(use):
+        if not await self._write_queue.submit(use):
             raise Unauthenticated
 
     def _address(self, request: SignedRequest) -> tuple[str, str]:
-        """The URL and host that the client signed: those of the proxy in front, if there is one."""
+        """The URL and host that the client signed: those of the proxy in front, if there is one.
+
+        A client of `onebucket run` has signed Bitbucket's address, which X-Forwarded-Host tells. Anybody may send that
+        header: the signature is what proves the client, and it covers the host.
+        """
+        forwarded = request.headers.get(b"x-forwarded-host", b"").decode("latin-1").lower()
+        if forwarded in _BITBUCKET_HOSTS:
+            return f"https://{forwarded}{_raw_path(request)}", forwarded
         host = request.headers.get(b"host", b"").decode("latin-1")
         scheme = self._base.scheme if host.lower() == self._base.netloc.lower() else request.scope["scheme"]
-        raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
-        return f"{scheme}://{host}{raw.decode('latin-1')}", host
+        return f"{scheme}://{host}{_raw_path(request)}", host
 
     def _is_encrypted(self, request: SignedRequest) -> bool:
         return request.scope["scheme"] == "https" or self._base.scheme == "https"
+
+
+def _raw_path(request: SignedRequest) -> str:
+    raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
+    return raw.decode("latin-1")
 
 
 def _collect_parameters(request: SignedRequest) -> tuple[dict[str, str], list[tuple[str, str]]]:
@@ -206,6 +222,6 @@ def _pair(item: str) -> tuple[str, str]:
 
 def _decode(encoded: bytes) -> list[tuple[str, str]]:
     try:
-        return parse_qsl(encoded.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=1000)
-    except ValueError:
+        return request_body.parse_pairs(encoded, "the request", strict=True)
+    except UnreadableBody:
         raise Unauthenticated from None

@@ -3,7 +3,8 @@
 import asyncio
 
 from onebucket.http.execution import read_runner
-from onebucket.store.engine.database import Database, DatabaseUnavailable, DataVersionToken, VersionQuery
+from onebucket.store.engine.database import Database, DataVersionToken, VersionQuery
+from onebucket.store.engine.errors import DatabaseUnavailable
 
 _Waiters = list["asyncio.Future[DataVersionToken]"]
 

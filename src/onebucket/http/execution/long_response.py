@@ -12,7 +12,9 @@ from functools import partial
 
 from onebucket.http.execution import read_runner
 from onebucket.http.response import Response
-from onebucket.store.engine.database import Database, DatabaseUnavailable, Transaction
+from onebucket.store.engine.database import Database
+from onebucket.store.engine.errors import DatabaseUnavailable
+from onebucket.store.engine.transaction import Transaction
 from onebucket.wire.streaming import CHUNK_BYTES
 
 # Concurrent long responses per process: each holds a database connection.
@@ -109,7 +111,7 @@ class LongResponses:
     def try_respond(self, handle: Callable[[Transaction], Response]) -> Response:
         """Run `handle` now, in this thread. Raises TooManyStreams when no slot is free."""
         if not self._slots.acquire(blocking=False):
-            raise TooManyStreams("too many long answers are being sent")
+            raise TooManyStreams("too many long responses are being sent")
         with ExitStack() as cleanup:
             cleanup.callback(self._slots.release)
             response = handle(cleanup.enter_context(self._database.reading_for_stream()))

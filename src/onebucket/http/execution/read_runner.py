@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
-from onebucket.store.engine.database import Database, TransactionInterrupted
+from onebucket.store.engine.database import Database
+from onebucket.store.engine.errors import TransactionInterrupted
+from onebucket.store.engine.transaction import Transaction
 from onebucket.store.engine.work_budget import BudgetExceeded
 
 _Result = TypeVar("_Result")
@@ -23,6 +25,16 @@ async def read(database: Database, job: Callable[[], _Result]) -> _Result:
         except BudgetExceeded:
             pass
     return await aside(database, job)
+
+
+async def read_in_transaction(database: Database, job: Callable[[Transaction], _Result]) -> _Result:
+    """Run `job` in a read transaction, as `read` does."""
+
+    def run() -> _Result:
+        with database.reading() as tx:
+            return job(tx)
+
+    return await read(database, run)
 
 
 async def aside(database: Database, job: Callable[[], _Result]) -> _Result:

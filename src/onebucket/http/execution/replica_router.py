@@ -12,22 +12,15 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import structlog
 
 from onebucket.domain.refusals import Unauthenticated
-from onebucket.store.engine.database import (
-    Database,
-    DatabaseUnavailable,
-    DatabaseUnusable,
-    Transaction,
-    TransactionInterrupted,
-)
-from onebucket.store.postgres.wal_position import ReplicaLagging, ReplicationStatus, WalPosition
-
-if TYPE_CHECKING:
-    from onebucket.store.postgres.replica import Replica
+from onebucket.store.engine.database import Database, Replica
+from onebucket.store.engine.errors import DatabaseUnavailable, DatabaseUnusable, TransactionInterrupted
+from onebucket.store.engine.replication import ReplicaLagging, ReplicationStatus, WalPosition
+from onebucket.store.engine.transaction import Transaction
 
 _Result = TypeVar("_Result")
 
@@ -41,11 +34,11 @@ PAUSES = (0.001, 0.002, 0.004, 0.008, 0.015, 0.02)
 MAX_SAMPLES = 240
 
 # Why the primary answered although there are replicas: reasons, and the help texts of their metrics.
-KEPT_SECONDS: Mapping[str, str] = {
-    "position": "Reads that the primary answered since no replica had come to the position that was asked for",
-    "lag": "Reads that the primary answered since the replicas were too far behind, or nobody knew",
-    "trouble": "Reads that the primary answered since no replica could be asked",
-    "credential": "Reads that the primary answered since a replica didn't know the credential",
+FALLBACK_REASONS: Mapping[str, str] = {
+    "position": "Reads from the primary because no replica had reached the requested position",
+    "lag": "Reads from the primary because the replicas' lag was too long or unknown",
+    "trouble": "Reads from the primary because no replica was reachable",
+    "credential": "Reads from the primary because a replica didn't have the credential",
 }
 
 
@@ -54,13 +47,13 @@ class ReplicaState:
     """A replica and the result of its last check.
 
     `reason` says why it isn't used; it is empty when the replica may answer. `lag` is an upper bound in seconds,
-    `lagging_since` the time of the last check, `is_checking` the check in progress.
+    `checked_at` the time of the last check, `is_checking` the check in progress.
     """
 
-    database: "Replica"
+    database: Replica
     reason: str = "trouble"
     lag: float = math.inf
-    lagging_since: float = -math.inf
+    checked_at: float = -math.inf
     is_checking: "Future[None] | None" = None
 
 
@@ -76,7 +69,7 @@ class ReplicaRouter:
         self._now = now
         self.states = [ReplicaState(replica) for replica in primary.replicas]
         self.served = 0
-        self.fallbacks = dict.fromkeys(KEPT_SECONDS, 0)
+        self.fallbacks = dict.fromkeys(FALLBACK_REASONS, 0)
         # When the primary was sampled, and its status. Replaced, never mutated, because several threads read it.
         self._samples: tuple[tuple[float, ReplicationStatus], ...] = ()
         self._checked_at = -math.inf
@@ -172,10 +165,10 @@ class ReplicaRouter:
     def _check(self, state: ReplicaState, at: float) -> None:
         """Start a check of one replica in its thread, unless one is in progress."""
         if state.is_checking is not None and not state.is_checking.done():
-            if at - state.lagging_since > MAX_LAG_SECONDS:
-                self._record(state, "trouble", f"{state.database.name} does not answer")
+            if at - state.checked_at > MAX_LAG_SECONDS:
+                self._record(state, "trouble", f"{state.database.name} does not respond")
             return
-        state.lagging_since = at
+        state.checked_at = at
         try:
             state.is_checking = state.database.read_pool.submit(self._compare, state)
         except DatabaseUnavailable as error:
@@ -203,13 +196,13 @@ class ReplicaRouter:
         """Store the result of a check, and log when the replica becomes usable or unusable."""
         before, state.reason = state.reason, reason
         if reason and reason != before:
-            self._log.warning("a replica is not asked", reason=sentence)
+            self._log.warning("replica not used", reason=sentence)
         elif before and not reason:
-            self._log.info("a replica is asked", replica=state.database.name)
+            self._log.info("replica used again", replica=state.database.name)
 
 
 async def _read(
-    replica: "Replica",
+    replica: Replica,
     position: WalPosition,
     primary: ReplicationStatus,
     job: Callable[[Transaction], _Result],

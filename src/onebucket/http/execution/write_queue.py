@@ -1,9 +1,8 @@
 """The write queue: one thread runs all changes, and commits many of them together (group commit).
 
 A durable commit waits for the disk, and there is one writer at a time. So all changes that arrive during a commit go
-into the next one, and each request is answered after its commit. A refused change doesn't affect the others: usually it
-has written nothing; otherwise the batch is rolled back and run again with a savepoint for each job
-(docs/decisions/0012).
+into the next one, and each request is answered after its commit. Each job has a savepoint of its own, so that one that
+is refused doesn't affect the others (docs/decisions/0012-group-commit.md).
 """
 
 import asyncio
@@ -21,7 +20,9 @@ import structlog
 
 from onebucket import bounds
 from onebucket.store import site_values
-from onebucket.store.engine.database import Database, DatabaseUnavailable, Transaction, TransactionInterrupted
+from onebucket.store.engine.database import Database
+from onebucket.store.engine.errors import DatabaseUnavailable, TransactionInterrupted
+from onebucket.store.engine.transaction import Transaction
 
 _Result = TypeVar("_Result")
 OnRefused = Callable[[Transaction, Exception], None]
@@ -56,10 +57,6 @@ ATTEMPTS = 2
 NOTHING = "nothing"
 
 
-class _NeedsSavepoints(Exception):
-    """One job of a batch has to be rolled back, which takes the others with it."""
-
-
 class WriteQueue:
     """Runs changes one by one in its own thread; `batches` counts its commits, `changes` the changes committed."""
 
@@ -77,7 +74,7 @@ class WriteQueue:
         """Run `job` in a transaction and return its result once it is committed; what it raises is raised.
 
         When it raises, its writes are rolled back. Then `refused` is called with the transaction and the exception, and
-        what that writes is committed. `job` may run more than once.
+        what that writes is committed. `job` runs again when the connection was lost before the commit.
         """
         future: asyncio.Future[_Result] = asyncio.get_running_loop().create_future()
         self._enqueue(_Job(job, future, refused))
@@ -134,16 +131,12 @@ class WriteQueue:
     def _commit(self, first: _Job) -> tuple[list[_Outcome], bool]:
         """Commit a batch that starts with `first`; return the outcomes that somebody waits for, and whether to stop."""
         batch = [first]
-        attempts, in_savepoints = ATTEMPTS, False
-        while attempts:
+        for _ in range(ATTEMPTS):
             try:
-                done = self._run_batch(batch, in_savepoints=in_savepoints)
-            except _NeedsSavepoints:
-                in_savepoints = True
+                done = self._run_batch(batch)
             except TransactionInterrupted as error:
                 # Nothing was committed, so the batch can run again.
                 failure: Exception = error
-                attempts -= 1
             except DatabaseUnavailable as error:
                 failure = error
                 # Jobs that have waited as long for the same database fail now, instead of each waiting again.
@@ -161,17 +154,15 @@ class WriteQueue:
                 return outcomes, self._is_stopping
         return [(job.future, failure, False) for job in batch if job.future is not None], self._is_stopping
 
-    def _run_batch(self, batch: list[_Job], *, in_savepoints: bool) -> list[tuple[Any, bool]]:
+    def _run_batch(self, batch: list[_Job]) -> list[tuple[Any, bool]]:
         """Run a batch in one transaction, and add the jobs that arrive meanwhile to `batch`.
 
-        Returns each job's result or exception, and whether it is a result. With `in_savepoints`, each job has
-        its own savepoint; without, raises _NeedsSavepoints when a job has to be rolled back.
+        Returns each job's result or exception, and whether it is a result.
         """
-        run = _run_job_in_savepoint if in_savepoints else _run_job
         done: list[tuple[Any, bool]] = []
         with self._database.writing(lambda: batch[0].until - time.monotonic()) as tx:
             for job in batch:
-                done.append(run(job, tx))
+                done.append(_run_job(job, tx))
                 if len(done) == len(batch) < MAX_BATCH and not self._is_stopping and self._has_next():
                     next_job = self._next()
                     self._is_stopping = next_job is None
@@ -197,21 +188,6 @@ def in_any_case(tx: Transaction, job: Callable[[Transaction], object]) -> None:
 
 
 def _run_job(job: _Job, tx: Transaction) -> tuple[Any, bool]:
-    if job.is_cancelled:
-        return None, False
-    before = tx.change_count()
-    try:
-        outcome = job.change(tx), True
-    except Exception as error:
-        if tx.change_count() != before:
-            raise _NeedsSavepoints from error
-        outcome = error, False
-    if not tx.is_usable():
-        raise _NeedsSavepoints
-    return outcome
-
-
-def _run_job_in_savepoint(job: _Job, tx: Transaction) -> tuple[Any, bool]:
     if job.is_cancelled:
         return None, False
     try:

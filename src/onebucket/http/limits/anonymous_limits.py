@@ -4,26 +4,30 @@ from collections.abc import Callable
 
 from onebucket.domain.refusals import TooManyRequests
 from onebucket.domain.site_limits import SiteLimits
-from onebucket.http.auth.login_throttle import network_of
 from onebucket.http.limits import counters
+from onebucket.http.limits.client_network import network_of
 from onebucket.http.limits.counters import RateLimitStore
 from onebucket.surfaces.web.core.backend import Asked
 
 
 class AnonymousLimits:
-    """Counts anonymous actions; a limit of 0 means no limit. `now` is a monotonic clock in seconds."""
+    """Counts anonymous actions; a limit of 0 means no limit.
 
-    def __init__(self, terms: SiteLimits, now: Callable[[], float], counts: RateLimitStore | None = None) -> None:
+    `now` is a monotonic clock in seconds. `refused` is the total since the start.
+    """
+
+    def __init__(self, site_limits: SiteLimits, now: Callable[[], float], counts: RateLimitStore | None = None) -> None:
         counts = counts or counters.in_memory()
         # Per network, and in total.
         self._limits = {
-            Asked.SIGN_UP: (terms.sign_ups_per_network, terms.sign_ups_per_hour),
-            Asked.CONFIRMATION: (terms.confirmations_per_network, terms.confirmations_per_hour),
-            Asked.RESET: (terms.resets_per_network, 0),
+            Asked.SIGN_UP: (site_limits.sign_ups_per_network, site_limits.sign_ups_per_hour),
+            Asked.CONFIRMATION: (site_limits.confirmations_per_network, site_limits.confirmations_per_hour),
+            Asked.RESET: (site_limits.resets_per_network, 0),
         }
         self._now = now
         self._counter = counts.networks
         self._lock = counts.lock
+        self.refused = 0
 
     def take(self, asked: Asked, address: str | None) -> None:
         """Count one action from a client address. Raises TooManyRequests at a limit, and then counts nothing."""
@@ -38,6 +42,7 @@ class AnonymousLimits:
                 if self._counter.count(key, at) >= limit
             ]
             if waits:
-                raise TooManyRequests(f"so many {asked.value} in an hour", retry_after=max(waits))
+                self.refused += 1
+                raise TooManyRequests(f"too many {asked.value} in an hour", retry_after=max(waits))
             for key in active_limits:
                 self._counter.add(key, at)

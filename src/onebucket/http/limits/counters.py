@@ -1,15 +1,13 @@
 """Counters of one process, in memory; `shared_counters.py` has the same for several workers."""
 
 import threading
-from collections import OrderedDict, deque
-from collections.abc import Hashable
+from collections import deque
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import ceil
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from onebucket.http.monitoring.shared_metrics import ProcessMetrics
+from onebucket.lru_cache import LruCache
 
 # A counter is small. When there are more users than this, the least recent ones are dropped and start again at zero.
 MAX_USERS = 100_000
@@ -59,8 +57,7 @@ class RateLimitStore:
 
     `calls` are API calls by user. `networks` and `logins` count wrong credentials; `pairs` holds what the login
     throttle knows of a network and login together. `refused` and `failed` limit what the audit log records of refused
-    changes and failed sign-ins. `process_metrics` is this worker's row of the shared metrics, None with a single
-    process.
+    changes and failed sign-ins.
     """
 
     calls: WindowCounter
@@ -70,7 +67,14 @@ class RateLimitStore:
     refused: StampCounter
     failed: StampCounter
     lock: AbstractContextManager[object]
-    process_metrics: "ProcessMetrics | None" = None
+
+
+def clear(store: RateLimitStore) -> None:
+    """Set every counter of a store made by `in_memory` to zero."""
+    for field in fields(store):
+        counter = getattr(store, field.name)
+        if isinstance(counter, InMemoryWindowCounter | InMemoryStampCounter):
+            counter.clear()
 
 
 def in_memory(users: int = MAX_USERS, others: int = MAX_OTHERS) -> RateLimitStore:
@@ -94,28 +98,28 @@ class _Window:
         self.total = 0
 
 
-class InMemoryWindowCounter:
+class InMemoryWindowCounter(WindowCounter):
     """`WindowCounter` in the memory of this process; keeps `most` keys at most."""
 
     def __init__(self, most: int) -> None:
-        self._max_keys = most
-        self._windows: OrderedDict[Hashable, _Window] = OrderedDict()
+        self._windows: LruCache[str, _Window] = LruCache(most)
 
     def __len__(self) -> int:
         return len(self._windows)
 
-    def count(self, key: Hashable, at: float) -> int:
-        """Return the count of the last hour."""
+    def clear(self) -> None:
+        """Remove every key."""
+        self._windows.clear()
+
+    def count(self, key: str, at: float) -> int:
         return self._advance(key, int(at / 60)).total if key in self._windows else 0
 
-    def add(self, key: Hashable, at: float, by: int = 1) -> None:
-        """Add to the current minute; a negative `by` takes back what was just added."""
+    def add(self, key: str, at: float, by: int = 1) -> None:
         window = self._advance(key, int(at / 60))
         window.minutes[-1][1] += by
         window.total += by
 
-    def take(self, key: Hashable, at: float, most: int) -> int:
-        """Add one if the count is below `most`; return the count before."""
+    def take(self, key: str, at: float, most: int) -> int:
         window = self._advance(key, int(at / 60))
         total = window.total
         if total < most:
@@ -123,12 +127,13 @@ class InMemoryWindowCounter:
             window.total = total + 1
         return total
 
-    def seconds_until_below(self, key: Hashable, at: float) -> int:
-        """Return the seconds until the oldest counted minute leaves the window."""
-        oldest = next((minute for minute, count in self._windows[key].minutes if count > 0), int(at / 60))
+    def seconds_until_below(self, key: str, at: float) -> int:
+        window = self._windows.get(key)
+        minutes = window.minutes if window is not None else ()
+        oldest = next((minute for minute, count in minutes if count > 0), int(at / 60))
         return ceil((oldest + MINUTES + 1) * 60 - at)
 
-    def _advance(self, key: Hashable, minute: int) -> _Window:
+    def _advance(self, key: str, minute: int) -> _Window:
         """Return the window of a key, advanced to `minute`."""
         window = self._windows.get(key)
         # Usually the last count was in the same minute.
@@ -137,9 +142,6 @@ class InMemoryWindowCounter:
 
         if window is None:
             window = self._windows[key] = _Window()
-            if len(self._windows) > self._max_keys:
-                self._windows.popitem(last=False)
-        self._windows.move_to_end(key)
         while window.minutes and window.minutes[0][0] < minute - MINUTES:
             window.total -= window.minutes.popleft()[1]
         window.minute = minute
@@ -147,27 +149,24 @@ class InMemoryWindowCounter:
         return window
 
 
-class InMemoryStampCounter:
+class InMemoryStampCounter(StampCounter):
     """`StampCounter` in the memory of this process; keeps `most` keys at most."""
 
     def __init__(self, most: int) -> None:
-        self._max_keys = most
-        self._stamps: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        self._stamps: LruCache[str, tuple[int, float]] = LruCache(most)
 
     def __len__(self) -> int:
         return len(self._stamps)
 
+    def clear(self) -> None:
+        """Remove every key."""
+        self._stamps.clear()
+
     def get(self, key: str) -> tuple[int, float] | None:
-        """Return the number and its time; None for an unknown key."""
         return self._stamps.get(key)
 
     def set(self, key: str, number: int, moment: float) -> None:
-        """Store a number and its time."""
         self._stamps[key] = number, moment
-        self._stamps.move_to_end(key)
-        if len(self._stamps) > self._max_keys:
-            self._stamps.popitem(last=False)
 
     def delete(self, key: str) -> None:
-        """Remove a key."""
-        self._stamps.pop(key, None)
+        self._stamps.delete(key)

@@ -4,18 +4,20 @@ The parent makes the tables before it forks. A worker that is killed leaves no l
 it; at worst one count is lost.
 """
 
-import fcntl
-import os
-import threading
 from hashlib import blake2b
 from math import ceil
 from mmap import mmap
-from pathlib import Path
 from struct import calcsize
-from tempfile import mkstemp
-from weakref import finalize
 
-from onebucket.http.limits.counters import MAX_OTHERS, MAX_USERS, MINUTES, RateLimitStore
+from onebucket.http.limits.counters import (
+    MAX_OTHERS,
+    MAX_USERS,
+    MINUTES,
+    RateLimitStore,
+    StampCounter,
+    WindowCounter,
+)
+from onebucket.http.process_lock import ProcessLock
 
 _KEY_BYTES = 16
 
@@ -29,25 +31,6 @@ def in_shared_memory(users: int = MAX_USERS, others: int = MAX_OTHERS) -> RateLi
     windows = SharedMemoryWindowCounter(users), SharedMemoryWindowCounter(others), SharedMemoryWindowCounter(others)
     stamps = SharedMemoryStampCounter(others), SharedMemoryStampCounter(others), SharedMemoryStampCounter(others)
     return RateLimitStore(*windows, *stamps, ProcessLock())
-
-
-class ProcessLock:
-    """A lock between processes and between their threads; a process that dies releases it."""
-
-    def __init__(self) -> None:
-        self._file, name = mkstemp(prefix="onebucket-")
-        Path(name).unlink()
-        finalize(self, os.close, self._file)
-        # `lockf` locks belong to the process, so its threads need a lock among themselves.
-        self._thread_lock = threading.Lock()
-
-    def __enter__(self) -> None:
-        self._thread_lock.acquire()
-        fcntl.lockf(self._file, fcntl.LOCK_EX)
-
-    def __exit__(self, *_: object) -> None:
-        fcntl.lockf(self._file, fcntl.LOCK_UN)
-        self._thread_lock.release()
 
 
 class _SharedHashTable:
@@ -93,7 +76,7 @@ def _digest(key: str) -> bytes:
     return blake2b(key.encode(errors="surrogateescape"), digest_size=_KEY_BYTES).digest()
 
 
-class SharedMemoryWindowCounter:
+class SharedMemoryWindowCounter(WindowCounter):
     """`WindowCounter` in shared memory; a record is the minute of its last change, the sum, and a ring of minutes."""
 
     _RING = MINUTES + 1
@@ -104,18 +87,15 @@ class SharedMemoryWindowCounter:
         self._numbers = self._table.numbers
 
     def count(self, key: str, at: float) -> int:
-        """Return the count of the last hour."""
         offset = self._table.find(_digest(key))
         return 0 if offset is None else self._numbers[self._advance(offset, int(at / 60)) + self._SUM]
 
     def add(self, key: str, at: float, by: int = 1) -> None:
-        """Add to the current minute; a negative `by` takes back what was just added."""
         offset = self._current_record(key, at)
         self._numbers[offset + self._FIRST + self._numbers[offset] % self._RING] += by
         self._numbers[offset + self._SUM] += by
 
     def take(self, key: str, at: float, most: int) -> int:
-        """Add one if the count is below `most`; return the count before."""
         offset = self._current_record(key, at)
         total: int = self._numbers[offset + self._SUM]
         if total < most:
@@ -124,7 +104,6 @@ class SharedMemoryWindowCounter:
         return total
 
     def seconds_until_below(self, key: str, at: float) -> int:
-        """Return the seconds until the oldest counted minute leaves the window."""
         offset = self._current_record(key, at)
         last, ring = self._numbers[offset], offset + self._FIRST
         counted = (
@@ -152,7 +131,7 @@ class SharedMemoryWindowCounter:
         return offset
 
 
-class SharedMemoryStampCounter:
+class SharedMemoryStampCounter(StampCounter):
     """`StampCounter` in shared memory."""
 
     def __init__(self, most: int) -> None:
@@ -160,12 +139,10 @@ class SharedMemoryStampCounter:
         self._numbers = self._table.numbers
 
     def get(self, key: str) -> tuple[int, float] | None:
-        """Return the number and its time; None for an unknown key."""
         offset = self._table.find(_digest(key))
         return None if offset is None else (int(self._numbers[offset + 1]), self._numbers[offset])
 
     def set(self, key: str, number: int, moment: float) -> None:
-        """Store a number and its time."""
         digest = _digest(key)
         offset = self._table.find(digest)
         if offset is None:
@@ -173,7 +150,6 @@ class SharedMemoryStampCounter:
         self._numbers[offset], self._numbers[offset + 1] = moment, number
 
     def delete(self, key: str) -> None:
-        """Remove a key."""
         offset = self._table.find(_digest(key))
         if offset is not None:
             self._table.clear(offset)

@@ -1,18 +1,27 @@
 """The access log: counts and logs every API response."""
 
 import logging
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
 from onebucket.http.errors import HINT
-from onebucket.http.monitoring.metrics import Metrics
+from onebucket.http.monitoring.metrics import Count, Metrics
 from onebucket.http.request import Request
 from onebucket.http.response import Response
 
-# Records one more response: the request id, and the duration in seconds.
-RecordResponse = Callable[[str, float], None]
+
+@dataclass(slots=True, eq=False)
+class LogLine:
+    """What is counted and logged of a response besides its id, address and duration: the same for every repeat.
+
+    `fields` leaves the address open; it is None when the response is only counted.
+    """
+
+    count: Count
+    level: int
+    fields: dict[str, Any] | None
 
 
 class AccessLog:
@@ -23,31 +32,20 @@ class AccessLog:
         self._log = structlog.get_logger("onebucket.http").bind()
         self._logs_every_request = self._log.is_enabled_for(logging.DEBUG)
 
-    def record(self, request: Request, response: Response, seconds: float) -> None:
+    def line(self, request: Request, response: Response) -> LogLine:
+        """Return the log record of a request and its response."""
+        route = request.state.route
+        count = self._metrics.counter(route.name if route else "", request.method, response.status)
+        level = logging.DEBUG if request.reads and response.status < 400 else logging.INFO
+        is_logged = self._logs_every_request or level != logging.DEBUG
+        return LogLine(count, level, _log_fields(request, response) if is_logged else None)
+
+    def record(self, line: LogLine, id: str, address: str | None, seconds: float) -> None:
         """Count and log one response."""
-        self._counter(request, response)(seconds)
-        is_successful_read = request.reads and response.status < 400
-        if self._logs_every_request or not is_successful_read:
-            level = logging.DEBUG if is_successful_read else logging.INFO
-            log_fields = _log_fields(request, response)
-            self._log.log(level, "request", request_id=request.id, ms=round(seconds * 1000, 2), **log_fields)
-
-    def recorder_for(self, request: Request, response: Response) -> RecordResponse:
-        """Return a function that records repeats of a cached response to a read; it computes the log fields once."""
-        count = self._counter(request, response)
-        if not self._logs_every_request:
-            return lambda id, seconds: count(seconds)
-        log_fields = _log_fields(request, response)
-
-        def record(id: str, seconds: float) -> None:
-            count(seconds)
-            self._log.debug("request", request_id=id, ms=round(seconds * 1000, 2), **log_fields)
-
-        return record
-
-    def _counter(self, request: Request, response: Response) -> Callable[[float], None]:
-        name = request.route.name if request.route else ""
-        return self._metrics.counter(name, request.method, response.status)
+        line.count(seconds)
+        if line.fields is not None:
+            ms = round(seconds * 1000, 2)
+            self._log.log(line.level, "request", request_id=id, ms=ms, **(line.fields | {"address": address}))
 
 
 def _log_fields(request: Request, response: Response) -> dict[str, Any]:
@@ -56,6 +54,6 @@ def _log_fields(request: Request, response: Response) -> dict[str, Any]:
         "method": request.method,
         "path": request.path,
         "status": response.status,
-        "actor": request.actor.name if request.actor else None,
-        "address": request.address,
+        "actor": request.state.actor.name if request.state.actor else None,
+        "address": None,
     } | ({"hint": hint} if hint else {})

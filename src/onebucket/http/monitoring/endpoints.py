@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -12,11 +11,12 @@ from starlette.routing import BaseRoute, Route
 
 from onebucket.domain.accounts import Actor
 from onebucket.domain.refusals import TooManyRequests, Unauthenticated
-from onebucket.http.auth.authentication import Authentication, VerifiedCredential
+from onebucket.http.auth.authentication import VerifiedCredential
 from onebucket.http.execution import read_runner
 from onebucket.http.monitoring.metrics import Metrics
+from onebucket.http.services import Services
 from onebucket.store import schema
-from onebucket.store.engine.database import Database, DatabaseUnavailable, DatabaseUnusable
+from onebucket.store.engine.errors import DatabaseUnavailable, DatabaseUnusable
 
 _HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
@@ -24,26 +24,17 @@ _HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 class MonitoringEndpoints:
     """`/healthz`, `/readyz`, `/metrics` and `/openapi.json`.
 
-    `/metrics` needs `metrics_token` as a Bearer token, or the unscoped credential of a site administrator.
+    `/metrics` needs `options.metrics_token` as a Bearer token, or the unscoped credential of a site administrator.
     """
 
-    def __init__(
-        self,
-        *,
-        database: Database,
-        metrics: Metrics,
-        authentication: Authentication,
-        openapi: Callable[[], Mapping[str, Any]],
-        metrics_token: str,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._database = database
+    def __init__(self, services: Services, metrics: Metrics, openapi: Callable[[], Mapping[str, Any]]) -> None:
+        self._database = services.database
         self._metrics = metrics
-        self._authentication = authentication
+        self._authentication = services.authentication
         self._openapi_document = openapi
         self._openapi = b""
-        self._token = metrics_token.encode()
-        self._clock = clock
+        self._token = services.options.metrics_token.encode()
+        self._clock = services.clock
 
     def routes(self) -> list[BaseRoute]:
         """Return the routes of the endpoints."""

@@ -14,7 +14,7 @@ from onebucket.http.monitoring.shared_metrics import ProcessMetrics
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _REQUESTS = ("onebucket_requests", "Requests answered", ["route", "method", "status"])
-_SECONDS = ("onebucket_request_seconds", "Time to an answer", ["route"])
+_SECONDS = ("onebucket_request_seconds", "Time to the response", ["route"])
 
 # How often a worker publishes the values of its watched gauges to the others, in seconds.
 PUBLISH_SECONDS = 0.5
@@ -26,12 +26,14 @@ Count = Callable[[float], None]
 class Metrics:
     """Counts requests by route, method and status, and measures how long they take.
 
-    With `tally`, the row of one worker in the shared metrics, each worker shows the sums of all.
+    With `process_metrics`, the row of one worker in the shared metrics, each worker shows the sums of all.
     """
 
-    def __init__(self, tally: ProcessMetrics | None = None) -> None:
+    def __init__(self, process_metrics: ProcessMetrics | None = None) -> None:
         self.registry = CollectorRegistry()
-        self._counting = _SingleProcess(self.registry) if tally is None else _MultiProcess(self.registry, tally)
+        self._counting = (
+            _SingleProcess(self.registry) if process_metrics is None else _MultiProcess(self.registry, process_metrics)
+        )
         self._counters: dict[tuple[str, str, int], Count] = {}
 
     def counter(self, route: str, method: str, status: int) -> Count:
@@ -52,7 +54,7 @@ class Metrics:
         """
         self._counting.watch(name, about, value, grows=grows)
 
-    def count_request(self, name: str, about: str, value: Callable[[], float]) -> None:
+    def show(self, name: str, about: str, value: Callable[[], float]) -> None:
         """Export a value that is the same in every worker."""
         Gauge(name, about, registry=self.registry).set_function(value)
 
@@ -113,8 +115,8 @@ class _WatchedGauge:
 class _MultiProcess(Collector):
     """Metrics of several workers, in shared memory."""
 
-    def __init__(self, registry: CollectorRegistry, tally: ProcessMetrics) -> None:
-        self._process_metrics = tally
+    def __init__(self, registry: CollectorRegistry, process_metrics: ProcessMetrics) -> None:
+        self._process_metrics = process_metrics
         self._watched: list[_WatchedGauge] = []
         registry.register(self)
 
@@ -138,7 +140,7 @@ class _MultiProcess(Collector):
         )
 
     def start(self) -> None:
-        """Publish the watched values from a thread; their owners don't tell when they change."""
+        """Publish the watched values from a thread, because their owners don't announce changes."""
 
         def publish() -> None:
             while True:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from itertools import accumulate
 from mmap import mmap
 
-from onebucket.http.limits.shared_counters import ProcessLock
+from onebucket.http.process_lock import ProcessLock
 
 # Numbers per row: one for each combination of route, method and status that occurs, and a histogram for each route.
-MAX_NUMBERS = 1 << 14
+MAX_NUMBERS = 1 << 15
 _NAMES = 1 << 20
 
 
@@ -41,7 +41,7 @@ class SharedMetrics:
             offset = sum(count for _, count in layout.values())
             line = f"{many} {name}\n".encode()
             if offset + many > self._most or self._end() + len(line) >= _NAMES:
-                raise MemoryError(f"there is no room to count {name}")
+                raise MemoryError(f"there is no room left to count {name}")
             end = self._end()
             self._names[end : end + len(line)] = line
             return offset

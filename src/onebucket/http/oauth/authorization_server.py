@@ -173,4 +173,4 @@ def _check_single_client_authentication(authorization: str, form: Mapping[str, s
         raise InvalidClientError(status_code=401, description="The Authorization header must be Basic, key and secret")
     same_secret = hmac.compare_digest(form.get("client_secret", secret).encode(), secret.encode())
     if form.get("client_id", key) != key or not same_secret:
-        raise InvalidRequestError("The consumer shows itself in two places, and not as the same")
+        raise InvalidRequestError("The request names two different apps in two places")

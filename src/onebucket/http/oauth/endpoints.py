@@ -2,9 +2,8 @@
 
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 import msgspec
 import structlog
@@ -15,59 +14,35 @@ from starlette.routing import BaseRoute, Route
 from onebucket import hashing
 from onebucket.actions import oauth
 from onebucket.actions.unit_of_work import UnitOfWork
-from onebucket.domain.accounts import NOBODY, SCOPES
+from onebucket.domain.accounts import NOBODY
 from onebucket.domain.refusals import Invalid, LinkExpired, TooManyRequests, Unauthenticated
-from onebucket.domain.site_limits import SiteLimits
+from onebucket.domain.scopes import SCOPES
 from onebucket.http import request as requests
 from onebucket.http.auth import credential_source
-from onebucket.http.auth.authentication import Authentication
 from onebucket.http.auth.oauth1_signature import SignatureVerifier, SignedRequest, VerifiedSignature
-from onebucket.http.execution.write_queue import WriteQueue
-from onebucket.http.limits.rate_limiter import RateLimiter
 from onebucket.http.oauth import responses
-from onebucket.http.response import ServerOptions
-from onebucket.store.engine.database import Database, DatabaseUnavailable, Transaction
+from onebucket.http.services import Services
+from onebucket.store.engine.errors import DatabaseUnavailable
+from onebucket.store.engine.transaction import Transaction
 from onebucket.surfaces.v1.routes import BASES
+from onebucket.wire import body_reader, request_body
+from onebucket.wire.body_reader import BodyTooLong
+from onebucket.wire.request_body import UnreadableBody
 
 MAX_FORM_BYTES = 1 << 16
-
-_FORM = "application/x-www-form-urlencoded"
 
 
 class OAuthEndpoints:
     """OAuth 2's `/site/oauth2/access_token`, `revoke` and `introspect` and its metadata, and OAuth 1's token endpoints.
 
-    Calls count against `limits` of the consumer and of the person that a token is issued for. Consumers' secrets are
-    derived from `key`; `signatures` verifies OAuth 1 signatures. Only with `password_grant` may a consumer get tokens
-    with a person's username and password.
+    Calls count against the rate limit of the consumer and of the person that a token is issued for. `signatures`
+    verifies OAuth 1 signatures.
     """
 
-    def __init__(
-        self,
-        *,
-        database: Database,
-        writer: WriteQueue,
-        authentication: Authentication,
-        ways: ServerOptions,
-        terms: SiteLimits,
-        key: bytes,
-        password_grant: bool,
-        limits: RateLimiter | None,
-        clock: Callable[[], datetime],
-        new_id: Callable[[], str],
-    ) -> None:
-        self._write_queue = writer
-        self._authentication = authentication
-        self.signatures = SignatureVerifier(
-            database=database, writer=writer, key=key, base_url=ways.base_url, clock=clock
-        )
-        self._options = ways
-        self._site_limits = terms
-        self._key = key
-        self._password_grant = password_grant
-        self._limits = limits
-        self._clock = clock
-        self._new_id = new_id
+    def __init__(self, services: Services, signatures: SignatureVerifier) -> None:
+        self._services = services
+        self._options = services.options
+        self._signatures = signatures
         self._log = structlog.get_logger("onebucket.http").bind()
 
     def routes(self) -> list[BaseRoute]:
@@ -99,7 +74,7 @@ class OAuthEndpoints:
             "introspection_endpoint_auth_methods_supported": client_auth_methods,
             "scopes_supported": list(SCOPES),
             "response_types_supported": ["code"],
-            "grant_types_supported": [*grant_types, *(["password"] if self._password_grant else [])],
+            "grant_types_supported": [*grant_types, *(["password"] if self._options.oauth_password_grant else [])],
             "code_challenge_methods_supported": ["S256"],
             "authorization_response_iss_parameter_supported": True,
             "service_documentation": f"{base_url}/docs",
@@ -126,13 +101,17 @@ class OAuthEndpoints:
 
             def handle(work: UnitOfWork) -> Any:
                 server = OAuthServer(
-                    work, token_request, key=self._key, password_grant=self._password_grant, count=count
+                    work,
+                    token_request,
+                    key=self._services.secret_key,
+                    password_grant=self._options.oauth_password_grant,
+                    count=count,
                 )
                 return server.handle(endpoint)
 
             def respond(result: Any) -> Response:
                 if result.body.get("error") == "invalid_client":
-                    self._authentication.count_wrong_secret(_address(request))
+                    self._services.authentication.count_wrong_secret(_address(request))
                 return responses.json_response(result.status, result.body, dict(result.headers))
 
             return await self._run_write(request, handle, respond, on_error=responses.json_error_response)
@@ -144,19 +123,19 @@ class OAuthEndpoints:
         counted: set[str] = set()
 
         def count(id: str) -> None:
-            if self._limits is not None and id not in counted:
-                self._limits.take(id)
+            if self._services.rate_limiter is not None and id not in counted:
+                self._services.rate_limiter.take(id)
                 counted.add(id)
 
         return count
 
     async def _password_owner(self, form: dict[str, str], address: str | None) -> str | None:
         """The account id for a form's username and password (password grant only). Raises TooManyRequests."""
-        if not self._password_grant or form.get("grant_type") != "password":
+        if not self._options.oauth_password_grant or form.get("grant_type") != "password":
             return None
         try:
             name, password = form.get("username", ""), form.get("password", "")
-            verified = await self._authentication.verify_password(name, password, address)
+            verified = await self._services.authentication.verify_password(name, password, address)
         except Unauthenticated:
             return None
         return verified.account_id
@@ -171,7 +150,7 @@ class OAuthEndpoints:
             try:
                 body = await _body(request)
                 form = body if credential_source.is_form_body(headers) else b""
-                verified = await self.signatures.verify(SignedRequest("POST", request.scope, headers, form))
+                verified = await self._signatures.verify(SignedRequest("POST", request.scope, headers, form))
             except Invalid as refusal:
                 return responses.text_response(400, refusal.sentence)
             except Unauthenticated:
@@ -187,7 +166,9 @@ class OAuthEndpoints:
             return await self._run_write(
                 request,
                 change,
-                lambda parameters: Response(urlencode(parameters), media_type=_FORM, headers=responses.HEADERS),
+                lambda parameters: Response(
+                    urlencode(parameters), media_type=request_body.FORM, headers=responses.HEADERS
+                ),
             )
 
         return answer
@@ -196,14 +177,14 @@ class OAuthEndpoints:
         """Issue a request token, with which the consumer sends the user to `oauth/authenticate`."""
         if verified.token:
             raise Unauthenticated
-        token = hashing.new_secret()
+        token = self._services.new_secret()
         hash = hashing.secret_hash(token)
         oauth.request(work, verified.consumer, callback=verified.parameters.get("oauth_callback", ""), token_hash=hash)
         return self._with_secret(token) | {"oauth_callback_confirmed": "true"}
 
     def _access_token(self, work: UnitOfWork, verified: VerifiedSignature) -> dict[str, str]:
         """Exchange an authorized request token for the token that API requests are signed with."""
-        token = hashing.new_secret()
+        token = self._services.new_secret()
         try:
             oauth.exchange(
                 work,
@@ -217,7 +198,10 @@ class OAuthEndpoints:
         return self._with_secret(token)
 
     def _with_secret(self, token: str) -> dict[str, str]:
-        return {"oauth_token": token, "oauth_token_secret": hashing.derived_secret(self._key, "token", token)}
+        return {
+            "oauth_token": token,
+            "oauth_token_secret": hashing.derived_secret(self._services.secret_key, "token", token),
+        }
 
     # -- both
 
@@ -234,10 +218,11 @@ class OAuthEndpoints:
         address = _address(request)
 
         def change(tx: Transaction) -> Any:
-            return action(UnitOfWork(NOBODY, tx, self._clock(), id, self._new_id, address, self._site_limits))
+            at = self._services.clock()
+            return action(self._services.unit_of_work(tx, NOBODY, at=at, request_id=id, address=address))
 
         try:
-            response = respond(await self._write_queue.submit(change))
+            response = respond(await self._services.write_queue.submit(change))
         except Unauthenticated:
             response = responses.not_signed()
         except Exception as error:
@@ -255,20 +240,19 @@ def _address(request: Request) -> str | None:
 async def _form(request: Request) -> dict[str, str]:
     """Read the fields of a form; empty ones count as absent (RFC 6749, 3.2). Raises Invalid."""
     if not credential_source.is_form_body(requests.headers(request.scope)):
-        raise Invalid("the body must be a form, application/x-www-form-urlencoded")
+        raise Invalid(f"the body must be a form, {request_body.FORM}")
+    body = await _body(request)
     try:
-        pairs = parse_qsl((await _body(request)).decode("ascii"), errors="strict")
-    except ValueError:
-        raise Invalid("the body is not a form") from None
+        pairs = [pair for pair in request_body.parse_pairs(body, "the form", strict=True) if pair[1]]
+    except UnreadableBody as error:
+        raise Invalid(str(error)) from None
     if len(dict(pairs)) < len(pairs):
-        raise Invalid("a field is there more than once")
+        raise Invalid("a field is repeated")
     return dict(pairs)
 
 
 async def _body(request: Request) -> bytes:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_FORM_BYTES:
-            raise Invalid("the form is too long")
-    return body
+    try:
+        return await body_reader.read_limited(request.receive, limit=MAX_FORM_BYTES)
+    except BodyTooLong:
+        raise Invalid("the form is too long") from None

@@ -148,7 +148,7 @@ class PasswordGrant(grants.ResourceOwnerPasswordCredentialsGrant):  # type: igno
         """The person whose username and password were verified before. Raises InvalidGrantError when there is none."""
         person = oauth.authenticate_consumer(self.server.work, self.server.token_request.person_id or "")
         if person is None:
-            raise InvalidGrantError("There is nobody with that name and that password")
+            raise InvalidGrantError("Wrong username or password")
         return person
 
 

@@ -7,7 +7,9 @@ from starlette.responses import Response
 
 from onebucket.domain.refusals import Refusal, TooManyRequests
 from onebucket.http import errors
-from onebucket.store.engine.database import DatabaseUnavailable
+from onebucket.store.engine.errors import DatabaseUnavailable
+from onebucket.surfaces.core.errors import PLAIN
+from onebucket.surfaces.core.plain_text_errors import STANDARD_TEXTS
 
 HEADERS = {"Cache-Control": "no-store", "Pragma": "no-cache", "X-Content-Type-Options": "nosniff"}
 JSON = "application/json"
@@ -26,7 +28,7 @@ def oauth2_error(status: int, error: str, sentence: str, *, retry_after: int = 0
 
 def text_response(status: int, sentence: str) -> Response:
     """A plain-text error in the API's form: `Bad Request: the sentence.`"""
-    return Response(f"{errors.STANDARD_TEXTS[status]}: {sentence}.", status, HEADERS, errors.PLAIN)
+    return Response(f"{STANDARD_TEXTS[status]}: {sentence}.", status, HEADERS, PLAIN)
 
 
 def error_response(error: Exception) -> Response:
@@ -46,7 +48,7 @@ def json_error_response(error: Exception) -> Response:
     if status is None:
         raise error
     retry_after = getattr(error, "retry_after", 0)
-    sentence = errors.STANDARD_TEXTS[status] if isinstance(error, TooManyRequests) else str(error)
+    sentence = STANDARD_TEXTS[status] if isinstance(error, TooManyRequests) else str(error)
     return oauth2_error(
         status, "temporarily_unavailable" if retry_after else "invalid_request", sentence, retry_after=retry_after
     )
@@ -54,4 +56,4 @@ def json_error_response(error: Exception) -> Response:
 
 def not_signed() -> Response:
     """The 401 to a request without a valid OAuth 1 signature."""
-    return Response("Unauthorized", 401, {**HEADERS, "WWW-Authenticate": "OAuth"}, errors.PLAIN)
+    return Response("Unauthorized", 401, {**HEADERS, "WWW-Authenticate": "OAuth"}, PLAIN)

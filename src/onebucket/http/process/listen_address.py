@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +13,17 @@ class CannotListen(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ListenAddress:
-    """Host and port to listen on, and the TLS certificate and key, if any."""
+    """Host and port to listen on, the TLS certificate and key, if any, and whether HTTP/2 is offered over TLS.
+
+    `renewal` returns the files of the next certificate when it is due (`embedded_server.Renewal`).
+    """
 
     host: str
     port: int
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    speaks_http2: bool = False
+    renewal: Callable[[], tuple[Path, Path] | None] | None = None
 
     def check(self) -> None:
         """Check that the port is free and the TLS files can be used. Raises CannotListen."""

@@ -104,7 +104,7 @@ class Workers:
             if select.select([self._ready_reader], [], [], 0.05)[0]:
                 ready_count += len(os.read(self._ready_reader, self._count))
             elif self._reap():
-                raise CannotStart("a worker could not start; its reason is above")
+                raise CannotStart("a worker could not start; the reason is above")
             elif signal.sigpending() & _STOP_SIGNALS:
                 return False
         return True
@@ -112,7 +112,7 @@ class Workers:
     def _watch(self) -> None:
         while signal.sigwait(_HANDLED_SIGNALS) not in _STOP_SIGNALS:
             for worker in self._reap():
-                self._log.warning("worker ended", pid=worker.pid, then="another one takes its place")
+                self._log.warning("worker ended", pid=worker.pid, then="a new one is started")
                 if time.monotonic() - worker.started < CRASH_LOOP_SECONDS:
                     time.sleep(CRASH_LOOP_SECONDS)
                 self._start()

@@ -1,14 +1,15 @@
-"""Read modes: what a transaction does with result sets that may not fit in memory."""
+"""Reads of result sets that may not fit in memory: buffered, bounded or streamed, as the transaction wants it."""
 
 from collections.abc import Iterable
-from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, literal_column
 
-if TYPE_CHECKING:
-    from onebucket.store.engine.database import Transaction
-    from onebucket.store.engine.statement import Row, Statement
+from onebucket.store.engine.read_mode import ReadMode
+from onebucket.store.engine.statement import Statement
+from onebucket.store.engine.transaction import Transaction
+
+_Found = TypeVar("_Found")
 
 # Rows that are held in memory at once; longer results are streamed as they are sent.
 MAX_BUFFERED_ROWS = 5000
@@ -21,19 +22,8 @@ class ResultTooLarge(Exception):
     """A query found more than `MAX_BUFFERED_ROWS` rows; repeat it in a streaming transaction."""
 
 
-class ReadMode(Enum):
-    """How to treat result sets of more than `MAX_BUFFERED_ROWS` rows."""
-
-    # Read it all into memory.
-    BUFFERED = "whole"
-    # Raise ResultTooLarge.
-    BOUNDED = "brief"
-    # Read rows with a cursor as the caller iterates, while the transaction is open.
-    STREAMED = "lasting"
-
-
-def iterate(tx: "Transaction", whole: "Statement", few: "Statement", **values: Any) -> "Iterable[Row]":
-    """Iterate over the rows of `whole`; read them lazily if the transaction streams.
+def iterate(tx: Transaction, whole: Statement[_Found], few: Statement[_Found], **values: Any) -> Iterable[_Found]:
+    """Iterate over what `whole` finds; read it lazily if the transaction streams.
 
     `few` is the same query with `ROW_LIMIT` as its limit. Raises ResultTooLarge in a bounded transaction.
     """
@@ -42,8 +32,8 @@ def iterate(tx: "Transaction", whole: "Statement", few: "Statement", **values: A
     return fetch_bounded(tx, whole, few, **values)
 
 
-def fetch_bounded(tx: "Transaction", whole: "Statement", few: "Statement", **values: Any) -> "list[Row]":
-    """Fetch the rows of `whole` as a list, in a streaming transaction too.
+def fetch_bounded(tx: Transaction, whole: Statement[_Found], few: Statement[_Found], **values: Any) -> list[_Found]:
+    """Fetch what `whole` finds as a list, in a streaming transaction too.
 
     `few` is the same query with `ROW_LIMIT` as its limit. Raises ResultTooLarge in a bounded transaction.
     """

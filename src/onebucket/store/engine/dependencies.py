@@ -7,13 +7,36 @@ from sqlalchemy import BindParameter, ClauseElement, TextClause
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.selectable import TableClause
 
-from onebucket.store.tables import accounts, emails, group_privileges, groups, memberships, privileges, repositories
+from onebucket.store.tables import (
+    accounts,
+    emails,
+    group_privileges,
+    groups,
+    memberships,
+    privileges,
+    project_group_privileges,
+    project_privileges,
+    projects,
+    repositories,
+)
 
 # The directory: who there is. A change of these tables renews its stamp (`revisions.bump_revision`).
 _DIRECTORY = {accounts.name, emails.name}
 
 # Who may do what in an account. A change of these tables renews the account's stamp (`account_rows.bump_revision`).
-_ACCESS = {table.name for table in (groups, memberships, repositories, group_privileges, privileges)}
+_ACCESS = {
+    table.name
+    for table in (
+        groups,
+        memberships,
+        projects,
+        project_group_privileges,
+        project_privileges,
+        repositories,
+        group_privileges,
+        privileges,
+    )
+}
 
 # The other tables (invitations, letters, app passwords, the journal) change without renewing a stamp.
 

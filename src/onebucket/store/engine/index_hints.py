@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement
+from sqlalchemy import ColumnElement
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -14,7 +14,7 @@ class WithoutIndex(FunctionElement[Any]):
     name = "not_by"
     inherit_cache = True
 
-    def __init__(self, column: Column[Any]) -> None:
+    def __init__(self, column: ColumnElement[Any]) -> None:
         super().__init__(column)
         self.type = column.type
 
@@ -30,6 +30,6 @@ def _without_index(element: WithoutIndex, compiler: SQLCompiler, **options: Any)
     return f"+{compiler.process(element.clauses, **options)}"
 
 
-def without_index(column: Column[Any]) -> ColumnElement[Any]:
+def without_index(column: ColumnElement[Any]) -> ColumnElement[Any]:
     """Keep SQLite from using an index on `column`, for a condition on rows that another column selects."""
     return WithoutIndex(column)

@@ -1,4 +1,4 @@
-"""Stamps: random values that tell one state of an account or the directory from every other.
+"""Stamps: random values that identify one state of an account or the directory.
 
 A counter isn't enough. It goes back when a backup is restored, or when a standby takes over that has missed the last
 commits; then it grows again and gives a new state a number that an old one had. A stamp that comes back with a restored

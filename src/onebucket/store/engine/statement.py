@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, Generic, TypeVar, cast, overload
 
 from sqlalchemy import ClauseElement, Dialect, Select, Table, Uuid
 from sqlalchemy.sql import visitors
@@ -10,8 +10,9 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from onebucket.store.engine import dependencies
 from onebucket.store.engine.list_parameters import ListParameter, PairsParameter, is_storable
+from onebucket.store.engine.row_mapper import Row, RowMapper
 
-Row = tuple[Any, ...]
+_Found = TypeVar("_Found")
 _List = ListParameter | PairsParameter
 
 
@@ -36,22 +37,48 @@ def _insert(name: str) -> Callable[..., Any]:
     return upsert
 
 
-class Statement:
+class Statement(Generic[_Found]):
     """A SQLAlchemy Core statement, compiled at its first use and then run as text on the driver.
 
     Every value is bound by name. Measured: SQLAlchemy's own execution costs several times what SQLite needs for one of
     our short queries. A statement with ON CONFLICT is a function that takes the dialect's `insert`.
+    `mapper` makes what the query returns of its rows, which have the mapper's columns; without one, they stay tuples.
+    `is_cached`: a transaction keeps the row that the query has found, until it changes a table that the query reads.
     `keeps_cache`: this UPDATE touches a cached table, but no cached column.
     """
 
-    __slots__ = ("_clause", "_compiled_forms", "_dependency", "_keeps_cache", "_tables", "_unaffected")
+    __slots__ = (
+        "_clause",
+        "_compiled_forms",
+        "_dependency",
+        "_keeps_cache",
+        "_tables",
+        "_unaffected",
+        "is_cached",
+        "mapper",
+    )
 
-    def __init__(self, clause: ClauseElement | Callable[[Any], ClauseElement], *, keeps_cache: bool = False) -> None:
+    @overload
+    def __init__(self, clause: ClauseElement, mapper: RowMapper[_Found], *, is_cached: bool = False) -> None: ...
+    @overload
+    def __init__(
+        self: "Statement[Row]", clause: ClauseElement | Callable[[Any], ClauseElement], *, keeps_cache: bool = False
+    ) -> None: ...
+    def __init__(
+        self,
+        clause: ClauseElement | Callable[[Any], ClauseElement],
+        mapper: RowMapper[_Found] | None = None,
+        *,
+        is_cached: bool = False,
+        keeps_cache: bool = False,
+    ) -> None:
+        self.mapper = mapper
+        self.is_cached = is_cached
         self._clause = clause
         self._compiled_forms: dict[str, tuple[str, dict[str, Any], tuple[str, ...], dict[str, _List]]] = {}
         self._dependency: tuple[str | None] | None = None
         self._keeps_cache = keeps_cache
-        self._unaffected: dict[Statement, bool] = {}
+        self._unaffected: dict[AnyStatement, bool] = {}
         self._tables: frozenset[str] = frozenset()
 
     @property
@@ -60,6 +87,14 @@ class Statement:
         if self._dependency is None:
             self._dependency = (dependencies.dependency_of(self._clause) if isinstance(self._clause, Select) else None,)
         return self._dependency[0]
+
+    def convert(self, row: Row) -> _Found:
+        """Return what the mapper makes of a row that the query has found."""
+        return cast(_Found, row) if self.mapper is None else self.mapper.convert(row)
+
+    def convert_all(self, rows: list[Row]) -> list[_Found]:
+        """Return what the mapper makes of each row."""
+        return cast(list[_Found], rows) if self.mapper is None else [*map(self.mapper.convert, rows)]
 
     def text(self, values: dict[str, Any], dialect: str) -> str:
         """Return the SQL text in a dialect, and prepare `values` for binding, in place.
@@ -84,7 +119,7 @@ class Statement:
         """Return the names of the parameters that are ids. The statement must have been compiled."""
         return self._compiled_forms[dialect][2]
 
-    def invalidates(self, other: "Statement") -> bool:
+    def invalidates(self, other: "AnyStatement") -> bool:
         """Return True if this change can change what `other` finds. Both must have been compiled."""
         unaffected = self._unaffected.get(other)
         if unaffected is None:
@@ -103,3 +138,6 @@ class Statement:
             tuple(name for name, bind in compiled.binds.items() if isinstance(bind.type, Uuid)),
             {name: bind.type for name, bind in compiled.binds.items() if isinstance(bind.type, _List)},
         )
+
+
+AnyStatement = Statement[Any]

@@ -21,3 +21,8 @@ def to_number(moment: datetime) -> int:
 def from_number(number: int) -> datetime:
     """Convert a table's number to a timestamp; clamp it, since other tools may have written any number."""
     return _EPOCH + timedelta(0, 0, min(max(number, _FIRST), _LAST))
+
+
+def optional_from_number(number: int | None) -> datetime | None:
+    """Convert a table's number, or NULL, to a timestamp or None."""
+    return None if number is None else from_number(number)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from onebucket import bounds
-from onebucket.store.engine.database import DatabaseUnavailable
+from onebucket.store.engine.errors import DatabaseUnavailable
 
 # Returns how many seconds the caller may still wait.
 Patience = Callable[[], float]
@@ -26,7 +26,7 @@ def turn(lock: threading.Lock, patience: Patience | None) -> Iterator[Callable[[
         return max(1, round(seconds() * 1000 / _STEP)) * _STEP
 
     if not lock.acquire(timeout=left() / 1000):
-        raise DatabaseUnavailable("the database can't take changes now (another one takes too long)")
+        raise DatabaseUnavailable("the database can't take changes now (another change takes too long)")
     try:
         yield left
     finally:

@@ -6,7 +6,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from onebucket import bounds
-from onebucket.store.engine.database import DatabaseUnavailable, DatabaseUnusable, TransactionInterrupted
+from onebucket.store.engine.errors import DatabaseUnavailable, DatabaseUnusable, TransactionInterrupted
 
 Address = dict[str, Any]
 

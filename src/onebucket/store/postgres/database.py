@@ -1,6 +1,6 @@
 """The database on PostgreSQL 15 or newer: a connection for each reading thread, and one for all writes.
 
-As on SQLite, one transaction writes at a time over all processes (docs/decisions/0005).
+As on SQLite, one transaction writes at a time over all processes (docs/decisions/0005-postgresql-transactions.md).
 """
 
 import threading
@@ -16,16 +16,17 @@ from psycopg.types.string import TextLoader
 
 from onebucket import bounds
 from onebucket.store.engine import write_turn
-from onebucket.store.engine.bounded_reads import ReadMode
-from onebucket.store.engine.database import Database, DatabaseUnavailable, DatabaseUnusable, TransactionInterrupted
-from onebucket.store.engine.statement import Row
+from onebucket.store.engine.database import Database
+from onebucket.store.engine.errors import DatabaseUnavailable, DatabaseUnusable, TransactionInterrupted
+from onebucket.store.engine.read_mode import ReadMode
+from onebucket.store.engine.read_pool import ReadPool
+from onebucket.store.engine.replication import ReplicationStatus
+from onebucket.store.engine.row_mapper import Row
 from onebucket.store.engine.write_turn import Patience
 from onebucket.store.postgres import connection as libpq
 from onebucket.store.postgres import integrity_check, version_query, wal_position
-from onebucket.store.postgres.read_pool import ReadPool
 from onebucket.store.postgres.transaction import Connection, PostgresTransaction
 from onebucket.store.postgres.version_query import PostgresVersionQuery
-from onebucket.store.postgres.wal_position import ReplicationStatus
 
 OLDEST = 15
 
@@ -64,7 +65,6 @@ class PostgresDatabase(Database):
         self._writer: Connection | None = None
 
     def connect(self) -> Connection:
-        """Open another connection with our settings. Raises DatabaseUnusable, DatabaseUnavailable."""
         try:
             connection = psycopg.connect(self._conninfo, autocommit=True, prepare_threshold=bounds.PREPARED_AFTER)
             connection.execute(f"SET lock_timeout = {round(bounds.BUSY_SECONDS * 1000)}; {_SETTINGS}")
@@ -82,7 +82,7 @@ class PostgresDatabase(Database):
                 f"{self.name} is PostgreSQL {connection.info.server_version // 10_000}: {OLDEST} is needed"
             )
         if connection.info.parameter_status("server_encoding") != "UTF8":
-            raise DatabaseUnusable(f"{self.name} is not in UTF8: make one with createdb -T template0 -E UTF8")
+            raise DatabaseUnusable(f"{self.name} is not in UTF8: create it with createdb -T template0 -E UTF8")
         return connection
 
     def _reader(self) -> Connection:
@@ -98,7 +98,6 @@ class PostgresDatabase(Database):
 
     @contextmanager
     def reading(self) -> Iterator[PostgresTransaction]:
-        """Open a read transaction on one snapshot. Raises DatabaseUnavailable, DatabaseUnusable."""
         connection, _ = _execute_first(self._reader, _READ)
         try:
             yield PostgresTransaction(connection)
@@ -113,10 +112,6 @@ class PostgresDatabase(Database):
 
     @contextmanager
     def reading_for_stream(self) -> Iterator[PostgresTransaction]:
-        """Open a read transaction on a connection of its own, with `ReadMode.STREAMED`.
-
-        Raises DatabaseUnavailable, DatabaseUnusable.
-        """
         connection, _ = _execute_first(self.connect, _READ)
         try:
             yield PostgresTransaction(connection, ReadMode.STREAMED)
@@ -137,15 +132,12 @@ class PostgresDatabase(Database):
         try:
             return wal_position.replication_status(_query(self._reader, wal_position.STANDING))
         except psycopg.Error as error:
-            raise DatabaseUnavailable(f"{self.name} doesn't say where it stands: {libpq.sentence(error)}") from error
+            raise DatabaseUnavailable(
+                f"{self.name} doesn't tell its replication position: {libpq.sentence(error)}"
+            ) from error
 
     @contextmanager
     def writing(self, patience: Patience | None = None) -> Iterator[PostgresTransaction]:
-        """Open a write transaction: committed to disk when it ends, rolled back when it raises.
-
-        There is one at a time over all processes; it waits for other writers as many seconds as `patience` returns.
-        Raises DatabaseUnavailable, DatabaseUnusable.
-        """
         with write_turn.turn(self._writing, patience) as left:
             connection, _ = _execute_first(self._open_writer, _WRITE.format(left()))
             tx = PostgresTransaction(connection)
@@ -162,14 +154,12 @@ class PostgresDatabase(Database):
                 tx.position = wal_position.of_row(_query(self._open_writer, wal_position.POSITION))
 
     def tables(self) -> set[str]:
-        """Return the names of the tables."""
         with self.reading() as tx:
-            return {row[0] for row in tx.connection.execute(_TABLES)}
+            return {name for (name,) in tx.connection.execute(_TABLES)}
 
     def check(self) -> str:
-        """Return what is broken; empty when nothing is."""
         with self.reading() as tx:
-            return "; ".join(row[0] for row in tx.connection.execute(integrity_check.BROKEN))
+            return "; ".join(fault for (fault,) in tx.connection.execute(integrity_check.BROKEN))
 
     def version_note(self) -> str:
         """Return PostgreSQL's version and the number of connections."""

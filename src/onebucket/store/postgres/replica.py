@@ -6,12 +6,12 @@ from contextlib import contextmanager, suppress
 import psycopg
 from psycopg import pq
 
-from onebucket.store.engine.database import DatabaseUnavailable, DatabaseUnusable, TransactionInterrupted
+from onebucket.store.engine.errors import DatabaseUnavailable, DatabaseUnusable, TransactionInterrupted
+from onebucket.store.engine.replication import ReplicaLagging, ReplicationStatus, WalPosition
 from onebucket.store.postgres import connection as libpq
 from onebucket.store.postgres import wal_position
 from onebucket.store.postgres.database import PostgresDatabase
 from onebucket.store.postgres.transaction import PostgresTransaction
-from onebucket.store.postgres.wal_position import ReplicaLagging, ReplicationStatus, WalPosition
 
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
@@ -36,7 +36,7 @@ class Replica(PostgresDatabase):
             if fault := status.mismatch(primary):
                 raise DatabaseUnusable(f"{self.name} {fault}")
             if not status.has_reached(position):
-                raise ReplicaLagging(f"{self.name} has come to {status.position}, not to {position}")
+                raise ReplicaLagging(f"{self.name} has reached {status.position}, not {position}")
             connection.execute(_BEGIN)
             yield PostgresTransaction(connection)
         except psycopg.Error as error:

@@ -5,11 +5,11 @@ from contextlib import suppress
 import psycopg
 from psycopg import pq
 
-from onebucket.store.engine.database import TransactionInterrupted
-from onebucket.store.engine.statement import Row
+from onebucket.store.engine.errors import TransactionInterrupted
+from onebucket.store.engine.row_mapper import Row
 from onebucket.store.postgres import connection
 
-# A standby's snapshot doesn't list the primary's open transactions: its replay position tells what it shows.
+# A standby's snapshot doesn't list the primary's open transactions: its replay position determines what is visible.
 VERSION = """
 SELECT concat_ws(' ', pg_current_snapshot(), pg_postmaster_start_time(),
                  CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() END)

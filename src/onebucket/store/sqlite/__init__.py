@@ -1,1 +1,1 @@
-"""The database on SQLite: connections, transactions, and its commit counter."""
+"""The database on SQLite: connections, transactions, and the header of its WAL-index."""

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from onebucket import bounds
 from onebucket.store.engine import work_budget, write_turn
-from onebucket.store.engine.bounded_reads import ReadMode
-from onebucket.store.engine.database import Database, DatabaseUnavailable, DatabaseUnusable, Missing
+from onebucket.store.engine.database import Database
+from onebucket.store.engine.errors import DatabaseMissing, DatabaseUnavailable, DatabaseUnusable
+from onebucket.store.engine.read_mode import ReadMode
+from onebucket.store.engine.read_pool import ReadPool
 from onebucket.store.engine.work_budget import BudgetExceeded, WorkBudget
 from onebucket.store.engine.write_turn import Patience
-from onebucket.store.postgres.read_pool import ReadPool
-from onebucket.store.sqlite import commit_counter
+from onebucket.store.sqlite import wal_index
 from onebucket.store.sqlite.transaction import SqliteTransaction
 
 # Pages in the write-ahead log (16 MB) before a checkpoint copies them into the file: later commits mostly change the
@@ -30,13 +31,14 @@ class SqliteDatabase(Database):
     """One SQLite file; a change is acknowledged when it is on disk.
 
     Most reads take less time than handing them to a thread, so they run on the event loop with a work budget. Those
-    that exceed it are repeated in the pool `aside`.
+    that exceed it are repeated in the pool `aside`. With `reads_wal_index`, `version` reads the memory that connections
+    share instead of asking SQLite.
     """
 
     engine = "sqlite://"
     begin_migration = ("BEGIN IMMEDIATE",)
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, *, reads_wal_index: bool = True) -> None:
         self.path = Path(path)
         self.name = str(path)
         self.url = f"sqlite:///{path}"
@@ -46,11 +48,11 @@ class SqliteDatabase(Database):
         self._opened: list[sqlite3.Connection] = []
         self._writing = threading.Lock()
         self._writer: sqlite3.Connection | None = None
-        self._commit_counter: commit_counter.CommitCounter | None = None
-        self._has_tried_counter = False
+        self._reads_wal_index = reads_wal_index
+        self._wal_index_header: wal_index.WalIndexHeader | None = None
+        self._has_tried_wal_index = False
 
     def connect(self) -> sqlite3.Connection:
-        """Open another connection with our settings. Raises DatabaseUnusable, DatabaseUnavailable."""
         connection = None
         try:
             connection = sqlite3.connect(
@@ -80,7 +82,6 @@ class SqliteDatabase(Database):
 
     @contextmanager
     def reading(self) -> Iterator[SqliteTransaction]:
-        """Open a read transaction on one snapshot. Raises DatabaseUnavailable, DatabaseUnusable."""
         connection = self._reader()
         budget = WorkBudget() if getattr(self._is_hurried, "yes", False) else None
         try:
@@ -102,7 +103,6 @@ class SqliteDatabase(Database):
 
     @contextmanager
     def hurried(self) -> Iterator[None]:
-        """Give read transactions that this thread opens inside a work budget; they raise BudgetExceeded above it."""
         self._is_hurried.yes = True
         try:
             yield
@@ -111,10 +111,6 @@ class SqliteDatabase(Database):
 
     @contextmanager
     def reading_for_stream(self) -> Iterator[SqliteTransaction]:
-        """Open a read transaction on a connection of its own, with `ReadMode.STREAMED`.
-
-        Raises DatabaseUnavailable, DatabaseUnusable.
-        """
         connection = self.connect()
         try:
             connection.execute("BEGIN")
@@ -132,20 +128,17 @@ class SqliteDatabase(Database):
 
         Tokens from `PRAGMA data_version`, which are numbers, can only be compared with those of the same thread.
         """
-        header = self._commit_counter.read() if self._commit_counter is not None else None
+        header = self._wal_index_header.read() if self._wal_index_header is not None else None
         if header is not None:
             return header
-        number = int(self._reader().execute("PRAGMA data_version").fetchone()[0])
-        if not self._has_tried_counter:
-            self._commit_counter, self._has_tried_counter = commit_counter.head(self.path), True
+        number: int
+        (number,) = self._reader().execute("PRAGMA data_version").fetchone()
+        if self._reads_wal_index and not self._has_tried_wal_index:
+            self._wal_index_header, self._has_tried_wal_index = wal_index.header(self.path), True
         return number
 
     @contextmanager
     def writing(self, patience: Patience | None = None) -> Iterator[SqliteTransaction]:
-        """Open a write transaction: committed to disk when it ends, rolled back when it raises.
-
-        It waits for other writers as many seconds as `patience` returns. Raises DatabaseUnavailable, DatabaseUnusable.
-        """
         with write_turn.turn(self._writing, patience) as left:
             if self._writer is None:
                 self._writer = self.connect()
@@ -171,12 +164,10 @@ class SqliteDatabase(Database):
         return DatabaseUnavailable(f"the database can't {action} now ({error})") if code in _TRANSIENT else error
 
     def tables(self) -> set[str]:
-        """Return the names of the tables."""
         with self.reading() as tx:
-            return {row[0] for row in tx.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            return {name for (name,) in tx.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
 
     def check(self) -> str:
-        """Return what is broken in the file, in SQLite's words; empty when nothing is."""
         with self.reading() as tx:
             return _quick_check(tx.connection)
 
@@ -202,7 +193,6 @@ class SqliteDatabase(Database):
             raise DatabaseUnusable(f"can't write {file}: {reason}") from None
 
     def restore_from(self, source: Database, progress: Callable[[int, int], None]) -> None:
-        """Replace the content by that of `source`, in one step for all processes. Raises DatabaseUnusable."""
         try:
             _copy(source.connect(), self.connect(), progress)
         except sqlite3.Error as error:
@@ -215,8 +205,8 @@ class SqliteDatabase(Database):
         for connection in self._opened:
             connection.close()
         self._opened.clear()
-        self._writer = self._commit_counter = None
-        self._has_tried_counter = False
+        self._writer = self._wal_index_header = None
+        self._has_tried_wal_index = False
         self._of_thread = threading.local()
 
 
@@ -245,23 +235,23 @@ def _code(error: sqlite3.Error) -> int:
 
 
 def _quick_check(connection: sqlite3.Connection) -> str:
-    messages = [" ".join(str(row[0]).split()) for row in connection.execute("PRAGMA quick_check(3)")]
+    messages = [" ".join(str(fault).split()) for (fault,) in connection.execute("PRAGMA quick_check(3)")]
     return "" if messages == ["ok"] else "; ".join(messages)
 
 
-def connect(url: str, *, make: bool) -> SqliteDatabase:
+def connect(url: str, *, make: bool, reads_wal_index: bool) -> SqliteDatabase:
     """Return the database of a URL `sqlite:///PATH`; create its folder and file if `make`. Raises DatabaseUnusable."""
     path = Path(url.removeprefix("sqlite:///")).expanduser()
     if make:
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
-            raise DatabaseUnusable(f"can't make the folder {path.parent}: {error.strerror}") from None
+            raise DatabaseUnusable(f"can't create the folder {path.parent}: {error.strerror}") from None
         # Readable by its owner only, also in a shared folder; SQLite gives `-wal` and `-shm` the same mode. Errors are
         # left to SQLite, which reports them. An existing file isn't opened: closing it would release others' locks.
         with suppress(OSError):
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     elif not path.exists():
-        raise Missing(f"there is no database at {path}")
+        raise DatabaseMissing(f"there is no database at {path}")
 
-    return SqliteDatabase(path)
+    return SqliteDatabase(path, reads_wal_index=reads_wal_index)

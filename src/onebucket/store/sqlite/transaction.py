@@ -1,13 +1,15 @@
 """A transaction on SQLite."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
-from onebucket.store.engine.bounded_reads import ReadMode
-from onebucket.store.engine.database import Transaction
-from onebucket.store.engine.statement import Row, Statement
+from onebucket.store.engine.read_mode import ReadMode
+from onebucket.store.engine.statement import AnyStatement, Statement
+from onebucket.store.engine.transaction import Transaction
+
+_Found = TypeVar("_Found")
 
 
 class SqliteTransaction(Transaction):
@@ -20,50 +22,28 @@ class SqliteTransaction(Transaction):
         self.connection = connection
         self._execute = connection.execute
 
-    def change_count(self) -> int:
-        """Return a number that grows with every row that is changed, deferred changes included."""
-        return int(self.connection.total_changes) + self._deferred_count
-
-    def rows(self, statement: Statement, **values: Any) -> list[Row]:
-        """Return all rows that `statement` finds."""
+    def rows(self, statement: Statement[_Found], **values: Any) -> list[_Found]:
         rows = self._execute(self._sql(statement, values), values).fetchall()
         if self.budget is not None:
             self.budget.spend(len(rows))
-        return rows
+        return statement.convert_all(rows)
 
-    def stream(self, statement: Statement, **values: Any) -> Iterator[Row]:
-        """Yield the rows that `statement` finds, with a cursor: they may not fit in memory."""
-        return iter(self._execute(self._sql(statement, values), values))
+    def stream(self, statement: Statement[_Found], **values: Any) -> Iterator[_Found]:
+        return map(statement.convert, self._execute(self._sql(statement, values), values))
 
-    def row(self, statement: Statement, **values: Any) -> Row | None:
-        """Return the first row that `statement` finds, or None."""
-        row: Row | None = self._execute(self._sql(statement, values), values).fetchone()
+    def _first(self, statement: Statement[_Found], values: dict[str, Any]) -> _Found | None:
+        row = self._execute(self._sql(statement, values), values).fetchone()
         if self.budget is not None:
             self.budget.spend(1)
-        return row
+        return None if row is None else statement.convert(row)
 
-    def run(self, statement: Statement, **values: Any) -> int:
-        """Run a change; return the number of rows it changed."""
-        changed = self._execute(statement.text(values, "sqlite"), values).rowcount
-        self._invalidate(statement)
-        return changed
-
-    def run_many(self, statement: Statement, rows: Sequence[dict[str, Any]]) -> None:
-        """Run a change once for each of `rows`."""
-        if rows:
-            bound = [dict(row) for row in rows]
-            sql, *_ = [statement.text(row, "sqlite") for row in bound]
-            self.connection.executemany(sql, bound)
-            self._invalidate(statement)
-
-    def _sql(self, statement: Statement, values: dict[str, Any]) -> str:
+    def _sql(self, statement: AnyStatement, values: dict[str, Any]) -> str:
         if self.read_set is not None:
             self.read_set.add(statement.dependency, values)
         return statement.text(values, "sqlite")
 
     @contextmanager
     def reading_anything(self) -> Iterator[None]:
-        """Read text that is not UTF-8 as lone surrogates, without an error."""
         self.connection.text_factory = lambda raw: raw.decode(errors="surrogateescape")
         try:
             yield
@@ -71,9 +51,10 @@ class SqliteTransaction(Transaction):
             self.connection.text_factory = str
 
     def _undo(self) -> None:
-        self._execute("ROLLBACK TO attempt")
-        self._execute("RELEASE attempt")
+        # SQLite itself rolls everything back when the disk is full, for example.
+        if self.connection.in_transaction:
+            self._execute("ROLLBACK TO attempt")
+            self._execute("RELEASE attempt")
 
     def is_usable(self) -> bool:
-        """Return True if what was done so far can still be committed."""
         return bool(self.connection.in_transaction)

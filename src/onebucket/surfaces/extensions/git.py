@@ -13,10 +13,10 @@ from urllib.parse import unquote
 from onebucket.actions import access_checks
 from onebucket.actions.access_checks import AccessQuery
 from onebucket.actions.unit_of_work import UnitOfWork
-from onebucket.domain import accounts
+from onebucket.domain import scope_rules
 from onebucket.domain.privileges import Level
-from onebucket.domain.refusals import Forbidden, InsufficientScope, Invalid, NotFound
-from onebucket.surfaces.routing import ApiRequest, Parameter, PlainText, Route, Surface
+from onebucket.domain.refusals import Forbidden, Invalid, NotFound
+from onebucket.surfaces.core.surface import ApiRequest, Parameter, PlainText, Route, Surface
 from onebucket.wire.request_body import UnreadableBody
 
 # Header names: nginx's, then those of Traefik and Caddy.
@@ -42,7 +42,7 @@ _REQUESTS = (
     (("POST",), re.compile(r"/git-upload-pack"), Level.READ),
     (("POST",), re.compile(r"/git-receive-pack"), Level.WRITE),
 )
-_SCOPES = {Level.READ: "repository", Level.WRITE: "repository:write"}
+_SCOPE_RULES = {Level.READ: scope_rules.READ_REPOSITORIES, Level.WRITE: scope_rules.PUSH}
 
 
 def verify(work: UnitOfWork, request: ApiRequest) -> PlainText:
@@ -51,9 +51,7 @@ def verify(work: UnitOfWork, request: ApiRequest) -> PlainText:
     Raises Forbidden, InsufficientScope, Invalid, NotFound.
     """
     account, repository, level = _requested_access(request)
-    scopes = work.actor.scopes
-    if scopes is not None and _SCOPES[level] not in accounts.effective_scopes(scopes):
-        raise InsufficientScope(required=[_SCOPES[level]], granted=scopes)
+    _SCOPE_RULES[level].check(work.actor.scopes)
     assert work.actor.account is not None
 
     decision = access_checks.check(work, AccessQuery(work.actor.account.id, account, repository))
@@ -78,8 +76,8 @@ def _requested_access(request: ApiRequest) -> tuple[str, str, Level]:
         if match and method in methods and pattern.fullmatch(git_request):
             return match["account"], match["repository"], level
     if match and match["request"].startswith("/info/lfs"):
-        raise Invalid("Git LFS is not let through yet: see enforce.md")
-    raise Invalid("the original request is none of git's to account/repository.git")
+        raise Invalid("Git LFS is not supported yet: see enforce.md")
+    raise Invalid("the original request is not a git request to account/repository.git")
 
 
 def _proxy_header(request: ApiRequest, names: tuple[str, ...]) -> str:
@@ -96,7 +94,7 @@ def _proxy_header(request: ApiRequest, names: tuple[str, ...]) -> str:
     return values.pop()
 
 
-_PREFIX = Parameter("prefix", "what stands before `/account/repository` in the original address, such as `/git`")
+_PREFIX = Parameter("prefix", "the part before `/account/repository` in the original address, such as `/git`")
 
 # Every refusal but 401 is sent as 403: proxies understand nothing else, and 404 would tell which repositories exist.
 GIT_GATE = Surface(
@@ -107,9 +105,9 @@ GIT_GATE = Surface(
             "GET",
             "",
             verify,
-            "repository",
+            None,  # it depends on the git request
             "verifyGitRequest",
-            "For proxies: may the caller do what the git request in X-Original-URI asks for?",
+            "For proxies: check the git request in X-Original-URI",
             PlainText,
             query=(_PREFIX,),
             varies_on=tuple(name.lower() for name in (*_ADDRESS, *_METHOD)),
@@ -118,5 +116,6 @@ GIT_GATE = Surface(
             is_rate_limited=False,
         ),
     ),
-    exceptions={NotFound: 403, Invalid: 403, UnreadableBody: 403},
+    description="Access checks for a proxy in front of a git server.",
+    statuses={NotFound: 403, Invalid: 403, UnreadableBody: 403},
 )

@@ -4,10 +4,11 @@ from msgspec import Struct
 
 from onebucket.actions import invitations
 from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain import scope_rules
 from onebucket.domain.accounts import Account
 from onebucket.domain.invitations import Invitation
-from onebucket.surfaces.extensions.access_shapes import to_iso
-from onebucket.surfaces.routing import ApiRequest, Parameter, Route
+from onebucket.surfaces.core.surface import ApiRequest, Parameter, Route
+from onebucket.wire.times import to_iso
 
 _NOT_SENT = "not-sent"
 
@@ -74,21 +75,21 @@ def shape(owner: Account, invitation: Invitation) -> PendingInvitation:
 
 def _trouble(invitation: Invitation) -> str | None:
     if invitation.is_void:
-        return f"{invitation.invited_by.username} may not invite any more, so the link is dead: send it again"
+        return f"{invitation.invited_by.username} may no longer invite, so the link doesn't work: send it again"
     return invitation.letter.last_error if invitation.letter else None
 
 
-_READ, _WRITE = "account", "account:write"
+_READ, _WRITE = scope_rules.READ_WORKSPACES, scope_rules.CHANGE_WORKSPACES
 _INVITATIONS = "/invitations"
 _ONE = f"{_INVITATIONS}/{{id}}"
-_ACCOUNT = Parameter("account", "of this account; without it, of all, for whoever runs the site")
-_EMAIL = Parameter("email", "to this address only")
+_ACCOUNT = Parameter("account", "only this account's; default: all, for site administrators")
+_EMAIL = Parameter("email", "only to this address")
 
 ROUTES = (
     Route("GET", _INVITATIONS, list_invitations, _READ, "listPendingInvitations",
-          "Pending invitations, the newest first: sent or not, opened or not, until when", list[PendingInvitation],
+          "Pending invitations, newest first, with the state of their e-mails", list[PendingInvitation],
           query=(_ACCOUNT, _EMAIL), errors=(400, 403, 404)),
-    Route("POST", f"{_ONE}/resend", resend, _WRITE, "resendInvitation", "Send an invitation again, with another link",
+    Route("POST", f"{_ONE}/resend", resend, _WRITE, "resendInvitation", "Send an invitation again, with a new link",
           PendingInvitation, errors=(404, 413)),
     Route("DELETE", _ONE, withdraw, _WRITE, "withdrawInvitation", "Withdraw an invitation", errors=(404, 413)),
 )  # fmt: skip

@@ -1,45 +1,22 @@
 """Handler of `/api/journal`: one page of the journal, newest entries first."""
 
 import re
-from datetime import UTC, datetime
-from typing import Any
 
 from msgspec import Struct
 
 from onebucket.actions import journal
 from onebucket.actions.journal import JournalFilter, JournalPage
 from onebucket.actions.unit_of_work import UnitOfWork
-from onebucket.domain import journal_cursor, time_range
+from onebucket.domain import journal_cursor, scope_rules, time_range
 from onebucket.domain.events import Event
 from onebucket.domain.refusals import Invalid
-from onebucket.domain.text import quote_text
-from onebucket.surfaces.routing import ApiRequest, Parameter, Route
+from onebucket.safe_text import quote_text
+from onebucket.surfaces.core.shared_shapes import EntryShape, entry_shape
+from onebucket.surfaces.core.surface import ApiRequest, Parameter, Route
 
 USUAL, MOST = 100, 1000
 
 _LIMIT = re.compile(r"[0-9]{1,4}", re.ASCII)
-
-
-class EntryShape(Struct, frozen=True):
-    """What happened to an account, or was attempted in vain: who did what to which subject, before and after.
-
-    `number` counts an account's entries from 1; `hash` is made of all the others and the hash of the entry before.
-    """
-
-    number: int
-    at: str
-    account: str
-    account_uuid: str
-    actor: str
-    actor_uuid: str | None
-    credential: str
-    address: str | None
-    event: str
-    subject: str
-    before: dict[str, Any] | None
-    after: dict[str, Any] | None
-    request_id: str
-    hash: str
 
 
 class PageShape(Struct, frozen=True):
@@ -53,7 +30,7 @@ def list_entries(work: UnitOfWork, request: ApiRequest) -> PageShape:
     """List the journal entries of an account, or of all accounts, newest first."""
     account, since, event, before = (_last_value(request, name) for name in ("account", "since", "event", "before"))
     filter = JournalFilter(
-        since=_parse_time(since) if since is not None else None,
+        since=time_range.parse(since, what="since") if since is not None else None,
         event=_parse_event(event) if event is not None else None,
         actor=_last_value(request, "actor"),
     )
@@ -65,39 +42,13 @@ def list_entries(work: UnitOfWork, request: ApiRequest) -> PageShape:
 
 
 def _page(page: JournalPage) -> PageShape:
-    entries = [
-        EntryShape(
-            number=entry.number,
-            at=entry.at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
-            account=entry.account,
-            account_uuid=f"{{{entry.account_id}}}",
-            actor=entry.actor,
-            actor_uuid=f"{{{entry.actor_id}}}" if entry.actor_id else None,
-            credential=entry.credential,
-            address=entry.address,
-            event=entry.event.value,
-            subject=entry.subject,
-            before=entry.before,
-            after=entry.after,
-            request_id=entry.request_id,
-            hash=entry.hash,
-        )
-        for entry in page.entries
-    ]
+    entries = [entry_shape(entry) for entry in page.entries]
     return PageShape(entries, journal_cursor.to_cursor(page.next_cursor) if page.next_cursor else None)
 
 
 def _last_value(request: ApiRequest, name: str) -> str | None:
     values = request.query.get(name, ())
     return values[-1] if values else None
-
-
-def _parse_time(text: str) -> datetime:
-    try:
-        time = datetime.fromisoformat(text.upper())
-    except ValueError:
-        raise Invalid(f"since is not a moment such as 2026-03-04 or 2026-03-04T05:06:07Z: {quote_text(text)}") from None
-    return time_range.checked(time if time.tzinfo else time.replace(tzinfo=UTC), what="since")
 
 
 def _parse_event(text: str) -> Event:
@@ -116,18 +67,19 @@ def _page_size(text: str | None) -> int:
 
 
 _QUERY = (
-    Parameter("account", "whose journal; without it that of all accounts, for whoever runs the site"),
-    Parameter("since", "only entries from this moment on, UTC unless it says otherwise",
+    Parameter("account", "whose journal; default: all accounts, for site administrators"),
+    Parameter("since", "only entries since this time; UTC unless it has an offset",
               {"type": "string", "format": "date-time"}),
     Parameter("event", "only entries of this event", {"type": "string", "enum": [event.value for event in Event]}),
-    Parameter("actor", "only what this one did, by the name that the journal has"),
-    Parameter("before", "the `next` of the page before", {"type": "string", "pattern": f"^{journal_cursor.PATTERN}$"}),
-    Parameter("limit", "how many entries a page may hold",
+    Parameter("actor", "only entries of this actor, by the name in the journal"),
+    Parameter("before", "the `next` of the previous page", {"type": "string",
+              "pattern": f"^{journal_cursor.PATTERN}$"}),
+    Parameter("limit", "the most entries of a page",
               {"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL}),
 )  # fmt: skip
 
 ROUTES = (
-    Route("GET", "/journal", list_entries, "journal", "readJournal",
-          "What happened to an account, or to all of them, newest first?", PageShape,
+    Route("GET", "/journal", list_entries, scope_rules.READ_JOURNAL, "readJournal",
+          "The journal (audit log) of one account or all, newest entry first", PageShape,
           query=_QUERY, errors=(400, 403, 404)),
 )  # fmt: skip

@@ -7,11 +7,13 @@ import msgspec
 from onebucket.actions import access_checks, pending_invitations
 from onebucket.actions.access_checks import AccessQuery
 from onebucket.actions.unit_of_work import UnitOfWork
-from onebucket.domain import privileges
+from onebucket.domain import privileges, scope_rules
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Invalid, Refusal
-from onebucket.surfaces.extensions import access_shapes, invitations, journal, tokens
-from onebucket.surfaces.routing import ApiRequest, Parameter, Route, StreamedList, Surface
+from onebucket.surfaces.core import shared_shapes
+from onebucket.surfaces.core.shared_shapes import Access
+from onebucket.surfaces.core.surface import ApiRequest, Parameter, Route, StreamedList, Surface
+from onebucket.surfaces.extensions import impact_shapes, invitations, journal, tokens
 from onebucket.wire import request_body
 from onebucket.wire.lazy_list import lazy_list
 
@@ -26,7 +28,7 @@ class AccessQuestion(msgspec.Struct):
     level: Literal["read", "write", "admin"] | None = None
 
 
-def check_access(work: UnitOfWork, request: ApiRequest) -> access_shapes.Access:
+def check_access(work: UnitOfWork, request: ApiRequest) -> Access:
     """Check one person's access to one repository, with the reasons."""
     users = request.query.get("user", ())
     name = users[-1] if users else work.actor.id
@@ -36,7 +38,7 @@ def check_access(work: UnitOfWork, request: ApiRequest) -> access_shapes.Access:
     levels = request.query.get("level", ())
     level = _level(levels[-1] if levels else None)
     query = AccessQuery(name, request.path_parameters["accountname"], request.path_parameters["repo_slug"])
-    return access_shapes.access(access_checks.check(work, query), level)
+    return shared_shapes.access_decision(access_checks.check(work, query), level)
 
 
 def check_many(work: UnitOfWork, request: ApiRequest) -> StreamedList:
@@ -53,9 +55,9 @@ def check_many(work: UnitOfWork, request: ApiRequest) -> StreamedList:
     results = access_checks.answers(work, queries)
     return StreamedList(
         lazy_list(
-            access_shapes.refused_answer(query, result)
+            shared_shapes.refused_decision(query, result)
             if isinstance(result, Refusal)
-            else access_shapes.access(result, level)
+            else shared_shapes.access_decision(result, level)
             for query, level, result in zip(queries, levels, results, strict=True)
         )
     )
@@ -64,7 +66,7 @@ def check_many(work: UnitOfWork, request: ApiRequest) -> StreamedList:
 def impact_of_deleting(work: UnitOfWork, request: ApiRequest) -> StreamedList:
     """List the levels and invitations that would be lost if the group were deleted."""
     account, slug = request.path_parameters["accountname"], request.path_parameters["group_slug"]
-    return access_shapes.impact(
+    return impact_shapes.impact(
         access_checks.impact(work, account, slug), pending_invitations.ended_by_deleting(work, account, slug)
     )
 
@@ -72,7 +74,7 @@ def impact_of_deleting(work: UnitOfWork, request: ApiRequest) -> StreamedList:
 def impact_of_leaving(work: UnitOfWork, request: ApiRequest) -> StreamedList:
     """List the levels and invitations that would be lost if the member left the group."""
     account, slug, member = (request.path_parameters[name] for name in ("accountname", "group_slug", "member"))
-    return access_shapes.impact(
+    return impact_shapes.impact(
         access_checks.impact(work, account, slug, member),
         pending_invitations.ended_by_leaving(work, account, slug, member),
     )
@@ -85,21 +87,26 @@ def _level(name: str | None) -> Level:
 _ACCESS = "/access/{accountname}/{repo_slug}"
 _GROUP = "/access/{accountname}/groups/{group_slug}/impact"
 _MEMBER = "/access/{accountname}/groups/{group_slug}/members/{member}/impact"
-_ADMIN = "repository:admin"
-_USER = Parameter("user", "whom the question is about; without it, yourself")
-_LEVEL = Parameter("level", "what `allowed` says yes or no to; without it, anything at all",
+_CHECK = scope_rules.CHECK_ACCESS
+_USER = Parameter("user", "the person to check; default: yourself")
+_LEVEL = Parameter("level", "the level that `allowed` is about; default: any",
                    {"type": "string", "enum": ["read", "write", "admin"]})  # fmt: skip
 
 ROUTES = (
-    Route("GET", _ACCESS, check_access, _ADMIN, "askAccess", "May this person do that, and why?", access_shapes.Access,
+    Route("GET", _ACCESS, check_access, _CHECK, "askAccess", "Check a person's access, with the reasons", Access,
           query=(_USER, _LEVEL), errors=(403, 404)),
-    Route("POST", "/access", check_many, _ADMIN, "askAccesses", "The same for up to 1,000 pairs at once",
-          list[access_shapes.Access], json=list[AccessQuestion], only_reads=True, errors=(400, 413)),
-    Route("GET", _GROUP, impact_of_deleting, _ADMIN, "impactOfDeletingGroup",
-          "Who would lose what if this group were deleted?", access_shapes.Impact, errors=(403, 404)),
-    Route("GET", _MEMBER, impact_of_leaving, _ADMIN, "impactOfLeavingGroup",
-          "What would this member lose by leaving the group?", access_shapes.Impact, errors=(403, 404)),
+    Route("POST", "/access", check_many, _CHECK, "askAccesses", "Check up to 1,000 people and repositories",
+          list[Access], json=list[AccessQuestion], only_reads=True, errors=(400, 413)),
+    Route("GET", _GROUP, impact_of_deleting, _CHECK, "impactOfDeletingGroup",
+          "The access that would be lost by deleting a group", impact_shapes.Impact, errors=(403, 404)),
+    Route("GET", _MEMBER, impact_of_leaving, _CHECK, "impactOfLeavingGroup",
+          "The access that a member would lose by leaving a group", impact_shapes.Impact, errors=(403, 404)),
     *journal.ROUTES,
 )  # fmt: skip
 
-EXTENSIONS = Surface("onebucket", ("/api",), (*ROUTES, *invitations.ROUTES, *tokens.ROUTES))
+EXTENSIONS = Surface(
+    "onebucket",
+    ("/api",),
+    (*ROUTES, *invitations.ROUTES, *tokens.ROUTES),
+    description="What the original never had: access checks, the journal (audit log), invitations, app passwords.",
+)

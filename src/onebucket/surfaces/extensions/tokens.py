@@ -8,12 +8,13 @@ from msgspec import Meta, Struct
 from onebucket import hashing
 from onebucket.actions import tokens
 from onebucket.actions.unit_of_work import UnitOfWork
-from onebucket.domain.accounts import SCOPES
+from onebucket.domain import scope_rules
 from onebucket.domain.refusals import Invalid
+from onebucket.domain.scopes import SCOPES
 from onebucket.domain.tokens import AppPassword
-from onebucket.surfaces.extensions.access_shapes import to_iso
-from onebucket.surfaces.routing import ApiRequest, Route
+from onebucket.surfaces.core.surface import ApiRequest, Route
 from onebucket.wire import request_body
+from onebucket.wire.times import to_iso
 
 _TEN_YEARS = int(tokens.LONGEST.total_seconds())
 
@@ -49,7 +50,7 @@ class TokenShape(Struct, frozen=True):
 
 
 class CreatedToken(TokenShape, frozen=True):
-    """An app password that has just been made, with its secret, which nobody can tell again."""
+    """A new app password with its secret, which is not stored and never shown again."""
 
     secret: str
 
@@ -103,15 +104,15 @@ def _shape(token: AppPassword) -> dict[str, Any]:
     }
 
 
-_READ, _WRITE = "app-password", "app-password:write"
+_READ, _WRITE = scope_rules.READ_APP_PASSWORDS, scope_rules.CHANGE_APP_PASSWORDS
 _TOKENS = "/tokens"
 
 ROUTES = (
     Route("GET", _TOKENS, list_tokens, _READ, "listTokens", "Your app passwords, without their secrets",
           list[TokenShape]),
     Route("POST", _TOKENS, create_token, _WRITE, "makeToken",
-          "Make an app password for yourself; its secret is in this answer, and nowhere afterwards", CreatedToken,
+          "Create an app password for yourself; only this response contains its secret", CreatedToken,
           json=NewToken, errors=(413,)),
-    Route("DELETE", f"{_TOKENS}/{{id}}", revoke_token, _WRITE, "revokeToken", "End an app password of yours",
+    Route("DELETE", f"{_TOKENS}/{{id}}", revoke_token, _WRITE, "revokeToken", "Revoke one of your app passwords",
           errors=(404, 413)),
 )  # fmt: skip

@@ -8,7 +8,7 @@ from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import privileges
 from onebucket.domain.groups import GroupWithMembers
 from onebucket.domain.privileges import Level
-from onebucket.surfaces.routing import ApiRequest, StreamedList
+from onebucket.surfaces.core.surface import ApiRequest, StreamedList
 from onebucket.surfaces.v1 import shapes
 from onebucket.wire.request_body import BodyFields
 

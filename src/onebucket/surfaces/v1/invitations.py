@@ -4,7 +4,7 @@ from onebucket.actions import invitations
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import privileges
 from onebucket.domain.refusals import EmailInPath, Invalid
-from onebucket.surfaces.routing import ApiRequest, PlainText
+from onebucket.surfaces.core.surface import ApiRequest, PlainText
 from onebucket.surfaces.v1 import invitation_shapes
 
 
@@ -126,7 +126,7 @@ def _email(request: ApiRequest, *, also_in_query: bool = False) -> str:
     """
     email = _field(request, "email", also_in_query=also_in_query)
     if " " in email.strip() and (b"+" in request.body or not request.body):
-        raise Invalid("that is not an e-mail address: + in a form or a query is a blank, send %2B for it")
+        raise Invalid("that is not an e-mail address: + in a form or query means a space, so send %2B")
     return email
 
 

@@ -3,13 +3,13 @@
 `/group-privileges`: contract/api-1.0.md#4; `/privileges` and `/users/{a}/privileges`: contract/api-1.0.md#7.
 """
 
-from onebucket.actions import groups, privileges
+from onebucket.actions import account_privileges, privileges
 from onebucket.actions.privileges import PrivilegeFilter
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import privileges as domain
 from onebucket.domain.groups import parse_account_privilege
 from onebucket.domain.privileges import Level
-from onebucket.surfaces.routing import ApiRequest, StreamedList
+from onebucket.surfaces.core.surface import ApiRequest, StreamedList
 from onebucket.surfaces.v1 import shapes
 
 
@@ -81,20 +81,20 @@ def take(work: UnitOfWork, request: ApiRequest) -> None:
 
 def list_account_privileges(work: UnitOfWork, request: ApiRequest) -> dict[str, str]:
     """Map each group (`account/slug`) to its privilege on the account itself (contract/api-1.0.md#7)."""
-    owner, grants = groups.account_privileges(work, request.path_parameters["accountname"])
+    owner, grants = account_privileges.of_account(work, request.path_parameters["accountname"])
     return {f"{owner.username}/{slug}": privilege.value for slug, privilege in grants.items()}
 
 
 def read_account_privilege(work: UnitOfWork, request: ApiRequest) -> dict[str, str]:
     """Return one group's privilege on the account itself (contract/api-1.0.md#7)."""
-    owner, privilege = groups.account_privilege(work, *_account_group(request))
+    owner, privilege = account_privileges.of_group(work, *_account_group(request))
     return {f"{owner.username}/{request.path_parameters['group_slug']}": privilege.value}
 
 
 def set_account_privilege(work: UnitOfWork, request: ApiRequest) -> dict[str, str]:
     """Set one group's privilege on the account itself: `admin` or `collaborator` (contract/api-1.0.md#7)."""
     privilege = parse_account_privilege(request.fields().text("privileges") or "")
-    owner = groups.set_account_privilege_of(work, *_account_group(request), privilege)
+    owner = account_privileges.set_for_group(work, *_account_group(request), privilege)
     return {f"{owner.username}/{request.path_parameters['group_slug']}": privilege.value}
 
 
@@ -103,8 +103,7 @@ def end_account_privilege(work: UnitOfWork, request: ApiRequest) -> None:
 
     Raises NotFound if it has none.
     """
-    groups.account_privilege(work, *_account_group(request))
-    groups.set_account_privilege_of(work, *_account_group(request), None)
+    account_privileges.end_for_group(work, *_account_group(request))
 
 
 def _group_on_repository(request: ApiRequest) -> tuple[str, str, str, str]:

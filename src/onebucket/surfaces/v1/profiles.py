@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from onebucket.actions import profiles
 from onebucket.actions.unit_of_work import UnitOfWork
-from onebucket.surfaces.routing import ApiRequest, StreamedList
+from onebucket.surfaces.core.surface import ApiRequest, StreamedList
 from onebucket.surfaces.v1 import invitation_shapes, invitations, shapes
 from onebucket.wire.lazy_list import lazy_list
 

@@ -2,30 +2,31 @@
 
 from dataclasses import replace
 
+from onebucket.domain import scope_rules
 from onebucket.domain.refusals import GroupExists
-from onebucket.surfaces.routing import Parameter, PlainText, RemovedRoute, Route, Surface
+from onebucket.surfaces.core.surface import Parameter, PlainText, RemovedRoute, Route, Surface
 from onebucket.surfaces.v1 import groups, invitation_shapes, invitations, privileges, profiles, shapes
 
 BASES = ("/1.0", "/api/1.0", "/!api/1.0")
 
 _BOOLEAN = {"type": "boolean", "default": False}
-_EXCLUDE = Parameter("exclude_members", "`true` leaves `members` out of every group", _BOOLEAN)
+_EXCLUDE = Parameter("exclude_members", "`true`: without the `members` of groups", _BOOLEAN)
 _INCLUDE = Parameter(
-    "include", "`pending` shows administrators who is invited to each group, beside `members`", {"enum": ["pending"]}
+    "include", "`pending`: for administrators, also who is invited to each group", {"enum": ["pending"]}
 )
 _FILTER = Parameter(
     "group",
-    "an account's name and a group's slug, `account/slug`; may be repeated",
+    "an account's name and a group's slug, `account/slug`; can be repeated",
     {"type": "array", "items": {"type": "string"}},
 )
 _NAME = Parameter(
     "name",
-    "1 to 255 characters, of which at least one goes into the slug",
+    "1 to 255 characters, of which at least one can be part of the slug",
     {"type": "string", "minLength": 1, "maxLength": 255},
 )
 _PERMISSION = Parameter(
     "permission",
-    "the group's level on every repository where nothing else was set for it; empty, null or `none`: nothing",
+    "the group's default level, for repositories without a privilege of its own; empty, null or `none`: no access",
     {"type": ["string", "null"], "enum": ["read", "write", "admin", "none", "", None]},
 )
 _AUTO_ADD = Parameter("auto_add", "stored and echoed", _BOOLEAN)
@@ -38,19 +39,19 @@ _ACCOUNT = f"{_GROUPS}/{{accountname}}"
 _GROUP = f"{_ACCOUNT}/{{group_slug}}"
 _MEMBERS = f"{_GROUP}/members"
 _MEMBER = f"{_MEMBERS}/{{member}}"
-_READ, _WRITE = "account", "account:write"
+_READ, _WRITE = scope_rules.READ_WORKSPACES, scope_rules.CHANGE_WORKSPACES
 
 GROUPS = (
     Route("GET", _GROUPS, groups.list_my_groups, _READ, "listMyGroups", "The groups you administer or are in",
           list[shapes.Group], query=(_FILTER, _EXCLUDE, _INCLUDE)),
     Route("GET", _ACCOUNT, groups.list_groups, _READ, "listGroups", "An account's groups: all for its administrators, "
           "your own for you", list[shapes.Group], query=(_EXCLUDE, _INCLUDE), errors=(403, 404)),
-    Route("POST", _ACCOUNT, groups.create_group, _WRITE, "createGroup", "Make a group, without members",
+    Route("POST", _ACCOUNT, groups.create_group, _WRITE, "createGroup", "Create a group, without members",
           shapes.Group, query=(_EXCLUDE,), fields=_NEW, errors=(400, 403, 404, 413)),
     Route("GET", _GROUP, groups.read_group, _READ, "readGroup", "One group", shapes.Group,
           query=(_EXCLUDE, _INCLUDE), errors=(403, 404)),
     Route("PUT", _GROUP, groups.change_group, _WRITE, "changeGroup",
-          "Change a group: what is left out stays, but the two flags, which are then false", shapes.Group,
+          "Change a group. Fields left out keep their value, except the two flags, which become false", shapes.Group,
           query=(_EXCLUDE,), fields=_CHANGED, errors=(400, 403, 404, 413)),
     Route("POST", _GROUP, groups.change_group, _WRITE, "changeGroupByPost", "The same as PUT", shapes.Group,
           query=(_EXCLUDE,), fields=_CHANGED, errors=(400, 403, 404, 413)),
@@ -60,9 +61,9 @@ GROUPS = (
           list[shapes.User], errors=(403, 404)),
     Route("GET", _MEMBER, groups.read_member, _READ, "readMember", "One member of a group", shapes.User,
           errors=(403, 404)),
-    Route("PUT", _MEMBER, groups.add_member, _WRITE, "addMember", "Put a person into a group; the body is not read",
+    Route("PUT", _MEMBER, groups.add_member, _WRITE, "addMember", "Add a person to a group; the body is not read",
           shapes.User, errors=(400, 403, 404, 409, 413)),
-    Route("DELETE", _MEMBER, groups.remove_member, _WRITE, "removeMember", "Take a person, or yourself, out of a group",
+    Route("DELETE", _MEMBER, groups.remove_member, _WRITE, "removeMember", "Remove a person, or yourself, from a group",
           errors=(400, 403, 404, 413)),
 )  # fmt: skip
 
@@ -73,29 +74,31 @@ _ON_ACCOUNT = "/group-privileges/{accountname}"
 _ON_REPOSITORY = f"{_ON_ACCOUNT}/{{repo_slug}}"
 _OF_GROUP = f"{_ON_ACCOUNT}/{{group_owner}}/{{group_slug}}"
 _OF_GROUP_ON_REPOSITORY = f"{_ON_REPOSITORY}/{{group_owner}}/{{group_slug}}"
-_ADMIN = "repository:admin"
+_READ_GRANTS = scope_rules.READ_REPOSITORY_PERMISSIONS
+_SET_GRANTS = scope_rules.SET_REPOSITORY_PERMISSIONS
+_REMOVE_GRANTS = scope_rules.REMOVE_REPOSITORY_PERMISSIONS
 _WORD = "the bare word `read`, `write` or `admin`, under any Content-Type"
 
 GROUP_PRIVILEGES = (
-    Route("GET", _ON_ACCOUNT, privileges.list_of_account, _ADMIN, "listGroupPrivileges",
-          "Every group and repository of an account where the group has something", list[shapes.GroupPrivilege],
+    Route("GET", _ON_ACCOUNT, privileges.list_of_account, _READ_GRANTS, "listGroupPrivileges",
+          "The privileges of all groups on an account's repositories", list[shapes.GroupPrivilege],
           query=_WANTED, errors=(403, 404)),
-    Route("GET", _ON_REPOSITORY, privileges.list_of_repository, _ADMIN, "listGroupPrivilegesOnRepository",
-          "The groups that have something on a repository", list[shapes.GroupPrivilege], query=_WANTED,
+    Route("GET", _ON_REPOSITORY, privileges.list_of_repository, _READ_GRANTS, "listGroupPrivilegesOnRepository",
+          "The privileges of groups on a repository", list[shapes.GroupPrivilege], query=_WANTED,
           errors=(403, 404)),
-    Route("GET", _OF_GROUP, privileges.list_of_group, _ADMIN, "listPrivilegesOfGroup",
-          "The repositories on which a group has something", list[shapes.GroupPrivilege], query=_WANTED,
+    Route("GET", _OF_GROUP, privileges.list_of_group, _READ_GRANTS, "listPrivilegesOfGroup",
+          "The privileges of a group on repositories", list[shapes.GroupPrivilege], query=_WANTED,
           errors=(403, 404)),
-    Route("GET", _OF_GROUP_ON_REPOSITORY, privileges.read_one, _ADMIN, "readGroupPrivilege",
-          "What one group has on one repository: a list of one, or an empty one", list[shapes.GroupPrivilege],
+    Route("GET", _OF_GROUP_ON_REPOSITORY, privileges.read_one, _READ_GRANTS, "readGroupPrivilege",
+          "The privilege of a group on a repository: a list of one, or an empty one", list[shapes.GroupPrivilege],
           query=_WANTED, errors=(403, 404)),
-    Route("PUT", _OF_GROUP_ON_REPOSITORY, privileges.grant, _ADMIN, "grantGroupPrivilege",
-          "Set what a group has on a repository", list[shapes.GroupPrivilege], query=(_EXCLUDE,), word=_WORD,
+    Route("PUT", _OF_GROUP_ON_REPOSITORY, privileges.grant, _SET_GRANTS, "grantGroupPrivilege",
+          "Set the privilege of a group on a repository", list[shapes.GroupPrivilege], query=(_EXCLUDE,), word=_WORD,
           errors=(400, 403, 404, 413)),
-    Route("DELETE", _OF_GROUP_ON_REPOSITORY, privileges.revoke, _ADMIN, "revokeGroupPrivilege",
-          "End what a group has on a repository, also by default", errors=(403, 404, 413)),
-    Route("DELETE", _OF_GROUP, privileges.revoke_everywhere, _ADMIN, "revokeGroupPrivileges",
-          "End what a group has on every repository there is now", errors=(403, 404, 413)),
+    Route("DELETE", _OF_GROUP_ON_REPOSITORY, privileges.revoke, _REMOVE_GRANTS, "revokeGroupPrivilege",
+          "End the privilege of a group on a repository, the default one too", errors=(403, 404, 413)),
+    Route("DELETE", _OF_GROUP, privileges.revoke_everywhere, _REMOVE_GRANTS, "revokeGroupPrivileges",
+          "End the privileges of a group on all current repositories", errors=(403, 404, 413)),
 )  # fmt: skip
 
 _DIRECT = "/privileges/{accountname}"
@@ -105,22 +108,23 @@ _FILTERS = (_LEVEL_FILTER, _PRIVATE)
 
 DIRECT_PRIVILEGES = (
     *(
-        Route("GET", path, privileges.list_direct, _ADMIN, name, about, list[shapes.DirectPrivilege], query=_FILTERS,
-              errors=(403, 404))
+        Route("GET", path, privileges.list_direct, _READ_GRANTS, name, about, list[shapes.DirectPrivilege],
+              query=_FILTERS, errors=(403, 404))
         for path, name, about in (
-            (_DIRECT, "listPrivileges", "What was given to people directly on an account's repositories"),
-            (_DIRECT_THERE, "listPrivilegesOnRepository", "What was given to people directly on a repository"),
-            (_DIRECT_ONE, "readPrivilege", "What was given to one person there: a list of one, or an empty one"),
+            (_DIRECT, "listPrivileges", "The direct privileges of people on an account's repositories"),
+            (_DIRECT_THERE, "listPrivilegesOnRepository", "The direct privileges of people on a repository"),
+            (_DIRECT_ONE, "readPrivilege", "The direct privilege of a person: a list of one, or an empty one"),
         )
     ),
-    Route("PUT", _DIRECT_ONE, privileges.give, _ADMIN, "givePrivilege", "Give a person something directly",
+    Route("PUT", _DIRECT_ONE, privileges.give, _SET_GRANTS, "givePrivilege",
+          "Give a person a direct privilege on a repository",
           list[shapes.DirectPrivilege], word=_WORD, errors=(400, 403, 404, 413)),
     *(
-        Route("DELETE", path, privileges.take, _ADMIN, name, about, errors=(400, 403, 404, 413))
+        Route("DELETE", path, privileges.take, _REMOVE_GRANTS, name, about, errors=(400, 403, 404, 413))
         for path, name, about in (
-            (_DIRECT, "takePrivileges", "Take everything that was given to people directly in an account"),
-            (_DIRECT_THERE, "takePrivilegesOnRepository", "Take everything that was given directly on a repository"),
-            (_DIRECT_ONE, "takePrivilege", "Take what was given to one person there"),
+            (_DIRECT, "takePrivileges", "End all direct privileges on an account's repositories"),
+            (_DIRECT_THERE, "takePrivilegesOnRepository", "End all direct privileges on a repository"),
+            (_DIRECT_ONE, "takePrivilege", "End the direct privilege of a person"),
         )
     ),
 )  # fmt: skip
@@ -128,23 +132,23 @@ DIRECT_PRIVILEGES = (
 _WITH_ACCOUNT = "/users/{accountname}/privileges"
 _GROUP_WITH_ACCOUNT = f"{_WITH_ACCOUNT}/{{group_owner}}/{{group_slug}}"
 _PRIVILEGES = Parameter(
-    "privileges", "`admin`: its members administer the account; `collaborator`",
+    "privileges", "`admin`: its members administer the account; or `collaborator`",
     {"type": "string", "enum": ["admin", "collaborator"]}, required=True,
 )  # fmt: skip
 
 ACCOUNT_PRIVILEGES = (
     Route("GET", _WITH_ACCOUNT, privileges.list_account_privileges, _READ, "listAccountPrivileges",
-          "What groups may do with the account itself, by `account/slug`", dict[str, str], errors=(403, 404)),
+          "The privileges of groups on the account itself, by `account/slug`", dict[str, str], errors=(403, 404)),
     Route("GET", _GROUP_WITH_ACCOUNT, privileges.read_account_privilege, _READ, "readAccountPrivilege",
-          "What one group may do with the account itself, by `account/slug`", dict[str, str], errors=(403, 404)),
+          "The privilege of a group on the account itself, by `account/slug`", dict[str, str], errors=(403, 404)),
     *(
         Route(method, _GROUP_WITH_ACCOUNT, privileges.set_account_privilege, _WRITE, name,
-              "Say what one group may do with the account itself", dict[str, str], fields=(_PRIVILEGES,),
+              "Set the privilege of a group on the account itself", dict[str, str], fields=(_PRIVILEGES,),
               errors=(400, 403, 404, 413))
         for method, name in (("PUT", "setAccountPrivilege"), ("POST", "setAccountPrivilegeByPost"))
     ),
     Route("DELETE", _GROUP_WITH_ACCOUNT, privileges.end_account_privilege, _WRITE, "endAccountPrivilege",
-          "Let one group do nothing with the account itself any more", errors=(400, 403, 404, 413)),
+          "End the privilege of a group on the account itself", errors=(400, 403, 404, 413)),
 )  # fmt: skip
 
 _EMAIL = Parameter("email", "the invited address", {"type": "string", "minLength": 1}, required=True)
@@ -152,12 +156,12 @@ _GROUP_SLUG = Parameter(
     "group_slug", "the group's slug, also as `account/slug`", {"type": "string", "minLength": 1}, required=True
 )
 _LEVEL = Parameter(
-    "permission", "what the person gets; a public repository can't be read more than by everybody",
+    "permission", "the invited person's level; not `read` for a public repository, which everybody can read",
     {"type": "string", "enum": ["read", "write", "admin"]}, required=True,
 )  # fmt: skip
 # A DELETE takes its fields from the body or the query (contract/api-1.0.md#u6).
-_WHOM = (Parameter("email", "the invited address, where the body doesn't say it", _EMAIL.schema),)
-_WHAT = (*_WHOM, Parameter("group_slug", "only this group, where the body doesn't say so"))
+_WHOM = (Parameter("email", "the invited address, if it is not in the body", _EMAIL.schema),)
+_WHAT = (*_WHOM, Parameter("group_slug", "only this group, if it is not in the body"))
 _TO_REPOSITORY = "/invitations/{accountname}/{repo_slug}"
 _OF_ADDRESS_THERE = f"{_TO_REPOSITORY}/{{email}}"
 _USER = "/users/{accountname}"
@@ -167,52 +171,55 @@ _OF_ADDRESS_TO_GROUP = f"{_OF_ADDRESS}/{{group_owner}}/{{group_slug}}"
 
 INVITATIONS = (
     Route("GET", _TO_REPOSITORY, invitations.list_to_repository, _READ, "listRepositoryInvitations",
-          "Who is invited to a repository, the newest first", list[invitation_shapes.RepositoryInvitation],
+          "The invitations to a repository, newest first", list[invitation_shapes.RepositoryInvitation],
           errors=(403, 404)),
     Route("POST", _TO_REPOSITORY, invitations.invite_to_repository, _WRITE, "inviteToRepository",
-          "Invite an address to a repository; a letter goes out", invitation_shapes.RepositoryInvitation,
+          "Invite an address to a repository; sends an e-mail", invitation_shapes.RepositoryInvitation,
           fields=(_EMAIL, _LEVEL), errors=(400, 403, 404, 409, 413)),
     Route("DELETE", _TO_REPOSITORY, invitations.withdraw_from_repository, _WRITE, "withdrawFromRepository",
-          "Withdraw what an address is invited to there", query=_WHOM, errors=(400, 403, 404, 413)),
+          "Withdraw the invitation of an address to a repository", query=_WHOM, errors=(400, 403, 404, 413)),
     Route("POST", _OF_ADDRESS_THERE, invitations.invite_to_repository_by_path, _WRITE, "inviteToRepositoryByPath",
-          "The same as before 2019", invitation_shapes.RepositoryInvitation, fields=(_LEVEL,),
+          "Invite an address to a repository, as before 2019", invitation_shapes.RepositoryInvitation, fields=(_LEVEL,),
           errors=(400, 403, 404, 409, 413)),
     Route("DELETE", _OF_ADDRESS_THERE, invitations.withdraw_from_repository_by_path, _WRITE,
-          "withdrawFromRepositoryByPath", "The same as before 2019", errors=(400, 403, 404, 413)),
+          "withdrawFromRepositoryByPath",
+          "Withdraw the invitation of an address to a repository, as before 2019", errors=(400, 403, 404, 413)),
     Route("GET", _TO_GROUPS, invitations.list_to_groups, _READ, "listGroupInvitations",
-          "Who is invited to groups of an account, the newest first", list[invitation_shapes.GroupInvitation],
+          "The invitations to groups of an account, newest first", list[invitation_shapes.GroupInvitation],
           errors=(403, 404)),
     *(
         Route(method, _TO_GROUPS, invitations.invite_to_group, _WRITE, name,
-              "Invite an address to a group; a letter goes out, also for what was sent before",
+              "Invite an address to a group; sends an e-mail, again if it is invited already",
               invitation_shapes.GroupInvitation, fields=(_EMAIL, _GROUP_SLUG), errors=(400, 403, 404, 409, 413))
         for method, name in (("PUT", "inviteToGroup"), ("POST", "inviteToGroupByPost"))
     ),
     Route("DELETE", _TO_GROUPS, invitations.withdraw_from_groups, _WRITE, "withdrawFromGroups",
-          "Withdraw what an address is invited to: all groups, or one", query=_WHAT, errors=(400, 403, 404, 413)),
+          "Withdraw the invitation of an address to all groups, or to one", query=_WHAT, errors=(400, 403, 404, 413)),
     Route("GET", _OF_ADDRESS, invitations.read_to_groups, _READ, "readGroupInvitation",
-          "What an address is invited to", invitation_shapes.GroupInvitation, errors=(400, 403, 404)),
+          "The invitation of an address to groups", invitation_shapes.GroupInvitation, errors=(400, 403, 404)),
     Route("DELETE", _OF_ADDRESS, invitations.withdraw_from_groups_by_path, _WRITE, "withdrawFromGroupsByPath",
-          "Withdraw what an address is invited to", errors=(400, 403, 404, 413)),
+          "Withdraw the invitation of an address to all groups", errors=(400, 403, 404, 413)),
     Route("GET", _OF_ADDRESS_TO_GROUP, invitations.check_invited, _READ, "checkInvitedToGroup",
           "`OK` if the address is invited to the group", PlainText, errors=(400, 403, 404)),
     Route("PUT", _OF_ADDRESS_TO_GROUP, invitations.invite_to_group_by_path, _WRITE, "inviteToGroupByPath",
           "Invite an address to a group: `OK`", PlainText, errors=(400, 403, 404, 409, 413)),
     Route("DELETE", _OF_ADDRESS_TO_GROUP, invitations.withdraw_from_group_by_path, _WRITE, "withdrawFromGroupByPath",
-          "Withdraw what an address is invited to: this group", errors=(400, 403, 404, 413)),
+          "Withdraw the invitation of an address to a group", errors=(400, 403, 404, 413)),
 )  # fmt: skip
+
+_PROFILE = scope_rules.READ_PROFILES
 
 PROFILES = (
-    Route("GET", "/user", profiles.of_oneself, _READ, "readOwnProfile", "Who you are, and your repositories",
+    Route("GET", "/user", profiles.of_oneself, _PROFILE, "readOwnProfile", "Your profile and your repositories",
           profiles.Profile),
-    Route("GET", _USER, profiles.of_account, _READ, "readProfile",
-          "Who somebody is, and which of their repositories you can see; with `users_address = invitations` the list "
-          "of invitations to groups", profiles.Profile, errors=(403, 404)),
+    Route("GET", _USER, profiles.of_account, _PROFILE, "readProfile",
+          "A profile, with the repositories that you can see; with `users_address = invitations` the list of "
+          "invitations to groups", profiles.Profile, errors=(403, 404)),
 )  # fmt: skip
 
-_SEE_GROUPS = "use /1.0/groups: this server keeps groups, privileges and invitations, and nothing else of 1.0"
-_SEE_PRIVILEGES = "use /1.0/group-privileges for what groups may do"
-_SEE_ACCOUNT = "accounts are kept by this server's operator; a group's answer shows its owner and its members"
+_SEE_GROUPS = "use /1.0/groups: of API 1.0, this server has groups, privileges and invitations only"
+_SEE_PRIVILEGES = "use /1.0/group-privileges for the privileges of groups"
+_SEE_ACCOUNT = "the operator of this server manages accounts; a group's response contains its owner and members"
 
 REMOVED = (
     RemovedRoute("/privileges", _SEE_PRIVILEGES),
@@ -231,4 +238,12 @@ OAUTH = ("/oauth/request_token", "/oauth/authenticate", "/oauth/access_token")
 ROUTES = (*GROUPS, *GROUP_PRIVILEGES, *DIRECT_PRIVILEGES, *ACCOUNT_PRIVILEGES, *INVITATIONS, *PROFILES)
 
 # A duplicate group name is 400 in API 1.0, not 409 (contract/api-1.0.md#g3).
-V1 = Surface("1.0", BASES, ROUTES, REMOVED, OAUTH, exceptions={GroupExists: 400})
+V1 = Surface(
+    "1.0",
+    BASES,
+    ROUTES,
+    REMOVED,
+    OAUTH,
+    description="Groups, their members and privileges, and invitations, as in Bitbucket Cloud's REST API 1.0.",
+    statuses={GroupExists: 400},
+)

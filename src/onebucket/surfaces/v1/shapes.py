@@ -10,7 +10,8 @@ from onebucket.actions.privileges import DirectGrant, PrivilegeListing
 from onebucket.domain.accounts import Account
 from onebucket.domain.groups import GroupWithMembers
 from onebucket.domain.invitations import Invitation
-from onebucket.surfaces.routing import StreamedList
+from onebucket.lru_cache import LruCache
+from onebucket.surfaces.core.surface import StreamedList
 from onebucket.wire import times
 from onebucket.wire.lazy_list import lazy_list
 
@@ -182,14 +183,12 @@ _Shape = TypeVar("_Shape")
 
 
 def user_shaper(shape: Callable[[Account], _Shape]) -> Callable[[Account], _Shape]:
-    """Memoise the shape of each account, up to `MAX_SHAPED_USERS`; then start again with an empty cache."""
-    cache: dict[str, _Shape] = {}
+    """Memoise the shapes of the `MAX_SHAPED_USERS` accounts shaped last."""
+    cache: LruCache[str, _Shape] = LruCache(MAX_SHAPED_USERS)
 
     def shape_user(account: Account) -> _Shape:
         shaped = cache.get(account.id)
         if shaped is None:
-            if len(cache) >= MAX_SHAPED_USERS:
-                cache.clear()
             shaped = cache[account.id] = shape(account)
         return shaped
 

@@ -8,7 +8,7 @@ down_revision = "0001"
 
 Id = sa.Uuid(as_uuid=False).with_variant(sa.Text(), "sqlite")
 
-# What a link was good for before there was a setting: an invitation from then counts from when it was made.
+# The validity of a link before there was a setting: it starts when the invitation was created.
 _SEVEN_DAYS = 7 * 24 * 60 * 60 * 1_000_000
 
 

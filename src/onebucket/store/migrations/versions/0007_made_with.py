@@ -1,4 +1,4 @@
-"""What each app password was made with; of those there are already, the journal tells."""
+"""The credential that each app password was created with; for existing ones, from the journal."""
 
 import json
 

@@ -5,21 +5,23 @@ import io
 import json
 from typing import Any
 
+import msgspec
 from starlette.responses import Response
 
-from onebucket.actions import access_checks, access_reports, account_overview, matrix
+from onebucket.actions import access_checks, access_reports, account_overview, repositories
 from onebucket.actions.access_checks import AccessDecision, AccessQuery
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import privileges
-from onebucket.domain.privileges import Level, Reason
+from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Refusal
+from onebucket.surfaces.core.shared_shapes import access_decision
 from onebucket.surfaces.web.core.page_request import HEADERS, Page, PageRequest, sentence
 from onebucket.surfaces.web.core.pagination import paginate
 
 # The most repository names offered as suggestions in the form.
 _MOST_NAMES = 500
 
-_COLUMNS = ("user", "repository", "level", "allowed", "through", "group", "since", "granted_by")
+_COLUMNS = ("user", "repository", "level", "allowed", "through", "group", "since", "granted_by", "project")
 
 
 async def show(request: PageRequest) -> Response:
@@ -31,19 +33,19 @@ async def show(request: PageRequest) -> Response:
 
     def load(work: UnitOfWork) -> dict[str, Any]:
         summary = account_overview.account_summary(work, name)
-        repositories = matrix.axes(work, name)[1] if summary.administers else []
-        return {"place": summary, "names": [repository.slug for repository in repositories][:_MOST_NAMES]}
+        known = repositories.of_account(work, name) if summary.administers else []
+        return {"summary": summary, "names": [repository.slug for repository in known][:_MOST_NAMES]}
 
     context = await request.read(load)
     person, repository = request.query("person").strip(), request.query("repository").strip()
-    if not context["place"].administers and request.person:
+    if not context["summary"].administers and request.person:
         person = person or request.person.username
     question = {"person": person, "repository": repository, "level": request.query("level") or "read"}
     format = request.query("format") if request.query("format") in ("csv", "json") else ""
     status, decisions, level, text = 200, None, Level.READ, ""
     try:
         level = privileges.parse_level(question["level"])
-        if (person and (repository or context["place"].administers)) or repository:
+        if (person and (repository or context["summary"].administers)) or repository:
             decisions, text = await request.read(
                 lambda work: _serialize(_decide(work, name, person, repository, level), level, format)
             )
@@ -57,7 +59,7 @@ async def show(request: PageRequest) -> Response:
         request, decisions or [], lambda decision: f"{decision.person.username} {decision.repository.slug}", most=100
     )
     return request.page(
-        "ask/page.html", status=status, asked=question, level=level, verdicts=decisions, shown=page, **context
+        "access_check/page.html", status=status, query=question, level=level, decisions=decisions, shown=page, **context
     )
 
 
@@ -88,41 +90,18 @@ def _serialize(decisions: list[AccessDecision], level: Level, format: str) -> tu
 
     JSON has the shape of `/api/access`; CSV has one line per decision.
     """
+    if not format:
+        return decisions, ""
+    shapes = [msgspec.to_builtins(access_decision(decision, level)) for decision in decisions]
     if format == "json":
-        return decisions, json.dumps(
-            [_decision_shape(decision, level) for decision in decisions], ensure_ascii=False, indent=1
-        )
+        return decisions, json.dumps(shapes, ensure_ascii=False, indent=1)
     text = io.StringIO()
-    if format == "csv":
-        writer = csv.DictWriter(text, _COLUMNS, extrasaction="ignore")
-        writer.writeheader()
-        for decision in decisions:
-            shape = _decision_shape(decision, level)
-            because = shape["because"][0] if shape["because"] else {}
-            writer.writerow(shape | because | {"level": shape["level"]})
+    writer = csv.DictWriter(text, _COLUMNS, extrasaction="ignore")
+    writer.writeheader()
+    for shape in shapes:
+        because = shape["because"][0] if shape["because"] else {}
+        writer.writerow(shape | because | {"level": shape["level"]})
     return decisions, text.getvalue()
-
-
-def _decision_shape(decision: AccessDecision, level: Level) -> dict[str, Any]:
-    return {
-        "user": decision.person.username,
-        "repository": f"{decision.owner.username}/{decision.repository.slug}",
-        "level": decision.level.word if decision.level else None,
-        "allowed": decision.allows(level),
-        "because": [_way(way) for way in decision.ways],
-    }
-
-
-def _way(way: Reason) -> dict[str, str]:
-    """Shape a reason for access as `/api/access` does, without empty fields."""
-    fields = {
-        "level": way.level.word,
-        "through": way.through.value,
-        "group": way.group,
-        "since": f"{way.since:%Y-%m-%dT%H:%M:%SZ}" if way.since else None,
-        "granted_by": way.granted_by,
-    }
-    return {name: value for name, value in fields.items() if value is not None}
 
 
 async def people(request: PageRequest) -> Response:
@@ -137,9 +116,9 @@ async def people(request: PageRequest) -> Response:
             most=25,
         )
         summaries = access_reports.summaries(work, name, people.items)
-        return {"place": account_overview.account_summary(work, name), "people": people, "summaries": summaries}
+        return {"summary": account_overview.account_summary(work, name), "people": people, "summaries": summaries}
 
-    return request.page("ask/people.html", Level=Level, **await request.read(load))
+    return request.page("access_check/people.html", Level=Level, **await request.read(load))
 
 
 PAGES = (

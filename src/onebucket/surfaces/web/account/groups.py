@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from onebucket import slugs
-from onebucket.actions import access_checks, account_overview, groups, pending_invitations
+from onebucket.actions import access_checks, account_overview, groups, pending_invitations, project_privileges
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import groups as domain
 from onebucket.domain.groups import Group
@@ -20,8 +20,8 @@ from onebucket.surfaces.web.core.pagination import paginate
 
 # Confirmation messages, by the `done` parameter of the next page.
 DONE = {
-    "made": "The group is made. Put somebody into it.",
-    "changed": "The group is changed.",
+    "made": "Group created. Add its members next.",
+    "changed": "Group saved.",
 }
 
 _USERNAME = re.compile(r"[A-Za-z0-9_.-]{1,62}")
@@ -37,9 +37,9 @@ def _done_message(request: PageRequest, roster: domain.GroupWithMembers) -> str:
         return DONE.get(done, "")
     is_member = any(person.username == name for person in roster.members or ())
     if done == "added" and is_member:
-        return f"{name} is a member of {roster.group.name} now."
+        return f"{name} is now a member of {roster.group.name}."
     if done == "removed" and not is_member:
-        return f"{name} is not a member of {roster.group.name} any more."
+        return f"{name} is no longer a member of {roster.group.name}."
     return ""
 
 
@@ -49,9 +49,11 @@ async def show(request: PageRequest) -> Response:
 
     def load(work: UnitOfWork) -> dict[str, Any]:
         roster = groups.read(work, account, slug, members=True)
+        summary = account_overview.account_summary(work, account)
         return {
-            "place": account_overview.account_summary(work, account),
+            "summary": summary,
             "roster": roster,
+            "on_projects": project_privileges.of_group_everywhere(work, account, slug) if summary.administers else {},
             "invited": groups.invited(work)(roster) or [],
         }
 
@@ -79,7 +81,7 @@ async def change(request: PageRequest) -> Response:
             )
         )
         if domain.check_name(name) != roster.group.name:
-            return request.page("groups/rename.html", place=summary, group=roster.group, new_slug=new_slug)
+            return request.page("groups/rename.html", summary=summary, group=roster.group, new_slug=new_slug)
 
     try:
         group = await request.write(partial(_change, request, account, slug, name))
@@ -111,7 +113,7 @@ async def add(request: PageRequest) -> Response:
     account, slug, name = request.path_parameter("name"), request.path_parameter("slug"), request.line("member")
     try:
         if not name:
-            raise Invalid("say who: a username or an e-mail address")
+            raise Invalid("enter a username or an e-mail address")
         member = await request.write(lambda work: groups.add_member(work, account, slug, name))
     except (Invalid, Conflict) as refusal:
         raise FormErrors(member=refusal.sentence) from None
@@ -135,7 +137,7 @@ async def ask_to_remove(request: PageRequest) -> Response:
         summary = account_overview.account_summary(work, account)
         losses = [*access_checks.impact(work, account, slug, member)] if summary.administers else None
         endings = pending_invitations.ended_by_leaving(work, account, slug, member)
-        return {"place": summary, "group": group, "person": person, "losses": losses, "endings": endings}
+        return {"summary": summary, "group": group, "person": person, "losses": losses, "endings": endings}
 
     return request.page("groups/remove.html", **await request.read(load))
 
@@ -164,11 +166,11 @@ async def ask_to_delete(request: PageRequest) -> Response:
         lines = access_changes.Lines(losses)
         page = paginate(request, lines.worst_first, lines.words)
         return {
-            "place": account_overview.account_summary(work, account),
+            "summary": account_overview.account_summary(work, account),
             "roster": roster,
             "losses": page,
             "lines": [lines.whole(line) for line in page.items],
-            "losers": len({line.person.id for line in lines.worst_first}),
+            "losing": len({line.person.id for line in lines.worst_first}),
             "endings": pending_invitations.ended_by_deleting(work, account, slug),
         }
 

@@ -16,9 +16,9 @@ from onebucket.surfaces.web.core.pagination import paginate
 MOST_BOXES = 500
 
 DONE = {
-    "invited": "Letters are on their way.",
-    "resent": "The invitation is sent again, with a new link; the old link is dead.",
-    "withdrawn": "The invitation is withdrawn, and its link is dead.",
+    "invited": "The invitations are on their way.",
+    "resent": "The invitation is sent again with a new link. The old link no longer works.",
+    "withdrawn": "Invitation withdrawn. Its link no longer works.",
 }
 
 
@@ -29,7 +29,7 @@ async def show(request: PageRequest) -> Response:
     def load(work: UnitOfWork) -> dict[str, Any]:
         pending = [invitation for _, invitation in invitations.found(work, account_name=name)]
         summary, rosters = account_overview.account_summary(work, name), groups.of_account(work, name, members=False)
-        return {"place": summary, "pending": pending, "groups": [roster.group for roster in rosters], "now": work.at}
+        return {"summary": summary, "pending": pending, "groups": [roster.group for roster in rosters], "now": work.at}
 
     context = await request.read(load)
     pending = paginate(
@@ -40,7 +40,7 @@ async def show(request: PageRequest) -> Response:
         done=DONE.get(request.query("done"), ""),
         pending=pending,
         are_boxes=len(context["groups"]) <= MOST_BOXES,
-        wanted=request.query("group"),
+        chosen_group=request.query("group"),
         **context,
     )
 
@@ -51,9 +51,9 @@ async def invite(request: PageRequest) -> Response:
     slugs = [*request.texts("group"), *re.split(r"[\s,;]+", request.line("groups"))]
     errors = {}
     if emails == [""]:
-        errors["emails"] = "say whom: one address or more"
+        errors["emails"] = "enter at least one e-mail address"
     if not any(slugs):
-        errors["group"] = "choose one group or more"
+        errors["group"] = "choose at least one group"
     if errors:
         raise FormErrors(**errors)
 
@@ -62,7 +62,7 @@ async def invite(request: PageRequest) -> Response:
             lambda work: bulk_invitations.invite_to_groups(work, name, filter(None, emails), list(filter(None, slugs)))
         )
     except NoSuchGroup:
-        raise FormErrors(group="one of them isn't there: it may have been deleted, or renamed") from None
+        raise FormErrors(group="one of these groups doesn't exist: it may have been deleted or renamed") from None
     except (Invalid, Conflict) as refusal:
         raise FormErrors(emails=refusal.sentence) from None
     return request.redirect(f"/accounts/{request.segment('name')}/invitations?done=invited")

@@ -1,6 +1,5 @@
 """The journal of one account or of all: each entry as a sentence, and the result of checking the hash chain."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from starlette.responses import Response
@@ -44,9 +43,9 @@ async def _journal_page(request: PageRequest, name: str | None, account: str | N
         limit = MOST_EXAMINED if request.query("verified") == "yes" else EXAMINED
         return {
             "page": page,
-            "place": account_overview.account_summary(work, name),
+            "summary": account_overview.account_summary(work, name),
             "chain": journal.examine(work, name, at_most=limit),
-            "is_asked": limit == MOST_EXAMINED,
+            "is_full_check": limit == MOST_EXAMINED,
         }
 
     try:
@@ -61,7 +60,7 @@ async def _journal_page(request: PageRequest, name: str | None, account: str | N
         "journal/page.html" if name is not None else "journal/site.html",
         status=status,
         events=[event.value for event in Event],
-        asked={key: request.query(key) for key in ("account", "event", "actor", "about", "since")},
+        query={key: request.query(key) for key in ("account", "event", "actor", "about", "since")},
         older=request.same_page({"before": journal_cursor.to_cursor(end), "verified": ""}) if end else "",
         **context,
     )
@@ -72,14 +71,8 @@ def _read_filter(request: PageRequest) -> JournalFilter:
     event, since = request.query("event"), request.query("since")
     if event and event not in {known.value for known in Event}:
         raise Invalid("there is no such event")
-    try:
-        moment = datetime.fromisoformat(since) if since else None
-    except ValueError:
-        raise Invalid("since is no date such as 2026-03-04") from None
-    if moment is not None:
-        moment = time_range.checked(moment if moment.tzinfo else moment.replace(tzinfo=UTC), what="since")
     return JournalFilter(
-        since=moment,
+        since=time_range.parse(since, what="since") if since else None,
         event=Event(event) if event else None,
         actor=request.query("actor").strip() or None,
         about=request.query("about").strip() or None,

@@ -8,11 +8,11 @@ from onebucket import hashing
 from onebucket.actions import account_overview, consumers
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.refusals import Forbidden, Invalid, NotFound
-from onebucket.domain.scopes import OFFERED
+from onebucket.domain.scope_rules import OFFERED
 from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
 from onebucket.surfaces.web.person.consent import chosen
 
-DONE = {"revoked": "It is revoked, and so is everything that was issued to it: its next request is refused."}
+DONE = {"revoked": "OAuth app revoked. Its tokens no longer work."}
 
 
 async def show(request: PageRequest) -> Response:
@@ -22,11 +22,11 @@ async def show(request: PageRequest) -> Response:
     def load(work: UnitOfWork) -> dict[str, Any]:
         return {
             "consumers": consumers.list_consumers(work, name),
-            "place": account_overview.account_summary(work, name),
+            "summary": account_overview.account_summary(work, name),
         }
 
     done = DONE.get(request.query("done"), "")
-    return request.page("consumers/page.html", **await request.read(load), scopes=OFFERED, done=done)
+    return request.page("oauth_apps/page.html", **await request.read(load), scopes=OFFERED, done=done)
 
 
 async def make(request: PageRequest) -> Response:
@@ -36,7 +36,7 @@ async def make(request: PageRequest) -> Response:
     callback, acts_as = request.line("callback"), request.line("acts_as")
     key = hashing.consumer_key(request.backend.new_secret())
     if not label:
-        raise FormErrors(label="say what people will know it by")
+        raise FormErrors(label="enter a name")
     try:
         owner, consumer = await request.write(
             lambda work: consumers.add(
@@ -58,7 +58,7 @@ async def make(request: PageRequest) -> Response:
         raise FormErrors(acts_as=refusal.sentence) from None
     secret = None if is_public else request.backend.consumer_secret(key)
     summary = await request.read(lambda work: account_overview.account_summary(work, owner.id))
-    return request.page("consumers/made.html", place=summary, consumer=consumer, secret=secret)
+    return request.page("oauth_apps/created.html", summary=summary, consumer=consumer, secret=secret)
 
 
 async def revoke(request: PageRequest) -> Response:

@@ -1,16 +1,14 @@
-"""An account's main pages: its groups, its repositories and its name."""
+"""An account's main pages: its groups and its name."""
 
 import re
 from collections.abc import Collection
 
 from starlette.responses import Response
 
-from onebucket.actions import account_names, account_overview, groups
-from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.actions import account_names, account_overview, groups, projects
 from onebucket.domain import privileges
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Conflict, Invalid
-from onebucket.domain.repositories import Repository
 from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
 from onebucket.surfaces.web.core.pagination import paginate
 
@@ -18,14 +16,19 @@ _DELETED = re.compile("deleted ([a-z0-9_-]{1,62})")
 
 
 async def show(request: PageRequest) -> Response:
-    """List the groups: all for administrators, their own for members."""
+    """List the groups, all for administrators and their own for members, and name the projects."""
     name = request.path_parameter("name")
-    summary, sizes = await request.read(
-        lambda work: (account_overview.account_summary(work, name), account_overview.group_sizes(work, name))
+    summary, sizes, found = await request.read(
+        lambda work: (
+            account_overview.account_summary(work, name),
+            account_overview.group_sizes(work, name),
+            projects.listed(work, name),
+        )
     )
     return request.page(
         "accounts/page.html",
-        place=summary,
+        summary=summary,
+        projects=found,
         groups=paginate(request, sizes, lambda size: f"{size.group.name} {size.group.slug}"),
         done=_done_message(request.query("done"), {size.group.slug for size in sizes}),
     )
@@ -39,7 +42,7 @@ def _done_message(done: str, slugs: Collection[str]) -> str:
     match = _DELETED.fullmatch(done)
     if match is None or match[1] in slugs:
         return ""
-    return f"The group {match[1]} is deleted, and with it what it gave its members."
+    return f"Group {match[1]} deleted, and the access that it gave its members."
 
 
 async def create(request: PageRequest) -> Response:
@@ -58,27 +61,12 @@ def level(name: str) -> Level:
     return privileges.parse_level(name or "none", none=True)
 
 
-async def repositories(request: PageRequest) -> Response:
-    """List the repositories."""
-    name = request.path_parameter("name")
-
-    def load(work: UnitOfWork) -> tuple[account_overview.AccountSummary, list[Repository]]:
-        return account_overview.account_summary(work, name), account_overview.repositories_of(work, name)
-
-    summary, rows = await request.read(load)
-    return request.page(
-        "accounts/repositories.html",
-        place=summary,
-        repositories=paginate(request, rows, lambda row: f"{row.name} {row.slug} {row.description}"),
-    )
-
-
 async def settings(request: PageRequest) -> Response:
     """Show the account's name settings, for its administrators."""
     name = request.path_parameter("name")
     summary = await request.read(lambda work: account_overview.account_settings(work, name))
-    done = "It is called so from now on." if request.query("done") == "named" else ""
-    return request.page("accounts/settings.html", place=summary, done=done)
+    done = "Name saved." if request.query("done") == "named" else ""
+    return request.page("accounts/settings.html", summary=summary, done=done)
 
 
 async def change(request: PageRequest) -> Response:
@@ -94,6 +82,5 @@ async def change(request: PageRequest) -> Response:
 PAGES = (
     Page("/accounts/{name}", show, is_private=True),
     Page("/accounts/{name}/groups", show, create, is_private=True),
-    Page("/accounts/{name}/repositories", repositories, is_private=True),
     Page("/accounts/{name}/settings", settings, change, is_private=True),
 )

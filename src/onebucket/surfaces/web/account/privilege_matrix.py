@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from itertools import groupby
+from typing import Any, NamedTuple
 
 from starlette.responses import Response
 
@@ -12,6 +13,7 @@ from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import privileges
 from onebucket.domain.groups import Group
 from onebucket.domain.privileges import Level
+from onebucket.domain.projects import Project
 from onebucket.domain.refusals import Invalid, PlanOutdated
 from onebucket.domain.repositories import Repository
 from onebucket.surfaces.web.core import access_changes
@@ -51,11 +53,11 @@ def _done_message(
         for group, repository in cells
         if group in rows and repository in columns
     ]
-    return f"Set: {', '.join(descriptions)}{f', and {match[2]} more' if match[2] else ''}." if descriptions else ""
+    return f"Saved: {', '.join(descriptions)}{f', and {match[2]} more' if match[2] else ''}." if descriptions else ""
 
 
 def _describe(level: Level | None) -> str:
-    return "the default" if level is None else "nothing" if level is Level.NONE else level.word
+    return "the default" if level is None else "no access" if level is Level.NONE else level.word
 
 
 def _done_parameter(changes: Sequence[CellChange]) -> str:
@@ -70,24 +72,29 @@ async def show(request: PageRequest) -> Response:
     name = request.path_parameter("name")
 
     def load(work: UnitOfWork) -> dict[str, Any]:
-        groups, repositories = matrix.axes(work, name)
-        rows = paginate(request, groups, _group_search_text, find="groups", start="row", most=GROUPS)
-        columns = paginate(
-            request, repositories, _repository_search_text, find="repositories", start="column", most=REPOSITORIES
-        )
+        axes = matrix.axes(work, name)
+        rows = paginate(request, axes.groups, _group_search_text, find="groups", start="row", most=GROUPS)
+
+        def words(repository: Repository) -> str:
+            project = axes.projects[repository.project_id]
+            return f"{repository.name} {repository.slug} {project.name} {project.key}"
+
+        columns = paginate(request, axes.repositories, words, find="repositories", start="column", most=REPOSITORIES)
         levels = matrix.cells(work, name, rows.items, columns.items)
         return {
-            "place": account_overview.account_summary(work, name),
+            "summary": account_overview.account_summary(work, name),
             "rows": rows,
             "columns": columns,
-            "set_there": levels,
-            "done": _done_message(work, name, request.query("done"), groups, repositories),
+            "blocks": _blocks(axes, columns.items),
+            "on_projects": axes.on_projects,
+            "set_levels": levels,
+            "done": _done_message(work, name, request.query("done"), axes.groups, axes.repositories),
         }
 
     return request.page(
-        "matrix/page.html",
+        "permissions/page.html",
         chosen=_chosen(request),
-        words=_form_value,
+        form_value=_form_value,
         **await request.read(load),
     )
 
@@ -96,8 +103,24 @@ def _group_search_text(group: Group) -> str:
     return f"{group.name} {group.slug}"
 
 
-def _repository_search_text(repository: Repository) -> str:
-    return f"{repository.name} {repository.slug}"
+class Block(NamedTuple):
+    """The columns of one project: `gives` if groups have something on the project itself, then its repositories.
+
+    Each repository comes with its place among all on the page.
+    """
+
+    project: Project
+    gives: bool
+    repositories: list[tuple[int, Repository]]
+
+
+def _blocks(axes: matrix.Axes, repositories: Sequence[Repository]) -> list[Block]:
+    """Group the repositories, which come sorted by project, by their projects."""
+    giving = {key for key, _ in axes.on_projects}
+    return [
+        Block(axes.projects[id], axes.projects[id].key in giving, [*of_project])
+        for id, of_project in groupby(enumerate(repositories), key=lambda placed: placed[1].project_id)
+    ]
 
 
 def _chosen(request: PageRequest) -> Mapping[tuple[str, str], str]:
@@ -146,18 +169,14 @@ async def _preview(request: PageRequest, message: str = "", status: int = 200) -
     summary, plan = await request.read(
         lambda work: (account_overview.account_summary(work, name), matrix.plan(work, name, changes))
     )
-    gaining = {effect.person.id for effect in plan.effects if effect.after > effect.before}
-    losing = {effect.person.id for effect in plan.effects if effect.after < effect.before}
     return request.page(
-        "matrix/plan.html",
+        "permissions/preview.html",
         status=status,
-        place=summary,
+        summary=summary,
         plan=plan,
-        words=_form_value,
-        trouble=message,
-        gaining=len(gaining),
-        losing=len(losing),
-        lines=access_changes.worst_first(plan.effects),
+        form_value=_form_value,
+        error=message,
+        effects=access_changes.effects_of(plan.effects),
     )
 
 
@@ -168,7 +187,7 @@ async def confirm(request: PageRequest) -> Response:
     """
     name, changes, revision = request.path_parameter("name"), _changes(request), request.line("revision")
     if not re.fullmatch("[0-9]{1,17}", revision):
-        raise Invalid("look first who gains and who loses")
+        raise Invalid("preview the changes first")
     try:
         await request.write(lambda work: matrix.apply(work, name, changes, revision=int(revision)))
     except PlanOutdated as refusal:

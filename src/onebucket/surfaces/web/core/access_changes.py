@@ -1,7 +1,7 @@
 """Who gains and who loses access; one line per person for all repositories with the same change."""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from onebucket.actions.access_losses import AccessLoss, AccessLosses
 from onebucket.domain.accounts import Account
@@ -35,6 +35,22 @@ _Line = TypeVar("_Line", bound=Difference)
 def worst_first(differences: Iterable[_Line]) -> list[_Line]:
     """Sort by how much is lost, largest loss first, then by username."""
     return sorted(differences, key=lambda line: (line.after - line.before, line.person.username.lower()))
+
+
+class Effects(NamedTuple, Generic[_Line]):
+    """Who gains and who loses: the lines, worst first, and the number of people of each kind."""
+
+    lines: list[_Line]
+    gaining: int
+    losing: int
+
+
+def effects_of(differences: Iterable[_Line]) -> Effects[_Line]:
+    """Sort the differences, and count the people who gain and who lose somewhere."""
+    lines = worst_first(differences)
+    gaining = {line.person.id for line in lines if line.after > line.before}
+    losing = {line.person.id for line in lines if line.after < line.before}
+    return Effects(lines, len(gaining), len(losing))
 
 
 class Line(NamedTuple):

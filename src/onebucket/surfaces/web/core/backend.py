@@ -30,8 +30,8 @@ class Asked(Enum):
     """What visitors may ask for without signing in; each has a limit per hour and network."""
 
     SIGN_UP = "sign-ups"
-    CONFIRMATION = "confirmation letters"
-    RESET = "letters for forgotten passwords"
+    CONFIRMATION = "confirmation e-mails"
+    RESET = "password reset e-mails"
 
 
 class VerifiedPassword(NamedTuple):
@@ -51,6 +51,7 @@ class SiteInfo:
 
     `openapi` returns the API's OpenAPI document. `demo_letters` is the folder that `/demo/letters` shows, None
     outside the demo. `settings` are the settings in force (name, value, source), without secrets.
+    `rate_limit` is calls an hour for each user, 0 for any number.
     """
 
     base_url: str
@@ -58,6 +59,7 @@ class SiteInfo:
     openapi: Callable[[], Mapping[str, Any]]
     demo_letters: Path | None = None
     settings: Sequence[tuple[str, str, str]] = ()
+    rate_limit: int = 0
 
 
 class PageBackend(Protocol):
@@ -73,7 +75,7 @@ class PageBackend(Protocol):
         """Run an action that may change something."""
 
     def change_unseen(self, caller: Browser, action: Callable[[UnitOfWork], object], /) -> Awaitable[None]:
-        """Run an action whose outcome nobody may learn; it always writes, so that timing doesn't tell either."""
+        """Run an action with a secret outcome; it always writes, so that timing doesn't reveal the outcome."""
 
     def write_as_operator(self, caller: Browser, action: Callable[[UnitOfWork], _Result], /) -> Awaitable[_Result]:
         """Run an action as the operator, for the holder of the setup link."""
@@ -82,7 +84,10 @@ class PageBackend(Protocol):
         """Verify a person's own password. Raises Unauthenticated, TooManyRequests."""
 
     async def start_session(self, caller: Browser, proved: VerifiedPassword) -> str:
-        """Start a session and return its secret. Raises Unauthenticated if the account is disabled."""
+        """Start a session in place of the browser's current one, and return its secret for the cookie.
+
+        Raises Unauthenticated if the account is disabled.
+        """
 
     def password_hash(self, caller: Browser, password: str, /) -> Awaitable[str]:
         """Hash a new password. Raises TooManyRequests."""
@@ -108,11 +113,11 @@ class PageBackend(Protocol):
     def status(self, error: Exception) -> int | None:
         """Return the HTTP status for an error, or None if it is unexpected."""
 
-    def record_refusal(self, caller: Browser, method: str, path: str, status: int, actor: str | None) -> None:
+    def record_request(self, caller: Browser, method: str, path: str, status: int, actor: str | None) -> None:
         """Log a request.
 
         `path` is the page's path template, so that no secret of a link gets into the log.
         """
 
-    def log_unexpected(self, caller: Browser, trouble: Exception) -> None:
+    def log_unexpected(self, caller: Browser, error: Exception) -> None:
         """Log an error that happened after the response was sent."""

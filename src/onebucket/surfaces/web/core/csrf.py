@@ -12,21 +12,21 @@ class CrossSiteForm(Forbidden):
     """The form was sent by another site."""
 
     def __init__(self) -> None:
-        super().__init__("another site sent this form, not you; nothing was done")
+        super().__init__("this form came from another site; nothing has changed")
 
 
 class BadCsrfToken(Forbidden):
     """The form's token isn't this browser's, or the session it belongs to has ended."""
 
     def __init__(self) -> None:
-        super().__init__("this form was open for too long, or cookies are off; nothing was done yet, so send it again")
+        super().__init__("this form has expired, or cookies are off; nothing has changed yet, so send it again")
 
 
 class TooOften(TooManyRequests):
     """The person is over the hourly limit for pages; not even the page they sent is shown again."""
 
     def __init__(self, retry_after: int) -> None:
-        super().__init__("that is more than one person may do on pages in an hour", retry_after=retry_after)
+        super().__init__("you have reached the hourly limit for pages", retry_after=retry_after)
 
 
 def check_source(headers: Mapping[str, str], base_url: str) -> None:

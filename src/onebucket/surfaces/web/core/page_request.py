@@ -13,11 +13,13 @@ from starlette.responses import RedirectResponse, Response
 from onebucket import hashing
 from onebucket.actions import sessions
 from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain import ssh_keys
 from onebucket.domain.accounts import Account
-from onebucket.domain.refusals import Invalid, NoSuchGroup, NotFound, Refusal, TooManyRequests
+from onebucket.domain.refusals import Invalid, NotFound, Refusal, TooManyRequests
 from onebucket.surfaces.web.core import csrf
 from onebucket.surfaces.web.core.backend import Browser, PageBackend, SiteInfo, VerifiedPassword
-from onebucket.wire import request_body
+from onebucket.wire import body_reader, request_body
+from onebucket.wire.body_reader import BodyTooLong
 from onebucket.wire.request_body import BodyFields, UnreadableBody
 
 if TYPE_CHECKING:
@@ -127,7 +129,7 @@ class PageRequest:
         """Return all values of a field, as checkboxes and multiple selects send them. Raises Invalid."""
         values = self._fields.values.get(name, ())
         if not all(isinstance(value, str) for value in values):
-            raise Invalid(f"{name} must be texts")
+            raise Invalid(f"{name} must be text")
         return [str(value) for value in values]
 
     @property
@@ -135,9 +137,9 @@ class PageRequest:
         """Every name and value of the form, in order."""
         return ((name, value) for name in self._fields.values for value in self.texts(name))
 
-    def is_checked(self, name: str, otherwise: bool = False, value: str = "on") -> bool:
-        """True if the checkbox is ticked in the form; `otherwise` if no form was sent."""
-        return value in self.texts(name) if self._fields.values else otherwise
+    def is_checked(self, name: str) -> bool:
+        """True if the checkbox is ticked in the form."""
+        return "on" in self.texts(name)
 
     def line(self, name: str) -> str:
         """Return a field of the form without surrounding spaces. Raises Invalid."""
@@ -152,17 +154,18 @@ class PageRequest:
         return self._fields.has(name)
 
     async def read_form(self) -> None:
-        """Read the form. Raises Invalid, and CrossSiteForm if another site sent it."""
+        """Read the form. Raises Invalid, PrivateKeySent, and CrossSiteForm if another site sent it."""
         csrf.check_source(self.request.headers, self.site.base_url)
-        body = b""
-        async for chunk in self.request.stream():
-            body += chunk
-            if len(body) > MAX_FORM_BYTES:
-                raise Invalid("the form is too long")
         try:
-            self._fields = request_body.fields(body, self.request.headers.get("content-type"))
+            body = await body_reader.read_limited(self.request.receive, limit=MAX_FORM_BYTES)
+            fields = request_body.fields(body, self.request.headers.get("content-type"))
+        except BodyTooLong:
+            raise Invalid("the form is too long") from None
         except UnreadableBody as error:
             raise Invalid(str(error)) from None
+        # Before anything is kept: no page may show it again, nor the one that asks for the password once more.
+        ssh_keys.refuse_private_key(str(fields.values))
+        self._fields = fields
 
     def check_form(self) -> None:
         """Check the form's CSRF token. Raises BadCsrfToken."""
@@ -227,7 +230,7 @@ class PageRequest:
 
     def page(self, template: str, *, status: int = 200, **context: Any) -> Response:
         """Render a template as a response."""
-        html = self._templates.get_template(template).render(context | {"visit": self, "house": self.site})
+        html = self._templates.get_template(template).render(context | {"request": self, "site": self.site})
         return Response(html, status_code=status, media_type="text/html", headers=HEADERS)
 
     def refused(self, error: Exception, template: str, **context: Any) -> Response:
@@ -242,7 +245,7 @@ class PageRequest:
 
     def sign_in_here(self) -> Response:
         """Show the sign-in form in place of a page whose path holds a secret, and return to it afterwards."""
-        return self.page("signing/in.html", next=self.path, login="", notice="Sign in to go on.")
+        return self.page("sign_in/sign_in.html", next=self.path, login="", notice="Sign in to continue.")
 
     def finish(self, response: Response, *, is_private: bool) -> Response:
         """Add the headers of every page: cookies, `Cache-Control` and `X-Request-Id`."""
@@ -258,8 +261,6 @@ class PageRequest:
 
 def sentence(error: Exception) -> str:
     """Return the sentence a page shows for an error: lower case, no full stop."""
-    if isinstance(error, NoSuchGroup):
-        return "the account has no such group: it may have been deleted, or renamed"
     return error.sentence if isinstance(error, Refusal) else str(error)
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -23,11 +23,22 @@ from onebucket.surfaces.web.account import (
     oauth_apps,
     overview,
     privilege_matrix,
+    project_permissions,
+    projects,
+    repositories,
 )
 from onebucket.surfaces.web.core import avatars, csrf, reauthentication
 from onebucket.surfaces.web.core.backend import PageBackend, SiteInfo
 from onebucket.surfaces.web.core.page_request import HEADERS, FormErrors, Page, PageRequest, retry_after, sentence
-from onebucket.surfaces.web.person import app_passwords, consent, email_links, invitation_offer, profile, sign_in
+from onebucket.surfaces.web.person import (
+    app_passwords,
+    consent,
+    email_links,
+    invitation_offer,
+    profile,
+    sign_in,
+    ssh_keys,
+)
 from onebucket.surfaces.web.site import administration, demo, home, outbox, setup
 
 if TYPE_CHECKING:
@@ -42,6 +53,9 @@ EVERYWHERE = (
     *profile.PAGES,
     *overview.PAGES,
     *groups.PAGES,
+    *projects.PAGES,
+    *project_permissions.PAGES,
+    *repositories.PAGES,
     *privilege_matrix.PAGES,
     *access_check.PAGES,
     *journal.PAGES,
@@ -49,6 +63,7 @@ EVERYWHERE = (
     *invitations.PAGES,
     *outbox.PAGES,
     *app_passwords.PAGES,
+    *ssh_keys.PAGES,
     *oauth_apps.PAGES,
     *consent.PAGES,
 )
@@ -68,9 +83,9 @@ class CachedStaticFiles(StaticFiles):
 class PageRouter:
     """Serves the pages of one site over a `PageBackend`."""
 
-    def __init__(self, *, desk: PageBackend, house: SiteInfo) -> None:
-        self._backend = desk
-        self._site = house
+    def __init__(self, *, backend: PageBackend, site: SiteInfo) -> None:
+        self._backend = backend
+        self._site = site
 
     @cached_property
     def _templates(self) -> "Environment":
@@ -88,6 +103,22 @@ class PageRouter:
             Mount("/static", CachedStaticFiles(directory=Path(__file__).parents[1] / "static")),
         ]
 
+    async def not_found(self, request: Request, error: Exception) -> Response:
+        """Say that there is nothing at an address: on a page to browsers, in plain text to programs."""
+        if request.method not in ("GET", "HEAD") or "text/html" not in request.headers.get("accept", "").lower():
+            return PlainTextResponse("Not Found", 404)
+        page_request = PageRequest(request, self._backend, self._site, self._templates)
+        refusal: Exception = NotFound("there is no page at this address")
+        try:
+            await page_request.recognize()
+        except Exception as unavailable:
+            if self._backend.status(unavailable) is None:
+                raise
+            refusal = unavailable
+        response = page_request.refused(refusal, "error.html", back="")
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
     def _endpoint(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
         async def serve(request: Request) -> Response:
             page_request = PageRequest(request, self._backend, self._site, self._templates)
@@ -96,7 +127,7 @@ class PageRouter:
             except Exception as error:
                 response = await _error_response(page, page_request, error)
             name = page_request.person.username if page_request.person else None
-            self._backend.record_refusal(page_request.browser, request.method, page.path, response.status_code, name)
+            self._backend.record_request(page_request.browser, request.method, page.path, response.status_code, name)
             return page_request.finish(response, is_private=page.is_private or bool(page.link))
 
         return serve
@@ -125,9 +156,9 @@ async def _error_response(page: Page, page_request: PageRequest, error: Exceptio
     if status is None:
         raise error
     if isinstance(error, LinkExpired):
-        return page_request.refused(error, "links/dead.html", kind=page.link)
+        return page_request.refused(error, "links/expired.html", kind=page.link)
     if page_request.request.method != "POST" or isinstance(error, csrf.CrossSiteForm | csrf.TooOften):
-        return page_request.refused(error, "refused.html", back=await _back(page, page_request, error))
+        return page_request.refused(error, "error.html", back=await _back(page, page_request, error))
 
     page_request.errors = error.fields if isinstance(error, FormErrors) else {"": sentence(error)}
     try:
@@ -136,8 +167,8 @@ async def _error_response(page: Page, page_request: PageRequest, error: Exceptio
         if page_request.backend.status(second) is None:
             raise
         if isinstance(second, LinkExpired):
-            return page_request.refused(second, "links/dead.html", kind=page.link)
-        return page_request.refused(second, "refused.html", back=await _back(page, page_request, second))
+            return page_request.refused(second, "links/expired.html", kind=page.link)
+        return page_request.refused(second, "error.html", back=await _back(page, page_request, second))
     if form_page.status_code == 200:
         form_page.status_code = status
     return retry_after(form_page, error)

@@ -59,11 +59,16 @@ def paginate(
     search = request.query(find)[:200]
     search_words = search.casefold().split()
     matching = [item for item in all_items if matches(words(item), search_words)] if search_words else all_items
-    offset = request.query(start)
-    first = int(offset) if offset.isascii() and offset.isdigit() and len(offset) < 9 else 0
+    first = offset_of(request, start)
     if first >= len(matching):
         first = 0
     return ListPage(matching[first : first + most], first, len(matching), len(all_items), search, most)
+
+
+def offset_of(request: PageRequest, start: str) -> int:
+    """Return the offset in the query parameter `start`, 0 if there is none."""
+    offset = request.query(start)
+    return int(offset) if offset.isascii() and offset.isdigit() and len(offset) < 9 else 0
 
 
 def matches(text: str, search_words: Sequence[str]) -> bool:

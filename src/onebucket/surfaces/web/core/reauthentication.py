@@ -27,16 +27,14 @@ async def reauthenticate(page: Page, request: PageRequest) -> Response:
         verified = await request.backend.verify_password(request.browser, login, request.text(_PASSWORD))
         await request.start_session(verified)
     except Unauthenticated:
-        request.errors = {
-            _PASSWORD: "that is not your password" if person else "there is nobody with that name and that password"
-        }
+        request.errors = {_PASSWORD: "incorrect password" if person else "incorrect username or password"}
         return _password_form(request)
     except Refusal as refusal:
         request.errors = {"": sentence(refusal)}
         return retry_after(_password_form(request, request.backend.status(refusal) or _NOT_DONE), refusal)
     await request.recognize()
-    confirmation = "It is you" if person else "You are signed in again"
-    request.notice = f"{confirmation}. What you typed is here: look at it, and send it once more."
+    confirmation = "Password confirmed" if person else "You are signed in again"
+    request.notice = f"{confirmation}. What you typed is still here: check it and send it again."
     return await page.show(request)
 
 
@@ -44,4 +42,4 @@ def _password_form(request: PageRequest, status: int = _NOT_DONE) -> Response:
     kept_fields = [
         (name, text) for name, text in request.typed if name not in ("form_token", _LOGIN) and "password" not in name
     ]
-    return request.page("signing/again.html", status=status, kept=kept_fields)
+    return request.page("sign_in/confirm_password.html", status=status, hidden_fields=kept_fields)

@@ -1,17 +1,19 @@
-"""The template environment and its filters for times, code and names."""
+"""The template environment, its filters for times, code and names, and what a form that is shown again keeps."""
 
 import re
 from datetime import datetime
-from typing import Any
+from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from onebucket.domain import journal_text, scopes
+from onebucket.domain import journal_text, scope_rules, scopes
+from onebucket.surfaces.web.core.page_request import PageRequest
 
 
+@cache
 def environment() -> Environment:
-    """Return the Jinja environment of the pages."""
+    """Return the Jinja environment of the pages: one a process, because compiling the templates takes a second."""
     templates = Environment(
         loader=PackageLoader("onebucket.surfaces.web"),
         autoescape=True,
@@ -19,14 +21,25 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    templates.globals["kept_checked"] = kept_checked
     templates.filters["marked"] = highlight
     templates.filters["moment"] = moment
     templates.filters["browser"] = browser
     templates.filters["why"] = journal_text.describe_way
-    templates.filters["told"] = describe_since
-    templates.filters["lets"] = scopes.lets
-    templates.filters["described"] = scopes.described
+    templates.filters["told"] = journal_text.describe_entry
+    templates.filters["lets"] = scope_rules.lets
+    templates.tests["newer"] = scopes.is_newer
+    templates.filters["described"] = scope_rules.described
     return templates
+
+
+def kept_checked(request: PageRequest, name: str, otherwise: bool, value: str) -> bool:
+    """Return True if the checkbox was ticked, for a form that is shown again; `otherwise` if another form was sent.
+
+    Browsers leave out what isn't ticked, so each form names its single checkboxes in `boxes`.
+    """
+    was_shown = any(request.typed) and (value != "on" or name in request.texts("boxes"))
+    return value in request.texts(name) if was_shown else otherwise
 
 
 def highlight(text: str) -> Markup:
@@ -41,11 +54,6 @@ def moment(at: datetime) -> Markup:
     '<time datetime="2026-03-04T05:06Z">2026-03-04 05:06 UTC</time>'
     """
     return Markup('<time datetime="{}Z">{} UTC</time>').format(f"{at:%Y-%m-%dT%H:%M}", f"{at:%Y-%m-%d %H:%M}")
-
-
-def describe_since(entry: Any) -> str:
-    """Describe a journal entry in words that follow the actor's name."""
-    return journal_text.describe_entry(entry.event, entry.account, entry.subject, entry.before, entry.after)
 
 
 # Order matters: most browsers' `User-Agent` also names other browsers.

@@ -9,17 +9,17 @@ from onebucket import hashing
 from onebucket.actions import oauth_authorizations, tokens
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.refusals import Invalid
-from onebucket.domain.scopes import OFFERED
+from onebucket.domain.scope_rules import OFFERED
 from onebucket.domain.tokens import AppPassword
 from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
 from onebucket.surfaces.web.person.consent import chosen
 
 # Lifetimes of an app password: form value (days) and label.
-LASTING = (("30", "30 days"), ("90", "90 days"), ("365", "a year"), ("never", "until it is revoked"))
+LIFETIMES = (("30", "in 30 days"), ("90", "in 90 days"), ("365", "in 1 year"), ("never", "never"))
 
 DONE = {
-    "revoked": "It is revoked: the next request with it is refused.",
-    "ended": "That program can't act for you any more: its next request is refused.",
+    "revoked": "App password revoked. It no longer works.",
+    "ended": "Access revoked. The app can no longer act for you.",
 }
 
 
@@ -30,17 +30,17 @@ async def show(request: PageRequest) -> Response:
         app_passwords = tokens.of_person(work, request.me.id)
         authorizations = oauth_authorizations.list_authorizations(work)
         return {
-            "held": app_passwords,
+            "app_passwords": app_passwords,
             "orphans": tokens.orphans(work, request.me.id),
-            "programs": authorizations,
-            "at": work.at,
+            "authorizations": authorizations,
+            "now": work.at,
         }
 
     return request.page(
-        "me/tokens.html",
+        "me/app_passwords.html",
         **await request.read(load),
         scopes=OFFERED,
-        lasting=LASTING,
+        lifetimes=LIFETIMES,
         done=DONE.get(request.query("done"), ""),
     )
 
@@ -49,7 +49,7 @@ async def make(request: PageRequest) -> Response:
     """Create an app password and show its secret, this once."""
     label = request.line("label")
     if not label:
-        raise FormErrors(label="say what it is for: later the name is all that tells it from others")
+        raise FormErrors(label="enter a name")
     scopes, lifetime, secret = chosen(request), _lifetime(request.line("lasts")), request.backend.new_secret()
 
     def add(work: UnitOfWork) -> AppPassword:
@@ -66,7 +66,7 @@ async def make(request: PageRequest) -> Response:
         token = await request.write(add)
     except Invalid as refusal:
         raise FormErrors(label=refusal.sentence) from None
-    return request.page("me/token-made.html", token=token, secret=secret, me=request.me)
+    return request.page("me/app_password_created.html", token=token, secret=secret, me=request.me)
 
 
 async def revoke(request: PageRequest) -> Response:
@@ -82,8 +82,8 @@ async def end(request: PageRequest) -> Response:
 
 
 def _lifetime(chosen: str) -> timedelta | None:
-    if chosen not in dict(LASTING):
-        raise FormErrors(lasts="choose how long it is good")
+    if chosen not in dict(LIFETIMES):
+        raise FormErrors(lasts="choose when it expires")
     return None if chosen == "never" else timedelta(days=int(chosen))
 
 

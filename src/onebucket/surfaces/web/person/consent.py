@@ -7,9 +7,9 @@ from starlette.responses import RedirectResponse, Response
 from onebucket import hashing
 from onebucket.actions import oauth
 from onebucket.actions.oauth import ConsentRequest
-from onebucket.domain.accounts import SCOPES
 from onebucket.domain.oauth import AuthorizationRequest, redirect_to
 from onebucket.domain.refusals import Invalid, OAuthError
+from onebucket.domain.scopes import SCOPES
 from onebucket.surfaces.web.core.page_request import HEADERS, FormErrors, Page, PageRequest
 
 
@@ -17,7 +17,7 @@ def chosen(request: PageRequest) -> frozenset[str]:
     """Return the scopes ticked in a form. Raises FormErrors if there are none or an unknown one."""
     scopes = frozenset(request.texts("scope"))
     if not scopes or not scopes <= SCOPES.keys():
-        raise FormErrors(scope="choose at least one thing that it may do")
+        raise FormErrors(scope="choose at least one scope")
     return scopes
 
 
@@ -32,7 +32,7 @@ async def ask(request: PageRequest) -> Response:
     except OAuthError as refusal:
         # Signed-out visitors aren't redirected: that would be an open redirect to any callback (RFC 9700, 4.11.2).
         if request.person is None:
-            raise Invalid(f"the program that sent you here asks for what it can't have: {refusal.sentence}") from None
+            raise Invalid(f"the app that sent you here asks for something it can't have: {refusal.sentence}") from None
         return await _redirect(request, authorization_request, error=refusal.error, error_description=refusal.sentence)
     if request.person is None:
         return _sign_in(request)
@@ -63,7 +63,7 @@ def _read_authorization_request(request: PageRequest) -> AuthorizationRequest:
     names = ("client_id", "response_type", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method")
     query = request.request.query_params
     if any(len(query.getlist(name)) > 1 for name in names):
-        raise Invalid("something in this address is there twice")
+        raise Invalid("a parameter in this address is repeated")
     return AuthorizationRequest(*(request.query(name) for name in names))
 
 
@@ -104,7 +104,7 @@ async def agree_first(request: PageRequest) -> Response:
         lambda work: oauth.approve_request(work, token_hash, verifier_hash=verifier_hash)
     )
     if not consent_request.redirect:
-        return request.page("consent/verifier.html", asked=consent_request, verifier=verifier)
+        return request.page("consent/verifier.html", consent_request=consent_request, verifier=verifier)
     target = redirect_to(consent_request.redirect, oauth_token=token, oauth_verifier=verifier)
     return RedirectResponse(target, status_code=303, headers=HEADERS)
 
@@ -115,7 +115,7 @@ async def agree_first(request: PageRequest) -> Response:
 def _question(request: PageRequest, consent_request: ConsentRequest, denied: str) -> Response:
     response = request.page(
         "consent/question.html",
-        asked=consent_request,
+        consent_request=consent_request,
         denied=denied,
         host=urlsplit(consent_request.redirect).hostname or consent_request.redirect,
     )

@@ -19,8 +19,8 @@ async def address(request: PageRequest) -> Response:
     except WrongRecipient as refusal:
         if request.person is None:
             return request.sign_in_here()
-        return request.refused(refusal, "links/not-yours.html", path=request.path)
-    return request.page("links/address.html", link=link)
+        return request.refused(refusal, "links/wrong_person.html", path=request.path)
+    return request.page("links/confirm_address.html", link=link)
 
 
 async def confirm(request: PageRequest) -> Response:
@@ -35,7 +35,7 @@ async def confirm(request: PageRequest) -> Response:
 
 async def forgotten(request: PageRequest) -> Response:
     """Show the form that asks for a password reset letter."""
-    return request.page("links/forgotten.html")
+    return request.page("links/forgotten_password.html")
 
 
 async def ask(request: PageRequest) -> Response:
@@ -45,11 +45,11 @@ async def ask(request: PageRequest) -> Response:
     """
     login = request.line("login")
     if not login:
-        raise FormErrors(login="this is needed")
+        raise FormErrors(login="this is required")
     # Counted whether or not the account exists, so that the limit doesn't tell either.
     request.backend.count_from_network(request.browser, Asked.RESET)
 
-    response = request.page("links/asked.html", login=login)
+    response = request.page("links/letter_sent.html", login=login)
     response.background = request.run_after_response(lambda work: passwords.request_reset(work, login))
     return response
 
@@ -58,7 +58,7 @@ async def password(request: PageRequest) -> Response:
     """Show the form for a new password."""
     link_hash = request.link_hash
     person, _ = await request.read(lambda work: passwords.find_reset(work, link_hash))
-    return request.page("links/password.html", person=person)
+    return request.page("links/new_password.html", person=person)
 
 
 async def reset(request: PageRequest) -> Response:

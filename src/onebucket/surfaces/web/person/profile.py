@@ -14,20 +14,20 @@ from onebucket.surfaces.web.core.page_request import FormErrors, Handler, Page, 
 
 # Confirmation messages, by the `done` parameter of the next page.
 DONE = {
-    "asked": "A letter is on its way. Open its link within three days, and the address is yours.",
-    "confirmed": "The address is yours.",
-    "primary": "Letters go to the other address from now on.",
-    "removed": "The address is not yours any more.",
-    "password": "Your new password is set. Everywhere else you are signed out.",
-    "ended": "Signed out there: whoever used that browser has to sign in again.",
-    "declined": "The invitation is declined, and its link is dead.",
+    "asked": "An e-mail is on its way. Open its link within three days to confirm the address.",
+    "confirmed": "Address confirmed.",
+    "primary": "Primary address changed.",
+    "removed": "Address removed.",
+    "password": "Password changed. You are signed out everywhere else.",
+    "ended": "Session ended. That browser has to sign in again.",
+    "declined": "Invitation declined. Its link no longer works.",
 }
 
 
 async def show(request: PageRequest) -> Response:
     """Show the person's access, invitations, e-mail addresses and sessions."""
     me = request.me
-    holdings, invited, addresses, browsers = await request.read(
+    account_access, invitations, addresses, own_sessions = await request.read(
         lambda work: (
             my_access.access_by_account(work),
             invitation_acceptance.mine(work),
@@ -35,17 +35,17 @@ async def show(request: PageRequest) -> Response:
             sessions.list_own(work),
         )
     )
-    joined = [access.owner for access in holdings if access.owner.username == request.query("joined")]
+    joined = [access.owner for access in account_access if access.owner.username == request.query("joined")]
     return request.page(
         "me/page.html",
         me=me,
-        holdings=holdings,
-        invited=invited,
+        account_access=account_access,
+        invitations=invitations,
         emails=addresses,
-        browsers=browsers,
+        sessions=own_sessions,
         joined=joined[0] if joined else None,
         done=DONE.get(request.query("done"), ""),
-        wanted=request.query("email"),
+        new_address=request.query("email"),
     )
 
 
@@ -81,7 +81,7 @@ async def change_password(request: PageRequest) -> Response:
     except Invalid as refusal:
         raise FormErrors(password=refusal.sentence) from None
     except Unauthenticated:
-        raise FormErrors(old_password="that is not your password") from None  # noqa: S106
+        raise FormErrors(old_password="incorrect password") from None  # noqa: S106
 
     hash = await request.backend.password_hash(request.browser, new)
     await request.write(lambda work: passwords.change(work, me.id, hash))

@@ -18,20 +18,20 @@ async def show(request: PageRequest) -> Response:
     if request.person is not None and not request.errors:
         return request.redirect(next_path)
     notice = "Your new password is set. Sign in with it." if request.query("done") == "password" else ""
-    return request.page("signing/in.html", next=next_path, login="", notice=notice)
+    return request.page("sign_in/sign_in.html", next=next_path, login="", notice=notice)
 
 
 async def sign_in(request: PageRequest) -> Response:
     """Sign in with a username or e-mail address, and a password."""
     login, password = request.line("login"), request.text("password")
-    errors = {name: "this is needed" for name, value in (("login", login), ("password", password)) if not value}
+    errors = {name: "this is required" for name, value in (("login", login), ("password", password)) if not value}
     if errors:
         raise FormErrors(**errors)
 
     try:
         await request.start_session(await request.backend.verify_password(request.browser, login, password))
     except Unauthenticated:
-        raise FormErrors(password="there is nobody with that name and that password") from None  # noqa: S106
+        raise FormErrors(password="incorrect username or password") from None  # noqa: S106
     return request.redirect(csrf.local_address(request.text("next")) or FRONT_DOOR)
 
 
@@ -43,14 +43,14 @@ async def sign_out(request: PageRequest) -> Response:
 
 async def out(request: PageRequest) -> Response:
     """Ask whether to sign out, because signing out needs a form (POST)."""
-    return request.page("signing/out.html")
+    return request.page("sign_in/sign_out.html")
 
 
 async def form(request: PageRequest) -> Response:
     """Show the sign-up form. Raises Forbidden if sign-up isn't open."""
     if request.site.sign_up != "open":
-        raise Forbidden("accounts are made for people who are invited: ask whoever you work with to invite you")
-    return request.page("signing/up.html")
+        raise Forbidden("you need an invitation to create an account: ask the people you work with")
+    return request.page("sign_in/sign_up.html")
 
 
 async def sign_up(request: PageRequest) -> Response:

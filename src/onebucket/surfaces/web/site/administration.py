@@ -40,14 +40,14 @@ async def show(request: PageRequest) -> Response:
             request, [account for account in accounts if account.is_team], search_text, find="teams", start="team"
         ),
     }
-    programs = paginate(
+    oauth_apps = paginate(
         request,
         context.pop("consumers"),
         lambda app: f"{app[1].label} {app[1].key} {search_text(app[0])}",
         find="programs",
         start="program",
     )
-    return request.page("site/page.html", programs=programs, **context)
+    return request.page("site/page.html", oauth_apps=oauth_apps, **context)
 
 
 PAGES = (Page("/site", show, is_private=True),)

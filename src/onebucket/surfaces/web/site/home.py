@@ -12,7 +12,7 @@ from onebucket.surfaces.web.core.page_request import Page, PageRequest
 
 async def front(request: PageRequest) -> Response:
     """Show what this server is and where to go."""
-    return request.page("front.html", needs_setup=await request.read(setup.is_needed))
+    return request.page("home.html", needs_setup=await request.read(setup.is_needed))
 
 
 async def docs(request: PageRequest) -> Response:

@@ -14,9 +14,9 @@ async def show(request: PageRequest) -> Response:
 
     def load(work: UnitOfWork) -> dict[str, Any]:
         count, since = outbox.waiting(work)
-        return {"troubled": outbox.list_failing(work), "newest": outbox.newest(work), "count": count, "since": since}
+        return {"failing": outbox.list_failing(work), "newest": outbox.newest(work), "count": count, "since": since}
 
-    return request.page("letters/page.html", done=request.query("done") == "again", **await request.read(load))
+    return request.page("letters/outbox.html", done=request.query("done") == "again", **await request.read(load))
 
 
 async def try_again(request: PageRequest) -> Response:

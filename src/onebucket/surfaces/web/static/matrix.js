@@ -22,7 +22,7 @@ export function keep(form) {
     const hidden = [...chosen].filter(([name]) => !shown.has(name));
     elsewhere.replaceChildren(
       ...hidden.map(([name, value]) => Object.assign(document.createElement("input"), { type: "hidden", name, value })),
-      chosen.size ? `${chosen.size} chosen${hidden.length ? `, ${hidden.length} of them not shown here` : ""}.` : "",
+      chosen.size ? `${chosen.size} changed${hidden.length ? `, ${hidden.length} of them not shown here` : ""}.` : "",
     );
     form.action = path + location.search;
   };
@@ -49,8 +49,10 @@ export function keep(form) {
     const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], Enter: [event.shiftKey ? -1 : 1, 0] }[event.key];
     if (!cell || !step || event.altKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
+    // Cells without a choice, of whole projects, are skipped.
+    const choices = (row) => [...row.querySelectorAll("td select")];
     const row = cell.parentElement.parentElement.rows[cell.parentElement.sectionRowIndex + step[0]];
-    row?.cells[cell.cellIndex + step[1]]?.querySelector("select")?.focus();
+    if (row) choices(row)[choices(cell.parentElement).indexOf(event.target) + step[1]]?.focus();
   });
   cells(form).forEach(note);
   update();

@@ -1,0 +1,112 @@
+"""Queries for the pages of projects and repositories: what they hold, what is set on them, what the actor may do."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from onebucket.actions import access, account_overview, privileges, project_privileges, projects, repositories
+from onebucket.actions.account_overview import AccountSummary
+from onebucket.actions.privileges import DirectGrant, GroupGrant, PrivilegeFilter
+from onebucket.actions.project_privileges import ProjectGroupGrant, ProjectPersonGrant
+from onebucket.actions.projects import ProjectInAccount
+from onebucket.actions.repositories import RepositoryDetails
+from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain.filters import AllOf, AnyOf, Comparison, ListQuery, Operator
+from onebucket.domain.policy import To
+from onebucket.domain.refusals import Forbidden, NotFound
+
+_Result = TypeVar("_Result")
+
+# Fields of a repository that a search looks at.
+_SEARCHED = ("slug", "name", "description")
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectOverview:
+    """A project with what is set on it for groups and people; None if the actor may not change that."""
+
+    summary: AccountSummary
+    found: ProjectInAccount
+    grants: Sequence[ProjectGroupGrant | ProjectPersonGrant] | None
+
+
+def project(work: UnitOfWork, account_name: str, key: str) -> ProjectOverview:
+    """Return a project that the actor can see. Raises NotFound."""
+    found = projects.read(work, account_name, key)
+    place = found.owner.id, found.project.key
+    grants = _unless_refused(lambda: _grants(work, *place))
+    return ProjectOverview(account_overview.summary_for_visitors(work, found.owner.id), found, grants)
+
+
+def _grants(work: UnitOfWork, owner_id: str, key: str) -> list[ProjectGroupGrant | ProjectPersonGrant]:
+    return [*project_privileges.of_groups(work, owner_id, key), *project_privileges.of_people(work, owner_id, key)]
+
+
+def project_to_delete(work: UnitOfWork, account_name: str, key: str) -> ProjectOverview:
+    """Return a project that the actor may delete. Raises NotFound, Forbidden."""
+    owner, found = access.project(work, account_name, key, to=To.DELETE_PROJECT)
+    return project(work, owner.id, found.key)
+
+
+def repositories_in(
+    work: UnitOfWork, found: ProjectInAccount, words: Sequence[str], *, offset: int, limit: int
+) -> tuple[list[RepositoryDetails], int]:
+    """Return a part of those of the project's repositories that the actor can see, and how many match all `words`."""
+    wanted = AllOf(
+        (
+            Comparison("project_id", Operator.EQUAL, found.project.id),
+            *(AnyOf(tuple(Comparison(field, Operator.CONTAINS, word) for field in _SEARCHED)) for word in words),
+        )
+    )
+    return repositories.visible(work, found.owner.id, ListQuery(limit, offset, wanted))
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryOverview:
+    """A repository with what groups and people have there and, through its project, everywhere in the project.
+
+    `groups`, `people` and `on_project` are None if the actor may not see them. `groups_set_there` are the ids of groups
+    that have something other than their default. `others` are the projects that the
+    actor may move it to. The project's page is linked only where it `has_visible_project`.
+    """
+
+    summary: AccountSummary
+    details: RepositoryDetails
+    has_visible_project: bool
+    groups: Sequence[GroupGrant] | None
+    groups_set_there: frozenset[str]
+    people: Sequence[DirectGrant] | None
+    on_project: Sequence[ProjectGroupGrant | ProjectPersonGrant] | None
+    others: Sequence[ProjectInAccount]
+
+
+def repository(work: UnitOfWork, account_name: str, slug: str) -> RepositoryOverview:
+    """Return a repository that the actor can see. Raises NotFound."""
+    details = repositories.read(work, account_name, slug)
+    owner_id, key = details.owner.id, details.project.key
+    summary = account_overview.summary_for_visitors(work, owner_id)
+    wanted = PrivilegeFilter(members=False)
+    listing = _unless_refused(lambda: privileges.of_repository(work, owner_id, slug, wanted))
+    groups_set_there = frozenset(group_id for _, group_id in listing.set_there) if listing else frozenset[str]()
+    people = _unless_refused(lambda: [*privileges.list_direct(work, owner_id, slug)])
+    seen = _unless_refused(lambda: project(work, owner_id, key))
+    others = (
+        [each for each in projects.listed(work, owner_id) if each.project.key != key] if summary.administers else []
+    )
+    return RepositoryOverview(
+        summary,
+        details,
+        seen is not None,
+        [*listing] if listing else None,
+        groups_set_there,
+        people,
+        seen.grants if seen else None,
+        others,
+    )
+
+
+def _unless_refused(ask: Callable[[], _Result]) -> _Result | None:
+    try:
+        return ask()
+    except (Forbidden, NotFound):
+        return None

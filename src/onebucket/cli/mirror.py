@@ -1,0 +1,249 @@
+"""The commands `mirror …`: what differs at a code host, and carrying it over."""
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from onebucket.cli import common
+from onebucket.cli.common import CommandError, DatabaseOption, DataOption, JsonOption, Use
+from onebucket.settings import Settings
+
+if TYPE_CHECKING:
+    from onebucket.actions.unit_of_work import UnitOfWork
+    from onebucket.mirror.comparison import Comparison, Difference
+    from onebucket.mirror.configuration import MirrorConfiguration
+    from onebucket.mirror.sync import MirrorSync, Outcome
+    from onebucket.store.engine.database import Database
+
+T = TypeVar("T")
+
+mirror = typer.Typer(help="Mirrors: carry permissions to a code host.", no_args_is_help=True)
+
+# Exit code when the two sides differ.
+DRIFT = 2
+# People printed who have more there through groups; a group may have a thousand of them on every repository.
+MAX_LISTED = 50
+
+Name = Annotated[str, typer.Argument(metavar="[NAME]", help="The mirror; needed if there are several")]
+
+
+@mirror.command("list")
+def list_mirrors(as_json: JsonOption = False, database: DatabaseOption = "", data: DataOption = "") -> None:
+    """List the mirrors of onebucket.toml."""
+    mirrors = _configurations(common.settings(database, data))
+    if as_json:
+        common.show_json(
+            [
+                {"name": each.name, "account": each.account, "workspace": each.workspace, "api": each.api,
+                 "mode": "apply" if each.can_change else "report"}
+                for each in mirrors
+            ]
+        )  # fmt: skip
+        return
+    rows = [
+        [each.name, each.account, f"{each.workspace} at {each.api}", "apply" if each.can_change else "report"]
+        for each in mirrors
+    ]
+    common.show_table(["name", "account", "workspace", "mode"], rows)
+
+
+@mirror.command("diff")
+def diff(name: Name = "", as_json: JsonOption = False, database: DatabaseOption = "", data: DataOption = "") -> None:
+    """Print what differs between here and there; exit with 2 if anything does. Changes nothing."""
+    chosen = common.settings(database, data)
+    with common.open_database(chosen, Use.READS) as opened:
+        configuration = _named(chosen, name)
+        _, compared = _connected(opened, configuration, lambda sync: sync.compare())
+    if as_json:
+        common.show_json(_as_json(compared))
+    else:
+        _show(compared)
+    if compared.has_drift:
+        raise typer.Exit(DRIFT)
+
+
+@mirror.command("run")
+def run(name: Name = "", database: DatabaseOption = "", data: DataOption = "") -> None:
+    """Carry what differs to the host, if the mirror's mode is apply; exit with 2 if something still differs."""
+    from onebucket.mirror import sync
+
+    chosen = common.settings(database, data)
+    with common.open_database(chosen, Use.CHANGES) as opened:
+        configuration = _named(chosen, name)
+        if not configuration.can_change:
+            raise CommandError(f'[mirror.{configuration.name}] has mode = "report", and changes nothing; diff compares')
+        try:
+            compared, outcome = _connected(opened, configuration, lambda each: each.run())
+        except sync.TooManyRemovals as error:
+            raise CommandError(str(error)) from None
+    for line in _lines(outcome.carried):
+        common.show(line)
+    _show_refused(outcome)
+    _show_others(compared)
+    common.show(f"{len(outcome.carried):,} carried over, {len(outcome.refused):,} refused")
+    if outcome.refused or compared.foreign or compared.inherited:
+        raise typer.Exit(DRIFT)
+
+
+@mirror.command("follow")
+def follow(name: Name = "", database: DatabaseOption = "", data: DataOption = "") -> None:
+    """Carry each change over within seconds, and compare everything again every hour, until it is stopped.
+
+    Ends with 1 if the host refuses the credential.
+    """
+    from onebucket.mirror.follower import MirrorFollower
+
+    def report(compared: "Comparison", outcome: "Outcome", is_full: bool) -> None:
+        for line in _lines(outcome.carried if configuration.can_change else compared.differences):
+            common.show(line)
+        _show_refused(outcome)
+        if is_full:
+            _show_others(compared)
+            common.show(f"compared {compared.compared:,} permissions there; {_counted(compared)}")
+        sys.stdout.flush()
+
+    def notify(sentence: str) -> None:
+        typer.echo(f"waiting: {sentence}", err=True)
+
+    chosen = common.settings(database, data)
+    with common.open_database(chosen, Use.CHANGES) as opened:
+        configuration = _named(chosen, name)
+        with contextlib.suppress(KeyboardInterrupt):
+            _connected(
+                opened, configuration, lambda sync: _until_stopped(MirrorFollower(sync, report, notify).follow())
+            )
+
+
+async def _until_stopped(following: Coroutine[Any, Any, None]) -> None:
+    """Run until SIGTERM, so that a request under way and its journal entry are not cut off from each other."""
+    task = asyncio.ensure_future(following)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+def _configurations(chosen: Settings) -> "list[MirrorConfiguration]":
+    from onebucket.mirror import configuration
+
+    return configuration.read_all(chosen.mirror, source=str(chosen.file))
+
+
+def _named(chosen: Settings, name: str) -> "MirrorConfiguration":
+    mirrors = _configurations(chosen)
+    if not mirrors:
+        raise CommandError(f"there is no mirror: {chosen.file} has no table such as [mirror.cloud]")
+    if not name and len(mirrors) == 1:
+        return mirrors[0]
+    names = ", ".join(each.name for each in mirrors)
+    if not name:
+        raise CommandError(f"say which mirror: {names}")
+    found = next((each for each in mirrors if each.name == name), None)
+    if found is None:
+        raise CommandError(f"there is no mirror {name!r}; there is {names}")
+    return found
+
+
+def _connected(
+    opened: "Database",
+    configuration: "MirrorConfiguration",
+    use: "Callable[[MirrorSync], Coroutine[Any, Any, T]]",
+) -> T:
+    """Connect to the host, and return what `use` does with the mirror. Raises RemoteError, Misconfigured."""
+    from onebucket.mirror.sync import MirrorSync
+    from onebucket.remote.bitbucket_cloud import BitbucketCloud
+    from onebucket.remote.json_client import JsonClient
+
+    @contextmanager
+    def unit(open: "Callable[[], AbstractContextManager[Any]]") -> "Iterator[UnitOfWork]":
+        with open() as tx:
+            yield common.work(tx)
+
+    credential = configuration.username, configuration.token()
+
+    async def do() -> T:
+        client = JsonClient(
+            configuration.api,
+            credential,
+            requests_per_hour=configuration.requests_per_hour,
+            notify=lambda sentence: typer.echo(sentence, err=True),
+        )
+        async with client:
+            connector = BitbucketCloud(client, configuration.workspace)
+            return await use(
+                MirrorSync(
+                    configuration,
+                    connector,
+                    reading=lambda: unit(opened.reading),
+                    writing=lambda: unit(opened.writing),
+                )
+            )
+
+    return asyncio.run(do())
+
+
+def _lines(differences: "list[Difference]") -> list[str]:
+    from onebucket.mirror import comparison
+
+    return comparison.described(differences)
+
+
+def _show(compared: "Comparison") -> None:
+    for line in _lines(compared.differences):
+        common.show(line)
+    _show_others(compared)
+    common.show(_counted(compared))
+
+
+def _counted(compared: "Comparison") -> str:
+    if not compared.has_drift:
+        return "nothing differs"
+    gains = len(compared.differences) - len(compared.removals)
+    return (
+        f"{gains:,} to give, {len(compared.removals):,} to take away, {len(compared.foreign):,} not set by the mirror"
+    )
+
+
+def _show_refused(outcome: "Outcome") -> None:
+    for difference, sentence in outcome.refused:
+        typer.echo(f"refused: {difference.name} on {difference.repository}: {sentence}", err=True)
+
+
+def _show_others(compared: "Comparison") -> None:
+    for difference in compared.foreign:
+        common.show(
+            f"? {difference.name} on {difference.repository}: {difference.there.word} there, not set by the mirror"
+        )
+    for difference in compared.inherited[:MAX_LISTED]:
+        common.show(
+            f"= {difference.name} on {difference.repository}: {difference.there.word} there through a group or project,"
+            f" {difference.here.word} here"
+        )
+    if (more := len(compared.inherited) - MAX_LISTED) > 0:
+        common.show(f"= and {more:,} more through groups and projects there")
+    for name in compared.strangers:
+        common.show(f"! {name} is not a member there")
+
+
+def _as_json(compared: "Comparison") -> dict[str, Any]:
+    return {
+        "differences": [_difference_json(each) for each in compared.differences],
+        "through_groups_there": [_difference_json(each) for each in compared.inherited],
+        "not_set_by_the_mirror": [_difference_json(each) for each in compared.foreign],
+        "not_members": compared.strangers,
+    }
+
+
+def _difference_json(difference: "Difference") -> dict[str, str]:
+    return {
+        "repository": difference.repository,
+        "user": difference.name,
+        "account_id": difference.person_id,
+        "here": difference.here.word,
+        "there": difference.there.word,
+    }

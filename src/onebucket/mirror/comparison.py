@@ -1,0 +1,133 @@
+"""Compares what people may do here with what they were given at the host: pure, and the same for every host."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from itertools import product
+
+from onebucket.domain.privileges import Level
+
+# A repository's slug and a person's id at the host.
+Place = tuple[str, str]
+
+
+class Effect(Enum):
+    """What a difference means for the person, there."""
+
+    GAINS = "gains"
+    LOSES = "loses"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A person's level on a repository: `here` it should be that, `there` it is this. `name` is the person's.
+
+    `target` is what the person has to be given there themselves, none for nothing.
+    """
+
+    repository: str
+    person_id: str
+    name: str
+    here: Level
+    there: Level
+    target: Level
+
+    @property
+    def effect(self) -> Effect:
+        """What the person gains or loses when the host follows."""
+        return Effect.GAINS if self.here > self.there else Effect.LOSES
+
+    @property
+    def place(self) -> Place:
+        """The repository and the person."""
+        return self.repository, self.person_id
+
+
+@dataclass(slots=True)
+class Comparison:
+    """The result: `differences` are put right by a mirror that may, `foreign` are not, because it did not set them.
+
+    `inherited` are people who have more there than here through a group or a project there, which a mirror leaves
+    alone. `strangers` are people with access here who are no members there. `compared` counts what people were given
+    there themselves.
+    """
+
+    differences: list[Difference] = field(default_factory=list)
+    foreign: list[Difference] = field(default_factory=list)
+    inherited: list[Difference] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
+    compared: int = 0
+
+    @property
+    def removals(self) -> list[Difference]:
+        """The differences that take something away."""
+        return [each for each in self.differences if each.effect is Effect.LOSES]
+
+    @property
+    def has_drift(self) -> bool:
+        """Whether anything differs."""
+        return bool(self.differences or self.foreign or self.inherited)
+
+
+@dataclass(frozen=True, slots=True)
+class There:
+    """What the host has.
+
+    `given` is what people were given themselves, by place; `inherited` returns what they have at a place through groups
+    and projects. `members` are names by id, `untouched` the ids of those who are left alone, such as owners.
+    """
+
+    given: Mapping[Place, Level]
+    inherited: Callable[[Place], Level]
+    members: Mapping[str, str]
+    untouched: Collection[str]
+
+
+def compare(
+    here: Mapping[Place, Level],
+    there: There,
+    *,
+    repositories: Iterable[str],
+    ours: Collection[Place],
+    takes_over: bool,
+    names: Mapping[str, str],
+) -> Comparison:
+    """Compare both sides on `repositories`. `ours` are the places that the mirror has set, `names` of people by id.
+
+    Who has their level there through a group or a project is given nothing themselves. What was given to a person who
+    has nothing here is removed if the mirror set it, or with `takes_over`; otherwise it is only told.
+    """
+    result = Comparison(compared=sum(1 for _, person in there.given if person not in there.untouched))
+    strangers = {person for _, person in here if person not in there.members and person not in there.untouched}
+    everybody = {*there.members, *(person for _, person in there.given)} - {*there.untouched}
+    for place in product(repositories, everybody):
+        wanted, given, inherited = (
+            here.get(place, Level.NONE),
+            there.given.get(place, Level.NONE),
+            there.inherited(place),
+        )
+        found = max(given, inherited)
+        if wanted is found or (wanted > found and place[1] not in there.members):
+            continue
+        name = names.get(place[1]) or there.members.get(place[1], place[1])
+        target = wanted if wanted > inherited else Level.NONE
+        difference = Difference(*place, name, wanted, found, target)
+        if given is target:
+            result.inherited.append(difference)
+        elif not wanted and place not in ours and not takes_over:
+            result.foreign.append(difference)
+        else:
+            result.differences.append(difference)
+    for listed in (result.differences, result.foreign, result.inherited):
+        listed.sort(key=lambda each: (each.repository, each.name))
+    result.strangers = sorted(names.get(person, person) for person in strangers)
+    return result
+
+
+def described(differences: Iterable[Difference]) -> list[str]:
+    """Return one line for each difference, as `mirror diff` prints it."""
+    return [
+        f"{'+' if each.effect is Effect.GAINS else '-'} {each.name} on {each.repository}: "
+        f"{each.there.word} there, {each.here.word} here"
+        for each in differences
+    ]

@@ -1,0 +1,189 @@
+"""Reads a whole workspace of Bitbucket Cloud over its APIs 2.0 and 1.0."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from onebucket.remote.bitbucket_objects import (
+    Group,
+    GroupInvitation,
+    GroupPermission,
+    GroupPrivilege,
+    Membership,
+    Permissions,
+    Project,
+    Repository,
+    RepositoryInvitation,
+    UserPermission,
+    Workspace,
+    WorkspaceContents,
+    convert,
+    convert_all,
+)
+from onebucket.remote.errors import NotPermitted, NotThere, PlanLimit, Rejected, UnexpectedResponse
+from onebucket.remote.json_client import JsonClient
+from onebucket.remote.paged_list import read_pages
+from onebucket.remote.saved_responses import SavedResponses
+
+T = TypeVar("T")
+
+# Called with the steps done and their total, as far as it is known.
+Report = Callable[[int, int], None]
+
+# The errors after which the rest is still worth reading. Others, such as a refused credential, end the read.
+_NAMED = (NotPermitted, NotThere, PlanLimit, Rejected)
+
+
+class WorkspaceReader:
+    """Reads one workspace; `saved` keeps each response, and gives those of an earlier read that was cut off."""
+
+    def __init__(
+        self, client: JsonClient, slug: str, saved: SavedResponses, *, report: Report = lambda done, total: None
+    ) -> None:
+        self._client = client
+        self._slug = quote(slug, safe="")
+        self._saved = saved
+        self._report = report
+        self._done = self._total = 0
+
+    async def read(self) -> WorkspaceContents:
+        """Read everything. What the credential may not read is named in `unread`. Raises RemoteError."""
+        workspace = convert(await self._get(f"/2.0/workspaces/{self._slug}"), Workspace, what="the workspace")
+        contents = WorkspaceContents(workspace)
+        await self._together(self._members(contents), self._lists(contents), self._old_lists(contents))
+        await self._together(
+            *(self._project_permissions(contents, project) for project in contents.projects),
+            *(self._repository_permissions(contents, repository) for repository in list(contents.repositories)),
+        )
+        await self._repository_invitations(contents)
+        contents.unread.sort()
+        return contents
+
+    async def _members(self, contents: WorkspaceContents) -> None:
+        """Read the members, with their addresses where the credential is an administrator's, and who owns it."""
+        base = f"/2.0/workspaces/{self._slug}"
+        members = await self._or_named(
+            contents, "members", read_pages(self._get, f"{base}/members?fields=%2Bvalues.user.email")
+        )
+        roles = await self._or_named(contents, "roles of members", read_pages(self._get, f"{base}/permissions"))
+        permissions = {
+            each.user.uuid: each.permission for each in convert_all(roles or [], Membership, what="a role of a member")
+        }
+        contents.members = [
+            Membership(each.user, permissions.get(each.user.uuid, each.permission))
+            for each in convert_all(members or [], Membership, what="a member")
+        ]
+
+    async def _lists(self, contents: WorkspaceContents) -> None:
+        projects = await self._or_named(
+            contents, "projects", read_pages(self._get, f"/2.0/workspaces/{self._slug}/projects")
+        )
+        contents.projects = convert_all(projects or [], Project, what="a project")
+        repositories = await self._or_named(
+            contents, "repositories", read_pages(self._get, f"/2.0/repositories/{self._slug}")
+        )
+        contents.repositories = convert_all(repositories or [], Repository, what="a repository")
+
+    async def _old_lists(self, contents: WorkspaceContents) -> None:
+        """Read what only API 1.0 has. Bitbucket freezes its changes first, and these lists may go one day."""
+        slug = self._slug
+        contents.groups = await self._old_list(contents, "groups and their members", f"/1.0/groups/{slug}", Group)
+        contents.group_invitations = await self._old_list(
+            contents, "invitations to groups", f"/1.0/users/{slug}/invitations", GroupInvitation
+        )
+
+    async def _old_list(self, contents: WorkspaceContents, what: str, address: str, kind: type[T]) -> list[T] | None:
+        """Return a list of API 1.0, which has no pages; None if it can't be read."""
+        found = await self._or_named(contents, what, self._get(address))
+        return None if found is None else _listed(found, kind, what=address)
+
+    async def _project_permissions(self, contents: WorkspaceContents, project: Project) -> None:
+        base = f"/2.0/workspaces/{self._slug}/projects/{quote(project.key)}/permissions-config"
+        permissions = await self._or_named(contents, f"permissions on the project {project.key}", self._both(base))
+        if permissions is not None:
+            contents.project_permissions[project.key] = permissions
+
+    async def _repository_permissions(self, contents: WorkspaceContents, repository: Repository) -> None:
+        base = f"/2.0/repositories/{self._slug}/{quote(repository.slug)}"
+        try:
+            contents.repository_permissions[repository.slug] = await self._both(f"{base}/permissions-config")
+        except NotThere:
+            # Lists and permissions are read one after the other, so it may have been deleted in between.
+            contents.repositories.remove(repository)
+            contents.unread.append(f"the repository {repository.slug}: it vanished while the workspace was read")
+        except _NAMED as error:
+            await self._group_privileges(contents, repository, str(error))
+
+    async def _group_privileges(self, contents: WorkspaceContents, repository: Repository, reason: str) -> None:
+        """Read from API 1.0 what groups have on a repository whose permissions API 2.0 doesn't tell."""
+        address = f"/1.0/group-privileges/{self._slug}/{quote(repository.slug)}"
+        try:
+            found = _listed(await self._get(address), GroupPrivilege, what=address)
+        except _NAMED:
+            contents.unread.append(f"permissions on the repository {repository.slug}: {reason}")
+        else:
+            contents.privileges[repository.slug] = found
+            contents.unread.append(f"permissions of people on the repository {repository.slug}: {reason}")
+
+    async def _repository_invitations(self, contents: WorkspaceContents) -> None:
+        """Read the invitations to each repository; one sentence in `unread` tells of all that couldn't be read."""
+        found: list[RepositoryInvitation] = []
+        errors: list[Exception] = []
+
+        async def read(repository: Repository) -> None:
+            address = f"/1.0/invitations/{self._slug}/{quote(repository.slug)}"
+            try:
+                found.extend(_listed(await self._get(address), RepositoryInvitation, what=address))
+            except _NAMED as error:
+                errors.append(error)
+
+        await self._together(*map(read, contents.repositories))
+        if errors:
+            contents.unread.append(f"invitations to {len(errors):,} repositories: {errors[0]}")
+        else:
+            contents.repository_invitations = found
+
+    async def _both(self, base: str) -> Permissions:
+        groups = await read_pages(self._get, f"{base}/groups")
+        users = await read_pages(self._get, f"{base}/users")
+        return Permissions(
+            convert_all(groups, GroupPermission, what="a permission of a group"),
+            convert_all(users, UserPermission, what="a permission of a person"),
+        )
+
+    async def _or_named(self, contents: WorkspaceContents, what: str, reading: Awaitable[T]) -> T | None:
+        """Return what was read; if it may not be read, add that to `unread` and return None."""
+        try:
+            return await reading
+        except _NAMED as error:
+            contents.unread.append(f"{what}: {error}")
+            return None
+
+    async def _get(self, address: str) -> Any:
+        """Return a response, from the saved ones if it was read before. Raises RemoteError."""
+        self._total += 1
+        try:
+            response = self._saved.get(address)
+        except KeyError:
+            response = await self._client.get(address)
+            self._saved.add(address, response)
+        self._done += 1
+        self._report(self._done, self._total)
+        return response
+
+    async def _together(self, *reads: Coroutine[Any, Any, None]) -> None:
+        """Run reads side by side; the first error ends them all and is raised."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for read in reads:
+                    group.create_task(read)
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+
+
+def _listed(document: Any, kind: type[T], *, what: str) -> list[T]:
+    """Return the objects of a list of API 1.0. Raises UnexpectedResponse."""
+    if not isinstance(document, list):
+        raise UnexpectedResponse(f"{what} answers no list")
+    return convert_all(document, kind, what=f"an entry of {what}")

@@ -1,0 +1,49 @@
+"""Access inputs as they would be after changes that nobody has made yet, for previews."""
+
+from collections.abc import Mapping
+
+from onebucket.domain.privileges import Level
+from onebucket.domain.projects import Project, ProjectLevel
+from onebucket.store.access_inputs import AccessInputs
+from onebucket.store.access_rows import PrivilegeRow
+
+
+def with_cells(inputs: AccessInputs, changed: Mapping[tuple[str, str], Level | None]) -> AccessInputs:
+    """Change group privileges, keyed by the ids of repository and group; None removes one."""
+    rows = {
+        (repository, group): None if level is None else PrivilegeRow(repository, group, int(level), 0, None)
+        for (repository, group), level in changed.items()
+    }
+    return _with_rows(inputs, rows, {})
+
+
+def with_project_grants(
+    inputs: AccessInputs,
+    project: Project,
+    groups: Mapping[str, ProjectLevel],
+    people: Mapping[str, ProjectLevel],
+) -> AccessInputs:
+    """Change what groups and people have on a project, keyed by their ids; `NONE` takes it away."""
+
+    def rows(levels: Mapping[str, ProjectLevel]) -> dict[tuple[str, str], PrivilegeRow | None]:
+        return {
+            (project.id, holder): PrivilegeRow(project.id, holder, int(level), 0, None, project.key) if level else None
+            for holder, level in levels.items()
+        }
+
+    return _with_rows(inputs, rows(groups), rows(people))
+
+
+def _with_rows(
+    inputs: AccessInputs,
+    for_groups: Mapping[tuple[str, str], PrivilegeRow | None],
+    for_people: Mapping[tuple[str, str], PrivilegeRow | None],
+) -> AccessInputs:
+    set_there = {place: dict(groups) for place, groups in inputs.set_there.items()}
+    for (place, group), row in for_groups.items():
+        by_group = set_there.setdefault(place, {})
+        by_group.pop(group, None)
+        if row is not None:
+            by_group[group] = row
+    direct = {key: row for key, row in {**inputs.direct, **for_people}.items() if row is not None}
+    return AccessInputs(inputs.owner, inputs.memberships, set_there, direct)

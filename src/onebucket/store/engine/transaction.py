@@ -1,0 +1,154 @@
+"""A transaction: statements run in it directly on the driver, and what it knows of them until it ends."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, TypeVar
+
+from onebucket.lru_cache import LruCache
+from onebucket.store.engine.dependencies import ReadSet
+from onebucket.store.engine.read_mode import ReadMode
+from onebucket.store.engine.replication import WalPosition
+from onebucket.store.engine.statement import AnyStatement, Statement
+from onebucket.store.engine.work_budget import WorkBudget
+
+_Found = TypeVar("_Found")
+
+# Rows that a transaction caches for each statement.
+ROW_CACHE_SIZE = 1000
+
+
+class Transaction(ABC):
+    """An open transaction on one connection of the driver.
+
+    `read_mode` says how long result sets are treated. `read_set` holds what was read, once `track_reads` was called.
+    `budget` limits the work of a read that runs on the event loop. `position` is set after a commit, on a database that
+    may have replicas: the position in its log from which a replica shows the change.
+    """
+
+    __slots__ = ("_changed", "_deferred", "_deferred_count", "_row_cache", "budget", "read_mode", "read_set")
+
+    connection: Any
+    position: WalPosition | None = None
+
+    def __init__(self, read_mode: ReadMode) -> None:
+        self.read_mode = read_mode
+        self.read_set: ReadSet | None = None
+        self.budget: WorkBudget | None = None
+        self._row_cache: dict[AnyStatement, LruCache[tuple[Any, ...], Any]] = {}
+        self._deferred: dict[tuple[AnyStatement, str], dict[str, Any]] = {}
+        self._deferred_count = 0
+        self._changed = 0
+
+    def track_reads(self) -> None:
+        """Record in `read_set` what later statements read."""
+        self._row_cache.clear()
+        self.read_set = ReadSet()
+
+    def spend(self, rows: int) -> None:
+        """Charge the budget for work that will take as long as reading `rows` rows. Raises BudgetExceeded."""
+        if self.budget is not None:
+            self.budget.spend(rows)
+
+    def row(self, statement: Statement[_Found], **values: Any) -> _Found | None:
+        """Return the first of what `statement` finds, or None; of a cached statement, perhaps from the cache."""
+        if not statement.is_cached:
+            return self._first(statement, values)
+        cache = self._row_cache.get(statement)
+        if cache is None:
+            cache = self._row_cache[statement] = LruCache(ROW_CACHE_SIZE)
+        key = (*values.items(),)
+        found: _Found | None = cache.get(key)
+        if found is None and key not in cache:
+            found = cache[key] = self._first(statement, values)
+        return found
+
+    def defer(self, statement: AnyStatement, key: str, **values: Any) -> None:
+        """Run a change just before the commit: once for each `key`, with the values passed last."""
+        self._deferred[statement, key] = values
+        self._deferred_count += 1
+
+    def deferred(self, statement: AnyStatement, key: str) -> dict[str, Any] | None:
+        """Return the values of a deferred change, or None if there is none."""
+        return self._deferred.get((statement, key))
+
+    def run_deferred(self) -> None:
+        """Run the deferred changes."""
+        for (statement, _), values in self._deferred.items():
+            self.run(statement, **values)
+        self._deferred.clear()
+
+    def _invalidate(self, change: AnyStatement) -> None:
+        for statement, cache in self._row_cache.items():
+            if cache and change.invalidates(statement):
+                cache.clear()
+
+    def run(self, statement: AnyStatement, **values: Any) -> int:
+        """Run a change; return the number of rows it changed."""
+        changed: int = self.connection.execute(self._sql(statement, values), values).rowcount
+        self._changed += changed
+        self._invalidate(statement)
+        return changed
+
+    def run_many(self, statement: AnyStatement, rows: Sequence[dict[str, Any]]) -> None:
+        """Run a change once for each of `rows`."""
+        if rows:
+            bound = [dict(row) for row in rows]
+            sql, *_ = [self._sql(statement, row) for row in bound]
+            cursor = self.connection.cursor()
+            cursor.executemany(sql, bound)
+            self._changed += cursor.rowcount
+            self._invalidate(statement)
+
+    def change_count(self) -> int:
+        """Return a number that grows with every row that is changed, deferred changes included."""
+        return self._changed + self._deferred_count
+
+    @abstractmethod
+    def rows(self, statement: Statement[_Found], **values: Any) -> list[_Found]:
+        """Return everything that `statement` finds."""
+
+    @abstractmethod
+    def stream(self, statement: Statement[_Found], **values: Any) -> Iterator[_Found]:
+        """Yield what `statement` finds, with a cursor: it may not fit in memory."""
+
+    @abstractmethod
+    def _first(self, statement: Statement[_Found], values: dict[str, Any]) -> _Found | None:
+        """Return the first of what `statement` finds now, or None."""
+
+    @abstractmethod
+    def _sql(self, statement: AnyStatement, values: dict[str, Any]) -> str:
+        """Return a statement's text, prepare `values` for it, and note what it reads."""
+
+    def reading_anything(self) -> AbstractContextManager[None]:
+        """Read text that is not UTF-8 as lone surrogates, without an error.
+
+        Somebody may have written into the file with other tools.
+        """
+        return nullcontext()
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Roll back only the changes made inside if it raises."""
+        deferred = dict(self._deferred)
+        self.connection.execute("SAVEPOINT attempt")
+        try:
+            yield
+        except BaseException:
+            self._row_cache.clear()
+            self._deferred = deferred
+            self._undo()
+            raise
+        self.connection.execute("RELEASE attempt")
+
+    @abstractmethod
+    def _undo(self) -> None:
+        """Roll back to the savepoint and release it."""
+
+    @abstractmethod
+    def is_usable(self) -> bool:
+        """Return True if what was done so far can still be committed."""
+
+    def is_usable_after(self, error: Exception) -> bool:
+        """Return True if what was done before that error, outside its savepoint, can still be committed."""
+        return self.is_usable()

@@ -1,0 +1,75 @@
+"""The rows that decide about everybody's level on an account's repositories, read as a whole."""
+
+from collections import defaultdict
+from typing import Any
+
+from sqlalchemy import Boolean, ColumnElement, Select, bindparam, literal, select, union_all
+
+from onebucket.domain.accounts import Account
+from onebucket.domain.level_sets import LevelRows
+from onebucket.domain.privileges import Level
+from onebucket.domain.projects import ProjectLevel
+from onebucket.domain.repositories import Repository
+from onebucket.store import group_rows
+from onebucket.store.engine.statement import Statement
+from onebucket.store.engine.transaction import Transaction
+from onebucket.store.tables import (
+    Id,
+    group_privileges,
+    memberships,
+    privileges,
+    project_group_privileges,
+    project_privileges,
+)
+
+_MEMBERS = Statement(
+    select(memberships.c.group_id, memberships.c.person_id).where(memberships.c.account_id == bindparam("account_id"))
+)
+
+
+def _given(table: Any, *there: ColumnElement[bool]) -> Select[Any]:
+    is_of_group, is_on_project = "group_id" in table.c, "project_id" in table.c
+    return select(
+        literal(is_of_group, Boolean).label("is_of_group"),
+        literal(is_on_project, Boolean).label("is_on_project"),
+        (table.c.project_id if is_on_project else table.c.repository_id).label("place_id"),
+        (table.c.group_id if is_of_group else table.c.person_id).label("holder_id"),
+        table.c.level,
+    ).where(table.c.account_id == bindparam("account_id"), *there)
+
+
+_ON_REPOSITORIES, _ON_PROJECTS = (group_privileges, privileges), (project_group_privileges, project_privileges)
+_repository_id, _project_id = (bindparam(name, type_=Id) for name in ("repository_id", "project_id"))
+_GIVEN = Statement(union_all(*(_given(table) for table in (*_ON_REPOSITORIES, *_ON_PROJECTS))))
+_GIVEN_THERE = Statement(
+    union_all(
+        *(_given(table, table.c.repository_id == _repository_id) for table in _ON_REPOSITORIES),
+        *(_given(table, table.c.project_id == _project_id) for table in _ON_PROJECTS),
+    )
+)
+
+_LEVELS = {int(level): level for level in Level}
+_LEVELS_ON_PROJECTS = {int(level): level.on_repositories for level in ProjectLevel}
+
+
+def of_account(tx: Transaction, owner: Account) -> LevelRows:
+    """Read what decides about all repositories of an account."""
+    return _level_rows(tx, owner, tx.rows(_GIVEN, account_id=owner.id))
+
+
+def of_repository(tx: Transaction, owner: Account, repository: Repository) -> LevelRows:
+    """Read what decides about one repository."""
+    where = {"repository_id": repository.id, "project_id": repository.project_id}
+    return _level_rows(tx, owner, tx.rows(_GIVEN_THERE, account_id=owner.id, **where))
+
+
+def _level_rows(tx: Transaction, owner: Account, given: list[Any]) -> LevelRows:
+    members: dict[str, list[str]] = defaultdict(list)
+    for group_id, person_id in tx.rows(_MEMBERS, account_id=owner.id):
+        members[group_id].append(person_id)
+    of_groups: dict[str, dict[str, Level]] = defaultdict(dict)
+    of_people: dict[str, dict[str, Level]] = defaultdict(dict)
+    for is_of_group, is_on_project, place_id, holder_id, level in given:
+        levels = _LEVELS_ON_PROJECTS if is_on_project else _LEVELS
+        (of_groups if is_of_group else of_people)[place_id][holder_id] = levels[level]
+    return LevelRows(group_rows.of_account(tx, owner.id), members, of_groups, of_people)

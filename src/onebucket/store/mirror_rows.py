@@ -1,0 +1,73 @@
+"""What mirrors have set at code hosts, in the database."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import bindparam, delete, select
+
+from onebucket.domain.privileges import Level
+from onebucket.store.engine import timestamps
+from onebucket.store.engine.row_mapper import mapped
+from onebucket.store.engine.statement import Statement
+from onebucket.store.engine.transaction import Transaction
+from onebucket.store.tables import mirror_permissions
+
+
+class MirroredPermission(NamedTuple):
+    """What a mirror has given a person on a repository at the host; `person` is the host's id of them."""
+
+    repository: str
+    person: str
+    level: Level
+
+
+_PERMISSION = mapped(
+    mirror_permissions.c.repository,
+    mirror_permissions.c.person,
+    mirror_permissions.c.level,
+    make=lambda repository, person, level: MirroredPermission(repository, person, Level(level)),
+)
+_of_account = mirror_permissions.c.account_id == bindparam("account_id")
+_of_mirror = (_of_account, mirror_permissions.c.mirror == bindparam("mirror_name"))
+_this_one = (
+    *_of_mirror,
+    mirror_permissions.c.repository == bindparam("slug"),
+    mirror_permissions.c.person == bindparam("person_id"),
+)
+_OF_MIRROR = Statement(select(*_PERMISSION.columns).where(*_of_mirror), _PERMISSION)
+_PUT = Statement(
+    lambda insert: (to := insert(mirror_permissions)).on_conflict_do_update(
+        index_elements=[column.name for column in mirror_permissions.primary_key],
+        set_={"level": to.excluded.level, "set_at": to.excluded.set_at},
+    )
+)
+_REMOVE = Statement(delete(mirror_permissions).where(*_this_one))
+_REMOVE_ALL = Statement(delete(mirror_permissions).where(_of_account))
+
+
+def of_mirror(tx: Transaction, account_id: str, mirror: str) -> list[MirroredPermission]:
+    """Return what a mirror has set."""
+    return tx.rows(_OF_MIRROR, account_id=account_id, mirror_name=mirror)
+
+
+def put(tx: Transaction, account_id: str, mirror: str, permission: MirroredPermission, *, at: datetime) -> None:
+    """Store what a mirror sets, in place of what it had set there."""
+    tx.run(
+        _PUT,
+        account_id=account_id,
+        mirror=mirror,
+        repository=permission.repository,
+        person=permission.person,
+        level=int(permission.level),
+        set_at=timestamps.to_number(at),
+    )
+
+
+def remove(tx: Transaction, account_id: str, mirror: str, repository: str, person: str) -> None:
+    """Forget what a mirror has set for a person on a repository."""
+    tx.run(_REMOVE, account_id=account_id, mirror_name=mirror, slug=repository, person_id=person)
+
+
+def remove_of_account(tx: Transaction, account_id: str) -> None:
+    """Forget what an account's mirrors have set."""
+    tx.run(_REMOVE_ALL, account_id=account_id)

@@ -1,0 +1,1 @@
+"""What every surface is declared with: routes, requests and results of handlers, the router, error bodies."""

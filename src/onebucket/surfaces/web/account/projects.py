@@ -1,0 +1,196 @@
+"""Pages of projects: the list, one with its repositories and its settings, creating and deleting one."""
+
+import re
+from collections.abc import Collection, Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+
+from onebucket.actions import account_overview, project_overview, projects
+from onebucket.actions.project_overview import ProjectOverview
+from onebucket.actions.projects import ProjectInAccount
+from onebucket.actions.repositories import RepositoryDetails
+from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain import projects as domain
+from onebucket.domain.projects import ProjectLevel
+from onebucket.domain.refusals import Conflict, Invalid
+from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
+from onebucket.surfaces.web.core.pagination import PAGE_SIZE, ListPage, offset_of, paginate
+
+DONE = {
+    "created": "Project created. Move repositories here on their pages, and set permissions below.",
+    "changed": "Project saved.",
+    "permissions": "Permissions saved.",
+}
+
+# The most words that a search of repositories looks for, groups offered as suggestions, and permissions on a page.
+_MOST_WORDS, _MOST_NAMES, _MOST_GRANTS = 10, 200, 25
+# A field's name holds the group or the person, and the level when the page was made.
+_LEVELS = "|".join(level.word for level in ProjectLevel)
+_HOLDER = re.compile(rf"(group|user):([A-Za-z0-9_.-]{{1,62}}):({_LEVELS})")
+_DELETED = re.compile("deleted ([A-Z][A-Z0-9_]{0,127})")
+
+
+async def show_all(request: PageRequest) -> Response:
+    """List the account's projects and, for administrators, the form for a new one."""
+    name = request.path_parameter("name")
+    summary, found = await request.read(
+        lambda work: (account_overview.account_summary(work, name), projects.listed(work, name))
+    )
+    return request.page(
+        "projects/list.html",
+        summary=summary,
+        projects=paginate(
+            request, found, lambda each: f"{each.project.key} {each.project.name} {each.project.description}"
+        ),
+        done=_deleted_message(request.query("done"), {each.project.key for each in found}),
+    )
+
+
+def _deleted_message(done: str, keys: Collection[str]) -> str:
+    """Return the confirmation message named by `done`, unless there is a project with that key.
+
+    Anyone could have written the URL.
+    """
+    match = _DELETED.fullmatch(done)
+    return f"Project {match[1]} deleted." if match and match[1] not in keys else ""
+
+
+async def create(request: PageRequest) -> Response:
+    """Create a project and show it."""
+    account, (key, name, description) = request.path_parameter("name"), _texts(request)
+    is_private = request.is_checked("is_private")
+    try:
+        project = await request.write(
+            lambda work: projects.create(work, account, key, name=name, description=description, is_private=is_private)
+        )
+    except Conflict as refusal:
+        raise FormErrors(key=refusal.sentence) from None
+    return request.redirect(f"/accounts/{request.segment('name')}/projects/{project.key}?done=created")
+
+
+def _texts(request: PageRequest) -> tuple[str, str, str]:
+    """Return the checked key, name and description of the form. Raises FormErrors for all that won't do."""
+    texts: dict[str, str] = {}
+    errors: dict[str, str] = {}
+    key = domain.normal_key(request.line("key"))
+    for field, check, text in (
+        ("key", domain.check_key, key),
+        ("name", domain.check_name, request.line("name")),
+        ("description", domain.check_description, request.line("description")),
+    ):
+        try:
+            texts[field] = check(text)
+        except Invalid as refusal:
+            errors[field] = refusal.sentence
+    if errors:
+        raise FormErrors(**errors)
+    return texts["key"], texts["name"], texts["description"]
+
+
+async def show(request: PageRequest) -> Response:
+    """Show a project: its repositories and, for its administrators, its permissions and settings."""
+    account, key = request.path_parameter("name"), request.path_parameter("key")
+
+    def load(work: UnitOfWork) -> tuple[ProjectOverview, ListPage[RepositoryDetails], list[str]]:
+        overview = project_overview.project(work, account, key)
+        names = (
+            [size.group.slug for size in account_overview.group_sizes(work, account)]
+            if overview.summary.administers
+            else []
+        )
+        return overview, _repositories(request, work, overview.found), names
+
+    overview, repositories, names = await request.read(load)
+    return request.page(
+        "projects/page.html",
+        summary=overview.summary,
+        found=overview.found,
+        project=overview.found.project,
+        may_change=overview.grants is not None,
+        repositories=repositories,
+        grants=paginate(request, overview.grants or (), _words, find="holders", start="row", most=_MOST_GRANTS),
+        group_names=names[:_MOST_NAMES],
+        levels=[*ProjectLevel],
+        chosen={(kind, name): after for kind, name, _, after in chosen_levels(request)},
+        done=DONE.get(request.query("done"), ""),
+    )
+
+
+def chosen_levels(request: PageRequest) -> Iterator[tuple[str, str, str, str]]:
+    """Yield (kind, name, word before, word chosen) for every group and person in the form's list."""
+    for field, value in request.typed:
+        if match := _HOLDER.fullmatch(field):
+            kind, name, before = match.groups()
+            yield kind, name, before, value
+
+
+def _words(grant: Any) -> str:
+    group = getattr(grant, "group", None)
+    return f"{group.name} {group.slug}" if group else f"{grant.person.display_name} {grant.person.username}"
+
+
+def _repositories(request: PageRequest, work: UnitOfWork, found: ProjectInAccount) -> ListPage[RepositoryDetails]:
+    """Read the page of the project's repositories that the query asks for."""
+    search, start = request.query("find")[:200], offset_of(request, "from")
+    words = search.split()[:_MOST_WORDS]
+
+    def part(words: list[str], offset: int, limit: int = PAGE_SIZE) -> tuple[list[RepositoryDetails], int]:
+        return project_overview.repositories_in(work, found, words, offset=offset, limit=limit)
+
+    items, matching = part(words, start)
+    if start >= matching:
+        start, (items, matching) = 0, part(words, 0)
+    total = part([], 0, 1)[1] if words else matching
+    return ListPage(items, start, matching, total, search, PAGE_SIZE)
+
+
+async def change(request: PageRequest) -> Response:
+    """Change the project's key, name, description and visibility."""
+    account, old_key = request.path_parameter("name"), request.path_parameter("key")
+    key, name, description = _texts(request)
+    is_private = request.is_checked("is_private")
+    try:
+        project = await request.write(
+            lambda work: projects.change(
+                work, account, old_key, new_key=key, name=name, description=description, is_private=is_private
+            )
+        )
+    except Conflict as refusal:
+        raise FormErrors(key=refusal.sentence) from None
+    return request.redirect(f"/accounts/{request.segment('name')}/projects/{project.key}?done=changed")
+
+
+async def ask_to_delete(request: PageRequest) -> Response:
+    """Show what goes with the project, or that it has repositories."""
+    account, key = request.path_parameter("name"), request.path_parameter("key")
+    overview = await request.read(lambda work: project_overview.project_to_delete(work, account, key))
+    return request.page(
+        "projects/delete.html",
+        summary=overview.summary,
+        found=overview.found,
+        project=overview.found.project,
+        grants=overview.grants,
+    )
+
+
+async def delete(request: PageRequest) -> Response:
+    """Delete the project. It must not have repositories."""
+    account, key = request.path_parameter("name"), request.path_parameter("key")
+
+    def delete(work: UnitOfWork) -> str:
+        found = projects.read(work, account, key).project.key
+        projects.delete(work, account, key)
+        return found
+
+    deleted = await request.write(delete)
+    return request.redirect(f"/accounts/{request.segment('name')}/projects?{urlencode({'done': f'deleted {deleted}'})}")
+
+
+PROJECT = "/accounts/{name}/projects/{key}"
+PAGES = (
+    Page("/accounts/{name}/projects", show_all, create, is_private=True),
+    Page(PROJECT, show, change, is_private=True),
+    Page(f"{PROJECT}/delete", ask_to_delete, delete, is_private=True),
+)

@@ -1,0 +1,105 @@
+"""Applies and prunes an account's projects: what they are, which repositories they hold, and what is set on them."""
+
+from collections.abc import Iterator, Mapping
+
+from onebucket.actions import account_snapshot, project_privileges, projects, repositories
+from onebucket.domain.projects import ProjectGrants, normal_key
+from onebucket.domain.refusals import Invalid
+from onebucket.transfer.apply_context import ApplyContext, Subject, describe
+from onebucket.transfer.model import Project, given_fields
+
+
+def apply_projects(subject: Subject) -> Iterator[tuple[str, Project]]:
+    """Yield the projects of the documents as (place in the documents, project)."""
+    for project in given_fields(subject.after.projects) or ():
+        yield f"{subject.where} projects/{project.key}", project
+
+
+def homes(subject: Subject) -> Mapping[str, str]:
+    """Return the key of the project that the documents put each repository into, by slug. Raises Invalid."""
+    keys: dict[str, str] = {}
+    for where, project in apply_projects(subject):
+        for slug in given_fields(project.repositories) or ():
+            if keys.setdefault(slug, project.key) != project.key:
+                with describe(where):
+                    raise Invalid(f"the repository {slug} is also in the project {keys[slug]}")
+    return keys
+
+
+def add_and_change(task: ApplyContext, subject: Subject) -> None:
+    """Create and change projects, without what is in them."""
+    present = {project.key for project in subject.before.projects}
+    for where, project in apply_projects(subject):
+        name, is_private = given_fields(project.name), given_fields(project.is_private)
+        description = given_fields(project.description)
+        with describe(where):
+            if project.key in present:
+                projects.change(
+                    task.work, subject.name, project.key, name=name, description=description, is_private=is_private
+                )
+            else:
+                projects.create(
+                    task.work,
+                    subject.name,
+                    project.key,
+                    name=name or project.key,
+                    description=description or "",
+                    is_private=is_private is not False,
+                )
+        task.progress.advance()
+
+
+def move_repositories(task: ApplyContext, subject: Subject) -> None:
+    """Move repositories that were there before into the projects that the documents put them into."""
+    keys = {project.id: project.key for project in subject.before.projects}
+    present = {repository.slug: keys[repository.project_id] for repository in subject.before.repositories}
+    added = {each.slug for each in given_fields(subject.after.repositories) or ()} - present.keys()
+    for slug, key in homes(subject).items():
+        if slug not in added and present.get(slug) != key:
+            with describe(f"{subject.where} projects/{key} repositories/{slug}"):
+                repositories.change(task.work, subject.name, slug, project=key)
+
+
+def set_privileges(task: ApplyContext, subject: Subject) -> None:
+    """Set what groups and people have on projects."""
+    for where, project in apply_projects(subject):
+        grants = subject.before.project_grants.get(project.key, ProjectGrants())
+        for slug, level in (given_fields(project.privileges) or {}).items():
+            with describe(f"{where} privileges/{slug}"):
+                if grants.groups.get(slug) is not level:
+                    project_privileges.set_for_group(task.work, subject.name, project.key, slug, level)
+            task.progress.advance()
+        for name, level in (given_fields(project.users) or {}).items():
+            with describe(f"{where} users/{name}"):
+                person = task.person(name).username
+                if grants.people.get(person) is not level:
+                    project_privileges.set_for_person(task.work, subject.name, project.key, person, level)
+            task.progress.advance()
+
+
+def prune(task: ApplyContext, subject: Subject, *, deleted_groups: set[str]) -> None:
+    """Remove what is set on projects and left out by the documents, then the projects left out that hold nothing.
+
+    A project with repositories stays, without what was set on it.
+    """
+    if given_fields(subject.after.projects) is None:
+        return
+    listed = {normal_key(project.key): project for _, project in apply_projects(subject)}
+    for key, grants in subject.before.project_grants.items():
+        project = listed.get(key, Project(key=key, privileges={}, users={}))
+        kept_groups, kept_names = given_fields(project.privileges), given_fields(project.users)
+        for group in grants.groups:
+            if kept_groups is not None and group not in kept_groups and group not in deleted_groups:
+                project_privileges.unset_for_group(task.work, subject.name, key, group)
+        kept_people = {task.person(name).username for name in kept_names or ()}
+        for name in grants.people:
+            if kept_names is not None and name not in kept_people:
+                project_privileges.unset_for_person(task.work, subject.name, key, name)
+
+    left_out = [project for project in subject.before.projects if project.key not in listed]
+    if left_out:
+        now = account_snapshot.snapshot_of(task.work, subject.name)
+        holding = {repository.project_id for repository in now.repositories}
+        for each in left_out:
+            if each.id not in holding:
+                projects.delete(task.work, subject.name, each.key)

@@ -1,0 +1,388 @@
+"""`onebucket mirror`: what is decided here arrives at another server, which plays Bitbucket Cloud."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import commands
+import live
+import sizes
+from commands import Command, Done
+from onebucket.testing import Double
+
+pytestmark = pytest.mark.subprocess
+
+PEOPLE = ("bob", "carol", "dave", "erin")
+REPOSITORIES = ("rocket", "probe", "site")
+LEVELS = ("none", "read", "write", "admin")
+
+
+def workspace(**repositories: dict[str, str]) -> dict[str, Any]:
+    """A workspace with explicit permissions of people, and groups that give nothing."""
+    return {
+        "onebucket": 1,
+        "users": [{"username": name, "email": f"{name}@example.com"} for name in ("alice", "service", *PEOPLE)],
+        "teams": [
+            {
+                "username": "acme",
+                "groups": [
+                    {"name": "Administrators", "account_privilege": "admin", "members": ["alice", "service"]},
+                    {"name": "Members", "members": list(PEOPLE)},
+                    {"name": "Developers", "members": []},
+                ],
+                "repositories": [{"slug": slug, "users": repositories.get(slug, {})} for slug in REPOSITORIES],
+            }
+        ],
+    }
+
+
+@pytest.fixture(scope="module")
+def bitbucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Double]:
+    """The host, with one permission that was set there."""
+    seed = tmp_path_factory.mktemp("seed") / "acme.json"
+    seed.write_text(json.dumps(workspace(probe={"dave": "read"})))
+    with Double(seed=[seed]) as double:
+        yield double
+
+
+Configure = Callable[..., None]
+
+
+@pytest.fixture
+def command(
+    bitbucket: Double, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Command:
+    """Runs commands in a folder whose database has the host's workspace."""
+    bitbucket.reset()
+    run = commands.runner(tmp_path, monkeypatch, capsys)
+    token = bitbucket.api_token("service")
+    monkeypatch.setenv("BITBUCKET_TOKEN", token.password)
+    monkeypatch.setenv("BITBUCKET_USERNAME", token.username)
+    assert run("import", "bitbucket", "acme", "--api", bitbucket.url).code == 0
+    return run
+
+
+@pytest.fixture(autouse=True)
+def configure(bitbucket: Double, command: Command, tmp_path: Path) -> Configure:
+    """Writes the mirror's table into onebucket.toml."""
+
+    def write(**settings: object) -> None:
+        table = {
+            "account": "acme", "workspace": "acme", "api": bitbucket.url, "username": "service@example.com",
+            "token_env": "BITBUCKET_TOKEN", "mode": "apply", "max_removals": "100%",
+        } | settings  # fmt: skip
+        lines = [f"{key} = {json.dumps(value)}" for key, value in table.items() if value is not None]
+        (tmp_path / "onebucket.toml").write_text("\n".join(["[mirror.cloud]", *lines]) + "\n")
+
+    write()
+    return write
+
+
+def here(command: Command, slug: str, **people: str) -> None:
+    """Set what people are given on a repository here, `none` for nothing; what others have there stays."""
+    document = command("export", "acme", "--format", "json").json
+    [repository] = [each for each in document["teams"][0]["repositories"] if each["slug"] == slug]
+    given = repository.get("users", {}) | people
+    repository["users"] = {name: level for name, level in given.items() if level != "none"}
+    done = command("apply", "-", "--yes", "--prune", "--max-removals", "100%", given=json.dumps(document))
+    assert done.code == 0, done
+
+
+def there(bitbucket: Double) -> dict[str, dict[str, str]]:
+    """What people were given at the host, by repository."""
+    return {each["slug"]: each.get("users", {}) for each in bitbucket.state()["teams"][0]["repositories"]}
+
+
+def test_right_after_an_import_nothing_differs(command: Command) -> None:
+    # What dave has there is what he has here, whoever set it.
+    assert command("mirror", "diff") == Done(0, "nothing differs\n", "")
+
+
+def test_diff_tells_who_would_gain_and_lose_and_changes_nothing(command: Command, bitbucket: Double) -> None:
+    here(command, "rocket", bob="write", carol="read")
+    here(command, "probe", dave="none")
+
+    with bitbucket.unchanged():
+        told = command("mirror", "diff")
+        as_json = command("mirror", "diff", "cloud", "--json")
+
+    assert told.code == as_json.code == 2
+    assert told.out.splitlines() == [
+        "+ bob on rocket: none there, write here",
+        "+ carol on rocket: none there, read here",
+        "? dave on probe: read there, not set by the mirror",
+        "2 to give, 0 to take away, 1 not set by the mirror",
+    ]
+    assert [each["user"] for each in as_json.json["differences"]] == ["bob", "carol"]
+
+
+def test_run_carries_over_and_writes_the_journal_and_a_second_run_does_nothing(
+    command: Command, bitbucket: Double
+) -> None:
+    here(command, "rocket", bob="write")
+
+    first, second = command("mirror", "run"), command("mirror", "run")
+    here(command, "rocket", bob="read")
+    third = command("mirror", "run")
+    here(command, "rocket", bob="none")
+    fourth = command("mirror", "run")
+
+    assert [each.code for each in (first, second, third, fourth)] == [0, 0, 0, 0]
+    assert first.out == "+ bob on rocket: none there, write here\n1 carried over, 0 refused\n"
+    assert second.out == "0 carried over, 0 refused\n"
+    assert there(bitbucket)["rocket"] == {}
+    journal = [json.loads(line) for line in command("journal", "--account", "acme", "--json").out.splitlines()]
+    mirrored = [each for each in journal if each["event"].startswith("mirror.")]
+    assert [(each["event"], (each["before"] or {})["permission"]) for each in mirrored] == [
+        ("mirror.set", "none"),
+        ("mirror.set", "write"),
+        ("mirror.removed", "read"),
+    ]
+    assert mirrored[1]["after"] == {
+        "mirror": "cloud", "user": "bob", "account_id": mirrored[1]["after"]["account_id"], "permission": "read",
+    }  # fmt: skip
+
+
+def test_groups_and_projects_here_become_permissions_of_people_there(command: Command, bitbucket: Double) -> None:
+    document = {
+        "onebucket": 1,
+        "teams": [
+            {
+                "username": "acme",
+                "groups": [{"name": "Developers", "members": ["bob", "erin"]}],
+                "projects": [{"key": "OPS", "repositories": ["site"], "privileges": {"developers": "create-repo"}}],
+                "repositories": [{"slug": "rocket", "privileges": {"developers": "read"}, "users": {"erin": "admin"}}],
+            }
+        ],
+    }
+    command("apply", "-", "--yes", given=json.dumps(document))
+
+    assert command("mirror", "run").code == 0
+
+    assert there(bitbucket) == {
+        "probe": {"dave": "read"},
+        "rocket": {"bob": "read", "erin": "admin"},
+        "site": {"bob": "write", "erin": "write"},
+    }
+
+
+def test_take_over_removes_what_the_mirror_did_not_set(
+    command: Command, bitbucket: Double, configure: Configure
+) -> None:
+    here(command, "probe", dave="none")
+
+    left = command("mirror", "run")
+    kept = there(bitbucket)["probe"]
+    configure(take_over="on")
+    taken = command("mirror", "run")
+
+    assert (left.code, kept) == (2, {"dave": "read"})
+    assert (taken.code, there(bitbucket)["probe"]) == (0, {})
+
+
+def test_more_removals_than_allowed_change_nothing(command: Command, bitbucket: Double, configure: Configure) -> None:
+    here(command, "rocket", **dict.fromkeys(PEOPLE, "write"))
+    command("mirror", "run")
+    here(command, "rocket", **dict.fromkeys(PEOPLE, "none"))
+    configure(max_removals="10%")
+
+    with bitbucket.unchanged():
+        done = command("mirror", "run")
+
+    assert done.code == 1
+    assert (
+        "4 of 5 permissions there would be lowered or removed, and max_removals is 10%: nothing was changed" in done.err
+    )
+
+
+def test_what_is_never_touched_stays(command: Command, bitbucket: Double, configure: Configure) -> None:
+    configure(never_touch=["erin", "si*"], repositories=["r*", "s*"], take_over=True)
+    for slug in REPOSITORIES:
+        here(command, slug, bob="write", erin="write")
+
+    assert command("mirror", "run").code == 0
+
+    assert there(bitbucket) == {"probe": {"dave": "read"}, "rocket": {"bob": "write"}, "site": {}}
+
+
+def test_owners_there_are_left_alone_the_mirror_among_them(command: Command, bitbucket: Double) -> None:
+    here(command, "rocket", alice="read", service="read")
+
+    assert command("mirror", "diff") == Done(0, "nothing differs\n", "")
+
+
+def test_a_repository_that_is_not_here_is_left_alone(command: Command, bitbucket: Double, configure: Configure) -> None:
+    configure(take_over=True)
+    new = {"slug": "new", "users": {"bob": "write"}}
+    bitbucket.apply({"onebucket": 1, "teams": [{"username": "acme", "repositories": [new]}]})
+
+    assert command("mirror", "run").code == 0
+
+    assert there(bitbucket)["new"] == {"bob": "write"}
+
+
+def test_people_who_are_no_members_there_are_named(command: Command) -> None:
+    document = {"onebucket": 1, "users": [{"username": "zoe"}]}
+    command("apply", "-", "--yes", given=json.dumps(document))
+    here(command, "rocket", zoe="read")
+
+    assert "! zoe is not a member there" in command("mirror", "diff").out
+
+
+def test_one_that_the_host_refuses_does_not_keep_the_others(command: Command, bitbucket: Double) -> None:
+    here(command, "probe", bob="write")
+    here(command, "rocket", bob="write")
+    bitbucket.fail("PUT", "/2.0/repositories/acme/probe/*", status=404)
+
+    done = command("mirror", "run")
+
+    assert done.code == 2
+    assert done.err.startswith("refused: bob on probe: PUT /2.0/repositories/acme/probe/")
+    assert there(bitbucket)["rocket"] == {"bob": "write"}
+
+
+def test_a_refused_credential_stops_it_with_a_sentence(command: Command, bitbucket: Double) -> None:
+    here(command, "rocket", bob="write")
+    bitbucket.fail("PUT", "/2.0/*", status=401)
+
+    done = command("mirror", "run")
+
+    assert (done.code, done.err.startswith("onebucket: the credential is refused")) == (1, True)
+
+
+def test_what_was_set_before_a_stop_is_still_the_mirrors_own(command: Command, bitbucket: Double) -> None:
+    here(command, "rocket", bob="write")
+    # The host sets it, and its response is lost: as if the mirror had been killed then.
+    bitbucket.fail("PUT", "/2.0/*", after_commit=401)
+    assert command("mirror", "run").code == 1
+    bitbucket.heal()
+    assert there(bitbucket)["rocket"] == {"bob": "write"}
+    here(command, "rocket", bob="none")
+
+    assert command("mirror", "run").code == 0
+
+    assert there(bitbucket)["rocket"] == {}
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"account": None}, "[mirror.cloud] needs account"),
+        ({"workspace": ""}, "[mirror.cloud] needs workspace"),
+        ({"token_env": None}, "needs token_file or token_env: the credential itself is never in this file"),
+        ({"token_file": "x"}, "needs token_file or token_env"),
+        ({"token_file": "none", "token_env": None}, "can't read none: No such file or directory"),
+        ({"token_env": "NOWHERE"}, "there is no API token in the environment variable NOWHERE"),
+        ({"mode": "write"}, "mode is report or apply"),
+        ({"api": "nonsense"}, "api is not a URL"),
+        ({"max_removals": "many"}, "'many' is neither a number nor a percentage"),
+        ({"repositories": "rocket"}, "repositories must be a list of strings"),
+        ({"take_over": "yes"}, "take_over is on or off"),
+        ({"requests_per_hour": 0}, "requests_per_hour is a number from 1"),
+        ({"tokn": "x"}, "[mirror.cloud] has no setting tokn"),
+        ({"account": "nowhere"}, "nowhere"),
+        ({"workspace": "nowhere"}, "answers 404"),
+        ({"username": "mallory"}, "the credential is refused"),
+    ],
+)
+def test_wrong_settings_are_told_in_a_sentence(
+    command: Command, configure: Configure, settings: dict[str, object], sentence: str
+) -> None:
+    configure(**settings)
+
+    done = command("mirror", "diff")
+
+    assert (done.code, sentence in done.err) == (1, True), done
+    assert len(done.err.splitlines()) == 1
+
+
+def test_two_mirrors_of_one_workspace_are_refused(command: Command, tmp_path: Path) -> None:
+    path = tmp_path / "onebucket.toml"
+    text = path.read_text()
+    path.write_text(text + text.replace("mirror.cloud", "mirror.other").replace('"acme"', '"ACME"'))
+
+    assert "both mirror to ACME, and would undo each other's changes" in command("mirror", "list").err
+
+
+def test_mirrors_are_listed_and_a_report_changes_nothing(
+    command: Command, bitbucket: Double, configure: Configure
+) -> None:
+    configure(mode="report")
+    here(command, "rocket", bob="write")
+
+    listed = command("mirror", "list").out.splitlines()
+    with bitbucket.unchanged():
+        done = command("mirror", "run")
+
+    assert listed[1].split() == ["cloud", "acme", "acme", "at", bitbucket.url, "report"]
+    assert (done.code, 'has mode = "report", and changes nothing' in done.err) == (1, True)
+
+
+def test_without_a_mirror_the_file_is_named(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "onebucket.toml").unlink()
+
+    assert "has no table such as [mirror.cloud]" in command("mirror", "diff").err
+
+
+@pytest.mark.parametrize("seed", range(sizes.examples(10)))
+def test_after_random_changes_on_both_sides_they_agree_again(
+    command: Command, bitbucket: Double, configure: Configure, seed: int
+) -> None:
+    """Also while the host is busy, fails, and does what it doesn't answer. A mirror that forgets removals wouldn't."""
+    configure(take_over=True)
+    chance = random.Random(seed)
+    bitbucket.fail("PUT", "/2.0/*", after_commit=500, probability=0.2)
+    bitbucket.fail("", "/2.0/*", status=429, headers={"Retry-After": "0"}, probability=0.1)
+    for _ in range(4):
+        wanted = {slug: {name: chance.choice(LEVELS) for name in PEOPLE} for slug in REPOSITORIES}
+        for slug, people in wanted.items():
+            here(command, slug, **people)
+        name, slug = chance.choice(PEOPLE), chance.choice(REPOSITORIES)
+        drift = {"slug": slug, "users": {name: chance.choice(LEVELS[1:])}}
+        bitbucket.apply({"onebucket": 1, "teams": [{"username": "acme", "repositories": [drift]}]})
+
+        assert command("mirror", "run").code == 0
+
+        assert there(bitbucket) == {
+            slug: {name: level for name, level in people.items() if level != "none"} for slug, people in wanted.items()
+        }
+        assert command("mirror", "diff") == Done(0, "nothing differs\n", "")
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_follow_carries_changes_over_until_it_is_stopped(
+    command: Command, bitbucket: Double, tmp_path: Path, stop: signal.Signals
+) -> None:
+    environment = {**os.environ, "ONEBUCKET_DATA": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    line = [*live.COMMAND, "mirror", "follow"]
+    with subprocess.Popen(line, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True) as follower:
+        assert follower.stdout is not None
+        started = follower.stdout.readline()
+        here(command, "rocket", bob="write")
+        given = follower.stdout.readline()
+        here(command, "rocket", bob="none")
+        taken = follower.stdout.readline()
+        follower.send_signal(stop)
+        code = follower.wait(30)
+
+    assert started == "compared 1 permissions there; nothing differs\n"
+    assert given == "+ bob on rocket: none there, write here\n"
+    assert taken == "- bob on rocket: write there, none here\n"
+    assert (code, there(bitbucket)["rocket"]) == (0, {})
+    # The host's lists were read once.
+    assert len([each for each in bitbucket.requests if each.path == "/2.0/workspaces/acme/permissions"]) == 2
+
+
+def test_follow_ends_when_the_credential_is_revoked(command: Command, bitbucket: Double) -> None:
+    bitbucket.fail("GET", "/2.0/*", status=401)
+
+    done = command("mirror", "follow")
+
+    assert (done.code, done.err.startswith("onebucket: the credential is refused")) == (1, True)

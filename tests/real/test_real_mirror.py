@@ -1,0 +1,68 @@
+"""A real organisation at another server comes in whole, is mirrored, and stays within the host's limits."""
+
+from pathlib import Path
+
+import pytest
+
+import commands
+import sizes
+from checkout import TOP
+from commands import Command
+from onebucket.testing import Double
+from onebucket.transfer import document, peribolos
+
+REAL = TOP.parent / "shared" / "data" / "kubernetes-org"
+# 1,144 people and 202 repositories, or 58 and 13.
+NAME = "kubernetes-sigs" if sizes.IS_LONG else "etcd-io"
+# What Bitbucket Cloud lets a person send in an hour.
+LIMIT = 1000
+
+pytestmark = [
+    pytest.mark.subprocess,
+    pytest.mark.skipif(not REAL.is_dir(), reason=f"the real organisations are not beside the checkout ({REAL})"),
+]
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs commands in an empty folder."""
+    return commands.runner(tmp_path, monkeypatch, capsys)
+
+
+def test_right_after_its_import_nothing_differs_and_a_change_arrives(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [organization] = peribolos.read([REAL / NAME])
+    seed = tmp_path / "seed.yaml"
+    seed.write_text(document.write(peribolos.to_document(organization), "yaml"))
+    with Double(seed=[seed]) as bitbucket:
+        [team] = bitbucket.state()["teams"]
+        [administrators] = [group for group in team["groups"] if group.get("account_privilege") == "admin"]
+        names = [user["username"] for user in bitbucket.state()["users"]]
+        outsider = next(name for name in names if name not in administrators["members"])
+        token = bitbucket.api_token(administrators["members"][0])
+        monkeypatch.setenv("BITBUCKET_USERNAME", token.username)
+        monkeypatch.setenv("BITBUCKET_TOKEN", token.password)
+        (tmp_path / "onebucket.toml").write_text(
+            f'[mirror.cloud]\naccount = "{NAME}"\nworkspace = "{NAME}"\napi = "{bitbucket.url}"\nmode = "apply"\n'
+            f'username = "{token.username}"\ntoken_env = "BITBUCKET_TOKEN"\n'
+        )
+
+        imported = command("import", "bitbucket", NAME, "--api", bitbucket.url)
+        asked = len(bitbucket.requests)
+        bitbucket.advance("61m")
+        compared = command("mirror", "diff")
+        compared_with = len(bitbucket.requests) - asked
+        bitbucket.advance("61m")
+        slug = team["repositories"][0]["slug"]
+        given = f"teams: [{{username: {NAME}, repositories: [{{slug: {slug}, users: {{{outsider}: admin}}}}]}}]"
+        command("apply", "-", "--yes", given=f"onebucket: 1\n{given}\n")
+        carried = command("mirror", "run")
+        there = {each["slug"]: each.get("users", {}) for each in bitbucket.state()["teams"][0]["repositories"]}
+
+    assert imported.code == 0, imported
+    assert (compared.code, compared.out) == (0, "nothing differs\n")
+    assert asked < LIMIT
+    assert compared_with < LIMIT
+    assert carried.code == 0, carried
+    assert there[slug] == {outsider: "admin"}

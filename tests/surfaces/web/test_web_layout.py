@@ -1,0 +1,120 @@
+"""Where things stand on a page, in a real browser: nothing jumps from tab to tab, and what belongs in a line is."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+
+import chromium
+import live
+from live import Live
+
+pytestmark = chromium.NEEDED
+
+WIDTHS = (1280, 360)
+TABS = (
+    "",
+    "/projects",
+    "/repositories",
+    "/people",
+    "/privileges",
+    "/invitations",
+    "/consumers",
+    "/journal",
+    "/settings",
+    "/ask",
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A real browser."""
+    yield from chromium.opened()
+
+
+@pytest.fixture(scope="module")
+def running(cast_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """A server with the cast."""
+    with live.with_the_cast(cast_template, tmp_path_factory.mktemp("layout")) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def window(browser: Browser, running: Live) -> Iterator[BrowserContext]:
+    """A window in which alice has signed in."""
+    opened = browser.new_context(base_url=running.base)
+    chromium.sign_in(opened, "alice")
+    yield opened
+    opened.close()
+
+
+def shown(window: BrowserContext, path: str, width: int) -> Page:
+    page = window.pages[0]
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(path)
+    return page
+
+
+def boxes(page: Page, selector: str) -> list[tuple[float, float, float, float]]:
+    """Left, top, width and height of each element that fits, in pixels."""
+    measure = "all => all.map(each => each.getBoundingClientRect()).map(box => [box.x, box.y, box.width, box.height])"
+    found = page.locator(selector).evaluate_all(measure)
+    return [(round(x, 1), round(y, 1), round(width, 1), round(height, 1)) for x, y, width, height in found]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_tabs_of_an_account_stay_where_they_are_from_page_to_page(window: BrowserContext, width: int) -> None:
+    places = {}
+    for tab in (*TABS, "/groups/designers"):
+        page = shown(window, f"/accounts/acme{tab}", width)
+        places[tab] = boxes(page, "nav.account, nav.account a")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+    assert {tab for tab, found in places.items() if found != places[""]} == set()
+    assert len(places[""]) == len(TABS) + 2
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_one_tab_is_current_and_looks_it(window: BrowserContext, tab: str) -> None:
+    current = shown(window, f"/accounts/acme{tab}", 1280).locator("nav.account [aria-current=page]")
+
+    assert current.count() == 1
+    assert current.evaluate("each => getComputedStyle(each).borderBottomColor") != "rgba(0, 0, 0, 0)"
+
+
+@pytest.mark.parametrize("path", ["", "/members", "/delete", "/members/bob/remove"])
+def test_the_pages_of_a_group_are_below_groups(window: BrowserContext, path: str) -> None:
+    page = shown(window, f"/accounts/acme/groups/designers{path}", 1280)
+
+    assert page.locator("nav.account [aria-current]").all_inner_texts() == ["Groups"]
+
+
+def test_what_the_journal_is_filtered_by_stands_in_one_line(window: BrowserContext) -> None:
+    page = shown(window, "/accounts/acme/journal", 1280)
+
+    labels = {top for _, top, _, _ in boxes(page, "form.filter label")}
+    fields = {(top, height) for _, top, _, height in boxes(page, "form.filter input, form.filter select")}
+    (button,) = boxes(page, "form.filter button")
+
+    assert len(labels) == 1
+    assert fields == {(button[1], button[3])}
+
+
+def test_the_matrix_uses_the_width_of_the_window(window: BrowserContext) -> None:
+    page = shown(window, "/accounts/acme/privileges", 1280)
+
+    (matrix,) = boxes(page, "form.matrix")
+    (title,) = boxes(page, "h1")
+    assert matrix[0] == title[0]
+    assert matrix[2] > title[2]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_box_stands_beside_the_first_line_of_what_it_means(window: BrowserContext, width: int) -> None:
+    page = shown(window, "/me/tokens", width)
+    ticks, labels = boxes(page, ".box input"), boxes(page, ".box label")
+
+    assert max(height for _, _, _, height in labels) > 3 * 24, "none of them is long"
+    for (_, tick, _, height), (_, label, _, _) in zip(ticks, labels, strict=True):
+        assert abs(tick + height / 2 - (label + 13)) < 5
