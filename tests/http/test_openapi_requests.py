@@ -205,3 +205,21 @@ def filter_failure(context: Any, failure: Failure, case: schemathesis.Case, resp
 )
 def test_responses_match_the_document(case: schemathesis.Case, stage: dict[str, Any]) -> None:
     case.call_and_validate(**stage)
+
+
+_STRING = {"type": "string"}
+ANY_TEXT = [
+    (path, parameter["name"])
+    for path, item in DOCUMENT["paths"].items()
+    for parameter in item.get("get", {}).get("parameters", [])
+    if parameter["in"] == "query" and parameter["schema"] == _STRING
+]
+
+
+@pytest.mark.parametrize(("path", "name"), ANY_TEXT)
+def test_a_parameter_that_is_any_string_takes_any_string(served: Live, path: str, name: str) -> None:
+    address = path.format_map({name: known[0] for name, known in KNOWN.items()})
+
+    response = requests.get(served.base + address, {name: "縉 î"}, auth=("root", cast.token("root")))
+
+    assert response.status_code != 400, response.text

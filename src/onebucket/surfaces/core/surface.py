@@ -110,6 +110,10 @@ class Parameter:
     required: bool = False
 
 
+# The schema of a parameter that `time_range.parse` reads.
+TIME_SCHEMA: Mapping[str, Any] = {"type": "string", "anyOf": [{"format": "date-time"}, {"format": "date"}]}
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """One method of one path: its handler, the scopes a token needs, and its documentation.

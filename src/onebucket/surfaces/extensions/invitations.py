@@ -83,7 +83,7 @@ _READ, _WRITE = scope_rules.READ_WORKSPACES, scope_rules.CHANGE_WORKSPACES
 _INVITATIONS = "/invitations"
 _ONE = f"{_INVITATIONS}/{{id}}"
 _ACCOUNT = Parameter("account", "only this account's; default: all, for site administrators")
-_EMAIL = Parameter("email", "only to this address")
+_EMAIL = Parameter("email", "only to this address", {"type": "string", "format": "email"})
 
 ROUTES = (
     Route("GET", _INVITATIONS, list_invitations, _READ, "listPendingInvitations",

@@ -12,7 +12,7 @@ from onebucket.domain.events import Event
 from onebucket.domain.refusals import Invalid
 from onebucket.safe_text import quote_text
 from onebucket.surfaces.core.shared_shapes import EntryShape, entry_shape
-from onebucket.surfaces.core.surface import ApiRequest, Parameter, Route
+from onebucket.surfaces.core.surface import TIME_SCHEMA, ApiRequest, Parameter, Route
 
 USUAL, MOST = 100, 1000
 
@@ -68,8 +68,7 @@ def _page_size(text: str | None) -> int:
 
 _QUERY = (
     Parameter("account", "whose journal; default: all accounts, for site administrators"),
-    Parameter("since", "only entries since this time; UTC unless it has an offset",
-              {"type": "string", "format": "date-time"}),
+    Parameter("since", "only entries since this time; UTC unless it has an offset", TIME_SCHEMA),
     Parameter("event", "only entries of this event", {"type": "string", "enum": [event.value for event in Event]}),
     Parameter("actor", "only entries of this actor, by the name in the journal"),
     Parameter("before", "the `next` of the previous page", {"type": "string",

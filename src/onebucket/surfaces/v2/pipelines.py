@@ -1,8 +1,8 @@
 """Handlers of `…/pipelines_config`: no pipelines run here, but clients ask for them and turn them off."""
 
-from typing import Literal, NoReturn
+from typing import Annotated, Literal, NoReturn
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from onebucket.actions import repositories
 from onebucket.actions.unit_of_work import UnitOfWork
@@ -16,7 +16,7 @@ from onebucket.wire import request_body
 class NewPipelinesConfig(Struct, frozen=True):
     """Whether pipelines are to run: they can only be turned off."""
 
-    enabled: bool
+    enabled: Annotated[bool, Meta(extra_json_schema={"const": False})]
 
 
 class PipelinesConfig(Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from onebucket.domain.filters import AllOf, Comparison, Operator
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Invalid
 from onebucket.domain.repositories import parse_fork_policy
-from onebucket.surfaces.core.surface import ApiRequest, Parameter, Reply
+from onebucket.surfaces.core.surface import TIME_SCHEMA, ApiRequest, Parameter, Reply
 from onebucket.surfaces.v2 import lists
 from onebucket.surfaces.v2.list_fields import BOOLEAN, MOMENT, TEXT, UUID, Field
 from onebucket.surfaces.v2.pages import PagedList
@@ -81,7 +81,7 @@ ROLE = Parameter(
     "only repositories on which you have at least read (member), write (contributor) or admin (admin, owner)",
     {"type": "string", "enum": [*_LEVEL_OF_ROLE]},
 )
-AFTER = Parameter("after", "only repositories created then or later: a date, or a date and time")
+AFTER = Parameter("after", "only repositories created then or later: a date, or a date and time", TIME_SCHEMA)
 
 
 def list_repositories(work: UnitOfWork, request: ApiRequest) -> PagedList:

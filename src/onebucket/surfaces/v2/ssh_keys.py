@@ -10,7 +10,7 @@ from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import scope_rules, time_range
 from onebucket.domain.accounts import Account
 from onebucket.domain.ssh_keys import LONGEST_LINE, SshKey, refuse_private_key
-from onebucket.surfaces.core.surface import ApiRequest, Parameter, Route
+from onebucket.surfaces.core.surface import TIME_SCHEMA, ApiRequest, Parameter, Route
 from onebucket.surfaces.v2.fields import FIELDS
 from onebucket.surfaces.v2.objects import Links, WorkspaceUser
 from onebucket.surfaces.v2.pages import PAGE, PAGELEN, PagedList, PageDocument, page_of
@@ -116,7 +116,9 @@ def _shape(request: ApiRequest, person: Account, key: SshKey) -> SshKeyShape:
 _READ, _CHANGE, _REMOVE = scope_rules.READ_SSH_KEYS, scope_rules.CHANGE_SSH_KEYS, scope_rules.DELETE_SSH_KEYS
 _KEYS = "/users/{selected_user}/ssh-keys"
 _KEY = f"{_KEYS}/{{key_id}}"
-_EXPIRES_ON = Parameter("expires_on", "until when it is valid, if the body doesn't say: a date, or a date and time")
+_EXPIRES_ON = Parameter(
+    "expires_on", "until when it is valid, if the body doesn't say: a date, or a date and time", TIME_SCHEMA
+)
 
 ROUTES = (
     Route("GET", _KEYS, list_keys, _READ, "listSshKeys", "A person's SSH keys", PageDocument[SshKeyShape],
