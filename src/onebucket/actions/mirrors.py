@@ -7,9 +7,10 @@ from onebucket.actions import access
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import Account
 from onebucket.domain.events import Event
+from onebucket.domain.level_sets import LevelSets, People
 from onebucket.domain.policy import To
-from onebucket.domain.privileges import Level, Through
-from onebucket.store import access_inputs, account_rows, account_summaries, mirror_rows, repository_rows
+from onebucket.domain.privileges import Level
+from onebucket.store import account_rows, account_summaries, level_rows, mirror_rows, repository_rows
 from onebucket.store.mirror_rows import MirroredPermission
 
 
@@ -48,22 +49,20 @@ def mirrored_access(
     """
     owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
     revision = account_rows.revision(work.tx, owner.id)
-    repositories = [each for each in repository_rows.of_account(work.tx, owner.id) if includes(each.slug)]
-    people = account_summaries.people(work.tx, owner.id)
-    inputs = access_inputs.load(work.tx, owner, repositories, people)
+    people = People([each for each in account_summaries.people(work.tx, owner.id) if each.aaid])
+    sets = LevelSets(owner, people, level_rows.of_account(work.tx, owner))
 
     levels: dict[tuple[str, str], Level] = {}
-    for person in people:
-        for repository in repositories if person.aaid else ():
-            ways = inputs.ways(person, repository)
-            if ways and ways[0].through is not Through.PUBLIC:
-                levels[repository.slug, str(person.aaid)] = ways[0].level
+    for repository in repository_rows.of_account(work.tx, owner.id):
+        if includes(repository.slug):
+            on_it = sets.on(repository)
+            for level in Level.READ, Level.WRITE, Level.ADMIN:
+                for person in people.in_set(on_it.exactly(level)):
+                    levels[repository.slug, str(person.aaid)] = level
     set_there = {
         (each.repository, each.person): each.level for each in mirror_rows.of_mirror(work.tx, owner.id, mirror)
     }
-    return MirroredAccess(
-        owner, revision, levels, {str(each.aaid): each.username for each in people if each.aaid}, set_there
-    )
+    return MirroredAccess(owner, revision, levels, {str(each.aaid): each.username for each in people.all}, set_there)
 
 
 def intend(work: UnitOfWork, owner: Account, mirror: str, permission: MirroredPermission) -> None:

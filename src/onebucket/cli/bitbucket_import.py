@@ -14,6 +14,7 @@ from onebucket.cli import common, documents
 from onebucket.cli.common import CommandError, DatabaseOption, DataOption, Use
 from onebucket.cli.documents import DryRunOption, ExitCodeOption, MaxRemovalsOption
 from onebucket.domain.accounts import username_key
+from onebucket.remote.bitbucket_url import DEFAULT_API
 from onebucket.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from onebucket.store.engine.database import Database
     from onebucket.transfer.bitbucket import ImportedWorkspace
 
-BITBUCKET_API = "https://api.bitbucket.org"
 USERNAME_VARIABLE, TOKEN_VARIABLE = "BITBUCKET_USERNAME", "BITBUCKET_TOKEN"
 
 # Exit code when something was imported, but not everything could be read.
@@ -33,7 +33,7 @@ MAX_NOTES = 20
 
 def import_bitbucket(
     workspace: Annotated[str, typer.Argument(metavar="WORKSPACE", help="The workspace's slug or UUID")],
-    api: Annotated[str, typer.Option("--api", metavar="URL", help="The API to read from.")] = BITBUCKET_API,
+    api: Annotated[str, typer.Option("--api", metavar="URL", help="The API to read from.")] = DEFAULT_API,
     username: Annotated[
         str, typer.Option("--username", envvar=USERNAME_VARIABLE, help="The e-mail address that the token belongs to.")
     ] = "",
@@ -125,7 +125,7 @@ def _open_saved(path: Path, api: str, workspace: str, credential: tuple[str, str
 
     parts = urlsplit(api)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise CommandError(f"{api!r} is not the URL of an API, such as {BITBUCKET_API}")
+        raise CommandError(f"{api!r} is not the URL of an API, such as {DEFAULT_API}")
     try:
         if fresh:
             path.unlink(missing_ok=True)

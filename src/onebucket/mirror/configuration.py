@@ -8,12 +8,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from onebucket.domain.removal_limits import RemovalLimit, parse_limit
+from onebucket.remote.bitbucket_url import DEFAULT_API
 from onebucket.settings import Misconfigured
 
-BITBUCKET_API = "https://api.bitbucket.org"
 DEFAULT_REQUESTS_PER_HOUR = 900
 
-_TEXTS = {"account": "", "workspace": "", "api": BITBUCKET_API, "username": "", "token_file": "", "token_env": "",
+_TEXTS = {"account": "", "workspace": "", "api": DEFAULT_API, "username": "", "token_file": "", "token_env": "",
           "mode": "report", "max_removals": "10%"}  # fmt: skip
 _LISTS = ("repositories", "never_touch")
 _MODES = ("report", "apply")
@@ -96,7 +96,7 @@ def _read(name: str, table: Mapping[str, object], source: str) -> MirrorConfigur
         raise Misconfigured(f"{where} mode is report or apply")
     api = texts["api"].rstrip("/")
     if urlsplit(api).scheme not in ("http", "https") or not urlsplit(api).hostname:
-        raise Misconfigured(f"{where} api is not a URL such as {BITBUCKET_API}")
+        raise Misconfigured(f"{where} api is not a URL such as {DEFAULT_API}")
     try:
         limit = parse_limit(texts["max_removals"])
     except ValueError as error:

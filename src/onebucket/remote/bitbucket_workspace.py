@@ -3,27 +3,17 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
-from urllib.parse import quote
 
+from onebucket.remote.bitbucket_api import BitbucketApi
 from onebucket.remote.bitbucket_objects import (
-    Group,
-    GroupInvitation,
-    GroupPermission,
-    GroupPrivilege,
     Membership,
-    Permissions,
     Project,
     Repository,
     RepositoryInvitation,
-    UserPermission,
-    Workspace,
     WorkspaceContents,
-    convert,
-    convert_all,
 )
-from onebucket.remote.errors import NotPermitted, NotThere, PlanLimit, Rejected, UnexpectedResponse
+from onebucket.remote.errors import NotPermitted, NotThere, PlanLimit, Rejected
 from onebucket.remote.json_client import JsonClient
-from onebucket.remote.paged_list import read_pages
 from onebucket.remote.saved_responses import SavedResponses
 
 T = TypeVar("T")
@@ -42,15 +32,14 @@ class WorkspaceReader:
         self, client: JsonClient, slug: str, saved: SavedResponses, *, report: Report = lambda done, total: None
     ) -> None:
         self._client = client
-        self._slug = quote(slug, safe="")
+        self._api = BitbucketApi(self._get, slug)
         self._saved = saved
         self._report = report
         self._done = self._total = 0
 
     async def read(self) -> WorkspaceContents:
         """Read everything. What the credential may not read is named in `unread`. Raises RemoteError."""
-        workspace = convert(await self._get(f"/2.0/workspaces/{self._slug}"), Workspace, what="the workspace")
-        contents = WorkspaceContents(workspace)
+        contents = WorkspaceContents(await self._api.workspace())
         await self._together(self._members(contents), self._lists(contents), self._old_lists(contents))
         await self._together(
             *(self._project_permissions(contents, project) for project in contents.projects),
@@ -62,52 +51,32 @@ class WorkspaceReader:
 
     async def _members(self, contents: WorkspaceContents) -> None:
         """Read the members, with their addresses where the credential is an administrator's, and who owns it."""
-        base = f"/2.0/workspaces/{self._slug}"
-        members = await self._or_named(
-            contents, "members", read_pages(self._get, f"{base}/members?fields=%2Bvalues.user.email")
-        )
-        roles = await self._or_named(contents, "roles of members", read_pages(self._get, f"{base}/permissions"))
-        permissions = {
-            each.user.uuid: each.permission for each in convert_all(roles or [], Membership, what="a role of a member")
-        }
+        members = await self._or_named(contents, "members", self._api.members())
+        roles = await self._or_named(contents, "roles of members", self._api.roles())
+        permissions = {each.user.uuid: each.permission for each in roles or []}
         contents.members = [
-            Membership(each.user, permissions.get(each.user.uuid, each.permission))
-            for each in convert_all(members or [], Membership, what="a member")
+            Membership(each.user, permissions.get(each.user.uuid, each.permission)) for each in members or []
         ]
 
     async def _lists(self, contents: WorkspaceContents) -> None:
-        projects = await self._or_named(
-            contents, "projects", read_pages(self._get, f"/2.0/workspaces/{self._slug}/projects")
-        )
-        contents.projects = convert_all(projects or [], Project, what="a project")
-        repositories = await self._or_named(
-            contents, "repositories", read_pages(self._get, f"/2.0/repositories/{self._slug}")
-        )
-        contents.repositories = convert_all(repositories or [], Repository, what="a repository")
+        contents.projects = await self._or_named(contents, "projects", self._api.projects()) or []
+        contents.repositories = await self._or_named(contents, "repositories", self._api.repositories()) or []
 
     async def _old_lists(self, contents: WorkspaceContents) -> None:
-        """Read what only API 1.0 has. Bitbucket freezes its changes first, and these lists may go one day."""
-        slug = self._slug
-        contents.groups = await self._old_list(contents, "groups and their members", f"/1.0/groups/{slug}", Group)
-        contents.group_invitations = await self._old_list(
-            contents, "invitations to groups", f"/1.0/users/{slug}/invitations", GroupInvitation
+        contents.groups = await self._or_named(contents, "groups and their members", self._api.groups())
+        contents.group_invitations = await self._or_named(
+            contents, "invitations to groups", self._api.group_invitations()
         )
 
-    async def _old_list(self, contents: WorkspaceContents, what: str, address: str, kind: type[T]) -> list[T] | None:
-        """Return a list of API 1.0, which has no pages; None if it can't be read."""
-        found = await self._or_named(contents, what, self._get(address))
-        return None if found is None else _listed(found, kind, what=address)
-
     async def _project_permissions(self, contents: WorkspaceContents, project: Project) -> None:
-        base = f"/2.0/workspaces/{self._slug}/projects/{quote(project.key)}/permissions-config"
-        permissions = await self._or_named(contents, f"permissions on the project {project.key}", self._both(base))
+        what = f"permissions on the project {project.key}"
+        permissions = await self._or_named(contents, what, self._api.on_project(project.key))
         if permissions is not None:
             contents.project_permissions[project.key] = permissions
 
     async def _repository_permissions(self, contents: WorkspaceContents, repository: Repository) -> None:
-        base = f"/2.0/repositories/{self._slug}/{quote(repository.slug)}"
         try:
-            contents.repository_permissions[repository.slug] = await self._both(f"{base}/permissions-config")
+            contents.repository_permissions[repository.slug] = await self._api.on_repository(repository.slug)
         except NotThere:
             # Lists and permissions are read one after the other, so it may have been deleted in between.
             contents.repositories.remove(repository)
@@ -117,9 +86,8 @@ class WorkspaceReader:
 
     async def _group_privileges(self, contents: WorkspaceContents, repository: Repository, reason: str) -> None:
         """Read from API 1.0 what groups have on a repository whose permissions API 2.0 doesn't tell."""
-        address = f"/1.0/group-privileges/{self._slug}/{quote(repository.slug)}"
         try:
-            found = _listed(await self._get(address), GroupPrivilege, what=address)
+            found = await self._api.group_privileges(repository.slug)
         except _NAMED:
             contents.unread.append(f"permissions on the repository {repository.slug}: {reason}")
         else:
@@ -132,9 +100,8 @@ class WorkspaceReader:
         errors: list[Exception] = []
 
         async def read(repository: Repository) -> None:
-            address = f"/1.0/invitations/{self._slug}/{quote(repository.slug)}"
             try:
-                found.extend(_listed(await self._get(address), RepositoryInvitation, what=address))
+                found.extend(await self._api.repository_invitations(repository.slug))
             except _NAMED as error:
                 errors.append(error)
 
@@ -143,14 +110,6 @@ class WorkspaceReader:
             contents.unread.append(f"invitations to {len(errors):,} repositories: {errors[0]}")
         else:
             contents.repository_invitations = found
-
-    async def _both(self, base: str) -> Permissions:
-        groups = await read_pages(self._get, f"{base}/groups")
-        users = await read_pages(self._get, f"{base}/users")
-        return Permissions(
-            convert_all(groups, GroupPermission, what="a permission of a group"),
-            convert_all(users, UserPermission, what="a permission of a person"),
-        )
 
     async def _or_named(self, contents: WorkspaceContents, what: str, reading: Awaitable[T]) -> T | None:
         """Return what was read; if it may not be read, add that to `unread` and return None."""
@@ -180,10 +139,3 @@ class WorkspaceReader:
                     group.create_task(read)
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None
-
-
-def _listed(document: Any, kind: type[T], *, what: str) -> list[T]:
-    """Return the objects of a list of API 1.0. Raises UnexpectedResponse."""
-    if not isinstance(document, list):
-        raise UnexpectedResponse(f"{what} answers no list")
-    return convert_all(document, kind, what=f"an entry of {what}")
