@@ -1,6 +1,7 @@
 """Applies what an account owns: groups, members, projects, repositories, privileges and invitations."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from msgspec import UNSET
 
@@ -16,6 +17,7 @@ from onebucket.domain.refusals import Invalid
 from onebucket.domain.repositories import RepositoryGrants
 from onebucket.transfer import apply_projects
 from onebucket.transfer.apply_context import ApplyContext, Subject, describe
+from onebucket.transfer.apply_grants import GrantActions, set_grants
 from onebucket.transfer.model import Group, Invitation, Repository, Team, User, given_fields
 
 
@@ -175,18 +177,19 @@ def _fields(repository: Repository) -> repositories.RepositoryFields:
 
 def _privileges(task: ApplyContext, subject: Subject) -> None:
     for where, repository in apply_repositories(subject):
-        grants = subject.before.grants.get(repository.slug, RepositoryGrants())
-        for slug, level in (given_fields(repository.privileges) or {}).items():
-            with describe(f"{where} privileges/{slug}"):
-                if grants.groups.get(slug) is not level:
-                    privileges.set_for_group(task.work, subject.name, repository.slug, slug, level)
-            task.progress.advance()
-        for name, level in (given_fields(repository.users) or {}).items():
-            with describe(f"{where} users/{name}"):
-                person = task.person(name)
-                if grants.people.get(person.username) is not level:
-                    privileges.grant_direct(task.work, subject.name, repository.slug, person.username, level)
-            task.progress.advance()
+        present = subject.before.grants.get(repository.slug, RepositoryGrants())
+        set_grants(task, where, repository, present, grant_actions(task, subject, repository.slug))
+
+
+def grant_actions(task: ApplyContext, subject: Subject, slug: str) -> GrantActions[Level]:
+    """Return how grants on a repository are set and removed."""
+    place = task.work, subject.name, slug
+    return GrantActions(
+        set_group=partial(privileges.set_for_group, *place),
+        set_person=partial(privileges.grant_direct, *place),
+        unset_group=partial(privileges.unset_for_group, *place),
+        unset_person=partial(privileges.unset_for_person, *place),
+    )
 
 
 def _invitations(task: ApplyContext, subject: Subject) -> None:

@@ -1,11 +1,13 @@
 """Applies and prunes an account's projects: what they are, which repositories they hold, and what is set on them."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 from onebucket.actions import account_snapshot, project_privileges, projects, repositories
-from onebucket.domain.projects import ProjectGrants, normal_key
+from onebucket.domain.projects import ProjectGrants, ProjectLevel, normal_key
 from onebucket.domain.refusals import Invalid
 from onebucket.transfer.apply_context import ApplyContext, Subject, describe
+from onebucket.transfer.apply_grants import GrantActions, prune_grants, set_grants
 from onebucket.transfer.model import Project, given_fields
 
 
@@ -63,18 +65,18 @@ def move_repositories(task: ApplyContext, subject: Subject) -> None:
 def set_privileges(task: ApplyContext, subject: Subject) -> None:
     """Set what groups and people have on projects."""
     for where, project in apply_projects(subject):
-        grants = subject.before.project_grants.get(project.key, ProjectGrants())
-        for slug, level in (given_fields(project.privileges) or {}).items():
-            with describe(f"{where} privileges/{slug}"):
-                if grants.groups.get(slug) is not level:
-                    project_privileges.set_for_group(task.work, subject.name, project.key, slug, level)
-            task.progress.advance()
-        for name, level in (given_fields(project.users) or {}).items():
-            with describe(f"{where} users/{name}"):
-                person = task.person(name).username
-                if grants.people.get(person) is not level:
-                    project_privileges.set_for_person(task.work, subject.name, project.key, person, level)
-            task.progress.advance()
+        present = subject.before.project_grants.get(project.key, ProjectGrants())
+        set_grants(task, where, project, present, _grant_actions(task, subject, project.key))
+
+
+def _grant_actions(task: ApplyContext, subject: Subject, key: str) -> GrantActions[ProjectLevel]:
+    place = task.work, subject.name, key
+    return GrantActions(
+        set_group=partial(project_privileges.set_for_group, *place),
+        set_person=partial(project_privileges.set_for_person, *place),
+        unset_group=partial(project_privileges.unset_for_group, *place),
+        unset_person=partial(project_privileges.unset_for_person, *place),
+    )
 
 
 def prune(task: ApplyContext, subject: Subject, *, deleted_groups: set[str]) -> None:
@@ -87,14 +89,7 @@ def prune(task: ApplyContext, subject: Subject, *, deleted_groups: set[str]) -> 
     listed = {normal_key(project.key): project for _, project in apply_projects(subject)}
     for key, grants in subject.before.project_grants.items():
         project = listed.get(key, Project(key=key, privileges={}, users={}))
-        kept_groups, kept_names = given_fields(project.privileges), given_fields(project.users)
-        for group in grants.groups:
-            if kept_groups is not None and group not in kept_groups and group not in deleted_groups:
-                project_privileges.unset_for_group(task.work, subject.name, key, group)
-        kept_people = {task.person(name).username for name in kept_names or ()}
-        for name in grants.people:
-            if kept_names is not None and name not in kept_people:
-                project_privileges.unset_for_person(task.work, subject.name, key, name)
+        prune_grants(task, project, grants, _grant_actions(task, subject, key), deleted_groups=deleted_groups)
 
     left_out = [project for project in subject.before.projects if project.key not in listed]
     if left_out:

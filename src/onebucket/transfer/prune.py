@@ -1,10 +1,11 @@
 """Removes what an account has and its documents leave out; never accounts or repositories."""
 
-from onebucket.actions import groups, invitations, privileges
+from onebucket.actions import groups, invitations
 from onebucket.domain.accounts import email_key
 from onebucket.transfer import apply_projects
-from onebucket.transfer.apply_contents import apply_groups, apply_invitations, apply_repositories
+from onebucket.transfer.apply_contents import apply_groups, apply_invitations, apply_repositories, grant_actions
 from onebucket.transfer.apply_context import ApplyContext, Subject, describe
+from onebucket.transfer.apply_grants import prune_grants
 from onebucket.transfer.model import Repository, given_fields
 
 
@@ -59,11 +60,4 @@ def _privileges(task: ApplyContext, subject: Subject) -> None:
     listed = {repository.slug: repository for _, repository in apply_repositories(subject)}
     for slug, grants in subject.before.grants.items():
         repository = listed.get(slug, Repository(slug=slug, privileges={}, users={}))
-        kept_groups, kept_names = given_fields(repository.privileges), given_fields(repository.users)
-        for group in grants.groups:
-            if kept_groups is not None and group not in kept_groups and group not in deleted_groups:
-                privileges.unset_for_group(task.work, subject.name, slug, group)
-        kept_people = {task.person(name).username for name in kept_names or ()}
-        for name in grants.people:
-            if kept_names is not None and name not in kept_people:
-                privileges.unset_for_person(task.work, subject.name, slug, name)
+        prune_grants(task, repository, grants, grant_actions(task, subject, slug), deleted_groups=deleted_groups)
