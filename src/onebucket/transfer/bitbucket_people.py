@@ -1,6 +1,5 @@
 """Matches the people of a Bitbucket workspace with those who are here, and names those who are new."""
 
-import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from onebucket.domain import accounts
 from onebucket.domain.accounts import bare_uuid, email_key, username_key
 from onebucket.domain.refusals import Refusal
 from onebucket.remote import bitbucket_objects
+from onebucket.transfer.csv_table import read_csv
 from onebucket.transfer.model import NOWHERE, User
 from onebucket.transfer.source_tree import UnreadableDocument
 
@@ -137,21 +137,18 @@ def _username(name: str) -> str:
 
 def read_emails(path: Path) -> dict[str, str]:
     """Read a CSV file of account_id and email into addresses by account_id. Raises UnreadableDocument."""
-    source = str(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UnreadableDocument(f"can't be read: {getattr(error, 'strerror', None) or error}", source=source) from None
-    reader = csv.DictReader(text.splitlines())
-    if not {"account_id", "email"} <= set(reader.fieldnames or ()):
+    table, source = read_csv(path), str(path)
+    heads = table[0][1] if table else []
+    if not {"account_id", "email"} <= set(heads):
         raise UnreadableDocument("the first line names the columns: account_id,email", source=source, line=1)
     emails: dict[str, str] = {}
-    for row in reader:
-        account_id, email = (row["account_id"] or "").strip().lower(), (row["email"] or "").strip()
+    for line, cells in table[1:]:
+        row = dict(zip(heads, cells, strict=False))
+        account_id, email = row.get("account_id", "").lower(), row.get("email", "")
         try:
             email_key(email)
         except Refusal as refusal:
-            raise UnreadableDocument(refusal.sentence, source=source, line=reader.line_num) from None
+            raise UnreadableDocument(refusal.sentence, source=source, line=line) from None
         if emails.setdefault(account_id, email) != email:
-            raise UnreadableDocument(f"{account_id} has two addresses", source=source, line=reader.line_num)
+            raise UnreadableDocument(f"{account_id} has two addresses", source=source, line=line)
     return emails

@@ -1,7 +1,6 @@
 """Imports memberships from a CSV file with a person and a group in each line."""
 
-import csv
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from onebucket.domain.accounts import bare_uuid, email_key, username_key
 from onebucket.domain.groups import GroupWithMembers
 from onebucket.domain.refusals import Refusal
 from onebucket.safe_text import quote_text
+from onebucket.transfer.csv_table import read_csv
 from onebucket.transfer.model import Document, Group, Team
 from onebucket.transfer.source_tree import UnreadableDocument
 
@@ -32,42 +32,24 @@ class Row:
 
 def read(path: Path) -> list[Row]:
     """Read a file whose first line names the columns `user` or `email`, and `group`. Raises UnreadableDocument."""
-    source = str(path)
-    try:
-        # A byte order mark is what spreadsheets write; the csv module wants line ends as they are.
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UnreadableDocument(f"can't be read: {getattr(error, 'strerror', None) or error}", source=source) from None
-    lines = text.splitlines(keepends=True)
-    # Spreadsheets of some countries separate by semicolons.
-    reader = csv.reader(lines, delimiter=";" if lines and ";" in lines[0] and "," not in lines[0] else ",")
-    try:
-        heads = [head.strip().lower() for head in next(reader, [])]
-        person = next((heads.index(column) for column in PERSON_COLUMNS if column in heads), None)
-        if person is None or GROUP_COLUMN not in heads:
-            raise UnreadableDocument(
-                "the first line names the columns: user,group or email,group", source=source, line=1
-            )
-        return list(_rows(reader, heads, person, source))
-    except csv.Error as error:
-        raise UnreadableDocument(str(error), source=source, line=reader.line_num) from None
-
-
-def _rows(reader: "Iterator[list[str]]", heads: Sequence[str], person: int, source: str) -> Iterator[Row]:
+    table, source = read_csv(path), str(path)
+    heads = [head.lower() for head in table[0][1]] if table else []
+    person = next((heads.index(column) for column in PERSON_COLUMNS if column in heads), None)
+    if person is None or GROUP_COLUMN not in heads:
+        raise UnreadableDocument("the first line names the columns: user,group or email,group", source=source, line=1)
     group = heads.index(GROUP_COLUMN)
-    for number, cells in enumerate(reader, 2):
-        values = [cell.strip() for cell in cells]
-        if not any(values):
-            continue
-        if len(values) != len(heads) or not values[person] or not values[group]:
-            raise UnreadableDocument(
-                f"this line has no {'person' if len(values) <= person or not values[person] else 'group'}"
-                if len(values) <= len(heads)
-                else f"this line has {len(values)} columns, the first one {len(heads)}",
-                source=source,
-                line=number,
-            )
-        yield Row(number, values[person], values[group])
+    return [_row(line, cells, len(heads), person, group, source) for line, cells in table[1:]]
+
+
+def _row(line: int, cells: Sequence[str], columns: int, person: int, group: int, source: str) -> Row:
+    if len(cells) > columns:
+        raise UnreadableDocument(
+            f"this line has {len(cells)} columns, the first one {columns}", source=source, line=line
+        )
+    for column, what in ((person, "person"), (group, "group")):
+        if len(cells) <= column or not cells[column]:
+            raise UnreadableDocument(f"this line has no {what}", source=source, line=line)
+    return Row(line, cells[person], cells[group])
 
 
 def to_document(

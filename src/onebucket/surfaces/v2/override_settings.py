@@ -9,6 +9,7 @@ from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import scope_rules
 from onebucket.surfaces.core.surface import ApiRequest, Route
 from onebucket.surfaces.v2.fields import FIELDS
+from onebucket.surfaces.v2.places import repository_of
 from onebucket.wire import request_body
 
 
@@ -43,7 +44,7 @@ class InheritanceState(Struct, frozen=True, kw_only=True):
 
 def read_override_settings(work: UnitOfWork, request: ApiRequest) -> InheritanceState:
     """Return what a repository inherits."""
-    repository = repositories.read(work, *_repository(request)).repository
+    repository = repositories.read(work, *repository_of(request)).repository
     settings = OverrideSettings(
         default_merge_strategy=repository.has_inherited_merge_strategy,
         branching_model=repository.has_inherited_branching_model,
@@ -61,7 +62,7 @@ def change_override_settings(work: UnitOfWork, request: ApiRequest) -> None:
     settings = body.override_settings or body
     repositories.change(
         work,
-        *_repository(request),
+        *repository_of(request),
         has_inherited_merge_strategy=_given(settings.default_merge_strategy),
         has_inherited_branching_model=_given(settings.branching_model),
     )
@@ -69,10 +70,6 @@ def change_override_settings(work: UnitOfWork, request: ApiRequest) -> None:
 
 def _given(value: bool | UnsetType | None) -> bool | None:
     return value if isinstance(value, bool) else None
-
-
-def _repository(request: ApiRequest) -> tuple[str, str]:
-    return request.path_parameters["workspace"], request.path_parameters["repo_slug"]
 
 
 _SETTINGS = "/repositories/{workspace}/{repo_slug}/override-settings"

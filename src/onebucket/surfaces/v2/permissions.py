@@ -12,6 +12,7 @@ from onebucket.domain.privileges import Level, parse_granted_level
 from onebucket.surfaces.core.surface import ApiRequest
 from onebucket.surfaces.v2.objects import RepositoryGroupPermission, RepositoryUserPermission
 from onebucket.surfaces.v2.pages import PagedList, page_of
+from onebucket.surfaces.v2.places import repository_of
 from onebucket.surfaces.v2.shapes import Shapes
 from onebucket.wire import request_body
 
@@ -26,7 +27,7 @@ class NewPermission(msgspec.Struct):
 
 def list_of_groups(work: UnitOfWork, request: ApiRequest) -> PagedList:
     """List what groups have on a repository, set there or by their default."""
-    listing = privileges.of_repository(work, *_repository(request), _WITHOUT_MEMBERS)
+    listing = privileges.of_repository(work, *repository_of(request), _WITHOUT_MEMBERS)
     shape, page, entries = Shapes(request.base_url).group_permission, page_of(request), [*listing]
     shown = islice(entries, page.offset, page.offset + page.limit)
     items = [shape(listing.owner, each.repository, each.roster.group, each.level) for each in shown]
@@ -35,25 +36,25 @@ def list_of_groups(work: UnitOfWork, request: ApiRequest) -> PagedList:
 
 def read_of_group(work: UnitOfWork, request: ApiRequest) -> RepositoryGroupPermission:
     """Return what a group has on a repository; `none` when it has nothing."""
-    found = privileges.of_group_there(work, *_repository(request), request.path_parameters["group_slug"])
+    found = privileges.of_group_there(work, *repository_of(request), request.path_parameters["group_slug"])
     return Shapes(request.base_url).group_permission(*found)
 
 
 def set_for_group(work: UnitOfWork, request: ApiRequest) -> RepositoryGroupPermission:
     """Set what a group has on a repository."""
     level = _level(request)
-    privileges.set_for_group(work, *_repository(request), request.path_parameters["group_slug"], level)
+    privileges.set_for_group(work, *repository_of(request), request.path_parameters["group_slug"], level)
     return read_of_group(work, request)
 
 
 def remove_for_group(work: UnitOfWork, request: ApiRequest) -> None:
     """Let a group have nothing on a repository, whatever its default is."""
-    privileges.set_for_group(work, *_repository(request), request.path_parameters["group_slug"], Level.NONE)
+    privileges.set_for_group(work, *repository_of(request), request.path_parameters["group_slug"], Level.NONE)
 
 
 def list_of_users(work: UnitOfWork, request: ApiRequest) -> PagedList:
     """List what was given to people directly on a repository."""
-    grants, page = [*privileges.list_direct(work, *_repository(request))], page_of(request)
+    grants, page = [*privileges.list_direct(work, *repository_of(request))], page_of(request)
     shape = Shapes(request.base_url).user_permission
     shown = grants[page.offset : page.offset + page.limit]
     items = [shape(each.owner, each.repository, each.person, each.level) for each in shown]
@@ -62,24 +63,20 @@ def list_of_users(work: UnitOfWork, request: ApiRequest) -> PagedList:
 
 def read_of_user(work: UnitOfWork, request: ApiRequest) -> RepositoryUserPermission:
     """Return what was given to a person directly on a repository; `none` when nothing was."""
-    found = privileges.of_person_there(work, *_repository(request), request.path_parameters["selected_user_id"])
+    found = privileges.of_person_there(work, *repository_of(request), request.path_parameters["selected_user_id"])
     return Shapes(request.base_url).user_permission(found.owner, found.repository, found.person, found.level)
 
 
 def set_for_user(work: UnitOfWork, request: ApiRequest) -> RepositoryUserPermission:
     """Give a person a permission directly on a repository."""
     level, name = _level(request), request.path_parameters["selected_user_id"]
-    given = privileges.grant_direct(work, *_repository(request), name, level)
+    given = privileges.grant_direct(work, *repository_of(request), name, level)
     return Shapes(request.base_url).user_permission(given.owner, given.repository, given.person, given.level)
 
 
 def remove_for_user(work: UnitOfWork, request: ApiRequest) -> None:
     """Take what was given to a person directly on a repository."""
-    privileges.unset_for_person(work, *_repository(request), request.path_parameters["selected_user_id"])
-
-
-def _repository(request: ApiRequest) -> tuple[str, str]:
-    return request.path_parameters["workspace"], request.path_parameters["repo_slug"]
+    privileges.unset_for_person(work, *repository_of(request), request.path_parameters["selected_user_id"])
 
 
 def _level(request: ApiRequest) -> Level:

@@ -10,6 +10,7 @@ from onebucket.domain import scope_rules
 from onebucket.domain.refusals import Invalid, NotFound
 from onebucket.surfaces.core.surface import ApiRequest, Route
 from onebucket.surfaces.v2.fields import FIELDS
+from onebucket.surfaces.v2.places import repository_of
 from onebucket.wire import request_body
 
 
@@ -28,21 +29,17 @@ class PipelinesConfig(Struct, frozen=True, kw_only=True):
 
 def read_pipelines(work: UnitOfWork, request: ApiRequest) -> NoReturn:
     """Say that a repository has no pipelines. Raises NotFound."""
-    repositories.read(work, *_repository(request))
+    repositories.read(work, *repository_of(request))
     raise NotFound("the repository has no pipelines: they do not run here")
 
 
 def configure_pipelines(work: UnitOfWork, request: ApiRequest) -> PipelinesConfig:
     """Accept that pipelines are off, which providers of Terraform say of every new repository. Raises Invalid."""
-    repositories.check_changeable(work, *_repository(request))
+    repositories.check_changeable(work, *repository_of(request))
     body = request_body.document(request.body, NewPipelinesConfig, "{enabled}")
     if body.enabled:
         raise Invalid("pipelines do not run here, so they can't be enabled")
     return PipelinesConfig()
-
-
-def _repository(request: ApiRequest) -> tuple[str, str]:
-    return request.path_parameters["workspace"], request.path_parameters["repo_slug"]
 
 
 _PIPELINES = "/repositories/{workspace}/{repo_slug}/pipelines_config"

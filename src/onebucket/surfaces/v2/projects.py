@@ -11,6 +11,7 @@ from onebucket.surfaces.core.surface import ApiRequest, Reply
 from onebucket.surfaces.v2 import lists
 from onebucket.surfaces.v2.list_fields import BOOLEAN, MOMENT, TEXT, UUID, Field
 from onebucket.surfaces.v2.pages import PagedList
+from onebucket.surfaces.v2.places import project_of
 from onebucket.surfaces.v2.project_objects import ProjectGroupPermission, ProjectObject, ProjectUserPermission
 from onebucket.surfaces.v2.project_shapes import ProjectShapes
 from onebucket.wire import request_body
@@ -66,7 +67,7 @@ def list_projects(work: UnitOfWork, request: ApiRequest) -> PagedList:
 
 def read_project(work: UnitOfWork, request: ApiRequest) -> ProjectObject:
     """Return one project."""
-    return ProjectShapes(request).project(projects.read(work, *_project(request)))
+    return ProjectShapes(request).project(projects.read(work, *project_of(request)))
 
 
 def create_project(work: UnitOfWork, request: ApiRequest) -> ProjectObject:
@@ -83,7 +84,7 @@ def create_project(work: UnitOfWork, request: ApiRequest) -> ProjectObject:
 def change_project(work: UnitOfWork, request: ApiRequest) -> ProjectObject | Reply:
     """Change a project; with another key it moves, which is answered with 201 and its new address."""
     body = request_body.document(request.body, ProjectChange, "a project: {key, name, description, is_private}")
-    workspace, key = _project(request)
+    workspace, key = project_of(request)
     changed = projects.change(
         work,
         workspace,
@@ -100,19 +101,19 @@ def change_project(work: UnitOfWork, request: ApiRequest) -> ProjectObject | Rep
 
 def delete_project(work: UnitOfWork, request: ApiRequest) -> None:
     """Delete a project that has no repositories."""
-    projects.delete(work, *_project(request))
+    projects.delete(work, *project_of(request))
 
 
 def list_of_groups(work: UnitOfWork, request: ApiRequest) -> PagedList:
     """List the groups that have something on a project."""
     listing, shape = lists.read(request, {}), ProjectShapes(request).group_permission
-    page = listing.of(project_privileges.of_groups(work, *_project(request)))
+    page = listing.of(project_privileges.of_groups(work, *project_of(request)))
     return listing.paged([shape(each) for each in page.items], page.size)
 
 
 def read_of_group(work: UnitOfWork, request: ApiRequest) -> ProjectGroupPermission:
     """Return what a group has on a project; `none` when it has nothing."""
-    grant = project_privileges.of_group(work, *_project(request), request.path_parameters["group_slug"])
+    grant = project_privileges.of_group(work, *project_of(request), request.path_parameters["group_slug"])
     return ProjectShapes(request).group_permission(grant)
 
 
@@ -120,25 +121,25 @@ def set_for_group(work: UnitOfWork, request: ApiRequest) -> ProjectGroupPermissi
     """Set what a group has on a project."""
     slug, level = request.path_parameters["group_slug"], _level(request)
     return ProjectShapes(request).group_permission(
-        project_privileges.set_for_group(work, *_project(request), slug, level)
+        project_privileges.set_for_group(work, *project_of(request), slug, level)
     )
 
 
 def remove_for_group(work: UnitOfWork, request: ApiRequest) -> None:
     """Take away what a group has on a project."""
-    project_privileges.unset_for_group(work, *_project(request), request.path_parameters["group_slug"])
+    project_privileges.unset_for_group(work, *project_of(request), request.path_parameters["group_slug"])
 
 
 def list_of_users(work: UnitOfWork, request: ApiRequest) -> PagedList:
     """List what was given to people directly on a project."""
     listing, shape = lists.read(request, {}), ProjectShapes(request).user_permission
-    page = listing.of(project_privileges.of_people(work, *_project(request)))
+    page = listing.of(project_privileges.of_people(work, *project_of(request)))
     return listing.paged([shape(each) for each in page.items], page.size)
 
 
 def read_of_user(work: UnitOfWork, request: ApiRequest) -> ProjectUserPermission:
     """Return what was given to a person directly on a project; `none` when nothing was."""
-    grant = project_privileges.of_person(work, *_project(request), request.path_parameters["selected_user_id"])
+    grant = project_privileges.of_person(work, *project_of(request), request.path_parameters["selected_user_id"])
     return ProjectShapes(request).user_permission(grant)
 
 
@@ -146,17 +147,13 @@ def set_for_user(work: UnitOfWork, request: ApiRequest) -> ProjectUserPermission
     """Give a person a permission directly on a project."""
     name, level = request.path_parameters["selected_user_id"], _level(request)
     return ProjectShapes(request).user_permission(
-        project_privileges.set_for_person(work, *_project(request), name, level)
+        project_privileges.set_for_person(work, *project_of(request), name, level)
     )
 
 
 def remove_for_user(work: UnitOfWork, request: ApiRequest) -> None:
     """Take what was given to a person directly on a project."""
-    project_privileges.unset_for_person(work, *_project(request), request.path_parameters["selected_user_id"])
-
-
-def _project(request: ApiRequest) -> tuple[str, str]:
-    return request.path_parameters["workspace"], request.path_parameters["project_key"]
+    project_privileges.unset_for_person(work, *project_of(request), request.path_parameters["selected_user_id"])
 
 
 def _level(request: ApiRequest) -> ProjectLevel:

@@ -16,6 +16,7 @@ from onebucket.surfaces.core.surface import TIME_SCHEMA, ApiRequest, Parameter, 
 from onebucket.surfaces.v2 import lists
 from onebucket.surfaces.v2.list_fields import BOOLEAN, MOMENT, TEXT, UUID, Field
 from onebucket.surfaces.v2.pages import PagedList
+from onebucket.surfaces.v2.places import repository_of
 from onebucket.surfaces.v2.project_objects import RepositoryObject
 from onebucket.surfaces.v2.project_shapes import ProjectShapes
 from onebucket.surfaces.v2.workspaces import require_cross_workspace_lists
@@ -106,12 +107,12 @@ def list_everywhere(work: UnitOfWork, request: ApiRequest) -> PagedList:
 
 def read_repository(work: UnitOfWork, request: ApiRequest) -> RepositoryObject:
     """Return a repository that the caller can see."""
-    return ProjectShapes(request).repository(repositories.read(work, *_repository(request)))
+    return ProjectShapes(request).repository(repositories.read(work, *repository_of(request)))
 
 
 def create_repository(work: UnitOfWork, request: ApiRequest) -> RepositoryObject:
     """Create a repository, private unless the body says otherwise."""
-    body, (workspace, slug) = _body(request), _repository(request)
+    body, (workspace, slug) = _body(request), repository_of(request)
     made = repositories.add(work, workspace, slug, project=_project_key(body), **_fields(body))
     return ProjectShapes(request).repository(repositories.read(work, workspace, made.slug))
 
@@ -121,7 +122,7 @@ def change_repository(work: UnitOfWork, request: ApiRequest) -> RepositoryObject
 
     Another slug moves it. A slug that follows from the name follows the new name, unless the body has one.
     """
-    body, (workspace, slug) = _body(request), _repository(request)
+    body, (workspace, slug) = _body(request), repository_of(request)
     if repositories.may_add_missing(work, workspace, slug, _project_key(body)):
         return _at_new_address(create_repository(work, request))
     new_slug = body.slug or repositories.slug_for_name(work, workspace, slug, body.name or None)
@@ -132,7 +133,7 @@ def change_repository(work: UnitOfWork, request: ApiRequest) -> RepositoryObject
 
 def delete_repository(work: UnitOfWork, request: ApiRequest) -> None:
     """Delete a repository with everything that is set on it."""
-    repositories.delete(work, *_repository(request))
+    repositories.delete(work, *repository_of(request))
 
 
 def _at_new_address(shaped: RepositoryObject) -> Reply:
@@ -146,10 +147,6 @@ def _least(request: ApiRequest) -> Level | None:
     if roles[-1] not in _LEVEL_OF_ROLE:
         raise Invalid(f"role must be {', '.join(_LEVEL_OF_ROLE)}")
     return _LEVEL_OF_ROLE[roles[-1]]
-
-
-def _repository(request: ApiRequest) -> tuple[str, str]:
-    return request.path_parameters["workspace"], request.path_parameters["repo_slug"]
 
 
 def _body(request: ApiRequest) -> RepositoryBody:
