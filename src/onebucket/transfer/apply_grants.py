@@ -17,18 +17,24 @@ class Listed(Protocol[L_co]):
     """What a document lists on a repository or a project: levels by group slug, and by a person's name."""
 
     @property
-    def privileges(self) -> Mapping[str, L_co] | UnsetType: ...
+    def privileges(self) -> Mapping[str, L_co] | UnsetType:
+        """Levels by the slug of a group."""
+
     @property
-    def users(self) -> Mapping[str, L_co] | UnsetType: ...
+    def users(self) -> Mapping[str, L_co] | UnsetType:
+        """Levels by a person's name."""
 
 
 class Present(Protocol[L_co]):
     """What is set on it: levels by group slug, and by username."""
 
     @property
-    def groups(self) -> Mapping[str, L_co]: ...
+    def groups(self) -> Mapping[str, L_co]:
+        """Levels by the slug of a group."""
+
     @property
-    def people(self) -> Mapping[str, L_co]: ...
+    def people(self) -> Mapping[str, L_co]:
+        """Levels by username."""
 
 
 @dataclass(frozen=True, slots=True)
