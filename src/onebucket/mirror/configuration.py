@@ -2,35 +2,33 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+from onebucket.domain import mirror_settings
+from onebucket.domain.mirror_settings import MirrorDefinition, SettingValue
 from onebucket.domain.removal_limits import RemovalLimit, parse_limit
 from onebucket.remote.bitbucket_url import DEFAULT_API
 from onebucket.settings import Misconfigured
 
 DEFAULT_REQUESTS_PER_HOUR = 900
 
-_TEXTS = {"account": "", "workspace": "", "api": DEFAULT_API, "username": "", "token_file": "", "token_env": "",
-          "mode": "report", "max_removals": "10%"}  # fmt: skip
-_LISTS = ("repositories", "never_touch")
-_MODES = ("report", "apply")
+_TEXTS = {"account": "", "workspace": "", "api": DEFAULT_API, "username": "", "token_file": "", "token_env": ""}
 
 
 @dataclass(frozen=True, slots=True)
 class MirrorConfiguration:
     """One mirror. `repositories` and `never_touch` are patterns; the latter match repositories and people.
 
+    `definition` is what the file has, without the credential; the page of the mirror may set the settings in it.
     `can_change` is whether it changes anything there (mode `apply`). With `takes_over`, it also removes permissions
     that it did not set. `requests_per_hour` is at most what the host allows.
     """
 
-    name: str
-    account: str
-    workspace: str
-    api: str
+    definition: MirrorDefinition
     username: str
     token_file: Path | None
     token_env: str
@@ -40,6 +38,30 @@ class MirrorConfiguration:
     takes_over: bool
     max_removals: RemovalLimit
     requests_per_hour: int
+
+    @property
+    def name(self) -> str:
+        """Its name in the file."""
+        return self.definition.name
+
+    @property
+    def account(self) -> str:
+        """The account here."""
+        return self.definition.account
+
+    @property
+    def workspace(self) -> str:
+        """The workspace at the host."""
+        return self.definition.workspace
+
+    @property
+    def api(self) -> str:
+        """The URL of the host's API."""
+        return self.definition.api
+
+    def with_settings(self, by_page: Mapping[str, SettingValue]) -> "MirrorConfiguration":
+        """Return the configuration with what was set on the mirror's page in place of what the file has."""
+        return replace(self, **_fields(self.definition.effective(by_page)))
 
     def includes(self, repository: str) -> bool:
         """Whether a repository is mirrored."""
@@ -83,7 +105,7 @@ def read_all(tables: Mapping[str, object], *, source: str) -> list[MirrorConfigu
 
 def _read(name: str, table: Mapping[str, object], source: str) -> MirrorConfiguration:
     where = f"{source}: [mirror.{name}]"
-    unknown = table.keys() - {*_TEXTS, *_LISTS, "take_over", "requests_per_hour"}
+    unknown = table.keys() - {*_TEXTS, *mirror_settings.SETTINGS, "requests_per_hour"}
     if unknown:
         raise Misconfigured(f"{where} has no setting {', '.join(sorted(unknown))}")
     texts = {key: _text(table.get(key, default), f"{where} {key}") for key, default in _TEXTS.items()}
@@ -92,50 +114,39 @@ def _read(name: str, table: Mapping[str, object], source: str) -> MirrorConfigur
             raise Misconfigured(f"{where} needs {key}")
     if bool(texts["token_file"]) is bool(texts["token_env"]):
         raise Misconfigured(f"{where} needs token_file or token_env: the credential itself is never in this file")
-    if texts["mode"] not in _MODES:
-        raise Misconfigured(f"{where} mode is report or apply")
     api = texts["api"].rstrip("/")
     if urlsplit(api).scheme not in ("http", "https") or not urlsplit(api).hostname:
         raise Misconfigured(f"{where} api is not a URL such as {DEFAULT_API}")
     try:
-        limit = parse_limit(texts["max_removals"])
+        given = {key: mirror_settings.read(key, table[key]) for key in mirror_settings.SETTINGS if key in table}
     except ValueError as error:
-        raise Misconfigured(f"{where} max_removals: {error}") from None
+        raise Misconfigured(f"{where} {error}") from None
     requests = table.get("requests_per_hour", DEFAULT_REQUESTS_PER_HOUR)
     if not isinstance(requests, int) or isinstance(requests, bool) or requests < 1:
         raise Misconfigured(f"{where} requests_per_hour is a number from 1")
+    definition = MirrorDefinition(name, texts["account"], texts["workspace"], api, given)
     return MirrorConfiguration(
-        name=name,
-        account=texts["account"],
-        workspace=texts["workspace"],
-        api=api,
+        definition=definition,
         username=texts["username"],
         token_file=Path(texts["token_file"]) if texts["token_file"] else None,
         token_env=texts["token_env"],
-        repositories=_texts(table.get("repositories", ["*"]), f"{where} repositories"),
-        never_touch=_texts(table.get("never_touch", []), f"{where} never_touch"),
-        can_change=texts["mode"] == "apply",
-        takes_over=_switch(table.get("take_over", False), f"{where} take_over"),
-        max_removals=limit,
         requests_per_hour=requests,
+        **_fields(definition.effective({})),
     )
+
+
+def _fields(values: Mapping[str, SettingValue]) -> dict[str, Any]:
+    """Return the fields of `MirrorConfiguration` that the settings decide."""
+    return {
+        "repositories": values["repositories"],
+        "never_touch": values["never_touch"],
+        "can_change": values["mode"] == mirror_settings.APPLY,
+        "takes_over": values["take_over"] == "on",
+        "max_removals": parse_limit(str(values["max_removals"])),
+    }
 
 
 def _text(value: object, what: str) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise Misconfigured(f"{what} must be a string")
     return str(value).strip()
-
-
-def _texts(value: object, what: str) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-        raise Misconfigured(f"{what} must be a list of strings")
-    return tuple(value)
-
-
-def _switch(value: object, what: str) -> bool:
-    if value in (True, False):
-        return bool(value)
-    if value in ("on", "off"):
-        return value == "on"
-    raise Misconfigured(f"{what} is on or off")
