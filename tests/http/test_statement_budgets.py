@@ -1,0 +1,131 @@
+"""What a request may ask the database: a budget of statements for each route, and what it takes of it.
+
+Both stand in docs/benchmarks.md: whoever changes a figure changes the page. The version that the response cache asks
+PostgreSQL for is one statement and one round trip; SQLite tells it without a statement.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import pytest
+
+import cast
+import pg
+from browsing import Visitor
+from cast import Api
+from checkout import TOP
+from onebucket.store.engine.database import Database
+from onebucket.store.postgres.database import PostgresDatabase
+from onebucket.surfaces.v2.routes import V2
+from onebucket.surfaces.web.core.page_router import EVERYWHERE
+from statement_counter import Counted, counting
+
+PAGE = TOP / "docs" / "benchmarks.md"
+
+# For the variable parts of addresses.
+WORDS = {
+    "workspace": "acme", "name": "acme", "slug": "developers", "repo_slug": "website", "repository": "rocket",
+    "project_key": "PROJ", "key": "PROJ", "group_slug": "designers", "selected_user": "alice",
+    "selected_user_id": "dora", "member": "bob", "email": "alice@example.com", "account_id": "0", "id": "0",
+    "key_id": "0", "operation": "listGroups", "secret": "s",
+}  # fmt: skip
+
+SURFACE = {f"/2.0{route.path}".format_map(WORDS) for route in V2.routes if route.method == "GET"}
+PAGES = {page.path.format_map(WORDS) for page in EVERYWHERE}
+
+
+class Request(NamedTuple):
+    """One request, and who sends it."""
+
+    person: str
+    path: str
+    headers: Mapping[str, str] = MappingProxyType({})
+    json: Any = None
+
+    def send(self, api: Api) -> None:
+        method = "GET" if self.json is None else "POST"
+        api(self.person, method, self.path, headers=self.headers, json=self.json)
+
+
+_GIT = {"X-Original-URI": "/acme/rocket.git/info/refs?service=git-upload-pack", "X-Original-Method": "GET"}
+_PAIRS = [{"user": "bob", "repository": "acme/rocket"}, {"user": "dora", "repository": "acme/website"}]
+
+# Statements that may be asked on SQLite. On PostgreSQL it is one more.
+BUDGETS = {
+    "`GET` one group": (3, Request("alice", "/groups/acme/developers")),
+    "the same, as a member": (3, Request("bob", "/groups/acme/developers")),
+    "`GET` an account's groups": (3, Request("alice", "/groups/acme")),
+    "`GET /api/access/…`": (3, Request("alice", "/api/access/acme/rocket?user=bob")),
+    "the same, about oneself": (3, Request("bob", "/api/access/acme/rocket")),
+    "`GET /api/access/verify`, for git": (3, Request("bob", "/api/access/verify", _GIT)),
+    "`POST /api/access`, two pairs": (6, Request("alice", "/api/access", json=_PAIRS)),
+    "`GET` the privileges of a repository": (4, Request("alice", "/group-privileges/acme/rocket")),
+    "the same, as its administrator": (5, Request("dora", "/group-privileges/acme/website")),
+}
+_2_0 = "any address of 2.0 (the most)"
+_PAGES = "any page (the most)"
+# As alice, who administers acme, and as bob, who is a member.
+MOST = {
+    _2_0: (4, [Request(person, path) for person in ("alice", "bob") for path in sorted(SURFACE)]),
+    _PAGES: (8, sorted(PAGES)),
+}
+
+
+@pytest.fixture(params=["SQLite", pytest.param("PostgreSQL", marks=pytest.mark.postgresql)])
+def db(request: pytest.FixtureRequest, cast_template: Path, tmp_path: Path) -> Database:
+    if request.param == "SQLite":
+        return cast.copy(cast_template, tmp_path)
+    resettable: pg.ResettableDatabase = request.getfixturevalue("resettable_postgres")
+    resettable.reset()
+    return resettable.database
+
+
+def measured(db: Database) -> Iterator[tuple[str, Counted]]:
+    """Yield what each request takes, once it has been sent before."""
+    api = Api(db, answer_memory=0)
+    visitor = Visitor(api, "alice")
+    with counting(db) as counter:
+
+        def count(request: Request) -> Counted:
+            for _ in range(2):
+                request.send(api)
+            return counter.count(lambda: request.send(api))
+
+        def count_page(path: str) -> Counted:
+            visitor.ask("GET", path)
+            visitor.ask("GET", path)
+            return counter.count(lambda: visitor.ask("GET", path))
+
+        for title, (_, request) in BUDGETS.items():
+            yield title, count(request)
+        _, requests = MOST[_2_0]
+        yield _2_0, max(map(count, requests))
+        _, paths = MOST[_PAGES]
+        yield _PAGES, max(map(count_page, paths))
+    visitor.close()
+    api.close()
+
+
+@pytest.fixture
+def table() -> Mapping[str, tuple[int, ...]]:
+    """The table in docs/benchmarks.md, by the request: SQLite, PostgreSQL, round trips, budget."""
+    _, _, after = PAGE.read_text().partition("\n## Statements\n")
+    rows = re.findall(r"^\| (.+?) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$", after.partition("\n## ")[0], re.M)
+    return {title: tuple(map(int, cells)) for title, *cells in rows}
+
+
+def test_the_page_tells_the_budget_of_each_request(table: Mapping[str, tuple[int, ...]]) -> None:
+    budgets = {title: budget for title, (budget, _) in (BUDGETS | MOST).items()}
+
+    assert {title: budget for title, (*_, budget) in table.items()} == budgets
+
+
+def test_each_request_asks_what_the_page_says(db: Database, table: Mapping[str, tuple[int, ...]]) -> None:
+    is_postgres = isinstance(db, PostgresDatabase)
+
+    asked = {title: (*counted,) if is_postgres else (counted.statements,) for title, counted in measured(db)}
+
+    assert asked == {title: cells[1:3] if is_postgres else cells[:1] for title, cells in table.items()}
