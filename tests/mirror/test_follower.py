@@ -54,10 +54,17 @@ class Account:
         return Comparison(), Outcome()
 
 
+class Recorder:
+    """Writes nothing down."""
+
+    def record_run(self, compared: Comparison, outcome: Outcome, *, is_full: bool) -> None:
+        pass
+
+
 def followed(clock: Clock, account: Account) -> list[str]:
     told: list[str] = []
     pace = Pace(now=lambda: clock.now, sleep=clock.sleep)
-    follower = MirrorFollower(account, lambda *run: None, told.append, pace)  # type: ignore[arg-type]
+    follower = MirrorFollower(account, Recorder(), lambda *run: None, told.append, pace)  # type: ignore[arg-type]
     with pytest.raises(Stopped):
         asyncio.run(follower.follow())
     return told
@@ -108,7 +115,8 @@ def test_a_refused_credential_ends_it() -> None:
     pace = Pace(now=lambda: clock.now, sleep=clock.sleep)
 
     with pytest.raises(CredentialRefused):
-        asyncio.run(MirrorFollower(account, lambda *run: None, lambda sentence: None, pace).follow())  # type: ignore[arg-type]
+        follower = MirrorFollower(account, Recorder(), lambda *run: None, lambda sentence: None, pace)  # type: ignore[arg-type]
+        asyncio.run(follower.follow())
 
     assert clock.now == 10
 

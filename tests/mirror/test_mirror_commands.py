@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,10 @@ import commands
 import live
 import sizes
 from commands import Command, Done
+from onebucket.actions import mirrors
+from onebucket.cli import common
+from onebucket.domain.mirrors import Drift, MirrorState, MirrorStatus
+from onebucket.store.connect import connect
 from onebucket.testing import Double
 
 pytestmark = pytest.mark.subprocess
@@ -95,6 +100,13 @@ def here(command: Command, slug: str, **people: str) -> None:
     assert done.code == 0, done
 
 
+def stored(tmp_path: Path) -> tuple[MirrorStatus, list[Drift]]:
+    """What the database has about the mirror."""
+    with closing(connect(f"sqlite:///{tmp_path}/onebucket.db")) as database, database.reading() as tx:
+        work = common.work(tx)
+        return mirrors.state_of(work, "acme", "cloud"), mirrors.drift_of(work, "acme", "cloud")
+
+
 def there(bitbucket: Double) -> dict[str, dict[str, str]]:
     """What people were given at the host, by repository."""
     return {each["slug"]: each.get("users", {}) for each in bitbucket.state()["teams"][0]["repositories"]}
@@ -171,6 +183,27 @@ def test_groups_and_projects_here_become_permissions_of_people_there(command: Co
         "rocket": {"bob": "read", "erin": "admin"},
         "site": {"bob": "write", "erin": "write"},
     }
+
+
+def test_a_run_stores_what_still_differs(command: Command, bitbucket: Double, tmp_path: Path) -> None:
+    here(command, "rocket", bob="write", carol="read")
+    here(command, "probe", dave="none")
+    bitbucket.fail("PUT", "/2.0/repositories/acme/rocket/*", status=404, times=1)
+
+    command("mirror", "run")
+    status, drift = stored(tmp_path)
+    command("mirror", "run")
+    later, later_drift = stored(tmp_path)
+
+    assert [(each.kind.value, each.name, each.repository) for each in drift] == [
+        ("difference", "bob", "rocket"),
+        ("foreign", "dave", "probe"),
+    ]
+    assert "answers 404" in drift[0].refused
+    assert (status.counts.differences, status.counts.foreign, status.carried) == (1, 1, 1)
+    assert status.requests > 10
+    assert [each.name for each in later_drift] == ["dave"]
+    assert (later.counts.differences, later.carried, later.state) == (0, 2, MirrorState.RUNNING)
 
 
 def test_take_over_removes_what_the_mirror_did_not_set(

@@ -1,16 +1,35 @@
-"""What mirrors need of an account, and what they write down: levels of everybody here, and what was set at a host."""
+"""Mirrors: what they need of an account, what they write down, how they are doing, and who may pause them."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 
 from onebucket.actions import access
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import Account
 from onebucket.domain.events import Event
 from onebucket.domain.level_sets import LevelSets, People
+from onebucket.domain.mirrors import (
+    LEASE_TIME,
+    STOPS,
+    Drift,
+    DriftCounts,
+    MirrorFailure,
+    MirrorState,
+    MirrorStatus,
+)
 from onebucket.domain.policy import To
 from onebucket.domain.privileges import Level
-from onebucket.store import account_rows, account_summaries, level_rows, mirror_rows, repository_rows
+from onebucket.domain.refusals import Invalid, NotFound
+from onebucket.safe_text import quote_text
+from onebucket.store import (
+    account_rows,
+    account_summaries,
+    level_rows,
+    mirror_drift_rows,
+    mirror_rows,
+    mirror_status_rows,
+    repository_rows,
+)
 from onebucket.store.mirror_rows import MirroredPermission
 
 
@@ -96,3 +115,149 @@ def record_removal(work: UnitOfWork, owner: Account, mirror: str, permission: Mi
         permission.repository,
         before={"mirror": mirror, "user": name, "account_id": permission.person, "permission": permission.level.word},
     )
+
+
+@dataclass(frozen=True, slots=True)
+class RunTotals:
+    """What a run adds to a mirror's totals: permissions carried, requests sent, and 429s among the responses."""
+
+    carried: int = 0
+    requests: int = 0
+    throttled: int = 0
+
+
+def states_of_account(work: UnitOfWork, account_name: str) -> list[MirrorStatus]:
+    """Return how an account's mirrors are doing, by name, for administrators. Raises NotFound, Forbidden."""
+    owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
+    return mirror_status_rows.of_account(work.tx, owner.id)
+
+
+def state_of(work: UnitOfWork, account_name: str, mirror: str) -> MirrorStatus:
+    """Return how a mirror is doing, for administrators. Raises NotFound, Forbidden."""
+    return _mirror(work, access.account(work, account_name, to=To.SEE_PRIVILEGES), mirror)
+
+
+def drift_of(work: UnitOfWork, account_name: str, mirror: str) -> list[Drift]:
+    """Return what a mirror's last comparison found, by kind, repository and name, for administrators.
+
+    At most `MOST_KEPT` of each kind; `state_of` has the true counts. Raises NotFound, Forbidden.
+    """
+    owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
+    return mirror_drift_rows.of_mirror(work.tx, owner.id, _mirror(work, owner, mirror).name)
+
+
+def states(work: UnitOfWork) -> list[tuple[Account, MirrorStatus]]:
+    """Return how the mirrors of all accounts are doing, for site administrators. Raises Forbidden."""
+    access.site(work)
+    found = [(account_rows.by_id(work.tx, each.account_id), each) for each in mirror_status_rows.all_mirrors(work.tx)]
+    return [(owner, each) for owner, each in found if owner is not None]
+
+
+def register(
+    work: UnitOfWork, account_name: str, mirror: str, *, workspace: str, api: str, can_change: bool
+) -> MirrorStatus:
+    """Store that an account has a mirror that is configured so; what is known of it stays. Raises NotFound."""
+    owner = access.account(work, account_name, to=To.RUN_MIRRORS)
+    now = mirror_status_rows.find(work.tx, owner.id, mirror)
+    if now is None or (now.workspace, now.api, now.can_change) != (workspace, api, can_change):
+        mirror_status_rows.register(work.tx, owner.id, mirror, workspace=workspace, api=api, can_change=can_change)
+    return _mirror(work, owner, mirror)
+
+
+def pause(work: UnitOfWork, account_name: str, mirror: str) -> MirrorStatus:
+    """Pause a mirror: it carries nothing until it is resumed. Raises NotFound, Forbidden."""
+    owner = access.account(work, account_name, to=To.RUN_MIRRORS)
+    status = _mirror(work, owner, mirror)
+    if status.paused_at is None:
+        mirror_status_rows.pause(work.tx, owner.id, mirror, by=work.actor.name, at=work.at)
+        work.record_attempt(Event.MIRROR_PAUSED, owner, mirror, after={"workspace": status.workspace})
+    return _mirror(work, owner, mirror)
+
+
+def resume(work: UnitOfWork, account_name: str, mirror: str, *, allowed_removals: int | None = None) -> MirrorStatus:
+    """Let a mirror go on, after a pause or a stop: it compares everything again within seconds.
+
+    `allowed_removals` is how many removals its next comparison may carry, in place of its configured limit. Raises
+    NotFound, Forbidden, Invalid.
+    """
+    owner = access.account(work, account_name, to=To.RUN_MIRRORS)
+    status = _mirror(work, owner, mirror)
+    if allowed_removals is not None and not 0 <= allowed_removals < _MOST_REMOVALS:
+        raise Invalid(f"the allowed removals are a number from 0 to {_MOST_REMOVALS - 1:,}")
+    mirror_status_rows.resume(work.tx, owner.id, mirror, allowed_removals=allowed_removals, at=work.at)
+    allowed = {} if allowed_removals is None else {"allowed_removals": allowed_removals}
+    work.record_attempt(Event.MIRROR_RESUMED, owner, mirror, after={"workspace": status.workspace, **allowed})
+    return _mirror(work, owner, mirror)
+
+
+_MOST_REMOVALS = 1_000_000_000
+
+
+def hold(work: UnitOfWork, status: MirrorStatus, *, holder: str) -> bool:
+    """Take a mirror for a process, or keep it for `LEASE_TIME` more; return False if another process has it."""
+    access.site(work)
+    return mirror_status_rows.hold(
+        work.tx, status.account_id, status.name, holder=holder, until=work.at + LEASE_TIME, at=work.at
+    )
+
+
+def release(work: UnitOfWork, status: MirrorStatus, *, holder: str) -> None:
+    """Let another process take a mirror."""
+    access.site(work)
+    mirror_status_rows.release(work.tx, status.account_id, status.name, holder=holder)
+
+
+def record_run(
+    work: UnitOfWork,
+    status: MirrorStatus,
+    *,
+    is_full: bool,
+    revision: int | None,
+    counts: DriftCounts,
+    gone: Collection[Drift],
+    new: Collection[Drift],
+    totals: RunTotals,
+) -> None:
+    """Write down a run of a mirror: what it still found is what was stored without `gone` and with `new`."""
+    access.site(work)
+    done = replace(
+        status,
+        outcome=MirrorState.RUNNING,
+        last_run_at=work.at,
+        last_compared_at=work.at if is_full else status.last_compared_at,
+        revision=revision,
+        counts=counts,
+    )
+    mirror_status_rows.record_run(
+        work.tx, done, carried=totals.carried, requests=totals.requests, throttled=totals.throttled
+    )
+    mirror_drift_rows.change(work.tx, status.account_id, status.name, gone=gone, new=new)
+    if status.allowed_removals is not None:
+        mirror_status_rows.use_allowance(work.tx, status.account_id, status.name)
+
+
+def record_failure(
+    work: UnitOfWork, status: MirrorStatus, outcome: MirrorState, failure: MirrorFailure, *, totals: RunTotals
+) -> None:
+    """Write down that a mirror can't go on, and why; in the journal too when it is a stop that wasn't known."""
+    access.site(work)
+    owner = account_rows.by_id(work.tx, status.account_id)
+    if owner is not None and outcome in STOPS and status.outcome is not outcome:
+        work.record_attempt(
+            Event.MIRROR_STOPPED, owner, status.name, after={"workspace": status.workspace, "reason": failure.sentence}
+        )
+    mirror_status_rows.record_failure(
+        work.tx,
+        replace(status, outcome=outcome),
+        failure,
+        carried=totals.carried,
+        requests=totals.requests,
+        throttled=totals.throttled,
+    )
+
+
+def _mirror(work: UnitOfWork, owner: Account, mirror: str) -> MirrorStatus:
+    status = mirror_status_rows.find(work.tx, owner.id, mirror)
+    if status is None:
+        raise NotFound(f"{owner.username} has no mirror {quote_text(mirror)}")
+    return status

@@ -17,7 +17,9 @@ from onebucket.store import (
     group_members,
     group_rows,
     invitation_rows,
+    mirror_drift_rows,
     mirror_rows,
+    mirror_status_rows,
     oauth_consumer_rows,
     outbox_rows,
     privilege_rows,
@@ -122,6 +124,8 @@ def delete(work: UnitOfWork, name: str) -> Account:
         oauth_consumer_rows.remove(work.tx, consumer)
     outbox_rows.delete_of_account(work.tx, team.id)
     mirror_rows.remove_of_account(work.tx, team.id)
+    mirror_drift_rows.remove_of_account(work.tx, team.id)
+    mirror_status_rows.remove_of_account(work.tx, team.id)
     account_rows.delete_account(work.tx, team.id)
 
     return team

@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -15,10 +15,10 @@ from onebucket.cli.common import CommandError, DatabaseOption, DataOption, JsonO
 from onebucket.settings import Settings
 
 if TYPE_CHECKING:
-    from onebucket.actions.unit_of_work import UnitOfWork
+    from onebucket.cli.mirror_setup import ConnectedMirror
     from onebucket.mirror.comparison import Comparison, Difference
     from onebucket.mirror.configuration import MirrorConfiguration
-    from onebucket.mirror.sync import MirrorSync, Outcome
+    from onebucket.mirror.sync import Outcome
     from onebucket.store.engine.database import Database
 
 T = TypeVar("T")
@@ -59,7 +59,7 @@ def diff(name: Name = "", as_json: JsonOption = False, database: DatabaseOption 
     chosen = common.settings(database, data)
     with common.open_database(chosen, Use.READS) as opened:
         configuration = _named(chosen, name)
-        _, compared = _connected(opened, configuration, lambda sync: sync.compare())
+        _, compared = _connected(opened, configuration, lambda connected: connected.sync.compare())
     if as_json:
         common.show_json(_as_json(compared))
     else:
@@ -79,7 +79,7 @@ def run(name: Name = "", database: DatabaseOption = "", data: DataOption = "") -
         if not configuration.can_change:
             raise CommandError(f'[mirror.{configuration.name}] has mode = "report", and changes nothing; diff compares')
         try:
-            compared, outcome = _connected(opened, configuration, lambda each: each.run())
+            compared, outcome = _connected(opened, configuration, lambda connected: connected.run())
         except sync.TooManyRemovals as error:
             raise CommandError(str(error)) from None
     for line in _lines(outcome.carried):
@@ -116,7 +116,11 @@ def follow(name: Name = "", database: DatabaseOption = "", data: DataOption = ""
         configuration = _named(chosen, name)
         with contextlib.suppress(KeyboardInterrupt):
             _connected(
-                opened, configuration, lambda sync: _until_stopped(MirrorFollower(sync, report, notify).follow())
+                opened,
+                configuration,
+                lambda connected: _until_stopped(
+                    MirrorFollower(connected.sync, connected.recorder(), report, notify).follow()
+                ),
             )
 
 
@@ -150,39 +154,15 @@ def _named(chosen: Settings, name: str) -> "MirrorConfiguration":
 
 
 def _connected(
-    opened: "Database",
-    configuration: "MirrorConfiguration",
-    use: "Callable[[MirrorSync], Coroutine[Any, Any, T]]",
+    opened: "Database", configuration: "MirrorConfiguration", use: "Callable[[ConnectedMirror], Coroutine[Any, Any, T]]"
 ) -> T:
     """Connect to the host, and return what `use` does with the mirror. Raises RemoteError, Misconfigured."""
-    from onebucket.mirror.sync import MirrorSync
-    from onebucket.remote.bitbucket_cloud import BitbucketCloud
-    from onebucket.remote.json_client import JsonClient
-
-    @contextmanager
-    def unit(open: "Callable[[], AbstractContextManager[Any]]") -> "Iterator[UnitOfWork]":
-        with open() as tx:
-            yield common.work(tx)
-
-    credential = configuration.username, configuration.token()
+    from onebucket.cli import mirror_setup
 
     async def do() -> T:
-        client = JsonClient(
-            configuration.api,
-            credential,
-            requests_per_hour=configuration.requests_per_hour,
-            notify=lambda sentence: typer.echo(sentence, err=True),
-        )
-        async with client:
-            connector = BitbucketCloud(client, configuration.workspace)
-            return await use(
-                MirrorSync(
-                    configuration,
-                    connector,
-                    reading=lambda: unit(opened.reading),
-                    writing=lambda: unit(opened.writing),
-                )
-            )
+        notify = partial(typer.echo, err=True)
+        async with mirror_setup.connected(opened, configuration, notify) as connected:
+            return await use(connected)
 
     return asyncio.run(do())
 

@@ -59,6 +59,9 @@ class Event(Enum):
     ACCESS_TOKEN_ISSUED = "access-token.issued"  # noqa: S105
     MIRROR_SET = "mirror.set"
     MIRROR_REMOVED = "mirror.removed"
+    MIRROR_PAUSED = "mirror.paused"
+    MIRROR_RESUMED = "mirror.resumed"
+    MIRROR_STOPPED = "mirror.stopped"
     SITE_RESTORED = "site.restored"
     CHANGE_REFUSED = "change.refused"
     SIGN_IN_FAILED = "sign-in.failed"

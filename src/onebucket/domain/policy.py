@@ -40,6 +40,7 @@ class To(Enum):
     ACT_FOR = "let an app act for this person"
     HANDLE_TOKENS = "manage this person's app passwords"
     HANDLE_SSH_KEYS = "manage this person's SSH keys"
+    RUN_MIRRORS = "pause and resume the account's mirrors"
     READ_JOURNAL = "read the account's journal"
     SEE_PROFILE = "see this profile"
     RUN_SITE = "manage the accounts of this server"
@@ -155,6 +156,7 @@ RULES: Mapping[To, Rule] = {
     To.ACT_FOR: _self_and_site_admins,
     To.HANDLE_TOKENS: _self_and_site_admins,
     To.HANDLE_SSH_KEYS: _self_and_site_admins,
+    To.RUN_MIRRORS: _administrators,
     To.READ_JOURNAL: _administrators,
     To.SEE_PROFILE: _everybody,
     To.RUN_SITE: _site_admins,

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from onebucket.mirror.comparison import Comparison
+from onebucket.mirror.recorder import MirrorRecorder
 from onebucket.mirror.sync import MirrorSync, Outcome, TooManyRemovals
 from onebucket.remote.errors import Unreachable
 from onebucket.store.engine.errors import DatabaseUnavailable
@@ -39,6 +40,7 @@ class MirrorFollower:
     """
 
     sync: MirrorSync
+    recorder: MirrorRecorder
     report: Report
     notify: Callable[[str], None]
     pace: Pace = field(default_factory=Pace)
@@ -50,7 +52,9 @@ class MirrorFollower:
             is_full = self.pace.now() >= next_full
             try:
                 if is_full or self.sync.current_revision() != self.sync.revision:
-                    self.report(*await self.sync.run(afresh=is_full), is_full)
+                    compared, outcome = await self.sync.run(afresh=is_full)
+                    self.recorder.record_run(compared, outcome, is_full=is_full)
+                    self.report(compared, outcome, is_full)
             except (Unreachable, DatabaseUnavailable) as error:
                 self.notify(f"{error}; trying again in {backoff:,.0f} seconds")
                 await self.pace.sleep(backoff)

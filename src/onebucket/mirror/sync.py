@@ -34,7 +34,8 @@ class Outcome:
 class MirrorSync:
     """One mirror with its connector. `reading` and `writing` open units of work on the database here.
 
-    `revision` is the account's revision at the last comparison, None before it.
+    `revision` is the account's revision at the last comparison, None before it; `carried` counts what was set and
+    removed.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class MirrorSync:
         self._writing = writing
         self._host: HostState | None = None
         self.revision: int | None = None
+        self.carried = 0
 
     async def compare(self, *, afresh: bool = True) -> tuple[MirroredAccess, Comparison]:
         """Read both sides and compare them; without `afresh`, take for the host's side what is known of it.
@@ -93,6 +95,7 @@ class MirrorSync:
                 outcome.refused.append((difference, str(error)))
             else:
                 outcome.carried.append(difference)
+                self.carried += 1
         return compared, outcome
 
     def current_revision(self) -> int:

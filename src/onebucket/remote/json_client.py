@@ -47,10 +47,14 @@ Notify = Callable[[str], None]
 
 @dataclass(slots=True)
 class RequestCounts:
-    """What the client has done: requests sent, how many of them were repeats, and seconds waited as the host asked."""
+    """What the client has done: requests sent, how many of them were repeats, and seconds waited as the host asked.
+
+    `throttled` counts the responses 429.
+    """
 
     sent: int = 0
     retried: int = 0
+    throttled: int = 0
     waited: float = 0.0
 
 
@@ -137,6 +141,7 @@ class JsonClient:
                 self._is_near_limit = response.headers.get("X-RateLimit-NearLimit", "").lower() == "true"
                 if response.status_code not in _RETRIED:
                     return _decoded(method, url, response)
+                self.counts.throttled += response.status_code == 429
                 failure = f"it answers {response.status_code}"
                 if method == "POST" and response.status_code != 429:
                     break

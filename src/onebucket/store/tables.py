@@ -131,6 +131,58 @@ mirror_permissions = Table(
     sqlite_with_rowid=False,
 )
 
+# How an account's mirrors are doing. `holder` is the process that follows one, until `held_until`.
+mirrors = Table(
+    "mirrors",
+    metadata,
+    _of_account(),
+    Column("name", Text, primary_key=True),
+    Column("workspace", Text, nullable=False),
+    Column("api", Text, nullable=False),
+    Column("can_change", Boolean, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("paused_at", Moment),
+    Column("paused_by", Text, nullable=False),
+    Column("resumed_at", Moment),
+    Column("allowed_removals", BigInteger),
+    Column("last_run_at", Moment),
+    Column("last_compared_at", Moment),
+    Column("revision", BigInteger),
+    Column("error", Text),
+    Column("failed_at", Moment),
+    Column("failing_since", Moment),
+    Column("next_attempt_at", Moment),
+    Column("differences", BigInteger, nullable=False),
+    Column("removals", BigInteger, nullable=False),
+    Column("foreign_count", BigInteger, nullable=False),
+    Column("inherited", BigInteger, nullable=False),
+    Column("strangers", BigInteger, nullable=False),
+    Column("compared", BigInteger, nullable=False),
+    Column("carried", BigInteger, nullable=False),
+    Column("requests", BigInteger, nullable=False),
+    Column("throttled", BigInteger, nullable=False),
+    Column("holder", Text, nullable=False),
+    Column("held_until", Moment),
+    sqlite_with_rowid=False,
+)
+
+# What the last comparison of a mirror found, up to a limit for each kind.
+mirror_drift = Table(
+    "mirror_drift",
+    metadata,
+    _of_account(),
+    Column("mirror", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("repository", Text, primary_key=True),
+    Column("person", Text, primary_key=True),
+    Column("person_name", Text, nullable=False),
+    Column("here", SmallInteger, nullable=False),
+    Column("there", SmallInteger, nullable=False),
+    Column("target", SmallInteger, nullable=False),
+    Column("refused", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 groups = Table(
     "groups",
     metadata,
