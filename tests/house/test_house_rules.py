@@ -56,6 +56,7 @@ NOT_THROUGH_THE_DOOR = {
     "invitation_letters.add": "to an account that is held already",
     "invitation_letters.withdraw": "of an account that is held already",
     "pending_invitations.settling": "around what an action does that went through the door",
+    "pending_invitations.look_ahead": "for an action that went through the door",
     "pending_invitations.predict": "of an account that is held already, for a preview",
     "pending_invitations.invited": "of a group that is held already",
     "pending_invitations.end_held": "for a person whose addresses an action has just changed",

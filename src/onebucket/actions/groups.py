@@ -240,6 +240,9 @@ def add_member(work: UnitOfWork, account_name: str, slug: str, name: str) -> Acc
 def remove_member(work: UnitOfWork, account_name: str, slug: str, name: str) -> None:
     """Remove a person from a group (contract/api-1.0.md#g10). Raises NotFound, LastAdministrator."""
     owner, group = access.group(work, account_name, slug, to=To.REMOVE_MEMBER, member=name)
+    person = account_rows.named(work.tx, name)
+    if person is not None:
+        pending_invitations.look_ahead(work, owner, person=person, also=group_rows.member_query(group, person.id))
     person = _member(work, group, name)
     _keep_administrator(work, owner, group, deed=f"remove {person.username} from {group.slug}", person=person)
 

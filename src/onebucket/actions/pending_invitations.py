@@ -18,8 +18,9 @@ from onebucket.domain.invitations import Invitation, Reach
 from onebucket.domain.policy import To
 from onebucket.domain.privileges import Level
 from onebucket.domain.repositories import Repository
-from onebucket.store import access_inputs, account_rows, group_rows, invitation_rows, invitee_rows
+from onebucket.store import access_inputs, account_rows, group_rows, invitation_rows, invitee_rows, journal_rows
 from onebucket.store.access_inputs import AccessInputs
+from onebucket.store.engine.combined_query import Query
 
 
 class Pending(NamedTuple):
@@ -52,7 +53,13 @@ def settling(
     Then end or reduce their invitations: compares their access before and after the block. Without `owner`, looks at
     every account.
     """
-    people = [person] if person else invited(work, group) if group else []
+    people = [person] if person else []
+    if owner and (person or group):
+        look_ahead(work, owner, person=person, group=group)
+        if not invitee_rows.is_any(work.tx, owner.id, **_ids(person, group)):
+            people, group = [], None
+    if group:
+        people = invited(work, group)
     if repository:
         ids = invitee_rows.of_repository(work.tx, repository.account_id, repository.id)
         people = [invitee for id in ids if (invitee := account_rows.by_id(work.tx, id))]
@@ -64,6 +71,26 @@ def settling(
         people = [now for each in people if (now := account_rows.by_id(work.tx, each.id))]
         for each in _pending(work, people, owner):
             _settle(work, each, invitations.left_of(each.invitation, before.get(each.invitation.id), each.reach))
+
+
+def look_ahead(
+    work: UnitOfWork,
+    owner: Account,
+    *,
+    person: Account | None = None,
+    group: Group | None = None,
+    also: Query | None = None,
+) -> None:
+    """Read what a change of access needs first, in one statement: invitations, the journal's head, and `also`."""
+    work.tx.preload(
+        invitee_rows.first_query(owner.id, **_ids(person, group)),
+        journal_rows.head_query(work.tx, owner.id),
+        also,
+    )
+
+
+def _ids(person: Account | None, group: Group | None) -> dict[str, str | None]:
+    return {"person_id": person.id if person else None, "group_id": group.id if group else None}
 
 
 def end_held(work: UnitOfWork, person: Account) -> None:

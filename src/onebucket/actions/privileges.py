@@ -216,6 +216,8 @@ def unset_for_group(work: UnitOfWork, account_name: str, slug: str, group_slug: 
 
 
 def _set(work: UnitOfWork, owner: Account, repository: Repository, group: Group, level: Level) -> None:
+    query = privilege_rows.level_query(owner.id, repository.id, group.id)
+    pending_invitations.look_ahead(work, owner, group=group, also=query)
     before = privilege_rows.level(work.tx, owner.id, repository.id, group.id)
     if before is level:
         return
@@ -289,6 +291,8 @@ def grant_direct(work: UnitOfWork, account_name: str, slug: str, name: str, leve
     person = access.person(work, name)
     if level is Level.NONE:
         raise Invalid("the permission must be read, write or admin")
+    query = privilege_rows.person_query(owner.id, repository.id, person.id)
+    pending_invitations.look_ahead(work, owner, person=person, also=query)
     before = privilege_rows.of_person(work.tx, owner.id, repository.id, person.id)
 
     if before is not level:

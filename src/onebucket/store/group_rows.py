@@ -12,6 +12,7 @@ from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import GroupExists
 from onebucket.store import account_rows
 from onebucket.store.engine import timestamps
+from onebucket.store.engine.combined_query import Query
 from onebucket.store.engine.row_mapper import RowMapper, joined, mapped, scalar
 from onebucket.store.engine.statement import Statement
 from onebucket.store.engine.transaction import Transaction
@@ -158,18 +159,27 @@ def teams_without_administrator(tx: Transaction) -> list[Account]:
     return tx.rows(_WITHOUT_ADMINISTRATOR)
 
 
+_ADDED_AT = scalar(memberships.c.added_at, int)
 _IS_MEMBER = Statement(
-    select(memberships.c.added_at).where(
+    select(*_ADDED_AT.columns).where(
         memberships.c.account_id == bindparam("account_id"),
         memberships.c.group_id == bindparam("group_id"),
         memberships.c.person_id == bindparam("person_id"),
-    )
+    ),
+    _ADDED_AT,
+    is_cached=True,
 )
+
+
+def member_query(group: Group, person_id: str) -> Query:
+    """Return the query that `is_member` makes, for `Transaction.preload`."""
+    return _IS_MEMBER, {"account_id": group.account_id, "group_id": group.id, "person_id": person_id}
 
 
 def is_member(tx: Transaction, group: Group, person_id: str) -> bool:
     """Return True if the user is in the group."""
-    return tx.row(_IS_MEMBER, account_id=group.account_id, group_id=group.id, person_id=person_id) is not None
+    statement, values = member_query(group, person_id)
+    return tx.row(statement, **values) is not None
 
 
 # -- changes ---------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from sqlalchemy import and_, bindparam, exists, select
 
 from onebucket.domain.invitations import Invitation
 from onebucket.store import invitation_rows
+from onebucket.store.engine.combined_query import Query
 from onebucket.store.engine.index_hints import without_index
 from onebucket.store.engine.row_mapper import scalar
 from onebucket.store.engine.statement import Statement
@@ -40,7 +41,36 @@ _OF_GROUP = Statement(
         ),
     ),
     _PERSON_ID,
+    is_cached=True,
 )
+_TO_PERSON = Statement(
+    select(*_PERSON_ID.columns)
+    .select_from(invitations)
+    .join(emails, emails.c.email_key == invitations.c.email_key)
+    .where(
+        emails.c.account_id == bindparam("person_id"),
+        emails.c.validated_at.is_not(None),
+        without_index(invitations.c.account_id) == bindparam("account_id"),
+    ),
+    _PERSON_ID,
+    is_cached=True,
+)
+
+
+def first_query(account_id: str, *, person_id: str | None = None, group_id: str | None = None) -> Query:
+    """Return the query for one user with an invitation in an account: this one, or a member of this group.
+
+    Most changes concern nobody with an invitation, and need no more than that.
+    """
+    if person_id is not None:
+        return _TO_PERSON, {"account_id": account_id, "person_id": person_id}
+    return _OF_GROUP, {"account_id": account_id, "group_id": group_id}
+
+
+def is_any(tx: Transaction, account_id: str, *, person_id: str | None = None, group_id: str | None = None) -> bool:
+    """Return True if this user, or a member of this group, has an invitation in the account."""
+    statement, values = first_query(account_id, person_id=person_id, group_id=group_id)
+    return tx.row(statement, **values) is not None
 
 
 def invited_to(tx: Transaction, person_id: str, account_id: str | None = None) -> list[Invitation]:

@@ -12,6 +12,7 @@ from onebucket.domain.events import Event
 from onebucket.domain.journal_entry import Entry, Facts
 from onebucket.store import journal_chain
 from onebucket.store.engine import timestamps
+from onebucket.store.engine.combined_query import Query
 from onebucket.store.engine.row_mapper import mapped, scalar
 from onebucket.store.engine.statement import Statement
 from onebucket.store.engine.transaction import Transaction
@@ -20,7 +21,9 @@ from onebucket.store.tables import accounts, journal, journal_heads
 
 _CHAIN_HEAD = mapped(journal_heads.c.number, journal_heads.c.hash, make=ChainHead)
 _HEAD = Statement(
-    select(*_CHAIN_HEAD.columns).where(journal_heads.c.account_id == bindparam("account_id")), _CHAIN_HEAD
+    select(*_CHAIN_HEAD.columns).where(journal_heads.c.account_id == bindparam("account_id")),
+    _CHAIN_HEAD,
+    is_cached=True,
 )
 _ADD = Statement(insert(journal))
 _KEEP_HEAD = Statement(
@@ -67,6 +70,11 @@ def add(
     tx.defer(_KEEP_HEAD, account.id, account_id=account.id, number=number, hash=hash)
 
     return Entry(**columns | {"at": at, "event": event, "before": before, "after": after, "hash": hash})
+
+
+def head_query(tx: Transaction, account_id: str) -> Query | None:
+    """Return the query that `add` makes for an account, for `Transaction.preload`; None if it makes none."""
+    return None if tx.deferred(_KEEP_HEAD, account_id) else (_HEAD, {"account_id": account_id})
 
 
 def _last(tx: Transaction, account_id: str) -> ChainHead | None:

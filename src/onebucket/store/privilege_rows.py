@@ -11,6 +11,7 @@ from onebucket.domain.privileges import Level
 from onebucket.domain.repositories import Repository, RepositoryGrants
 from onebucket.store.account_rows import ACCOUNT
 from onebucket.store.engine import bounded_reads, timestamps
+from onebucket.store.engine.combined_query import Query
 from onebucket.store.engine.read_mode import ReadMode
 from onebucket.store.engine.row_mapper import Row, joined, scalar
 from onebucket.store.engine.statement import AnyStatement, Statement
@@ -71,6 +72,7 @@ _LEVEL = Statement(
         group_privileges.c.group_id == bindparam("group_id"),
     ),
     scalar(group_privileges.c.level, Level),
+    is_cached=True,
 )
 
 
@@ -96,6 +98,11 @@ def _rows(tx: Transaction, statement: Statement[Row], **values: str) -> Iterable
 
 def _by_ids(rows: Iterable[Row]) -> dict[tuple[str, str], Level]:
     return {(repository_id, group_id): Level(level) for repository_id, group_id, level in rows}
+
+
+def level_query(account_id: str, repository_id: str, group_id: str) -> Query:
+    """Return the query that `level` makes, for `Transaction.preload`."""
+    return _LEVEL, {"account_id": account_id, "repository_id": repository_id, "group_id": group_id}
 
 
 def level(tx: Transaction, account_id: str, repository_id: str, group_id: str) -> Level | None:
@@ -229,7 +236,13 @@ _OF_PERSON = Statement(
         privileges.c.person_id == bindparam("person_id"),
     ),
     scalar(privileges.c.level, Level),
+    is_cached=True,
 )
+
+
+def person_query(account_id: str, repository_id: str, person_id: str) -> Query:
+    """Return the query that `of_person` makes, for `Transaction.preload`."""
+    return _OF_PERSON, {"account_id": account_id, "repository_id": repository_id, "person_id": person_id}
 
 
 def of_person(tx: Transaction, account_id: str, repository_id: str, person_id: str) -> Level | None:

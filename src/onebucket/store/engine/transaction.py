@@ -3,12 +3,15 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from onebucket.lru_cache import LruCache
+from onebucket.store.engine import combined_query
+from onebucket.store.engine.combined_query import Query
 from onebucket.store.engine.dependencies import ReadSet
 from onebucket.store.engine.read_mode import ReadMode
 from onebucket.store.engine.replication import WalPosition
+from onebucket.store.engine.row_mapper import Row
 from onebucket.store.engine.statement import AnyStatement, Statement
 from onebucket.store.engine.work_budget import WorkBudget
 
@@ -29,6 +32,7 @@ class Transaction(ABC):
     __slots__ = ("_changed", "_deferred", "_deferred_count", "_row_cache", "budget", "read_mode", "read_set")
 
     connection: Any
+    dialect: ClassVar[str]
     position: WalPosition | None = None
 
     def __init__(self, read_mode: ReadMode) -> None:
@@ -54,14 +58,48 @@ class Transaction(ABC):
         """Return the first of what `statement` finds, or None; of a cached statement, perhaps from the cache."""
         if not statement.is_cached:
             return self._first(statement, values)
-        cache = self._row_cache.get(statement)
-        if cache is None:
-            cache = self._row_cache[statement] = LruCache(ROW_CACHE_SIZE)
+        cache = self._rows_of(statement)
         key = (*values.items(),)
         found: _Found | None = cache.get(key)
         if found is None and key not in cache:
             found = cache[key] = self._first(statement, values)
         return found
+
+    def _rows_of(self, statement: AnyStatement) -> LruCache[tuple[Any, ...], Any]:
+        cache = self._row_cache.get(statement)
+        if cache is None:
+            cache = self._row_cache[statement] = LruCache(ROW_CACHE_SIZE)
+        return cache
+
+    def preload(self, *queries: Query | None) -> None:
+        """Run several queries for a row of cached statements as one, so that `row` finds what they find in the cache.
+
+        Those that are cached already are left out, and so is None.
+        """
+        missing = {}
+        for query in queries:
+            if query is not None:
+                statement, values = query
+                key = (*values.items(),)
+                if key not in self._rows_of(statement):
+                    missing[statement, key] = values
+        if len(missing) == 1:
+            ((statement, _),) = missing
+            self.row(statement, **missing.popitem()[1])
+        elif missing:
+            statements = tuple(statement for statement, _ in missing)
+            for (statement, key), row in zip(missing, self._combined(statements, [*missing.values()]), strict=True):
+                self._row_cache[statement][key] = None if row is None else statement.convert(row)
+
+    def _combined(self, statements: tuple[AnyStatement, ...], queries: Sequence[dict[str, Any]]) -> list[Row | None]:
+        """Return the first row of each query, or None, without caching it."""
+        prepared = [dict(values) for values in queries]
+        for statement, values in zip(statements, prepared, strict=True):
+            self._sql(statement, values)
+        self.spend(len(statements))
+        sql = combined_query.text(statements, self.dialect)
+        found = self.connection.execute(sql, combined_query.values(prepared)).fetchall()
+        return combined_query.rows(found, statements, self.dialect)
 
     def defer(self, statement: AnyStatement, key: str, **values: Any) -> None:
         """Run a change just before the commit: once for each `key`, with the values passed last."""

@@ -27,6 +27,8 @@ class PostgresTransaction(Transaction):
 
     __slots__ = ("_cursors", "_execute", "connection", "position")
 
+    dialect = "postgresql"
+
     def __init__(self, connection: Connection, read_mode: ReadMode = ReadMode.BUFFERED) -> None:
         super().__init__(read_mode)
         self.connection = connection
@@ -56,8 +58,8 @@ class PostgresTransaction(Transaction):
         """Return a statement's text and prepare `values`; a malformed id becomes NULL, which matches nothing."""
         if self.read_set is not None:
             self.read_set.add(statement.dependency, values)
-        text = statement.text(values, "postgresql")
-        for name in statement.ids("postgresql"):
+        text = statement.text(values, self.dialect)
+        for name in statement.ids(self.dialect):
             if values[name] is not None and not _ID.fullmatch(values[name]):
                 values[name] = None
         return text

@@ -17,6 +17,8 @@ class SqliteTransaction(Transaction):
 
     __slots__ = ("_execute", "connection")
 
+    dialect = "sqlite"
+
     def __init__(self, connection: sqlite3.Connection, read_mode: ReadMode = ReadMode.BUFFERED) -> None:
         super().__init__(read_mode)
         self.connection = connection
@@ -40,7 +42,7 @@ class SqliteTransaction(Transaction):
     def _sql(self, statement: AnyStatement, values: dict[str, Any]) -> str:
         if self.read_set is not None:
             self.read_set.add(statement.dependency, values)
-        return statement.text(values, "sqlite")
+        return statement.text(values, self.dialect)
 
     @contextmanager
     def reading_anything(self) -> Iterator[None]:
