@@ -191,14 +191,12 @@ def _counted(compared: "Comparison") -> str:
 
 def _show_refused(outcome: "Outcome") -> None:
     for difference, sentence in outcome.refused:
-        typer.echo(f"refused: {difference.name} on {difference.repository}: {sentence}", err=True)
+        typer.echo(f"refused: {difference.name} on {difference.where}: {sentence}", err=True)
 
 
 def _show_others(compared: "Comparison") -> None:
     for difference in compared.foreign:
-        common.show(
-            f"? {difference.name} on {difference.repository}: {difference.there.word} there, not set by the mirror"
-        )
+        common.show(f"? {difference.name} on {difference.where}: {difference.there.word} there, not set by the mirror")
     for difference in compared.inherited[:MAX_LISTED]:
         common.show(
             f"= {difference.name} on {difference.repository}: {difference.there.word} there through a group or project,"
@@ -220,10 +218,14 @@ def _as_json(compared: "Comparison") -> dict[str, Any]:
 
 
 def _difference_json(difference: "Difference") -> dict[str, str]:
+    kind = difference.kind
     return {
-        "repository": difference.repository,
-        "user": difference.name,
-        "account_id": difference.person_id,
+        "project" if kind.is_on_project else "repository": difference.repository,
+        **(
+            {"group": difference.person_id}
+            if kind.is_of_group
+            else {"user": difference.name, "account_id": difference.person_id}
+        ),
         "here": difference.here.word,
         "there": difference.there.word,
     }

@@ -114,6 +114,20 @@ def _on_project(describe: _Describe) -> _Describe:
     return described
 
 
+def _mirrored(template: str) -> _Describe:
+    """Say what a mirror did for a person, or for a group, on a repository or on a project."""
+
+    def describe(facts: Facts, before: Facts | None, after: Facts | None) -> str:
+        named = _TemplateFacts(facts)
+        if "group" in facts:
+            named["user"] = f"the group {event_word(facts['group'])}"
+        if "project" in facts:
+            named["subject"] = f"the project {event_word(facts['project'])}"
+        return template.format_map(named)
+
+    return describe
+
+
 def _invitation(facts: Facts, before: Facts | None, after: Facts | None) -> str:
     groups, repository = facts.get("groups"), facts.get("repository")
     where = (
@@ -202,8 +216,8 @@ _SENTENCES: Mapping[Event, _Describe] = {
     Event.AUTHORIZATION_GIVEN: _template("authorized the OAuth app {subject}"),
     Event.AUTHORIZATION_REVOKED: _template("revoked the authorization of the OAuth app {subject}: {reason}"),
     Event.ACCESS_TOKEN_ISSUED: _template("was issued an access token as the OAuth app {subject}"),
-    Event.MIRROR_SET: _template("set {permission} for {user} on {subject}, through the mirror {mirror}"),
-    Event.MIRROR_REMOVED: _template("removed {permission} of {user} on {subject}, through the mirror {mirror}"),
+    Event.MIRROR_SET: _mirrored("set {permission} for {user} on {subject}, through the mirror {mirror}"),
+    Event.MIRROR_REMOVED: _mirrored("removed {permission} of {user} on {subject}, through the mirror {mirror}"),
     Event.MIRROR_PAUSED: _template("paused the mirror {subject}"),
     Event.MIRROR_RESUMED: _template("resumed the mirror {subject}"),
     Event.MIRROR_STOPPED: _template("stopped the mirror {subject}: {reason}"),

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from itertools import product
 
+from onebucket.domain.mirror_grants import GrantKind
 from onebucket.domain.privileges import Level
 
-# A repository's slug and a person's id at the host.
+# A repository's slug and a person's id at the host; of groups, their slugs, and of projects, their keys.
 Place = tuple[str, str]
 
 
@@ -22,7 +23,8 @@ class Effect(Enum):
 class Difference:
     """A person's level on a repository: `here` it should be that, `there` it is this. `name` is the person's.
 
-    `target` is what the person has to be given there themselves, none for nothing.
+    `target` is what the person has to be given there themselves, none for nothing. A group's has its slug for
+    `person_id`, and one on a project its key for `repository`.
     """
 
     repository: str
@@ -31,6 +33,17 @@ class Difference:
     here: Level
     there: Level
     target: Level
+    kind: GrantKind = GrantKind.PERSON
+
+    @property
+    def where(self) -> str:
+        """The repository or project, as it is printed."""
+        return f"project {self.repository}" if self.kind.is_on_project else self.repository
+
+    @property
+    def gives_to_group(self) -> bool:
+        """Whether a group gains, and with it everybody who is in it there."""
+        return self.kind.is_of_group and self.effect is Effect.GAINS
 
     @property
     def effect(self) -> Effect:
@@ -63,6 +76,16 @@ class Comparison:
         """The differences that take something away."""
         return [each for each in self.differences if each.effect is Effect.LOSES]
 
+    def joined(self, other: "Comparison") -> "Comparison":
+        """Return what was found in both."""
+        return Comparison(
+            self.differences + other.differences,
+            self.foreign + other.foreign,
+            self.inherited + other.inherited,
+            self.strangers + other.strangers,
+            self.compared + other.compared,
+        )
+
     @property
     def has_drift(self) -> bool:
         """Whether anything differs."""
@@ -91,6 +114,7 @@ def compare(
     ours: Collection[Place],
     takes_over: bool,
     names: Mapping[str, str],
+    kind: GrantKind = GrantKind.PERSON,
 ) -> Comparison:
     """Compare both sides on `repositories`. `ours` are the places that the mirror has set, `names` of people by id.
 
@@ -111,7 +135,7 @@ def compare(
             continue
         name = names.get(place[1]) or there.members.get(place[1], place[1])
         target = wanted if wanted > inherited else Level.NONE
-        difference = Difference(*place, name, wanted, found, target)
+        difference = Difference(*place, name, wanted, found, target, kind)
         if given is target:
             result.inherited.append(difference)
         elif not wanted and place not in ours and not takes_over:
@@ -127,7 +151,7 @@ def compare(
 def described(differences: Iterable[Difference]) -> list[str]:
     """Return one line for each difference, as `mirror diff` prints it."""
     return [
-        f"{'+' if each.effect is Effect.GAINS else '-'} {each.name} on {each.repository}: "
+        f"{'+' if each.effect is Effect.GAINS else '-'} {each.name} on {each.where}: "
         f"{each.there.word} there, {each.here.word} here"
         for each in differences
     ]

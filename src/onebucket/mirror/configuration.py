@@ -21,11 +21,12 @@ _TEXTS = {"account": "", "workspace": "", "api": DEFAULT_API, "username": "", "t
 
 @dataclass(frozen=True, slots=True)
 class MirrorConfiguration:
-    """One mirror. `repositories` and `never_touch` are patterns; the latter match repositories and people.
+    """One mirror. `repositories` and `never_touch` are patterns; the latter match repositories, people and groups.
 
     `definition` is what the file has, without the credential; the page of the mirror may set the settings in it.
     `can_change` is whether it changes anything there (mode `apply`). With `takes_over`, it also removes permissions
-    that it did not set. `requests_per_hour` is at most what the host allows.
+    that it did not set. With `has_groups`, groups there are given what those of the same slugs have here.
+    `requests_per_hour` is at most what the host allows.
     """
 
     definition: MirrorDefinition
@@ -36,6 +37,7 @@ class MirrorConfiguration:
     never_touch: tuple[str, ...]
     can_change: bool
     takes_over: bool
+    has_groups: bool
     max_removals: RemovalLimit
     requests_per_hour: int
 
@@ -68,7 +70,7 @@ class MirrorConfiguration:
         return any(fnmatchcase(repository, each) for each in self.repositories) and not self.spares(repository)
 
     def spares(self, *names: str) -> bool:
-        """Whether a repository or a person of these names is never touched."""
+        """Whether a repository, a person or a group of these names is never touched."""
         return any(fnmatchcase(name, pattern) for name in names for pattern in self.never_touch)
 
     def token(self, environment: Mapping[str, str] = os.environ) -> str:
@@ -142,6 +144,7 @@ def _fields(values: Mapping[str, SettingValue]) -> dict[str, Any]:
         "never_touch": values["never_touch"],
         "can_change": values["mode"] == mirror_settings.APPLY,
         "takes_over": values["take_over"] == "on",
+        "has_groups": values["groups"] == "on",
         "max_removals": parse_limit(str(values["max_removals"])),
     }
 

@@ -1,52 +1,59 @@
 """What a mirror knows of its host: read once, and kept in step with what the mirror itself sets there."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
+from onebucket.domain.mirror_grants import GrantKind
 from onebucket.domain.privileges import Level, parse_level
-from onebucket.mirror.comparison import Place
-from onebucket.remote.connector import Connector, RemoteGrants, RemotePerson, RemoteRepository
+from onebucket.mirror.comparison import Difference, Place
+from onebucket.remote.connector import Connector, RemoteGrants, RemotePerson
 
 
 @dataclass(slots=True)
 class HostState:
-    """One reading of a workspace. `given` is what people were given on repositories themselves.
+    """One reading of a workspace. `given` is what people and groups were given themselves, by kind.
 
-    `groups` are the ids of members by slug, `grants` what was given on each mirrored repository, `containers` on each
-    container of one.
+    `groups` are the ids of members by slug, `projects` the container of each mirrored repository, `whole` the
+    containers of which every repository is mirrored. `everybody` are the members and whoever else was given something.
     """
 
     me: RemotePerson
     people: list[RemotePerson]
+    everybody: list[RemotePerson]
     groups: Mapping[str, Collection[str]]
-    repositories: Mapping[str, RemoteRepository]
-    grants: Mapping[str, RemoteGrants]
-    containers: Mapping[str, RemoteGrants]
-    given: dict[Place, Level] = field(default_factory=dict)
-    _through: dict[str, dict[str, Level]] = field(default_factory=dict)
+    projects: Mapping[str, str]
+    whole: Collection[str]
+    given: Mapping[GrantKind, dict[Place, Level]]
+    of_people_on_projects: Mapping[Place, Level] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        for slug, grants in self.grants.items():
-            self.given.update({(slug, person.id): parse_level(level) for person, level in grants.people})
-            through: dict[str, Level] = {}
-            container = self.containers.get(self.repositories[slug].container, RemoteGrants())
-            for group, level in (*grants.groups, *container.groups):
+    def carried(self, difference: Difference) -> None:
+        """Take note that a difference was put right there."""
+        if difference.target:
+            self.given[difference.kind][difference.place] = difference.target
+        else:
+            self.given[difference.kind].pop(difference.place, None)
+
+    def inherited(
+        self, on_repositories: Mapping[Place, Level], on_projects: Mapping[Place, Level]
+    ) -> Callable[[Place], Level]:
+        """Return what people have on repositories through containers, and through groups that have this."""
+        in_projects: dict[str, dict[str, Level]] = defaultdict(dict)
+        through: dict[str, dict[str, Level]] = defaultdict(dict)
+        for (project, person), level in self.of_people_on_projects.items():
+            in_projects[project][person] = level
+        for given, levels in (on_projects, in_projects), (on_repositories, through):
+            for (where, group), level in given.items():
                 for member in self.groups.get(group, ()):
-                    through[member] = max(through.get(member, Level.NONE), parse_level(level))
-            for person, level in container.people:
-                through[person.id] = max(through.get(person.id, Level.NONE), parse_level(level))
-            self._through[slug] = through
+                    levels[where][member] = max(levels[where].get(member, Level.NONE), level)
 
-    def inherited(self, place: Place) -> Level:
-        """Return what a person has on a repository through groups and its container."""
-        return self._through[place[0]].get(place[1], Level.NONE)
+        def level_of(place: Place) -> Level:
+            repository, person = place
+            on_it, in_project = through[repository], in_projects[self.projects[repository]]
+            return max(on_it.get(person, Level.NONE), in_project.get(person, Level.NONE))
 
-    @property
-    def everybody(self) -> list[RemotePerson]:
-        """The members, and everybody else who was given something."""
-        given = [person for grants in self.grants.values() for person, _ in grants.people]
-        return [*self.people, *given]
+        return level_of
 
 
 async def read_host(connector: Connector, includes: Callable[[str], bool]) -> HostState:
@@ -54,15 +61,32 @@ async def read_host(connector: Connector, includes: Callable[[str], bool]) -> Ho
     me, people, groups, repositories = await asyncio.gather(
         connector.me(), connector.list_people(), connector.list_groups(), connector.list_repositories()
     )
-    mirrored = {each.slug: each for each in repositories if includes(each.slug)}
-    containers = sorted({each.container for each in mirrored.values() if each.container})
-    grants = await asyncio.gather(*map(connector.list_grants, mirrored))
-    of_containers = await asyncio.gather(*map(connector.list_container_grants, containers))
+    projects = {each.slug: each.container for each in repositories if includes(each.slug)}
+    containers = sorted({each for each in projects.values() if each})
+    on_repositories = dict(zip(projects, await asyncio.gather(*map(connector.list_grants, projects)), strict=True))
+    on_containers = dict(
+        zip(containers, await asyncio.gather(*map(connector.list_container_grants, containers)), strict=True)
+    )
+    given_people = [person for grants in on_repositories.values() for person, _ in grants.people]
     return HostState(
         me,
         list(people),
+        [*people, *given_people],
         groups,
-        mirrored,
-        dict(zip(mirrored, grants, strict=True)),
-        dict(zip(containers, of_containers, strict=True)),
+        projects,
+        {*containers} - {each.container for each in repositories if each.slug not in projects},
+        {
+            GrantKind.PERSON: _of_people(on_repositories),
+            GrantKind.GROUP: _of_groups(on_repositories),
+            GrantKind.PROJECT_GROUP: _of_groups(on_containers),
+        },
+        _of_people(on_containers),
     )
+
+
+def _of_people(grants: Mapping[str, RemoteGrants]) -> dict[Place, Level]:
+    return {(where, each.id): parse_level(level) for where, given in grants.items() for each, level in given.people}
+
+
+def _of_groups(grants: Mapping[str, RemoteGrants]) -> dict[Place, Level]:
+    return {(where, group): parse_level(level) for where, given in grants.items() for group, level in given.groups}

@@ -131,6 +131,7 @@ def _not_carried(compared: Comparison, outcome: Outcome) -> list[Difference]:
 
 def _drift(kind: DriftKind, differences: list[Difference], refused: Mapping[Place, str]) -> Iterable[Drift]:
     for each in differences[:MOST_KEPT]:
-        repository, person_id = each.place
         sentence = printable(refused.get(each.place, ""), LONGEST_SENTENCE)
-        yield Drift(kind, repository, person_id, printable(each.name), each.here, each.there, each.target, sentence)
+        yield Drift(
+            kind, each.where, each.person_id, printable(each.name), each.here, each.there, each.target, sentence
+        )

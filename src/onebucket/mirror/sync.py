@@ -1,17 +1,19 @@
 """Compares a mirror's account with its workspace at the host, and carries over what differs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
-from onebucket.actions import mirrors
-from onebucket.actions.mirrors import MirroredAccess
+from onebucket.actions import mirrored_access, mirrors
+from onebucket.actions.mirrored_access import MirroredAccess
 from onebucket.actions.unit_of_work import UnitOfWork
-from onebucket.mirror import comparison
-from onebucket.mirror.comparison import Comparison, Difference, There
+from onebucket.domain.mirror_grants import GrantKind
+from onebucket.mirror import comparison, group_comparison
+from onebucket.mirror.comparison import Comparison, Difference, Effect, There
 from onebucket.mirror.configuration import MirrorConfiguration
+from onebucket.mirror.group_comparison import GroupsHere, GroupsThere, GroupsToCompare
 from onebucket.mirror.host import HostState, read_host
-from onebucket.remote.connector import Connector
+from onebucket.remote.connector import Connector, RemotePlace
 from onebucket.remote.errors import NotPermitted, NotThere, Rejected
 from onebucket.store.mirror_rows import MirroredPermission
 
@@ -46,6 +48,8 @@ class MirrorSync:
         self._reading = reading
         self._writing = writing
         self._host: HostState | None = None
+        # Groups that the host refused something for: until it is read again, their people are given it themselves.
+        self._refused: set[str] = set()
         self.revision: int | None = None
         self.carried = 0
 
@@ -58,9 +62,7 @@ class MirrorSync:
             self._host = await self._read_host()
         host, configuration = self._host, self._configuration
         with self._reading() as work:
-            here = mirrors.mirrored_access(
-                work, configuration.account, configuration.name, host.repositories.__contains__
-            )
+            here = mirrored_access.read(work, configuration.account, configuration.name, host.projects.__contains__)
         self.revision = here.revision
         owners = {person.id for person in host.people if person.is_owner}
         spared = {
@@ -68,14 +70,46 @@ class MirrorSync:
         }
         # The mirror never locks itself out, whatever its account may do here.
         untouched = {host.me.id, *owners, *spared}
-        there = There(host.given, host.inherited, {each.id: each.name for each in host.people}, untouched)
-        return here, comparison.compare(
+        groups = self._compare_groups(here, host, untouched)
+        people = comparison.compare(
             here.levels,
-            there,
-            repositories=host.repositories,
-            ours=here.set_there,
+            There(
+                host.given[GrantKind.PERSON],
+                host.inherited(groups.on_repositories, groups.on_projects),
+                {each.id: each.name for each in host.people},
+                untouched,
+            ),
+            repositories=host.projects,
+            ours=here.set_there[GrantKind.PERSON],
             takes_over=configuration.takes_over,
             names=here.names,
+        )
+        return here, groups.found.joined(people)
+
+    def _compare_groups(
+        self, here: MirroredAccess, host: HostState, untouched: Collection[str]
+    ) -> group_comparison.GroupComparison:
+        """Compare what groups have, of those that are on both sides, or were given something by the mirror."""
+        configuration, ours = self._configuration, here.set_there
+        on_repositories, on_projects = host.given[GrantKind.GROUP], host.given[GrantKind.PROJECT_GROUP]
+        known = {slug for kind in GrantKind if kind.is_of_group for _, slug in ours[kind]} | here.groups.keys()
+        groups = {
+            slug: here.groups.get(slug, slug)
+            for slug in known & host.groups.keys()
+            if not configuration.spares(slug, here.groups.get(slug, slug)) and slug not in self._refused
+        }
+        if not configuration.has_groups:
+            return group_comparison.GroupComparison(Comparison(), on_repositories, on_projects)
+        return group_comparison.compare(
+            GroupsHere(here.of_groups, here.on_projects, here.levels),
+            GroupsThere(
+                on_repositories,
+                on_projects,
+                {slug: {*members} - {*untouched} for slug, members in host.groups.items()},
+                host.projects,
+                host.whole,
+            ),
+            GroupsToCompare(groups, ours, configuration.takes_over),
         )
 
     async def run(self, *, afresh: bool = True) -> tuple[Comparison, Outcome]:
@@ -83,12 +117,29 @@ class MirrorSync:
 
         Raises RemoteError, for what concerns more than one permission; TooManyRemovals before anything is changed.
         """
-        here, compared = await self.compare(afresh=afresh)
         outcome = Outcome()
+        if afresh:
+            self._refused.clear()
+        here, compared = await self.compare(afresh=afresh)
         if not self._configuration.can_change:
             return compared, outcome
         self._check_removals(compared)
-        for difference in compared.differences:
+        # What groups gain comes first, because it decides what people need; what is lost comes last, so that nobody
+        # who keeps their access is without it in between.
+        while gains := [each for each in compared.differences if each.gives_to_group]:
+            await self._carry_all(here, gains, outcome)
+            refused = {each.person_id for each, _ in outcome.refused} - self._refused
+            if not refused:
+                break
+            self._refused |= refused
+            here, compared = await self.compare(afresh=False)
+        rest = [each for each in compared.differences if not each.gives_to_group]
+        rest.sort(key=lambda each: each.effect is Effect.LOSES)
+        await self._carry_all(here, rest, outcome)
+        return compared, outcome
+
+    async def _carry_all(self, here: MirroredAccess, differences: Sequence[Difference], outcome: Outcome) -> None:
+        for difference in differences:
             try:
                 await self._carry(here, difference)
             except (NotPermitted, NotThere, Rejected) as error:
@@ -96,17 +147,16 @@ class MirrorSync:
             else:
                 outcome.carried.append(difference)
                 self.carried += 1
-        return compared, outcome
 
     def current_revision(self) -> int:
         """Return the account's revision here; while it is `revision`, nothing has changed since the comparison."""
         with self._reading() as work:
-            return mirrors.revision(work, self._configuration.account)
+            return mirrored_access.revision(work, self._configuration.account)
 
     async def _read_host(self) -> HostState:
         configuration = self._configuration
         with self._reading() as work:
-            slugs_here = mirrors.repository_slugs(work, configuration.account)
+            slugs_here = mirrored_access.repository_slugs(work, configuration.account)
         # A repository that isn't here says nothing about who may use it there.
         return await read_host(self._connector, lambda slug: slug in slugs_here and configuration.includes(slug))
 
@@ -120,21 +170,19 @@ class MirrorSync:
 
     async def _carry(self, here: MirroredAccess, difference: Difference) -> None:
         """Set or remove one permission at the host. The intention is stored first, the journal entry after it."""
-        name, owner = self._configuration.name, here.owner
-        repository, person = difference.place
+        name, owner, kind = self._configuration.name, here.owner, difference.kind
+        place = RemotePlace(*difference.place, kind.is_of_group, kind.is_on_project)
         if difference.target:
-            permission = MirroredPermission(repository, person, difference.target)
+            permission = MirroredPermission(*difference.place, difference.target, kind)
             with self._writing() as work:
                 mirrors.intend(work, owner, name, permission)
-            await self._connector.set(repository, person, difference.target.word)
+            await self._connector.set(place, difference.target.word)
             with self._writing() as work:
                 mirrors.record_set(work, owner, name, permission, name=difference.name, before=difference.there)
-            if self._host is not None:
-                self._host.given[difference.place] = difference.target
         else:
-            await self._connector.unset(repository, person)
-            gone = MirroredPermission(repository, person, difference.there)
+            await self._connector.unset(place)
+            gone = MirroredPermission(*difference.place, difference.there, kind)
             with self._writing() as work:
                 mirrors.record_removal(work, owner, name, gone, name=difference.name)
-            if self._host is not None:
-                self._host.given.pop(difference.place, None)
+        if self._host is not None:
+            self._host.carried(difference)

@@ -60,11 +60,11 @@ class BitbucketApi:
 
     async def on_repository(self, repository: str) -> Permissions:
         """Read what groups and people were given on a repository."""
-        return await self._permissions(self._config_of_repository(repository))
+        return await self._permissions(self._config(repository, on_project=False))
 
     async def on_project(self, key: str) -> Permissions:
         """Read what groups and people were given on a project."""
-        return await self._permissions(self._config_of_project(key))
+        return await self._permissions(self._config(key, on_project=True))
 
     # What follows is only in API 1.0. Bitbucket freezes its changes first, and these lists may go one day.
 
@@ -84,15 +84,17 @@ class BitbucketApi:
         """List the invitations to a repository."""
         return await self._list(f"/1.0/invitations/{self._slug}/{_quoted(repository)}", RepositoryInvitation)
 
-    def user_on_repository(self, repository: str, person_id: str) -> str:
-        """Return the address of what a person was given on a repository."""
-        return f"{self._config_of_repository(repository)}/users/{_quoted(person_id)}"
+    def of_users(self, where: str, person_id: str, *, on_project: bool) -> str:
+        """Return the address of what a person was given, on a repository by its slug or on a project by its key."""
+        return f"{self._config(where, on_project=on_project)}/users/{_quoted(person_id)}"
 
-    def _config_of_repository(self, repository: str) -> str:
-        return f"/2.0/repositories/{self._slug}/{_quoted(repository)}/permissions-config"
+    def of_groups(self, where: str, slug: str, *, on_project: bool) -> str:
+        """Return the address of what a group was given."""
+        return f"{self._config(where, on_project=on_project)}/groups/{_quoted(slug)}"
 
-    def _config_of_project(self, key: str) -> str:
-        return f"{self._workspace}/projects/{_quoted(key)}/permissions-config"
+    def _config(self, where: str, *, on_project: bool) -> str:
+        place = f"{self._workspace}/projects/" if on_project else f"/2.0/repositories/{self._slug}/"
+        return f"{place}{_quoted(where)}/permissions-config"
 
     async def _permissions(self, config: str) -> Permissions:
         return Permissions(

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from onebucket.remote.bitbucket_api import BitbucketApi
 from onebucket.remote.bitbucket_objects import Permissions, Person
-from onebucket.remote.connector import RemoteGrants, RemotePerson, RemoteRepository
+from onebucket.remote.connector import RemoteGrants, RemotePerson, RemotePlace, RemoteRepository
 from onebucket.remote.errors import NotThere, UnexpectedResponse
 from onebucket.remote.json_client import JsonClient
 
@@ -48,17 +48,20 @@ class BitbucketCloud:
         """List what was given on a project; `create-repo` is write on its repositories."""
         return _grants(await self._api.on_project(container))
 
-    async def set(self, repository: str, person_id: str, level: str) -> None:
-        """Give a person a level on a repository."""
-        address = self._api.user_on_repository(repository, person_id)
-        await self._client.request("PUT", address, json={"permission": level})
+    async def set(self, place: RemotePlace, level: str) -> None:
+        """Give a level."""
+        await self._client.request("PUT", self._address(place), json={"permission": level})
 
-    async def unset(self, repository: str, person_id: str) -> None:
-        """Take away what a person was given on a repository."""
+    async def unset(self, place: RemotePlace) -> None:
+        """Take away what was given."""
         try:
-            await self._client.request("DELETE", self._api.user_on_repository(repository, person_id))
+            await self._client.request("DELETE", self._address(place))
         except NotThere:
             return
+
+    def _address(self, place: RemotePlace) -> str:
+        permissions = self._api.of_groups if place.is_of_group else self._api.of_users
+        return permissions(place.where, place.holder_id, on_project=place.is_on_container)
 
 
 def _grants(permissions: Permissions) -> RemoteGrants:

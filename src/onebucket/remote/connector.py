@@ -31,6 +31,16 @@ class RemoteGrants:
     groups: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class RemotePlace:
+    """What a level is set on, and for whom: a person's id, or a group's slug; `where` is a container's key in one."""
+
+    where: str
+    holder_id: str
+    is_of_group: bool = False
+    is_on_container: bool = False
+
+
 class Connector(Protocol):
     """A workspace at a code host, with one credential. Levels are read, write or admin. Methods raise RemoteError."""
 
@@ -52,8 +62,8 @@ class Connector(Protocol):
     async def list_container_grants(self, container: str) -> RemoteGrants:
         """List what was given on a container, as levels on the repositories in it."""
 
-    async def set(self, repository: str, person_id: str, level: str) -> None:
-        """Give a person a level on a repository, in place of the one they were given. Doing it twice does no harm."""
+    async def set(self, place: RemotePlace, level: str) -> None:
+        """Give a level, in place of the one that was given there. Doing it twice does no harm."""
 
-    async def unset(self, repository: str, person_id: str) -> None:
-        """Take away what a person was given on a repository; nothing happens if that is nothing."""
+    async def unset(self, place: RemotePlace) -> None:
+        """Take away what was given; nothing happens if that is nothing."""

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from sqlalchemy import bindparam, delete, select
 
+from onebucket.domain.mirror_grants import GrantKind
 from onebucket.domain.privileges import Level
 from onebucket.store.engine import timestamps
 from onebucket.store.engine.row_mapper import mapped
@@ -14,23 +15,29 @@ from onebucket.store.tables import mirror_permissions
 
 
 class MirroredPermission(NamedTuple):
-    """What a mirror has given a person on a repository at the host; `person` is the host's id of them."""
+    """What a mirror has given at the host, to a person by the host's id of them, or to a group by its slug.
+
+    `repository` is a project's key where it was given on one.
+    """
 
     repository: str
     person: str
     level: Level
+    kind: GrantKind = GrantKind.PERSON
 
 
 _PERMISSION = mapped(
     mirror_permissions.c.repository,
     mirror_permissions.c.person,
     mirror_permissions.c.level,
-    make=lambda repository, person, level: MirroredPermission(repository, person, Level(level)),
+    mirror_permissions.c.kind,
+    make=lambda repository, person, level, kind: MirroredPermission(repository, person, Level(level), GrantKind(kind)),
 )
 _of_account = mirror_permissions.c.account_id == bindparam("account_id")
 _of_mirror = (_of_account, mirror_permissions.c.mirror == bindparam("mirror_name"))
 _this_one = (
     *_of_mirror,
+    mirror_permissions.c.kind == bindparam("grant_kind"),
     mirror_permissions.c.repository == bindparam("slug"),
     mirror_permissions.c.person == bindparam("person_id"),
 )
@@ -56,6 +63,7 @@ def put(tx: Transaction, account_id: str, mirror: str, permission: MirroredPermi
         _PUT,
         account_id=account_id,
         mirror=mirror,
+        kind=permission.kind.value,
         repository=permission.repository,
         person=permission.person,
         level=int(permission.level),
@@ -63,9 +71,16 @@ def put(tx: Transaction, account_id: str, mirror: str, permission: MirroredPermi
     )
 
 
-def remove(tx: Transaction, account_id: str, mirror: str, repository: str, person: str) -> None:
-    """Forget what a mirror has set for a person on a repository."""
-    tx.run(_REMOVE, account_id=account_id, mirror_name=mirror, slug=repository, person_id=person)
+def remove(tx: Transaction, account_id: str, mirror: str, permission: MirroredPermission) -> None:
+    """Forget that a mirror has set a permission, whatever its level."""
+    tx.run(
+        _REMOVE,
+        account_id=account_id,
+        mirror_name=mirror,
+        grant_kind=permission.kind.value,
+        slug=permission.repository,
+        person_id=permission.person,
+    )
 
 
 def remove_of_account(tx: Transaction, account_id: str) -> None:

@@ -118,12 +118,14 @@ ssh_keys = Table(
     sqlite_with_rowid=False,
 )
 
-# What a mirror has set at a code host: only this may it take away there. `person` is the host's id of a user.
+# What a mirror has set at a code host: only this may it take away there. `kind` is a `GrantKind`; for a project,
+# `repository` is its key. `person` is the host's id of a user, or a group's slug.
 mirror_permissions = Table(
     "mirror_permissions",
     metadata,
     _of_account(),
     Column("mirror", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
     Column("repository", Text, primary_key=True),
     Column("person", Text, primary_key=True),
     Column("level", SmallInteger, nullable=False),
