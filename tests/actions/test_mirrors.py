@@ -8,10 +8,11 @@ import pytest
 
 import cast
 from office import Office
-from onebucket.actions import journal, mirrors, teams
+from onebucket.actions import journal, mirrors, outbox, teams
 from onebucket.actions.mirrors import RunTotals
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.journal_text import describe_entry
+from onebucket.domain.letters import MailKind
 from onebucket.domain.mirrors import (
     LEASE_TIME,
     Drift,
@@ -23,6 +24,7 @@ from onebucket.domain.mirrors import (
 )
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Forbidden, Invalid, NotFound
+from onebucket.mail import template_context
 
 pytestmark = pytest.mark.runs_on("SQLite", "PostgreSQL")
 
@@ -46,19 +48,23 @@ def registered(office: Office) -> MirrorStatus:
     )
 
 
-def run(office: Office, found: set[Drift], gone: set[Drift], *, is_full: bool = True) -> MirrorStatus:
+def run(office: Office, found: set[Drift], gone: set[Drift]) -> MirrorStatus:
     """Write down a run that found something new and that something is gone."""
-    mirrors.record_run(
-        office.operator, registered(office), is_full=is_full, revision=5, counts=COUNTS, gone=gone, new=found,
-        totals=RunTotals(carried=2, requests=30, throttled=1),
+    at = office.operator.at
+    done = replace(
+        registered(office), outcome=MirrorState.RUNNING, failure=None, last_run_at=at, last_compared_at=at, revision=5,
+        counts=COUNTS,
     )  # fmt: skip
+    totals = RunTotals(carried=2, requests=30, throttled=1)
+    mirrors.record(office.operator, done, gone=gone, new=found, totals=totals, used_allowance=True)
     return registered(office)
 
 
 def fail(office: Office, state: MirrorState) -> MirrorStatus:
     at = office.operator.at
     failure = MirrorFailure("the credential is refused", at, at, at + timedelta(minutes=1))
-    mirrors.record_failure(office.operator, registered(office), state, failure, totals=RunTotals(requests=1))
+    failing = replace(registered(office), outcome=state, failure=failure)
+    mirrors.record(office.operator, failing, gone=(), new=(), totals=RunTotals(requests=1))
     return registered(office)
 
 
@@ -80,18 +86,14 @@ def test_a_new_mirror_has_never_run_and_keeps_what_is_known_when_its_table_chang
 
 def test_each_run_replaces_what_the_last_one_found_and_adds_to_the_totals(office: Office) -> None:
     run(office, {GIVEN, FOREIGN}, set())
-    full = mirrors.state_of(office.operator, "acme", "cloud")
-    run(office, set(), {GIVEN}, is_full=False)
-    short = mirrors.state_of(office.operator, "acme", "cloud")
+    again = run(office, set(), {GIVEN})
 
     assert mirrors.drift_of(office.operator, "acme", "cloud") == [FOREIGN]
-    assert (short.carried, short.requests, short.throttled, short.counts) == (4, 60, 2, COUNTS)
-    assert (short.revision, short.state) == (5, MirrorState.RUNNING)
-    assert full.last_compared_at == short.last_compared_at
-    assert full.last_run_at and short.last_run_at and full.last_run_at <= short.last_run_at
+    assert (again.carried, again.requests, again.throttled, again.counts) == (4, 60, 2, COUNTS)
+    assert (again.revision, again.state, again.last_run_at) == (5, MirrorState.RUNNING, again.last_compared_at)
 
 
-def test_a_stop_is_told_once_and_ends_with_the_next_run(office: Office) -> None:
+def test_a_stop_is_told_once_by_the_journal_and_by_letter_and_ends_with_the_next_run(office: Office) -> None:
     run(office, {GIVEN}, set())
     waiting = fail(office, MirrorState.WAITING)
     stopped = fail(office, MirrorState.STOPPED)
@@ -104,6 +106,11 @@ def test_a_stop_is_told_once_and_ends_with_the_next_run(office: Office) -> None:
     assert stopped.failure and stopped.failure.sentence == "the credential is refused"
     assert (stopped.counts, stopped.requests, again.failure) == (COUNTS, 32, None)
     assert told(office) == ["operator stopped the mirror cloud: the credential is refused"]
+    [(_, letter)] = [each for each in outbox.newest(office.operator) if each[1].kind is MailKind.MIRROR_STOPPED]
+    [parcel] = [each for each in outbox.claim(office.operator, str) if each.letter.id == letter.id]
+    shown = template_context.context_of(parcel, "https://git.example")
+    assert letter.email == "alice@example.com"
+    assert shown["what"] == "cloud: the credential is refused"
 
 
 def test_administrators_pause_and_resume_a_mirror(office: Office) -> None:

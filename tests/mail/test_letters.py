@@ -73,7 +73,10 @@ def test_every_letter_has_its_link_plainly_and_one_button(parcel: OutgoingMail, 
     assert letter["To"] == "carol@example.net"
 
 
-@pytest.mark.parametrize("parcel", NOTICES, ids=[each.letter.kind.value for each in NOTICES])
+OF_SECURITY = [each for each in NOTICES if each.letter.kind is not MailKind.MIRROR_STOPPED]
+
+
+@pytest.mark.parametrize("parcel", OF_SECURITY, ids=[each.letter.kind.value for each in OF_SECURITY])
 def test_a_notice_says_what_happened_and_what_to_do_and_its_link_only_shows_a_page(parcel: OutgoingMail) -> None:
     letter = written(parcel)
     text, html = post_office.parts(letter)
@@ -90,6 +93,16 @@ def test_a_notice_says_what_happened_and_what_to_do_and_its_link_only_shows_a_pa
     ):
         assert each in text and each in re.sub(r"</?(bdi|strong)>", "", html)
     assert "If that was you, ignore this e-mail" in text and "alice" in str(letter["Subject"])
+
+
+def test_the_notice_of_a_mirror_says_why_it_stopped_and_where_to_resume_it() -> None:
+    [parcel] = [each for each in NOTICES if each.letter.kind is MailKind.MIRROR_STOPPED]
+    letter = written(parcel)
+
+    for text in post_office.parts(letter):
+        assert "Builder: the credential is refused; GET /2.0/user answers 401" in re.sub(r"</?bdi>", "", text)
+        assert f"{BASE}/accounts/alice/mirrors" in text
+    assert letter["Subject"] == "A mirror of alice on git.example has stopped"
 
 
 def test_nothing_is_fetched_for_a_letter() -> None:

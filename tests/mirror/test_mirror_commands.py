@@ -4,9 +4,11 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import subprocess
+import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from commands import Command, Done
 from onebucket.actions import mirrors
 from onebucket.cli import common
 from onebucket.domain.mirrors import Drift, MirrorState, MirrorStatus
+from onebucket.domain.refusals import NotFound
 from onebucket.store.connect import connect
 from onebucket.testing import Double
 
@@ -413,9 +416,134 @@ def test_follow_carries_changes_over_until_it_is_stopped(
     assert len([each for each in bitbucket.requests if each.path == "/2.0/workspaces/acme/permissions"]) == 2
 
 
-def test_follow_ends_when_the_credential_is_revoked(command: Command, bitbucket: Double) -> None:
-    bitbucket.fail("GET", "/2.0/*", status=401)
+@pytest.fixture
+def follower(command: Command, tmp_path: Path) -> Iterator[Callable[[], subprocess.Popen[str]]]:
+    """Starts `mirror follow`."""
+    started: list[subprocess.Popen[str]] = []
 
-    done = command("mirror", "follow")
+    def start() -> subprocess.Popen[str]:
+        environment = {**os.environ, "ONEBUCKET_DATA": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+        line = [*live.COMMAND, "mirror", "follow"]
+        started.append(subprocess.Popen(line, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True))
+        return started[-1]
 
-    assert (done.code, done.err.startswith("onebucket: the credential is refused")) == (1, True)
+    yield start
+    for each in started:
+        each.kill()
+        each.communicate()
+
+
+def until(tmp_path: Path, condition: Callable[[MirrorStatus], bool]) -> MirrorStatus:
+    """Wait until the stored status of the mirror is like that, and return it."""
+    status = None
+    for _ in range(600):
+        # A new mirror isn't stored before its process has started.
+        with suppress(NotFound):
+            status, _ = stored(tmp_path)
+        if status is not None and condition(status):
+            return status
+        time.sleep(0.05)
+    raise AssertionError(status)
+
+
+def test_follow_stops_when_the_credential_is_revoked_and_goes_on_when_it_is_resumed(
+    command: Command,
+    bitbucket: Double,
+    tmp_path: Path,
+    follower: Callable[[], subprocess.Popen[str]],
+) -> None:
+    here(command, "rocket", bob="write")
+    bitbucket.fail("PUT", "/2.0/*", status=401)
+    follower()
+    until(tmp_path, lambda status: status.state is MirrorState.STOPPED)
+    told = command("mirror", "status")
+    asked = len(bitbucket.requests)
+    bitbucket.heal()
+    here(command, "rocket", carol="read")
+    resumed = command("mirror", "resume")
+    until(tmp_path, lambda status: status.carried == 2)
+
+    assert told.code == 2
+    assert told.out.startswith(f"cloud: stopped; acme to acme at {bitbucket.url}\n  the credential is refused")
+    assert "  followed by mirror follow on " in told.out
+    assert (resumed.code, "goes on with it" in resumed.out) == (0, True)
+    assert there(bitbucket)["rocket"] == {"bob": "write", "carol": "read"}
+    assert asked < len(bitbucket.requests)
+    stops = [line for line in command("journal", "--account", "acme").out.splitlines() if "mirror.stopped" in line]
+    assert len(stops) == 1
+
+
+def test_two_processes_never_run_one_mirror_and_a_killed_one_blocks_it_only_for_a_while(
+    command: Command,
+    bitbucket: Double,
+    tmp_path: Path,
+    follower: Callable[[], subprocess.Popen[str]],
+) -> None:
+    first = follower()
+    until(tmp_path, lambda status: status.last_compared_at is not None)
+    second = follower()
+    assert second.stderr is not None
+    told = second.stderr.readline()
+    refused = command("mirror", "run")
+    first.kill()
+    # As if the time had passed in which the first one would have been heard of.
+    with closing(sqlite3.connect(tmp_path / "onebucket.db")) as database, database:
+        database.execute("UPDATE mirrors SET held_until = 1")
+    here(command, "rocket", bob="write")
+    after = until(tmp_path, lambda status: status.carried == 1)
+
+    assert told.startswith("waiting: it is followed by mirror follow on ")
+    assert (refused.code, "cloud is followed by mirror follow on " in refused.err) == (1, True)
+    assert f"process {second.pid}," in after.holder
+
+
+def test_a_paused_mirror_carries_nothing(command: Command, bitbucket: Double) -> None:
+    here(command, "rocket", bob="write")
+
+    paused = command("mirror", "pause")
+    with bitbucket.unchanged():
+        refused = command("mirror", "run")
+    status = command("mirror", "status", "--json")
+    resumed = command("mirror", "resume")
+    done = command("mirror", "run")
+
+    assert paused.out == "cloud is paused; `mirror resume` lets it go on\n"
+    assert (refused.code, refused.err) == (
+        1, "onebucket: cloud was paused by operator; `mirror resume` ends that\n",
+    )  # fmt: skip
+    assert (status.code, status.json[0]["state"], status.json[0]["paused_by"]) == (0, "paused", "operator")
+    assert "no process follows it now" in resumed.out
+    assert done.out.endswith("1 carried over, 0 refused\n")
+
+
+def test_more_removals_than_allowed_ask_and_are_allowed_once(
+    command: Command, bitbucket: Double, configure: Configure
+) -> None:
+    here(command, "rocket", **dict.fromkeys(PEOPLE, "write"))
+    command("mirror", "run")
+    here(command, "rocket", **dict.fromkeys(PEOPLE, "none"))
+    configure(max_removals="10%")
+    command("mirror", "run")
+    asks = command("mirror", "status")
+    few = (command("mirror", "resume", "--removals", "3"), command("mirror", "run"))[1]
+    enough = (command("mirror", "resume", "--removals", "4"), command("mirror", "run"))[1]
+    status = command("mirror", "status")
+
+    assert asks.code == 2
+    assert asks.out.splitlines()[0].startswith("cloud: asks; ")
+    assert "nothing was changed; 4 would allow it" in asks.out
+    assert "4 to take away" in asks.out
+    assert (few.code, enough.out) == (1, "".join(f"- {name} on rocket: write there, none here\n" for name in PEOPLE)
+                                      + "4 carried over, 0 refused\n")  # fmt: skip
+    assert (status.code, "nothing differs" in status.out) == (0, True)
+
+
+def test_the_status_of_a_new_mirror_and_of_drift(command: Command) -> None:
+    new = command("mirror", "status", "cloud")
+    here(command, "probe", dave="none")
+    command("mirror", "run")
+    drift = command("mirror", "status")
+
+    assert new.code == 0
+    assert new.out.splitlines()[0].startswith("cloud: never run; acme to acme at ")
+    assert (drift.code, "  1 not set by the mirror\n" in drift.out) == (2, True)

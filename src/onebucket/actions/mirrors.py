@@ -1,7 +1,7 @@
 """Mirrors: what they write down, how they are doing, and who may pause them."""
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from onebucket.actions import access
 from onebucket.actions.unit_of_work import UnitOfWork
@@ -11,9 +11,6 @@ from onebucket.domain.mirrors import (
     LEASE_TIME,
     STOPS,
     Drift,
-    DriftCounts,
-    MirrorFailure,
-    MirrorState,
     MirrorStatus,
 )
 from onebucket.domain.policy import To
@@ -77,6 +74,12 @@ class RunTotals:
     carried: int = 0
     requests: int = 0
     throttled: int = 0
+
+    def __sub__(self, earlier: "RunTotals") -> "RunTotals":
+        """Return what was added since."""
+        return RunTotals(
+            self.carried - earlier.carried, self.requests - earlier.requests, self.throttled - earlier.throttled
+        )
 
 
 def states_of_account(work: UnitOfWork, account_name: str) -> list[MirrorStatus]:
@@ -160,53 +163,35 @@ def release(work: UnitOfWork, status: MirrorStatus, *, holder: str) -> None:
     mirror_status_rows.release(work.tx, status.account_id, status.name, holder=holder)
 
 
-def record_run(
+def record(
     work: UnitOfWork,
     status: MirrorStatus,
     *,
-    is_full: bool,
-    revision: int | None,
-    counts: DriftCounts,
-    gone: Collection[Drift],
-    new: Collection[Drift],
+    gone: Iterable[Drift],
+    new: Iterable[Drift],
     totals: RunTotals,
+    used_allowance: bool = False,
 ) -> None:
-    """Write down a run of a mirror: what it still found is what was stored without `gone` and with `new`."""
+    """Write down what a run of a mirror came to, with what it still found: as stored, without `gone` and with `new`.
+
+    After a run that `used_allowance`, no removals are allowed beyond the limit. A stop goes into the journal, and
+    administrators get a letter about it, once: not again while it lasts.
+    """
     access.site(work)
-    done = replace(
-        status,
-        outcome=MirrorState.RUNNING,
-        last_run_at=work.at,
-        last_compared_at=work.at if is_full else status.last_compared_at,
-        revision=revision,
-        counts=counts,
-    )
-    mirror_status_rows.record_run(
-        work.tx, done, carried=totals.carried, requests=totals.requests, throttled=totals.throttled
+    stored = mirror_status_rows.find(work.tx, status.account_id, status.name)
+    owner = account_rows.by_id(work.tx, status.account_id)
+    if stored is None or owner is None:
+        raise NotFound(f"the mirror {status.name} was deleted with its account")
+    mirror_status_rows.record(
+        work.tx, status, carried=totals.carried, requests=totals.requests, throttled=totals.throttled
     )
     mirror_drift_rows.change(work.tx, status.account_id, status.name, gone=gone, new=new)
-    if status.allowed_removals is not None:
+    if used_allowance:
         mirror_status_rows.use_allowance(work.tx, status.account_id, status.name)
-
-
-def record_failure(
-    work: UnitOfWork, status: MirrorStatus, outcome: MirrorState, failure: MirrorFailure, *, totals: RunTotals
-) -> None:
-    """Write down that a mirror can't go on, and why; in the journal too when it is a stop that wasn't known."""
-    access.site(work)
-    owner = account_rows.by_id(work.tx, status.account_id)
-    if owner is not None and outcome in STOPS and status.outcome is not outcome:
-        work.record_attempt(
-            Event.MIRROR_STOPPED, owner, status.name, after={"workspace": status.workspace, "reason": failure.sentence}
-        )
-    mirror_status_rows.record_failure(
-        work.tx,
-        replace(status, outcome=outcome),
-        failure,
-        carried=totals.carried,
-        requests=totals.requests,
-        throttled=totals.throttled,
-    )
+    if status.failure and status.outcome in STOPS and stored.outcome is not status.outcome:
+        facts = {"workspace": status.workspace, "reason": status.failure.sentence}
+        work.record_attempt(Event.MIRROR_STOPPED, owner, status.name, after=facts)
+        work.notify_administrators(owner)
 
 
 def _mirror(work: UnitOfWork, owner: Account, mirror: str) -> MirrorStatus:

@@ -1,6 +1,6 @@
 """The unit of work: one actor, one transaction, one timestamp; writes the audit log and queues mail."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ from onebucket.domain.events import Event
 from onebucket.domain.journal_entry import Entry
 from onebucket.domain.letters import MOST_NOTICES, NOTICES, MailKind, OutboxMail, id_of_entry
 from onebucket.domain.site_limits import SiteLimits
-from onebucket.store import account_rows, email_rows, journal_rows, outbox_rows
+from onebucket.store import account_rows, email_rows, group_rows, journal_rows, outbox_rows
 from onebucket.store.engine.transaction import Transaction
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -91,12 +91,30 @@ class UnitOfWork:
         kind = NOTICES.get(entry.event)
         if kind is None or (self.actor.is_operator and not self.actor.account):
             return
+        self._queue_notices(kind, account, entry, self._notice_recipients(account, entry))
+
+    def notify_administrators(self, account: Account) -> None:
+        """Queue a notice about the entry written last, which is of the account's journal, to its administrators."""
+        entry = self.entries[-1]
+        people = [account.id] if not account.is_team else group_rows.active_administrators(self.tx, account.id)
+        self._queue_notices(NOTICES[entry.event], account, entry, self._primary_addresses(people))
+
+    def _queue_notices(self, kind: MailKind, account: Account, entry: Entry, addresses: Iterable[str]) -> None:
         about, since = id_of_entry(entry.number), self.at - _DAY
-        for email in self._notice_recipients(account, entry):
+        for email in addresses:
             if outbox_rows.count_of_account(self.tx, kind, since=since, address=email)[0] < MOST_NOTICES:
                 outbox_rows.add(
                     self.tx, OutboxMail(account.id, self.new_id(), kind, about, about, email, self.at, self.at)
                 )
+
+    def _primary_addresses(self, people: Iterable[str]) -> list[str]:
+        """Return the validated primary addresses of people, given by id."""
+        return [
+            email.address
+            for id in dict.fromkeys(people)
+            for email in email_rows.of_person(self.tx, id)
+            if email.is_primary and email.validated
+        ]
 
     def _notice_recipients(self, account: Account, entry: Entry) -> list[str]:
         """Return the addresses to notify: validated primary addresses, and the address that is being removed."""
@@ -105,12 +123,7 @@ class UnitOfWork:
         recipients = [self.actor.account if account.is_team else account]
         if after.get("acts_as"):
             recipients.append(account_rows.named(self.tx, after["acts_as"]))
-        primary = [
-            email.address
-            for id in dict.fromkeys(recipient.id for recipient in recipients if recipient)
-            for email in email_rows.of_person(self.tx, id)
-            if email.is_primary and email.validated
-        ]
+        primary = self._primary_addresses(recipient.id for recipient in recipients if recipient)
         # Don't notify a person at the address that they have just added.
         is_new = entry.event is Event.EMAIL_ADDED
         addresses = dict.fromkeys([*primary, before.get("email")])

@@ -36,7 +36,7 @@ Name = Annotated[str, typer.Argument(metavar="[NAME]", help="The mirror; needed 
 @mirror.command("list")
 def list_mirrors(as_json: JsonOption = False, database: DatabaseOption = "", data: DataOption = "") -> None:
     """List the mirrors of onebucket.toml."""
-    mirrors = _configurations(common.settings(database, data))
+    mirrors = configurations(common.settings(database, data))
     if as_json:
         common.show_json(
             [
@@ -58,8 +58,8 @@ def diff(name: Name = "", as_json: JsonOption = False, database: DatabaseOption 
     """Print what differs between here and there; exit with 2 if anything does. Changes nothing."""
     chosen = common.settings(database, data)
     with common.open_database(chosen, Use.READS) as opened:
-        configuration = _named(chosen, name)
-        _, compared = _connected(opened, configuration, lambda connected: connected.sync.compare())
+        configuration = named(chosen, name)
+        _, compared = _connected(opened, configuration, lambda connected: connected.sync.compare(), what="mirror diff")
     if as_json:
         common.show_json(_as_json(compared))
     else:
@@ -75,11 +75,11 @@ def run(name: Name = "", database: DatabaseOption = "", data: DataOption = "") -
 
     chosen = common.settings(database, data)
     with common.open_database(chosen, Use.CHANGES) as opened:
-        configuration = _named(chosen, name)
+        configuration = named(chosen, name)
         if not configuration.can_change:
             raise CommandError(f'[mirror.{configuration.name}] has mode = "report", and changes nothing; diff compares')
         try:
-            compared, outcome = _connected(opened, configuration, lambda connected: connected.run())
+            compared, outcome = _connected(opened, configuration, lambda connected: connected.run(), what="mirror run")
         except sync.TooManyRemovals as error:
             raise CommandError(str(error)) from None
     for line in _lines(outcome.carried):
@@ -93,9 +93,9 @@ def run(name: Name = "", database: DatabaseOption = "", data: DataOption = "") -
 
 @mirror.command("follow")
 def follow(name: Name = "", database: DatabaseOption = "", data: DataOption = "") -> None:
-    """Carry each change over within seconds, and compare everything again every hour, until it is stopped.
+    """Carry each change over within seconds, and compare everything again every hour, until SIGTERM or Ctrl-C.
 
-    Ends with 1 if the host refuses the credential.
+    If another process follows the mirror, it waits until that ends.
     """
     from onebucket.mirror.follower import MirrorFollower
 
@@ -111,17 +111,15 @@ def follow(name: Name = "", database: DatabaseOption = "", data: DataOption = ""
     def notify(sentence: str) -> None:
         typer.echo(f"waiting: {sentence}", err=True)
 
+    async def following(connected: "ConnectedMirror") -> None:
+        follower = MirrorFollower(connected.sync, connected.recorder, connected.renew_credential, report, notify)
+        await _until_stopped(follower.follow())
+
     chosen = common.settings(database, data)
     with common.open_database(chosen, Use.CHANGES) as opened:
-        configuration = _named(chosen, name)
+        configuration = named(chosen, name)
         with contextlib.suppress(KeyboardInterrupt):
-            _connected(
-                opened,
-                configuration,
-                lambda connected: _until_stopped(
-                    MirrorFollower(connected.sync, connected.recorder(), report, notify).follow()
-                ),
-            )
+            _connected(opened, configuration, following, what="mirror follow", reads_credential=False)
 
 
 async def _until_stopped(following: Coroutine[Any, Any, None]) -> None:
@@ -132,14 +130,16 @@ async def _until_stopped(following: Coroutine[Any, Any, None]) -> None:
         await task
 
 
-def _configurations(chosen: Settings) -> "list[MirrorConfiguration]":
+def configurations(chosen: Settings) -> "list[MirrorConfiguration]":
+    """Return the mirrors of onebucket.toml. Raises Misconfigured."""
     from onebucket.mirror import configuration
 
     return configuration.read_all(chosen.mirror, source=str(chosen.file))
 
 
-def _named(chosen: Settings, name: str) -> "MirrorConfiguration":
-    mirrors = _configurations(chosen)
+def named(chosen: Settings, name: str) -> "MirrorConfiguration":
+    """Return the mirror of that name, or the only one without a name. Raises CommandError, Misconfigured."""
+    mirrors = configurations(chosen)
     if not mirrors:
         raise CommandError(f"there is no mirror: {chosen.file} has no table such as [mirror.cloud]")
     if not name and len(mirrors) == 1:
@@ -154,14 +154,21 @@ def _named(chosen: Settings, name: str) -> "MirrorConfiguration":
 
 
 def _connected(
-    opened: "Database", configuration: "MirrorConfiguration", use: "Callable[[ConnectedMirror], Coroutine[Any, Any, T]]"
+    opened: "Database",
+    configuration: "MirrorConfiguration",
+    use: "Callable[[ConnectedMirror], Coroutine[Any, Any, T]]",
+    *,
+    what: str,
+    reads_credential: bool = True,
 ) -> T:
     """Connect to the host, and return what `use` does with the mirror. Raises RemoteError, Misconfigured."""
     from onebucket.cli import mirror_setup
 
     async def do() -> T:
         notify = partial(typer.echo, err=True)
-        async with mirror_setup.connected(opened, configuration, notify) as connected:
+        async with mirror_setup.connected(opened, configuration, notify, what=what) as connected:
+            if reads_credential:
+                connected.renew_credential()
             return await use(connected)
 
     return asyncio.run(do())

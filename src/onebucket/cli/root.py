@@ -17,6 +17,7 @@ from onebucket.cli import (
     journal,
     letters,
     mirror,
+    mirror_status,
     projects,
     redirection,
     repositories,
@@ -67,6 +68,9 @@ root.add_typer(ssh_keys.ssh_key, name="ssh-key")
 root.add_typer(consumers.consumer, name="consumer")
 root.add_typer(invitations.invitation, name="invitation")
 root.add_typer(letters.letter, name="letter")
+mirror.mirror.command("status")(mirror_status.status)
+mirror.mirror.command("pause")(mirror_status.pause)
+mirror.mirror.command("resume")(mirror_status.resume)
 root.add_typer(mirror.mirror, name="mirror")
 root.command("check")(serve.check)
 root.command("journal")(journal.journal)

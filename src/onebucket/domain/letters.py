@@ -22,9 +22,11 @@ class MailKind(Enum):
     SSH_KEY_ADDED = "ssh-key-added"
     PROGRAM_ALLOWED = "program-allowed"
     PROGRAM_MADE = "program-made"
+    MIRROR_STOPPED = "mirror-stopped"
 
 
-# Events that are announced by mail because they could give somebody else access to an account. A notice has no secret.
+# Events that are announced by mail because they could give somebody else access to an account, or because somebody has
+# to do something about a mirror. A notice has no secret.
 NOTICES: Mapping[Event, MailKind] = {
     Event.EMAIL_ADDED: MailKind.ADDRESS_ADDED,
     Event.EMAIL_PRIMARY: MailKind.ADDRESS_PRIMARY,
@@ -34,6 +36,7 @@ NOTICES: Mapping[Event, MailKind] = {
     Event.SSH_KEY_ADDED: MailKind.SSH_KEY_ADDED,
     Event.AUTHORIZATION_GIVEN: MailKind.PROGRAM_ALLOWED,
     Event.CONSUMER_ADDED: MailKind.PROGRAM_MADE,
+    Event.MIRROR_STOPPED: MailKind.MIRROR_STOPPED,
 }
 
 # Notices of one kind to one address in 24 hours. They don't count against the limits of other mails.

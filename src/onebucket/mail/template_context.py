@@ -30,6 +30,7 @@ PATHS = {
     MailKind.SSH_KEY_ADDED: "me/ssh-keys",
     MailKind.PROGRAM_ALLOWED: "me/tokens",
     MailKind.PROGRAM_MADE: "accounts/{account}/consumers",
+    MailKind.MIRROR_STOPPED: "accounts/{account}/mirrors",
 }
 
 
@@ -74,6 +75,8 @@ def _notice_context(entry: Entry) -> TemplateContext:
     subject = entry.subject if entry.event in (Event.AUTHORIZATION_GIVEN, Event.CONSUMER_ADDED) else ""
     if entry.event is Event.SSH_KEY_ADDED:
         subject = f"{facts['label']} ({facts['fingerprint']})" if facts["label"] else facts["fingerprint"]
+    if entry.event is Event.MIRROR_STOPPED:
+        subject = f"{entry.subject}: {facts['reason']}"
     return {
         "at": _format_time(entry.at),
         "by": _safe_name(entry.actor),
@@ -106,6 +109,8 @@ def sample_contexts() -> list[OutgoingMail]:
 
     def entry(event: Event) -> Entry:
         facts = {"email": "carol@example.org", "label": "backup script", "fingerprint": f"SHA256:{'x' * 43}"}
+        if event is Event.MIRROR_STOPPED:
+            facts = {"workspace": "acme-inc", "reason": "the credential is refused; GET /2.0/user answers 401"}
         done = ("a", "alice", "session:1", "192.0.2.7", event, "Builder", facts, facts)
         return Entry("a", 1, "alice", at, *done, "request", "hash")
 

@@ -1,8 +1,10 @@
 """Compares a mirror's account with its workspace at the host, and carries over what differs."""
 
-from collections.abc import Callable, Collection, Sequence
+import asyncio
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from typing import Any
 
 from onebucket.actions import mirrored_access, mirrors
 from onebucket.actions.mirrored_access import MirroredAccess
@@ -17,12 +19,22 @@ from onebucket.remote.connector import Connector, RemotePlace
 from onebucket.remote.errors import NotPermitted, NotThere, Rejected
 from onebucket.store.mirror_rows import MirroredPermission
 
+# How long a change that is under way may take when the mirror is stopped.
+FINISH_SECONDS = 5.0
+
 # Opens a unit of work in a transaction of its own, for reading or for writing.
 OpenWork = Callable[[], AbstractContextManager[UnitOfWork]]
 
 
 class TooManyRemovals(Exception):
-    """The mirror would take away more than its limit; the message says how much and which limit would allow it."""
+    """The mirror would take away more than its limit; the message says how much and which limit would allow it.
+
+    `compared` is what the comparison found.
+    """
+
+    def __init__(self, message: str, compared: Comparison) -> None:
+        super().__init__(message)
+        self.compared = compared
 
 
 @dataclass(slots=True)
@@ -43,7 +55,7 @@ class MirrorSync:
     def __init__(
         self, configuration: MirrorConfiguration, connector: Connector, *, reading: OpenWork, writing: OpenWork
     ) -> None:
-        self._configuration = configuration
+        self.configuration = configuration
         self._connector = connector
         self._reading = reading
         self._writing = writing
@@ -60,7 +72,7 @@ class MirrorSync:
         """
         if afresh or self._host is None:
             self._host = await self._read_host()
-        host, configuration = self._host, self._configuration
+        host, configuration = self._host, self.configuration
         with self._reading() as work:
             here = mirrored_access.read(work, configuration.account, configuration.name, host.projects.__contains__)
         self.revision = here.revision
@@ -90,7 +102,7 @@ class MirrorSync:
         self, here: MirroredAccess, host: HostState, untouched: Collection[str]
     ) -> group_comparison.GroupComparison:
         """Compare what groups have, of those that are on both sides, or were given something by the mirror."""
-        configuration, ours = self._configuration, here.set_there
+        configuration, ours = self.configuration, here.set_there
         on_repositories, on_projects = host.given[GrantKind.GROUP], host.given[GrantKind.PROJECT_GROUP]
         known = {slug for kind in GrantKind if kind.is_of_group for _, slug in ours[kind]} | here.groups.keys()
         groups = {
@@ -112,22 +124,30 @@ class MirrorSync:
             GroupsToCompare(groups, ours, configuration.takes_over),
         )
 
-    async def run(self, *, afresh: bool = True) -> tuple[Comparison, Outcome]:
+    async def run(
+        self,
+        *,
+        afresh: bool = True,
+        allowed_removals: int | None = None,
+        may_go_on: Callable[[], bool] = lambda: True,
+    ) -> tuple[Comparison, Outcome]:
         """Compare, and put the differences right at the host, each with a journal entry here.
 
-        Raises RemoteError, for what concerns more than one permission; TooManyRemovals before anything is changed.
+        `allowed_removals` may be more than the configured limit. `may_go_on` is asked before each change. When it is
+        cancelled, it finishes the change that it is at. Raises RemoteError, for what concerns more than one permission;
+        TooManyRemovals before anything is changed.
         """
         outcome = Outcome()
         if afresh:
             self._refused.clear()
         here, compared = await self.compare(afresh=afresh)
-        if not self._configuration.can_change:
+        if not self.configuration.can_change:
             return compared, outcome
-        self._check_removals(compared)
+        self._check_removals(compared, allowed_removals)
         # What groups gain comes first, because it decides what people need; what is lost comes last, so that nobody
         # who keeps their access is without it in between.
         while gains := [each for each in compared.differences if each.gives_to_group]:
-            await self._carry_all(here, gains, outcome)
+            await self._carry_all(here, gains, outcome, may_go_on)
             refused = {each.person_id for each, _ in outcome.refused} - self._refused
             if not refused:
                 break
@@ -135,14 +155,25 @@ class MirrorSync:
             here, compared = await self.compare(afresh=False)
         rest = [each for each in compared.differences if not each.gives_to_group]
         rest.sort(key=lambda each: each.effect is Effect.LOSES)
-        await self._carry_all(here, rest, outcome)
+        await self._carry_all(here, rest, outcome, may_go_on)
         return compared, outcome
 
-    async def _carry_all(self, here: MirroredAccess, differences: Sequence[Difference], outcome: Outcome) -> None:
+    async def _carry_all(
+        self,
+        here: MirroredAccess,
+        differences: Sequence[Difference],
+        outcome: Outcome,
+        may_go_on: Callable[[], bool],
+    ) -> None:
         for difference in differences:
+            if not may_go_on():
+                break
             try:
-                await self._carry(here, difference)
+                await _uncut(self._carry(here, difference))
             except (NotPermitted, NotThere, Rejected) as error:
+                if isinstance(error, NotPermitted) and error.missing:
+                    # The credential lacks a scope, for this permission and for every other.
+                    raise
                 outcome.refused.append((difference, str(error)))
             else:
                 outcome.carried.append(difference)
@@ -151,26 +182,27 @@ class MirrorSync:
     def current_revision(self) -> int:
         """Return the account's revision here; while it is `revision`, nothing has changed since the comparison."""
         with self._reading() as work:
-            return mirrored_access.revision(work, self._configuration.account)
+            return mirrored_access.revision(work, self.configuration.account)
 
     async def _read_host(self) -> HostState:
-        configuration = self._configuration
+        configuration = self.configuration
         with self._reading() as work:
             slugs_here = mirrored_access.repository_slugs(work, configuration.account)
         # A repository that isn't here says nothing about who may use it there.
         return await read_host(self._connector, lambda slug: slug in slugs_here and configuration.includes(slug))
 
-    def _check_removals(self, compared: Comparison) -> None:
-        limit, removals = self._configuration.max_removals, len(compared.removals)
-        if not limit.allows(removals, compared.compared):
+    def _check_removals(self, compared: Comparison, allowed: int | None) -> None:
+        limit, removals = self.configuration.max_removals, len(compared.removals)
+        if not limit.allows(removals, compared.compared) and (allowed is None or removals > allowed):
             raise TooManyRemovals(
                 f"{removals:,} of {compared.compared:,} permissions there would be lowered or removed, and "
-                f"max_removals is {limit}: nothing was changed; {removals} would allow it"
+                f"max_removals is {limit}: nothing was changed; {removals} would allow it",
+                compared,
             )
 
     async def _carry(self, here: MirroredAccess, difference: Difference) -> None:
         """Set or remove one permission at the host. The intention is stored first, the journal entry after it."""
-        name, owner, kind = self._configuration.name, here.owner, difference.kind
+        name, owner, kind = self.configuration.name, here.owner, difference.kind
         place = RemotePlace(*difference.place, kind.is_of_group, kind.is_on_project)
         if difference.target:
             permission = MirroredPermission(*difference.place, difference.target, kind)
@@ -186,3 +218,14 @@ class MirrorSync:
                 mirrors.record_removal(work, owner, name, gone, name=difference.name)
         if self._host is not None:
             self._host.carried(difference)
+
+
+async def _uncut(changing: Coroutine[Any, Any, None]) -> None:
+    """Wait for a change; when cancelled, for a while longer, so that no journal entry is missing for what was done."""
+    task = asyncio.ensure_future(changing)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait((task,), timeout=FINISH_SECONDS)
+        task.cancel()
+        raise

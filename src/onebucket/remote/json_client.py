@@ -104,6 +104,10 @@ class JsonClient:
             transport=transport,
         )
 
+    def use_credential(self, credential: tuple[str, str]) -> None:
+        """Send the next requests with another credential."""
+        self._client.auth = httpx.BasicAuth(*credential)
+
     async def __aenter__(self) -> "JsonClient":
         return self
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Select, and_, bindparam, delete, func, insert, or_, select, update
 
 from onebucket.domain.accounts import Account
 from onebucket.domain.groups import AccountPrivilege, Group
@@ -110,12 +110,20 @@ def membership_standing(
 
 _people = accounts.alias("people")
 _NUMBER = scalar(func.count(memberships.c.person_id.distinct()), int)
-_active_administrators = (
-    select(*_NUMBER.columns)
-    .join(groups, and_(groups.c.account_id == memberships.c.account_id, groups.c.id == memberships.c.group_id))
-    .join(accounts, accounts.c.id == memberships.c.person_id)
-    .where(_OF_ACCOUNT, groups.c.account_privilege == AccountPrivilege.ADMIN.value, accounts.c.is_active.is_(True))
-)
+_ADMINISTRATOR = scalar(memberships.c.person_id, str)
+
+
+def _of_active_administrators(mapper: RowMapper[Any]) -> Select[Any]:
+    return (
+        select(*mapper.columns)
+        .join(groups, and_(groups.c.account_id == memberships.c.account_id, groups.c.id == memberships.c.group_id))
+        .join(accounts, accounts.c.id == memberships.c.person_id)
+        .where(_OF_ACCOUNT, groups.c.account_privilege == AccountPrivilege.ADMIN.value, accounts.c.is_active.is_(True))
+    )
+
+
+_active_administrators = _of_active_administrators(_NUMBER)
+_ADMINISTRATORS = Statement(_of_active_administrators(_ADMINISTRATOR).order_by(memberships.c.person_id), _ADMINISTRATOR)
 _WITHOUT_GROUP = Statement(_active_administrators.where(groups.c.id != bindparam("group_id")), _NUMBER)
 _WITHOUT_MEMBER = Statement(
     _active_administrators.where(
@@ -124,6 +132,11 @@ _WITHOUT_MEMBER = Statement(
     _NUMBER,
 )
 _WITHOUT_PERSON = Statement(_active_administrators.where(memberships.c.person_id != bindparam("person_id")), _NUMBER)
+
+
+def active_administrators(tx: Transaction, account_id: str) -> list[str]:
+    """Return the ids of the active users who administer an account through a group; a user once for each group."""
+    return tx.rows(_ADMINISTRATORS, account_id=account_id)
 
 
 def administrators_without(

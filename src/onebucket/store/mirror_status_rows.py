@@ -1,5 +1,6 @@
 """How mirrors are doing, in the database."""
 
+from dataclasses import astuple
 from datetime import datetime
 from typing import Any
 
@@ -57,6 +58,8 @@ def _status(*row: Any) -> MirrorStatus:
 
 _STATUS = mapped(*mirrors.c, make=_status)
 _COUNTS = ("differences", "removals", "foreign_count", "inherited", "strangers", "compared")
+_OUTCOME = ("outcome", "last_run_at", "last_compared_at", "revision", "error", "failed_at", "failing_since",
+            "next_attempt_at")  # fmt: skip
 _TOTALS = ("carried", "requests", "throttled")
 _of_account = mirrors.c.account_id == bindparam("of_account")
 _this_one = (_of_account, mirrors.c.name == bindparam("mirror_name"))
@@ -84,32 +87,12 @@ _RESUME = Statement(
     )
 )
 _USE_ALLOWANCE = Statement(update(mirrors).where(*_this_one).values(allowed_removals=null()))
-_RECORD_RUN = Statement(
+_RECORD = Statement(
     update(mirrors)
     .where(*_this_one)
     .values(
-        outcome=bindparam("new_outcome"),
-        last_run_at=bindparam("new_last_run_at"),
-        last_compared_at=bindparam("new_last_compared_at"),
-        revision=bindparam("new_revision"),
-        error=null(),
-        failed_at=null(),
-        failing_since=null(),
-        next_attempt_at=null(),
-        **{name: bindparam(f"new_{name}") for name in _COUNTS},
-        **{name: mirrors.c[name] + bindparam(f"more_{name}") for name in _TOTALS},
-    )
-)
-_RECORD_FAILURE = Statement(
-    update(mirrors)
-    .where(*_this_one)
-    .values(
-        outcome=bindparam("new_outcome"),
-        error=bindparam("new_error"),
-        failed_at=bindparam("new_failed_at"),
-        failing_since=bindparam("new_failing_since"),
-        next_attempt_at=bindparam("new_next_attempt_at"),
-        **{name: mirrors.c[name] + bindparam(f"more_{name}") for name in _TOTALS},
+        {name: bindparam(f"new_{name}") for name in (*_OUTCOME, *_COUNTS)}
+        | {name: mirrors.c[name] + bindparam(f"more_{name}") for name in _TOTALS}
     )
 )
 _HOLD = Statement(
@@ -178,39 +161,22 @@ def use_allowance(tx: Transaction, account_id: str, name: str) -> None:
     tx.run(_USE_ALLOWANCE, of_account=account_id, mirror_name=name)
 
 
-def record_run(tx: Transaction, status: MirrorStatus, *, carried: int, requests: int, throttled: int) -> None:
-    """Store the outcome of a run that failed in nothing, and add to the totals."""
-    assert status.last_run_at is not None
-    compared_at = status.last_compared_at
+def record(tx: Transaction, status: MirrorStatus, *, carried: int, requests: int, throttled: int) -> None:
+    """Store the outcome of a run, its failure and what it found, and add to the totals."""
+    failure = status.failure
     tx.run(
-        _RECORD_RUN,
+        _RECORD,
         of_account=status.account_id,
         mirror_name=status.name,
         new_outcome=status.outcome.value,
-        new_last_run_at=timestamps.to_number(status.last_run_at),
-        new_last_compared_at=timestamps.to_number(compared_at) if compared_at else None,
+        new_last_run_at=timestamps.optional_to_number(status.last_run_at),
+        new_last_compared_at=timestamps.optional_to_number(status.last_compared_at),
         new_revision=status.revision,
-        **_count_values(status.counts),
-        more_carried=carried,
-        more_requests=requests,
-        more_throttled=throttled,
-    )
-
-
-def record_failure(
-    tx: Transaction, status: MirrorStatus, failure: MirrorFailure, *, carried: int, requests: int, throttled: int
-) -> None:
-    """Store why a mirror doesn't go on, with `status.outcome`, and add to the totals."""
-    next_attempt = failure.next_attempt_at
-    tx.run(
-        _RECORD_FAILURE,
-        of_account=status.account_id,
-        mirror_name=status.name,
-        new_outcome=status.outcome.value,
-        new_error=failure.sentence,
-        new_failed_at=timestamps.to_number(failure.at),
-        new_failing_since=timestamps.to_number(failure.since),
-        new_next_attempt_at=timestamps.to_number(next_attempt) if next_attempt else None,
+        new_error=failure.sentence if failure else None,
+        new_failed_at=timestamps.to_number(failure.at) if failure else None,
+        new_failing_since=timestamps.to_number(failure.since) if failure else None,
+        new_next_attempt_at=timestamps.optional_to_number(failure.next_attempt_at) if failure else None,
+        **{f"new_{name}": value for name, value in zip(_COUNTS, astuple(status.counts), strict=True)},
         more_carried=carried,
         more_requests=requests,
         more_throttled=throttled,
@@ -239,14 +205,3 @@ def release(tx: Transaction, account_id: str, name: str, *, holder: str) -> None
 def remove_of_account(tx: Transaction, account_id: str) -> None:
     """Forget the mirrors of an account."""
     tx.run(_REMOVE_OF_ACCOUNT, of_account=account_id)
-
-
-def _count_values(counts: DriftCounts) -> dict[str, int]:
-    return {
-        "new_differences": counts.differences,
-        "new_removals": counts.removals,
-        "new_foreign_count": counts.foreign,
-        "new_inherited": counts.inherited,
-        "new_strangers": counts.strangers,
-        "new_compared": counts.compared,
-    }

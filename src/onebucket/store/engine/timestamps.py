@@ -26,3 +26,8 @@ def from_number(number: int) -> datetime:
 def optional_from_number(number: int | None) -> datetime | None:
     """Convert a table's number, or NULL, to a timestamp or None."""
     return None if number is None else from_number(number)
+
+
+def optional_to_number(moment: datetime | None) -> int | None:
+    """Convert a timestamp or None to a table's number or NULL."""
+    return None if moment is None else to_number(moment)

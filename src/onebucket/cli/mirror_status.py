@@ -1,0 +1,163 @@
+"""The commands `mirror status`, `mirror pause` and `mirror resume`."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from onebucket.cli import common
+from onebucket.cli.common import DatabaseOption, DataOption, JsonOption, Use
+from onebucket.cli.mirror import DRIFT, Name, configurations, named
+
+if TYPE_CHECKING:
+    from onebucket.actions.unit_of_work import UnitOfWork
+    from onebucket.domain.mirrors import MirrorStatus
+    from onebucket.mirror.configuration import MirrorConfiguration
+
+
+def status(name: Name = "", as_json: JsonOption = False, database: DatabaseOption = "", data: DataOption = "") -> None:
+    """Print how the mirrors are doing; exit with 2 if something differs or one has stopped. Asks no host."""
+    chosen = common.settings(database, data)
+    wanted = [named(chosen, name)] if name else configurations(chosen)
+    with common.open_database(chosen, Use.READS) as opened, opened.reading() as tx:
+        work = common.work(tx)
+        found = [(each.account, _stored(work, each)) for each in wanted]
+        now = work.at
+    if as_json:
+        common.show_json([_as_json(account, each, now) for account, each in found])
+    else:
+        for account, each in found:
+            for line in _lines(account, each, now):
+                common.show(line)
+    if any(each.needs_attention or each.counts.drift for _, each in found):
+        raise typer.Exit(DRIFT)
+
+
+def pause(name: Name = "", database: DatabaseOption = "", data: DataOption = "") -> None:
+    """Let a mirror carry nothing until it is resumed."""
+    from onebucket.actions import mirrors
+
+    chosen = common.settings(database, data)
+    configuration = named(chosen, name)
+    with common.open_database(chosen, Use.CHANGES) as opened, opened.writing() as tx:
+        work = common.work(tx)
+        _register(work, configuration)
+        mirrors.pause(work, configuration.account, configuration.name)
+    common.show(f"{configuration.name} is paused; `mirror resume` lets it go on")
+
+
+def resume(
+    name: Name = "",
+    removals: Annotated[
+        int | None,
+        typer.Option("--removals", metavar="N", min=0, help="Let its next comparison take away this many."),
+    ] = None,
+    database: DatabaseOption = "",
+    data: DataOption = "",
+) -> None:
+    """Let a mirror that is paused or has stopped go on: it compares everything within seconds."""
+    from onebucket.actions import mirrors
+
+    chosen = common.settings(database, data)
+    configuration = named(chosen, name)
+    with common.open_database(chosen, Use.CHANGES) as opened, opened.writing() as tx:
+        work = common.work(tx)
+        _register(work, configuration)
+        status = mirrors.resume(work, configuration.account, configuration.name, allowed_removals=removals)
+        holder = status.holder_at(work.at)
+    then = (
+        f"{holder} goes on with it" if holder else "no process follows it now: `serve`, `mirror follow` or `mirror run`"
+    )
+    common.show(f"{configuration.name} is resumed; {then}")
+
+
+def _stored(work: "UnitOfWork", configuration: "MirrorConfiguration") -> "MirrorStatus":
+    """Return what is stored of a mirror, or that it has never run."""
+    from onebucket.actions import mirrors
+    from onebucket.domain.mirrors import MirrorStatus
+
+    for each in mirrors.states_of_account(work, configuration.account):
+        if each.name == configuration.name:
+            return each
+    return MirrorStatus(
+        "", configuration.name, configuration.workspace, configuration.api, can_change=configuration.can_change
+    )
+
+
+def _register(work: "UnitOfWork", configuration: "MirrorConfiguration") -> None:
+    from onebucket.actions import mirrors
+
+    mirrors.register(
+        work,
+        configuration.account,
+        configuration.name,
+        workspace=configuration.workspace,
+        api=configuration.api,
+        can_change=configuration.can_change,
+    )
+
+
+def _lines(account: str, status: "MirrorStatus", now: datetime) -> list[str]:
+    counts, failure = status.counts, status.failure
+    mode = "" if status.can_change else " (report)"
+    lines = [f"{status.name}: {status.state.value}; {account} to {status.workspace} at {status.api}{mode}"]
+    if status.paused_at:
+        lines.append(f"  paused by {status.paused_by} at {_moment(status.paused_at)}")
+    if failure:
+        lines.append(f"  {failure.sentence}")
+        lines.append(f"  since {_moment(failure.since)}, tried last at {_moment(failure.at)}")
+    if failure and failure.next_attempt_at:
+        lines.append(f"  tried again at {_moment(failure.next_attempt_at)}")
+    holder = status.holder_at(now)
+    lines.append(f"  followed by {holder}" if holder else "  no process follows it")
+    if status.last_compared_at:
+        lines.append(
+            f"  everything compared at {_moment(status.last_compared_at)}, {counts.compared:,} permissions there"
+        )
+        gains = counts.differences - counts.removals
+        found = [
+            (gains, "to give"), (counts.removals, "to take away"), (counts.foreign, "not set by the mirror"),
+            (counts.inherited, "through groups and projects there"), (counts.strangers, "not members there"),
+        ]  # fmt: skip
+        lines.append("  " + (", ".join(f"{number:,} {what}" for number, what in found if number) or "nothing differs"))
+    if status.carried:
+        lines.append(f"  {status.carried:,} carried over in all")
+    return lines
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _as_json(account: str, status: "MirrorStatus", now: datetime) -> dict[str, Any]:
+    counts, failure = status.counts, status.failure
+    return {
+        "name": status.name,
+        "account": account,
+        "workspace": status.workspace,
+        "api": status.api,
+        "mode": "apply" if status.can_change else "report",
+        "state": status.state.value,
+        "followed_by": status.holder_at(now) or None,
+        "paused_by": status.paused_by or None,
+        "paused_at": _iso(status.paused_at),
+        "error": failure.sentence if failure else None,
+        "failing_since": _iso(failure.since if failure else None),
+        "failed_at": _iso(failure.at if failure else None),
+        "next_attempt_at": _iso(failure.next_attempt_at if failure else None),
+        "last_run_at": _iso(status.last_run_at),
+        "last_compared_at": _iso(status.last_compared_at),
+        "differences": counts.differences,
+        "removals": counts.removals,
+        "not_set_by_the_mirror": counts.foreign,
+        "through_groups_there": counts.inherited,
+        "not_members": counts.strangers,
+        "compared": counts.compared,
+        "carried": status.carried,
+        "requests": status.requests,
+        "throttled": status.throttled,
+    }
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
