@@ -166,6 +166,7 @@ def test_who_writes_waits_for_who_writes_elsewhere(db: Database, url: str) -> No
             seen.append(site_values.get_value(tx, "first"))
 
     with db.writing() as tx:
+        site_values.get_value(tx, "first")
         waiting = threading.Thread(target=add)
         waiting.start()
         time.sleep(0.2)
@@ -184,7 +185,8 @@ def test_who_waits_too_long_for_who_writes_elsewhere_is_told_when_to_come_again(
     elsewhere, api = connect(url), Api(connect(url))
     path = "/groups/acme/designers/members/dora"
 
-    with elsewhere.writing():
+    with elsewhere.writing() as tx:
+        site_values.get_value(tx, "first")
         refusal, told = api("alice", "PUT", path), api("alice", "GET", "/groups/acme")
     made = api("alice", "PUT", path)
     api.close()

@@ -66,7 +66,7 @@ def add(
     }
     hash = journal_chain.chain_hash(previous, [*columns.values()])
 
-    tx.run(_ADD, **columns, hash=hash)
+    tx.send(_ADD, **columns, hash=hash)
     tx.defer(_KEEP_HEAD, account.id, account_id=account.id, number=number, hash=hash)
 
     return Entry(**columns | {"at": at, "event": event, "before": before, "after": after, "hash": hash})

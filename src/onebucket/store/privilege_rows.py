@@ -175,7 +175,7 @@ def set_for_group(
 ) -> None:
     """Set a group's privilege on a repository; `NONE` overrides the group's default (contract/api-1.0.md#1.14)."""
     where = {"account_id": account_id, "repository_id": repository_id, "group_id": group_id}
-    tx.run(_SET_GROUP, **where, level=int(level), granted_at=timestamps.to_number(at), granted_by=by)
+    tx.send(_SET_GROUP, **where, level=int(level), granted_at=timestamps.to_number(at), granted_by=by)
 
 
 def set_for_person(
@@ -183,7 +183,7 @@ def set_for_person(
 ) -> None:
     """Set a user's direct privilege on a repository."""
     where = {"account_id": account_id, "repository_id": repository_id, "person_id": person_id}
-    tx.run(_SET_PERSON, **where, level=int(level), granted_at=timestamps.to_number(at), granted_by=by)
+    tx.send(_SET_PERSON, **where, level=int(level), granted_at=timestamps.to_number(at), granted_by=by)
 
 
 _of_group = and_(

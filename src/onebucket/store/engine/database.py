@@ -102,8 +102,8 @@ class Database(ABC):
         """Open a write transaction: committed to disk when it ends, rolled back when it raises.
 
         There is one at a time over all processes, so nothing that it has read changes before it commits. It waits for
-        another one to end for as many seconds as `patience` returns, `bounds.BUSY_SECONDS` by default. Raises
-        DatabaseUnavailable, DatabaseUnusable.
+        another one to end, at its first statement at the latest, for as many seconds as `patience` returns,
+        `bounds.BUSY_SECONDS` by default. Raises DatabaseUnavailable, DatabaseUnusable.
         """
 
     @abstractmethod

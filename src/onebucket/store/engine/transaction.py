@@ -17,6 +17,8 @@ from onebucket.store.engine.work_budget import WorkBudget
 
 _Found = TypeVar("_Found")
 
+SAVEPOINT = "SAVEPOINT attempt"
+
 # Rows that a transaction caches for each statement.
 ROW_CACHE_SIZE = 1000
 
@@ -32,6 +34,7 @@ class Transaction(ABC):
     __slots__ = ("_changed", "_deferred", "_deferred_count", "_row_cache", "budget", "read_mode", "read_set")
 
     connection: Any
+    _execute: Any
     dialect: ClassVar[str]
     position: WalPosition | None = None
 
@@ -98,7 +101,7 @@ class Transaction(ABC):
             self._sql(statement, values)
         self.spend(len(statements))
         sql = combined_query.text(statements, self.dialect)
-        found = self.connection.execute(sql, combined_query.values(prepared)).fetchall()
+        found = self._execute(sql, combined_query.values(prepared)).fetchall()
         return combined_query.rows(found, statements, self.dialect)
 
     def defer(self, statement: AnyStatement, key: str, **values: Any) -> None:
@@ -113,7 +116,7 @@ class Transaction(ABC):
     def run_deferred(self) -> None:
         """Run the deferred changes."""
         for (statement, _), values in self._deferred.items():
-            self.run(statement, **values)
+            self.send(statement, **values)
         self._deferred.clear()
 
     def _invalidate(self, change: AnyStatement) -> None:
@@ -123,10 +126,14 @@ class Transaction(ABC):
 
     def run(self, statement: AnyStatement, **values: Any) -> int:
         """Run a change; return the number of rows it changed."""
-        changed: int = self.connection.execute(self._sql(statement, values), values).rowcount
+        changed: int = self._execute(self._sql(statement, values), values).rowcount
         self._changed += changed
         self._invalidate(statement)
         return changed
+
+    def send(self, statement: AnyStatement, **values: Any) -> None:
+        """Run a change of one row; over a network, in the round trip of what comes next in this savepoint."""
+        self.run(statement, **values)
 
     def run_many(self, statement: AnyStatement, rows: Sequence[dict[str, Any]]) -> None:
         """Run a change once for each of `rows`."""
@@ -169,15 +176,23 @@ class Transaction(ABC):
     def savepoint(self) -> Iterator[None]:
         """Roll back only the changes made inside if it raises."""
         deferred = dict(self._deferred)
-        self.connection.execute("SAVEPOINT attempt")
+        self._send(SAVEPOINT)
         try:
             yield
+            self._finish()
         except BaseException:
             self._row_cache.clear()
             self._deferred = deferred
             self._undo()
             raise
-        self.connection.execute("RELEASE attempt")
+        self._send("RELEASE attempt")
+
+    def _send(self, sql: str) -> None:
+        """Run a command; over a network, in the round trip of what comes next."""
+        self._execute(sql)
+
+    def _finish(self) -> None:  # noqa: B027
+        """Wait for what was sent, so that it is known to have succeeded."""
 
     @abstractmethod
     def _undo(self) -> None:

@@ -1,8 +1,10 @@
 """Addresses and errors of libpq: connection parameters, and which errors a retry may get over."""
 
+from contextlib import suppress
 from typing import Any
 
 import psycopg
+from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict
 
 from onebucket import bounds
@@ -77,3 +79,10 @@ def sentence(error: psycopg.Error) -> str:
     """Return PostgreSQL's message in one line."""
     message = error.diag.message_primary or str(error).strip().splitlines()[-1]
     return message.removeprefix("FATAL:").strip()
+
+
+def roll_back(connection: psycopg.Connection[Any]) -> None:
+    """Roll back an open transaction; `connection.rollback()` would discard every prepared statement."""
+    if not connection.closed and connection.pgconn.transaction_status != pq.TransactionStatus.IDLE:
+        with suppress(psycopg.Error):
+            connection.execute("ROLLBACK")

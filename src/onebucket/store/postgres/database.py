@@ -5,19 +5,18 @@ As on SQLite, one transaction writes at a time over all processes (docs/decision
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg import pq
 from psycopg.conninfo import make_conninfo
 from psycopg.types.string import TextLoader
 
 from onebucket import bounds
 from onebucket.store.engine import write_turn
 from onebucket.store.engine.database import Database
-from onebucket.store.engine.errors import DatabaseUnavailable, DatabaseUnusable, TransactionInterrupted
+from onebucket.store.engine.errors import DatabaseUnavailable, DatabaseUnusable
 from onebucket.store.engine.read_mode import ReadMode
 from onebucket.store.engine.read_pool import ReadPool
 from onebucket.store.engine.replication import ReplicationStatus
@@ -37,11 +36,11 @@ SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('sync
 """
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # LOCK TABLE takes no snapshot, unlike SELECT pg_advisory_lock(): the snapshot is taken after the lock was acquired.
-_WRITE = """
-BEGIN ISOLATION LEVEL REPEATABLE READ;
-SET LOCAL lock_timeout = {};
-LOCK TABLE site IN SHARE ROW EXCLUSIVE MODE
-"""
+_WRITE = (
+    "BEGIN ISOLATION LEVEL REPEATABLE READ",
+    "SET LOCAL lock_timeout = {}",
+    "LOCK TABLE site IN SHARE ROW EXCLUSIVE MODE",
+)
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
 
 
@@ -98,13 +97,13 @@ class PostgresDatabase(Database):
 
     @contextmanager
     def reading(self) -> Iterator[PostgresTransaction]:
-        connection, _ = _execute_first(self._reader, _READ)
+        tx = PostgresTransaction(self._reader(), begin=(_READ,), reopen=self._reader)
         try:
-            yield PostgresTransaction(connection)
+            yield tx
         except psycopg.Error as error:
-            raise libpq.to_exception(error, lost=connection.closed) from error
+            raise libpq.to_exception(error, lost=tx.is_lost) from error
         finally:
-            _roll_back(connection)
+            tx.roll_back()
 
     def query_version(self) -> PostgresVersionQuery:
         """Open a connection that queries the version without blocking. Raises DatabaseUnavailable, DatabaseUnusable."""
@@ -139,19 +138,16 @@ class PostgresDatabase(Database):
     @contextmanager
     def writing(self, patience: Patience | None = None) -> Iterator[PostgresTransaction]:
         with write_turn.turn(self._writing, patience) as left:
-            connection, _ = _execute_first(self._open_writer, _WRITE.format(left()))
-            tx = PostgresTransaction(connection)
+            begin = [command.format(left()) for command in _WRITE]
+            tx = PostgresTransaction(self._open_writer(), begin=begin, reopen=self._open_writer)
             try:
                 yield tx
                 tx.run_deferred()
-                _commit(connection)
+                tx.commit()
             except psycopg.Error as error:
-                raise libpq.to_exception(error, lost=connection.closed) from error
+                raise libpq.to_exception(error, lost=tx.is_lost) from error
             finally:
-                _roll_back(connection)
-            # The change is committed, whether or not its position can be read.
-            with suppress(psycopg.Error, DatabaseUnavailable, DatabaseUnusable):
-                tx.position = wal_position.of_row(_query(self._open_writer, wal_position.POSITION))
+                tx.roll_back()
 
     def tables(self) -> set[str]:
         with self.reading() as tx:
@@ -164,7 +160,9 @@ class PostgresDatabase(Database):
     def version_note(self) -> str:
         """Return PostgreSQL's version and the number of connections."""
         with self.reading() as tx:
-            version, connected = tx.connection.execute(integrity_check.ABOUT).fetchone()
+            row = tx.connection.execute(integrity_check.ABOUT).fetchone()
+        assert row is not None
+        version, connected = row
         return f", on PostgreSQL {version}, with {connected}"
 
     def copy_to(self, file: Path, progress: Callable[[int, int], None]) -> None:
@@ -201,7 +199,7 @@ def _execute_first(connection: Callable[[], Connection], statement: str) -> tupl
             return opened, opened.execute(statement)
         except psycopg.Error as error:
             lost = opened.closed
-            _roll_back(opened)
+            libpq.roll_back(opened)
             if not lost or attempt == 2:
                 raise libpq.to_exception(error, lost=opened.closed) from error
     raise AssertionError
@@ -213,20 +211,3 @@ def _query(connection: Callable[[], Connection], query: str) -> Row:
     row = cursor.fetchone()
     assert row is not None
     return row
-
-
-def _commit(connection: Connection) -> None:
-    if connection.pgconn.transaction_status != pq.TransactionStatus.INTRANS:
-        raise TransactionInterrupted("the transaction was undone by the database")
-    try:
-        connection.execute("COMMIT")
-    except psycopg.Error as error:
-        if connection.closed:
-            raise DatabaseUnavailable("the database was lost during a commit: the change may be done") from error
-        raise
-
-
-def _roll_back(connection: Connection) -> None:
-    if not connection.closed and connection.pgconn.transaction_status != pq.TransactionStatus.IDLE:
-        with suppress(psycopg.Error):
-            connection.execute("ROLLBACK")
