@@ -6,113 +6,22 @@ import random
 import signal
 import sqlite3
 import subprocess
-import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-import commands
 import live
 import sizes
 from commands import Command, Done
-from onebucket.actions import mirrors
-from onebucket.cli import common
-from onebucket.domain.mirrors import Drift, MirrorState, MirrorStatus
-from onebucket.domain.refusals import NotFound
-from onebucket.store.connect import connect
+from mirroring import PEOPLE, REPOSITORIES, Configure, database_of, here, stored, there, until
+from onebucket.domain.mirrors import MirrorState
 from onebucket.testing import Double
 
 pytestmark = pytest.mark.subprocess
 
-PEOPLE = ("bob", "carol", "dave", "erin")
-REPOSITORIES = ("rocket", "probe", "site")
 LEVELS = ("none", "read", "write", "admin")
-
-
-def workspace(**repositories: dict[str, str]) -> dict[str, Any]:
-    """A workspace with explicit permissions of people, and groups that give nothing."""
-    return {
-        "onebucket": 1,
-        "users": [{"username": name, "email": f"{name}@example.com"} for name in ("alice", "service", *PEOPLE)],
-        "teams": [
-            {
-                "username": "acme",
-                "groups": [
-                    {"name": "Administrators", "account_privilege": "admin", "members": ["alice", "service"]},
-                    {"name": "Members", "members": list(PEOPLE)},
-                    {"name": "Developers", "members": []},
-                ],
-                "repositories": [{"slug": slug, "users": repositories.get(slug, {})} for slug in REPOSITORIES],
-            }
-        ],
-    }
-
-
-@pytest.fixture(scope="module")
-def bitbucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Double]:
-    """The host, with one permission that was set there."""
-    seed = tmp_path_factory.mktemp("seed") / "acme.json"
-    seed.write_text(json.dumps(workspace(probe={"dave": "read"})))
-    with Double(seed=[seed]) as double:
-        yield double
-
-
-Configure = Callable[..., None]
-
-
-@pytest.fixture
-def command(
-    bitbucket: Double, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Command:
-    """Runs commands in a folder whose database has the host's workspace."""
-    bitbucket.reset()
-    run = commands.runner(tmp_path, monkeypatch, capsys)
-    token = bitbucket.api_token("service")
-    monkeypatch.setenv("BITBUCKET_TOKEN", token.password)
-    monkeypatch.setenv("BITBUCKET_USERNAME", token.username)
-    assert run("import", "bitbucket", "acme", "--api", bitbucket.url).code == 0
-    return run
-
-
-@pytest.fixture(autouse=True)
-def configure(bitbucket: Double, command: Command, tmp_path: Path) -> Configure:
-    """Writes the mirror's table into onebucket.toml."""
-
-    def write(**settings: object) -> None:
-        table = {
-            "account": "acme", "workspace": "acme", "api": bitbucket.url, "username": "service@example.com",
-            "token_env": "BITBUCKET_TOKEN", "mode": "apply", "max_removals": "100%",
-        } | settings  # fmt: skip
-        lines = [f"{key} = {json.dumps(value)}" for key, value in table.items() if value is not None]
-        (tmp_path / "onebucket.toml").write_text("\n".join(["[mirror.cloud]", *lines]) + "\n")
-
-    write()
-    return write
-
-
-def here(command: Command, slug: str, **people: str) -> None:
-    """Set what people are given on a repository here, `none` for nothing; what others have there stays."""
-    document = command("export", "acme", "--format", "json").json
-    [repository] = [each for each in document["teams"][0]["repositories"] if each["slug"] == slug]
-    given = repository.get("users", {}) | people
-    repository["users"] = {name: level for name, level in given.items() if level != "none"}
-    done = command("apply", "-", "--yes", "--prune", "--max-removals", "100%", given=json.dumps(document))
-    assert done.code == 0, done
-
-
-def stored(tmp_path: Path) -> tuple[MirrorStatus, list[Drift]]:
-    """What the database has about the mirror."""
-    with closing(connect(f"sqlite:///{tmp_path}/onebucket.db")) as database, database.reading() as tx:
-        work = common.work(tx)
-        return mirrors.state_of(work, "acme", "cloud"), mirrors.drift_of(work, "acme", "cloud")
-
-
-def there(bitbucket: Double) -> dict[str, dict[str, str]]:
-    """What people were given at the host, by repository."""
-    return {each["slug"]: each.get("users", {}) for each in bitbucket.state()["teams"][0]["repositories"]}
 
 
 def test_right_after_an_import_nothing_differs(command: Command) -> None:
@@ -194,9 +103,9 @@ def test_a_run_stores_what_still_differs(command: Command, bitbucket: Double, tm
     bitbucket.fail("PUT", "/2.0/repositories/acme/rocket/*", status=404, times=1)
 
     command("mirror", "run")
-    status, drift = stored(tmp_path)
+    status, drift = stored(database_of(tmp_path))
     command("mirror", "run")
-    later, later_drift = stored(tmp_path)
+    later, later_drift = stored(database_of(tmp_path))
 
     assert [(each.kind.value, each.name, each.repository) for each in drift] == [
         ("difference", "bob", "rocket"),
@@ -433,19 +342,6 @@ def follower(command: Command, tmp_path: Path) -> Iterator[Callable[[], subproce
         each.communicate()
 
 
-def until(tmp_path: Path, condition: Callable[[MirrorStatus], bool]) -> MirrorStatus:
-    """Wait until the stored status of the mirror is like that, and return it."""
-    status = None
-    for _ in range(600):
-        # A new mirror isn't stored before its process has started.
-        with suppress(NotFound):
-            status, _ = stored(tmp_path)
-        if status is not None and condition(status):
-            return status
-        time.sleep(0.05)
-    raise AssertionError(status)
-
-
 def test_follow_stops_when_the_credential_is_revoked_and_goes_on_when_it_is_resumed(
     command: Command,
     bitbucket: Double,
@@ -455,13 +351,13 @@ def test_follow_stops_when_the_credential_is_revoked_and_goes_on_when_it_is_resu
     here(command, "rocket", bob="write")
     bitbucket.fail("PUT", "/2.0/*", status=401)
     follower()
-    until(tmp_path, lambda status: status.state is MirrorState.STOPPED)
+    until(database_of(tmp_path), lambda status: status.state is MirrorState.STOPPED)
     told = command("mirror", "status")
     asked = len(bitbucket.requests)
     bitbucket.heal()
     here(command, "rocket", carol="read")
     resumed = command("mirror", "resume")
-    until(tmp_path, lambda status: status.carried == 2)
+    until(database_of(tmp_path), lambda status: status.carried == 2)
 
     assert told.code == 2
     assert told.out.startswith(f"cloud: stopped; acme to acme at {bitbucket.url}\n  the credential is refused")
@@ -480,7 +376,7 @@ def test_two_processes_never_run_one_mirror_and_a_killed_one_blocks_it_only_for_
     follower: Callable[[], subprocess.Popen[str]],
 ) -> None:
     first = follower()
-    until(tmp_path, lambda status: status.last_compared_at is not None)
+    until(database_of(tmp_path), lambda status: status.last_compared_at is not None)
     second = follower()
     assert second.stderr is not None
     told = second.stderr.readline()
@@ -490,7 +386,7 @@ def test_two_processes_never_run_one_mirror_and_a_killed_one_blocks_it_only_for_
     with closing(sqlite3.connect(tmp_path / "onebucket.db")) as database, database:
         database.execute("UPDATE mirrors SET held_until = 1")
     here(command, "rocket", bob="write")
-    after = until(tmp_path, lambda status: status.carried == 1)
+    after = until(database_of(tmp_path), lambda status: status.carried == 1)
 
     assert told.startswith("waiting: it is followed by mirror follow on ")
     assert (refused.code, "cloud is followed by mirror follow on " in refused.err) == (1, True)

@@ -18,6 +18,10 @@ from onebucket.store.engine.errors import DatabaseUnavailable, DatabaseUnusable
 def findings(chosen: Settings) -> Iterator[Finding]:
     """Run all checks, in the order in which failures should be fixed."""
     yield from _settings(chosen)
+    if chosen.mirror:
+        from onebucket.cli import mirror_findings
+
+        yield from mirror_findings.of_tables(chosen)
     yield _connections()
     on_file = chosen.database.startswith("sqlite:")
     try:
@@ -114,6 +118,10 @@ def _database(opened: Database, chosen: Settings, *, mend: str) -> Iterator[Find
 
     yield from replicas.findings(opened)
     yield from mail_setup.findings(chosen, opened)
+    if chosen.mirror:
+        from onebucket.cli import mirror_findings
+
+        yield from mirror_findings.of_states(chosen, opened)
 
 
 def _site_administrator(people: Iterable[accounts.Person]) -> Finding:

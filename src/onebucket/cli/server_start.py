@@ -2,9 +2,10 @@
 
 import gc
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import onebucket
 from onebucket import hashing, settings
@@ -26,6 +27,10 @@ from onebucket.mail.transport import MailTransport
 from onebucket.settings import Settings
 from onebucket.store.engine.database import Database
 
+if TYPE_CHECKING:
+    from onebucket.cli.mirror_worker import MirrorWorker
+    from onebucket.mirror.configuration import MirrorConfiguration
+
 
 @dataclass(frozen=True, slots=True)
 class _Launch:
@@ -39,6 +44,7 @@ class _Launch:
     transport: MailTransport
     composer: Composer
     demo_folder: Path | None
+    mirrors: "Sequence[MirrorConfiguration]"
 
     def run_process(
         self,
@@ -61,10 +67,13 @@ class _Launch:
         )
         outbox_worker = mail_setup.outbox_worker(self.database, self.transport, self.composer, self.secret_key)
         server.metrics.watch("onebucket_letters_sent_total", "E-mails sent since the start", lambda: outbox_worker.sent)
+        mirror_worker = _mirror_worker(self.database, self.mirrors) if self.mirrors else None
 
         def start() -> None:
             on_ready()
             outbox_worker.start()
+            if mirror_worker is not None:
+                mirror_worker.start()
             server.metrics.start()
             # What exists now lives as long as the process: scanning it for garbage would cost 5 % of each write.
             gc.freeze()
@@ -72,6 +81,8 @@ class _Launch:
         try:
             serving.run(server.app, self.address, on_ready=start, stop_pipe=stop_pipe)
         finally:
+            if mirror_worker is not None:
+                mirror_worker.stop()
             outbox_worker.stop()
             server.close()
 
@@ -99,6 +110,7 @@ def run(chosen: Settings, address: ListenAddress, *, base_url: str, workers: int
     demo_folder = demo_file.parent if demo_file else None
     transport = mail_setup.transport(chosen, base_url, throw_away=demo_folder)
     composer = mail_setup.composer(chosen, base_url)
+    mirrors = _mirrors(chosen) if demo_file is None else ()
     with common.open_database(chosen, Use.SERVES) as opened:
         key = keys.throw_away() if demo_folder else keys.secret_key(chosen)
         if demo_folder:
@@ -112,6 +124,7 @@ def run(chosen: Settings, address: ListenAddress, *, base_url: str, workers: int
             lines += [_replicas(opened)] if opened.replicas else []
             lines += [] if chosen.base_url else [_guessed_base_url(base_url)]
         lines += [_limit(chosen.rate_limit), mail_setup.line(transport, composer)]
+        lines += [f"It follows the mirror {each.name} of {each.account} to {each.workspace}" for each in mirrors]
         lines += [f"warning: {name} is not a setting" for name in chosen.unknown]
 
         def on_ready() -> None:
@@ -119,11 +132,28 @@ def run(chosen: Settings, address: ListenAddress, *, base_url: str, workers: int
             for line in lines:
                 common.show(line)
 
-        launch = _Launch(chosen, opened, address, base_url, key, transport, composer, demo_folder)
+        launch = _Launch(chosen, opened, address, base_url, key, transport, composer, demo_folder, mirrors)
         if workers == 1:
             launch.run_process(on_ready)
         else:
             launch.run_workers(workers, on_ready)
+
+
+def _mirrors(chosen: Settings) -> "Sequence[MirrorConfiguration]":
+    """Return the mirrors that the server follows. Raises Misconfigured."""
+    if not chosen.mirror:
+        return ()
+    from onebucket.mirror import configuration
+
+    found = configuration.read_all(chosen.mirror, source=str(chosen.file))
+    return [each for each in found if each.starts_with_server]
+
+
+def _mirror_worker(opened: Database, mirrors: "Sequence[MirrorConfiguration]") -> "MirrorWorker":
+    # It loads an HTTP client, which a server without mirrors doesn't need.
+    from onebucket.cli.mirror_worker import MirrorWorker
+
+    return MirrorWorker(opened, mirrors)
 
 
 def _replicas(opened: Database) -> str:

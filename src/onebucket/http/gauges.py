@@ -1,10 +1,12 @@
 """Registers the metrics that `/metrics` shows besides request counts."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
-from onebucket.actions import outbox
+from prometheus_client.metrics_core import Metric
+
+from onebucket.actions import mirrors, outbox
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import OPERATOR
 from onebucket.http.auth.authentication import Authentication
@@ -14,6 +16,7 @@ from onebucket.http.execution.replica_router import FALLBACK_REASONS, ReplicaRou
 from onebucket.http.execution.write_queue import WriteQueue
 from onebucket.http.limits.anonymous_limits import AnonymousLimits
 from onebucket.http.limits.rate_limiter import RateLimiter
+from onebucket.http.monitoring import mirror_metrics
 from onebucket.http.monitoring.metrics import Metrics
 from onebucket.http.services import Services
 from onebucket.store.engine.errors import DatabaseUnavailable, DatabaseUnusable
@@ -35,6 +38,7 @@ def watch(
 ) -> None:
     """Register everything that `/metrics` shows besides request counts and what the command line adds."""
     _watch_outbox(metrics, services)
+    _watch_mirrors(metrics, services)
     _watch_execution(metrics, services.write_queue, services.authentication, cache)
     _watch_rate_limits(metrics, services.rate_limiter, login_throttle, anonymous_limits)
     _watch_replicas(metrics, replicas)
@@ -56,6 +60,20 @@ def _watch_outbox(metrics: Metrics, services: Services) -> None:
 
     for name, about in _LETTERS.items():
         metrics.show(f"onebucket_letters_{name}", about, counter(name))
+
+
+def _watch_mirrors(metrics: Metrics, services: Services) -> None:
+    """Export how each mirror is doing; nothing while the database is unavailable."""
+
+    def collect() -> Iterable[Metric]:
+        try:
+            with services.database.reading() as tx:
+                work = UnitOfWork(OPERATOR, tx, services.clock(), "metrics", services.new_id)
+                return mirror_metrics.families(mirrors.states(work), work.at)
+        except (DatabaseUnavailable, DatabaseUnusable):
+            return ()
+
+    metrics.show_families(collect)
 
 
 def _watch_execution(

@@ -16,7 +16,8 @@ from onebucket.settings import Misconfigured
 
 DEFAULT_REQUESTS_PER_HOUR = 900
 
-_TEXTS = {"account": "", "workspace": "", "api": DEFAULT_API, "username": "", "token_file": "", "token_env": ""}
+_TEXTS = {"account": "", "workspace": "", "api": DEFAULT_API, "username": "", "token_file": "", "token_env": "",
+          "start": "on"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class MirrorConfiguration:
     `can_change` is whether it changes anything there (mode `apply`). With `takes_over`, it also removes permissions
     that it did not set. With `has_groups`, groups there are given what those of the same slugs have here.
     `requests_per_hour` is at most what the host allows.
+    `starts_with_server` is whether `serve` follows it.
     """
 
     definition: MirrorDefinition
@@ -40,6 +42,7 @@ class MirrorConfiguration:
     has_groups: bool
     max_removals: RemovalLimit
     requests_per_hour: int
+    starts_with_server: bool
 
     @property
     def name(self) -> str:
@@ -119,6 +122,8 @@ def _read(name: str, table: Mapping[str, object], source: str) -> MirrorConfigur
     api = texts["api"].rstrip("/")
     if urlsplit(api).scheme not in ("http", "https") or not urlsplit(api).hostname:
         raise Misconfigured(f"{where} api is not a URL such as {DEFAULT_API}")
+    if texts["start"] not in ("on", "off"):
+        raise Misconfigured(f"{where} start is on or off")
     try:
         given = {key: mirror_settings.read(key, table[key]) for key in mirror_settings.SETTINGS if key in table}
     except ValueError as error:
@@ -133,6 +138,7 @@ def _read(name: str, table: Mapping[str, object], source: str) -> MirrorConfigur
         token_file=Path(texts["token_file"]) if texts["token_file"] else None,
         token_env=texts["token_env"],
         requests_per_hour=requests,
+        starts_with_server=texts["start"] == "on",
         **_fields(definition.effective({})),
     )
 

@@ -20,7 +20,7 @@ from onebucket.remote.errors import NotPermitted, NotThere, Rejected
 from onebucket.store.mirror_rows import MirroredPermission
 
 # How long a change that is under way may take when the mirror is stopped.
-FINISH_SECONDS = 5.0
+FINISH_SECONDS = 2.0
 
 # Opens a unit of work in a transaction of its own, for reading or for writing.
 OpenWork = Callable[[], AbstractContextManager[UnitOfWork]]

@@ -64,6 +64,10 @@ class Metrics:
         for name_of_value, value in values.items():
             gauge.labels(name_of_value).set_function(value)
 
+    def show_families(self, collect: Callable[[], Iterable[Metric]]) -> None:
+        """Export what `collect` returns whenever metrics are asked for: values whose labels aren't known before."""
+        self.registry.register(_Families(collect))
+
     def start(self) -> None:
         """Start publishing watched values to the other workers, if there are any."""
         self._counting.start()
@@ -74,6 +78,16 @@ class Metrics:
 
 
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH"})
+
+
+class _Families(Collector):
+    """Metrics that a function makes."""
+
+    def __init__(self, collect: Callable[[], Iterable[Metric]]) -> None:
+        self._collect = collect
+
+    def collect(self) -> Iterable[Metric]:
+        return self._collect()
 
 
 class _SingleProcess:
