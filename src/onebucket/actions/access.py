@@ -21,10 +21,12 @@ from onebucket.store import (
     access_inputs,
     account_rows,
     group_rows,
+    prefetch,
     project_privilege_rows,
     project_rows,
     repository_rows,
 )
+from onebucket.store.prefetch import Names
 
 # Prefix of ids that no row has.
 _NO_ID = "00000000-0000-0000-0000-"
@@ -57,7 +59,7 @@ def group(
 
     `member` names the member concerned, for permissions that people have over themselves.
     """
-    owner = _account(work, account_name)
+    owner = _account(work, account_name, group=slug)
     row = group_rows.find(work.tx, owner.id, slug)
     if row is None:
         raise NoSuchGroup(Sought(Kind.GROUP, slug, owner.id))
@@ -117,7 +119,7 @@ def repository(work: UnitOfWork, account_name: str, slug: str, *, to: To) -> tup
 
     A private repository that the actor can't see is not found (contract/api-1.0.md#1.10).
     """
-    owner = _account(work, account_name)
+    owner = _account(work, account_name, repository=slug)
     row = repository_rows.find(work.tx, owner.id, slug)
     standing = _standing(work, owner)
     levels = _levels(work, owner, standing, [row or _placeholder(owner)])
@@ -133,8 +135,8 @@ def each_repository(
     `pairs` are (slug, the person concerned), for permissions that people have over themselves.
     Raises NotFound when the account doesn't exist.
     """
-    owner = _account(work, account_name)
     requested = [(slug, person.id == work.actor.id) for slug, person in pairs]
+    owner = _account(work, account_name, repository=requested[0][0] if len(requested) == 1 else None)
     rows = repository_rows.among(work.tx, owner.id, {slug for slug, _ in requested})
     standing = _standing(work, owner)
     missing = len({slug for slug, _ in requested} - rows.keys())
@@ -230,7 +232,10 @@ def nobody(work: UnitOfWork) -> None:
         raise Forbidden("somebody is signed in")
 
 
-def _account(work: UnitOfWork, name: str) -> Account:
+def _account(work: UnitOfWork, name: str, *, group: str | None = None, repository: str | None = None) -> Account:
+    """Return the account that is named; `group` or `repository` is the slug of what is asked for in it afterwards."""
+    if work.actor.id is not None:
+        prefetch.load(work.tx, work.actor.id, Names(name, group, repository))
     row = account_rows.named(work.tx, name)
     if row is None:
         raise NotFound(f"there is no account {quote_text(name)}", Sought(Kind.ACCOUNT, name))

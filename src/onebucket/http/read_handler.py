@@ -83,7 +83,7 @@ class ReadHandler:
         self, tx: Transaction, request: Request, verified: VerifiedCredential, match: RouteMatch, lookup: Lookup
     ) -> CachedResponse:
         """Return the entry to cache: the stale one when it still holds, otherwise a new one. Raises ResultTooLarge."""
-        actor = self._dispatcher.authorize(tx, request, verified)
+        actor = self._dispatcher.authorize(tx, request, verified, match)
         if lookup.entry is not None and lookup.entry.is_unchanged(tx, actor):
             return lookup.entry
         tx.read_mode = ReadMode.BOUNDED

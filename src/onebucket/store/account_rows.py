@@ -85,7 +85,7 @@ def named(tx: Transaction, word: str) -> Account | None:
 
     They are tried in that order (contract/api-1.0.md#1.2).
     """
-    match = _matches(word)
+    match = name_and_key(word)
     if match is None:
         return None
     kind, key = match
@@ -94,7 +94,11 @@ def named(tx: Transaction, word: str) -> Account | None:
 
 def find_many(tx: Transaction, words: Iterable[str]) -> dict[str, Account]:
     """Return the accounts that several words name, by the word; words that name none are left out."""
-    matches = [(word, _matches(word)) for word in words]
+    words = [*words]
+    if len(words) == 1:
+        only = named(tx, words[0])
+        return {} if only is None else {words[0]: only}
+    matches = [(word, name_and_key(word)) for word in words]
     keys: dict[str, list[str]] = {}
     for _, match in matches:
         if match:
@@ -107,7 +111,21 @@ def find_many(tx: Transaction, words: Iterable[str]) -> dict[str, Account]:
     return {word: found[match] for word, match in matches if match in found}
 
 
-def _matches(word: str) -> tuple[str, str] | None:
+def cache_named(tx: Transaction, word: str, found: Account | None) -> None:
+    """Cache the account that `word` names, or that it names none, for `named`."""
+    match = name_and_key(word)
+    if match is not None:
+        kind, key = match
+        tx.cache_row(_BY[kind], found, key=key)
+
+
+def is_cached(tx: Transaction, word: str) -> bool:
+    """Return True if `named` needs no query to tell what `word` names."""
+    match = name_and_key(word)
+    return match is None or tx.has_cached(_BY[match[0]], key=match[1])
+
+
+def name_and_key(word: str) -> tuple[str, str] | None:
     """Return the kind of name, and its stored form; None if it can't name an account."""
     uuid = domain.bare_uuid(word)
     if uuid is not None:
@@ -140,7 +158,10 @@ def revision(tx: Transaction, account_id: str) -> int:
     After a restore it doesn't return to an earlier value, unless the clock was set back. Code that mustn't depend on
     the clock uses the stamp.
     """
-    stored = tx.row(_REVISION, id=account_id) or 0
+    state = tx.states.get(account_id)
+    if state is not None and tx.read_set is not None:
+        tx.read_set.add(_REVISION.dependency, {"id": account_id})
+    stored = state.revision if state is not None else tx.row(_REVISION, id=account_id) or 0
     deferred = tx.deferred(_REVISE, account_id)
     return max(stored + 1, deferred["at"]) if deferred else stored
 
@@ -249,6 +270,12 @@ _PEOPLE = Statement(
 def people_with_passwords(tx: Transaction) -> list[tuple[Account, str | None]]:
     """Return all users, no teams, sorted by username, each with the hash of their password if they have one."""
     return tx.rows(_PEOPLE)
+
+
+def cache_by_id(tx: Transaction, found: Account, hash: str | None) -> None:
+    """Cache an account, and the hash of its password, for `by_id` and `find_with_password`."""
+    tx.cache_row(_BY["id"], found, key=found.id)
+    tx.cache_row(_BY_PASSWORD, (found, hash), id=found.id)
 
 
 def find_with_password(tx: Transaction, account_id: str) -> tuple[Account, str | None] | None:

@@ -71,12 +71,13 @@ _USED = Statement(
     .where(*_this_one, or_(tokens.c.last_used_at.is_(None), tokens.c.last_used_at < bindparam("at")))
     .values(last_used_at=bindparam("at"), last_used_from=bindparam("address"))
 )
-_WITH_LIMITS = joined(
-    ACCOUNT,
+# The scopes and the expiry of an app password, and the credential it was created with.
+LIMITS = joined(
     scalar(tokens.c.scopes, lambda scopes: frozenset(scopes.split())),
     scalar(tokens.c.expires_at, timestamps.optional_from_number),
     scalar(tokens.c.made_with),
 )
+_WITH_LIMITS = joined(ACCOUNT, LIMITS, make=lambda person, limits: (person, *limits))
 _HOLDER = Statement(
     select(*_WITH_LIMITS.columns).join(tokens, tokens.c.account_id == accounts.c.id).where(*_this_one),
     _WITH_LIMITS,
@@ -153,3 +154,13 @@ _Holder = tuple[Account, frozenset[str], datetime | None, str | None]
 def holder(tx: Transaction, account_id: str, id: str) -> _Holder | None:
     """Return the user an app password belongs to, its scopes, its expiry, and the credential it was created with."""
     return tx.row(_HOLDER, account_id=account_id, token_id=id)
+
+
+def cache_holder(tx: Transaction, account_id: str, id: str, found: _Holder | None) -> None:
+    """Cache what `holder` returns for an app password."""
+    tx.cache_row(_HOLDER, found, account_id=account_id, token_id=id)
+
+
+def is_holder_cached(tx: Transaction, account_id: str, id: str) -> bool:
+    """Return True if `holder` needs no query."""
+    return tx.has_cached(_HOLDER, account_id=account_id, token_id=id)

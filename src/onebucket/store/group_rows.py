@@ -68,6 +68,16 @@ def find(tx: Transaction, account_id: str, slug: str) -> Group | None:
     return tx.row(_BY_SLUG, account_id=account_id, slug=slug)
 
 
+def cache_found(tx: Transaction, account_id: str, slug: str, found: Group | None) -> None:
+    """Cache what `find` returns."""
+    tx.cache_row(_BY_SLUG, found, account_id=account_id, slug=slug)
+
+
+def is_cached(tx: Transaction, account_id: str, slug: str) -> bool:
+    """Return True if `find` needs no query."""
+    return tx.has_cached(_BY_SLUG, account_id=account_id, slug=slug)
+
+
 def of_account(tx: Transaction, account_id: str) -> list[Group]:
     """Return all groups of an account, sorted by slug."""
     return tx.rows(_ALL, account_id=account_id)
@@ -106,6 +116,13 @@ def membership_standing(
     assert standing is not None
     administers, in_account, in_group = standing
     return administers, in_account, in_group
+
+
+def cache_standing(
+    tx: Transaction, account_id: str, person_id: str, group_id: str | None, found: tuple[bool, bool, bool]
+) -> None:
+    """Cache what `membership_standing` returns."""
+    tx.cache_row(_STANDING, found, account_id=account_id, person_id=person_id, group_id=group_id)
 
 
 _people = accounts.alias("people")

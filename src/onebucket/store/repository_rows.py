@@ -109,9 +109,19 @@ def find(tx: Transaction, account_id: str, slug: str) -> Repository | None:
     return tx.row(_BY_SLUG, account_id=account_id, slug=slug)
 
 
+def cache_found(tx: Transaction, account_id: str, slug: str, found: Repository | None) -> None:
+    """Cache what `find` returns."""
+    tx.cache_row(_BY_SLUG, found, account_id=account_id, slug=slug)
+
+
 def among(tx: Transaction, account_id: str, slugs: Iterable[str]) -> dict[str, Repository]:
     """Return the account's repositories with these slugs, by the slug; slugs without a repository are left out."""
-    return {repository.slug: repository for repository in tx.rows(_AMONG, account_id=account_id, slugs=slugs)}
+    wanted = {*slugs}
+    if len(wanted) == 1:
+        [slug] = wanted
+        found = find(tx, account_id, slug)
+        return {} if found is None else {slug: found}
+    return {repository.slug: repository for repository in tx.rows(_AMONG, account_id=account_id, slugs=wanted)}
 
 
 def of_account(tx: Transaction, account_id: str) -> list[Repository]:

@@ -5,7 +5,7 @@ users and e-mail addresses are current while the directory's stamp is. So a cach
 making it again, although other accounts have changed or a backup was restored.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from sqlalchemy import bindparam, select
 
@@ -22,11 +22,12 @@ CacheDependencies = tuple[Row, ...]
 # A response that depends on more accounts is cheaper to make again than to check.
 MAX_ACCOUNTS = 100
 
-_NAME = "directory"
+# The name under which the directory's stamp is stored.
+DIRECTORY = "directory"
 _REVISE = Statement(
     lambda insert: (
         insert(site)
-        .values(name=_NAME, value=NewStamp())
+        .values(name=DIRECTORY, value=NewStamp())
         .on_conflict_do_update(index_elements=["name"], set_={"value": NewStamp()})
     )
 )
@@ -43,7 +44,7 @@ _NOW = Statement(
 
 def bump_revision(tx: Transaction) -> None:
     """Renew the directory's stamp at the end of the transaction: accounts or addresses were changed."""
-    tx.defer(_REVISE, _NAME)
+    tx.defer(_REVISE, DIRECTORY)
 
 
 def dependencies_of(tx: Transaction, also: Iterable[str] = ()) -> CacheDependencies | None:
@@ -62,5 +63,7 @@ def unchanged(tx: Transaction, foundation: CacheDependencies) -> bool:
     return _current(tx, [account_id for account_id, _, _ in foundation]) == foundation
 
 
-def _current(tx: Transaction, ids: Iterable[str]) -> CacheDependencies:
-    return tuple(tx.rows(_NOW, ids=ids, directory=_NAME))
+def _current(tx: Transaction, ids: Collection[str]) -> CacheDependencies:
+    if tx.states.keys() >= {*ids}:
+        return tuple((id, tx.states[id].stamp, tx.states[id].directory) for id in sorted(ids))
+    return tuple(tx.rows(_NOW, ids=ids, directory=DIRECTORY))

@@ -9,7 +9,7 @@ from functools import partial
 from operator import itemgetter
 from typing import Any, Generic, NamedTuple, TypeVar, overload
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, FromClause
 
 Row = tuple[Any, ...]
 
@@ -40,6 +40,10 @@ class RowMapper(Generic[_Made]):
         """The same columns of an outer join: None where the whole row is missing."""
         convert, missing = self.convert, (None,) * len(self.columns)
         return RowMapper(self.columns, lambda row: None if row == missing else convert(row))
+
+    def of(self, table: FromClause) -> "RowMapper[_Made]":
+        """The same columns of an alias of their table."""
+        return RowMapper(tuple(table.c[column.name] for column in self.columns), self.convert)
 
 
 def _unchanged(row: Row) -> Row:

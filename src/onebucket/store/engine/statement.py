@@ -79,7 +79,7 @@ class Statement(Generic[_Found]):
         self._dependency: tuple[str | None] | None = None
         self._keeps_cache = keeps_cache
         self._unaffected: dict[AnyStatement, bool] = {}
-        self._tables: frozenset[str] = frozenset()
+        self._tables: frozenset[str] | None = None
 
     @property
     def dependency(self) -> str | None:
@@ -120,17 +120,24 @@ class Statement(Generic[_Found]):
         return self._compiled_forms[dialect][2]
 
     def invalidates(self, other: "AnyStatement") -> bool:
-        """Return True if this change can change what `other` finds. Both must have been compiled."""
+        """Return True if this change can change what `other` finds."""
         unaffected = self._unaffected.get(other)
         if unaffected is None:
-            unaffected = self._unaffected[other] = self._keeps_cache or self._tables.isdisjoint(other._tables)
+            unaffected = self._unaffected[other] = self._keeps_cache or self.tables.isdisjoint(other.tables)
         return not unaffected
+
+    @property
+    def tables(self) -> frozenset[str]:
+        """The names of the tables that it reads or changes."""
+        if self._tables is None:
+            clause = self._clause if isinstance(self._clause, ClauseElement) else self._clause(_insert("sqlite"))
+            self._tables = frozenset(node.name for node in visitors.iterate(clause) if isinstance(node, Table))
+        return self._tables
 
     def _compiled(self, dialect: str) -> tuple[str, dict[str, Any], tuple[str, ...], dict[str, _List]]:
         clause = self._clause if isinstance(self._clause, ClauseElement) else self._clause(_insert(dialect))
         compiled = clause.compile(dialect=_dialect(dialect))
         assert isinstance(compiled, SQLCompiler)
-        self._tables = frozenset(node.name for node in visitors.iterate(clause) if isinstance(node, Table))
         constants = {name: value for name, value in compiled.params.items() if value is not None}
         return (
             compiled.string,

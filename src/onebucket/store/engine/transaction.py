@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from onebucket.lru_cache import LruCache
 from onebucket.store.engine import combined_query
@@ -23,15 +23,25 @@ SAVEPOINT = "SAVEPOINT attempt"
 ROW_CACHE_SIZE = 1000
 
 
+class AccountState(NamedTuple):
+    """An account's stamp and revision, and the directory's stamp, all at one moment."""
+
+    id: str
+    stamp: str | None
+    directory: str | None
+    revision: int
+
+
 class Transaction(ABC):
     """An open transaction on one connection of the driver.
 
     `read_mode` says how long result sets are treated. `read_set` holds what was read, once `track_reads` was called.
+    `states` are those of accounts that were prefetched, until something is changed.
     `budget` limits the work of a read that runs on the event loop. `position` is set after a commit, on a database that
     may have replicas: the position in its log from which a replica shows the change.
     """
 
-    __slots__ = ("_changed", "_deferred", "_deferred_count", "_row_cache", "budget", "read_mode", "read_set")
+    __slots__ = ("_changed", "_deferred", "_deferred_count", "_row_cache", "budget", "read_mode", "read_set", "states")
 
     connection: Any
     _execute: Any
@@ -42,14 +52,14 @@ class Transaction(ABC):
         self.read_mode = read_mode
         self.read_set: ReadSet | None = None
         self.budget: WorkBudget | None = None
+        self.states: dict[str, AccountState] = {}
         self._row_cache: dict[AnyStatement, LruCache[tuple[Any, ...], Any]] = {}
         self._deferred: dict[tuple[AnyStatement, str], dict[str, Any]] = {}
         self._deferred_count = 0
         self._changed = 0
 
     def track_reads(self) -> None:
-        """Record in `read_set` what later statements read."""
-        self._row_cache.clear()
+        """Record in `read_set` what later statements read, or find in the cache."""
         self.read_set = ReadSet()
 
     def spend(self, rows: int) -> None:
@@ -66,7 +76,18 @@ class Transaction(ABC):
         found: _Found | None = cache.get(key)
         if found is None and key not in cache:
             found = cache[key] = self._first(statement, values)
+        elif self.read_set is not None:
+            self.read_set.add(statement.dependency, values)
         return found
+
+    def has_cached(self, statement: AnyStatement, **values: Any) -> bool:
+        """Return True if `row` would answer from the cache."""
+        cache = self._row_cache.get(statement)
+        return cache is not None and (*values.items(),) in cache
+
+    def cache_row(self, statement: Statement[_Found], found: _Found | None, **values: Any) -> None:
+        """Cache what a cached statement would find now, for `row`; another statement has found it."""
+        self._rows_of(statement)[(*values.items(),)] = found
 
     def _rows_of(self, statement: AnyStatement) -> LruCache[tuple[Any, ...], Any]:
         cache = self._row_cache.get(statement)
@@ -120,6 +141,7 @@ class Transaction(ABC):
         self._deferred.clear()
 
     def _invalidate(self, change: AnyStatement) -> None:
+        self.states.clear()
         for statement, cache in self._row_cache.items():
             if cache and change.invalidates(statement):
                 cache.clear()
@@ -182,6 +204,7 @@ class Transaction(ABC):
             self._finish()
         except BaseException:
             self._row_cache.clear()
+            self.states.clear()
             self._deferred = deferred
             self._undo()
             raise

@@ -150,6 +150,11 @@ class Route:
         """True if the request may change something."""
         return self.method != "GET" and not self.only_reads
 
+    @property
+    def names_user(self) -> bool:
+        """True if the query may name a person as `user`."""
+        return any(parameter.name == "user" for parameter in self.query)
+
 
 @dataclass(frozen=True, slots=True)
 class RemovedRoute:
