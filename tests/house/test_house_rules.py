@@ -25,6 +25,7 @@ ROOMS = Path(onebucket.__file__).parent
 
 # Files of more than 300 lines and functions of more than 40 are a question to answer; these are the answers.
 LONG_FILES = {
+    "actions/access.py": "the only door to stored things: everything that can be asked for, and whether it may be",
     "actions/privileges.py": "everything that sets a permission, for groups and for people",
     "settings.py": "one table of all settings, which is read as one",
     "store/tables.py": "a schema, table after table",
@@ -75,6 +76,10 @@ ROWS_IN_HTTP = {
     ("auth", "oauth_token_rows"): "the same",
     ("cache", "revisions"): "whether anything of a cached response has changed; nothing of it is shown",
     ("execution", "site_values"): "a value that means nothing, so that timing doesn't tell whether a change was one",
+    (
+        "http",
+        "prefetch",
+    ): "it fills the row cache of the transaction, and returns nothing: the door is asked for what is there",
     ("http", "revisions"): "what a response depends on, for the cache",
 }
 

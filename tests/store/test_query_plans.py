@@ -111,6 +111,7 @@ def _pairs(holders: dict[int, list[str]]) -> dict[str, dict[str, list[str]]]:
     ("statement", "values"),
     [
         (access_rows._MEMBERSHIPS, {"people": [id(1, 7), id(1, 70)]}),
+        (access_rows._FEW, {"people": [id(1, 7), id(1, 70)], **PLACES}),
         (access_rows._SET, PLACES),
         (access_rows._SET_FOR_THEM, {"groups": [id(2, 0), id(2, 1)], **PLACES}),
         (access_rows._SET_THERE, _pairs({7: [id(2, 0), id(2, 1)], 70: [id(2, 7)]})),
@@ -125,6 +126,7 @@ def _pairs(holders: dict[int, list[str]]) -> dict[str, dict[str, list[str]]]:
     ],
     ids=[
         "memberships",
+        "few people",
         "set",
         "set for them",
         "set there",

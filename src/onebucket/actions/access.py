@@ -26,6 +26,7 @@ from onebucket.store import (
     project_rows,
     repository_rows,
 )
+from onebucket.store.access_inputs import AccessInputs
 from onebucket.store.prefetch import Names
 
 # Prefix of ids that no row has.
@@ -128,20 +129,21 @@ def repository(work: UnitOfWork, account_name: str, slug: str, *, to: To) -> tup
 
 
 def each_repository(
-    work: UnitOfWork, account_name: str, pairs: Iterable[tuple[str, Account]], *, to: To
-) -> tuple[Account, list[Repository | Refusal]]:
+    work: UnitOfWork, account_name: str, pairs: Collection[tuple[str, Account]], *, to: To
+) -> tuple[Account, list[Repository | Refusal], AccessInputs]:
     """Look up several repositories at once: return the account and, in order, each repository or its refusal.
 
-    `pairs` are (slug, the person concerned), for permissions that people have over themselves.
+    `pairs` are (slug, the person concerned), for permissions that people have over themselves. The inputs are those of
+    each pair, because what decides whether the actor may ask is loaded with them.
     Raises NotFound when the account doesn't exist.
     """
     requested = [(slug, person.id == work.actor.id) for slug, person in pairs]
     owner = _account(work, account_name, repository=requested[0][0] if len(requested) == 1 else None)
     rows = repository_rows.among(work.tx, owner.id, {slug for slug, _ in requested})
     standing = _standing(work, owner)
-    missing = len({slug for slug, _ in requested} - rows.keys())
-    placeholders = [_placeholder(owner, number) for number in range(missing)]
-    levels = _levels(work, owner, standing, [*rows.values(), *placeholders])
+    missing = dict.fromkeys(slug for slug, _ in requested if slug not in rows)
+    places = rows | {slug: _placeholder(owner, number) for number, slug in enumerate(missing)}
+    inputs, levels = _inputs(work, owner, standing, places.values(), [(person, places[slug]) for slug, person in pairs])
 
     standings = {is_self: replace(standing, is_self=is_self) for is_self in (False, True)}
     results: dict[tuple[str, bool], Repository | Refusal] = {}
@@ -150,7 +152,7 @@ def each_repository(
             results[slug, is_self] = _require_repository(owner, slug, rows.get(slug), standings[is_self], levels, to)
         except (NotFound, Forbidden) as refusal:
             results[slug, is_self] = refusal
-    return owner, [results[key] for key in requested]
+    return owner, [results[key] for key in requested], inputs
 
 
 def group_of(work: UnitOfWork, owner: Account, owner_name: str, slug: str) -> Group:
@@ -256,11 +258,26 @@ def _levels(
     work: UnitOfWork, owner: Account, standing: Standing, repositories: Collection[Repository]
 ) -> Mapping[str, Level] | None:
     """Return the actor's level on each repository by its id; None when the actor administers the account."""
-    actor = work.actor.account
-    if actor is None or standing.administers:
+    if work.actor.account is None or standing.administers:
         return None
-    inputs = access_inputs.load_pairs(work.tx, owner, [(actor, repository) for repository in repositories])
-    return {repository.id: strongest(inputs.ways(actor, repository)) for repository in repositories}
+    _, levels = _inputs(work, owner, standing, repositories)
+    return levels
+
+
+def _inputs(
+    work: UnitOfWork,
+    owner: Account,
+    standing: Standing,
+    repositories: Collection[Repository],
+    pairs: Sequence[tuple[Account, Repository]] = (),
+) -> tuple[AccessInputs, Mapping[str, Level] | None]:
+    """Return the access inputs of these pairs, and what `_levels` does, which needs the actor's on each repository."""
+    actor = None if standing.administers else work.actor.account
+    own = [] if actor is None else [(actor, repository) for repository in repositories]
+    inputs = access_inputs.load_pairs(work.tx, owner, [*own, *pairs])
+    if actor is None:
+        return inputs, None
+    return inputs, {repository.id: strongest(inputs.ways(actor, repository)) for repository in repositories}
 
 
 def _placeholder(owner: Account, number: int = 0) -> Repository:

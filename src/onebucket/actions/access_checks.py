@@ -90,16 +90,10 @@ def _check_account(work: UnitOfWork, name: str, queries: Sequence[_IndexedQuery]
     """Prepare the answers to the queries about one account, by index."""
     requested = [(slug, person) for _, slug, person in queries]
     try:
-        owner, results = access.each_repository(work, name, requested, to=To.ASK_ABOUT_PERSON)
+        owner, results, inputs = access.each_repository(work, name, requested, to=To.ASK_ABOUT_PERSON)
     except NotFound as refusal:
         return {index: refusal for index, _, _ in queries}
 
-    pairs = [
-        (person, result)
-        for (_, person), result in zip(requested, results, strict=True)
-        if isinstance(result, Repository)
-    ]
-    inputs = access_inputs.load_pairs(work.tx, owner, pairs)
     revision = account_rows.revision(work.tx, owner.id)
 
     def decide(person: Account, repository: Repository) -> AccessDecision:

@@ -197,6 +197,9 @@ MOST_BUNCHED = 50
 # Cached results of `ways`; each may hold as many reasons as the user has groups.
 MOST_USUAL = 100
 
+# So many pairs of a user and a repository are looked up in one query, whether or not they are asked about.
+FEW_PAIRS = 16
+
 # A user paired with more repositories than this is looked up by groups and repositories, not by each pair.
 FEW_REPOSITORIES = 8
 
@@ -223,6 +226,10 @@ def load_pairs(tx: Transaction, owner: Account, pairs: Collection[tuple[Account,
     grow with the number of groups and repositories, not with their product.
     """
     people = {person.id: person for person, _ in pairs}
+    places = {repository.id: repository for _, repository in pairs}
+    if len(people) * len(places) <= FEW_PAIRS:
+        rows = access_rows.few(tx, owner, people, *_places(places.values()))
+        return _access_inputs(owner, rows.memberships, rows.for_groups, rows.for_people)
     memberships = access_rows.memberships_of(tx, owner, people.values())
     by_person: dict[str, dict[str, Repository]] = {}
     for person, repository in pairs:

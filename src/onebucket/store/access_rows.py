@@ -6,10 +6,10 @@ What is set for groups on repositories and on projects comes from one query, and
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, null, select, tuple_, union_all
+from sqlalchemy import ColumnElement, Select, and_, bindparam, literal_column, null, select, tuple_, union_all
 
 from onebucket.domain.accounts import Account
-from onebucket.store.engine.index_hints import without_index
+from onebucket.store.engine.index_hints import looked_up_among, without_index
 from onebucket.store.engine.list_parameters import pairs_of, values_of
 from onebucket.store.engine.row_mapper import named
 from onebucket.store.engine.statement import Statement
@@ -64,7 +64,7 @@ _MEMBERSHIP = named(
     memberships.c.added_at,
     _granter.c.username,
 )
-_MEMBERSHIPS = Statement(
+_memberships = (
     select(*_MEMBERSHIP.columns)
     .select_from(memberships)
     .join(groups, and_(groups.c.account_id == memberships.c.account_id, groups.c.id == memberships.c.group_id))
@@ -73,9 +73,9 @@ _MEMBERSHIPS = Statement(
         memberships.c.person_id.in_(values_of("people", Id)),
         # Keep SQLite from scanning the whole account: these users have fewer rows than the account.
         without_index(memberships.c.account_id) == bindparam("account_id"),
-    ),
-    _MEMBERSHIP,
+    )
 )
+_MEMBERSHIPS = Statement(_memberships, _MEMBERSHIP)
 
 
 def _on_repositories(given: Any, holder_id: ColumnElement[Any], *condition: ColumnElement[bool]) -> Select[Any]:
@@ -169,6 +169,55 @@ _DIRECT_THERE = _of_people(
     ),
 )
 
+# All of this in one query, for a few users on a few repositories. What is set for groups is looked up by those of the
+# users: any number of others may have something there. Every row has the columns of a membership, after its kind.
+_MEMBER, _FOR_GROUP, _FOR_PERSON = 0, 1, 2
+_mine = memberships.alias("mine")
+_groups_of_people = select(_mine.c.group_id).where(
+    _mine.c.person_id.in_(values_of("people", Id)),
+    without_index(_mine.c.account_id) == bindparam("account_id"),
+)
+
+
+def _given(
+    kind: int, given: Any, place_id: ColumnElement[Any], holder_id: ColumnElement[Any], project: Any = None
+) -> Select[Any]:
+    """Select what was given to these groups or users in these places."""
+    places = values_of("repositories" if project is None else "projects", Id)
+    holders = _groups_of_people if kind == _FOR_GROUP else values_of("people", Id)
+    source = given.outerjoin(_granter, _granter.c.id == given.c.granted_by)
+    if project is not None:
+        source = source.join(projects, and_(projects.c.account_id == given.c.account_id, projects.c.id == place_id))
+    shown = null() if project is None else project
+    return (
+        select(
+            literal_column(str(kind)), place_id, holder_id, shown, given.c.level, null(), given.c.granted_at,
+            _granter.c.username,
+        )
+        .select_from(source)
+        .where(
+            given.c.account_id == bindparam("account_id"), place_id.in_(places), looked_up_among(holder_id, holders)
+        )
+    )  # fmt: skip
+
+
+_few = union_all(
+    _memberships.with_only_columns(literal_column(str(_MEMBER)).label("kind"), *_MEMBERSHIP.columns),
+    _given(_FOR_GROUP, group_privileges, group_privileges.c.repository_id, group_privileges.c.group_id),
+    _given(
+        _FOR_GROUP,
+        project_group_privileges,
+        project_group_privileges.c.project_id,
+        project_group_privileges.c.group_id,
+        projects.c.key,
+    ),
+    _given(_FOR_PERSON, privileges, privileges.c.repository_id, privileges.c.person_id),
+    _given(
+        _FOR_PERSON, project_privileges, project_privileges.c.project_id, project_privileges.c.person_id, projects.c.key
+    ),
+).subquery("few")
+_FEW = Statement(select(*_few.c))
+
 # Ids of groups or users, by the repository or the project.
 Pairs = Mapping[str, Collection[str]]
 
@@ -208,3 +257,30 @@ def given_to(tx: Transaction, owner: Account, people: Iterable[Account]) -> list
 def given_to_pairs(tx: Transaction, owner: Account, on_repositories: Pairs, on_projects: Pairs) -> list[PrivilegeRow]:
     """Return what each user was given themselves on the repositories and projects paired with them."""
     return tx.rows(_DIRECT_THERE, account_id=owner.id, on_repositories=on_repositories, on_projects=on_projects)
+
+
+class FewRows(NamedTuple):
+    """What decides about a few users on a few repositories: memberships by user, and what is set there."""
+
+    memberships: dict[str, list[MembershipRow]]
+    for_groups: list[PrivilegeRow]
+    for_people: list[PrivilegeRow]
+
+
+def few(
+    tx: Transaction, owner: Account, people: Iterable[str], repositories: Iterable[str], projects: Iterable[str]
+) -> FewRows:
+    """Return what `memberships_of`, `set_for_pairs` and `given_to_pairs` do, in one query.
+
+    `people` are ids. Looks each user up on each repository.
+    """
+    rows = FewRows({}, [], [])
+    given = {_FOR_GROUP: rows.for_groups, _FOR_PERSON: rows.for_people}
+    found = tx.rows(_FEW, account_id=owner.id, people=people, repositories=repositories, projects=projects)
+    for kind, first, second, word, level, account_privilege, at, by in found:
+        if kind == _MEMBER:
+            row = MembershipRow(first, second, word, level, account_privilege, at, by)
+            rows.memberships.setdefault(first, []).append(row)
+        else:
+            given[kind].append(PrivilegeRow(first, second, level, at, by, word))
+    return rows

@@ -75,7 +75,7 @@ def _asked(work: UnitOfWork, slug: str) -> None:
 def _asked_for_several(work: UnitOfWork, slug: str) -> None:
     assert work.actor.account is not None
     wanted = [(each, work.actor.account) for each in (slug, "none", "nor-this")]
-    _, [found, *_] = access.each_repository(work, "acme", wanted, to=To.ASK_ABOUT_PERSON)
+    _, [found, *_], _ = access.each_repository(work, "acme", wanted, to=To.ASK_ABOUT_PERSON)
     assert isinstance(found, Exception)
     raise found
 
