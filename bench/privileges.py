@@ -213,8 +213,8 @@ def _flat(what: str, sizes: Sequence[Size], at: int) -> None:
     serial = count()
 
     def once(size: Size) -> float:
-        # A new query string, so that no cached response serves it.
-        return running.milliseconds(at, [("GET", f"{_address(size)}&limit={next(serial)}")], ALICE, times=1)[0]
+        # A new query string, so that no cached response serves it; `limit` is what rates are measured with.
+        return running.milliseconds(at, [("GET", f"{_address(size)}&number={next(serial)}")], ALICE, times=1)[0]
 
     taken = [[once(size) for size in sizes] for _ in range(TIMES)]
     medians = [statistics.median(each) for each in zip(*taken, strict=True)]
