@@ -69,9 +69,14 @@ def test_run_carries_over_and_writes_the_journal_and_a_second_run_does_nothing(
         ("mirror.set", "write"),
         ("mirror.removed", "read"),
     ]
+    changes = [
+        f"{each['event']} by operator (entry {each['number']})" for each in journal if "privilege" in each["event"]
+    ]
     assert mirrored[1]["after"] == {
         "mirror": "cloud", "user": "bob", "account_id": mirrored[1]["after"]["account_id"], "permission": "read",
+        "because": changes[-2],
     }  # fmt: skip
+    assert mirrored[2]["before"]["because"] == changes[-1]
 
 
 def test_groups_and_projects_here_become_permissions_of_people_there(command: Command, bitbucket: Double) -> None:

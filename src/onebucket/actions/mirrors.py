@@ -7,6 +7,7 @@ from onebucket.actions import access
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import Account
 from onebucket.domain.events import Event
+from onebucket.domain.journal_entry import Entry
 from onebucket.domain.mirrors import (
     LEASE_TIME,
     STOPS,
@@ -19,10 +20,12 @@ from onebucket.domain.refusals import Invalid, NotFound
 from onebucket.safe_text import quote_text
 from onebucket.store import (
     account_rows,
+    journal_rows,
     mirror_drift_rows,
     mirror_rows,
     mirror_status_rows,
 )
+from onebucket.store.engine import timestamps
 from onebucket.store.mirror_rows import MirroredPermission
 
 
@@ -34,29 +37,54 @@ def intend(work: UnitOfWork, owner: Account, mirror: str, permission: MirroredPe
     mirror_rows.put(work.tx, owner.id, mirror, permission, at=work.at)
 
 
+# Entries among which the cause of what a mirror carries is looked for.
+_MOST_CAUSES = 200
+
+
+def changes_since(work: UnitOfWork, account_name: str, revision: int) -> list[Entry]:
+    """Return the latest changes of an account since it had a revision, the newest first. Raises NotFound, Forbidden."""
+    owner = access.account(work, account_name, to=To.READ_JOURNAL)
+    # A revision is the moment of a change, and its entry is a microsecond younger.
+    after = timestamps.from_number(revision + 1)
+    return journal_rows.last_few(work.tx, owner.id, after=after, most=_MOST_CAUSES)
+
+
 def record_set(
-    work: UnitOfWork, owner: Account, mirror: str, permission: MirroredPermission, *, name: str, before: Level
+    work: UnitOfWork,
+    owner: Account,
+    mirror: str,
+    permission: MirroredPermission,
+    *,
+    name: str,
+    before: Level,
+    because: str = "",
 ) -> None:
-    """Write to the journal that a mirror has set a permission at the host, and what was there before."""
+    """Write to the journal that a mirror has set a permission at the host, what was there before, and why."""
     facts = _facts(mirror, permission, name)
     work.record_attempt(
         Event.MIRROR_SET,
         owner,
         permission.repository,
         before=facts | {"permission": before.word},
-        after=facts | {"permission": permission.level.word},
+        after=facts | {"permission": permission.level.word} | _cause(because),
     )
 
 
-def record_removal(work: UnitOfWork, owner: Account, mirror: str, permission: MirroredPermission, *, name: str) -> None:
+def record_removal(
+    work: UnitOfWork, owner: Account, mirror: str, permission: MirroredPermission, *, name: str, because: str = ""
+) -> None:
     """Write to the journal that a mirror has taken a permission away at the host; `permission` is what was there."""
     mirror_rows.remove(work.tx, owner.id, mirror, permission)
     work.record_attempt(
         Event.MIRROR_REMOVED,
         owner,
         permission.repository,
-        before=_facts(mirror, permission, name) | {"permission": permission.level.word},
+        before=_facts(mirror, permission, name) | {"permission": permission.level.word} | _cause(because),
     )
+
+
+def _cause(because: str) -> dict[str, str]:
+    return {"because": because} if because else {}
 
 
 def _facts(mirror: str, permission: MirroredPermission, name: str) -> dict[str, str]:

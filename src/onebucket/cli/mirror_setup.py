@@ -57,6 +57,7 @@ class ConnectedMirror:
             began = recorder.refresh()
             if began.paused_at is not None:
                 raise CommandError(f"{name} was paused by {began.paused_by}; `mirror resume` ends that")
+            self.sync.carried_revision = began.revision
             return await self._run(began)
         finally:
             recorder.release()

@@ -95,7 +95,7 @@ class MirrorFailure:
 class MirrorStatus:
     """A mirror of an account. `outcome` is that of its last run; `state` also says whether it is paused.
 
-    `revision` is the account's at the last comparison, `last_compared_at` when everything was read there.
+    `revision` is the account's when everything was carried last, `last_compared_at` when everything was read there.
     `carried`, `requests` and `throttled` (429) count from the beginning. `holder` is the process that follows it, until
     `held_until` unless it says so again. `resumed_at` changes when somebody wants it to go on and to compare
     everything; `allowed_removals` is how many they allow the next run to take away, None for the configured limit.

@@ -102,6 +102,7 @@ class MirrorFollower:
             await self.pace.sleep(pause)
         assert self.recorder.status is not None
         self._told, self._resumed = "", self.recorder.status.resumed_at
+        self.sync.carried_revision = self.recorder.status.revision
         # Where another process was when it ended isn't known; a new one tries the credential again too.
         self._start_again()
 

@@ -113,7 +113,7 @@ class MirrorRecorder:
                 outcome_of(known, at),
                 last_run_at=at,
                 last_compared_at=at if is_full else known.last_compared_at,
-                revision=self._sync.revision,
+                revision=self._sync.carried_revision,
                 counts=counted(compared, outcome),
             )
 

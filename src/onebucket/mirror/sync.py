@@ -9,6 +9,8 @@ from typing import Any
 from onebucket.actions import mirrored_access, mirrors
 from onebucket.actions.mirrored_access import MirroredAccess
 from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain import mirror_causes
+from onebucket.domain.journal_entry import Entry
 from onebucket.domain.mirror_grants import GrantKind
 from onebucket.mirror import comparison, group_comparison
 from onebucket.mirror.comparison import Comparison, Difference, Effect, There
@@ -49,7 +51,8 @@ class MirrorSync:
     """One mirror with its connector. `reading` and `writing` open units of work on the database here.
 
     `revision` is the account's revision at the last comparison, None before it; `carried` counts what was set and
-    removed.
+    removed. `carried_revision` is the account's when everything was carried last: what has changed since is the cause
+    of what is carried next.
     """
 
     def __init__(
@@ -64,6 +67,8 @@ class MirrorSync:
         self._refused: set[str] = set()
         self.revision: int | None = None
         self.carried = 0
+        self.carried_revision: int | None = None
+        self._changes: Sequence[Entry] = ()
 
     async def compare(self, *, afresh: bool = True) -> tuple[MirroredAccess, Comparison]:
         """Read both sides and compare them; without `afresh`, take for the host's side what is known of it.
@@ -144,6 +149,9 @@ class MirrorSync:
         if not self.configuration.can_change:
             return compared, outcome
         self._check_removals(compared, allowed_removals)
+        if self.carried_revision is not None:
+            with self._reading() as work:
+                self._changes = mirrors.changes_since(work, self.configuration.account, self.carried_revision)
         # What groups gain comes first, because it decides what people need; what is lost comes last, so that nobody
         # who keeps their access is without it in between.
         while gains := [each for each in compared.differences if each.gives_to_group]:
@@ -156,6 +164,7 @@ class MirrorSync:
         rest = [each for each in compared.differences if not each.gives_to_group]
         rest.sort(key=lambda each: each.effect is Effect.LOSES)
         await self._carry_all(here, rest, outcome, may_go_on)
+        self.carried_revision = self.revision
         return compared, outcome
 
     async def _carry_all(
@@ -204,18 +213,21 @@ class MirrorSync:
         """Set or remove one permission at the host. The intention is stored first, the journal entry after it."""
         name, owner, kind = self.configuration.name, here.owner, difference.kind
         place = RemotePlace(*difference.place, kind.is_of_group, kind.is_on_project)
+        because = mirror_causes.because(self._changes, difference.name)
         if difference.target:
             permission = MirroredPermission(*difference.place, difference.target, kind)
             with self._writing() as work:
                 mirrors.intend(work, owner, name, permission)
             await self._connector.set(place, difference.target.word)
             with self._writing() as work:
-                mirrors.record_set(work, owner, name, permission, name=difference.name, before=difference.there)
+                mirrors.record_set(
+                    work, owner, name, permission, name=difference.name, before=difference.there, because=because
+                )
         else:
             await self._connector.unset(place)
             gone = MirroredPermission(*difference.place, difference.there, kind)
             with self._writing() as work:
-                mirrors.record_removal(work, owner, name, gone, name=difference.name)
+                mirrors.record_removal(work, owner, name, gone, name=difference.name, because=because)
         if self._host is not None:
             self._host.carried(difference)
 

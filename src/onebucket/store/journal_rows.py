@@ -166,6 +166,12 @@ def one(tx: Transaction, account_id: str, number: int) -> Entry | None:
 
 
 _NEWEST = Statement(_entries.where(_of_account).order_by(journal.c.number.desc()).limit(1), ENTRY)
+_LAST_FEW = Statement(
+    _entries.where(
+        _of_account, journal.c.number > bindparam("after_number"), journal.c.at > bindparam("after")
+    ).order_by(journal.c.number.desc()),
+    ENTRY,
+)
 _LATEST_AT = scalar(func.max(journal.c.at), timestamps.optional_from_number)
 _LATEST = Statement(select(*_LATEST_AT.columns), _LATEST_AT)
 _ID_OF_NAME = Statement(
@@ -181,6 +187,14 @@ _ID_OF_UUID = Statement(
 def newest(tx: Transaction, account_id: str) -> Entry | None:
     """Return the last entry of an account."""
     return tx.row(_NEWEST, account_id=account_id)
+
+
+def last_few(tx: Transaction, account_id: str, *, after: datetime, most: int) -> list[Entry]:
+    """Return which of the last `most` entries of an account are of after a moment, the newest first."""
+    last = newest(tx, account_id)
+    if last is None:
+        return []
+    return tx.rows(_LAST_FEW, account_id=account_id, after_number=last.number - most, after=timestamps.to_number(after))
 
 
 def latest_events(tx: Transaction) -> datetime | None:
