@@ -27,6 +27,8 @@ ALL = (
     Rows("emails", 11 * PEOPLE // 10, "one person in ten has two"),
     Rows("tokens", PEOPLE // 2, "half of the people have an app password"),
     Rows("ssh_keys", PEOPLE // 2, "half of the people have an SSH key"),
+    Rows("second_factors", PEOPLE // 5, "one person in ten has an authenticator app and a passkey"),
+    Rows("recovery_codes", PEOPLE, "ten for each of these"),
     Rows("sessions", PEOPLE // 5, "one in five has signed in with a browser"),
     Rows("consumers", TEAMS // 10, "an OAuth app for one team in ten"),
     Rows("issued", PEOPLE // 10, "one person in ten has authorized an app"),

@@ -91,12 +91,12 @@ def _fill(tx: Transaction, number: int, size: Size) -> None:
         tx.connection.executemany(f"INSERT INTO {table} VALUES ({marks})", [first, *others])
 
     owner, apart = id(0, 0), size.people // size.members
-    insert("accounts", iter([(owner, size.name, size.name, size.name, None, None, 1, 1, 0, None, at, 0, None)]))
+    insert("accounts", iter([(owner, size.name, size.name, size.name, None, None, 1, 1, 0, None, at, 0, None, 0)]))
     insert(
         "accounts",
         (
             (id(1, n), f"{size.name}-{n}", f"{size.name}-{n}", f"Person Number {n}", f"70121:{id(1, n)}", None, 0, 1, 0,
-             None, at, 0, None)
+             None, at, 0, None, 0)
             for n in range(size.people)
         ),
     )  # fmt: skip

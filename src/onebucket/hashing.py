@@ -1,7 +1,8 @@
 """Create and hash secrets: argon2id for passwords, BLAKE2b for random secrets and derived ones."""
 
+import hmac
 import secrets
-from base64 import urlsafe_b64encode
+from base64 import b32encode, urlsafe_b64decode, urlsafe_b64encode
 from hashlib import blake2b
 
 from argon2 import PasswordHasher
@@ -64,6 +65,19 @@ def derived_secret(key: bytes, purpose: str, name: str) -> str:
     return urlsafe_b64encode(keyed.digest()).decode()
 
 
+def totp_secret(key: bytes, account_id: str, factor_id: str) -> str:
+    """Derive the secret (160 bits, in base32) of an authenticator app from the factor's id and the server's key."""
+    name = f"{account_id} {factor_id}"
+    keyed = blake2b(name.encode(), key=key[:64], digest_size=20, person=b"onebucket totp")
+    return b32encode(keyed.digest()).decode()
+
+
+def recovery_code(secret: str) -> str:
+    """Derive a recovery code (80 bits) that people can type from a secret that isn't shown to anybody."""
+    code = b32encode(blake2b(secret.encode(), digest_size=10).digest()).decode().lower()
+    return "-".join(code[start : start + 4] for start in range(0, 16, 4))
+
+
 def link_secret(key: bytes, link_id: str) -> str:
     """Derive the secret (192 bits) in a mailed link from the link's id and the server's key.
 
@@ -76,6 +90,43 @@ def link_secret(key: bytes, link_id: str) -> str:
 def form_token(secret: str) -> str:
     """Derive a form's CSRF token from the browser's secret, which the token doesn't reveal."""
     return blake2b(b"form", key=secret.encode()[:64], digest_size=24, person=b"onebucket form").hexdigest()
+
+
+def seal(key: bytes, purpose: str, text: str) -> str:
+    """Sign a text for the browser to keep; `unseal` with the same key and purpose returns it."""
+    encoded = urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    return f"{encoded}.{_seal_mac(key, purpose, encoded)}"
+
+
+def unseal(key: bytes, purpose: str, sealed: str) -> str | None:
+    """Return the text that was sealed; None if it was altered, or sealed for something else."""
+    encoded, _, mac = sealed.partition(".")
+    if not hmac.compare_digest(mac.encode(), _seal_mac(key, purpose, encoded).encode()):
+        return None
+    return urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
+
+
+def _seal_mac(key: bytes, purpose: str, encoded: str) -> str:
+    text = f"{purpose} {encoded}"
+    return blake2b(text.encode(), key=key[:64], digest_size=24, person=b"onebucket seal").hexdigest()
+
+
+def challenge(key: bytes, purpose: str, *, expiry: int, nonce: bytes) -> bytes:
+    """Make a challenge for a passkey; `challenge_expiry` recognizes it, so that none is stored before it is used."""
+    content = nonce + expiry.to_bytes(8, "big")
+    return content + _challenge_mac(key, purpose, content)
+
+
+def challenge_expiry(key: bytes, purpose: str, challenge: bytes) -> int | None:
+    """Return when a challenge expires; None if this server didn't make it for that purpose."""
+    content, mac = challenge[:-16], challenge[-16:]
+    is_own = hmac.compare_digest(mac, _challenge_mac(key, purpose, content))
+    return int.from_bytes(content[-8:], "big") if is_own else None
+
+
+def _challenge_mac(key: bytes, purpose: str, content: bytes) -> bytes:
+    keyed = blake2b(purpose.encode() + b" " + content, key=key[:64], digest_size=16, person=b"onebucket chal")
+    return keyed.digest()
 
 
 def secret_hash(secret: str) -> str:

@@ -48,6 +48,7 @@ class Settings:
     clone_url: tuple[str, ...]
     query_token: bool
     sign_up: str
+    second_factor: str
     invitation_days: int
     letters_per_account: int
     letters_per_address: int
@@ -218,6 +219,9 @@ SETTINGS = (
     Setting("query_token", "`on`: accept a token in the query, as `access_token`", "off", _switch),
     Setting("sign_up", "who may create an account: people who are `invited`, anybody (`open`), or nobody (`off`)",
             "invited", _one_of("invited", "open", "off")),
+    Setting("second_factor", "who must have a second factor: nobody (`optional`), site administrators and whoever "
+            "administers a team (`administrators`), or `everybody`", "optional",
+            _one_of("optional", "administrators", "everybody")),
     Setting("invitation_days", "days until the link of an invitation expires", "7", _number(1, 365)),
     Setting("letters_per_account", "e-mails of one kind per day for one account", "2000", _number(1, 1_000_000)),
     Setting("letters_per_address", "e-mails of one kind per day to one address", "50", _number(1, 1_000_000)),
@@ -242,8 +246,8 @@ SETTINGS = (
     Setting("mail_from", "the sender of e-mails; empty: `onebucket@` and the host of `base_url`", "", _sender),
     Setting("letter_templates", "a folder with your own templates for e-mails", "", str),
     Setting(
-        "secret_key", "the key for links in e-mails and secrets of OAuth apps; empty: created once, and kept in "
-        "the data folder", "", _key, secret=True,
+        "secret_key", "the key for links in e-mails and secrets of OAuth and authenticator apps; empty: created "
+        "once, and kept in the data folder", "", _key, secret=True,
     ),
     Setting("oauth_password_grant", "`on`: OAuth apps may get tokens with a person's password", "off",
             _switch),

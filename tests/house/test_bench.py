@@ -71,7 +71,7 @@ def test_the_plot_shows_what_was_measured() -> None:
 def test_ten_million_people_have_every_table_that_keeps_something_for_long() -> None:
     weighed = {rows.table for rows in model.ALL}
 
-    assert {*metadata.tables} - weighed == {"site", "nonces", "oauth_requests"}
+    assert {*metadata.tables} - weighed == {"site", "nonces", "oauth_requests", "wrong_codes", "used_challenges"}
 
 
 def test_a_ratio_is_the_median_of_those_within_a_round() -> None:

@@ -81,7 +81,7 @@ def test_a_notice_says_what_happened_and_what_to_do_and_its_link_only_shows_a_pa
     letter = written(parcel)
     text, html = post_office.parts(letter)
 
-    pages = ("/me", "/me/tokens", "/me/ssh-keys", "/accounts/alice/consumers")
+    pages = ("/me", "/me/tokens", "/me/security", "/me/ssh-keys", "/accounts/alice/consumers")
     assert set(re.findall(r'href="([^"]+)"', html)) <= {BASE + page for page in pages}
     assert len(re.findall(r'href="', html)) == 2
     for each in (

@@ -34,6 +34,7 @@ class Form:
         self.ticked: dict[str, list[str]] = {}
         self.hidden: dict[str, list[str]] = {}
         self.button = ""
+        self.passkey_options = ""
 
     @property
     def values(self) -> dict[str, str | list[str]]:
@@ -85,6 +86,7 @@ class Page(HTMLParser):
         if tag == "form":
             assert given["method"] in ("get", "post")
             self.forms.append(Form(urljoin(str(self.answer.url), given.get("action") or ""), given["method"] or ""))
+            self.forms[-1].passkey_options = given.get("data-options") or ""
         if given.get("name") and tag in ("input", "select", "textarea"):
             self._field(tag, given["name"] or "", given)
         if tag == "option" and self.forms and self._choosing:

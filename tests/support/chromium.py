@@ -17,9 +17,9 @@ NEEDED = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed 
 WAIT = 20_000
 
 
-def opened() -> Iterator[Browser]:
-    """Run the browser; yield it."""
-    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
+def opened(*more: str) -> Iterator[Browser]:
+    """Run the browser, with more flags; yield it."""
+    flags = [*more, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags, timeout=3 * WAIT)
         yield browser

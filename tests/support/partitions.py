@@ -18,6 +18,7 @@ ONLY_WITHIN = {
     "emails": [["email_key"]],
     "tokens": [["secret_hash"]],
     "ssh_keys": [["fingerprint"]],
+    "second_factors": [["credential_id"]],
     "links": [["secret_hash"]],
     "sessions": [["secret_hash"]],
     "invitations": [["id"], ["secret_hash"]],

@@ -68,5 +68,6 @@ def _keep_revoked(work: UnitOfWork, settled: Settled, restored: Held, replaced: 
         if now.password_hash is not None and now.password_hash != before.password_hash:
             account_rows.set_password(work.tx, id, now.password_hash)
             settled.passwords.append(before.username)
+    restore_rows.keep_second_factors(work.tx, replaced, replaced.people.keys() & restored.people.keys())
     nonces = restore_rows.use_nonces(work.tx, replaced.nonces)
     settled.kept |= {"nonces": nonces} if nonces else {}

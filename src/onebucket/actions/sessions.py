@@ -1,13 +1,15 @@
 """Browser sessions: start one, list the actor's own, end them."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
-from onebucket.actions import access
+from onebucket.actions import access, passwords, second_factors
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import NOBODY, Account, Actor
 from onebucket.domain.events import Event
 from onebucket.domain.policy import To
 from onebucket.domain.refusals import Forbidden, NotFound
+from onebucket.domain.second_factors import SignInMethod
 from onebucket.store import session_rows
 from onebucket.store.engine.transaction import Transaction
 from onebucket.store.session_rows import Session
@@ -17,19 +19,28 @@ SESSION_LIFETIME = timedelta(days=14)
 CONFIRMED = timedelta(minutes=10)
 
 
-def start(work: UnitOfWork, *, secret_hash: str, agent: str, instead_of: str | None = None) -> Session:
+def start(
+    work: UnitOfWork,
+    *,
+    secret_hash: str,
+    agent: str,
+    signed_in_with: SignInMethod = SignInMethod.PASSWORD,
+    instead_of: str | None = None,
+) -> Session:
     """Start a session of the actor for the browser that has the secret with this hash.
 
     `instead_of` is the hash of the browser's previous secret: that session ends, whoever it belongs to.
     """
     person = _myself(work)
-    session = Session(person.id, work.new_id(), work.at, work.at + SESSION_LIFETIME, work.address, agent)
+    session = Session(
+        person.id, work.new_id(), work.at, work.at + SESSION_LIFETIME, work.address, agent, signed_in_with
+    )
 
     if instead_of is not None:
         session_rows.end_by_hash(work.tx, instead_of)
     session_rows.add(work.tx, session, secret_hash=secret_hash)
 
-    work.record(Event.SESSION_BEGAN, person, person.username, after={"session": session.id, "agent": agent})
+    work.record(Event.SESSION_BEGAN, person, person.username, after=_facts(session))
     return session
 
 
@@ -71,10 +82,38 @@ def end_own(work: UnitOfWork) -> None:
 
 
 def is_confirmed(work: UnitOfWork) -> bool:
-    """Return whether the actor gave their password in this session within `CONFIRMED`, so that it isn't asked again."""
-    person = _myself(work)
-    own = next((each for each in session_rows.of_person(work.tx, person.id) if each.id == _own(work)), None)
+    """Return whether the actor proved who they are in this session within `CONFIRMED`, so that it isn't asked again."""
+    own = _present(work)
     return own is not None and work.at - own.created_at <= CONFIRMED
+
+
+def change_password(work: UnitOfWork, hash: str, *, secret_hash: str, agent: str) -> None:
+    """Change the actor's password, and start a session in place of the present one, signed in with the same.
+
+    All their other sessions end. Raises Forbidden when nobody has signed in.
+    """
+    person = _myself(work)
+    own = _present(work)
+
+    passwords.change(work, person.id, hash)
+    start(
+        work, secret_hash=secret_hash, agent=agent, signed_in_with=own.signed_in_with if own else SignInMethod.PASSWORD
+    )
+
+
+def lacks_second_factor(work: UnitOfWork) -> bool:
+    """Return whether the actor must set up a second factor before anything else."""
+    person = work.actor.account
+    return person is not None and second_factors.is_missing(work.tx, person, setting=work.site_limits.second_factor)
+
+
+def _present(work: UnitOfWork) -> Session | None:
+    sessions = session_rows.of_person(work.tx, _myself(work).id)
+    return next((each for each in sessions if each.id == _own(work)), None)
+
+
+def _facts(session: Session) -> dict[str, Any]:
+    return {"session": session.id, "agent": session.agent, "with": session.signed_in_with.value}
 
 
 def _own(work: UnitOfWork) -> str:

@@ -11,7 +11,7 @@ from onebucket.domain import site_limits as house
 from onebucket.domain.accounts import Account, Actor
 from onebucket.domain.events import Event
 from onebucket.domain.journal_entry import Entry
-from onebucket.domain.letters import MOST_NOTICES, NOTICES, MailKind, OutboxMail, id_of_entry
+from onebucket.domain.letters import ALWAYS_ANNOUNCED, MOST_NOTICES, NOTICES, MailKind, OutboxMail, id_of_entry
 from onebucket.domain.site_limits import SiteLimits
 from onebucket.store import account_rows, email_rows, group_rows, journal_rows, outbox_rows
 from onebucket.store.engine.transaction import Transaction
@@ -87,9 +87,10 @@ class UnitOfWork:
         self.entries.append(entry)
 
     def _notify(self, account: Account, entry: Entry) -> None:
-        """Queue notices about an entry; does nothing for changes made at the command line."""
+        """Queue notices about an entry; of changes made at the command line only about `ALWAYS_ANNOUNCED`."""
         kind = NOTICES.get(entry.event)
-        if kind is None or (self.actor.is_operator and not self.actor.account):
+        is_operator = self.actor.is_operator and not self.actor.account
+        if kind is None or (is_operator and entry.event not in ALWAYS_ANNOUNCED):
             return
         self._queue_notices(kind, account, entry, self._notice_recipients(account, entry))
 

@@ -1,13 +1,16 @@
 """The commands `user` and `team`."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from onebucket.cli import common
 from onebucket.cli.common import CommandError, DatabaseOption, DataOption, JsonOption, PasswordOption, Use, Yes
 
-user = typer.Typer(help="People: add, admin, disable, enable, password, list.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from onebucket.actions.accounts import Person
+
+user = typer.Typer(help="People: add, admin, disable, enable, password, factors, list.", no_args_is_help=True)
 team = typer.Typer(help="Teams: add, rename, delete, list.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Username, e-mail address, UUID or account_id")]
@@ -116,19 +119,7 @@ def list_users(json: JsonOption = False, database: DatabaseOption = "", data: Da
 
     with common.reading(database, data) as work:
         people = accounts.list_people(work)
-    rows = [
-        {
-            "username": person.account.username,
-            "display_name": person.account.display_name,
-            "emails": [email.address for email in person.emails],
-            "uuid": f"{{{person.account.id}}}",
-            "account_id": person.account.aaid,
-            "is_active": person.account.is_active,
-            "site_admin": person.account.site_admin,
-            "has_password": person.has_password,
-        }
-        for person in people
-    ]
+    rows = [_row(person) for person in people]
     if json:
         common.show_json(rows)
         return
@@ -136,6 +127,7 @@ def list_users(json: JsonOption = False, database: DatabaseOption = "", data: Da
         "is_active": ("", "disabled"),
         "site_admin": ("site administrator", ""),
         "has_password": ("", "no password"),
+        "has_second_factor": ("second factor", ""),
     }
     common.show_table(
         ["USERNAME", "NAME", "E-MAIL", ""],
@@ -149,6 +141,20 @@ def list_users(json: JsonOption = False, database: DatabaseOption = "", data: Da
             for row, person in zip(rows, people, strict=True)
         ],
     )
+
+
+def _row(person: "Person") -> dict[str, Any]:
+    return {
+        "username": person.account.username,
+        "display_name": person.account.display_name,
+        "emails": [email.address for email in person.emails],
+        "uuid": f"{{{person.account.id}}}",
+        "account_id": person.account.aaid,
+        "is_active": person.account.is_active,
+        "site_admin": person.account.site_admin,
+        "has_password": person.has_password,
+        "has_second_factor": person.account.has_second_factor,
+    }
 
 
 @team.command("add")

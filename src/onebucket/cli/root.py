@@ -21,6 +21,7 @@ from onebucket.cli import (
     projects,
     redirection,
     repositories,
+    second_factors,
     serve,
     ssh_keys,
     tokens,
@@ -59,6 +60,8 @@ root.command("export")(documents.export)
 documents.imports.command("bitbucket")(bitbucket_import.import_bitbucket)
 documents.imports.command("csv")(csv_import.import_csv)
 root.add_typer(documents.imports, name="import")
+accounts.user.command("factors")(second_factors.list_factors)
+accounts.user.command("remove-factor")(second_factors.remove_factor)
 root.add_typer(accounts.user, name="user")
 root.add_typer(accounts.team, name="team")
 root.add_typer(repositories.repo, name="repo")

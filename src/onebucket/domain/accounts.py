@@ -16,7 +16,7 @@ class Account:
     """A person or a team; both can own groups and repositories.
 
     `id` is a UUID in lower case with hyphens. `aaid` is the API's `account_id` (a number, a colon and a UUID), None for
-    teams. `nickname` is None until it is set.
+    teams. `nickname` is None until it is set. `has_second_factor`: a password alone signs nobody in.
     """
 
     id: str
@@ -27,6 +27,7 @@ class Account:
     is_team: bool
     is_active: bool
     site_admin: bool
+    has_second_factor: bool = False
 
     @property
     def first_name(self) -> str:

@@ -23,6 +23,11 @@ class Event(Enum):
     SSH_KEY_ADDED = "ssh-key.added"
     SSH_KEY_CHANGED = "ssh-key.changed"
     SSH_KEY_REMOVED = "ssh-key.removed"
+    SECOND_FACTOR_ADDED = "second-factor.added"
+    SECOND_FACTOR_CHANGED = "second-factor.changed"
+    SECOND_FACTOR_REMOVED = "second-factor.removed"
+    RECOVERY_CODES_MADE = "recovery-codes.made"
+    RECOVERY_CODE_USED = "recovery-code.used"
     TEAM_ADDED = "team.added"
     TEAM_CHANGED = "team.changed"
     TEAM_DELETED = "team.deleted"
@@ -75,5 +80,7 @@ OF_THE_PERSON_ALONE = frozenset({
     Event.EMAIL_ASKED, Event.EMAIL_ADDED, Event.EMAIL_REMOVED, Event.EMAIL_PRIMARY,
     Event.TOKEN_ADDED, Event.TOKEN_REVOKED,
     Event.SSH_KEY_ADDED, Event.SSH_KEY_CHANGED, Event.SSH_KEY_REMOVED,
+    Event.SECOND_FACTOR_ADDED, Event.SECOND_FACTOR_CHANGED, Event.SECOND_FACTOR_REMOVED,
+    Event.RECOVERY_CODES_MADE, Event.RECOVERY_CODE_USED,
     Event.AUTHORIZATION_GIVEN, Event.AUTHORIZATION_REVOKED, Event.ACCESS_TOKEN_ISSUED,
 })  # fmt: skip

@@ -146,6 +146,14 @@ def _ssh_key(verb: str) -> _Describe:
     return describe
 
 
+def _second_factor(verb: str) -> _Describe:
+    def describe(facts: Facts, before: Facts | None, after: Facts | None) -> str:
+        factor = before or after or {}
+        return f"{verb} the {factor.get('kind')} {event_word(factor.get('label'))}"
+
+    return describe
+
+
 _WITH_CHANGES = frozenset(
     {
         Event.USER_CHANGED,
@@ -155,6 +163,7 @@ _WITH_CHANGES = frozenset(
         Event.REPOSITORY_CHANGED,
         Event.INVITATION_CHANGED,
         Event.SSH_KEY_CHANGED,
+        Event.SECOND_FACTOR_CHANGED,
         Event.CHANGE_REFUSED,
         Event.SIGN_IN_FAILED,
     }
@@ -178,6 +187,11 @@ _SENTENCES: Mapping[Event, _Describe] = {
     Event.SSH_KEY_ADDED: _ssh_key("added"),
     Event.SSH_KEY_CHANGED: _ssh_key("changed"),
     Event.SSH_KEY_REMOVED: _ssh_key("removed"),
+    Event.SECOND_FACTOR_ADDED: _second_factor("added"),
+    Event.SECOND_FACTOR_CHANGED: _second_factor("renamed"),
+    Event.SECOND_FACTOR_REMOVED: _second_factor("removed"),
+    Event.RECOVERY_CODES_MADE: _template("created {codes} new recovery codes"),
+    Event.RECOVERY_CODE_USED: _template("used a recovery code, {left} are left"),
     Event.TEAM_ADDED: _template("added the team {subject}"),
     Event.TEAM_CHANGED: _template("changed the team {subject}"),
     Event.TEAM_DELETED: _template("deleted the team {subject}"),
@@ -245,6 +259,10 @@ def describe_subject(entry: Entry) -> tuple[str, str]:
         case "ssh-key":
             label = f" {quote_text(facts['label'])}" if facts["label"] else ""
             return f"SSH key{label} of {subject}", facts["fingerprint"]
+        case "second-factor":
+            return f"{facts['kind']} {quote_text(facts['label'])} of {subject}", ""
+        case "recovery-codes" | "recovery-code":
+            return f"recovery codes of {subject}", ""
         case "team":
             return f"team {subject}", ""
         case "group":

@@ -20,6 +20,10 @@ class MailKind(Enum):
     PASSWORD_SET = "password-set"  # noqa: S105
     APP_PASSWORD_MADE = "app-password-made"  # noqa: S105
     SSH_KEY_ADDED = "ssh-key-added"
+    SECOND_FACTOR_ADDED = "second-factor-added"
+    SECOND_FACTOR_REMOVED = "second-factor-removed"
+    RECOVERY_CODES_MADE = "recovery-codes-made"
+    RECOVERY_CODE_USED = "recovery-code-used"
     PROGRAM_ALLOWED = "program-allowed"
     PROGRAM_MADE = "program-made"
     MIRROR_STOPPED = "mirror-stopped"
@@ -34,10 +38,17 @@ NOTICES: Mapping[Event, MailKind] = {
     Event.PASSWORD_SET: MailKind.PASSWORD_SET,
     Event.TOKEN_ADDED: MailKind.APP_PASSWORD_MADE,
     Event.SSH_KEY_ADDED: MailKind.SSH_KEY_ADDED,
+    Event.SECOND_FACTOR_ADDED: MailKind.SECOND_FACTOR_ADDED,
+    Event.SECOND_FACTOR_REMOVED: MailKind.SECOND_FACTOR_REMOVED,
+    Event.RECOVERY_CODES_MADE: MailKind.RECOVERY_CODES_MADE,
+    Event.RECOVERY_CODE_USED: MailKind.RECOVERY_CODE_USED,
     Event.AUTHORIZATION_GIVEN: MailKind.PROGRAM_ALLOWED,
     Event.CONSUMER_ADDED: MailKind.PROGRAM_MADE,
     Event.MIRROR_STOPPED: MailKind.MIRROR_STOPPED,
 }
+
+# Announced also when the operator did it at the command line; of their other changes people are told by them.
+ALWAYS_ANNOUNCED = frozenset({Event.SECOND_FACTOR_REMOVED})
 
 # Notices of one kind to one address in 24 hours. They don't count against the limits of other mails.
 MOST_NOTICES = 20

@@ -41,6 +41,8 @@ class To(Enum):
     HANDLE_TOKENS = "manage this person's app passwords"
     HANDLE_SSH_KEYS = "manage this person's SSH keys"
     RUN_MIRRORS = "pause and resume the account's mirrors"
+    HANDLE_SECOND_FACTORS = "see and remove this person's second factors"
+    SET_UP_SECOND_FACTORS = "set up and use this person's second factors"
     READ_JOURNAL = "read the account's journal"
     SEE_PROFILE = "see this profile"
     RUN_SITE = "manage the accounts of this server"
@@ -118,6 +120,10 @@ def _self_and_site_admins(standing: Standing) -> bool:
     return standing.is_self or standing.is_site_admin
 
 
+def _self(standing: Standing) -> bool:
+    return standing.is_self
+
+
 def _site_admins(standing: Standing) -> bool:
     return standing.is_site_admin
 
@@ -157,6 +163,8 @@ RULES: Mapping[To, Rule] = {
     To.HANDLE_TOKENS: _self_and_site_admins,
     To.HANDLE_SSH_KEYS: _self_and_site_admins,
     To.RUN_MIRRORS: _administrators,
+    To.HANDLE_SECOND_FACTORS: _self_and_site_admins,
+    To.SET_UP_SECOND_FACTORS: _self,
     To.READ_JOURNAL: _administrators,
     To.SEE_PROFILE: _everybody,
     To.RUN_SITE: _site_admins,

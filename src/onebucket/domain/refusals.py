@@ -26,6 +26,15 @@ class Unauthenticated(Refusal):
         self.bearer = bearer
 
 
+class PasswordAlone(Unauthenticated):
+    """The password is right, and not enough: the person has a second factor, or must have one."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "your account needs a second factor, so a password isn't accepted here: use an app password instead"
+        )
+
+
 class TooManyRequests(Refusal):
     """A limit is reached; the request may be repeated after `retry_after` seconds.
 

@@ -10,7 +10,8 @@ class SiteLimits:
 
     An invitation's link is valid for `invitation_days`. In 24 hours, `letters_per_account` mails of a kind can be
     requested on behalf of one account, and `letters_per_address` to one address. `sign_up` says who may create an
-    account: `invited` people, anybody (`open`), or nobody (`off`). An OAuth consumer may
+    account: `invited` people, anybody (`open`), or nobody (`off`). `second_factor` says who must have one (see
+    `second_factors.is_required`). An OAuth consumer may
     have users sent only to its callback (`oauth_callbacks` is `exact`), or to URLs below it as well (`prefix`).
 
     The others are limits an hour, for one network or for all together, on new accounts (if `sign_up` is `open`),
@@ -21,6 +22,7 @@ class SiteLimits:
     letters_per_account: int = 2000
     letters_per_address: int = 50
     sign_up: str = "invited"
+    second_factor: str = "optional"
     oauth_callbacks: str = "exact"
     sign_ups_per_network: int = 10
     sign_ups_per_hour: int = 100

@@ -11,7 +11,7 @@ from onebucket.double.control import Control
 from onebucket.double.faults import Fault, Faults
 from onebucket.double.seen_requests import SeenRequests
 from onebucket.double.site import Site
-from onebucket.http.auth.authentication import sent_credentials
+from onebucket.http.auth.authorization_header import sent_credentials
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

@@ -1,5 +1,7 @@
 """The backend of the web pages: transactions as the signed-in actor, sessions, passwords, secrets and the log."""
 
+import asyncio
+import hashlib
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -7,12 +9,15 @@ from typing import TypeVar
 
 import structlog
 
-from onebucket import hashing
-from onebucket.actions import sessions
+from onebucket import hashing, passkeys
+from onebucket.actions import second_factors, sessions
+from onebucket.actions.second_factors import CheckedCode
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import NOBODY, OPERATOR, Actor
-from onebucket.domain.refusals import Unauthenticated
+from onebucket.domain.refusals import Refusal, Unauthenticated
+from onebucket.domain.second_factors import SignInMethod
 from onebucket.http import errors
+from onebucket.http.auth import sealed_password
 from onebucket.http.auth.authentication import VerifiedCredential
 from onebucket.http.auth.failed_attempts import FailureAudit
 from onebucket.http.execution import read_runner
@@ -20,9 +25,10 @@ from onebucket.http.execution.write_queue import in_any_case
 from onebucket.http.limits.anonymous_limits import AnonymousLimits
 from onebucket.http.request import headers, request_id
 from onebucket.http.services import Services
+from onebucket.passkeys import Challenge, RelyingParty
 from onebucket.store.engine.transaction import Transaction
 from onebucket.surfaces.web.core import backend
-from onebucket.surfaces.web.core.backend import Asked, Browser, Scope, VerifiedPassword
+from onebucket.surfaces.web.core.backend import Asked, Browser, Scope, SecondFactorNeeded, VerifiedPassword
 
 _Result = TypeVar("_Result")
 
@@ -69,17 +75,87 @@ class PageBackend(backend.PageBackend):
             raise
         return VerifiedPassword(verified.account_id, login, verified.password_hash or "")
 
-    async def start_session(self, caller: Browser, proved: VerifiedPassword) -> str:
+    async def start_session(self, caller: Browser, proved: VerifiedPassword, *, code: str = "") -> str:
         secret = self._services.new_secret()
-        verified = VerifiedCredential(proved.account_id, proved.login, None, proved.password_hash, bearer=False)
-        replaced_hash = hashing.secret_hash(caller.secret) if caller.secret else None
+        verified = _verified(proved)
+
+        def begin(tx: Transaction) -> Refusal | None:
+            work = self._work(tx, caller, self._authentication.actor_of_password(tx, verified, self._services.clock()))
+            assert work.actor.account is not None
+            checked = CheckedCode(SignInMethod.PASSWORD)
+            if work.actor.account.has_second_factor:
+                if not code:
+                    raise SecondFactorNeeded
+                checked = second_factors.check_code(work, code, secret_of=self.totp_secret)
+            if checked.proof is not None:
+                self._start_session(work, caller, secret, checked.proof)
+            return checked.refusal
+
+        refusal = await self._write_queue.submit(begin)
+        if refusal is not None:
+            raise refusal
+        return secret
+
+    def _start_session(self, work: UnitOfWork, caller: Browser, secret: str, proof: SignInMethod) -> None:
+        sessions.start(
+            work,
+            secret_hash=hashing.secret_hash(secret),
+            agent=caller.agent,
+            signed_in_with=proof,
+            instead_of=hashing.secret_hash(caller.secret) if caller.secret else None,
+        )
+
+    def seal_password(self, proved: VerifiedPassword) -> str:
+        return sealed_password.seal(self._services.secret_key, _verified(proved), at=self._services.clock())
+
+    async def unseal_password(self, caller: Browser, sealed: str) -> VerifiedPassword:
+        key, at = self._services.secret_key, self._services.clock()
+        verified = await self.read(caller, lambda work: sealed_password.unseal(work.tx, key, sealed, at=at))
+        return VerifiedPassword(verified.account_id, verified.login or "", verified.password_hash or "")
+
+    async def start_session_with_passkey(
+        self,
+        caller: Browser,
+        answer: str,
+        *,
+        purpose: str,
+        proved: VerifiedPassword | None = None,
+        account_id: str | None = None,
+    ) -> str:
+        secret, site = self._services.new_secret(), RelyingParty.of(self._services.options.base_url)
+        if site is None:
+            raise Unauthenticated
+        challenge = self.check_challenge(answer, purpose)
+        # In a thread of its own: no other change has to wait for the import.
+        await asyncio.to_thread(passkeys.load)
 
         def begin(tx: Transaction) -> None:
-            work = self._work(tx, caller, self._authentication.actor(tx, verified, self._services.clock()))
-            sessions.start(work, secret_hash=hashing.secret_hash(secret), agent=caller.agent, instead_of=replaced_hash)
+            work = self._work(tx, caller, NOBODY)
+            holder_id = (
+                self._authentication.actor_of_password(tx, _verified(proved), work.at).id if proved else account_id
+            )
+            work.actor = second_factors.use_passkey(
+                work, answer, challenge, site=site, holder_id=holder_id, is_alone=proved is None
+            )
+            method = SignInMethod.PASSWORD_AND_PASSKEY if proved else SignInMethod.PASSKEY
+            self._start_session(work, caller, secret, method)
 
         await self._write_queue.submit(begin)
         return secret
+
+    async def passkeys_of(self, caller: Browser, proved: VerifiedPassword) -> list[str]:
+        return await self.read(caller, lambda work: second_factors.passkey_ids(work.tx, proved.account_id))
+
+    def challenge(self, purpose: str) -> bytes:
+        expiry = int(self._services.clock().timestamp()) + passkeys.CHALLENGE_SECONDS
+        nonce = hashlib.sha256(self._services.new_secret().encode()).digest()[:16]
+        return hashing.challenge(self._services.secret_key, purpose, expiry=expiry, nonce=nonce)
+
+    def check_challenge(self, answer: str, purpose: str) -> Challenge:
+        return passkeys.challenge_of(answer, self._services.secret_key, purpose, at=self._services.clock())
+
+    def totp_secret(self, account_id: str, factor_id: str) -> str:
+        return hashing.totp_secret(self._services.secret_key, account_id, factor_id)
 
     def password_hash(self, caller: Browser, password: str) -> Awaitable[str]:
         return self._authentication.password_hash(password, caller.address)
@@ -128,3 +204,7 @@ class PageBackend(backend.PageBackend):
         return self._services.unit_of_work(
             tx, actor, at=at or self._services.clock(), request_id=caller.request_id, address=caller.address
         )
+
+
+def _verified(proved: VerifiedPassword) -> VerifiedCredential:
+    return VerifiedCredential(proved.account_id, proved.login, None, proved.password_hash, bearer=False)

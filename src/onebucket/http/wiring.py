@@ -121,7 +121,7 @@ def build(
     services = Services(
         database=database,
         write_queue=WriteQueue(database),
-        authentication=Authentication(database, now, login_throttle),
+        authentication=Authentication(database, now, login_throttle, second_factor=site_limits.second_factor),
         rate_limiter=RateLimiter(options.rate_limit, now, counts) if options.rate_limit else None,
         options=options,
         site_limits=site_limits,

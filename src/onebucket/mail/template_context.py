@@ -28,6 +28,10 @@ PATHS = {
     MailKind.PASSWORD_SET: "me",
     MailKind.APP_PASSWORD_MADE: "me/tokens",
     MailKind.SSH_KEY_ADDED: "me/ssh-keys",
+    MailKind.SECOND_FACTOR_ADDED: "me/security",
+    MailKind.SECOND_FACTOR_REMOVED: "me/security",
+    MailKind.RECOVERY_CODES_MADE: "me/security",
+    MailKind.RECOVERY_CODE_USED: "me/security",
     MailKind.PROGRAM_ALLOWED: "me/tokens",
     MailKind.PROGRAM_MADE: "accounts/{account}/consumers",
     MailKind.MIRROR_STOPPED: "accounts/{account}/mirrors",
@@ -71,12 +75,17 @@ def context_of(mail: OutgoingMail, base_url: str, *, is_open: bool = False) -> T
 
 
 def _notice_context(entry: Entry) -> TemplateContext:
-    facts = (entry.after or {}) | (entry.before or {} if entry.event is Event.EMAIL_REMOVED else {})
+    is_removal = entry.event in (Event.EMAIL_REMOVED, Event.SECOND_FACTOR_REMOVED)
+    facts = (entry.after or {}) | (entry.before or {} if is_removal else {})
     subject = entry.subject if entry.event in (Event.AUTHORIZATION_GIVEN, Event.CONSUMER_ADDED) else ""
     if entry.event is Event.SSH_KEY_ADDED:
         subject = f"{facts['label']} ({facts['fingerprint']})" if facts["label"] else facts["fingerprint"]
     if entry.event is Event.MIRROR_STOPPED:
         subject = f"{entry.subject}: {facts['reason']}"
+    elif entry.event in (Event.SECOND_FACTOR_ADDED, Event.SECOND_FACTOR_REMOVED):
+        subject = f"{facts['label']} ({facts['kind']})"
+    elif entry.event is Event.RECOVERY_CODE_USED:
+        subject = str(facts["left"])
     return {
         "at": _format_time(entry.at),
         "by": _safe_name(entry.actor),
@@ -108,7 +117,13 @@ def sample_contexts() -> list[OutgoingMail]:
         return Invitation("b", "i", "carol@example.net", alice, at, until, slugs, to, permission)
 
     def entry(event: Event) -> Entry:
-        facts = {"email": "carol@example.org", "label": "backup script", "fingerprint": f"SHA256:{'x' * 43}"}
+        facts = {
+            "email": "carol@example.org",
+            "label": "backup script",
+            "fingerprint": f"SHA256:{'x' * 43}",
+            "kind": "authenticator app",
+            "left": "9",
+        }
         if event is Event.MIRROR_STOPPED:
             facts = {"workspace": "acme-inc", "reason": "the credential is refused; GET /2.0/user answers 401"}
         done = ("a", "alice", "session:1", "192.0.2.7", event, "Builder", facts, facts)

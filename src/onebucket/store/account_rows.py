@@ -20,8 +20,8 @@ from onebucket.store.tables import accounts, emails
 
 
 def _account(row: Sequence[Any]) -> Account:
-    id, username, display_name, aaid, nickname, is_team, is_active, site_admin = row
-    return Account(id, username, display_name, aaid, nickname, bool(is_team), bool(is_active), bool(site_admin))
+    id, username, display_name, aaid, nickname, *flags = row
+    return Account(id, username, display_name, aaid, nickname, *map(bool, flags))
 
 
 ACCOUNT = RowMapper(
@@ -34,6 +34,7 @@ ACCOUNT = RowMapper(
         accounts.c.is_team,
         accounts.c.is_active,
         accounts.c.site_admin,
+        accounts.c.has_second_factor,
     ),
     _account,
 )
@@ -193,7 +194,9 @@ def has_site_admin(tx: Transaction, *, besides: str | None = None) -> bool:
 
 
 _ADD = Statement(insert(accounts))
-_CHANGED = [*filter(lambda column: column is not accounts.c.id, ACCOUNT.columns), accounts.c.username_key]
+# `second_factor_rows` alone says whether somebody has one.
+_UNCHANGED = (accounts.c.id, accounts.c.has_second_factor)
+_CHANGED = [*filter(lambda column: column not in _UNCHANGED, ACCOUNT.columns), accounts.c.username_key]
 _UPDATE = Statement(
     update(accounts)
     .where(accounts.c.id == bindparam("id"))

@@ -279,3 +279,22 @@ def add_member(tx: Transaction, group: Group, person_id: str, *, by: str | None,
 def remove_member(tx: Transaction, group: Group, person_id: str) -> bool:
     """Remove a user from a group; return False if they weren't a member."""
     return tx.run(_REMOVE_MEMBER, account_id=group.account_id, group_id=group.id, person_id=person_id) == 1
+
+
+_ADMINISTERED = scalar(groups.c.account_id)
+_ADMINISTERED_ELSEWHERE = Statement(
+    select(*_ADMINISTERED.columns)
+    .join(memberships, and_(memberships.c.account_id == groups.c.account_id, memberships.c.group_id == groups.c.id))
+    .where(
+        memberships.c.person_id == bindparam("person_id"),
+        groups.c.account_privilege == AccountPrivilege.ADMIN.value,
+        groups.c.account_id != bindparam("person_id"),
+    )
+    .limit(1),
+    _ADMINISTERED,
+)
+
+
+def administers_other_account(tx: Transaction, person_id: str) -> bool:
+    """Return whether a user is in a group that administers an account other than their own."""
+    return tx.row(_ADMINISTERED_ELSEWHERE, person_id=person_id) is not None

@@ -1,15 +1,15 @@
 """Restoring a backup: which credentials are still valid in the database that is replaced, and which to delete."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, delete, null, select, update
+from sqlalchemy import bindparam, delete, insert, null, select, update
 
 from onebucket.domain.oauth import TokenKind
 from onebucket.store import invitation_rows, oauth_consumer_rows
 from onebucket.store.engine.list_parameters import values_of
-from onebucket.store.engine.row_mapper import mapped, named, scalar
+from onebucket.store.engine.row_mapper import Row, mapped, named, scalar
 from onebucket.store.engine.statement import AnyStatement, Statement
 from onebucket.store.engine.transaction import Transaction
 from onebucket.store.tables import (
@@ -22,6 +22,8 @@ from onebucket.store.tables import (
     links,
     nonces,
     oauth_requests,
+    recovery_codes,
+    second_factors,
     sessions,
     ssh_keys,
     tokens,
@@ -67,11 +69,26 @@ _PERSON = mapped(
 _PEOPLE = Statement(select(*_PERSON.columns).where(accounts.c.is_team.is_(False)), _PERSON)
 _NONCE = named(UsedNonce, *(nonces.c[name] for name in UsedNonce._fields))
 _NONCES = Statement(select(*_NONCE.columns), _NONCE)
-_USE = Statement(lambda insert: insert(nonces).on_conflict_do_nothing())
+_USE = Statement(lambda insert_into: insert_into(nonces).on_conflict_do_nothing())
 _LABELS = Statement(
     select(tokens.c.id, accounts.c.username, tokens.c.label)
     .join(accounts, accounts.c.id == tokens.c.account_id)
     .order_by(accounts.c.username, tokens.c.created_at)
+)
+
+# Whether a password alone signs somebody in must not go back to what it was: with a person, these go whole.
+_FACTORS = (second_factors, recovery_codes)
+_ALL_FACTORS = {table.name: Statement(select(table)) for table in _FACTORS}
+_REMOVE_FACTORS = {
+    table.name: Statement(delete(table).where(table.c.account_id.in_(values_of("ids", Id)))) for table in _FACTORS
+}
+_ADD_FACTORS = {table.name: Statement(insert(table)) for table in _FACTORS}
+_MARK = Statement(
+    update(accounts).values(
+        has_second_factor=select(second_factors.c.id)
+        .where(second_factors.c.account_id == accounts.c.id, second_factors.c.confirmed_at.is_not(None))
+        .exists()
+    )
 )
 
 _NOT_SENT = Statement(update(letters).where(letters.c.due_at.is_not(None)).values(due_at=null()))
@@ -89,17 +106,20 @@ _END = {
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What is valid in a database: ids of credentials by table, users by id, and used nonces."""
+    """What is valid in a database: ids of credentials and rows of second factors by table, users, used nonces."""
 
     ids: dict[str, frozenset[str]]
     people: dict[str, Person]
     nonces: tuple[UsedNonce, ...]
+    factors: dict[str, list[Row]]
 
 
 def held(tx: Transaction) -> Held:
     """Load the credentials that are valid, the users, and the used nonces."""
     ids = {name: frozenset(tx.rows(statement)) for name, statement in _IDS.items()}
-    return Held(ids, {person.id: person for person in tx.rows(_PEOPLE)}, tuple(tx.rows(_NONCES)))
+    people = {person.id: person for person in tx.rows(_PEOPLE)}
+    factors = {name: tx.rows(statement) for name, statement in _ALL_FACTORS.items()}
+    return Held(ids, people, tuple(tx.rows(_NONCES)), factors)
 
 
 def labels(tx: Transaction) -> dict[str, tuple[str, str]]:
@@ -129,6 +149,16 @@ def delete_credentials(tx: Transaction, gone: dict[str, frozenset[str]]) -> None
     for consumer in oauth_consumer_rows.all_consumers(tx):
         if consumer.id in gone[consumers.name]:
             oauth_consumer_rows.remove(tx, consumer)
+
+
+def keep_second_factors(tx: Transaction, replaced: Held, people: Collection[str]) -> None:
+    """Give these people the second factors and recovery codes that they had in the replaced database, and no others."""
+    for table in _FACTORS:
+        columns = [column.name for column in table.columns]
+        rows = [dict(zip(columns, row, strict=True)) for row in replaced.factors[table.name]]
+        tx.run(_REMOVE_FACTORS[table.name], ids=sorted(people))
+        tx.run_many(_ADD_FACTORS[table.name], [row for row in rows if str(row["account_id"]) in people])
+    tx.run(_MARK)
 
 
 def use_nonces(tx: Transaction, used: Iterable[UsedNonce]) -> int:

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, delete, insert, select
 
 from onebucket.domain.accounts import Account
+from onebucket.domain.second_factors import SignInMethod
 from onebucket.store.account_rows import ACCOUNT
 from onebucket.store.engine import timestamps
 from onebucket.store.engine.row_mapper import joined, mapped
@@ -24,6 +25,7 @@ class Session:
     expires_at: datetime
     address: str | None
     agent: str
+    signed_in_with: SignInMethod = SignInMethod.PASSWORD
 
     @property
     def credential(self) -> str:
@@ -38,13 +40,15 @@ _SESSION = mapped(
     sessions.c.expires_at,
     sessions.c.address,
     sessions.c.agent,
-    make=lambda account_id, id, created_at, expires_at, address, agent: Session(
+    sessions.c.signed_in_with,
+    make=lambda account_id, id, created_at, expires_at, address, agent, signed_in_with: Session(
         account_id=account_id,
         id=id,
         created_at=timestamps.from_number(created_at),
         expires_at=timestamps.from_number(expires_at),
         address=address,
         agent=agent,
+        signed_in_with=SignInMethod(signed_in_with),
     ),
 )
 _WITH_USER = joined(_SESSION, ACCOUNT)
@@ -75,6 +79,7 @@ def add(tx: Transaction, session: Session, *, secret_hash: str) -> None:
         expires_at=timestamps.to_number(session.expires_at),
         address=session.address,
         agent=session.agent,
+        signed_in_with=session.signed_in_with.value,
     )
 
 

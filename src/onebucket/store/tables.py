@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    false,
     true,
 )
 
@@ -69,6 +70,7 @@ accounts = Table(
     Column("created_at", Moment, nullable=False),
     Column("revision", BigInteger, nullable=False),
     Column("stamp", Text),
+    Column("has_second_factor", Boolean, nullable=False, server_default=false()),
     sqlite_with_rowid=False,
 )
 
@@ -431,6 +433,54 @@ sessions = Table(
     Column("expires_at", Moment, nullable=False),
     Column("address", Text),
     Column("agent", Text, nullable=False),
+    Column("signed_in_with", Text, nullable=False, server_default="password"),
+    sqlite_with_rowid=False,
+)
+
+# Authenticator apps and passkeys. The secret of an app is derived from `id` with the server's key; `credential_id`,
+# `public_key` and `sign_count` are a passkey's. `last_step` is the newest 30 seconds of which a code was used.
+second_factors = Table(
+    "second_factors",
+    metadata,
+    _of_account(),
+    Column("id", Id, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("confirmed_at", Moment),
+    Column("last_used_at", Moment),
+    Column("last_step", BigInteger, nullable=False),
+    Column("credential_id", Text, unique=True),
+    Column("public_key", Text),
+    Column("sign_count", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+recovery_codes = Table(
+    "recovery_codes",
+    metadata,
+    _of_account(),
+    Column("code_hash", Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+# Wrong codes of the last minutes: too many of them stop all codes of the person.
+wrong_codes = Table(
+    "wrong_codes",
+    metadata,
+    _of_account(),
+    Column("id", Id, primary_key=True),
+    Column("at", Moment, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Challenges that a passkey has signed, until they expire: each counts once.
+used_challenges = Table(
+    "used_challenges",
+    metadata,
+    _of_account(),
+    Column("challenge_hash", Text, primary_key=True),
+    Column("expires_at", Moment, nullable=False),
     sqlite_with_rowid=False,
 )
 

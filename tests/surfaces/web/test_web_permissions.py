@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 import cast
+import codes
 import consuming
 import ssh_keygen
 from browsing import Visitor, deliver, done_by
@@ -37,6 +38,12 @@ POST   /setup/none                             404      404  404    404   404
 
 GET    /sign-in                                200      303  303    303   303
 POST   /sign-in                                303      303  303    303   303
+GET    /sign-in/code                            in       in   in     in    in
+POST   /sign-in/code                            in       in   in     in    in
+GET    /sign-in/passkey                        200      303  303    303   303
+POST   /sign-in/passkey                        400      400  400    400   400
+GET    /sign-in/code/passkey                    in       in   in     in    in
+POST   /sign-in/code/passkey                    in       in   in     in    in
 GET    /sign-out                               200      200  200    200   200
 POST   /sign-out                                in       in   in     in    in
 GET    /sign-up                                403      403  403    403   403
@@ -79,6 +86,21 @@ GET    /me/sessions/end                         in      200  200    200   200
 POST   /me/sessions/end                         in      303  303    303   303
 GET    /me/sessions/{alices}/end                in      200  200    200   200
 POST   /me/sessions/{alices}/end                in      404  404    303   404
+GET    /me/security                             in      200  200    200   200
+GET    /me/security/apps                        in      200  200    200   200
+POST   /me/security/apps                        in      303  303    303   303
+GET    /me/security/apps/{app}                  in      404  404    200   404
+POST   /me/security/apps/{app}                  in      404  404    400   404
+GET    /me/security/passkeys                    in      200  200    200   200
+POST   /me/security/passkeys                    in      303  303    303   303
+GET    /me/security/passkeys/new                in      404  404    404   404
+POST   /me/security/passkeys/new                in      404  404    404   404
+GET    /me/security/recovery-codes              in      200  200    200   200
+POST   /me/security/recovery-codes              in      400  400    400   400
+GET    /me/security/{factor}                    in      404  404    404   404
+POST   /me/security/{factor}                    in      404  404    404   404
+GET    /me/security/{factor}/remove             in      404  404    404   404
+POST   /me/security/{factor}/remove             in      404  404    404   404
 GET    /me/tokens                               in      200  200    200   200
 POST   /me/tokens                               in      200  200    200   200
 GET    /me/tokens/{token}/revoke                in      200  200    200   200
@@ -205,6 +227,13 @@ TYPED = {
     "/me/tokens": {"label": "ci", "scope": "account", "lasts": "90"},
     "/me/ssh-keys": {"label": "laptop", "key": ssh_keygen.public(), "lasts": "never"},
     "/me/ssh-keys/{id}": {"label": "desk"},
+    "/me/security/apps": {"label": "phone"},
+    "/me/security/passkeys": {"passkey_label": "laptop"},
+    "/me/security/passkeys/new": {"passkey": "{}", "label": "laptop"},
+    "/sign-in/passkey": {"passkey": "{}"},
+    "/me/security/apps/{id}": {"code": "wrong"},
+    "/me/security/{id}": {"label": "desk"},
+    "/sign-in/code": {"code": "123456"},
     "/accounts/{name}/consumers": {"label": "Builds", "scope": "account"},
     "/me/password": {"old_password": cast.password("bob"), "password": "long enough"},
 }
@@ -286,6 +315,8 @@ def _links(api: Any) -> dict[str, str]:
     session = api.operate(done_by("alice", lambda work: sessions.start(work, secret_hash=hash, agent="a")))
     consent, key = api.operate(_consent)
     _, ssh_key = api.operate(lambda work: ssh_keys.add(work, "alice", ssh_keygen.public(name="alice"), label="desk"))
+    app = api.operate(done_by("alice", codes.begin))
+    factor = codes.set_up(api, "dora")
     token = api.operate(lambda work: tokens.of_person(work, "alice"))[0]
     [id] = [each.id for _, each in api.operate(invitations.found) if each.email == "carol@example.net"]
     return {
@@ -296,6 +327,8 @@ def _links(api: Any) -> dict[str, str]:
         "{alices}": session.id,
         "{token}": token.id,
         "{ssh}": ssh_key.id,
+        "{app}": app.id,
+        "{factor}": factor.id,
         "{consent}": consent,
         "{key}": key,
         "{id}": id,

@@ -246,7 +246,7 @@ def test_people_see_where_they_are_signed_in_and_sign_out_there(api: Api, visito
     page = visitor.sign_in("alice")
     others = [Visitor(api, "alice") for _ in range(3)]
 
-    page = visitor.open("/me")
+    page = visitor.open("/me/security")
     [first, *_] = [form for form in page.forms if form.action.endswith("/end") and "/sessions/" in form.action]
     one_less = visitor.send(page, first.action.removeprefix(cast.BASE))
     alone = visitor.send(one_less, "/me/sessions/end")

@@ -23,6 +23,11 @@ FORMS: dict[str, tuple[str, dict[str, str | list[str]]]] = {
     "/me/emails/remove": ("/me", {"address": "alice@example.com"}),
     "/me/tokens": ("/me/tokens", {"label": "thief", "scope": ["account"]}),
     "/me/ssh-keys": ("/me/ssh-keys", {"key": ssh_keygen.public(), "lasts": "never"}),
+    "/me/security/apps": ("/me/security", {"label": "thief"}),
+    "/me/security/passkeys": ("/me/security", {"passkey_label": "thief"}),
+    "/me/security/passkeys/new": ("/me/security", {"passkey": "{}", "label": "thief"}),
+    "/me/security/recovery-codes": ("/me/security", {}),
+    "/me/security/none/remove": ("/me/security", {}),
     CONSUMERS: (CONSUMERS, {"label": "thief", "scope": ["account"]}),
 }
 
@@ -52,7 +57,9 @@ def typed(api: Api, alice: Visitor, action: str) -> Page:
 def test_every_form_that_could_hand_an_account_over_is_guarded() -> None:
     guarded = {page.path for page in page_router.EVERYWHERE if page.is_guarded}
 
-    wanted = {each.replace("/alice/", "/{name}/") for each in FORMS} | {"/site/oauth2/authorize"}
+    wanted = {each.replace("/alice/", "/{name}/").replace("/none/", "/{id}/") for each in FORMS} | {
+        "/site/oauth2/authorize"
+    }
     assert guarded == wanted | {f"{base}/oauth/authenticate" for base in ("/api/1.0", "/1.0", "/!api/1.0")}
 
 

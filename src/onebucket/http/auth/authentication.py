@@ -6,12 +6,10 @@ that the credential still exists and that its holder is still active.
 """
 
 import asyncio
-import binascii
 import os
 import secrets
 import sys
 import threading
-from base64 import b64decode
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,10 +20,12 @@ from hashlib import blake2b
 from typing import TypeVar
 
 from onebucket import hashing
+from onebucket.actions import second_factors
 from onebucket.domain import accounts
 from onebucket.domain.accounts import Actor
 from onebucket.domain.oauth import TokenKind
-from onebucket.domain.refusals import Refusal, TooManyRequests, Unauthenticated
+from onebucket.domain.refusals import PasswordAlone, Refusal, TooManyRequests, Unauthenticated
+from onebucket.http.auth.authorization_header import basic_credentials
 from onebucket.http.auth.login_throttle import LoginThrottle
 from onebucket.http.execution import read_runner
 from onebucket.http.limits.client_network import network_of
@@ -77,15 +77,23 @@ class VerifiedCredential:
 class Authentication:
     """Verify credentials against one database. `now` is a monotonic clock in seconds.
 
+    `second_factor` is the setting of that name: who must have one.
+
     `passwords_checked` counts the comparisons with a password hash, which are the expensive part.
     """
 
     def __init__(
-        self, database: Database, now: Callable[[], float], login_throttle: LoginThrottle | None = None
+        self,
+        database: Database,
+        now: Callable[[], float],
+        login_throttle: LoginThrottle | None = None,
+        *,
+        second_factor: str = "optional",
     ) -> None:
         self._database = database
         self._now = now
         self._login_throttle = login_throttle
+        self._second_factor = second_factor
         self._key = secrets.token_bytes(32)
         self.verified: LruCache[bytes, tuple[float, VerifiedCredential]] = LruCache(CACHE_SIZE)
         self._in_progress: dict[bytes, asyncio.Future[VerifiedCredential]] = {}
@@ -153,16 +161,31 @@ class Authentication:
     def actor(self, tx: Transaction, verified: VerifiedCredential, at: datetime) -> Actor:
         """The actor of a verified credential, read in the request's own transaction.
 
-        Raises Unauthenticated when the credential or its holder is no longer valid.
+        Raises Unauthenticated when the credential or its holder is no longer valid, and PasswordAlone for the password
+        of a person who has a second factor, or must have one.
         """
         if verified.credential is None:
-            account, password_hash = account_rows.find_with_password(tx, verified.account_id) or (None, None)
-            actor = Actor(account, "password") if account and password_hash == verified.password_hash else None
-        else:
-            actor = credential_holders.actor(tx, verified.account_id, verified.credential)
+            actor = self.actor_of_password(tx, verified, at)
+            assert actor.account is not None
+            required = second_factors.is_missing(tx, actor.account, setting=self._second_factor)
+            if actor.account.has_second_factor or required:
+                raise PasswordAlone
+            return actor
 
-        if actor is None or not _is_valid(tx, actor, verified.login, at):
+        found = credential_holders.actor(tx, verified.account_id, verified.credential)
+        if found is None or not _is_valid(tx, found, verified.login, at):
             raise Unauthenticated(bearer=verified.bearer)
+        return found
+
+    def actor_of_password(self, tx: Transaction, verified: VerifiedCredential, at: datetime) -> Actor:
+        """The actor of a verified password, for pages, which ask for the second factor themselves.
+
+        Raises Unauthenticated.
+        """
+        account, password_hash = account_rows.find_with_password(tx, verified.account_id) or (None, None)
+        actor = Actor(account, "password") if account and password_hash == verified.password_hash else None
+        if actor is None or not _is_valid(tx, actor, verified.login, at):
+            raise Unauthenticated
         return actor
 
     def close(self) -> None:
@@ -244,41 +267,6 @@ def _lower_thread_priority() -> None:
         thread = threading.get_native_id()
         with suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, thread, min(os.getpriority(os.PRIO_PROCESS, thread) + 10, 19))
-
-
-def basic_credentials(authorization: bytes) -> tuple[str | None, str]:
-    """Login and secret of an Authorization header; the login is None when the secret alone identifies the account.
-
-    That is so for Bearer, and for Basic with one of `accounts.TOKEN_NAMES`. Raises Unauthenticated.
-    """
-    login, secret = sent_credentials(authorization)
-    return (None if login is not None and accounts.username_key(login) in accounts.TOKEN_NAMES else login), secret
-
-
-def sent_credentials(authorization: bytes) -> tuple[str | None, str]:
-    """Login and secret of an Authorization header as they were sent; the login is None for Bearer.
-
-    Raises Unauthenticated.
-    """
-    scheme, _, value = authorization.strip().partition(b" ")
-
-    if scheme.lower() == b"bearer":
-        try:
-            return None, value.strip().decode("ascii")
-        except UnicodeDecodeError:
-            raise Unauthenticated(bearer=True) from None
-    if scheme.lower() != b"basic":
-        raise Unauthenticated
-
-    try:
-        # One widely copied client sends a quote after the base64 text (contract/api-1.0.md#1.11).
-        decoded = b64decode(value.strip().rstrip(b'"'), validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        raise Unauthenticated from None
-    login, colon, secret = decoded.partition(":")
-    if not colon or not login or not secret:
-        raise Unauthenticated
-    return login, secret
 
 
 def _is_valid(tx: Transaction, actor: Actor, login: str | None, at: datetime) -> bool:

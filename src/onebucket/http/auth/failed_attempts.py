@@ -15,7 +15,7 @@ from onebucket.domain.accounts import NOBODY, Account
 from onebucket.domain.refusals import Conflict, Forbidden, Invalid, NotFound, Refusal
 from onebucket.domain.tokens import AppPassword
 from onebucket.http import errors
-from onebucket.http.auth import authentication
+from onebucket.http.auth import authorization_header
 from onebucket.http.limits import counters
 from onebucket.http.limits.counters import RateLimitStore, StampCounter
 from onebucket.http.request import Request
@@ -76,7 +76,7 @@ class FailureAudit:
     def record_failed_sign_in(self, tx: Transaction, request: Request) -> None:
         """Record an invalid credential in the journal of the account it names, if there is such an account."""
         try:
-            login, secret = authentication.basic_credentials(request.headers[b"authorization"])
+            login, secret = authorization_header.basic_credentials(request.headers[b"authorization"])
         except Refusal:
             return
         token = app_password_rows.by_hash(tx, hashing.secret_hash(secret))
@@ -111,7 +111,8 @@ def _failure_reason(account: Account, token: AppPassword | None) -> str:
     if not account.is_active:
         return "the person is disabled"
     if token is None:
-        return "wrong password or app password"
+        also = ", or a password without the second factor" if account.has_second_factor else ""
+        return f"wrong password or app password{also}"
     return "somebody else's app password" if token.account_id != account.id else "the app password has ended"
 
 

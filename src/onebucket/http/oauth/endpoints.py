@@ -19,7 +19,9 @@ from onebucket.domain.refusals import Invalid, LinkExpired, TooManyRequests, Una
 from onebucket.domain.scopes import SCOPES
 from onebucket.http import request as requests
 from onebucket.http.auth import credential_source
+from onebucket.http.auth.authentication import VerifiedCredential
 from onebucket.http.auth.oauth1_signature import SignatureVerifier, SignedRequest, VerifiedSignature
+from onebucket.http.execution import read_runner
 from onebucket.http.oauth import responses
 from onebucket.http.services import Services
 from onebucket.store.engine.errors import DatabaseUnavailable
@@ -136,9 +138,15 @@ class OAuthEndpoints:
         try:
             name, password = form.get("username", ""), form.get("password", "")
             verified = await self._services.authentication.verify_password(name, password, address)
+            await read_runner.read(self._services.database, lambda: self._check_holder(verified))
         except Unauthenticated:
             return None
         return verified.account_id
+
+    def _check_holder(self, verified: VerifiedCredential) -> None:
+        """Refuse the password of a person who has a second factor, as everywhere. Raises Unauthenticated."""
+        with self._services.database.reading() as tx:
+            self._services.authentication.actor(tx, verified, self._services.clock())
 
     # -- OAuth 1
 

@@ -72,6 +72,8 @@ class PlainTextErrors:
 
 def _text(problem: Problem) -> str:
     standard_text = STANDARD_TEXTS[problem.status]
+    if isinstance(problem.error, refusals.PasswordAlone):
+        return f"{standard_text}: {problem.sentence}."
     for error_class in type(problem.error).__mro__:
         if error_class in EXACT_BODIES:
             return EXACT_BODIES[error_class] or standard_text

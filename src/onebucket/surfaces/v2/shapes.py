@@ -44,8 +44,15 @@ class Shapes:
             links["html"] = Link(f"{self._base_url}{page}")
         return links | {name: Link(f"{self._base_url}/2.0{path}") for name, path in more.items()}
 
-    def user(self, account: Account, *, created_at: datetime | None = None, email: str | None = None) -> WorkspaceUser:
-        """Shape a person."""
+    def user(
+        self,
+        account: Account,
+        *,
+        created_at: datetime | None = None,
+        email: str | None = None,
+        is_caller: bool = False,
+    ) -> WorkspaceUser:
+        """Shape a person; only the caller is told whether they have a second factor."""
         path = f"/users/{quote(braced(account.id))}"
         links = self.links(path, f"/accounts/{account.username}", repositories=f"/repositories/{account.username}")
         return WorkspaceUser(
@@ -56,7 +63,7 @@ class Shapes:
             display_name=account.display_name,
             account_status="active" if account.is_active else "inactive",
             is_staff=account.site_admin,
-            has_2fa_enabled=False,
+            has_2fa_enabled=is_caller and account.has_second_factor,
             created_on=UNSET if created_at is None else moment(created_at),
             email=email if email is not None else UNSET,
             links=links | {"avatar": self._avatar(account)},

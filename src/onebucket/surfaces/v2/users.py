@@ -14,7 +14,7 @@ from onebucket.surfaces.v2.shapes import Shapes
 def read_oneself(work: UnitOfWork, request: ApiRequest) -> WorkspaceUser:
     """Return the caller."""
     found = workspaces.oneself(work)
-    return Shapes(request.base_url).user(found.account, created_at=found.created_at)
+    return Shapes(request.base_url).user(found.account, created_at=found.created_at, is_caller=True)
 
 
 def read_user(work: UnitOfWork, request: ApiRequest) -> WorkspaceUser:

@@ -15,7 +15,8 @@ from onebucket.domain import privileges
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Refusal
 from onebucket.surfaces.core.shared_shapes import access_decision
-from onebucket.surfaces.web.core.page_request import HEADERS, Page, PageRequest, sentence
+from onebucket.surfaces.web.core.page_request import Page, PageRequest
+from onebucket.surfaces.web.core.page_responses import HEADERS, sentence
 from onebucket.surfaces.web.core.pagination import paginate
 
 # The most repository names offered as suggestions in the form.

@@ -10,7 +10,8 @@ from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import journal_cursor, time_range
 from onebucket.domain.events import Event
 from onebucket.domain.refusals import Invalid, NotFound
-from onebucket.surfaces.web.core.page_request import Page, PageRequest, sentence
+from onebucket.surfaces.web.core.page_request import Page, PageRequest
+from onebucket.surfaces.web.core.page_responses import sentence
 
 USUAL = 50
 

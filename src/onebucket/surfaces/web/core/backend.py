@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
+from urllib.parse import urlsplit
 
 from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain.refusals import Unauthenticated
+from onebucket.passkeys import Challenge, RelyingParty
 
 _Result = TypeVar("_Result")
 
@@ -61,6 +64,20 @@ class SiteInfo:
     settings: Sequence[tuple[str, str, str]] = ()
     rate_limit: int = 0
 
+    @property
+    def relying_party(self) -> RelyingParty | None:
+        """The site that passkeys are for; None where browsers offer none."""
+        return RelyingParty.of(self.base_url)
+
+    @property
+    def host(self) -> str:
+        """The host of `base_url`, without a port."""
+        return urlsplit(self.base_url).hostname or "localhost"
+
+
+class SecondFactorNeeded(Unauthenticated):
+    """The password is right, and the person has a second factor that wasn't asked for yet."""
+
 
 class PageBackend(Protocol):
     """The server behind the pages.
@@ -83,11 +100,48 @@ class PageBackend(Protocol):
     async def verify_password(self, caller: Browser, login: str, password: str) -> VerifiedPassword:
         """Verify a person's own password. Raises Unauthenticated, TooManyRequests."""
 
-    async def start_session(self, caller: Browser, proved: VerifiedPassword) -> str:
+    async def start_session(self, caller: Browser, proved: VerifiedPassword, *, code: str = "") -> str:
         """Start a session in place of the browser's current one, and return its secret for the cookie.
 
-        Raises Unauthenticated if the account is disabled.
+        Raises Unauthenticated if the account is disabled or the code is wrong, SecondFactorNeeded if the person has a
+        second factor and there is no code, TooManyRequests while codes are stopped.
         """
+
+    def seal_password(self, proved: VerifiedPassword, /) -> str:
+        """Sign a verified password for the browser to keep until it has a code; it contains nothing of the hash."""
+
+    async def unseal_password(self, caller: Browser, sealed: str) -> VerifiedPassword:
+        """Return a verified password that was sealed a few minutes ago, and is still the account's.
+
+        Raises Unauthenticated.
+        """
+
+    async def start_session_with_passkey(
+        self,
+        caller: Browser,
+        answer: str,
+        *,
+        purpose: str,
+        proved: VerifiedPassword | None = None,
+        account_id: str | None = None,
+    ) -> str:
+        """Start a session with what a passkey has signed, and return its secret for the cookie.
+
+        With `proved`, the passkey is that person's second factor; otherwise it signs in alone, whoever it belongs to or
+        the account with that id. Raises Unauthenticated.
+        """
+
+    async def passkeys_of(self, caller: Browser, proved: VerifiedPassword) -> list[str]:
+        """Return the ids of the passkeys of somebody whose password was right."""
+
+    def challenge(self, purpose: str, /) -> bytes:
+        """Make a challenge for a passkey."""
+
+    def check_challenge(self, answer: str, purpose: str, /) -> Challenge:
+        """Return the challenge in a browser's answer, if it was made for that purpose. Raises Unauthenticated."""
+
+    def totp_secret(self, account_id: str, factor_id: str, /) -> str:
+        """Return the secret of an authenticator app, in base32."""
 
     def password_hash(self, caller: Browser, password: str, /) -> Awaitable[str]:
         """Hash a new password. Raises TooManyRequests."""

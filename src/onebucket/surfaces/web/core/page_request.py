@@ -18,6 +18,7 @@ from onebucket.domain.accounts import Account
 from onebucket.domain.refusals import Invalid, NotFound, Refusal, TooManyRequests
 from onebucket.surfaces.web.core import csrf
 from onebucket.surfaces.web.core.backend import Browser, PageBackend, SiteInfo, VerifiedPassword
+from onebucket.surfaces.web.core.page_responses import HEADERS, retry_after, sentence
 from onebucket.wire import body_reader, request_body
 from onebucket.wire.body_reader import BodyTooLong
 from onebucket.wire.request_body import BodyFields, UnreadableBody
@@ -32,13 +33,8 @@ MAX_FORM_BYTES = 1 << 16
 # Lifetime of the CSRF cookie of a browser without a session.
 _FORM_SECONDS = 2 * 60 * 60
 
-# Sent with every page: load nothing from elsewhere, allow no frames, run only our own script files.
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
+# Lifetime of the cookie of a browser whose password was right, and who still has to enter a code.
+_PASSWORD_SECONDS = 10 * 60
 
 
 class FormErrors(Invalid):
@@ -190,12 +186,25 @@ class PageRequest:
         except TooManyRequests as refusal:
             raise csrf.TooOften(refusal.retry_after) from None
 
-    async def start_session(self, proved: VerifiedPassword) -> None:
-        """Sign this browser in, with a new session secret. Raises Unauthenticated."""
-        secret = await self.backend.start_session(self.browser, proved)
+    async def start_session(self, proved: VerifiedPassword, *, code: str = "") -> None:
+        """Sign this browser in, with a new session secret. Raises as `PageBackend.start_session` does."""
+        self.keep_session(await self.backend.start_session(self.browser, proved, code=code))
+
+    def keep_session(self, secret: str) -> None:
+        """Let the browser have the secret of a session that was started for it."""
         self.browser = replace(self.browser, secret=secret)
         self._cookies[self._name("session")] = secret, int(sessions.SESSION_LIFETIME.total_seconds())
         self._cookies[self._name("form")] = "", 0
+        if self.request.cookies.get(self._name("password")):
+            self._cookies[self._name("password")] = "", 0
+
+    def keep_password(self, proved: VerifiedPassword) -> None:
+        """Let the browser keep for some minutes that the password was right, until it has a code."""
+        self._cookies[self._name("password")] = self.backend.seal_password(proved), _PASSWORD_SECONDS
+
+    async def kept_password(self) -> VerifiedPassword:
+        """Return the password that `keep_password` kept. Raises Unauthenticated."""
+        return await self.backend.unseal_password(self.browser, self.request.cookies.get(self._name("password"), ""))
 
     async def end_session(self) -> None:
         """End this browser's session and delete its cookie."""
@@ -259,19 +268,6 @@ class PageRequest:
         return f"{'__Host-' if self.is_secure else ''}onebucket_{kind}"
 
 
-def sentence(error: Exception) -> str:
-    """Return the sentence a page shows for an error: lower case, no full stop."""
-    return error.sentence if isinstance(error, Refusal) else str(error)
-
-
-def retry_after(response: Response, error: Exception) -> Response:
-    """Set `Retry-After` on the response if the error says when to try again."""
-    seconds = getattr(error, "retry_after", None)
-    if seconds is not None:
-        response.headers["Retry-After"] = str(seconds)
-    return response
-
-
 Handler = Callable[[PageRequest], Awaitable[Response]]
 
 
@@ -282,7 +278,8 @@ class Page:
     `is_private`: only for people who have signed in. `is_costly`: viewing it counts towards the person's hourly
     limit, as sending a form does, because it reads much more than it shows. `link`: the path ends in the secret of a
     link of this kind. `is_guarded`: the form could hand the account to someone else, so the password is asked for
-    again unless it was given just now.
+    again unless it was given just now; `is_guarded_by_factor`: that is so for people with a second factor.
+    `is_set_up`: people who must set up a second factor first may use it before.
     """
 
     path: str
@@ -290,6 +287,8 @@ class Page:
     send: Handler | None = None
     is_private: bool = False
     is_guarded: bool = False
+    is_guarded_by_factor: bool = False
+    is_set_up: bool = False
     link: str = ""
     is_costly: bool = False
 

@@ -29,13 +29,16 @@ from onebucket.surfaces.web.account import (
 )
 from onebucket.surfaces.web.core import avatars, csrf, reauthentication
 from onebucket.surfaces.web.core.backend import PageBackend, SiteInfo
-from onebucket.surfaces.web.core.page_request import HEADERS, FormErrors, Page, PageRequest, retry_after, sentence
+from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
+from onebucket.surfaces.web.core.page_responses import HEADERS, retry_after, sentence
 from onebucket.surfaces.web.person import (
     app_passwords,
     consent,
     email_links,
     invitation_offer,
     profile,
+    second_factors,
+    security,
     sign_in,
     ssh_keys,
 )
@@ -51,6 +54,8 @@ EVERYWHERE = (
     *invitation_offer.PAGES,
     *email_links.PAGES,
     *profile.PAGES,
+    *security.PAGES,
+    *second_factors.PAGES,
     *overview.PAGES,
     *groups.PAGES,
     *projects.PAGES,
@@ -135,15 +140,21 @@ class PageRouter:
 
 async def _respond(page: Page, page_request: PageRequest) -> Response:
     await page_request.recognize()
-    if page.is_private and page_request.person is None and page_request.request.method == "POST":
+    is_form = page_request.request.method == "POST"
+    if page.is_private and page_request.person is None and is_form:
         return await reauthentication.reauthenticate(page, page_request)
     if page.is_private and page_request.person is None:
         return page_request.redirect(f"/sign-in?{urlencode({'next': page_request.path})}")
-    if page.is_costly or page_request.request.method == "POST":
+    acts = page_request.person is not None and (page.is_private or is_form)
+    if acts and not page.is_set_up and await page_request.read(sessions.lacks_second_factor):
+        return page_request.redirect("/me/security")
+    if page.is_costly or is_form:
         page_request.count()
-    if page_request.request.method != "POST" or page.send is None:
+    if not is_form or page.send is None:
         return await page.show(page_request)
-    if page.is_guarded and page_request.person is not None and not await page_request.read(sessions.is_confirmed):
+    person = page_request.person
+    is_guarded = page.is_guarded or (page.is_guarded_by_factor and person is not None and person.has_second_factor)
+    if is_guarded and person is not None and not await page_request.read(sessions.is_confirmed):
         return await reauthentication.reauthenticate(page, page_request)
     await page_request.read_form()
     page_request.check_form()

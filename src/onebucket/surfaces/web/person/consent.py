@@ -10,7 +10,8 @@ from onebucket.actions.oauth import ConsentRequest
 from onebucket.domain.oauth import AuthorizationRequest, redirect_to
 from onebucket.domain.refusals import Invalid, OAuthError
 from onebucket.domain.scopes import SCOPES
-from onebucket.surfaces.web.core.page_request import HEADERS, FormErrors, Page, PageRequest
+from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
+from onebucket.surfaces.web.core.page_responses import HEADERS
 
 
 def chosen(request: PageRequest) -> frozenset[str]:

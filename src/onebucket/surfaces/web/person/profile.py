@@ -1,15 +1,15 @@
-"""A person's own page: access, invitations, e-mail addresses, password and sessions."""
+"""A person's own page: access, invitations, e-mail addresses and password."""
 
 from collections.abc import Callable
-from functools import partial
 
 from starlette.responses import Response
 
-from onebucket.actions import emails, invitation_acceptance, my_access, passwords, sessions
+from onebucket import hashing
+from onebucket.actions import emails, invitation_acceptance, my_access, sessions
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import accounts
 from onebucket.domain.refusals import Invalid, Unauthenticated
-from onebucket.surfaces.web.core.backend import Asked, VerifiedPassword
+from onebucket.surfaces.web.core.backend import Asked
 from onebucket.surfaces.web.core.page_request import FormErrors, Handler, Page, PageRequest
 
 # Confirmation messages, by the `done` parameter of the next page.
@@ -19,20 +19,18 @@ DONE = {
     "primary": "Primary address changed.",
     "removed": "Address removed.",
     "password": "Password changed. You are signed out everywhere else.",
-    "ended": "Session ended. That browser has to sign in again.",
     "declined": "Invitation declined. Its link no longer works.",
 }
 
 
 async def show(request: PageRequest) -> Response:
-    """Show the person's access, invitations, e-mail addresses and sessions."""
+    """Show the person's access, invitations and e-mail addresses."""
     me = request.me
-    account_access, invitations, addresses, own_sessions = await request.read(
+    account_access, invitations, addresses = await request.read(
         lambda work: (
             my_access.access_by_account(work),
             invitation_acceptance.mine(work),
             emails.of_person(work, me.id),
-            sessions.list_own(work),
         )
     )
     joined = [access.owner for access in account_access if access.owner.username == request.query("joined")]
@@ -42,7 +40,6 @@ async def show(request: PageRequest) -> Response:
         account_access=account_access,
         invitations=invitations,
         emails=addresses,
-        sessions=own_sessions,
         joined=joined[0] if joined else None,
         done=DONE.get(request.query("done"), ""),
         new_address=request.query("email"),
@@ -84,8 +81,13 @@ async def change_password(request: PageRequest) -> Response:
         raise FormErrors(old_password="incorrect password") from None  # noqa: S106
 
     hash = await request.backend.password_hash(request.browser, new)
-    await request.write(lambda work: passwords.change(work, me.id, hash))
-    await request.start_session(VerifiedPassword(me.id, me.username, hash))
+    secret = request.backend.new_secret()
+    await request.write(
+        lambda work: sessions.change_password(
+            work, hash, secret_hash=hashing.secret_hash(secret), agent=request.browser.agent
+        )
+    )
+    request.keep_session(secret)
     return request.redirect("/me?done=password#password")
 
 
@@ -103,18 +105,6 @@ async def decline(request: PageRequest) -> Response:
     return request.redirect("/me?done=declined")
 
 
-async def end_session(request: PageRequest) -> Response:
-    """Sign out another browser."""
-    await request.write(partial(sessions.end, id=request.path_parameter("id")))
-    return request.redirect("/me?done=ended#sessions")
-
-
-async def end_other_sessions(request: PageRequest) -> Response:
-    """Sign out all other browsers."""
-    await request.write(sessions.end_others)
-    return request.redirect("/me?done=ended#sessions")
-
-
 _make_primary = _with_address(emails.make_primary, "primary")
 _remove = _with_address(emails.end, "removed")
 
@@ -125,7 +115,5 @@ PAGES = (
     Page("/me/emails", show, add_address, is_private=True, is_guarded=True),
     Page("/me/emails/primary", show, _with_address(emails.make_primary, "primary"), is_private=True, is_guarded=True),
     Page("/me/emails/remove", show, _with_address(emails.end, "removed"), is_private=True, is_guarded=True),
-    Page("/me/password", show, change_password, is_private=True),
-    Page("/me/sessions/end", show, end_other_sessions, is_private=True),
-    Page("/me/sessions/{id}/end", show, end_session, is_private=True),
+    Page("/me/password", show, change_password, is_private=True, is_guarded_by_factor=True),
 )

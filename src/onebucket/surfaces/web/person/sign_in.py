@@ -1,11 +1,13 @@
 """Pages to sign in, sign out and, if sign-up is open, create an account without an invitation."""
 
+from urllib.parse import urlencode
+
 from starlette.responses import Response
 
 from onebucket.actions import invitation_acceptance
 from onebucket.domain.refusals import Conflict, Forbidden, Unauthenticated
-from onebucket.surfaces.web.core import csrf
-from onebucket.surfaces.web.core.backend import Asked, VerifiedPassword
+from onebucket.surfaces.web.core import csrf, passkey_forms
+from onebucket.surfaces.web.core.backend import Asked, SecondFactorNeeded, VerifiedPassword
 from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
 from onebucket.surfaces.web.person import signup_form
 
@@ -18,7 +20,8 @@ async def show(request: PageRequest) -> Response:
     if request.person is not None and not request.errors:
         return request.redirect(next_path)
     notice = "Your new password is set. Sign in with it." if request.query("done") == "password" else ""
-    return request.page("sign_in/sign_in.html", next=next_path, login="", notice=notice)
+    options = passkey_forms.request_options(request, "sign in", is_alone=True)
+    return request.page("sign_in/sign_in.html", next=next_path, login="", notice=notice, passkey_options=options)
 
 
 async def sign_in(request: PageRequest) -> Response:
@@ -29,10 +32,58 @@ async def sign_in(request: PageRequest) -> Response:
         raise FormErrors(**errors)
 
     try:
-        await request.start_session(await request.backend.verify_password(request.browser, login, password))
+        proved = await request.backend.verify_password(request.browser, login, password)
+        await request.start_session(proved)
+    except SecondFactorNeeded:
+        request.keep_password(proved)
+        return request.redirect(f"/sign-in/code?{urlencode({'next': _next(request)})}")
     except Unauthenticated:
         raise FormErrors(password="incorrect username or password") from None  # noqa: S106
-    return request.redirect(csrf.local_address(request.text("next")) or FRONT_DOOR)
+    return request.redirect(_next(request))
+
+
+async def ask_for_code(request: PageRequest) -> Response:
+    """Show the form for a code, after a right password."""
+    try:
+        proved = await request.kept_password()
+    except Unauthenticated:
+        return request.redirect("/sign-in")
+    next_path = csrf.local_address(request.kept_fields("next", request.query("next"))) or FRONT_DOOR
+    held = await request.backend.passkeys_of(request.browser, proved)
+    options = passkey_forms.request_options(request, "second factor", held, is_alone=False) if held else ""
+    return request.page("sign_in/code.html", next=next_path, passkey_options=options)
+
+
+async def send_code(request: PageRequest) -> Response:
+    """Sign in with the code of an authenticator app, or a recovery code, after a right password."""
+    try:
+        proved = await request.kept_password()
+    except Unauthenticated:
+        return request.redirect("/sign-in")
+    if not request.line("code"):
+        raise FormErrors(code="this is required")
+
+    try:
+        await request.start_session(proved, code=request.line("code"))
+    except Unauthenticated:
+        raise FormErrors(code="incorrect code") from None
+    return request.redirect(_next(request))
+
+
+async def send_passkey(request: PageRequest) -> Response:
+    """Sign in with a passkey alone."""
+    await passkey_forms.start_session(request, "sign in")
+    return request.redirect(_next(request))
+
+
+async def send_second_passkey(request: PageRequest) -> Response:
+    """Sign in with a passkey, after a right password."""
+    try:
+        proved = await request.kept_password()
+    except Unauthenticated:
+        return request.redirect("/sign-in")
+    await passkey_forms.start_session(request, "second factor", proved)
+    return request.redirect(_next(request))
 
 
 async def sign_out(request: PageRequest) -> Response:
@@ -73,8 +124,15 @@ async def sign_up(request: PageRequest) -> Response:
     return request.redirect("/me?done=asked")
 
 
+def _next(request: PageRequest) -> str:
+    return csrf.local_address(request.text("next")) or FRONT_DOOR
+
+
 PAGES = (
-    Page("/sign-in", show, sign_in),
-    Page("/sign-out", out, sign_out),
+    Page("/sign-in", show, sign_in, is_set_up=True),
+    Page("/sign-in/code", ask_for_code, send_code, is_set_up=True),
+    Page("/sign-in/passkey", show, send_passkey, is_set_up=True),
+    Page("/sign-in/code/passkey", ask_for_code, send_second_passkey, is_set_up=True),
+    Page("/sign-out", out, sign_out, is_set_up=True),
     Page("/sign-up", form, sign_up),
 )
