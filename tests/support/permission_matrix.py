@@ -12,6 +12,7 @@ from onebucket.surfaces.core.surface import ACCOUNT_PARAMETERS, Route, Surface
 
 # What is sent where a list or an object is wanted, by the path of the route; a permission to every other one.
 BODIES = {
+    "/people/{user}/offboard": b'{"account": "acme"}',
     "/access": b"[]",
     "/repositories/{workspace}/{repo_slug}": b'{"description": "New"}',
     "/repositories/{workspace}/{repo_slug}/override-settings": b'{"default_merge_strategy": false}',

@@ -7,7 +7,7 @@ from onebucket.actions import access
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import Account
 from onebucket.domain.events import Event
-from onebucket.domain.oauth import Consumer
+from onebucket.domain.oauth import Consumer, OAuthToken
 from onebucket.domain.policy import To
 from onebucket.domain.refusals import NotFound
 from onebucket.store import oauth_consumer_rows, oauth_token_rows
@@ -42,12 +42,16 @@ def list_authorizations(work: UnitOfWork) -> list[Authorization]:
     return list(by_family.values())
 
 
-def withdraw_all(work: UnitOfWork) -> None:
-    """Revoke all of the actor's consents, also approved requests that no consumer has exchanged yet."""
-    person = access.oneself(work, to=To.ACT_FOR)
+def withdraw_all(work: UnitOfWork, name: str | None = None) -> None:
+    """Revoke all consents of the actor, or of the person with this name, which site administrators may.
+
+    Approved requests that no consumer has exchanged yet end too.
+    """
+    person = access.oneself(work, to=To.ACT_FOR) if name is None else access.person(work, name, to=To.ACT_FOR)
     oauth_consumer_rows.forget_agreed(work.tx, person.id)
-    for authorization in list_authorizations(work):
-        revoke(work, authorization.id)
+    by_family = {token.family_id: token for token in oauth_token_rows.valid_tokens(work.tx, person.id)}
+    for token in by_family.values():
+        _revoke(work, person, token)
 
 
 def revoke(work: UnitOfWork, id: str) -> Consumer:
@@ -56,10 +60,15 @@ def revoke(work: UnitOfWork, id: str) -> Consumer:
     token = next((each for each in oauth_token_rows.valid_tokens(work.tx, person.id) if each.family_id == id), None)
     if token is None:
         raise NotFound("that app can't act for you any more")
+    return _revoke(work, person, token)
+
+
+def _revoke(work: UnitOfWork, person: Account, token: OAuthToken) -> Consumer:
     _, consumer = oauth_consumer_rows.find_owned(work.tx, token.consumer_account_id, token.consumer_id)
 
     oauth_token_rows.revoke_family(work.tx, token)
 
-    facts = {"id": token.family_id, "key": consumer.key, "reason": "the person revoked it"}
+    by = "the person" if work.actor.id == person.id else "an administrator"
+    facts = {"id": token.family_id, "key": consumer.key, "reason": f"{by} revoked it"}
     work.record(Event.AUTHORIZATION_REVOKED, person, consumer.label, before=facts)
     return consumer

@@ -10,7 +10,7 @@ from onebucket.cli.common import CommandError, DatabaseOption, DataOption, JsonO
 if TYPE_CHECKING:
     from onebucket.actions.accounts import Person
 
-user = typer.Typer(help="People: add, admin, disable, enable, password, factors, list.", no_args_is_help=True)
+user = typer.Typer(help="People: add, admin, disable, enable, factors, offboard, password, list.", no_args_is_help=True)
 team = typer.Typer(help="Teams: add, rename, delete, list.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Username, e-mail address, UUID or account_id")]

@@ -18,6 +18,7 @@ from onebucket.cli import (
     letters,
     mirror,
     mirror_status,
+    offboarding,
     projects,
     redirection,
     repositories,
@@ -62,6 +63,7 @@ documents.imports.command("csv")(csv_import.import_csv)
 root.add_typer(documents.imports, name="import")
 accounts.user.command("factors")(second_factors.list_factors)
 accounts.user.command("remove-factor")(second_factors.remove_factor)
+accounts.user.command("offboard")(offboarding.offboard)
 root.add_typer(accounts.user, name="user")
 root.add_typer(accounts.team, name="team")
 root.add_typer(repositories.repo, name="repo")

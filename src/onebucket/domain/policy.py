@@ -40,6 +40,7 @@ class To(Enum):
     ACT_FOR = "let an app act for this person"
     HANDLE_TOKENS = "manage this person's app passwords"
     HANDLE_SSH_KEYS = "manage this person's SSH keys"
+    REMOVE_PERSON = "take everything in the account away from a person"
     RUN_MIRRORS = "pause and resume the account's mirrors"
     HANDLE_SECOND_FACTORS = "see and remove this person's second factors"
     SET_UP_SECOND_FACTORS = "set up and use this person's second factors"
@@ -162,6 +163,7 @@ RULES: Mapping[To, Rule] = {
     To.ACT_FOR: _self_and_site_admins,
     To.HANDLE_TOKENS: _self_and_site_admins,
     To.HANDLE_SSH_KEYS: _self_and_site_admins,
+    To.REMOVE_PERSON: _administrators,
     To.RUN_MIRRORS: _administrators,
     To.HANDLE_SECOND_FACTORS: _self_and_site_admins,
     To.SET_UP_SECOND_FACTORS: _self,

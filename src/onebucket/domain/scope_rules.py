@@ -86,6 +86,11 @@ CHANGE_WORKSPACES = _rule(
         "invite people to groups and repositories, and withdraw invitations",
         changes=frozenset({To.INVITE, To.INVITE_TO_REPOSITORY}),
     ),
+    Effect("take everything in your accounts away from a person", changes=frozenset({To.REMOVE_PERSON})),
+    Effect(
+        "disable people and end their access everywhere, if you are a site administrator",
+        changes=frozenset({To.RUN_SITE}),
+    ),
 )
 
 _SSH_KEYS = frozenset({To.HANDLE_SSH_KEYS})

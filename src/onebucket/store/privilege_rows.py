@@ -152,6 +152,15 @@ def given_there(
     return iter(bounded_reads.iterate(tx, _GIVEN_THERE, _FEW_GIVEN_THERE, **values))
 
 
+_GIVEN_TO = Statement(_direct.where(privileges.c.person_id == bindparam("person_id")), _GRANT)
+
+
+def given_to(tx: Transaction, account_id: str, person_id: str) -> list[tuple[Repository, Level]]:
+    """Return what a user was given directly on the repositories of an account, by slug."""
+    rows = tx.rows(_GIVEN_TO, account_id=account_id, person_id=person_id, least=int(Level.NONE))
+    return [(repository, level) for repository, _, level in rows]
+
+
 def set_or_replace(table: Table) -> AnyStatement:
     """Make the statement that sets a level, with by whom and when, or replaces the one that is there."""
 

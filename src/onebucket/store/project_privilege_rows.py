@@ -74,6 +74,21 @@ def grants(tx: Transaction, account_id: str) -> Mapping[str, ProjectGrants]:
     return by_key
 
 
+_GIVEN_TO = Statement(
+    select(projects.c.key, project_privileges.c.level)
+    .select_from(project_privileges)
+    .join(projects, _is_given_on_project)
+    .where(_OF_PEOPLE, _THIS_PERSON)
+    .order_by(projects.c.key)
+)
+
+
+def given_to(tx: Transaction, account_id: str, person_id: str) -> dict[str, ProjectLevel]:
+    """Return what a user was given on the projects of an account themselves, by the project's key."""
+    rows = tx.rows(_GIVEN_TO, account_id=account_id, person_id=person_id)
+    return {key: ProjectLevel(level) for key, level in rows}
+
+
 _GROUP_GRANT = joined(GROUP, scalar(project_group_privileges.c.level, ProjectLevel))
 _PERSON_GRANT = joined(ACCOUNT, scalar(project_privileges.c.level, ProjectLevel))
 _GROUPS_ON_PROJECT = Statement(

@@ -171,6 +171,19 @@ POST   /accounts/acme/privileges/set            in      403  403    409   409
 
 GET    /accounts/acme/ask                       in      403  200    200   200
 GET    /accounts/acme/people                    in      403  403    200   200
+GET    /accounts/acme/people/dora               in      403  403    200   200
+GET    /accounts/acme/people/none               in      403  403    404   404
+GET    /accounts/acme/people/dora/remove        in      403  403    200   200
+POST   /accounts/acme/people/dora/remove        in      403  403    303   303
+POST   /accounts/acme/people/alice/remove       in      403  403    400   400
+GET    /site/people/bob                         in      403  403    403   200
+GET    /site/people/bob/offboard                in      403  403    403   200
+POST   /site/people/bob/offboard                in      403  403    403   303
+POST   /site/people/root/offboard               in      403  403    403   409
+GET    /site/people/bob/disable                 in      403  403    403   200
+POST   /site/people/bob/disable                 in      403  403    403   303
+GET    /site/people/bob/enable                  in      403  403    403   200
+POST   /site/people/bob/enable                  in      403  403    403   303
 GET    /accounts/acme/journal                   in      403  403    200   200
 GET    /accounts/bob/journal                    in      403  200    403   200
 GET    /site/journal                            in      403  403    403   200

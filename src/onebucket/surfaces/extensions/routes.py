@@ -13,7 +13,7 @@ from onebucket.domain.refusals import Invalid, Refusal
 from onebucket.surfaces.core import shared_shapes
 from onebucket.surfaces.core.shared_shapes import Access
 from onebucket.surfaces.core.surface import ApiRequest, Parameter, Route, StreamedList, Surface
-from onebucket.surfaces.extensions import impact_shapes, invitations, journal, tokens
+from onebucket.surfaces.extensions import impact_shapes, invitations, journal, people, tokens
 from onebucket.wire import request_body
 from onebucket.wire.lazy_list import lazy_list
 
@@ -107,6 +107,8 @@ ROUTES = (
 EXTENSIONS = Surface(
     "onebucket",
     ("/api",),
-    (*ROUTES, *invitations.ROUTES, *tokens.ROUTES),
-    description="What the original never had: access checks, the journal (audit log), invitations, app passwords.",
+    (*ROUTES, *invitations.ROUTES, *people.ROUTES, *tokens.ROUTES),
+    description=(
+        "What the original never had: access checks, the journal (audit log), off-boarding, invitations, app passwords."
+    ),
 )

@@ -1,4 +1,4 @@
-"""Access checks of an account: what a person may do and why, who can reach what; as a page, CSV or JSON."""
+"""Access checks of an account: what a person may do and why, who can do something; as a page, CSV or JSON."""
 
 import csv
 import io
@@ -105,24 +105,4 @@ def _serialize(decisions: list[AccessDecision], level: Level, format: str) -> tu
     return decisions, text.getvalue()
 
 
-async def people(request: PageRequest) -> Response:
-    """List everyone in the account, with how much each can reach and through what."""
-    name = request.path_parameter("name")
-
-    def load(work: UnitOfWork) -> dict[str, Any]:
-        people = paginate(
-            request,
-            account_overview.people(work, name),
-            lambda person: f"{person.display_name} {person.username}",
-            most=25,
-        )
-        summaries = access_reports.summaries(work, name, people.items)
-        return {"summary": account_overview.account_summary(work, name), "people": people, "summaries": summaries}
-
-    return request.page("access_check/people.html", Level=Level, **await request.read(load))
-
-
-PAGES = (
-    Page("/accounts/{name}/ask", show, is_private=True, is_costly=True),
-    Page("/accounts/{name}/people", people, is_private=True, is_costly=True),
-)
+PAGES = (Page("/accounts/{name}/ask", show, is_private=True, is_costly=True),)

@@ -22,6 +22,7 @@ from onebucket.surfaces.web.account import (
     journal,
     oauth_apps,
     overview,
+    people,
     privilege_matrix,
     project_permissions,
     projects,
@@ -42,7 +43,7 @@ from onebucket.surfaces.web.person import (
     sign_in,
     ssh_keys,
 )
-from onebucket.surfaces.web.site import administration, demo, home, outbox, setup
+from onebucket.surfaces.web.site import administration, demo, home, outbox, setup, site_people
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -63,8 +64,10 @@ EVERYWHERE = (
     *repositories.PAGES,
     *privilege_matrix.PAGES,
     *access_check.PAGES,
+    *people.PAGES,
     *journal.PAGES,
     *administration.PAGES,
+    *site_people.PAGES,
     *invitations.PAGES,
     *outbox.PAGES,
     *app_passwords.PAGES,

@@ -1,0 +1,213 @@
+"""Off-boarding: everything that a person has in an account, or everywhere, shown first and then ended at once."""
+
+from dataclasses import dataclass, field, replace
+
+from onebucket.actions import (
+    access,
+    accounts,
+    groups,
+    invitation_letters,
+    oauth_authorizations,
+    privileges,
+    project_privileges,
+    ssh_keys,
+    tokens,
+)
+from onebucket.actions.access_effects import AccessChange
+from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain.accounts import Account
+from onebucket.domain.groups import Group
+from onebucket.domain.invitations import Invitation
+from onebucket.domain.policy import To
+from onebucket.domain.privileges import Level, strongest, why
+from onebucket.domain.projects import ProjectLevel
+from onebucket.domain.refusals import Conflict, Invalid
+from onebucket.domain.repositories import Repository
+from onebucket.store import (
+    access_inputs,
+    account_rows,
+    account_summaries,
+    app_password_rows,
+    group_members,
+    invitee_rows,
+    oauth_token_rows,
+    privilege_rows,
+    project_privilege_rows,
+    repository_rows,
+    session_rows,
+    ssh_key_rows,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What a person has in an account: groups, levels set for them there, and invitations to their addresses.
+
+    `losses` are their levels on its repositories, before and after all of that is taken away.
+    """
+
+    owner: Account
+    groups: list[Group]
+    repositories: list[tuple[Repository, Level]]
+    projects: dict[str, ProjectLevel]
+    invitations: list[Invitation]
+    losses: list[AccessChange] = field(default_factory=list)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to take away."""
+        return not (self.groups or self.repositories or self.projects or self.invitations)
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """How many credentials of each kind a person has; `is_active` is false for someone who is disabled already."""
+
+    is_active: bool
+    app_passwords: int
+    oauth_apps: int
+    ssh_keys: int
+    sessions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Offboarding:
+    """What ends for a person, by account. `credentials` is None unless they are off-boarded everywhere."""
+
+    person: Account
+    accounts: list[Holdings]
+    credentials: Credentials | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing would end."""
+        credentials = self.credentials
+        holds_some = credentials is not None and any(
+            (credentials.is_active, credentials.app_passwords, credentials.oauth_apps, credentials.ssh_keys)
+        )
+        return not self.accounts and not holds_some
+
+
+def held(work: UnitOfWork, name: str, account_name: str | None = None) -> Offboarding:
+    """Return what a person has in one account, for its administrators, or everywhere, without what they would lose.
+
+    Everywhere is for site administrators. Raises NotFound, Forbidden, Invalid.
+    """
+    if account_name is not None:
+        owner = access.account(work, account_name, to=To.REMOVE_PERSON)
+        person = access.person(work, name)
+        if person.id == owner.id:
+            raise Invalid(f"{owner.username} is their own account: nothing in it can be taken away from them")
+        return Offboarding(person, _held(work, person, [owner]))
+    access.site(work)
+    person = access.person(work, name)
+    return Offboarding(person, _held(work, person, _accounts(work, person)), _credentials(work, person))
+
+
+def plan(work: UnitOfWork, name: str, account_name: str | None = None) -> Offboarding:
+    """Return what off-boarding a person would end, with the access that they would lose; see `held`."""
+    found = held(work, name, account_name)
+    stays_active = account_name is not None
+    with_losses = [
+        replace(each, losses=_losses(work, each.owner, found.person, stays_active)) for each in found.accounts
+    ]
+    return replace(found, accounts=with_losses)
+
+
+def offboard(work: UnitOfWork, name: str, account_name: str | None = None) -> Offboarding:
+    """End everything that `plan` returns, and return it: all of it, or nothing.
+
+    Everywhere, the person is disabled and their credentials end too. Their own account stays as it is.
+    Raises LastAdministrator for the last one of a team, Conflict for the last site administrator and for oneself.
+    """
+    planned = plan(work, name, account_name)
+    person = planned.person
+    if account_name is None:
+        _check_replaceable(work, person)
+    for each in planned.accounts:
+        _take_away(work, person, each)
+    if planned.credentials is not None:
+        _end_credentials(work, person)
+    return planned
+
+
+def _check_replaceable(work: UnitOfWork, person: Account) -> None:
+    if person.id == work.actor.id:
+        raise Conflict("you can't off-board yourself: ask another site administrator")
+    if person.site_admin and not account_rows.has_site_admin(work.tx, besides=person.id):
+        raise Conflict(f"{person.username} is the last site administrator: make somebody else one first")
+
+
+def _accounts(work: UnitOfWork, person: Account) -> list[Account]:
+    """Return the accounts of others in which a person has something, by username."""
+    found = {each.id: each for each in account_summaries.accounts_of_person(work.tx, person.id)}
+    for invitation in invitee_rows.invited_to(work.tx, person.id):
+        if invitation.account_id not in found and (owner := account_rows.by_id(work.tx, invitation.account_id)):
+            found[owner.id] = owner
+    return sorted((each for each in found.values() if each.id != person.id), key=lambda each: each.username.lower())
+
+
+def _held(work: UnitOfWork, person: Account, owners: list[Account]) -> list[Holdings]:
+    rosters = group_members.groups_of_person(work.tx, person.id)
+    found = [
+        Holdings(
+            owner,
+            [roster.group for roster in rosters if roster.group.account_id == owner.id],
+            privilege_rows.given_to(work.tx, owner.id, person.id),
+            project_privilege_rows.given_to(work.tx, owner.id, person.id),
+            invitee_rows.invited_to(work.tx, person.id, owner.id),
+        )
+        for owner in owners
+    ]
+    return [each for each in found if not each.is_empty]
+
+
+def _losses(work: UnitOfWork, owner: Account, person: Account, stays_active: bool) -> list[AccessChange]:
+    repositories = repository_rows.of_account(work.tx, owner.id)
+    inputs = access_inputs.load(work.tx, owner, repositories, [person])
+    by_levels: dict[tuple[Level, Level], list[Repository]] = {}
+    for equivalent in inputs.group_equivalent_repositories(repositories)(person):
+        now = inputs.input_for(person, equivalent[0])
+        then = now._replace(direct=None, groups=(), on_project=None, is_active=now.is_active and stays_active)
+        before, after = strongest(why(now)), strongest(why(then))
+        if before is not after:
+            by_levels.setdefault((before, after), []).extend(equivalent)
+    return [
+        AccessChange(person, sorted(lost, key=lambda each: each.slug), *levels)
+        for levels, lost in sorted(by_levels.items(), reverse=True)
+    ]
+
+
+def _credentials(work: UnitOfWork, person: Account) -> Credentials:
+    sessions = [each for each in session_rows.of_person(work.tx, person.id) if each.expires_at > work.at]
+    families = {each.family_id for each in oauth_token_rows.valid_tokens(work.tx, person.id)}
+    return Credentials(
+        person.is_active,
+        len(app_password_rows.of_person(work.tx, person.id)),
+        len(families),
+        len(ssh_key_rows.of_person(work.tx, person.id)),
+        len(sessions),
+    )
+
+
+def _take_away(work: UnitOfWork, person: Account, holdings: Holdings) -> None:
+    owner = holdings.owner
+    # Invitations go first: afterwards the person would have less, and one could come to life again.
+    for invitation in holdings.invitations:
+        invitation_letters.withdraw(work, owner, invitation)
+    for repository, _ in holdings.repositories:
+        privileges.revoke_direct(work, owner.id, repository.slug, person.id)
+    for key in holdings.projects:
+        project_privileges.unset_for_person(work, owner.id, key, person.id)
+    # What makes an administrator of the account goes last: whoever leaves by themselves needs it until then.
+    for group in sorted(holdings.groups, key=lambda each: each.account_privilege is not None):
+        groups.remove_member(work, owner.id, group.slug, person.id)
+
+
+def _end_credentials(work: UnitOfWork, person: Account) -> None:
+    for token in tokens.of_person(work, person.id):
+        tokens.revoke_of(work, person.id, token.id)
+    oauth_authorizations.withdraw_all(work, person.id)
+    ssh_keys.remove_all(work, person.id)
+    if person.is_active:
+        accounts.set_active(work, person.id, False)

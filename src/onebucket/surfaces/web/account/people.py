@@ -1,0 +1,81 @@
+"""Pages of a person in an account: what they have there, and taking all of it away. For its administrators."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+
+from onebucket.actions import access_reports, account_overview, offboarding
+from onebucket.actions.offboarding import Offboarding
+from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain.privileges import Level
+from onebucket.domain.refusals import Conflict, LastAdministrator
+from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
+from onebucket.surfaces.web.core.pagination import paginate
+
+_REMOVED = re.compile("removed ([A-Za-z0-9_.-]{1,62})")
+
+
+async def show_all(request: PageRequest) -> Response:
+    """List everyone in the account, with how much each can reach and through what."""
+    name = request.path_parameter("name")
+
+    def load(work: UnitOfWork) -> dict[str, Any]:
+        everyone = account_overview.people(work, name)
+        people = paginate(request, everyone, lambda person: f"{person.display_name} {person.username}", most=25)
+        summaries = access_reports.summaries(work, name, people.items)
+        removed = _REMOVED.fullmatch(request.query("done"))
+        # Anyone could have written the URL.
+        if removed and removed[1].lower() not in {person.username.lower() for person in everyone}:
+            request.notice = f"Removed {removed[1]}, with everything that they had here."
+        return {"summary": account_overview.account_summary(work, name), "people": people, "summaries": summaries}
+
+    return request.page("people/list.html", Level=Level, **await request.read(load))
+
+
+async def show(request: PageRequest) -> Response:
+    """Show what a person has in the account."""
+    return request.page("people/person.html", **await request.read(_loading(request, offboarding.held)))
+
+
+async def ask_to_remove(request: PageRequest) -> Response:
+    """Preview what a person loses by being removed from the account."""
+    return request.page("people/remove.html", **await request.read(_loading(request, offboarding.plan)))
+
+
+async def remove(request: PageRequest) -> Response:
+    """Take everything in the account away from a person."""
+    account, person = request.path_parameter("name"), request.path_parameter("person")
+    await end_access(request, person, account)
+    return request.redirect(f"/accounts/{request.segment('name')}/people?{urlencode({'done': f'removed {person}'})}")
+
+
+async def end_access(request: PageRequest, person: str, account: str | None) -> None:
+    """End everything that a person has, in an account or everywhere; a refusal becomes the form's error."""
+    try:
+        await request.write(lambda work: offboarding.offboard(work, person, account))
+    except (Conflict, LastAdministrator) as refusal:
+        raise FormErrors(**{"": refusal.sentence}) from None
+
+
+def _loading(
+    request: PageRequest, find: Callable[[UnitOfWork, str, str], Offboarding]
+) -> Callable[[UnitOfWork], dict[str, Any]]:
+    account, person = request.path_parameter("name"), request.path_parameter("person")
+
+    def load(work: UnitOfWork) -> dict[str, Any]:
+        found = find(work, person, account)
+        held = found.accounts[0] if found.accounts else None
+        return {"summary": account_overview.account_summary(work, account), "person": found.person, "held": held}
+
+    return load
+
+
+_PEOPLE = "/accounts/{name}/people"
+PAGES = (
+    Page(_PEOPLE, show_all, is_private=True, is_costly=True),
+    Page(f"{_PEOPLE}/{{person}}", show, is_private=True),
+    Page(f"{_PEOPLE}/{{person}}/remove", ask_to_remove, remove, is_private=True, is_costly=True),
+)
