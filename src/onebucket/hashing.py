@@ -15,6 +15,8 @@ PREFIX = "obk_"
 # OAuth 2 access tokens have their own prefix: they are looked up in a table of their own.
 ACCESS_PREFIX = "obo_"
 REFRESH_PREFIX = "obr_"
+# The keys of directories.
+DIRECTORY_PREFIX = "obd_"
 
 
 def password_hash(password: str) -> str:

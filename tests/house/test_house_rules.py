@@ -38,6 +38,9 @@ LONG_FUNCTIONS = {
 }
 # Actions that don't begin at the door.
 NOT_THROUGH_THE_DOOR = {
+    "directory_accounts.addresses": "it reads only what a directory has sent",
+    "directory_accounts.keeping": "around what a directory does that went through the door",
+    "directory_accounts.namesake": "for a directory that came through the door; a refusal says that there is somebody",
     "access_effects.compare": "of people and repositories that an action has loaded through the door",
     "mirrors.intend": "for an account that `mirrored_access` came to through the door",
     "mirrors.record_removal": "as above",
@@ -75,6 +78,7 @@ ROWS_IN_HTTP = {
     ("auth", "account_rows"): "it finds out who asks: there is nobody yet to ask the door for",
     ("auth", "app_password_rows"): "the same; and it records when they were used, which is nobody's change",
     ("auth", "credential_holders"): "it finds out who asks, anew in the transaction of each request",
+    ("auth", "directory_rows"): "it records when their keys were used, which is nobody's change",
     ("auth", "email_rows"): "whether the login of a credential is still its holder's",
     ("auth", "oauth_consumer_rows"): "a signature is checked against what was issued, before anybody asks for anything",
     ("auth", "oauth_token_rows"): "the same",

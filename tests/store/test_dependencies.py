@@ -10,8 +10,8 @@ from onebucket.store.tables import metadata
 EVERY = dict(statements.every())
 DIRECTORY = {"accounts", "emails"}
 ACCESS = {
-    "groups", "memberships", "projects", "project_group_privileges", "project_privileges", "repositories",
-    "group_privileges", "privileges",
+    "directories", "groups", "memberships", "projects", "project_group_privileges", "project_privileges",
+    "repositories", "group_privileges", "privileges",
 }  # fmt: skip
 
 

@@ -20,6 +20,7 @@ ONLY_WITHIN = {
     "ssh_keys": [["fingerprint"]],
     "second_factors": [["credential_id"]],
     "links": [["secret_hash"]],
+    "directory_keys": [["secret_hash"]],
     "sessions": [["secret_hash"]],
     "invitations": [["id"], ["secret_hash"]],
     "consumers": [["key"]],

@@ -19,6 +19,7 @@ from onebucket import hashing
 from onebucket.actions import (
     accounts,
     consumers,
+    directories,
     groups,
     invitations,
     privileges,
@@ -46,6 +47,7 @@ from permission_matrix import GRANTED, GROUPS, Row, missing_rows, rows
 # bob is in acme's designers, too; alice administers acme, gina administers globex, root the whole site.
 PEOPLE = ("mallory", "dora", "bob", "alice", "gina", "root")
 ACCOUNTS = ("acme", "globex", "dora")
+DIRECTORY_KEYS = {"valid": "obd_valid-key-of-okta", "revoked": "obd_revoked-key-of-okta"}
 # How what acts for a person through a program comes to its end.
 ENDS = ("revoked", "expired", "consumer revoked", "owner disabled")
 FORMS_OF_PROGRAMS = (
@@ -401,6 +403,26 @@ GET    /group                                      404    404   404   404   404 
 GET    /repositories/acme                          410    410   410   410   410   410
 GET    /user                                       200    200   200   200   200   200
 DELETE /user                                       410    410   410   410   410   410
+
+GET    /scim/directory/d/Users                     403    403   403   403   403   403
+POST   /scim/directory/d/Users                     403    403   403   403   403   403
+GET    /scim/directory/d/Users/u                   403    403   403   403   403   403
+PUT    /scim/directory/d/Users/u                   403    403   403   403   403   403
+PATCH  /scim/directory/d/Users/u                   403    403   403   403   403   403
+DELETE /scim/directory/d/Users/u                   403    403   403   403   403   403
+GET    /scim/directory/d/Groups                    403    403   403   403   403   403
+POST   /scim/directory/d/Groups                    403    403   403   403   403   403
+GET    /scim/directory/d/Groups/g                  403    403   403   403   403   403
+PUT    /scim/directory/d/Groups/g                  403    403   403   403   403   403
+PATCH  /scim/directory/d/Groups/g                  403    403   403   403   403   403
+DELETE /scim/directory/d/Groups/g                  403    403   403   403   403   403
+POST   /scim/directory/d/.search                   403    403   403   403   403   403
+GET    /scim/directory/d/ServiceProviderConfig     403    403   403   403   403   403
+GET    /scim/directory/d/ResourceTypes             403    403   403   403   403   403
+GET    /scim/directory/d/ResourceTypes/User        403    403   403   403   403   403
+GET    /scim/directory/d/Schemas                   403    403   403   403   403   403
+GET    /scim/directory/d/Schemas/s                 403    403   403   403   403   403
+GET    /scim/v2/d/Users                            403    403   403   403   403   403
 """
 
 ROWS = rows(MATRIX, Router(wiring.SURFACES))
@@ -453,6 +475,15 @@ def _set(work: UnitOfWork) -> None:
         _set_app_passwords_made_with_one(work, root, end)
     for end in ENDS:
         _set_app_passwords_made_by_programs(work, root, end)
+    _add_directory(work)
+
+
+def _add_directory(work: UnitOfWork) -> None:
+    """Let acme have a directory whose first key is revoked."""
+    old, new = (hashing.secret_hash(DIRECTORY_KEYS[each]) for each in ("revoked", "valid"))
+    directories.add(work, "acme", label="okta", secret_hash=old)
+    directories.rotate(work, "acme", "okta", secret_hash=new)
+    directories.revoke_old_key(work, "acme", "okta")
 
 
 def _set_app_passwords_made_with_one(work: UnitOfWork, root: Account, end: str) -> None:
@@ -675,6 +706,8 @@ NOBODY: dict[str, str | Signed | None] = {
     "somebody disabled, password": basic("ghost", password("ghost")),
     "somebody disabled, password by e-mail": basic("ghost@example.com", password("ghost")),
     "somebody disabled, OAuth 1 with two legs": Signed(own("ghost")),
+    "a directory's revoked key": f"Bearer {DIRECTORY_KEYS['revoked']}",
+    "a directory's key as somebody's password": basic("root", DIRECTORY_KEYS["valid"]),
     "a consumer for nobody": Signed(PROGRAM),
     "a consumer with another's secret": Signed(consuming.Consumer(own("root").key, own("mallory").secret)),
     "another consumer's OAuth 1 token": Signed(own("root"), signed(token("root")).token),
@@ -695,6 +728,12 @@ def test_whoever_proves_nothing_gets_401_everywhere(api: Api, stage: Path, crede
     came = outcomes(api, stage, NOBODY[credential])
 
     assert came == dict.fromkeys(expected("root"), 401)
+
+
+def test_a_directorys_key_is_good_for_nothing_but_its_own_addresses(api: Api, stage: Path) -> None:
+    came = outcomes(api, stage, f"Bearer {DIRECTORY_KEYS['valid']}")
+
+    assert came == dict.fromkeys(expected("root"), 403)
 
 
 def test_the_credentials_that_are_refused_would_be_good_if_they_were_not_ended(api: Api, stage: Path) -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import policy
 from onebucket.domain.accounts import NOBODY, Account
+from onebucket.domain.directories import Directory
 from onebucket.domain.groups import Group
 from onebucket.domain.policy import Standing, To
 from onebucket.domain.privileges import Level, strongest
@@ -20,6 +21,7 @@ from onebucket.safe_text import quote_text
 from onebucket.store import (
     access_inputs,
     account_rows,
+    directory_rows,
     group_rows,
     prefetch,
     project_privilege_rows,
@@ -58,7 +60,8 @@ def group(
 ) -> tuple[Account, Group]:
     """Return the account and its group with this slug. Raises NotFound, NoSuchGroup, Forbidden.
 
-    `member` names the member concerned, for permissions that people have over themselves.
+    `member` names the member concerned, for permissions that people have over themselves. Nobody changes the members of
+    a group that a directory keeps.
     """
     owner = _account(work, account_name, group=slug)
     row = group_rows.find(work.tx, owner.id, slug)
@@ -67,8 +70,38 @@ def group(
 
     is_self = member is not None and _is_actor(work, member)
     _permit(_standing(work, owner, row, is_self=is_self), to)
+    if to in policy.OF_THE_DIRECTORY:
+        check_not_kept(work, row)
 
     return owner, row
+
+
+def check_not_kept(work: UnitOfWork, group: Group) -> None:
+    """Refuse a group that a directory keeps; the sentence names the directory. Raises Forbidden."""
+    if group.directory_id is None:
+        return
+    directory = directory_rows.by_id(work.tx, group.account_id, group.directory_id)
+    label = directory.label if directory else group.directory_id
+    raise Forbidden(f"the group {group.slug} is kept by the directory {label}: change its name and its members there")
+
+
+def directory(work: UnitOfWork, account_name: str, name: str, *, to: To) -> tuple[Account, Directory]:
+    """Return the account and its directory with this label or id. Raises NotFound, Forbidden."""
+    owner = account(work, account_name, to=to)
+    row = next((each for each in directory_rows.of_account(work.tx, owner.id) if name in (each.label, each.id)), None)
+    if row is None:
+        raise NotFound(f"{owner.username} has no directory {quote_text(name)}")
+    return owner, row
+
+
+def calling_directory(work: UnitOfWork, id: str, *, to: To) -> tuple[Account, Directory]:
+    """Return the directory that the actor is, with its team; `id` is the one that it says it is. Raises Forbidden."""
+    identity = work.actor.directory
+    _permit(Standing(is_directory=identity is not None and identity.id == id), to)
+    assert identity is not None
+    team, row = account_rows.by_id(work.tx, identity.account_id), directory_rows.by_id(work.tx, identity.account_id, id)
+    assert team is not None and row is not None
+    return team, row
 
 
 def project(work: UnitOfWork, account_name: str, key: str, *, to: To) -> tuple[Account, Project]:
@@ -225,6 +258,8 @@ def attempted(work: UnitOfWork, name: str | None) -> Account | None:
     Checks no permission: use it only to write the journal, and never show the result to the actor.
     """
     row = account_rows.named(work.tx, name) if name else None
+    if row is None and work.actor.directory is not None:
+        return account_rows.by_id(work.tx, work.actor.directory.account_id)
     return row or work.actor.account
 
 

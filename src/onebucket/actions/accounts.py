@@ -9,7 +9,7 @@ from onebucket.domain.accounts import Account
 from onebucket.domain.events import Event
 from onebucket.domain.refusals import Conflict
 from onebucket.domain.text import clean_text
-from onebucket.store import account_rows, email_rows, group_rows, session_rows
+from onebucket.store import account_rows, directory_people_rows, email_rows, group_rows, session_rows
 from onebucket.store.email_rows import Email
 
 # Number before the colon of an account_id. Bitbucket's accounts have several, and no client gives it a meaning.
@@ -110,10 +110,13 @@ def set_active(work: UnitOfWork, name: str, active: bool) -> tuple[Account, list
     """Disable or enable a person. A disabled person can't authenticate, loses all sessions and keeps memberships.
 
     Also returns the usernames of teams that no active person administers now. Disabling is never refused, even for
-    the last administrator of a team, because it can be urgent.
+    the last administrator of a team, because it can be urgent. What a site administrator does is not undone by a
+    directory that had disabled the person.
     """
     before = _person(work, name)
     after = replace(before, is_active=active)
+    if work.actor.directory is None:
+        directory_people_rows.release(work.tx, before.id)
 
     _store(work, before, after, Event.USER_ENABLED if active else Event.USER_DISABLED)
     if not active:

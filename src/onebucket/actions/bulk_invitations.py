@@ -20,6 +20,8 @@ def invite_to_groups(work: UnitOfWork, account_name: str, emails: Iterable[str],
     """
     owner = access.account(work, account_name, to=To.INVITE)
     groups = [access.group_of(work, owner, owner.id, slug) for slug in dict.fromkeys(slugs)]
+    for group in groups:
+        access.check_not_kept(work, group)
     addresses = {_key(email): email for email in emails}
     if not groups:
         raise Invalid("an invitation needs a group")

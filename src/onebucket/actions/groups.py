@@ -142,6 +142,7 @@ def change(
         cleaned = groups.check_name(name)
         # The same name keeps the stored slug: it may be older than the transliteration of other scripts.
         if cleaned != before.name:
+            access.check_not_kept(work, before)
             after = replace(after, name=cleaned, slug=slugs.slugify(cleaned))
     if permission is not None:
         after = replace(after, permission=permission or None)

@@ -59,6 +59,7 @@ def invite_to_group(
     """
     owner = access.account(work, account_name, to=To.INVITE)
     group = access.group_of(work, owner, group_owner or owner.id, slug)
+    access.check_not_kept(work, group)
     before = invitation_rows.pending(work.tx, owner.id, email, repository_id=None)
     holder = account_rows.by_email(work.tx, email)
     if holder and group_rows.is_member(work.tx, group, holder.id):
@@ -117,6 +118,8 @@ def set_groups(
     if not groups:
         raise Invalid("an invitation needs a group or a repository")
     holder = account_rows.by_email(work.tx, email)
+    for group in groups:
+        access.check_not_kept(work, group)
     groups = [group for group in groups if not (holder and group_rows.is_member(work.tx, group, holder.id))]
     if not groups:
         return None

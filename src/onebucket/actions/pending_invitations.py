@@ -45,15 +45,16 @@ def settling(
     owner: Account | None,
     *,
     person: Account | None = None,
+    people: Sequence[Account] = (),
     group: Group | None = None,
     repository: Repository | None = None,
 ) -> Iterator[None]:
-    """Run a change of access of `person`, of all members of `group` or of everybody invited to `repository`.
+    """Run a change of access of `person`, `people`, all members of `group` or everybody invited to `repository`.
 
     Then end or reduce their invitations: compares their access before and after the block. Without `owner`, looks at
     every account.
     """
-    people = [person] if person else []
+    people = [person] if person else list(people)
     if owner and (person or group):
         look_ahead(work, owner, person=person, group=group)
         if not invitee_rows.is_any(work.tx, owner.id, **_ids(person, group)):

@@ -14,6 +14,9 @@ from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Invalid
 from onebucket.store import (
     account_rows,
+    directory_group_rows,
+    directory_people_rows,
+    directory_rows,
     group_members,
     group_rows,
     invitation_rows,
@@ -118,6 +121,7 @@ def delete(work: UnitOfWork, name: str) -> Account:
     for project in project_rows.of_account(work.tx, team.id):
         project_privilege_rows.remove_on_project(work.tx, team.id, project.id)
         project_rows.delete_project(work.tx, project)
+    _remove_directories(work, team)
     for group in group_rows.of_account(work.tx, team.id):
         group_rows.delete_group(work.tx, group)
     for consumer in oauth_consumer_rows.of_account(work.tx, team.id):
@@ -129,6 +133,13 @@ def delete(work: UnitOfWork, name: str) -> Account:
     account_rows.delete_account(work.tx, team.id)
 
     return team
+
+
+def _remove_directories(work: UnitOfWork, team: Account) -> None:
+    for directory in directory_rows.of_account(work.tx, team.id):
+        directory_group_rows.release(work.tx, directory)
+        directory_people_rows.remove_of_directory(work.tx, directory)
+        directory_rows.remove(work.tx, directory)
 
 
 def listed(work: UnitOfWork) -> list[Account]:

@@ -11,6 +11,7 @@ from onebucket.cli import (
     bitbucket_import,
     consumers,
     csv_import,
+    directories,
     documents,
     double,
     invitations,
@@ -71,6 +72,7 @@ root.add_typer(projects.project, name="project")
 root.add_typer(tokens.token, name="token")
 root.add_typer(ssh_keys.ssh_key, name="ssh-key")
 root.add_typer(consumers.consumer, name="consumer")
+root.add_typer(directories.directory, name="directory")
 root.add_typer(invitations.invitation, name="invitation")
 root.add_typer(letters.letter, name="letter")
 mirror.mirror.command("status")(mirror_status.status)

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from onebucket.domain.refusals import Invalid
 from onebucket.domain.text import clean_text
@@ -40,14 +40,23 @@ class Account:
         return self.display_name.partition(" ")[2]
 
 
+class DirectoryIdentity(NamedTuple):
+    """A directory that makes a request: its team, its id, and what the journal calls it."""
+
+    account_id: str
+    id: str
+    name: str
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who makes a request: a person, the operator (the command line on the server's machine), or nobody.
+    """Who makes a request: a person, a directory, the operator (the command line on the server's machine), or nobody.
 
     `scopes` limits what the credential may do; None means no limit. `credential` identifies it in the journal
     (`password`, `token:<id>`, `operator` …); it is invalid from `expires_at` on. `generation` is 0 for a credential
     that wasn't made with another limited one, otherwise one more than that one's. `is_operator` gives an actor without
-    an account the rights of a site administrator.
+    an account the rights of a site administrator. A `directory` has no account either, and no right but to keep its own
+    people and groups.
     """
 
     account: Account | None
@@ -56,6 +65,7 @@ class Actor:
     expires_at: datetime | None = None
     is_operator: bool = False
     generation: int = 0
+    directory: DirectoryIdentity | None = None
 
     @property
     def id(self) -> str | None:
@@ -64,7 +74,9 @@ class Actor:
 
     @property
     def name(self) -> str:
-        """The name in the journal: the username or, without an account, the kind of the credential."""
+        """The name in the journal: that of the person or the directory, or otherwise the kind of the credential."""
+        if self.directory is not None:
+            return self.directory.name
         return self.account.username if self.account else self.credential.partition(":")[0]
 
     @property

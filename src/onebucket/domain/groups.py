@@ -29,7 +29,8 @@ def parse_account_privilege(word: str) -> AccountPrivilege:
 class Group:
     """A group of people in one account; `permission` is its default level on the account's repositories.
 
-    A level set for one repository overrides `permission` there.
+    A level set for one repository overrides `permission` there. `directory_id` is the directory that keeps the group:
+    nobody else changes its name and its members.
     """
 
     account_id: str
@@ -40,6 +41,7 @@ class Group:
     auto_add: bool = False
     email_forwarding_disabled: bool = False
     account_privilege: AccountPrivilege | None = None
+    directory_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

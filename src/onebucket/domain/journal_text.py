@@ -18,15 +18,16 @@ def describe_way(reason: Reason) -> str:
     >>> describe_way(Reason(Level.READ, through=Through.GROUP, group="acme/designers"))
     'through the group acme/designers'
     """
+    group = reason.group if reason.directory is None else f"{reason.group}, kept by the directory {reason.directory},"
     sentences: Mapping[Through, str] = {
         Through.OWNER: "because the account is their own",
-        Through.ACCOUNT: f"because members of {reason.group} administer the account"
+        Through.ACCOUNT: f"because members of {group} administer the account"
         if reason.group
         else "because site administrators administer every account",
         Through.DIRECT: "given to them directly",
-        Through.GROUP: f"through the group {reason.group}",
+        Through.GROUP: f"through the group {group}".removesuffix(","),
         Through.PROJECT: f"given to them on the project {reason.project}",
-        Through.PROJECT_GROUP: f"through the group {reason.group} on the project {reason.project}",
+        Through.PROJECT_GROUP: f"through the group {group} on the project {reason.project}",
         Through.PUBLIC: "because the repository is public",
     }
     return sentences[reason.through]
@@ -164,6 +165,7 @@ _WITH_CHANGES = frozenset(
         Event.INVITATION_CHANGED,
         Event.SSH_KEY_CHANGED,
         Event.SECOND_FACTOR_CHANGED,
+        Event.DIRECTORY_CHANGED,
         Event.CHANGE_REFUSED,
         Event.SIGN_IN_FAILED,
     }
@@ -230,6 +232,15 @@ _SENTENCES: Mapping[Event, _Describe] = {
     Event.AUTHORIZATION_GIVEN: _template("authorized the OAuth app {subject}"),
     Event.AUTHORIZATION_REVOKED: _template("revoked the authorization of the OAuth app {subject}: {reason}"),
     Event.ACCESS_TOKEN_ISSUED: _template("was issued an access token as the OAuth app {subject}"),
+    Event.DIRECTORY_ADDED: _template("added the directory {subject}"),
+    Event.DIRECTORY_CHANGED: _template("changed the directory {subject}"),
+    Event.DIRECTORY_REMOVED: _template("removed the directory {subject}"),
+    Event.DIRECTORY_KEY_ADDED: _template("made a key for the directory {subject}"),
+    Event.DIRECTORY_KEY_REVOKED: _template("revoked a key of the directory {subject}"),
+    Event.DIRECTORY_PERSON_LINKED: _template("linked {user} to the directory {subject}"),
+    Event.DIRECTORY_PERSON_CHANGED: _template("changed what the directory {subject} knows of {user}"),
+    Event.DIRECTORY_PERSON_UNLINKED: _template("unlinked {user} from the directory {subject}"),
+    Event.DIRECTORY_GROUP_ADOPTED: _template("took over the group {subject} for the directory {directory}"),
     Event.MIRROR_SET: _mirrored("set {permission} for {user} on {subject}, through the mirror {mirror}"),
     Event.MIRROR_REMOVED: _mirrored("removed {permission} of {user} on {subject}, through the mirror {mirror}"),
     Event.MIRROR_PAUSED: _template("paused the mirror {subject}"),

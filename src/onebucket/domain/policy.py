@@ -44,6 +44,8 @@ class To(Enum):
     RUN_MIRRORS = "pause and resume the account's mirrors"
     HANDLE_SECOND_FACTORS = "see and remove this person's second factors"
     SET_UP_SECOND_FACTORS = "set up and use this person's second factors"
+    SEE_DIRECTORIES = "see the account's directories"
+    KEEP_PEOPLE = "keep the people and groups of this directory"
     READ_JOURNAL = "read the account's journal"
     SEE_PROFILE = "see this profile"
     RUN_SITE = "manage the accounts of this server"
@@ -55,7 +57,8 @@ class Standing:
 
     `administers` is true for the owner of a personal account, for members of a group whose account privilege is
     `admin`, and for site administrators (contract/api-1.0.md#1.12). `level` is the caller's level on the repository,
-    `project_level` the one on the project, which `is_public` if everybody may see it.
+    `project_level` the one on the project, which `is_public` if everybody may see it. `is_directory` is true for the
+    directory in question itself.
     """
 
     is_site_admin: bool = False
@@ -66,6 +69,7 @@ class Standing:
     level: Level = Level.NONE
     project_level: ProjectLevel = ProjectLevel.NONE
     is_public: bool = False
+    is_directory: bool = False
 
 
 Rule = Callable[[Standing], bool]
@@ -125,6 +129,10 @@ def _self(standing: Standing) -> bool:
     return standing.is_self
 
 
+def _the_directory(standing: Standing) -> bool:
+    return standing.is_directory
+
+
 def _site_admins(standing: Standing) -> bool:
     return standing.is_site_admin
 
@@ -167,10 +175,16 @@ RULES: Mapping[To, Rule] = {
     To.RUN_MIRRORS: _administrators,
     To.HANDLE_SECOND_FACTORS: _self_and_site_admins,
     To.SET_UP_SECOND_FACTORS: _self,
+    To.SEE_DIRECTORIES: _administrators,
+    To.KEEP_PEOPLE: _the_directory,
     To.READ_JOURNAL: _administrators,
     To.SEE_PROFILE: _everybody,
     To.RUN_SITE: _site_admins,
 }
+
+
+# What only its directory does with a group that one keeps; privileges stay its account's to set.
+OF_THE_DIRECTORY = frozenset({To.DELETE_GROUP, To.ADD_MEMBER, To.REMOVE_MEMBER})
 
 
 def may(standing: Standing, to: To) -> bool:

@@ -1,6 +1,6 @@
 """Levels of access to repositories, and the rules that derive a person's level with its reasons."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import NamedTuple, Protocol
@@ -105,7 +105,8 @@ class Through(StrEnum):
 class Reason(NamedTuple):
     """One reason why a person has a level; `group` is `account/slug` if it is through a group.
 
-    `project` is `account/KEY` if the level was set on the repository's project.
+    `project` is `account/KEY` if the level was set on the repository's project, `directory` the label of the directory
+    that keeps the group.
     `since` is when the access began, `granted_by` the username of who granted it; None if unknown.
     """
 
@@ -115,6 +116,7 @@ class Reason(NamedTuple):
     since: datetime | None = None
     granted_by: str | None = None
     project: str | None = None
+    directory: str | None = None
 
 
 # When something was done, and by whom (a username); None if unknown.
@@ -146,6 +148,7 @@ class GroupInput(NamedTuple):
     joined: Provenance = _UNKNOWN_PROVENANCE
     granted: Provenance = _UNKNOWN_PROVENANCE
     on_project: ProjectGrant | None = None
+    directory: str | None = None
 
 
 class AccessInput(NamedTuple):
@@ -178,16 +181,7 @@ def why(access: AccessInput) -> tuple[Reason, ...]:
     if access.is_site_admin:
         reasons.append(Reason(Level.ADMIN, Through.ACCOUNT))
     for group in access.groups:
-        if group.administers:
-            reasons.append(Reason(Level.ADMIN, Through.ACCOUNT, group.group, *group.joined))
-        level = group_level(set_there=group.set_there, permission=group.permission)
-        if level:
-            reasons.append(Reason(level, Through.GROUP, group.group, *_later(group.joined, group.granted)))
-        if on_project := group.on_project:
-            since = _later(group.joined, on_project.granted)
-            reasons.append(
-                Reason(on_project.level, Through.PROJECT_GROUP, group.group, *since, project=on_project.project)
-            )
+        reasons += _through_group(group)
     if access.direct:
         reasons.append(access.direct)
     if on_project := access.on_project:
@@ -195,6 +189,21 @@ def why(access: AccessInput) -> tuple[Reason, ...]:
     if access.is_public:
         reasons.append(Reason(Level.READ, Through.PUBLIC))
     return tuple(sorted(reasons, key=_sort_key)) if len(reasons) > 1 else tuple(reasons)
+
+
+def _through_group(group: GroupInput) -> Iterator[Reason]:
+    """Yield what a group of the person gives them: as administrators, on the repository, and on its project."""
+    if group.administers:
+        yield Reason(Level.ADMIN, Through.ACCOUNT, group.group, *group.joined, directory=group.directory)
+    level = group_level(set_there=group.set_there, permission=group.permission)
+    if level:
+        since = _later(group.joined, group.granted)
+        yield Reason(level, Through.GROUP, group.group, *since, directory=group.directory)
+    if on_project := group.on_project:
+        since, key = _later(group.joined, on_project.granted), on_project.project
+        yield Reason(
+            on_project.level, Through.PROJECT_GROUP, group.group, *since, project=key, directory=group.directory
+        )
 
 
 def _later(joined: Provenance, granted: Provenance) -> Provenance:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from onebucket.actions import suggestions
 from onebucket.domain.accounts import Actor
-from onebucket.domain.refusals import Gone, Invalid, NotFound
+from onebucket.domain.refusals import Forbidden, Gone, Invalid, NotFound
 from onebucket.http.auth.authentication import VerifiedCredential
 from onebucket.http.errors import HINT, BodyTooLarge, MethodNotAllowed
 from onebucket.http.request import Request
@@ -16,6 +16,9 @@ from onebucket.store.prefetch import Names
 from onebucket.surfaces.core.router import RouteMatch
 from onebucket.surfaces.core.surface import ApiRequest
 from onebucket.wire import request_body
+
+_NOT_A_DIRECTORY = "only a directory's key is accepted at this address"
+_A_DIRECTORY = "a directory's key is accepted at its own addresses only"
 
 
 class Dispatcher:
@@ -46,6 +49,8 @@ class Dispatcher:
 
         Raises what the first check that fails raises.
         """
+        if match.surface.for_directories != (actor.directory is not None):
+            raise Forbidden(_NOT_A_DIRECTORY if match.surface.for_directories else _A_DIRECTORY)
         if request.is_malformed:
             raise Invalid("the address is not valid UTF-8, or contains control characters")
         route = request.state.route

@@ -63,7 +63,8 @@ def lazy_document(surfaces: Sequence[Surface], *, base_url: str) -> Callable[[],
 
 
 def document(surfaces: Sequence[Surface], *, base_url: str) -> dict[str, Any]:
-    """Generate the document, ready to be encoded as JSON."""
+    """Generate the document, ready to be encoded as JSON; a surface for directories describes itself instead."""
+    surfaces = [surface for surface in surfaces if not surface.for_directories]
     types = list(dict.fromkeys(kind for surface in surfaces for kind in _types(surface)))
     shapes, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     schemas = dict(zip(types, shapes, strict=True))

@@ -49,7 +49,8 @@ class ReadHandler:
             return handle(tx)
 
         try:
-            if request.state.route is None or verified.single_use or request.wanted.is_malformed:
+            is_cached = not (verified.single_use or match.surface.for_directories)
+            if request.state.route is None or not is_cached or request.wanted.is_malformed:
                 return await read_runner.read_in_transaction(self._database, handle_bounded)
             if self._replicas.states:
                 response = await self._replicas.read(request.wanted.position, handle_bounded)

@@ -112,7 +112,7 @@ class ResponseBuilder:
         if response_format.callback is not None:
             return self._jsonp(request, formats.jsonp(response_format.callback, body))
         extra_headers = tuple((name.encode(), value.encode()) for name, value in reply.headers)
-        kind = _CONTENT_TYPES[response_format.format]
+        kind = reply.content_type.encode() if reply.content_type else _CONTENT_TYPES[response_format.format]
         return self._buffered(request, body, kind, *extra_headers, status=reply.status)
 
     def _streamed(
@@ -160,7 +160,8 @@ class ResponseBuilder:
         if not request.reads:
             return self._build(request, status, body, (kind, *extra_headers))
 
-        etag = b'"%b"' % blake2b(body, digest_size=16).hexdigest().encode()
+        etag = dict(extra_headers).get(b"etag") or b'"%b"' % blake2b(body, digest_size=16).hexdigest().encode()
+        extra_headers = tuple(header for header in extra_headers if header[0] != b"etag")
         caching = (_PRIVATE, (b"etag", etag))
         if _matches_etag(request.headers.get(b"if-none-match"), etag):
             return self._build(request, 304, b"", caching)
@@ -193,9 +194,10 @@ _CONTENT_TYPES = {format: kind.encode() for format, kind in formats.CONTENT_TYPE
 
 def _scope_headers(request: Request) -> Headers:
     """Name the scopes that the token has and the route needs (contract/formats.md#h2)."""
-    if request.state.actor is None or request.state.actor.scopes is None:
+    actor, route = request.state.actor, request.state.route
+    if actor is None or actor.scopes is None or actor.directory is not None:
         return ()
-    granted, route = request.state.actor.scopes, request.state.route
+    granted = actor.scopes
     needed = route.scope_rule.names_for(granted) if route and route.scope_rule else ()
     return tuple(
         (name, ", ".join(scopes).encode())
@@ -207,4 +209,4 @@ def _matches_etag(if_none_match: bytes | None, etag: bytes) -> bool:
     if if_none_match is None:
         return False
     etags = {item.strip().removeprefix(b"W/") for item in if_none_match.split(b",")}
-    return etag in etags or b"*" in etags
+    return etag.removeprefix(b"W/") in etags or b"*" in etags

@@ -49,12 +49,13 @@ from onebucket.surfaces.core.router import Router
 from onebucket.surfaces.core.surface import Surface
 from onebucket.surfaces.extensions.git import GIT_GATE
 from onebucket.surfaces.extensions.routes import EXTENSIONS
+from onebucket.surfaces.scim.routes import SCIM
 from onebucket.surfaces.v1.routes import V1
 from onebucket.surfaces.v2.routes import V2
 from onebucket.surfaces.web.core.backend import SiteInfo
 from onebucket.surfaces.web.core.page_router import PageRouter
 
-SURFACES: Sequence[Surface] = (V1, V2, EXTENSIONS, GIT_GATE)
+SURFACES: Sequence[Surface] = (V1, V2, EXTENSIONS, GIT_GATE, SCIM)
 
 
 def utc_now() -> datetime:

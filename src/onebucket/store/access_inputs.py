@@ -171,6 +171,7 @@ class AccessInputs:
             (timestamps.from_number(row.added_at), row.added_by),
             _granted(privilege) if privilege else (None, None),
             self._project_grant(on_project),
+            row.directory,
         )
 
     def _direct(self, row: PrivilegeRow | None) -> Reason | None:

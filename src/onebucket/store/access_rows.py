@@ -17,6 +17,7 @@ from onebucket.store.engine.transaction import Transaction
 from onebucket.store.tables import (
     Id,
     accounts,
+    directories,
     group_privileges,
     groups,
     memberships,
@@ -28,7 +29,10 @@ from onebucket.store.tables import (
 
 
 class MembershipRow(NamedTuple):
-    """A user's membership of a group, the group's level, and when and by whom they were added."""
+    """A user's membership of a group, the group's level, and when and by whom they were added.
+
+    `directory` is the label of the directory that keeps the group.
+    """
 
     person_id: str
     group_id: str
@@ -37,6 +41,7 @@ class MembershipRow(NamedTuple):
     account_privilege: str | None
     added_at: int
     added_by: str | None
+    directory: str | None = None
 
 
 class PrivilegeRow(NamedTuple):
@@ -63,12 +68,16 @@ _MEMBERSHIP = named(
     groups.c.account_privilege,
     memberships.c.added_at,
     _granter.c.username,
+    directories.c.label,
 )
 _memberships = (
     select(*_MEMBERSHIP.columns)
     .select_from(memberships)
     .join(groups, and_(groups.c.account_id == memberships.c.account_id, groups.c.id == memberships.c.group_id))
     .outerjoin(_granter, _granter.c.id == memberships.c.added_by)
+    .outerjoin(
+        directories, and_(directories.c.account_id == groups.c.account_id, directories.c.id == groups.c.directory_id)
+    )
     .where(
         memberships.c.person_id.in_(values_of("people", Id)),
         # Keep SQLite from scanning the whole account: these users have fewer rows than the account.
@@ -192,7 +201,7 @@ def _given(
     return (
         select(
             literal_column(str(kind)), place_id, holder_id, shown, given.c.level, null(), given.c.granted_at,
-            _granter.c.username,
+            _granter.c.username, null(),
         )
         .select_from(source)
         .where(
@@ -277,9 +286,9 @@ def few(
     rows = FewRows({}, [], [])
     given = {_FOR_GROUP: rows.for_groups, _FOR_PERSON: rows.for_people}
     found = tx.rows(_FEW, account_id=owner.id, people=people, repositories=repositories, projects=projects)
-    for kind, first, second, word, level, account_privilege, at, by in found:
+    for kind, first, second, word, level, account_privilege, at, by, directory in found:
         if kind == _MEMBER:
-            row = MembershipRow(first, second, word, level, account_privilege, at, by)
+            row = MembershipRow(first, second, word, level, account_privilege, at, by, directory)
             rows.memberships.setdefault(first, []).append(row)
         else:
             given[kind].append(PrivilegeRow(first, second, level, at, by, word))

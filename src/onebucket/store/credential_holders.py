@@ -1,4 +1,4 @@
-"""The user a stored credential belongs to: an app password, an OAuth token, or a consumer acting on its own.
+"""Whom a stored credential belongs to: an app password, an OAuth token, a consumer on its own, or a directory's key.
 
 A credential created with another one is valid only as long as that one, with no more than its scopes. This is checked
 at each use, so revoking a credential needs no list of those created with it.
@@ -7,10 +7,11 @@ at each use, so revoking a credential needs no list of those created with it.
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from onebucket.domain.accounts import Actor
+from onebucket.domain.accounts import Actor, DirectoryIdentity
+from onebucket.domain.directories import DirectoryKey
 from onebucket.domain.scopes import effective_scopes
 from onebucket.domain.tokens import MOST_GENERATIONS
-from onebucket.store import app_password_rows, oauth_consumer_rows, oauth_token_rows
+from onebucket.store import app_password_rows, directory_rows, oauth_consumer_rows, oauth_token_rows
 from onebucket.store.engine.transaction import Transaction
 
 # The actor, and the name of the credential it was created with.
@@ -33,6 +34,11 @@ def actor(tx: Transaction, account_id: str, credential: str) -> Actor | None:
         making_actor, maker = found
         actor = _limited(actor, making_actor)
     return actor
+
+
+def directory_key(tx: Transaction, hash: str, login: str | None) -> DirectoryKey | None:
+    """Return the directory's key whose secret has that hash; nobody has one who sends a login."""
+    return directory_rows.key_by_hash(tx, hash) if login is None else None
 
 
 def _limited(actor: Actor, maker: Actor) -> Actor:
@@ -76,9 +82,19 @@ def _of_consumer(tx: Transaction, account_id: str, id: str) -> _ActorAndMaker:
     return Actor(person, f"consumer:{id}", scopes), None
 
 
+def _of_directory(tx: Transaction, account_id: str, id: str) -> _ActorAndMaker:
+    found = directory_rows.key_holder(tx, account_id, id)
+    if found is None:
+        return None
+    directory, expires_at = found
+    identity = DirectoryIdentity(account_id, directory.id, directory.actor_name)
+    return Actor(None, f"directory:{id}", frozenset(), expires_at, directory=identity), None
+
+
 _KINDS: Mapping[str, Callable[[Transaction, str, str], _ActorAndMaker]] = {
     "token": _of_app_password,
     "oauth1": _of_oauth_token,
     "oauth2": _of_oauth_token,
     "consumer": _of_consumer,
+    "directory": _of_directory,
 }

@@ -23,7 +23,7 @@ _ACCOUNT_PRIVILEGES = {None: None} | {privilege.value: privilege for privilege i
 
 
 def _group(row: Sequence[Any]) -> Group:
-    account_id, id, name, slug, permission, auto_add, email_forwarding_disabled, account_privilege = row
+    account_id, id, name, slug, permission, auto_add, email_forwarding_disabled, account_privilege, directory_id = row
     return Group(
         account_id,
         id,
@@ -33,6 +33,7 @@ def _group(row: Sequence[Any]) -> Group:
         bool(auto_add),
         bool(email_forwarding_disabled),
         _ACCOUNT_PRIVILEGES[account_privilege],
+        directory_id,
     )
 
 
@@ -46,6 +47,7 @@ GROUP = RowMapper(
         groups.c.auto_add,
         groups.c.email_forwarding_disabled,
         groups.c.account_privilege,
+        groups.c.directory_id,
     ),
     _group,
 )
@@ -245,6 +247,7 @@ def _columns(group: Group) -> dict[str, Any]:
         "auto_add": group.auto_add,
         "email_forwarding_disabled": group.email_forwarding_disabled,
         "account_privilege": group.account_privilege.value if group.account_privilege else None,
+        "directory_id": group.directory_id,
     }
 
 
@@ -252,7 +255,15 @@ def add(tx: Transaction, group: Group, *, at: datetime) -> None:
     """Store a new group. Raises GroupExists when the account has one with that slug."""
     if tx.row(_BY_SLUG, account_id=group.account_id, slug=group.slug):
         raise GroupExists(f"the account has a group with the slug {group.slug!r} already")
-    tx.run(_ADD, account_id=group.account_id, id=group.id, created_at=timestamps.to_number(at), **_columns(group))
+    tx.run(
+        _ADD,
+        account_id=group.account_id,
+        id=group.id,
+        created_at=timestamps.to_number(at),
+        external_id=None,
+        directory_changed_at=None,
+        **_columns(group),
+    )
 
 
 def change(tx: Transaction, group: Group) -> None:

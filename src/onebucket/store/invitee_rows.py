@@ -29,6 +29,7 @@ _invited = (
     .join(emails, emails.c.email_key == invitations.c.email_key)
     .where(invitations.c.account_id == bindparam("account_id"), emails.c.validated_at.is_not(None))
 )
+_TO_ACCOUNT = Statement(_invited, _PERSON_ID)
 _TO_REPOSITORY = Statement(_invited.where(invitations.c.repository_id == bindparam("repository_id")), _PERSON_ID)
 _OF_GROUP = Statement(
     _invited.where(
@@ -86,6 +87,11 @@ def invitation_to(tx: Transaction, person_id: str, invitation_id: str) -> Invita
     """Return the invitation with that id, if it is to one of a user's validated addresses."""
     found = invitation_rows.with_groups(tx, tx.rows(_ONE, person_id=person_id, invitation_id=invitation_id))
     return next(iter(found), None)
+
+
+def of_account(tx: Transaction, account_id: str) -> list[str]:
+    """Return the ids of the users who have an invitation to something of an account."""
+    return tx.rows(_TO_ACCOUNT, account_id=account_id)
 
 
 def of_group(tx: Transaction, account_id: str, group_id: str) -> list[str]:

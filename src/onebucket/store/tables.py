@@ -187,6 +187,7 @@ mirror_drift = Table(
     sqlite_with_rowid=False,
 )
 
+# `directory_id` is the directory that keeps the group, `directory_changed_at` when that last changed something of it.
 groups = Table(
     "groups",
     metadata,
@@ -199,7 +200,27 @@ groups = Table(
     Column("email_forwarding_disabled", Boolean, nullable=False),
     Column("account_privilege", Text),
     Column("created_at", Moment, nullable=False),
+    Column("directory_id", Id),
+    Column("external_id", Text),
+    Column("directory_changed_at", Moment),
     UniqueConstraint("account_id", "slug"),
+    Index(
+        "ix_groups_directory",
+        "account_id",
+        "directory_id",
+        "created_at",
+        "id",
+        info=_where("directory_id IS NOT NULL"),
+    ),
+    Index(
+        "ix_groups_external_id",
+        "account_id",
+        "directory_id",
+        "external_id",
+        "created_at",
+        "id",
+        info=_where("external_id IS NOT NULL"),
+    ),
     Index(
         "ix_groups_account_privilege",
         "account_id",
@@ -481,6 +502,63 @@ used_challenges = Table(
     _of_account(),
     Column("challenge_hash", Text, primary_key=True),
     Column("expires_at", Moment, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Directories: identity providers that bring a team's people and groups over SCIM. `domains` are separated by blanks.
+directories = Table(
+    "directories",
+    metadata,
+    _of_account(),
+    Column("id", Id, primary_key=True),
+    Column("label", Text, nullable=False),
+    Column("domains", Text, nullable=False),
+    Column("adopts_groups", Boolean, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    UniqueConstraint("account_id", "label"),
+    sqlite_with_rowid=False,
+)
+
+directory_keys = Table(
+    "directory_keys",
+    metadata,
+    _of_account(),
+    Column("id", Id, primary_key=True),
+    Column("directory_id", Id, nullable=False),
+    Column("secret_hash", Text, nullable=False, unique=True),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment),
+    Column("last_used_at", Moment),
+    Column("last_used_from", Text),
+    _part_of("directories", "directory_id"),
+    Index("ix_directory_keys_directory", "account_id", "directory_id"),
+    sqlite_with_rowid=False,
+)
+
+# What directories know of people. `profile` is a JSON object of SCIM attributes, `email_key` the normal form of the
+# first address among them. `is_held`: the directory has disabled the person.
+directory_people = Table(
+    "directory_people",
+    metadata,
+    _of_account(),
+    Column("directory_id", Id, primary_key=True),
+    Column("person_id", Id, ForeignKey("accounts.id"), primary_key=True),
+    Column("user_name", Text, nullable=False),
+    Column("user_name_key", Text, nullable=False),
+    Column("external_id", Text),
+    Column("email_key", Text),
+    Column("is_brought", Boolean, nullable=False),
+    Column("is_held", Boolean, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("changed_at", Moment, nullable=False),
+    Column("profile", Text, nullable=False),
+    _part_of("directories", "directory_id"),
+    UniqueConstraint("account_id", "directory_id", "user_name_key"),
+    # The columns of the order too, or SQLite would read everybody in that order.
+    Index("ix_directory_people_external_id", "account_id", "directory_id", "external_id", "created_at", "person_id"),
+    Index("ix_directory_people_email_key", "account_id", "directory_id", "email_key", "created_at", "person_id"),
+    Index("ix_directory_people_created_at", "account_id", "directory_id", "created_at", "person_id"),
+    Index("ix_directory_people_person", "person_id"),
     sqlite_with_rowid=False,
 )
 

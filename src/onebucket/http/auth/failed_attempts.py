@@ -63,7 +63,10 @@ class FailureAudit:
         """Record a change that was refused to an authenticated user; other errors are ignored."""
         if request.state.actor is None or request.is_malformed or not isinstance(error, _REFUSED):
             return
-        allowed, omitted_until = self._refused.take(request.state.actor.id or "", request.at)
+        actor = request.state.actor
+        allowed, omitted_until = self._refused.take(
+            actor.directory.id if actor.directory else actor.id or "", request.at
+        )
         if not allowed:
             return
 

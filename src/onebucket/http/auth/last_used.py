@@ -1,10 +1,11 @@
-"""Record when and from which address app passwords were last used: collected in memory, written once a minute.
+"""Record when and from where app passwords and keys of directories were last used: collected, written once a minute.
 
 Every commit makes the response cache revalidate its entries, so all uses are written in one commit a minute, in the
 background. What is left is written at shutdown; a crash loses up to a minute.
 """
 
 import asyncio
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 
@@ -12,7 +13,8 @@ from onebucket import bounds
 from onebucket.domain.accounts import Actor
 from onebucket.domain.tokens import TokenUse
 from onebucket.http.execution.write_queue import WriteQueue
-from onebucket.store import app_password_rows
+from onebucket.store import app_password_rows, directory_rows
+from onebucket.store.directory_rows import KeyUse
 from onebucket.store.engine.database import Database
 from onebucket.store.engine.errors import DatabaseUnavailable, DatabaseUnusable
 from onebucket.store.engine.transaction import Transaction
@@ -24,7 +26,8 @@ FIRST_WRITE_SECONDS = 1.0
 # Keys: account id and credential. Values: time and client address.
 PendingUses = dict[tuple[str, str], tuple[datetime, str | None]]
 
-_TOKEN = "token:"  # noqa: S105 - the prefix of an app password's credential
+# The prefixes of the credentials of an app password and of a directory's key.
+_TOKEN, _DIRECTORY = "token:", "directory:"
 
 
 class LastUsedRecorder:
@@ -52,10 +55,14 @@ class LastUsedRecorder:
         self._writing: asyncio.Task[None] | None = None
 
     def record(self, actor: Actor, at: datetime, address: str | None) -> None:
-        """Note a request by `actor`; ignored unless it was authenticated with an app password."""
-        if actor.account is None or not actor.credential.startswith(_TOKEN):
+        """Note a request by `actor`; ignored unless it was authenticated with an app password or a directory's key."""
+        if actor.directory is not None:
+            account_id = actor.directory.account_id
+        elif actor.account is not None and actor.credential.startswith(_TOKEN):
+            account_id = actor.account.id
+        else:
             return
-        self._pending[actor.account.id, actor.credential] = (at, address)
+        self._pending[account_id, actor.credential] = (at, address)
         if actor.credential not in self._seen:
             self._seen.add(actor.credential)
             if self._timer is not None and not self._soon:
@@ -99,5 +106,13 @@ class LastUsedRecorder:
 
 
 def _write(tx: Transaction, uses: PendingUses) -> None:
-    rows = [TokenUse(account, credential.removeprefix(_TOKEN), *use) for (account, credential), use in uses.items()]
-    app_password_rows.record_use(tx, rows)
+    tokens = [(account, id, *use) for account, id, use in _of_kind(uses, _TOKEN)]
+    app_password_rows.record_use(tx, [TokenUse(*each) for each in tokens])
+    keys = [(account, id, *use) for account, id, use in _of_kind(uses, _DIRECTORY)]
+    directory_rows.record_use(tx, [KeyUse(*each) for each in keys])
+
+
+def _of_kind(uses: PendingUses, prefix: str) -> Iterator[tuple[str, str, tuple[datetime, str | None]]]:
+    for (account_id, credential), use in uses.items():
+        if credential.startswith(prefix):
+            yield account_id, credential.removeprefix(prefix), use

@@ -9,6 +9,7 @@ from sqlalchemy.sql.selectable import TableClause
 
 from onebucket.store.tables import (
     accounts,
+    directories,
     emails,
     group_privileges,
     groups,
@@ -29,6 +30,7 @@ _ACCESS = {
     for table in (
         groups,
         memberships,
+        directories,
         projects,
         project_group_privileges,
         project_privileges,

@@ -15,7 +15,7 @@ class AccessWay(Struct, frozen=True, omit_defaults=True):
     """One way in which a person has a level: as owner, with the account, directly, through a group, or publicly.
 
     `group` is `account/slug`, `project` is `account/KEY` where it was set on the project. `since` (UTC) and
-    `granted_by` say when and by whom that way was opened.
+    `granted_by` say when and by whom that way was opened, `directory` which directory keeps the group.
     """
 
     level: str
@@ -24,6 +24,7 @@ class AccessWay(Struct, frozen=True, omit_defaults=True):
     since: datetime | None = None
     granted_by: str | None = None
     project: str | None = None
+    directory: str | None = None
 
 
 class Access(Struct, frozen=True):
@@ -103,8 +104,9 @@ def entry_shape(entry: Entry) -> EntryShape:
 
 
 def _way(reason: Reason) -> AccessWay:
-    level, through, group, since, granted_by, project = reason
-    return AccessWay(_WORDS[level], through, group, since and since.replace(microsecond=0), granted_by, project)
+    level, through, group, since, granted_by, project, directory = reason
+    when = since and since.replace(microsecond=0)
+    return AccessWay(_WORDS[level], through, group, when, granted_by, project, directory)
 
 
 # A table, because a bulk check of 1,000 pairs looks up thousands of names.

@@ -39,11 +39,16 @@ class StreamedList:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A document with a status of its own and more headers (names in lower case), such as 201 with Location."""
+    """A document with a status of its own and more headers (names in lower case), such as 201 with Location.
+
+    An `etag` among these takes the place of the one that is made of the body. `content_type` is that of a JSON document
+    where it has one of its own.
+    """
 
     document: Any
     status: int
     headers: tuple[tuple[str, str], ...] = ()
+    content_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +198,8 @@ class Surface:
     client may ask for; a surface with one doesn't look at `format`, and one without JSONP not at `callback`. `present`
     is called with what a handler returned. `path_parameters` describes the variable parts of its paths that aren't in
     `PATH_PARAMETERS`. Where it `suggests_names`, a 404 may say what was meant. `unrouted` paths lie below the base
-    paths but are served by someone else, without authentication.
+    paths but are served by someone else, without authentication. One `for_directories` takes the keys of directories
+    and nothing else, isn't cached, and describes itself, so that it isn't in the OpenAPI document.
     """
 
     title: str
@@ -208,6 +214,7 @@ class Surface:
     has_jsonp: bool = True
     present: Presenter | None = None
     suggests_names: bool = False
+    for_directories: bool = False
     path_parameters: Mapping[str, str] = field(default_factory=dict)
 
     def describe_path_parameter(self, name: str) -> str:
