@@ -4,18 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from onebucket.actions import access
+from onebucket.actions import access, journal
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import directories
 from onebucket.domain.accounts import Account
 from onebucket.domain.directories import Directory, DirectoryKey
 from onebucket.domain.events import Event
-from onebucket.domain.journal_entry import Facts
+from onebucket.domain.journal_entry import Entry, Facts
 from onebucket.domain.policy import To
 from onebucket.domain.refusals import Conflict, Invalid
 from onebucket.store import directory_group_rows, directory_people_rows, directory_rows
 
 _DEFAULT_LABEL = "scim"
+_ERRORS_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,13 @@ def of_account(work: UnitOfWork, account_name: str) -> list[Overview]:
 def read(work: UnitOfWork, account_name: str, name: str) -> Overview:
     """Return one directory of a team, by its label or id. Raises NotFound, Forbidden."""
     return _overview(work, *access.directory(work, account_name, name, to=To.SEE_DIRECTORIES))
+
+
+def last_errors(work: UnitOfWork, account_name: str, name: str) -> list[Entry]:
+    """Return the last changes that a directory was refused, newest first. Raises NotFound, Forbidden."""
+    team, directory = access.directory(work, account_name, name, to=To.SEE_DIRECTORIES)
+    wanted = journal.JournalFilter(event=Event.CHANGE_REFUSED, actor=directory.actor_name)
+    return journal.page(work, team.id, wanted=wanted, at_most=_ERRORS_SHOWN).entries
 
 
 def change(

@@ -15,7 +15,18 @@ import ssh_keygen
 from browsing import Visitor, deliver, done_by
 from cast import Api
 from onebucket import hashing
-from onebucket.actions import consumers, emails, invitations, outbox, passwords, projects, sessions, ssh_keys, tokens
+from onebucket.actions import (
+    consumers,
+    directories,
+    emails,
+    invitations,
+    outbox,
+    passwords,
+    projects,
+    sessions,
+    ssh_keys,
+    tokens,
+)
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import oauth
 from onebucket.store import oauth_token_rows
@@ -120,6 +131,13 @@ GET    /accounts/bob/consumers                  in      403  200    403   200
 GET    /accounts/acme/consumers/{key}/revoke    in      403  403    200   200
 POST   /accounts/acme/consumers/{key}/revoke    in      403  403    404   404
 POST   /accounts/alice/consumers/{key}/revoke   in      403  403    303   303
+
+GET    /accounts/acme/directories               in      403  403    200   200
+GET    /accounts/acme/directories/okta          in      403  403    200   200
+GET    /accounts/acme/directories/okta/rotate   in      403  403    200   200
+POST   /accounts/acme/directories/okta/rotate   in      403  403    403   200
+GET    /accounts/acme/directories/entra/end-old-key  in 403  403    200   200
+POST   /accounts/acme/directories/entra/end-old-key  in 403  403    403   303
 
 GET    /accounts/acme                           in      403  200    200   200
 GET    /accounts/globex                         in      403  403    403   200
@@ -327,6 +345,7 @@ def _links(api: Any) -> dict[str, str]:
     hash = hashing.secret_hash("a session of hers")
     session = api.operate(done_by("alice", lambda work: sessions.start(work, secret_hash=hash, agent="a")))
     consent, key = api.operate(_consent)
+    api.operate(_add_directories)
     _, ssh_key = api.operate(lambda work: ssh_keys.add(work, "alice", ssh_keygen.public(name="alice"), label="desk"))
     app = api.operate(done_by("alice", codes.begin))
     factor = codes.set_up(api, "dora")
@@ -347,6 +366,13 @@ def _links(api: Any) -> dict[str, str]:
         "{id}": id,
         "{letter}": f"{letter.account_id}/{letter.id}",
     }
+
+
+def _add_directories(work: UnitOfWork) -> None:
+    """Let acme have a directory with one key, and one with two."""
+    for label in ("okta", "entra"):
+        directories.add(work, "acme", label=label, secret_hash=hashing.secret_hash(f"the first of {label}"))
+    directories.rotate(work, "acme", "entra", secret_hash=hashing.secret_hash("the second of entra"))
 
 
 def _consent(work: UnitOfWork) -> tuple[str, str]:

@@ -17,6 +17,7 @@ from onebucket.actions import account_overview, sessions
 from onebucket.domain.refusals import LinkExpired, NotFound, Refusal
 from onebucket.surfaces.web.account import (
     access_check,
+    directories,
     groups,
     invitations,
     journal,
@@ -73,6 +74,7 @@ EVERYWHERE = (
     *app_passwords.PAGES,
     *ssh_keys.PAGES,
     *oauth_apps.PAGES,
+    *directories.PAGES,
     *consent.PAGES,
 )
 
