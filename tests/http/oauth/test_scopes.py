@@ -67,7 +67,8 @@ def wants(api: Api, template: Path, watched: Watched) -> dict[ScopeRule, set[tup
             reached.add(row.route.name)
             api.restore(template)
             came[row.scope_rule] |= {(to, row.route.changes) for to in watched.permitted}
-    served = {route.name for surface in wiring.SURFACES if surface.title != "git" for route in surface.routes}
+    scoped = (surface for surface in wiring.SURFACES if surface.title != "git" and not surface.for_directories)
+    served = {route.name for surface in scoped for route in surface.routes}
     assert reached >= served
     return came
 
