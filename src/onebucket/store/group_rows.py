@@ -24,16 +24,9 @@ _ACCOUNT_PRIVILEGES = {None: None} | {privilege.value: privilege for privilege i
 
 def _group(row: Sequence[Any]) -> Group:
     account_id, id, name, slug, permission, auto_add, email_forwarding_disabled, account_privilege, directory_id = row
+    level, privilege = _LEVELS[permission], _ACCOUNT_PRIVILEGES[account_privilege]
     return Group(
-        account_id,
-        id,
-        name,
-        slug,
-        _LEVELS[permission],
-        bool(auto_add),
-        bool(email_forwarding_disabled),
-        _ACCOUNT_PRIVILEGES[account_privilege],
-        directory_id,
+        account_id, id, name, slug, level, bool(auto_add), bool(email_forwarding_disabled), privilege, directory_id
     )
 
 
@@ -255,15 +248,8 @@ def add(tx: Transaction, group: Group, *, at: datetime) -> None:
     """Store a new group. Raises GroupExists when the account has one with that slug."""
     if tx.row(_BY_SLUG, account_id=group.account_id, slug=group.slug):
         raise GroupExists(f"the account has a group with the slug {group.slug!r} already")
-    tx.run(
-        _ADD,
-        account_id=group.account_id,
-        id=group.id,
-        created_at=timestamps.to_number(at),
-        external_id=None,
-        directory_changed_at=None,
-        **_columns(group),
-    )
+    columns = _columns(group) | {"external_id": None, "directory_changed_at": None}
+    tx.run(_ADD, account_id=group.account_id, id=group.id, created_at=timestamps.to_number(at), **columns)
 
 
 def change(tx: Transaction, group: Group) -> None:
