@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 import cast
+import codes
 import consuming
 import ssh_keygen
 from cast import Api
 from commands import Command, done
-from onebucket.actions import accounts, consumers, emails, invitations, ssh_keys, tokens
+from onebucket.actions import accounts, consumers, emails, invitations, second_factors, ssh_keys, tokens
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import Actor
 from onebucket.store import account_rows, oauth_consumer_rows
@@ -77,6 +78,32 @@ def test_what_is_good_for_a_while_only_ends_with_a_restore(command: Command, ser
     with closing(sqlite3.connect(file)) as connection:
         assert connection.execute("SELECT count(*) FROM letters WHERE due_at IS NOT NULL").fetchone() == (0,)
     assert restored(tmp_path)["ended"] == {"sessions": 1, "links": 1, "codes": 1, "requests": 1}
+
+
+def test_second_factors_are_what_they_were_in_the_replaced_database(
+    command: Command, served: Api, tmp_path: Path
+) -> None:
+    lost, kept = codes.set_up(served, "alice", "lost"), codes.set_up(served, "alice", "kept")
+    codes.set_up(served, "bob")
+    command("backup", "b.db")
+    served.operate(lambda work: second_factors.remove(work, "alice", lost.id))
+    served.operate(lambda work: second_factors.remove(work, "bob", "phone"))
+    added = codes.set_up(served, "dora")
+
+    command("restore", "b.db")
+
+    told = {name: served.operate(lambda work, name=name: second_factors.of_person(work, name))
+            for name in ("alice", "bob", "dora")}  # fmt: skip
+    assert {name: [each.id for each in held.factors] for name, held in told.items()} == {
+        "alice": [kept.id],
+        "bob": [],
+        "dora": [added.id],
+    }
+    assert {name: (held.person.has_second_factor, held.recovery_codes) for name, held in told.items()} == {
+        "alice": (True, 10),
+        "bob": (False, 0),
+        "dora": (True, 10),
+    }
 
 
 def test_what_was_revoked_since_the_backup_stays_revoked(command: Command, served: Api, tmp_path: Path) -> None:

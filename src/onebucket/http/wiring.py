@@ -150,7 +150,15 @@ def build(
     openapi_document = openapi.lazy_document(surfaces, base_url=options.base_url)
     monitoring = MonitoringEndpoints(services, metrics, openapi_document)
     page_backend = PageBackend(services, recorders.failure_audit, anonymous_limits)
-    site = SiteInfo(options.base_url, site_limits.sign_up, openapi_document, demo_letters, settings, options.rate_limit)
+    site = SiteInfo(
+        options.base_url,
+        site_limits.sign_up,
+        openapi_document,
+        demo_letters,
+        settings,
+        options.rate_limit,
+        wants_factors=site_limits.second_factor != "optional",
+    )
     pages = PageRouter(backend=page_backend, site=site)
     routes = [*monitoring.routes(), *OAuthEndpoints(services, signatures).routes(), *pages.routes()]
     fallback = _starlette(routes, not_found=pages.not_found)

@@ -51,6 +51,8 @@ GET    /sign-in                                200      303  303    303   303
 POST   /sign-in                                303      303  303    303   303
 GET    /sign-in/code                            in       in   in     in    in
 POST   /sign-in/code                            in       in   in     in    in
+GET    /sign-in/confirm                         in      303  303    303   303
+POST   /sign-in/confirm                         in      303  303    303   303
 GET    /sign-in/passkey                        200      303  303    303   303
 POST   /sign-in/passkey                        400      400  400    400   400
 GET    /sign-in/code/passkey                    in       in   in     in    in

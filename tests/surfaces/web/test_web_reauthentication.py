@@ -26,6 +26,7 @@ FORMS: dict[str, tuple[str, dict[str, str | list[str]]]] = {
     "/me/security/apps": ("/me/security", {"label": "thief"}),
     "/me/security/passkeys": ("/me/security", {"passkey_label": "thief"}),
     "/me/security/passkeys/new": ("/me/security", {"passkey": "{}", "label": "thief"}),
+    "/sign-in/confirm": ("/me/security", {"next": "/me"}),
     "/me/security/recovery-codes": ("/me/security", {}),
     "/me/security/none/remove": ("/me/security", {}),
     CONSUMERS: (CONSUMERS, {"label": "thief", "scope": ["account"]}),

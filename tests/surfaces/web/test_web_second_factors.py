@@ -2,14 +2,17 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
 import pytest
 
 import cast
 import codes
+import consuming
 from browsing import Page, Visitor, done_by
 from cast import Api
 from onebucket.actions import second_factors, sessions
@@ -193,6 +196,23 @@ def test_a_factor_is_renamed_and_removed_and_codes_are_renewed(api: Api, visitor
     assert "Second factor removed" in removed.text and "None yet." in removed.text
 
 
+def test_site_pages_are_shown_only_after_a_second_factor_within_ten_minutes(api: Api) -> None:
+    factor = codes.set_up(api, "root")
+    again = {"again_password": cast.password("root"), "again_code": code_of(factor, api, steps=1)}
+    with Visitor(api) as root:
+        root.send(root.sign_in("root"), "/sign-in/code", code=code_of(factor, api))
+        at_once = root.open("/site/letters")
+        api.operate(lambda work: work.tx.connection.execute("UPDATE sessions SET created_at = created_at - 700000000"))
+        asked = root.open("/site/journal?event=user.added")
+        wrong = root.send(asked, "/sign-in/confirm", fields=again | {"again_code": "000000"})
+        shown = root.send(wrong, "/sign-in/confirm", fields=again)
+
+    assert (at_once.path, asked.path, asked.status) == ("/site/letters", "/site/journal", 403)
+    assert "This page is for site administrators" in asked.text and "Site administration" not in asked.title
+    assert (wrong.status, "Incorrect password or code." in wrong.text) == (403, True)
+    assert (shown.path, str(shown.answer.url.query, "ascii")) == ("/site/journal", "event=user.added")
+
+
 # -- Basic -----------------------------------------------------------------------------------------
 
 
@@ -219,6 +239,19 @@ def test_basic_with_the_password_is_refused_and_says_to_use_an_app_password(api:
     assert wrong.status_code == 401 and "app password" not in wrong.text
     assert with_app_password.json()["has_2fa_enabled"] is True
     assert api(ALICE, "GET", "/2.0/user").json()["has_2fa_enabled"] is False
+
+
+def test_the_password_grant_takes_no_password_of_whoever_has_a_second_factor(
+    cast_template: Path, tmp_path: Path
+) -> None:
+    with closing(Api(cast.copy(cast_template, tmp_path), oauth_password_grant=True)) as api:
+        consumer = consuming.add(api)
+        form = {"grant_type": "password", "username": "alice", "password": cast.password("alice")}
+        before = consuming.post(api, consumer, **form)
+        codes.set_up(api, "alice")
+        after = consuming.post(api, consumer, **form)
+
+    assert (before.status_code, after.status_code, after.json()["error"]) == (200, 400, "invalid_grant")
 
 
 def test_others_are_not_told_who_has_a_second_factor(api: Api) -> None:

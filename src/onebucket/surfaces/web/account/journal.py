@@ -82,5 +82,5 @@ def _read_filter(request: PageRequest) -> JournalFilter:
 
 PAGES = (
     Page("/accounts/{name}/journal", of_account, is_private=True, is_costly=True),
-    Page("/site/journal", of_site, is_private=True, is_costly=True),
+    Page("/site/journal", of_site, is_private=True, is_costly=True, is_guarded_by_factor=True, is_of_site=True),
 )

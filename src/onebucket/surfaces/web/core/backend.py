@@ -54,7 +54,7 @@ class SiteInfo:
 
     `openapi` returns the API's OpenAPI document. `demo_letters` is the folder that `/demo/letters` shows, None
     outside the demo. `settings` are the settings in force (name, value, source), without secrets.
-    `rate_limit` is calls an hour for each user, 0 for any number.
+    `rate_limit` is calls an hour for each user, 0 for any number. `wants_factors`: some must have a second factor.
     """
 
     base_url: str
@@ -63,6 +63,7 @@ class SiteInfo:
     demo_letters: Path | None = None
     settings: Sequence[tuple[str, str, str]] = ()
     rate_limit: int = 0
+    wants_factors: bool = False
 
     @property
     def relying_party(self) -> RelyingParty | None:

@@ -278,7 +278,8 @@ class Page:
     `is_private`: only for people who have signed in. `is_costly`: viewing it counts towards the person's hourly
     limit, as sending a form does, because it reads much more than it shows. `link`: the path ends in the secret of a
     link of this kind. `is_guarded`: the form could hand the account to someone else, so the password is asked for
-    again unless it was given just now; `is_guarded_by_factor`: that is so for people with a second factor.
+    again unless it was given just now; `is_guarded_by_factor`: that is so for people with a second factor,
+    and they are asked before they see it, too, if it `is_of_site`.
     `is_set_up`: people who must set up a second factor first may use it before.
     """
 
@@ -288,6 +289,7 @@ class Page:
     is_private: bool = False
     is_guarded: bool = False
     is_guarded_by_factor: bool = False
+    is_of_site: bool = False
     is_set_up: bool = False
     link: str = ""
     is_costly: bool = False

@@ -150,17 +150,20 @@ async def _respond(page: Page, page_request: PageRequest) -> Response:
         return await reauthentication.reauthenticate(page, page_request)
     if page.is_private and page_request.person is None:
         return page_request.redirect(f"/sign-in?{urlencode({'next': page_request.path})}")
-    acts = page_request.person is not None and (page.is_private or is_form)
-    if acts and not page.is_set_up and await page_request.read(sessions.lacks_second_factor):
+    acts = page_request.person is not None and (page.is_private or is_form) and not page.is_set_up
+    if acts and page_request.site.wants_factors and await page_request.read(sessions.lacks_second_factor):
         return page_request.redirect("/me/security")
     if page.is_costly or is_form:
         page_request.count()
+    person = page_request.person
+    has_factor = person is not None and person.has_second_factor
+    is_guarded = (page.is_guarded and is_form) or (page.is_guarded_by_factor and has_factor)
+    asks = is_guarded and person is not None and (is_form or page.is_of_site)
+    if asks and not await page_request.read(sessions.is_confirmed):
+        ask = reauthentication.reauthenticate if is_form else reauthentication.ask_before_showing
+        return await ask(page, page_request)
     if not is_form or page.send is None:
         return await page.show(page_request)
-    person = page_request.person
-    is_guarded = page.is_guarded or (page.is_guarded_by_factor and person is not None and person.has_second_factor)
-    if is_guarded and person is not None and not await page_request.read(sessions.is_confirmed):
-        return await reauthentication.reauthenticate(page, page_request)
     await page_request.read_form()
     page_request.check_form()
     return await page.send(page_request)

@@ -1,5 +1,7 @@
 """Ask for the password when a form arrives without a session or needs a recent password; what was typed is kept."""
 
+from collections.abc import Sequence
+
 from starlette.responses import Response
 
 from onebucket.actions import second_factors
@@ -11,6 +13,9 @@ from onebucket.surfaces.web.core.page_responses import retry_after, sentence
 
 _LOGIN, _PASSWORD, _CODE = "again_login", "again_password", "again_code"
 _PASSKEY = "again_passkey"
+
+# The form of `ask_before_showing` goes here.
+CONFIRM = "/sign-in/confirm"
 
 # Status of the page that asks for the password: the form was not carried out.
 _NOT_DONE = 403
@@ -52,14 +57,21 @@ async def reauthenticate(page: Page, request: PageRequest) -> Response:
     return await page.show(request)
 
 
+async def ask_before_showing(page: Page, request: PageRequest) -> Response:
+    """Ask for the password and a code before a page is shown; a form leads there once they are right."""
+    return await _password_form(request, kept=[("next", request.same_page({}))], action=CONFIRM)
+
+
 def _wrong(request: PageRequest) -> str:
     """Say that something was wrong; with a code, not which of both."""
     what = "password" if request.person else "username or password"
     return f"incorrect {what.replace(' or ', ', ')} or code" if request.line(_CODE) else f"incorrect {what}"
 
 
-async def _password_form(request: PageRequest, status: int = _NOT_DONE) -> Response:
-    kept_fields = [
+async def _password_form(
+    request: PageRequest, status: int = _NOT_DONE, *, kept: Sequence[tuple[str, str]] = (), action: str = ""
+) -> Response:
+    kept_fields = list(kept) or [
         (name, text)
         for name, text in request.typed
         if name not in ("form_token", _LOGIN, _CODE, _PASSKEY) and "password" not in name
@@ -69,5 +81,10 @@ async def _password_form(request: PageRequest, status: int = _NOT_DONE) -> Respo
     if credential_ids or request.person is None:
         options = passkey_forms.request_options(request, _PASSKEY, credential_ids, is_alone=True)
     return request.page(
-        "sign_in/confirm_password.html", status=status, hidden_fields=kept_fields, passkey_options=options
+        "sign_in/confirm_password.html",
+        status=status,
+        hidden_fields=kept_fields,
+        passkey_options=options,
+        action=action or request.same_page({}),
+        is_form=not action and request.path != CONFIRM,
     )

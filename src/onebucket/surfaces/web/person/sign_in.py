@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from onebucket.actions import invitation_acceptance
 from onebucket.domain.refusals import Conflict, Forbidden, Unauthenticated
-from onebucket.surfaces.web.core import csrf, passkey_forms
+from onebucket.surfaces.web.core import csrf, passkey_forms, reauthentication
 from onebucket.surfaces.web.core.backend import Asked, SecondFactorNeeded, VerifiedPassword
 from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
 from onebucket.surfaces.web.person import signup_form
@@ -86,6 +86,12 @@ async def send_second_passkey(request: PageRequest) -> Response:
     return request.redirect(_next(request))
 
 
+async def go_on(request: PageRequest) -> Response:
+    """Go on to `next`: whoever comes here has confirmed who they are."""
+    next_path = request.kept_fields("next", request.query("next"))
+    return request.redirect(csrf.local_address(next_path) or FRONT_DOOR)
+
+
 async def sign_out(request: PageRequest) -> Response:
     """Sign out and return to `next`, or show the sign-in form."""
     await request.end_session()
@@ -133,6 +139,7 @@ PAGES = (
     Page("/sign-in/code", ask_for_code, send_code, is_set_up=True),
     Page("/sign-in/passkey", show, send_passkey, is_set_up=True),
     Page("/sign-in/code/passkey", ask_for_code, send_second_passkey, is_set_up=True),
+    Page(reauthentication.CONFIRM, go_on, go_on, is_private=True, is_guarded=True, is_set_up=True),
     Page("/sign-out", out, sign_out, is_set_up=True),
     Page("/sign-up", form, sign_up),
 )

@@ -50,4 +50,4 @@ async def show(request: PageRequest) -> Response:
     return request.page("site/page.html", oauth_apps=oauth_apps, **context)
 
 
-PAGES = (Page("/site", show, is_private=True),)
+PAGES = (Page("/site", show, is_private=True, is_guarded_by_factor=True, is_of_site=True),)

@@ -27,6 +27,13 @@ async def try_again(request: PageRequest) -> Response:
 
 
 PAGES = (
-    Page("/site/letters", show, is_private=True),
-    Page("/site/letters/{account_id}/{id}/try-again", show, try_again, is_private=True),
+    Page("/site/letters", show, is_private=True, is_guarded_by_factor=True, is_of_site=True),
+    Page(
+        "/site/letters/{account_id}/{id}/try-again",
+        show,
+        try_again,
+        is_private=True,
+        is_guarded_by_factor=True,
+        is_of_site=True,
+    ),
 )
