@@ -192,3 +192,50 @@ def test_a_group_that_is_not_there_leaves_its_people_to_be_given_it_themselves(
 
     assert command("mirror", "run").code == 0
     assert there(bitbucket) == {"rocket": ({}, {"dave": "read"})}
+
+
+@pytest.fixture
+def zoe(command: Command, configure: Configure) -> None:
+    """Zoe is in a group here, and no member there."""
+    configure(invite="on")
+    document = {
+        "onebucket": 1,
+        "users": [{"username": "zoe", "email": "zoe@example.com"}],
+        "teams": [{"username": "acme", "groups": [{"name": "Developers", "members": ["zoe"]}]}],
+    }
+    command("apply", "-", "--yes", given=json.dumps(document))
+    grant(command, "rocket", "write")
+
+
+@pytest.mark.usefixtures("zoe")
+def test_who_is_no_member_there_is_invited_once_and_has_their_access_when_they_accept(
+    command: Command, bitbucket: Double
+) -> None:
+    told = command("mirror", "diff")
+    first, second = command("mirror", "run"), command("mirror", "run")
+    letters = [letter.to for letter in bitbucket.letters]
+    bitbucket.accept_invitation("zoe@example.com")
+    grant(command, "probe", "read")
+    third = command("mirror", "run")
+
+    assert (told.code, "! zoe is not a member there, to be invited to the group developers" in told.out) == (2, True)
+    assert "invited zoe to the group developers" in first.out
+    assert (second.code, "invited" in second.out) == (0, False)
+    assert letters == ["zoe@example.com"]
+    assert "mirror.invited" in command("journal", "--account", "acme").out
+    # Zoe has another account_id there, and is known by her address.
+    assert third == Done(0, "+ group Developers on probe: none there, read here\n1 carried over, 0 refused\n", "")
+    assert command("mirror", "diff") == Done(0, "nothing differs\n", "")
+
+
+@pytest.mark.usefixtures("zoe")
+def test_where_the_old_api_is_frozen_it_is_told_and_the_rest_is_carried(command: Command, bitbucket: Double) -> None:
+    bitbucket.fail("PUT", "/1.0/*", status=410)
+
+    done = command("mirror", "run")
+    bitbucket.heal()
+
+    assert done.code == 2
+    assert "zoe can't be invited, and nobody else is until the next full comparison: only API 1.0 invites" in done.err
+    assert there(bitbucket) == {"rocket": ({"developers": "write"}, {})}
+    assert "invited zoe" in command("mirror", "run").out

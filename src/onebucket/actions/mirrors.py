@@ -8,6 +8,7 @@ from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import Account
 from onebucket.domain.events import Event
 from onebucket.domain.journal_entry import Entry
+from onebucket.domain.mirror_grants import GrantKind
 from onebucket.domain.mirrors import (
     LEASE_TIME,
     STOPS,
@@ -85,6 +86,31 @@ def record_removal(
 
 def _cause(because: str) -> dict[str, str]:
     return {"because": because} if because else {}
+
+
+def intend_invitation(work: UnitOfWork, owner: Account, mirror: str, person_id: str) -> None:
+    """Write down that a mirror is about to invite a person, so that it does so once."""
+    access.site(work)
+    mirror_rows.put(work.tx, owner.id, mirror, _invitation(person_id), at=work.at)
+
+
+def record_invitation(
+    work: UnitOfWork, owner: Account, mirror: str, person_id: str, group: str, *, name: str, email: str
+) -> None:
+    """Write to the journal that a mirror has invited a person to a group of the host."""
+    access.site(work)
+    facts = {"mirror": mirror, "user": name, "account_id": person_id, "email": email, "group": group}
+    work.record_attempt(Event.MIRROR_INVITED, owner, name, after=facts)
+
+
+def forget_invitation(work: UnitOfWork, owner: Account, mirror: str, person_id: str) -> None:
+    """Write down that a mirror has not invited a person, because the host refused it."""
+    access.site(work)
+    mirror_rows.remove(work.tx, owner.id, mirror, _invitation(person_id))
+
+
+def _invitation(person_id: str) -> MirroredPermission:
+    return MirroredPermission("", person_id, Level.NONE, GrantKind.INVITATION)
 
 
 def _facts(mirror: str, permission: MirroredPermission, name: str) -> dict[str, str]:

@@ -87,7 +87,7 @@ def run(name: Name = "", database: DatabaseOption = "", data: DataOption = "") -
     _show_refused(outcome)
     _show_others(compared)
     common.show(f"{len(outcome.carried):,} carried over, {len(outcome.refused):,} refused")
-    if outcome.refused or compared.foreign or compared.inherited:
+    if outcome.refused or outcome.not_invited or compared.foreign or compared.inherited:
         raise typer.Exit(DRIFT)
 
 
@@ -191,14 +191,20 @@ def _counted(compared: "Comparison") -> str:
     if not compared.has_drift:
         return "nothing differs"
     gains = len(compared.differences) - len(compared.removals)
+    invitations = f", {len(compared.to_invite):,} to invite" if compared.to_invite else ""
     return (
         f"{gains:,} to give, {len(compared.removals):,} to take away, {len(compared.foreign):,} not set by the mirror"
+        f"{invitations}"
     )
 
 
 def _show_refused(outcome: "Outcome") -> None:
     for difference, sentence in outcome.refused:
         typer.echo(f"refused: {difference.name} on {difference.where}: {sentence}", err=True)
+    for each in outcome.invited:
+        common.show(f"invited {each.name} to the group {each.group}")
+    if outcome.not_invited:
+        typer.echo(f"refused: {outcome.not_invited}", err=True)
 
 
 def _show_others(compared: "Comparison") -> None:
@@ -211,8 +217,10 @@ def _show_others(compared: "Comparison") -> None:
         )
     if (more := len(compared.inherited) - MAX_LISTED) > 0:
         common.show(f"= and {more:,} more through groups and projects there")
+    groups = {each.name: each.group for each in compared.to_invite}
     for name in compared.strangers:
-        common.show(f"! {name} is not a member there")
+        invitation = f", to be invited to the group {groups[name]}" if name in groups else ""
+        common.show(f"! {name} is not a member there{invitation}")
 
 
 def _as_json(compared: "Comparison") -> dict[str, Any]:
@@ -221,6 +229,7 @@ def _as_json(compared: "Comparison") -> dict[str, Any]:
         "through_groups_there": [_difference_json(each) for each in compared.inherited],
         "not_set_by_the_mirror": [_difference_json(each) for each in compared.foreign],
         "not_members": compared.strangers,
+        "to_invite": [{"user": each.name, "email": each.email, "group": each.group} for each in compared.to_invite],
     }
 
 

@@ -73,6 +73,7 @@ class Event(Enum):
     DIRECTORY_GROUP_ADOPTED = "directory-group.adopted"
     MIRROR_SET = "mirror.set"
     MIRROR_REMOVED = "mirror.removed"
+    MIRROR_INVITED = "mirror.invited"
     MIRROR_PAUSED = "mirror.paused"
     MIRROR_RESUMED = "mirror.resumed"
     MIRROR_STOPPED = "mirror.stopped"

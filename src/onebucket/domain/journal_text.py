@@ -243,6 +243,7 @@ _SENTENCES: Mapping[Event, _Describe] = {
     Event.DIRECTORY_GROUP_ADOPTED: _template("took over the group {subject} for the directory {directory}"),
     Event.MIRROR_SET: _mirrored("set {permission} for {user} on {subject}, through the mirror {mirror}"),
     Event.MIRROR_REMOVED: _mirrored("removed {permission} of {user} on {subject}, through the mirror {mirror}"),
+    Event.MIRROR_INVITED: _template("invited {user} to the group {group} at the host, through the mirror {mirror}"),
     Event.MIRROR_PAUSED: _template("paused the mirror {subject}"),
     Event.MIRROR_RESUMED: _template("resumed the mirror {subject}"),
     Event.MIRROR_STOPPED: _template("stopped the mirror {subject}: {reason}"),

@@ -4,16 +4,17 @@ from enum import StrEnum
 
 
 class GrantKind(StrEnum):
-    """Who was given something there, and on what."""
+    """Who was given something there, and on what; an invitation is to a group."""
 
     PERSON = "person"
     GROUP = "group"
     PROJECT_GROUP = "project-group"
+    INVITATION = "invitation"
 
     @property
     def is_of_group(self) -> bool:
         """Whether a group has it, not a person."""
-        return self is not GrantKind.PERSON
+        return self in (GrantKind.GROUP, GrantKind.PROJECT_GROUP)
 
     @property
     def is_on_project(self) -> bool:

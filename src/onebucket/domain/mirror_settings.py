@@ -63,6 +63,7 @@ SETTINGS: Mapping[str, MirrorSetting] = {
     "max_removals": MirrorSetting("10%", _limit),
     "take_over": MirrorSetting("off", _switch),
     "groups": MirrorSetting("off", _switch),
+    "invite": MirrorSetting("off", _switch),
 }
 
 # Where `onebucket.toml` gives one of these, no page changes it: it is the operator's protection against mistakes.

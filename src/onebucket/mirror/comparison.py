@@ -56,13 +56,23 @@ class Difference:
         return self.repository, self.person_id
 
 
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A person to invite to a group of the host; `name` is the person's."""
+
+    person_id: str
+    name: str
+    email: str
+    group: str
+
+
 @dataclass(slots=True)
 class Comparison:
     """The result: `differences` are put right by a mirror that may, `foreign` are not, because it did not set them.
 
     `inherited` are people who have more there than here through a group or a project there, which a mirror leaves
     alone. `strangers` are people with access here who are no members there. `compared` counts what people were given
-    there themselves.
+    there themselves. `to_invite` are those of the strangers who are to be invited now.
     """
 
     differences: list[Difference] = field(default_factory=list)
@@ -70,6 +80,7 @@ class Comparison:
     inherited: list[Difference] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
     compared: int = 0
+    to_invite: list[Invitation] = field(default_factory=list)
 
     @property
     def removals(self) -> list[Difference]:
@@ -84,12 +95,13 @@ class Comparison:
             self.inherited + other.inherited,
             self.strangers + other.strangers,
             self.compared + other.compared,
+            self.to_invite + other.to_invite,
         )
 
     @property
     def has_drift(self) -> bool:
         """Whether anything differs."""
-        return bool(self.differences or self.foreign or self.inherited)
+        return bool(self.differences or self.foreign or self.inherited or self.to_invite)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,8 @@ class MirrorConfiguration:
 
     `definition` is what the file has, without the credential; the page of the mirror may set the settings in it.
     `can_change` is whether it changes anything there (mode `apply`). With `takes_over`, it also removes permissions
-    that it did not set. With `has_groups`, groups there are given what those of the same slugs have here.
-    `requests_per_hour` is at most what the host allows.
+    that it did not set. With `has_groups`, groups there are given what those of the same slugs have here,
+    and one that `invites` also invites people. `requests_per_hour` is at most what the host allows.
     `starts_with_server` is whether `serve` follows it.
     """
 
@@ -40,6 +40,7 @@ class MirrorConfiguration:
     can_change: bool
     takes_over: bool
     has_groups: bool
+    invites: bool
     max_removals: RemovalLimit
     requests_per_hour: int
     starts_with_server: bool
@@ -151,6 +152,7 @@ def _fields(values: Mapping[str, SettingValue]) -> dict[str, Any]:
         "can_change": values["mode"] == mirror_settings.APPLY,
         "takes_over": values["take_over"] == "on",
         "has_groups": values["groups"] == "on",
+        "invites": values["invite"] == "on",
         "max_removals": parse_limit(str(values["max_removals"])),
     }
 

@@ -1,7 +1,7 @@
 """Compares a mirror's account with its workspace at the host, and carries over what differs."""
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,8 +12,8 @@ from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import mirror_causes
 from onebucket.domain.journal_entry import Entry
 from onebucket.domain.mirror_grants import GrantKind
-from onebucket.mirror import comparison, group_comparison
-from onebucket.mirror.comparison import Comparison, Difference, Effect, There
+from onebucket.mirror import comparison, group_comparison, inviting
+from onebucket.mirror.comparison import Comparison, Difference, Effect, Invitation, There
 from onebucket.mirror.configuration import MirrorConfiguration
 from onebucket.mirror.group_comparison import GroupsHere, GroupsThere, GroupsToCompare
 from onebucket.mirror.host import HostState, read_host
@@ -41,10 +41,15 @@ class TooManyRemovals(Exception):
 
 @dataclass(slots=True)
 class Outcome:
-    """What a run did: the differences that it carried over, and those that the host refused, with its sentence."""
+    """What a run did: the differences that it carried over, and those that the host refused, with its sentence.
+
+    `not_invited` is the sentence with which the host refused to invite somebody.
+    """
 
     carried: list[Difference] = field(default_factory=list)
     refused: list[tuple[Difference, str]] = field(default_factory=list)
+    invited: list[Invitation] = field(default_factory=list)
+    not_invited: str = ""
 
 
 class MirrorSync:
@@ -65,6 +70,7 @@ class MirrorSync:
         self._host: HostState | None = None
         # Groups that the host refused something for: until it is read again, their people are given it themselves.
         self._refused: set[str] = set()
+        self._not_invited = ""
         self.revision: int | None = None
         self.carried = 0
         self.carried_revision: int | None = None
@@ -81,6 +87,7 @@ class MirrorSync:
         with self._reading() as work:
             here = mirrored_access.read(work, configuration.account, configuration.name, host.projects.__contains__)
         self.revision = here.revision
+        here, addresses = self._by_address(here, host)
         owners = {person.id for person in host.people if person.is_owner}
         spared = {
             person.id for person in host.everybody if configuration.spares(person.name, here.names.get(person.id, ""))
@@ -101,15 +108,43 @@ class MirrorSync:
             takes_over=configuration.takes_over,
             names=here.names,
         )
-        return here, groups.found.joined(people)
+        compared = groups.found.joined(people)
+        if configuration.invites:
+            compared.to_invite = self._to_invite(here, host, untouched, addresses)
+        return here, compared
+
+    def _by_address(self, here: MirroredAccess, host: HostState) -> tuple[MirroredAccess, Mapping[str, str]]:
+        """Find members there who are people here under another id, by their addresses; return these for strangers."""
+        strangers = {person for _, person in here.levels} - {each.id for each in host.people}
+        if not strangers:
+            return here, {}
+        with self._reading() as work:
+            addresses = mirrored_access.addresses(work, self.configuration.account)
+        by_address = {each.email.lower(): each.id for each in host.people if each.email and each.id not in here.names}
+        ids = {
+            person: by_address[address.lower()]
+            for person in strangers
+            if (address := addresses.get(person, "")).lower() in by_address
+        }
+        return here.known_as(ids) if ids else here, addresses
+
+    def _to_invite(
+        self, here: MirroredAccess, host: HostState, untouched: Collection[str], addresses: Mapping[str, str]
+    ) -> list[Invitation]:
+        strangers = {person for _, person in here.levels} - {each.id for each in host.people} - {*untouched}
+        if self._not_invited:
+            return []
+        return inviting.choose(here, strangers, addresses, host.groups, self.configuration.spares)
 
     def _compare_groups(
         self, here: MirroredAccess, host: HostState, untouched: Collection[str]
     ) -> group_comparison.GroupComparison:
-        """Compare what groups have, of those that are on both sides, or were given something by the mirror."""
+        """Compare what groups have: those on both sides and those that the mirror gave something, or `take_over` all."""
         configuration, ours = self.configuration, here.set_there
         on_repositories, on_projects = host.given[GrantKind.GROUP], host.given[GrantKind.PROJECT_GROUP]
         known = {slug for kind in GrantKind if kind.is_of_group for _, slug in ours[kind]} | here.groups.keys()
+        if configuration.takes_over:
+            known |= host.groups.keys()
         groups = {
             slug: here.groups.get(slug, slug)
             for slug in known & host.groups.keys()
@@ -145,6 +180,7 @@ class MirrorSync:
         outcome = Outcome()
         if afresh:
             self._refused.clear()
+            self._not_invited = ""
         here, compared = await self.compare(afresh=afresh)
         if not self.configuration.can_change:
             return compared, outcome
@@ -164,8 +200,41 @@ class MirrorSync:
         rest = [each for each in compared.differences if not each.gives_to_group]
         rest.sort(key=lambda each: each.effect is Effect.LOSES)
         await self._carry_all(here, rest, outcome, may_go_on)
+        await self._invite_all(here, compared.to_invite, outcome, may_go_on)
+        compared.to_invite = [each for each in compared.to_invite if each not in outcome.invited]
         self.carried_revision = self.revision
         return compared, outcome
+
+    async def _invite_all(
+        self, here: MirroredAccess, invitations: Sequence[Invitation], outcome: Outcome, may_go_on: Callable[[], bool]
+    ) -> None:
+        """Invite people, each with a journal entry here; after the first that is refused the others aren't tried."""
+        for each in invitations:
+            if not may_go_on():
+                break
+            try:
+                await _uncut(self._invite(here, each))
+            except (NotPermitted, NotThere, Rejected) as error:
+                outcome.not_invited = self._not_invited = (
+                    f"{each.name} can't be invited, and nobody else is until the next full comparison: {error}"
+                )
+                break
+            outcome.invited.append(each)
+
+    async def _invite(self, here: MirroredAccess, invitation: Invitation) -> None:
+        name, person_id = self.configuration.name, invitation.person_id
+        with self._writing() as work:
+            mirrors.intend_invitation(work, here.owner, name, person_id)
+        try:
+            await self._connector.invite(invitation.email, invitation.group)
+        except (NotPermitted, NotThere, Rejected):
+            with self._writing() as work:
+                mirrors.forget_invitation(work, here.owner, name, person_id)
+            raise
+        with self._writing() as work:
+            mirrors.record_invitation(
+                work, here.owner, name, person_id, invitation.group, name=invitation.name, email=invitation.email
+            )
 
     async def _carry_all(
         self,

@@ -33,6 +33,7 @@ class BitbucketApi:
         self._get = get
         self._slug = _quoted(workspace)
         self._workspace = f"/2.0/workspaces/{self._slug}"
+        self.invitations_to_groups = f"/1.0/users/{self._slug}/invitations"
 
     async def caller(self) -> Person:
         """Read whose credential it is."""
@@ -78,7 +79,7 @@ class BitbucketApi:
 
     async def group_invitations(self) -> list[GroupInvitation]:
         """List the invitations to groups."""
-        return await self._list(f"/1.0/users/{self._slug}/invitations", GroupInvitation)
+        return await self._list(self.invitations_to_groups, GroupInvitation)
 
     async def repository_invitations(self, repository: str) -> list[RepositoryInvitation]:
         """List the invitations to a repository."""

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from onebucket.remote.bitbucket_api import BitbucketApi
 from onebucket.remote.bitbucket_objects import Permissions, Person
 from onebucket.remote.connector import RemoteGrants, RemotePerson, RemotePlace, RemoteRepository
-from onebucket.remote.errors import NotThere, UnexpectedResponse
+from onebucket.remote.errors import NotPermitted, NotThere, Rejected, UnexpectedResponse
 from onebucket.remote.json_client import JsonClient
 
 _OWNER = "owner"
@@ -47,6 +47,16 @@ class BitbucketCloud:
     async def list_container_grants(self, container: str) -> RemoteGrants:
         """List what was given on a project; `create-repo` is write on its repositories."""
         return _grants(await self._api.on_project(container))
+
+    async def invite(self, email: str, group: str) -> None:
+        """Invite an address to a group. Only API 1.0 can, whose changes Bitbucket freezes workspace by workspace."""
+        try:
+            await self._client.request(
+                "PUT", self._api.invitations_to_groups, json={"email": email, "group_slug": group}
+            )
+        except (NotThere, NotPermitted, Rejected) as error:
+            error.args = (f"only API 1.0 invites people, and it may be frozen for this workspace; {error}",)
+            raise
 
     async def set(self, place: RemotePlace, level: str) -> None:
         """Give a level."""

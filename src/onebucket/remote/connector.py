@@ -62,6 +62,9 @@ class Connector(Protocol):
     async def list_container_grants(self, container: str) -> RemoteGrants:
         """List what was given on a container, as levels on the repositories in it."""
 
+    async def invite(self, email: str, group: str) -> None:
+        """Invite an address to a group. Doing it twice sends a second letter, and does no other harm."""
+
     async def set(self, place: RemotePlace, level: str) -> None:
         """Give a level, in place of the one that was given there. Doing it twice does no harm."""
 

@@ -42,6 +42,11 @@ _this_one = (
     mirror_permissions.c.person == bindparam("person_id"),
 )
 _OF_MIRROR = Statement(select(*_PERMISSION.columns).where(*_of_mirror), _PERMISSION)
+_INVITED = Statement(
+    select(mirror_permissions.c.person, mirror_permissions.c.set_at).where(
+        *_of_mirror, mirror_permissions.c.kind == GrantKind.INVITATION.value
+    )
+)
 _PUT = Statement(
     lambda insert: (to := insert(mirror_permissions)).on_conflict_do_update(
         index_elements=[column.name for column in mirror_permissions.primary_key],
@@ -55,6 +60,12 @@ _REMOVE_ALL = Statement(delete(mirror_permissions).where(_of_account))
 def of_mirror(tx: Transaction, account_id: str, mirror: str) -> list[MirroredPermission]:
     """Return what a mirror has set."""
     return tx.rows(_OF_MIRROR, account_id=account_id, mirror_name=mirror)
+
+
+def invited(tx: Transaction, account_id: str, mirror: str) -> dict[str, datetime]:
+    """Return whom a mirror has invited, by the host's id, and when last."""
+    rows = tx.rows(_INVITED, account_id=account_id, mirror_name=mirror)
+    return {person: timestamps.from_number(at) for person, at in rows}
 
 
 def put(tx: Transaction, account_id: str, mirror: str, permission: MirroredPermission, *, at: datetime) -> None:
