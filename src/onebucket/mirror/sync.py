@@ -139,7 +139,7 @@ class MirrorSync:
     def _compare_groups(
         self, here: MirroredAccess, host: HostState, untouched: Collection[str]
     ) -> group_comparison.GroupComparison:
-        """Compare what groups have: those on both sides and those that the mirror gave something, or `take_over` all."""
+        """Compare what groups have: those on both sides, those that the mirror gave something, or all."""
         configuration, ours = self.configuration, here.set_there
         on_repositories, on_projects = host.given[GrantKind.GROUP], host.given[GrantKind.PROJECT_GROUP]
         known = {slug for kind in GrantKind if kind.is_of_group for _, slug in ours[kind]} | here.groups.keys()
