@@ -1,19 +1,28 @@
 """A real organisation at another server comes in whole, is mirrored, and stays within the host's limits."""
 
+import os
+import random
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 import commands
+import mirrored
 import sizes
 from checkout import TOP
 from commands import Command
+from mirrored import Mirrored
 from onebucket.testing import Double
 from onebucket.transfer import document, peribolos
 
 REAL = TOP.parent / "shared" / "data" / "kubernetes-org"
 # 1,144 people and 202 repositories, or 58 and 13.
 NAME = "kubernetes-sigs" if sizes.IS_LONG else "etcd-io"
+# Both sides of this one are compared person by person after each of many changes.
+SMALL = os.environ.get("ONEBUCKET_MIRRORED") or "etcd-io"
+# Rounds of changes to both sides, each of 50 here and 5 there.
+SETTLINGS = sizes.either(quick=1, long=5)
 # What Bitbucket Cloud lets a person send in an hour.
 LIMIT = 1000
 
@@ -66,3 +75,34 @@ def test_right_after_its_import_nothing_differs_and_a_change_arrives(
     assert compared_with < LIMIT
     assert carried.code == 0, carried
     assert there[slug] == {outsider: "admin"}
+
+
+def test_after_random_changes_on_both_sides_everybody_may_do_there_what_they_may_do_here(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while the host fails, and the mirror is killed; the small sizes of this are beside the mirror's tests."""
+    [organization] = peribolos.read([REAL / SMALL])
+    path = tmp_path / "seed.yaml"
+    path.write_text(document.write(peribolos.to_document(organization), "yaml"))
+    with Double(seed=[path]) as bitbucket:
+        [administrators] = [each for each in bitbucket.state()["teams"][0]["groups"] if each.get("account_privilege")]
+        everybody = {"name": "everybody", "members": [each["username"] for each in bitbucket.state()["users"]]}
+        bitbucket.apply({"teams": [{"username": SMALL, "groups": [everybody]}]})
+        service, boss = administrators["members"][:2]
+        token = bitbucket.api_token(boss)
+        monkeypatch.setenv("BITBUCKET_USERNAME", token.username)
+        monkeypatch.setenv("BITBUCKET_TOKEN", token.password)
+        assert command("import", "bitbucket", SMALL, "--api", bitbucket.url).code == 0
+        chance = random.Random(0)
+        with (
+            mirrored.database(f"sqlite:///{tmp_path / 'onebucket.db'}") as db,
+            closing(Mirrored(db, bitbucket, SMALL, service=service, boss=boss, chance=chance)) as both,
+        ):
+            both.trouble(0.2)
+            for _ in range(SETTLINGS):
+                for _ in range(50):
+                    both.change_here()
+                for _ in range(5):
+                    both.change_there()
+                both.settle(kills=0.001)
+                assert both.there() == both.here()
