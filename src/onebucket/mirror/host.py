@@ -9,6 +9,7 @@ from onebucket.domain.mirror_grants import GrantKind
 from onebucket.domain.privileges import Level, parse_level
 from onebucket.mirror.comparison import Difference, Place
 from onebucket.remote.connector import Connector, RemoteGrants, RemotePerson
+from onebucket.remote.errors import NotPermitted, NotThere
 
 
 @dataclass(slots=True)
@@ -61,9 +62,14 @@ async def read_host(connector: Connector, includes: Callable[[str], bool]) -> Ho
     me, people, groups, repositories = await asyncio.gather(
         connector.me(), connector.list_people(), connector.list_groups(), connector.list_repositories()
     )
+    if me.id not in {each.id for each in people if each.is_owner}:
+        # Lists have only what such a person sees: nothing would differ, and nothing would be carried.
+        raise NotPermitted(f"the credential is {me.name}'s, who doesn't administer the workspace")
     projects = {each.slug: each.container for each in repositories if includes(each.slug)}
+    on_repositories = await _grants(connector, projects)
+    repositories = [each for each in repositories if each.slug not in projects or each.slug in on_repositories]
+    projects = {slug: projects[slug] for slug in on_repositories}
     containers = sorted({each for each in projects.values() if each})
-    on_repositories = dict(zip(projects, await asyncio.gather(*map(connector.list_grants, projects)), strict=True))
     on_containers = dict(
         zip(containers, await asyncio.gather(*map(connector.list_container_grants, containers)), strict=True)
     )
@@ -82,6 +88,21 @@ async def read_host(connector: Connector, includes: Callable[[str], bool]) -> Ho
         },
         _of_people(on_containers),
     )
+
+
+async def _grants(connector: Connector, repositories: Collection[str]) -> dict[str, RemoteGrants]:
+    """Read what was given on repositories, without those that were deleted since they were listed."""
+    read = await asyncio.gather(*map(connector.list_grants, repositories), return_exceptions=True)
+    found = dict(zip(repositories, read, strict=True))
+    if any(isinstance(each, NotThere) for each in read):
+        listed = {each.slug for each in await connector.list_repositories()}
+        found = {slug: each for slug, each in found.items() if not isinstance(each, NotThere) or slug in listed}
+    grants: dict[str, RemoteGrants] = {}
+    for slug, each in found.items():
+        if isinstance(each, BaseException):
+            raise each
+        grants[slug] = each
+    return grants
 
 
 def _of_people(grants: Mapping[str, RemoteGrants]) -> dict[Place, Level]:
