@@ -109,32 +109,18 @@ class MirrorSync:
             names=here.names,
         )
         compared = groups.found.joined(people)
-        if configuration.invites:
-            compared.to_invite = self._to_invite(here, host, untouched, addresses)
+        if configuration.invites and not self._not_invited:
+            strangers = inviting.strangers(here, host.people) - untouched
+            compared.to_invite = inviting.choose(here, strangers, addresses, host.groups, configuration.spares)
         return here, compared
 
     def _by_address(self, here: MirroredAccess, host: HostState) -> tuple[MirroredAccess, Mapping[str, str]]:
         """Find members there who are people here under another id, by their addresses; return these for strangers."""
-        strangers = {person for _, person in here.levels} - {each.id for each in host.people}
-        if not strangers:
+        if not inviting.strangers(here, host.people):
             return here, {}
         with self._reading() as work:
             addresses = mirrored_access.addresses(work, self.configuration.account)
-        by_address = {each.email.lower(): each.id for each in host.people if each.email and each.id not in here.names}
-        ids = {
-            person: by_address[address.lower()]
-            for person in strangers
-            if (address := addresses.get(person, "")).lower() in by_address
-        }
-        return here.known_as(ids) if ids else here, addresses
-
-    def _to_invite(
-        self, here: MirroredAccess, host: HostState, untouched: Collection[str], addresses: Mapping[str, str]
-    ) -> list[Invitation]:
-        strangers = {person for _, person in here.levels} - {each.id for each in host.people} - {*untouched}
-        if self._not_invited:
-            return []
-        return inviting.choose(here, strangers, addresses, host.groups, self.configuration.spares)
+        return inviting.known_by_address(here, host.people, addresses), addresses
 
     def _compare_groups(
         self, here: MirroredAccess, host: HostState, untouched: Collection[str]
