@@ -9,6 +9,8 @@ from cast import Api
 from directory import Provider
 from onebucket.actions import accounts, directories, groups
 from onebucket.domain.groups import AccountPrivilege
+from onebucket.domain.refusals import Forbidden
+from onebucket.transfer import apply, document
 
 
 def disable(okta: Provider, person: dict[str, Any], *, active: bool = False) -> Any:
@@ -193,6 +195,17 @@ def test_a_group_of_the_directory_is_read_only_elsewhere_but_for_its_privileges(
     assert api("alice", "PUT", "/group-privileges/acme/rocket/acme/crew", content="write").status_code == 200
     told = api("alice", "GET", "/api/access/acme/rocket?user=carol-in-okta&level=write").json()
     assert [(way["group"], way["directory"]) for way in told["because"]] == [("acme/crew", "okta")]
+
+
+def test_apply_is_refused_what_the_directory_keeps(okta: Provider, api: Api) -> None:
+    okta.add_group("Crew")
+    crew = "onebucket: 1\nteams:\n  - {username: acme, groups: [{name: Crew, members: [bob]}]}\n"
+    before = api.everything()
+
+    with pytest.raises(Forbidden, match="the group crew is kept by the directory okta"):
+        api.operate(lambda work: apply.apply(work, [document.read(crew, source="crew.yaml")], prune=False))
+
+    assert api.everything() == before
 
 
 def test_a_group_that_is_there_is_taken_over_only_by_a_directory_that_adopts(okta: Provider, api: Api) -> None:
