@@ -64,6 +64,13 @@ def test_every_form_that_could_hand_an_account_over_is_guarded() -> None:
     assert guarded == wanted | {f"{base}/oauth/authenticate" for base in ("/api/1.0", "/1.0", "/!api/1.0")}
 
 
+def test_every_page_of_the_site_is_shown_only_after_a_second_factor() -> None:
+    pages = [page for page in page_router.EVERYWHERE if page.path.startswith("/site") and "oauth2" not in page.path]
+
+    assert [page.path for page in pages if not (page.is_of_site and page.is_guarded_by_factor)] == []
+    assert len(pages) > 5
+
+
 @pytest.mark.parametrize("action", FORMS)
 def test_a_session_alone_changes_nothing_and_the_password_is_asked_for(api: Api, alice: Visitor, action: str) -> None:
     before = [event for _, event, *_ in api.journal()]

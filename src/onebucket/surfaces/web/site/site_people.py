@@ -50,8 +50,16 @@ async def _set_active(request: PageRequest, active: bool) -> Response:
 
 _PERSON = "/site/people/{person}"
 PAGES = (
-    Page(_PERSON, show, is_private=True),
-    Page(f"{_PERSON}/offboard", ask_to_offboard, offboard, is_private=True, is_costly=True),
-    Page(f"{_PERSON}/disable", show, disable, is_private=True),
-    Page(f"{_PERSON}/enable", show, enable, is_private=True),
+    Page(_PERSON, show, is_private=True, is_guarded_by_factor=True, is_of_site=True),
+    Page(
+        f"{_PERSON}/offboard",
+        ask_to_offboard,
+        offboard,
+        is_private=True,
+        is_costly=True,
+        is_guarded_by_factor=True,
+        is_of_site=True,
+    ),
+    Page(f"{_PERSON}/disable", show, disable, is_private=True, is_guarded_by_factor=True, is_of_site=True),
+    Page(f"{_PERSON}/enable", show, enable, is_private=True, is_guarded_by_factor=True, is_of_site=True),
 )
