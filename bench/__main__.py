@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench import (
+    distance,
     doubles,
     figures,
     letters,
@@ -31,6 +32,7 @@ PARTS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "pages": ("the pages of a real organisation of 407 groups and 202 repositories", pages.measure),
     "letters": ("what a mail server that hangs costs", letters.measure),
     "redirection": ("what `onebucket run` adds to a request", redirection.measure),
+    "distance": ("what requests wait for when PostgreSQL is a millisecond away", distance.measure),
     "double": ("what tests wait for: start, resets, snapshots", doubles.measure),
 }
 # Parts that run only when they are named.

@@ -1,13 +1,16 @@
 """What the bench measures has its place in the documentation, and goes there and nowhere else."""
 
 import re
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 from bench import __main__ as command
-from bench import figures, model, plot, privileges, report, sizes
+from bench import figures, model, plot, privileges, report, running, sizes
+from bench.relay import relaying
 from bench.running import Measured
 
 import cast
@@ -92,3 +95,25 @@ def test_it_starts_from_the_checkout_as_it_is_run() -> None:
     )
 
     assert (done.returncode, "./dev bench" in done.stdout) == (0, True), done.stderr
+
+
+def test_a_relay_forwards_in_order_and_counts_the_round_trips(tmp_path: Path) -> None:
+    path, at = str(tmp_path / "server"), running.port()
+
+    def answer(listening: socket.socket) -> None:
+        with listening.accept()[0] as connection:
+            while part := connection.recv(100):
+                connection.sendall(part)
+
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(path)
+        listening.listen()
+        server = threading.Thread(target=answer, args=(listening,))
+        server.start()
+        with relaying(path, 0.001, at) as relay, socket.create_connection(("127.0.0.1", at)) as client:
+            for word in (b"one", b"two", b"three"):
+                client.sendall(word)
+                assert client.recv(100) == word
+            assert relay.round_trips == 3
+            client.close()
+            server.join()
