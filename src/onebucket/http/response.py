@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import chain
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import msgspec
 
 from onebucket.domain.refusals import Forbidden
+from onebucket.domain.scope_rules import ScopeRule
 from onebucket.http.errors import ErrorResponse
 from onebucket.http.options import ServerOptions
 from onebucket.http.request import Request
@@ -24,6 +26,9 @@ MAX_BUFFERED_BYTES = 1 << 20
 
 # Encoding this many bytes takes about as long as reading one row; the work budget is counted in rows.
 BYTES_OF_A_ROW = 500
+
+# Combinations of granted scopes and routes whose headers are kept.
+SCOPES_CACHED = 1000
 
 _CORP = b"cross-origin-resource-policy"
 
@@ -197,8 +202,12 @@ def _scope_headers(request: Request) -> Headers:
     actor, route = request.state.actor, request.state.route
     if actor is None or actor.scopes is None or actor.directory is not None:
         return ()
-    granted = actor.scopes
-    needed = route.scope_rule.names_for(granted) if route and route.scope_rule else ()
+    return _scopes(actor.scopes, route.scope_rule if route else None)
+
+
+@lru_cache(SCOPES_CACHED)
+def _scopes(granted: frozenset[str], rule: ScopeRule | None) -> Headers:
+    needed = rule.names_for(granted) if rule else ()
     return tuple(
         (name, ", ".join(scopes).encode())
         for name, scopes in ((b"x-oauth-scopes", sorted(granted)), (b"x-accepted-oauth-scopes", needed))

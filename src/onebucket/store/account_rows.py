@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import bindparam, case, delete, insert, select, update
@@ -17,6 +18,9 @@ from onebucket.store.engine.state_stamps import NewStamp
 from onebucket.store.engine.statement import Statement
 from onebucket.store.engine.transaction import Transaction
 from onebucket.store.tables import accounts, emails
+
+# Names whose form is kept, and how long they may be.
+NAMES_KEPT, LONGEST_KEPT = 10_000, 100
 
 
 def _account(row: Sequence[Any]) -> Account:
@@ -128,6 +132,10 @@ def is_cached(tx: Transaction, word: str) -> bool:
 
 def name_and_key(word: str) -> tuple[str, str] | None:
     """Return the kind of name, and its stored form; None if it can't name an account."""
+    return _matches_of_short(word) if len(word) <= LONGEST_KEPT else _parsed(word)
+
+
+def _parsed(word: str) -> tuple[str, str] | None:
     uuid = domain.bare_uuid(word)
     if uuid is not None:
         return "id", uuid
@@ -140,6 +148,9 @@ def name_and_key(word: str) -> tuple[str, str] | None:
     except Refusal:
         return None
 
+
+# A name is looked up several times in most requests, and in the next ones.
+_matches_of_short = lru_cache(NAMES_KEPT)(_parsed)
 
 _REVISION = Statement(
     select(accounts.c.revision).where(accounts.c.id == bindparam("id")), scalar(accounts.c.revision, int)

@@ -49,27 +49,27 @@ def add(
     """Append an entry to an account's audit log."""
     last = _last(tx, account.id)
     number, previous = (last.number + 1, last.hash) if last else (1, account.id)
-    columns: dict[str, Any] = {
-        "account_id": account.id,
-        "number": number,
-        "account": account.username,
-        "at": timestamps.to_number(at),
-        "actor_id": actor.id,
-        "actor": actor.name,
-        "credential": actor.credential,
-        "address": address,
-        "event": event.value,
-        "subject": subject,
-        "before": _encoded(before),
-        "after": _encoded(after),
-        "request_id": request_id,
-    }
-    hash = journal_chain.chain_hash(previous, [*columns.values()])
+    chained: tuple[Any, ...] = (
+        account.id,
+        number,
+        account.username,
+        timestamps.to_number(at),
+        actor.id,
+        actor.name,
+        actor.credential,
+        address,
+        event.value,
+        subject,
+        _encoded(before),
+        _encoded(after),
+        request_id,
+    )
+    hash = journal_chain.chain_hash(previous, chained)
 
-    tx.send(_ADD, **columns, hash=hash)
+    tx.send(_ADD, **dict(zip(_CHAINED_NAMES, chained, strict=True)), hash=hash)
     tx.defer(_KEEP_HEAD, account.id, account_id=account.id, number=number, hash=hash)
 
-    return Entry(**columns | {"at": at, "event": event, "before": before, "after": after, "hash": hash})
+    return Entry._make((*chained[:3], at, *chained[4:8], event, subject, before, after, request_id, hash))
 
 
 def head_query(tx: Transaction, account_id: str) -> Query | None:
@@ -105,6 +105,9 @@ _CHAINED = (
     journal.c.after,
     journal.c.request_id,
 )
+
+
+_CHAINED_NAMES = tuple(column.name for column in _CHAINED)
 
 
 def _entry(

@@ -106,9 +106,9 @@ class Statement(Generic[_Found]):
             form = self._compiled_forms[dialect] = self._compiled(dialect)
         text, constants, _, lists = form
         for name, value in values.items():
-            if name in lists:
+            if lists and name in lists:
                 values[name] = lists[name].encoded(value)
-            elif isinstance(value, str) and not is_storable(value):
+            elif type(value) is str and ("\0" in value or not value.isascii()) and not is_storable(value):
                 # Like this text, NULL equals nothing that is stored.
                 values[name] = None
         if constants:

@@ -15,7 +15,8 @@ def to_number(moment: datetime) -> int:
     >>> from_number(to_number(datetime.max.replace(tzinfo=UTC)))
     datetime.datetime(9999, 12, 30, 0, 0, tzinfo=datetime.timezone.utc)
     """
-    return min(max((moment - _EPOCH) // _MICROSECOND, _FIRST), _LAST)
+    since = moment - _EPOCH
+    return min(max((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds, _FIRST), _LAST)
 
 
 def from_number(number: int) -> datetime:

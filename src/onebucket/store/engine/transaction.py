@@ -143,7 +143,7 @@ class Transaction(ABC):
     def _invalidate(self, change: AnyStatement) -> None:
         self.states.clear()
         for statement, cache in self._row_cache.items():
-            if cache and change.invalidates(statement):
+            if change.invalidates(statement):
                 cache.clear()
 
     def run(self, statement: AnyStatement, **values: Any) -> int:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
+
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.scope_rules import ScopeRule
 from onebucket.surfaces.core.errors import ErrorStyle
@@ -51,8 +53,7 @@ class Reply:
     content_type: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ApiRequest:
+class ApiRequest(msgspec.Struct, frozen=True):
     """A request as a handler sees it: path, path parameters, query and body.
 
     `path` is as the client sent it, without the query. `base_url` is this server's public address without a trailing
@@ -71,7 +72,7 @@ class ApiRequest:
     content_type: str | None
     base_url: str
     new_secret: Callable[[], str]
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
     times: str = "plain"
     emails_in_paths: bool = True
     users_address: str = "profile"
