@@ -26,7 +26,7 @@ TIMES = 10 if QUICK else 30
 
 OURS, ANEW, CEILING = "onebucket", "onebucket, worked out", "ceiling"
 # For each product: the letter of its rows, and our target as a multiple of its rate for reads and for changes.
-WANTED = {"Kinto": ("g", 10, 3), "PocketBase": ("h", 5, 1.5)}
+WANTED = {"Kinto": ("g", 10, 3), "PocketBase": ("h", 5, 1.5), peers.DURABLE: ("h", 5, 2.5)}
 
 
 @contextmanager
@@ -97,7 +97,7 @@ def started_peers(stack: ExitStack, folder: Path) -> list[Peer]:
     found = []
     try:
         programs = peers.environment()
-        for start in (peers.kinto, peers.pocketbase):
+        for start in (peers.kinto, peers.pocketbase, peers.durable_pocketbase):
             found.append(stack.enter_context(start(programs, folder / start.__name__)))
     except Missing as missing:
         note(str(missing))
@@ -128,7 +128,9 @@ def on_postgresql(folder: Path) -> None:
 def side_by_side(at: int, folder: Path) -> None:
     """Measure reading a group, checking access and changing a member: ours, the ceilings, other products."""
     with ExitStack() as stack:
-        others = started_peers(stack, folder)
+        changed_too = started_peers(stack, folder)
+        # Reading doesn't depend on how a change is written.
+        others = [each for each in changed_too if each.name != peers.DURABLE]
         read = asking(
             at, READ, sent_bare(stack, folder, at, READ), {each.name: (each.at, each.read) for each in others}
         )
@@ -142,7 +144,7 @@ def side_by_side(at: int, folder: Path) -> None:
         body.write_bytes(ask(at, "PUT", _MEMBER % (making.PEOPLE - 1), ALICE)[1])
         commits = stack.enter_context(bare("commits", str(folder / "bare.db"), str(body)))
         change = changing({OURS: (at, CHANGE), CEILING: (commits, CHANGE)}
-                          | {each.name: (each.at, each.change) for each in others})  # fmt: skip
+                          | {each.name: (each.at, each.change) for each in changed_too})  # fmt: skip
         told("**e** `PUT` and `DELETE` of a member, 32 connections, journal row included", change, "≥ 0.25",
              ceiling="bare group commits of one row")  # fmt: skip
 
@@ -150,7 +152,9 @@ def side_by_side(at: int, folder: Path) -> None:
         for job, measured in jobs.items():
             drawn.bars[job] = {name: measured.ratio(name, CEILING) for name in measured.found if name != CEILING}
         for each in others:
-            _beside(each.name, list(jobs.items()))
+            _beside(each.name, jobs)
+        if changed_too != others:
+            _beside(peers.DURABLE, {"Change a member": change})
 
 
 def while_others_change(at: int) -> None:
@@ -176,10 +180,10 @@ def while_others_change(at: int) -> None:
         "in times of alone", f"{measured.ratio('both', 'alone'):.2f}")  # fmt: skip
 
 
-def _beside(name: str, jobs: list[tuple[str, Measured]]) -> None:
+def _beside(name: str, jobs: Mapping[str, Measured]) -> None:
     letter, asked, changed = WANTED[name]
-    for number, (job, measured) in enumerate(jobs):
-        target = changed if number == len(jobs) - 1 else asked
+    for job, measured in jobs.items():
+        target = changed if job == "Change a member" else asked
         anew = f"; worked out each time {measured.ratio(ANEW, name):.1f}" if ANEW in measured.found else ""
         row(f"**{letter}** {job.lower()}, in times of {name} ({measured.median(name):,.0f}/s, "
             f"{measured.ratio(name, CEILING):.3f} of the ceiling)",

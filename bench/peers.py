@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -108,6 +108,25 @@ def kinto(programs: Path, folder: Path) -> Iterator[Peer]:
             Question(f"{bucket}/collections/rocket", basic("person-3", "secret")),
             Change(alice | _JSON, ("PUT", record), ("DELETE", record), "{}"),
         )
+
+
+DURABLE = "PocketBase, `FULL`"
+# What PocketBase tells SQLite, and what makes it wait for the disk as long as we do, in as many bytes.
+_NORMAL, _FULL = b"_pragma=synchronous(NORMAL)", b"_pragma=synchronous(000002)"
+
+
+@contextmanager
+def durable_pocketbase(programs: Path, folder: Path) -> Iterator[Peer]:
+    """Run PocketBase with `synchronous = FULL`, for which it has no option: a copy of the program asks for it."""
+    program = (programs / "pocketbase").read_bytes()
+    if program.count(_NORMAL) != 1:
+        raise Missing("PocketBase with `synchronous = FULL` was not measured: it sets up SQLite in another way.")
+    copies = folder / "programs"
+    copies.mkdir(parents=True)
+    (copies / "pocketbase").write_bytes(program.replace(_NORMAL, _FULL))
+    (copies / "pocketbase").chmod(0o700)
+    with pocketbase(copies, folder / "data") as peer:
+        yield replace(peer, name=DURABLE)
 
 
 @contextmanager
