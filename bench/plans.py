@@ -37,7 +37,7 @@ def _pages(at: int, path: str) -> Iterator[Any]:
 
 
 def calls(at: int) -> dict[str, list[str]]:
-    """Return what the stand-in for the provider of `tests/support/tofu_provider` reads of each resource, by its kind."""
+    """Return what the provider in `tests/support/tofu_provider` reads of each resource, by the kind of resource."""
     groups = _found(at, f"/1.0/groups/{_ACCOUNT}")
     repositories = [each["slug"] for each in _pages(at, f"/2.0/repositories/{_ACCOUNT}")]
     grants = _found(at, f"/1.0/group-privileges/{_ACCOUNT}?exclude_members=1")

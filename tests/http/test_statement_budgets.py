@@ -6,6 +6,7 @@ PostgreSQL for is one statement and one round trip; SQLite tells it without a st
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -65,6 +66,21 @@ BUDGETS = {
     "`GET` the privileges of a repository": (4, Request("alice", "/group-privileges/acme/rocket")),
     "the same, as its administrator": (5, Request("dora", "/group-privileges/acme/website")),
 }
+# Changes that undo each other, or repeat; the most that one of them asks.
+_GRANTED, _GIVEN = "/group-privileges/acme/rocket/acme/designers", "/privileges/acme/rocket/dora"
+_CONFIG, _MEMBER = "/2.0/repositories/acme/rocket/permissions-config", "/groups/acme/designers/members/dora"
+_WORDS = ("read", "write")
+CHANGES: dict[str, tuple[int, list[tuple[str, str, dict[str, Any]]]]] = {
+    "`PUT` of a group's privilege": (8, [("PUT", _GRANTED, {"content": word}) for word in _WORDS]),
+    "`PUT` of a person's privilege": (8, [("PUT", _GIVEN, {"content": word}) for word in _WORDS]),
+    "the same of a group, in 2.0": (
+        8, [("PUT", f"{_CONFIG}/groups/designers", {"json": {"permission": word}}) for word in _WORDS]
+    ),
+    "the same of a person, in 2.0": (
+        8, [("PUT", f"{_CONFIG}/users/dora", {"json": {"permission": word}}) for word in _WORDS]
+    ),
+    "`PUT` and `DELETE` of a member": (7, [(method, _MEMBER, {}) for method in ("PUT", "DELETE")]),
+}  # fmt: skip
 _2_0 = "any address of 2.0 (the most)"
 _PAGES = "any page (the most)"
 # As alice, who administers acme, and as bob, who is a member.
@@ -99,8 +115,18 @@ def measured(db: Database) -> Iterator[tuple[str, Counted]]:
             visitor.ask("GET", path)
             return counter.count(lambda: visitor.ask("GET", path))
 
+        def count_changes(changes: list[tuple[str, str, dict[str, Any]]]) -> Counted:
+            def send(method: str, path: str, how: Mapping[str, Any]) -> None:
+                assert api("alice", method, path, **how).is_success
+
+            for change in changes * 2:
+                send(*change)
+            return max(counter.count(partial(send, *change)) for change in changes)
+
         for title, (_, request) in BUDGETS.items():
             yield title, count(request)
+        for title, (_, changes) in CHANGES.items():
+            yield title, count_changes(changes)
         _, requests = MOST[_2_0]
         yield _2_0, max(map(count, requests))
         _, paths = MOST[_PAGES]
@@ -118,7 +144,7 @@ def table() -> Mapping[str, tuple[int, ...]]:
 
 
 def test_the_page_tells_the_budget_of_each_request(table: Mapping[str, tuple[int, ...]]) -> None:
-    budgets = {title: budget for title, (budget, _) in (BUDGETS | MOST).items()}
+    budgets = {title: budget for title, (budget, _) in [*BUDGETS.items(), *CHANGES.items(), *MOST.items()]}
 
     assert {title: budget for title, (*_, budget) in table.items()} == budgets
 
