@@ -19,6 +19,7 @@ from onebucket.store import site_values
 from onebucket.store.connect import connect
 from onebucket.store.engine.database import Database
 from onebucket.store.engine.errors import DatabaseUnavailable
+from onebucket.store.engine.transaction import Transaction
 from pg import Postgres
 from tests.http.process.test_shutdown import asking, let_it_arrive, status
 
@@ -102,8 +103,12 @@ def test_cancelled_changes_leave_the_queue(opened: Database, url: str, monkeypat
     monkeypatch.setattr(bounds, "CHANGE_SECONDS", 1.0)
     writer, done = WriteQueue(opened), threading.Event()
 
+    def change(tx: Transaction) -> None:
+        site_values.set_value(tx, "a", "b")
+        done.set()
+
     async def ask() -> None:
-        asked = [asyncio.ensure_future(writer.submit(lambda tx: done.set())) for _ in range(WAITING)]
+        asked = [asyncio.ensure_future(writer.submit(change)) for _ in range(WAITING)]
         await asyncio.sleep(0.1)
         for each in asked:
             each.cancel()

@@ -187,16 +187,24 @@ def in_any_case(tx: Transaction, job: Callable[[Transaction], object]) -> None:
         site_values.set_value(tx, NOTHING, secrets.token_hex(16))
 
 
+class _CancelledError(Exception):
+    """Undoes a change that nobody waits for any more."""
+
+
 def _run_job(job: _Job, tx: Transaction) -> tuple[Any, bool]:
     if job.is_cancelled:
         return None, False
     try:
         with tx.savepoint():
-            return job.change(tx), True
+            result = job.change(tx)
+            if job.is_cancelled:
+                # It may have waited for another process until its caller was gone.
+                raise _CancelledError
+            return result, True
     except Exception as error:
         if not tx.is_usable_after(error):
             raise
-        return error, False
+        return (None if isinstance(error, _CancelledError) else error), False
 
 
 def _report_refusal(error: Exception, job: _Job, tx: Transaction) -> None:
