@@ -30,6 +30,7 @@ ALL = (
     Rows("second_factors", PEOPLE // 5, "one person in ten has an authenticator app and a passkey"),
     Rows("recovery_codes", PEOPLE, "ten for each of these"),
     Rows("sessions", PEOPLE // 5, "one in five has signed in with a browser"),
+    Rows("identities", PEOPLE // 2, "half of the people sign in with a provider"),
     Rows("consumers", TEAMS // 10, "an OAuth app for one team in ten"),
     Rows("issued", PEOPLE // 10, "one person in ten has authorized an app"),
     Rows("directories", TEAMS // 10, "one for one team in ten"),
@@ -93,6 +94,8 @@ def _value(table: str, name: str, n: int, id: Callable[[], str], accounts: list[
         return id()
     if name.endswith("_at") or name == "at":
         return 1_795_000_000_000_000 + n
+    if table == "identities" and name == "subject":
+        return f"{n:036}"
     if table == "ssh_keys" and name == "key":
         return f"ssh-ed25519 {n:068}"
     return _WORDS[name](n)
@@ -141,6 +144,11 @@ _WORDS: dict[str, Callable[[int], Any]] = {
     "scopes": lambda n: "account repository:write",
     "last_used_from": lambda n: "192.0.2.123",
     "address": lambda n: "192.0.2.123",
+    "issuer": lambda n: "https://login.example.com/realms/corp",
+    "shown": lambda n: f"model-{n:07}@example.com",
+    "provider": lambda n: "keycloak",
+    "provider_session": lambda n: f"{n:036}",
+    "kept_by_sign_in": lambda n: None,
     "agent": lambda n: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
     "domains": lambda n: "corp.example",
     "adopts_groups": lambda n: False,

@@ -100,7 +100,7 @@ def _fill(tx: Transaction, number: int, size: Size) -> None:
             for n in range(size.people)
         ),
     )  # fmt: skip
-    insert("groups", ((owner, id(2, n), f"Group {n}", f"group-{n}", None, 0, 0, None, at, None, None, None)
+    insert("groups", ((owner, id(2, n), f"Group {n}", f"group-{n}", None, 0, 0, None, at, None, None, None, None)
                       for n in range(size.groups)))  # fmt: skip
     insert(
         "memberships",

@@ -63,9 +63,9 @@ def fill(tx: Transaction, size: int) -> None:
     insert("accounts", iter([(owner, name, name, name, None, None, 1, 1, 0, None, at, 0, None, 0)]))
     insert("accounts", ((id(1, n), f"{name}-{n}", f"{name}-{n}", f"Person Number {n}", f"70121:{id(1, n)}", None,
                          0, 1, 0, None, at, 0, None, 0) for n in each))  # fmt: skip
-    insert("groups", ((owner, id(2, n), f"Group {n}", f"group-{n}", None, 0, 0, None, at, None, None, None)
+    insert("groups", ((owner, id(2, n), f"Group {n}", f"group-{n}", None, 0, 0, None, at, None, None, None, None)
                       for n in each))  # fmt: skip
-    insert("groups", iter([(owner, every, "All", "all", None, 0, 0, None, at, None, None, None)]))
+    insert("groups", iter([(owner, every, "All", "all", None, 0, 0, None, at, None, None, None, None)]))
     insert("memberships", ((owner, id(2, n // TOGETHER), id(1, n), at, None) for n in each))
     insert("memberships", ((owner, every, id(1, n), at, None) for n in each))
     insert("projects", iter([(owner, id(4, 0), "PROJ", "Default project", "", 1, at, at)]))

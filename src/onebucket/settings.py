@@ -31,7 +31,7 @@ class Misconfigured(Exception):
 class Settings:
     """The effective settings. `sources` maps each name to its source; `unknown` lists names that are no settings.
 
-    `mirror` is the table of that name in `file`, unchecked.
+    `mirror` and `oidc` are the tables of these names in `file`, unchecked.
     """
 
     data: Path
@@ -49,6 +49,7 @@ class Settings:
     query_token: bool
     sign_up: str
     second_factor: str
+    passwords: str
     invitation_days: int
     letters_per_account: int
     letters_per_address: int
@@ -76,6 +77,7 @@ class Settings:
     unknown: tuple[str, ...]
     file: Path
     mirror: Mapping[str, Any]
+    oidc: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +224,9 @@ SETTINGS = (
     Setting("second_factor", "who must have a second factor: nobody (`optional`), site administrators and whoever "
             "administers a team (`administrators`), or `everybody`", "optional",
             _one_of("optional", "administrators", "everybody")),
+    Setting("passwords", "who signs in with a password: everybody (`on`), only `site-admins`, or nobody (`off`): then "
+            "people sign in with a provider, and programs with app passwords and tokens", "on",
+            _one_of("on", "site-admins", "off")),
     Setting("invitation_days", "days until the link of an invitation expires", "7", _number(1, 365)),
     Setting("letters_per_account", "e-mails of one kind per day for one account", "2000", _number(1, 1_000_000)),
     Setting("letters_per_address", "e-mails of one kind per day to one address", "50", _number(1, 1_000_000)),
@@ -280,7 +285,7 @@ def load(
     setting_of = {f"{PREFIX}{setting.name.upper()}": setting.name for setting in SETTINGS}
     from_environment = {setting_of[name]: value for name, value in environment.items() if name in setting_of}
     data = given.get("data") or from_environment.get("data") or str(_default_data())
-    file, from_file, mirror = _file(folder or Path.cwd(), Path(data).expanduser())
+    file, from_file, tables = _file(folder or Path.cwd(), Path(data).expanduser())
 
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
@@ -297,7 +302,14 @@ def load(
     known = set(setting_of) | {PREFIX + name for name in _NOT_SETTINGS}
     unknown = [f"{name} in the environment" for name in environment if name.startswith(PREFIX) and name not in known]
     unknown += [f"{name} in {file}" for name in from_file if name not in setting_of.values()]
-    return Settings(**values, sources=sources, unknown=tuple(sorted(unknown)), file=file, mirror=mirror)
+    return Settings(
+        **values,
+        sources=sources,
+        unknown=tuple(sorted(unknown)),
+        file=file,
+        mirror=tables["mirror"],
+        oidc=tables["oidc"],
+    )
 
 
 def select(kind: type[_Options], settings: Settings, **others: Any) -> _Options:
@@ -339,7 +351,12 @@ def _read(setting: Setting, text: str, source: str) -> Any:
         raise Misconfigured(f"{setting.name} {error} (it is {displayed!r}, from the {source})") from None
 
 
-def _file(*folders: Path) -> tuple[Path, dict[str, str], Mapping[str, Any]]:
+# Tables of the file, by what each may be called in it.
+_TABLES = {"mirror": "mirrors are tables with a name, such as [mirror.cloud]",
+           "oidc": "providers are tables with a name, such as [oidc.okta]"}  # fmt: skip
+
+
+def _file(*folders: Path) -> tuple[Path, dict[str, str], dict[str, Mapping[str, Any]]]:
     for folder in folders:
         path = folder / FILE
         try:
@@ -350,11 +367,12 @@ def _file(*folders: Path) -> tuple[Path, dict[str, str], Mapping[str, Any]]:
             raise Misconfigured(f"can't read {path}: {error.strerror}") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise Misconfigured(f"can't read {path}: {error}") from None
-        mirror = table.pop("mirror", {})
-        if not isinstance(mirror, dict):
-            raise Misconfigured(f"{path}: mirrors are tables with a name, such as [mirror.cloud]")
-        return path, {name: _as_text(name, value, path) for name, value in table.items()}, mirror
-    return Path(FILE), {}, {}
+        tables = {name: table.pop(name, {}) for name in _TABLES}
+        for name, sentence in _TABLES.items():
+            if not isinstance(tables[name], dict):
+                raise Misconfigured(f"{path}: {sentence}")
+        return path, {name: _as_text(name, value, path) for name, value in table.items()}, tables
+    return Path(FILE), {}, {name: {} for name in _TABLES}
 
 
 def _as_text(name: str, value: object, path: Path) -> str:

@@ -69,6 +69,8 @@ NOT_THROUGH_THE_DOOR = {
     "sessions.lacks_second_factor": "the same",
     "second_factors.passkey_ids": "for a browser that has shown the password",
     "second_factors.use_passkey": "whoever has signed with a passkey is whose it is; there is nobody yet",
+    "session_links.view": "whoever holds the secret may know whom it signs in",
+    "session_links.use": "whoever holds the secret is signed in: there is nobody yet to ask the door for",
     "suggestions.near": "names of each kind come through the door, or are of whom the actor is in groups with",
     "setup.is_needed": "tells only whether there is a site administrator",
     "setup.is_link_valid": "whoever holds the secret may know whether it is still good",

@@ -21,6 +21,7 @@ from onebucket.actions import accounts, groups, invitations, journal, privileges
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import OPERATOR
 from onebucket.domain.privileges import Level
+from onebucket.domain.sign_in_providers import SignInProvider
 from onebucket.domain.site_limits import DEFAULT_LIMITS, SiteLimits
 from onebucket.domain.tokens import AppPassword
 from onebucket.http import wiring
@@ -147,6 +148,7 @@ class Api:
         demo_letters: Path | None = None,
         counts: RateLimitStore | None = None,
         surfaces: Sequence[Surface] = wiring.SURFACES,
+        providers: Sequence[SignInProvider] = (),
         **options: Any,
     ) -> None:
         defaults = {
@@ -172,6 +174,7 @@ class Api:
             secret_key=KEY,
             counts=counts,
             surfaces=surfaces,
+            providers=providers,
             clock=lambda: self.clock(),
             now=lambda: self.now(),
             new_id=lambda: self.new_id(),
@@ -319,8 +322,13 @@ class Api:
             ).fetchall()
         return "\n".join(f"{name} {found}" for name, found in rows.items())
 
-    def close(self) -> None:
-        """Stop the server."""
+    def stop(self) -> None:
+        """Stop the server, and leave its database open for another one."""
         self._runner.run(self.client.aclose())
         self._runner.close()
-        self.server.close()
+        self.server.stop()
+
+    def close(self) -> None:
+        """Stop the server."""
+        self.stop()
+        self.db.close()

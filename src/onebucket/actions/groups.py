@@ -22,6 +22,7 @@ from onebucket.store import (
     group_members,
     group_rows,
     invitation_rows,
+    kept_group_rows,
     privilege_rows,
     project_privilege_rows,
 )
@@ -163,6 +164,26 @@ def set_account_privilege(work: UnitOfWork, account_name: str, slug: str, privil
         _keep_administrator(work, owner, before, deed=f"remove the privilege of {before.slug}")
 
     _store(work, owner, before, replace(before, account_privilege=privilege))
+
+
+def keeper(work: UnitOfWork, account_name: str, slug: str) -> str | None:
+    """Return the name of the provider whose sign-ins keep a group. Raises NotFound, NoSuchGroup, Forbidden."""
+    _, group = access.group(work, account_name, slug, to=To.SEE_GROUP)
+    return kept_group_rows.keeper(work.tx, group)
+
+
+def set_keeper(work: UnitOfWork, account_name: str, slug: str, provider: str | None) -> Group:
+    """Let sign-ins with a provider keep a group: whoever signs in joins or leaves it as the provider says.
+
+    None ends it; the members stay. Raises NotFound, NoSuchGroup, Forbidden.
+    """
+    owner, group = access.group(work, account_name, slug, to=To.CHANGE_GROUP)
+    before = kept_group_rows.keeper(work.tx, group)
+    if before != provider:
+        kept_group_rows.set_keeper(work.tx, group, provider)
+        facts = ({"kept_by_sign_in": before}, {"kept_by_sign_in": provider})
+        work.record(Event.GROUP_CHANGED, owner, group.slug, before=facts[0], after=facts[1])
+    return group
 
 
 def _store(work: UnitOfWork, owner: Account, before: Group, after: Group) -> None:

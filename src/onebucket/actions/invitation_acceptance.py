@@ -3,6 +3,7 @@
 A link's secret arrives here only as its hash.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from onebucket.actions import access, accounts, emails, inviter_rights, pending_invitations
@@ -23,7 +24,7 @@ class InvitationView:
     """An invitation as shown to the holder of its link.
 
     `has_account`: the invited address belongs to an account; `is_addressed_to_viewer`: to the actor's own account;
-    `may_sign_up`: an account can be created with this invitation.
+    `may_sign_up`: an account with a password can be created with this invitation.
     """
 
     owner: Account
@@ -45,7 +46,7 @@ def view(work: UnitOfWork, secret_hash: str) -> InvitationView:
         group_names=tuple(names[slug] for slug in invitation.groups),
         has_account=holder is not None,
         is_addressed_to_viewer=holder is not None and holder.id == work.actor.id,
-        may_sign_up=holder is None and work.site_limits.sign_up != "off",
+        may_sign_up=holder is None and work.site_limits.sign_up != "off" and _takes_passwords(work),
     )
 
 
@@ -129,10 +130,18 @@ def sign_up(work: UnitOfWork, secret_hash: str, *, username: str, display_name: 
     return account
 
 
+def is_invited(work: UnitOfWork, email: str) -> bool:
+    """Return whether an address has an invitation that can be accepted now."""
+    for invitation in invitation_rows.to_address(work.tx, email):
+        with suppress(LinkExpired):
+            _checked(work, invitation)
+            return True
+    return False
+
+
 def check_open(work: UnitOfWork, username: str) -> None:
     """Check that anybody may sign up and that the username is free. Raises Forbidden, Conflict."""
-    if work.site_limits.sign_up != "open":
-        raise Forbidden("accounts are made for people who are invited")
+    _require_open(work)
     if account_rows.by_username(work.tx, username) is not None:
         raise Conflict(f"there is an account '{username}' already")
 
@@ -142,8 +151,7 @@ def sign_up_openly(work: UnitOfWork, *, username: str, display_name: str, email:
 
     Raises Forbidden unless sign-up is open, Invalid, Conflict, TooManyRequests.
     """
-    if work.site_limits.sign_up != "open":
-        raise Forbidden("accounts are made for people who are invited")
+    _require_open(work)
 
     with work.on_behalf(Actor(None, _SIGN_UP, is_operator=True)):
         account = accounts.add_user(
@@ -152,6 +160,17 @@ def sign_up_openly(work: UnitOfWork, *, username: str, display_name: str, email:
     with work.on_behalf(Actor(account, _SIGN_UP)):
         emails.ask_for(work, account.id, email)
     return account
+
+
+def _require_open(work: UnitOfWork) -> None:
+    if work.site_limits.sign_up != "open":
+        raise Forbidden("accounts are made for people who are invited")
+    if not _takes_passwords(work):
+        raise Forbidden("people sign in with a provider here, not with a password")
+
+
+def _takes_passwords(work: UnitOfWork) -> bool:
+    return work.site_limits.takes_password(of_site_admin=False)
 
 
 def _person(work: UnitOfWork, name: str | None) -> Account:

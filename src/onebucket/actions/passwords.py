@@ -37,7 +37,7 @@ def request_reset(work: UnitOfWork, login: str) -> None:
     """
     person = account_rows.named(work.tx, login)
     emails = [email for email in email_rows.of_person(work.tx, person.id) if email.validated] if person else []
-    if person is None or person.is_team or not person.is_active or not emails:
+    if person is None or person.is_team or not person.is_active or not emails or not _takes_password(work, person):
         return
     earlier = one_time_link_rows.of_person(work.tx, person.id, LinkPurpose.PASSWORD)
     if any(each.email == emails[0].address and work.at - each.created_at < site_limits.RESET_PAUSE for each in earlier):
@@ -68,7 +68,7 @@ def find_reset(work: UnitOfWork, secret_hash: str) -> tuple[Account, OneTimeLink
         raise LinkExpired
     emails = email_rows.of_person(work.tx, person.id)
     still_theirs = any(email.validated and email.address == link.email for email in emails)
-    if link.expires_at <= work.at or not person.is_active or not still_theirs:
+    if link.expires_at <= work.at or not person.is_active or not still_theirs or not _takes_password(work, person):
         raise LinkExpired
     return person, link
 
@@ -96,6 +96,10 @@ def _end_programs(work: UnitOfWork, person: Account) -> None:
     for owner, consumer, acts_for in consumers.list_consumers(work, person.id):
         if acts_for is not None and acts_for.id == person.id:
             consumers.revoke_of(work, owner.id, consumer.key)
+
+
+def _takes_password(work: UnitOfWork, person: Account) -> bool:
+    return work.site_limits.takes_password(of_site_admin=person.site_admin)
 
 
 def _by_letter(person: Account) -> Actor:

@@ -1,5 +1,6 @@
 """Browser sessions: start one, list the actor's own, end them."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,13 +11,23 @@ from onebucket.domain.events import Event
 from onebucket.domain.policy import To
 from onebucket.domain.refusals import Forbidden, NotFound
 from onebucket.domain.second_factors import SignInMethod
-from onebucket.store import session_rows
+from onebucket.store import account_rows, identity_rows, session_rows
 from onebucket.store.engine.transaction import Transaction
 from onebucket.store.session_rows import Session
 
 SESSION_LIFETIME = timedelta(days=14)
 # How long after sign-in the password isn't asked for again before changes that could help to take over the account.
 CONFIRMED = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """Who may start a session, and how they proved it; for a provider, its name and its id of the session there."""
+
+    actor: Actor
+    method: SignInMethod
+    provider: str | None = None
+    provider_session: str | None = None
 
 
 def start(
@@ -26,15 +37,17 @@ def start(
     agent: str,
     signed_in_with: SignInMethod = SignInMethod.PASSWORD,
     instead_of: str | None = None,
+    provider: str | None = None,
+    provider_session: str | None = None,
 ) -> Session:
     """Start a session of the actor for the browser that has the secret with this hash.
 
-    `instead_of` is the hash of the browser's previous secret: that session ends, whoever it belongs to.
+    `instead_of` is the hash of the browser's previous secret: that session ends, whoever it belongs to. For a sign-in
+    with a provider, `provider` is its name and `provider_session` its id of the session there, if it has one.
     """
     person = _myself(work)
-    session = Session(
-        person.id, work.new_id(), work.at, work.at + SESSION_LIFETIME, work.address, agent, signed_in_with
-    )
+    until, there = work.at + SESSION_LIFETIME, (provider, provider_session)
+    session = Session(person.id, work.new_id(), work.at, until, work.address, agent, signed_in_with, *there)
 
     if instead_of is not None:
         session_rows.end_by_hash(work.tx, instead_of)
@@ -81,6 +94,25 @@ def end_own(work: UnitOfWork) -> None:
     end(work, _own(work))
 
 
+def end_at_provider(
+    work: UnitOfWork, provider: str, *, issuer: str, subject: str | None, session: str | None, until: datetime
+) -> None:
+    """End sessions that began with a provider until that time: of the person who is `subject` there, of the session
+    there, or of both. For the provider itself.
+    """
+    access.site(work)
+    linked = identity_rows.by_subject(work.tx, issuer, subject) if subject is not None else None
+    if subject is not None:
+        holders = [linked.account_id] if linked else []
+    else:
+        holders = session_rows.holders_at_provider(work.tx, provider, session or "")
+    for id in holders:
+        ended = session_rows.end_of_provider(work.tx, id, provider, until=until, provider_session=session)
+        person = account_rows.by_id(work.tx, id)
+        if ended and person is not None:
+            work.record(Event.SESSION_ENDED, person, person.username, before={"sessions": ended, "provider": provider})
+
+
 def is_confirmed(work: UnitOfWork) -> bool:
     """Return whether the actor proved who they are in this session within `CONFIRMED`, so that it isn't asked again."""
     own = _present(work)
@@ -113,7 +145,8 @@ def _present(work: UnitOfWork) -> Session | None:
 
 
 def _facts(session: Session) -> dict[str, Any]:
-    return {"session": session.id, "agent": session.agent, "with": session.signed_in_with.value}
+    facts = {"session": session.id, "agent": session.agent, "with": session.signed_in_with.value}
+    return facts | ({"provider": session.provider} if session.provider else {})
 
 
 def _own(work: UnitOfWork) -> str:

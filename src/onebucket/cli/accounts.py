@@ -1,4 +1,4 @@
-"""The commands `user` and `team`."""
+"""The commands `user`, `session`, `group` and `team`."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +10,11 @@ from onebucket.cli.common import CommandError, DatabaseOption, DataOption, JsonO
 if TYPE_CHECKING:
     from onebucket.actions.accounts import Person
 
-user = typer.Typer(help="People: add, admin, disable, enable, factors, offboard, password, list.", no_args_is_help=True)
+user = typer.Typer(
+    help="People: add, admin, disable, enable, rename, offboard, password, factors, identities, unlink, list.",
+    no_args_is_help=True,
+)
+group = typer.Typer(help="Groups: keep.", no_args_is_help=True)
 team = typer.Typer(help="Teams: add, rename, delete, list.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Username, e-mail address, UUID or account_id")]
@@ -112,6 +116,47 @@ def set_password(
     common.show(f"set the password of {person.username}")
 
 
+@user.command("identities")
+def list_identities(name: Name, json: JsonOption = False, database: DatabaseOption = "", data: DataOption = "") -> None:
+    """List who a person is at the providers that they sign in with."""
+    from onebucket.actions import identities
+
+    with common.reading(database, data) as work:
+        _, linked = identities.of_person(work, name)
+    rows = [
+        {
+            "id": each.id,
+            "provider": each.provider,
+            "identity": each.shown,
+            "issuer": each.issuer,
+            "subject": each.subject,
+            "linked_at": each.linked_at.isoformat(),
+            "last_used_at": each.last_used_at.isoformat(),
+        }
+        for each in linked
+    ]
+    if json:
+        common.show_json(rows)
+        return
+    columns = ("id", "provider", "identity", "last_used_at")
+    common.show_table(["ID", "PROVIDER", "IDENTITY", "LAST USED"], [[str(row[key]) for key in columns] for row in rows])
+
+
+@user.command("unlink")
+def unlink_identity(
+    name: Name,
+    id: Annotated[str, typer.Argument(metavar="ID", help="The identity, as `user identities` lists it")],
+    database: DatabaseOption = "",
+    data: DataOption = "",
+) -> None:
+    """Unlink an identity of a person: it no longer signs them in, and sessions that began with its provider end."""
+    from onebucket.actions import identities
+
+    with common.writing(database, data) as work:
+        unlinked = identities.unlink(work, name, id)
+    common.show(f"unlinked {unlinked.shown} of {unlinked.provider}")
+
+
 @user.command("list")
 def list_users(json: JsonOption = False, database: DatabaseOption = "", data: DataOption = "") -> None:
     """List people."""
@@ -155,6 +200,43 @@ def _row(person: "Person") -> dict[str, Any]:
         "has_password": person.has_password,
         "has_second_factor": person.account.has_second_factor,
     }
+
+
+def make_session(name: Name, database: DatabaseOption = "", data: DataOption = "") -> None:
+    """Print a link that signs a person in, once and within 15 minutes: the way in without a password or provider."""
+    from onebucket import hashing
+    from onebucket.actions import session_links
+
+    secret = hashing.new_secret()
+    # Without base_url the server isn't known from here: it is what `serve` listens on by default.
+    base_url = common.settings(database, data).base_url or "http://127.0.0.1:8080"
+    with common.writing(database, data) as work:
+        session_links.make(work, name, secret_hash=hashing.secret_hash(secret))
+    common.show(f"{base_url}/sessions/{secret}")
+
+
+@group.command("keep")
+def keep_group(
+    path: Annotated[str, typer.Argument(metavar="ACCOUNT/SLUG", help="The group")],
+    by: Annotated[
+        str, typer.Option("--by", metavar="PROVIDER", help="The NAME of its table [oidc.NAME]", show_default=False)
+    ] = "",
+    remove: Annotated[bool, typer.Option("--remove", help="Keep it no longer; its members stay.")] = False,
+    database: DatabaseOption = "",
+    data: DataOption = "",
+) -> None:
+    """Let sign-ins with a provider keep a group: whoever signs in joins or leaves it as the provider says."""
+    from onebucket.actions import groups
+
+    account, slug = common.split_path(path, "ACCOUNT/SLUG")
+    if bool(by) is remove:
+        raise CommandError("give either --by PROVIDER or --remove")
+    known = [name for name, table in common.settings(database, data).oidc.items() if table.get("groups_claim")]
+    if by and by not in known:
+        raise CommandError(f"there is no [oidc.{by}] with a groups_claim in the settings")
+    with common.writing(database, data) as work:
+        groups.set_keeper(work, account, slug, by or None)
+    common.show(f"sign-ins with {by} keep {path}" if by else f"no sign-in keeps {path}")
 
 
 @team.command("add")

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from onebucket import provider_configuration
 from onebucket.actions import accounts, journal, teams
 from onebucket.cli import common
 from onebucket.cli.finding import Finding
 from onebucket.http.process import file_descriptors
-from onebucket.settings import Settings
+from onebucket.settings import Misconfigured, Settings
 from onebucket.store import schema
 from onebucket.store.connect import connect
 from onebucket.store.engine.database import Database
@@ -47,8 +48,29 @@ def _settings(chosen: Settings) -> Iterator[Finding]:
     if chosen.data.exists() and chosen.data.stat().st_mode & 0o007:
         yield Finding(False, f"every user of this machine can read {chosen.data}", f"chmod o= {chosen.data}")
     yield from _files(chosen)
+    yield from _providers(chosen)
     if chosen.replicas and chosen.database.startswith("sqlite:"):
         yield Finding(False, common.NO_REPLICAS)
+
+
+def _providers(chosen: Settings) -> Iterator[Finding]:
+    """Check how people sign in, as far as the configuration tells: no provider is asked."""
+    try:
+        providers = provider_configuration.read_providers(chosen)
+    except Misconfigured as error:
+        yield Finding(False, str(error), "Correct it: docs/sso.md has the values for several providers.")
+        return
+    for provider in providers:
+        domains = f"people of {' '.join(sorted(provider.domains))}" if provider.domains else "people who are linked"
+        yield Finding(True, f"{domains} sign in with {provider.label}: {provider.issuer}")
+    in_file = [name for name, table in chosen.oidc.items() if table.get("client_secret")]
+    if in_file and chosen.file.stat().st_mode & 0o044:
+        yield Finding(
+            False, f"others can read the secret of {' '.join(in_file)} in {chosen.file}", f"chmod go= {chosen.file}"
+        )
+    if chosen.passwords != "on" and not providers:
+        mend = "Add a table [oidc.NAME] to the file of settings, or set passwords to on."
+        yield Finding(False, f"passwords is {chosen.passwords}, and there is no provider to sign in with", mend)
 
 
 def _files(chosen: Settings) -> Iterator[Finding]:

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import onebucket
-from onebucket import hashing, settings
+from onebucket import hashing, provider_configuration, settings
 from onebucket.actions import setup
 from onebucket.cli import common, keys, mail_setup
 from onebucket.cli.common import Use
 from onebucket.domain.accounts import check_password
 from onebucket.domain.refusals import Conflict
+from onebucket.domain.sign_in_providers import SignInProvider
 from onebucket.http import wiring
 from onebucket.http.limits import shared_counters
 from onebucket.http.limits.counters import RateLimitStore
@@ -45,6 +46,7 @@ class _Launch:
     composer: Composer
     demo_folder: Path | None
     mirrors: "Sequence[MirrorConfiguration]"
+    providers: tuple[SignInProvider, ...]
 
     def run_process(
         self,
@@ -64,6 +66,7 @@ class _Launch:
             settings=settings.shown(self.settings),
             counts=counts,
             process_metrics=process_metrics,
+            providers=self.providers,
         )
         outbox_worker = mail_setup.outbox_worker(self.database, self.transport, self.composer, self.secret_key)
         server.metrics.watch("onebucket_letters_sent_total", "E-mails sent since the start", lambda: outbox_worker.sent)
@@ -108,6 +111,7 @@ def run(chosen: Settings, address: ListenAddress, *, base_url: str, workers: int
     Raises CommandError, CannotListen, CannotStart.
     """
     demo_folder = demo_file.parent if demo_file else None
+    providers = provider_configuration.read_providers(chosen)
     transport = mail_setup.transport(chosen, base_url, throw_away=demo_folder)
     composer = mail_setup.composer(chosen, base_url)
     mirrors = _mirrors(chosen) if demo_file is None else ()
@@ -125,6 +129,9 @@ def run(chosen: Settings, address: ListenAddress, *, base_url: str, workers: int
             lines += [] if chosen.base_url else [_guessed_base_url(base_url)]
         lines += [_limit(chosen.rate_limit), mail_setup.line(transport, composer)]
         lines += [f"It follows the mirror {each.name} of {each.account} to {each.workspace}" for each in mirrors]
+        lines += (
+            [f"People sign in with {', '.join(each.label for each in providers)} (docs/sso.md)"] if providers else []
+        )
         lines += [f"warning: {name} is not a setting" for name in chosen.unknown]
 
         def on_ready() -> None:
@@ -132,7 +139,7 @@ def run(chosen: Settings, address: ListenAddress, *, base_url: str, workers: int
             for line in lines:
                 common.show(line)
 
-        launch = _Launch(chosen, opened, address, base_url, key, transport, composer, demo_folder, mirrors)
+        launch = _Launch(chosen, opened, address, base_url, key, transport, composer, demo_folder, mirrors, providers)
         if workers == 1:
             launch.run_process(on_ready)
         else:

@@ -74,10 +74,14 @@ class Actor:
 
     @property
     def name(self) -> str:
-        """The name in the journal: that of the person or the directory, or otherwise the kind of the credential."""
+        """The name in the journal: that of the person or the directory, or otherwise the kind of the credential.
+
+        A provider that keeps groups is named in full, as `oidc:okta`.
+        """
         if self.directory is not None:
             return self.directory.name
-        return self.account.username if self.account else self.credential.partition(":")[0]
+        kind = self.credential.partition(":")[0]
+        return self.account.username if self.account else self.credential if kind == "oidc" else kind
 
     @property
     def is_site_admin(self) -> bool:
@@ -139,6 +143,15 @@ def check_username(name: str) -> str:
     if username_key(name) in TOKEN_NAMES:
         raise Invalid(f"{name!r} can't be a username: programs send it instead of one, with a token")
     return name
+
+
+def suggest_username(address: str) -> str:
+    """Make a username from an e-mail address, or from another name for a person.
+
+    >>> suggest_username("Mina.Okafor+git@example.org"), suggest_username("@")
+    ('Mina.Okafor-git', 'user')
+    """
+    return re.sub("[^A-Za-z0-9_.-]+", "-", address.partition("@")[0]).lstrip(".-")[:62] or "user"
 
 
 def username_key(name: str) -> str:

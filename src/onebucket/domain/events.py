@@ -12,6 +12,9 @@ class Event(Enum):
     USER_ENABLED = "user.enabled"
     SESSION_BEGAN = "session.began"
     SESSION_ENDED = "session.ended"
+    SESSION_LINK_MADE = "session-link.made"
+    IDENTITY_LINKED = "identity.linked"
+    IDENTITY_UNLINKED = "identity.unlinked"
     PASSWORD_SET = "password.set"  # noqa: S105
     PASSWORD_RESET_ASKED = "password.reset-asked"  # noqa: S105
     EMAIL_ASKED = "email.asked"
@@ -85,7 +88,8 @@ class Event(Enum):
 # Events about sign-ins and credentials. Only the person and site administrators see them, not other administrators of
 # the personal account.
 OF_THE_PERSON_ALONE = frozenset({
-    Event.SESSION_BEGAN, Event.SESSION_ENDED, Event.SIGN_IN_FAILED,
+    Event.SESSION_BEGAN, Event.SESSION_ENDED, Event.SESSION_LINK_MADE, Event.SIGN_IN_FAILED,
+    Event.IDENTITY_LINKED, Event.IDENTITY_UNLINKED,
     Event.PASSWORD_SET, Event.PASSWORD_RESET_ASKED,
     Event.EMAIL_ASKED, Event.EMAIL_ADDED, Event.EMAIL_REMOVED, Event.EMAIL_PRIMARY,
     Event.TOKEN_ADDED, Event.TOKEN_REVOKED,

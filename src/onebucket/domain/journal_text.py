@@ -39,10 +39,7 @@ def describe_change(before: Facts | None, after: Facts | None) -> list[str]:
         return [f"{key}: {was} → {now}" for key, was, now in changed_facts(before, after)]
     facts = before if after is None else after
     shown = {key: value for key, value in (facts or {}).items() if value not in (None, False, [], {}, "")}
-    return [f"{key}={event_word(value)}" for key, value in shown.items() if key not in _OMITTED]
-
-
-_OMITTED = frozenset({"id", "uuid", "slug"})
+    return [f"{key}={event_word(value)}" for key, value in shown.items() if key not in ("id", "uuid", "slug")]
 
 
 def changed_facts(before: Facts, after: Facts) -> Iterator[tuple[str, str, str]]:
@@ -178,6 +175,9 @@ _SENTENCES: Mapping[Event, _Describe] = {
     Event.USER_ENABLED: _template("enabled {subject}"),
     Event.SESSION_BEGAN: _template("signed in"),
     Event.SESSION_ENDED: _template("signed out"),
+    Event.SESSION_LINK_MADE: _template("made a link that signs {subject} in"),
+    Event.IDENTITY_LINKED: _template("linked {identity}, of the provider {provider}, to {subject}"),
+    Event.IDENTITY_UNLINKED: _template("unlinked {identity}, of the provider {provider}, from {subject}"),
     Event.PASSWORD_SET: _template("set a new password for {subject}"),
     Event.PASSWORD_RESET_ASKED: _template("requested a password reset for {subject}"),
     Event.EMAIL_ASKED: _template("asked to add the address {email}"),

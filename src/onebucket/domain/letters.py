@@ -24,6 +24,7 @@ class MailKind(Enum):
     SECOND_FACTOR_REMOVED = "second-factor-removed"
     RECOVERY_CODES_MADE = "recovery-codes-made"
     RECOVERY_CODE_USED = "recovery-code-used"
+    IDENTITY_LINKED = "identity-linked"
     PROGRAM_ALLOWED = "program-allowed"
     PROGRAM_MADE = "program-made"
     MIRROR_STOPPED = "mirror-stopped"
@@ -42,6 +43,7 @@ NOTICES: Mapping[Event, MailKind] = {
     Event.SECOND_FACTOR_REMOVED: MailKind.SECOND_FACTOR_REMOVED,
     Event.RECOVERY_CODES_MADE: MailKind.RECOVERY_CODES_MADE,
     Event.RECOVERY_CODE_USED: MailKind.RECOVERY_CODE_USED,
+    Event.IDENTITY_LINKED: MailKind.IDENTITY_LINKED,
     Event.AUTHORIZATION_GIVEN: MailKind.PROGRAM_ALLOWED,
     Event.CONSUMER_ADDED: MailKind.PROGRAM_MADE,
     Event.MIRROR_STOPPED: MailKind.MIRROR_STOPPED,

@@ -32,6 +32,8 @@ class SignInMethod(Enum):
     RECOVERY_CODE = "password and recovery code"
     PASSWORD_AND_PASSKEY = "password and passkey"  # noqa: S105
     PASSKEY = "passkey"
+    PROVIDER = "a provider"
+    LINK = "a one-time link"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ class SiteLimits:
 
     An invitation's link is valid for `invitation_days`. In 24 hours, `letters_per_account` mails of a kind can be
     requested on behalf of one account, and `letters_per_address` to one address. `sign_up` says who may create an
-    account: `invited` people, anybody (`open`), or nobody (`off`). `second_factor` says who must have one (see
-    `second_factors.is_required`). An OAuth consumer may
+    account: `invited` people, anybody (`open`), or nobody (`off`); `passwords`, who signs in with a password: everybody
+    (`on`), `site-admins` or nobody (`off`). `second_factor` says who must have one (see `second_factors.is_required`).
+    An OAuth consumer may
     have users sent only to its callback (`oauth_callbacks` is `exact`), or to URLs below it as well (`prefix`).
 
     The others are limits an hour, for one network or for all together, on new accounts (if `sign_up` is `open`),
@@ -23,6 +24,7 @@ class SiteLimits:
     letters_per_address: int = 50
     sign_up: str = "invited"
     second_factor: str = "optional"
+    passwords: str = "on"
     oauth_callbacks: str = "exact"
     sign_ups_per_network: int = 10
     sign_ups_per_hour: int = 100
@@ -34,12 +36,18 @@ class SiteLimits:
         """The expiry of an invitation's link that is sent at `at`."""
         return at + timedelta(days=self.invitation_days)
 
+    def takes_password(self, *, of_site_admin: bool) -> bool:
+        """Whether a person, site administrator or not, may sign in with a password."""
+        return self.passwords == "on" or (self.passwords == "site-admins" and of_site_admin)
+
 
 DEFAULT_LIMITS = SiteLimits()
 
 # A confirmation mail may wait over a weekend; a password reset is requested when it is needed.
 CONFIRM_EMAIL_LIFETIME = timedelta(days=3)
 RESET_PASSWORD_LIFETIME = timedelta(hours=1)
+# A link that signs in is made by the operator, for somebody who is waiting for it.
+SESSION_LINK_LIFETIME = timedelta(minutes=15)
 
 # The pause between two password reset mails to one address. The first link stays valid meanwhile.
 RESET_PAUSE = timedelta(minutes=30)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from onebucket import bounds
-from onebucket.domain import refusals
+from onebucket.domain import refusals, sign_in_providers
 from onebucket.domain.refusals import Refusal
 from onebucket.store.engine.errors import DatabaseUnavailable
 from onebucket.surfaces.core.errors import ErrorStyle, Problem
@@ -46,6 +46,7 @@ STATUS_OF_ERROR: Mapping[type[Exception], int] = {
     UnknownFormat: 400,
     BadCallback: 400,
     DatabaseUnavailable: 503,
+    sign_in_providers.ProviderUnavailable: 503,
 }
 
 # What is wrong with the request itself, before any rule; pages handle these themselves.

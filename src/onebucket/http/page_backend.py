@@ -20,6 +20,7 @@ from onebucket.http import errors
 from onebucket.http.auth import sealed_password
 from onebucket.http.auth.authentication import VerifiedCredential
 from onebucket.http.auth.failed_attempts import FailureAudit
+from onebucket.http.auth.provider_flow import ProviderFlow
 from onebucket.http.execution import read_runner
 from onebucket.http.execution.write_queue import in_any_case
 from onebucket.http.limits.anonymous_limits import AnonymousLimits
@@ -28,7 +29,7 @@ from onebucket.http.services import Services
 from onebucket.passkeys import Challenge, RelyingParty
 from onebucket.store.engine.transaction import Transaction
 from onebucket.surfaces.web.core import backend
-from onebucket.surfaces.web.core.backend import Asked, Browser, Scope, SecondFactorNeeded, VerifiedPassword
+from onebucket.surfaces.web.core.backend import Asked, Browser, Scope, SecondFactorNeeded, ToSignIn, VerifiedPassword
 
 _Result = TypeVar("_Result")
 
@@ -36,7 +37,14 @@ _Result = TypeVar("_Result")
 class PageBackend(backend.PageBackend):
     """Implements the pages' backend on one database. Each transaction reads the session again and checks it."""
 
-    def __init__(self, services: Services, failure_audit: FailureAudit, anonymous_limits: AnonymousLimits) -> None:
+    def __init__(
+        self,
+        services: Services,
+        failure_audit: FailureAudit,
+        anonymous_limits: AnonymousLimits,
+        providers: ProviderFlow,
+    ) -> None:
+        self._providers = providers
         self._services = services
         self._database = services.database
         self._write_queue = services.write_queue
@@ -104,6 +112,34 @@ class PageBackend(backend.PageBackend):
             signed_in_with=proof,
             instead_of=hashing.secret_hash(caller.secret) if caller.secret else None,
         )
+
+    async def start_session_with(self, caller: Browser, to_sign_in: ToSignIn) -> str:
+        secret = self._services.new_secret()
+
+        def begin(tx: Transaction) -> Refusal | None:
+            work = self._work(tx, caller, self._actor(tx, caller))
+            signed_in = to_sign_in(work)
+            if isinstance(signed_in, Refusal):
+                return signed_in
+            with work.on_behalf(signed_in.actor):
+                sessions.start(
+                    work,
+                    secret_hash=hashing.secret_hash(secret),
+                    agent=caller.agent,
+                    signed_in_with=signed_in.method,
+                    instead_of=hashing.secret_hash(caller.secret) if caller.secret else None,
+                    provider=signed_in.provider,
+                    provider_session=signed_in.provider_session,
+                )
+            return None
+
+        if (refusal := await self._write_queue.submit(begin)) is not None:
+            raise refusal
+        return secret
+
+    @property
+    def providers(self) -> ProviderFlow:
+        return self._providers
 
     def seal_password(self, proved: VerifiedPassword) -> str:
         return sealed_password.seal(self._services.secret_key, _verified(proved), at=self._services.clock())

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from onebucket import hashing
+from onebucket.domain.sign_in_providers import SignInProvider
 from onebucket.domain.site_limits import DEFAULT_LIMITS, SiteLimits
 from onebucket.http import errors, gauges, openapi
 from onebucket.http.app import App, Recorders
@@ -22,6 +23,7 @@ from onebucket.http.auth.failed_attempts import FailureAudit
 from onebucket.http.auth.last_used import LastUsedRecorder
 from onebucket.http.auth.login_throttle import LoginThrottle
 from onebucket.http.auth.oauth1_signature import SignatureVerifier
+from onebucket.http.auth.provider_flow import ProviderFlow
 from onebucket.http.cache.data_version import DataVersion
 from onebucket.http.cache.response_cache import ResponseCache
 from onebucket.http.dispatch import Dispatcher
@@ -38,6 +40,7 @@ from onebucket.http.monitoring.endpoints import MonitoringEndpoints
 from onebucket.http.monitoring.metrics import Metrics
 from onebucket.http.monitoring.shared_metrics import ProcessMetrics
 from onebucket.http.oauth.endpoints import OAuthEndpoints
+from onebucket.http.oauth.provider_logout import ProviderLogout
 from onebucket.http.options import ServerOptions
 from onebucket.http.page_backend import PageBackend
 from onebucket.http.read_handler import ReadHandler
@@ -104,6 +107,7 @@ def build(
     counts: RateLimitStore | None = None,
     process_metrics: ProcessMetrics | None = None,
     surfaces: Sequence[Surface] = SURFACES,
+    providers: Sequence[SignInProvider] = (),
     clock: Callable[[], datetime] = utc_now,
     now: Callable[[], float] = time.monotonic,
     new_id: Callable[[], str] = new_id,
@@ -113,8 +117,8 @@ def build(
 
     `secret_key` derives the secrets of OAuth consumers; without one they change with every start. `settings` are the
     current settings, shown to site administrators. `counts` are the counters that workers share, `process_metrics`
-    this worker's row of the metrics that they share. `surfaces` are the APIs that it serves. `demo_letters` is the
-    folder whose letters the demo's page shows.
+    this worker's row of the metrics that they share. `surfaces` are the APIs that it serves, `providers` those
+    that people sign in with. `demo_letters` is the folder whose letters the demo's page shows.
     """
     counts = counts or counters.in_memory()
     per_address = options.failures_per_address
@@ -122,7 +126,7 @@ def build(
     services = Services(
         database=database,
         write_queue=WriteQueue(database),
-        authentication=Authentication(database, now, login_throttle, second_factor=site_limits.second_factor),
+        authentication=Authentication(database, now, login_throttle, site_limits=site_limits),
         rate_limiter=RateLimiter(options.rate_limit, now, counts) if options.rate_limit else None,
         options=options,
         site_limits=site_limits,
@@ -149,7 +153,10 @@ def build(
     )
     openapi_document = openapi.lazy_document(surfaces, base_url=options.base_url)
     monitoring = MonitoringEndpoints(services, metrics, openapi_document)
-    page_backend = PageBackend(services, recorders.failure_audit, anonymous_limits)
+    provider_flow = ProviderFlow(
+        providers, base_url=options.base_url, key=services.secret_key, clock=clock, now=now, new_secret=new_secret
+    )
+    page_backend = PageBackend(services, recorders.failure_audit, anonymous_limits, provider_flow)
     site = SiteInfo(
         options.base_url,
         site_limits.sign_up,
@@ -158,9 +165,17 @@ def build(
         settings,
         options.rate_limit,
         wants_factors=site_limits.second_factor != "optional",
+        providers={provider.name: provider.label for provider in providers},
+        group_providers=tuple(provider.name for provider in providers if provider.groups_claim),
+        passwords=site_limits.passwords,
     )
     pages = PageRouter(backend=page_backend, site=site)
-    routes = [*monitoring.routes(), *OAuthEndpoints(services, signatures).routes(), *pages.routes()]
+    routes = [
+        *monitoring.routes(),
+        *OAuthEndpoints(services, signatures).routes(),
+        *ProviderLogout(services, provider_flow).routes(),
+        *pages.routes(),
+    ]
     fallback = _starlette(routes, not_found=pages.not_found)
     responses, long_responses = ResponseBuilder(options), LongResponses(database)
     dispatcher = Dispatcher(services, responses)

@@ -32,6 +32,7 @@ PATHS = {
     MailKind.SECOND_FACTOR_REMOVED: "me/security",
     MailKind.RECOVERY_CODES_MADE: "me/security",
     MailKind.RECOVERY_CODE_USED: "me/security",
+    MailKind.IDENTITY_LINKED: "me",
     MailKind.PROGRAM_ALLOWED: "me/tokens",
     MailKind.PROGRAM_MADE: "accounts/{account}/consumers",
     MailKind.MIRROR_STOPPED: "accounts/{account}/mirrors",
@@ -86,6 +87,8 @@ def _notice_context(entry: Entry) -> TemplateContext:
         subject = f"{facts['label']} ({facts['kind']})"
     elif entry.event is Event.RECOVERY_CODE_USED:
         subject = str(facts["left"])
+    elif entry.event is Event.IDENTITY_LINKED:
+        subject = f"{facts['identity']} ({facts['provider']})"
     return {
         "at": _format_time(entry.at),
         "by": _safe_name(entry.actor),
@@ -97,6 +100,17 @@ def _notice_context(entry: Entry) -> TemplateContext:
 def host(base_url: str) -> str:
     """Return the host of a URL, or `localhost` if it has none."""
     return urlsplit(base_url).hostname or "localhost"
+
+
+_SAMPLE_FACTS = {
+    "email": "carol@example.org",
+    "label": "backup script",
+    "fingerprint": f"SHA256:{'x' * 43}",
+    "kind": "authenticator app",
+    "left": "9",
+    "identity": "carol@example.org",
+    "provider": "okta",
+}
 
 
 def sample_contexts() -> list[OutgoingMail]:
@@ -117,13 +131,7 @@ def sample_contexts() -> list[OutgoingMail]:
         return Invitation("b", "i", "carol@example.net", alice, at, until, slugs, to, permission)
 
     def entry(event: Event) -> Entry:
-        facts = {
-            "email": "carol@example.org",
-            "label": "backup script",
-            "fingerprint": f"SHA256:{'x' * 43}",
-            "kind": "authenticator app",
-            "left": "9",
-        }
+        facts = _SAMPLE_FACTS
         if event is Event.MIRROR_STOPPED:
             facts = {"workspace": "acme-inc", "reason": "the credential is refused; GET /2.0/user answers 401"}
         done = ("a", "alice", "session:1", "192.0.2.7", event, "Builder", facts, facts)

@@ -1,1 +1,1 @@
-"""Talks to code hosts elsewhere: HTTP with retries and budgets, and one module for each host. Knows no noun of ours."""
+"""Talks to other hosts over HTTP: code hosts and OpenID providers, one module for each. Knows no noun of ours."""

@@ -1,4 +1,4 @@
-"""What can go wrong with a code host elsewhere. Each message is a sentence for the person who set it up."""
+"""What can go wrong with a host elsewhere. Each message is a sentence for the person who set it up."""
 
 
 class RemoteError(Exception):

@@ -248,14 +248,14 @@ def add(tx: Transaction, group: Group, *, at: datetime) -> None:
     """Store a new group. Raises GroupExists when the account has one with that slug."""
     if tx.row(_BY_SLUG, account_id=group.account_id, slug=group.slug):
         raise GroupExists(f"the account has a group with the slug {group.slug!r} already")
-    columns = _columns(group) | {"external_id": None, "directory_changed_at": None}
-    tx.run(_ADD, account_id=group.account_id, id=group.id, created_at=timestamps.to_number(at), **columns)
+    unset = dict.fromkeys(("external_id", "directory_changed_at", "kept_by_sign_in"))
+    columns = {"account_id": group.account_id, "id": group.id, **_columns(group), **unset}
+    tx.run(_ADD, created_at=timestamps.to_number(at), **columns)
 
 
 def change(tx: Transaction, group: Group) -> None:
     """Update a group. Raises GroupExists when another group has its new slug."""
-    other = find(tx, group.account_id, group.slug)
-    if other and other.id != group.id:
+    if (other := find(tx, group.account_id, group.slug)) and other.id != group.id:
         raise GroupExists(f"the account has a group with the slug {group.slug!r} already")
     columns = {f"new_{name}": value for name, value in _columns(group).items()}
     tx.run(_CHANGE, account_id=group.account_id, group_id=group.id, **columns)

@@ -15,15 +15,19 @@ from onebucket.store.tables import links
 
 
 class LinkPurpose(Enum):
-    """What a one-time link is for: confirm an e-mail address, or set a new password."""
+    """What a one-time link is for: confirm an e-mail address, set a new password, or sign in."""
 
     EMAIL = "email"
     PASSWORD = "password"  # noqa: S105
+    SESSION = "session"
 
 
 @dataclass(frozen=True, slots=True)
 class OneTimeLink:
-    """A link for one purpose of one user, sent or about to be sent to `email`; it can be used once."""
+    """A link for one purpose of one user, sent or about to be sent to `email`; it can be used once.
+
+    One to sign in isn't sent: its `email` is empty.
+    """
 
     account_id: str
     id: str
@@ -72,9 +76,12 @@ _FORGET = Statement(delete(links).where(links.c.expires_at < bindparam("before")
 _FORGET_OF_PERSON = Statement(delete(links).where(_of_account, links.c.purpose == bindparam("its_purpose")))
 
 
-def replace(tx: Transaction, link: OneTimeLink) -> None:
-    """Store a link; delete an earlier one for the same purpose and address."""
-    key = email_key(link.email)
+def replace(tx: Transaction, link: OneTimeLink, *, secret_hash: str | None = None) -> None:
+    """Store a link; delete an earlier one for the same purpose and address.
+
+    One that is sent gets the hash of its secret then (`store_link_hash`).
+    """
+    key = email_key(link.email) if link.email else ""
     tx.run(_REPLACED, account_id=link.account_id, its_purpose=link.purpose.value, its_email_key=key)
     tx.run(
         _ADD,
@@ -83,7 +90,7 @@ def replace(tx: Transaction, link: OneTimeLink) -> None:
         purpose=link.purpose.value,
         email=link.email,
         email_key=key,
-        secret_hash=None,
+        secret_hash=secret_hash,
         created_at=timestamps.to_number(link.created_at),
         expires_at=timestamps.to_number(link.expires_at),
     )

@@ -17,6 +17,7 @@ from onebucket.store.tables import (
     accounts,
     consumers,
     directory_keys,
+    identities,
     invitations,
     issued,
     letters,
@@ -32,7 +33,7 @@ from onebucket.store.tables import (
 
 # Credentials and invitations. One that is missing from its table was revoked, used or expired, and must not come back
 # with a backup.
-_HELD = (tokens, ssh_keys, directory_keys, consumers, issued, invitations)
+_HELD = (tokens, ssh_keys, directory_keys, identities, consumers, issued, invitations)
 _IDS = {
     table.name: Statement(
         select(table.c.id).where(table.c.spent_at.is_(None)) if table is issued else select(table.c.id),
@@ -101,7 +102,7 @@ _PASSING: dict[str, AnyStatement] = {
 }
 _END = {
     table.name: Statement(delete(table).where(table.c.id.in_(values_of("ids", Id))))
-    for table in (tokens, ssh_keys, directory_keys, issued)
+    for table in (tokens, ssh_keys, directory_keys, identities, issued)
 }
 
 
@@ -145,7 +146,7 @@ def delete_credentials(tx: Transaction, gone: dict[str, frozenset[str]]) -> None
     for invitation in invitation_rows.all_invitations(tx):
         if invitation.id in gone[invitations.name]:
             invitation_rows.remove(tx, invitation)
-    for table in (issued, tokens, ssh_keys, directory_keys):
+    for table in (issued, tokens, ssh_keys, directory_keys, identities):
         tx.run(_END[table.name], ids=sorted(gone[table.name]))
     for consumer in oauth_consumer_rows.all_consumers(tx):
         if consumer.id in gone[consumers.name]:

@@ -9,7 +9,7 @@ from onebucket.domain.accounts import Account
 from onebucket.domain.second_factors import SignInMethod
 from onebucket.store.account_rows import ACCOUNT
 from onebucket.store.engine import timestamps
-from onebucket.store.engine.row_mapper import joined, mapped
+from onebucket.store.engine.row_mapper import joined, mapped, scalar
 from onebucket.store.engine.statement import Statement
 from onebucket.store.engine.transaction import Transaction
 from onebucket.store.tables import accounts, sessions
@@ -17,7 +17,10 @@ from onebucket.store.tables import accounts, sessions
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A user's browser session; `address` is the client's IP address at sign-in, `agent` its User-Agent."""
+    """A user's browser session; `address` is the client's IP address at sign-in, `agent` its User-Agent.
+
+    `provider` is the name of the provider that they signed in with, `provider_session` its id of the session there.
+    """
 
     account_id: str
     id: str
@@ -26,6 +29,8 @@ class Session:
     address: str | None
     agent: str
     signed_in_with: SignInMethod = SignInMethod.PASSWORD
+    provider: str | None = None
+    provider_session: str | None = None
 
     @property
     def credential(self) -> str:
@@ -41,7 +46,9 @@ _SESSION = mapped(
     sessions.c.address,
     sessions.c.agent,
     sessions.c.signed_in_with,
-    make=lambda account_id, id, created_at, expires_at, address, agent, signed_in_with: Session(
+    sessions.c.provider,
+    sessions.c.provider_session,
+    make=lambda account_id, id, created_at, expires_at, address, agent, signed_in_with, provider, there: Session(
         account_id=account_id,
         id=id,
         created_at=timestamps.from_number(created_at),
@@ -49,6 +56,8 @@ _SESSION = mapped(
         address=address,
         agent=agent,
         signed_in_with=SignInMethod(signed_in_with),
+        provider=provider,
+        provider_session=there,
     ),
 )
 _WITH_USER = joined(_SESSION, ACCOUNT)
@@ -65,6 +74,23 @@ _END = Statement(delete(sessions).where(_of_account, sessions.c.id == bindparam(
 _END_OTHERS = Statement(delete(sessions).where(_of_account, sessions.c.id != bindparam("session_id")))
 _END_BY_HASH = Statement(delete(sessions).where(sessions.c.secret_hash == bindparam("its_secret_hash")))
 _END_ALL = Statement(delete(sessions).where(_of_account))
+# An id that no session has.
+_NO_SESSION = "00000000-0000-0000-0000-000000000000"
+_of_provider = (
+    _of_account,
+    sessions.c.provider == bindparam("its_provider"),
+    sessions.c.created_at <= bindparam("until"),
+)
+_END_OF_PROVIDER = Statement(delete(sessions).where(*_of_provider, sessions.c.id != bindparam("but")))
+_END_AT_PROVIDER = Statement(
+    delete(sessions).where(*_of_provider, sessions.c.provider_session == bindparam("its_session"))
+)
+_WHOSE = Statement(
+    select(sessions.c.account_id)
+    .distinct()
+    .where(sessions.c.provider_session == bindparam("its_session"), sessions.c.provider == bindparam("its_provider")),
+    scalar(sessions.c.account_id, str),
+)
 _FORGET = Statement(delete(sessions).where(sessions.c.expires_at < bindparam("before")))
 
 
@@ -80,6 +106,8 @@ def add(tx: Transaction, session: Session, *, secret_hash: str) -> None:
         address=session.address,
         agent=session.agent,
         signed_in_with=session.signed_in_with.value,
+        provider=session.provider,
+        provider_session=session.provider_session,
     )
 
 
@@ -111,6 +139,30 @@ def end_by_hash(tx: Transaction, secret_hash: str) -> bool:
 def end_all(tx: Transaction, account_id: str) -> None:
     """Delete all sessions of a user."""
     tx.run(_END_ALL, account_id=account_id)
+
+
+def end_of_provider(
+    tx: Transaction,
+    account_id: str,
+    provider: str,
+    *,
+    until: datetime,
+    provider_session: str | None = None,
+    but: str = _NO_SESSION,
+) -> int:
+    """Delete a user's sessions that began with a provider until that time, except `but`; return how many.
+
+    With `provider_session`, only those that belong to that session there.
+    """
+    values = {"account_id": account_id, "its_provider": provider, "until": timestamps.to_number(until)}
+    if provider_session is not None:
+        return tx.run(_END_AT_PROVIDER, **values, its_session=provider_session)
+    return tx.run(_END_OF_PROVIDER, **values, but=but)
+
+
+def holders_at_provider(tx: Transaction, provider: str, provider_session: str) -> list[str]:
+    """Return the account ids of those whose sessions belong to a session at a provider."""
+    return tx.rows(_WHOSE, its_provider=provider, its_session=provider_session)
 
 
 def delete_expired(tx: Transaction, *, before: datetime) -> None:

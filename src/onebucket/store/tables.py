@@ -188,6 +188,7 @@ mirror_drift = Table(
 )
 
 # `directory_id` is the directory that keeps the group, `directory_changed_at` when that last changed something of it.
+# `kept_by_sign_in` is the name of the provider whose sign-ins add and remove members.
 groups = Table(
     "groups",
     metadata,
@@ -203,6 +204,7 @@ groups = Table(
     Column("directory_id", Id),
     Column("external_id", Text),
     Column("directory_changed_at", Moment),
+    Column("kept_by_sign_in", Text),
     UniqueConstraint("account_id", "slug"),
     Index(
         "ix_groups_directory",
@@ -227,6 +229,7 @@ groups = Table(
         "account_privilege",
         info=_where("account_privilege IS NOT NULL"),
     ),
+    Index("ix_groups_kept_by_sign_in", "kept_by_sign_in", info=_where("kept_by_sign_in IS NOT NULL")),
     sqlite_with_rowid=False,
 )
 
@@ -443,7 +446,7 @@ links = Table(
     sqlite_with_rowid=False,
 )
 
-# Browser sessions.
+# Browser sessions. `provider` is the name of the provider that one began with, `provider_session` its id there.
 sessions = Table(
     "sessions",
     metadata,
@@ -455,6 +458,9 @@ sessions = Table(
     Column("address", Text),
     Column("agent", Text, nullable=False),
     Column("signed_in_with", Text, nullable=False, server_default="password"),
+    Column("provider", Text),
+    Column("provider_session", Text),
+    Index("ix_sessions_provider_session", "provider_session", info=_where("provider_session IS NOT NULL")),
     sqlite_with_rowid=False,
 )
 
@@ -559,6 +565,22 @@ directory_people = Table(
     Index("ix_directory_people_email_key", "account_id", "directory_id", "email_key", "created_at", "person_id"),
     Index("ix_directory_people_created_at", "account_id", "directory_id", "created_at", "person_id"),
     Index("ix_directory_people_person", "person_id"),
+    sqlite_with_rowid=False,
+)
+
+# Who users are at the providers that they sign in with: `subject` is the issuer's id of one, `shown` a name for it.
+identities = Table(
+    "identities",
+    metadata,
+    _of_account(),
+    Column("id", Id, primary_key=True),
+    Column("issuer", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("shown", Text, nullable=False),
+    Column("linked_at", Moment, nullable=False),
+    Column("last_used_at", Moment, nullable=False),
+    UniqueConstraint("issuer", "subject"),
     sqlite_with_rowid=False,
 )
 

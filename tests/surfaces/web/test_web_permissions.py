@@ -19,16 +19,19 @@ from onebucket.actions import (
     consumers,
     directories,
     emails,
+    identities,
     invitations,
     outbox,
     passwords,
     projects,
+    session_links,
     sessions,
     ssh_keys,
     tokens,
 )
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import oauth
+from onebucket.domain.sign_in_providers import ProvenIdentity
 from onebucket.store import oauth_token_rows
 from onebucket.surfaces.web.core import page_router
 from onebucket.surfaces.web.site import demo
@@ -57,6 +60,13 @@ GET    /sign-in/passkey                        200      303  303    303   303
 POST   /sign-in/passkey                        400      400  400    400   400
 GET    /sign-in/code/passkey                    in       in   in     in    in
 POST   /sign-in/code/passkey                    in       in   in     in    in
+GET    /sign-in/link                           403      403  403    403   403
+POST   /sign-in/link                           403      403  403    403   403
+GET    /oidc/none                              404      404  404    404   404
+GET    /oidc/none/callback                     404      404  404    404   404
+GET    /sessions/{bobs}                        200      200  200    200   200
+POST   /sessions/{bobs}                        303      303  303    303   303
+GET    /sessions/none                          404      404  404    404   404
 GET    /sign-out                               200      200  200    200   200
 POST   /sign-out                                in       in   in     in    in
 GET    /sign-up                                403      403  403    403   403
@@ -114,6 +124,8 @@ GET    /me/security/{factor}                    in      404  404    404   404
 POST   /me/security/{factor}                    in      404  404    404   404
 GET    /me/security/{factor}/remove             in      404  404    404   404
 POST   /me/security/{factor}/remove             in      404  404    404   404
+GET    /me/identities/{identity}/unlink         in      200  200    200   200
+POST   /me/identities/{identity}/unlink         in      404  404    303   404
 GET    /me/tokens                               in      200  200    200   200
 POST   /me/tokens                               in      200  200    200   200
 GET    /me/tokens/{token}/revoke                in      200  200    200   200
@@ -346,6 +358,10 @@ def _links(api: Any) -> dict[str, str]:
     [letter, *_] = [each for _, each in api.operate(outbox.list_failing)]
     hash = hashing.secret_hash("a session of hers")
     session = api.operate(done_by("alice", lambda work: sessions.start(work, secret_hash=hash, agent="a")))
+    to_sign_in = hashing.secret_hash("signs-bob-in")
+    api.operate(lambda work: session_links.make(work, "bob", secret_hash=to_sign_in))
+    known = ProvenIdentity("corp", "https://login.example.com", "a-1", "alice@example.com", True, "", "", None)
+    identity = api.operate(done_by("alice", lambda work: identities.link(work, known)))
     consent, key = api.operate(_consent)
     api.operate(_add_directories)
     _, ssh_key = api.operate(lambda work: ssh_keys.add(work, "alice", ssh_keygen.public(name="alice"), label="desk"))
@@ -358,6 +374,8 @@ def _links(api: Any) -> dict[str, str]:
         "/invitations/{mallorys}": links["mallory@example.com"],
         "/emails/{bobs}": confirming["b@example.org"],
         "/passwords/{bobs}": resetting["bob@example.com"],
+        "/sessions/{bobs}": "/sessions/signs-bob-in",
+        "{identity}": identity.id,
         "{alices}": session.id,
         "{token}": token.id,
         "{ssh}": ssh_key.id,

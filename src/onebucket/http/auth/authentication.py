@@ -25,6 +25,7 @@ from onebucket.domain import accounts
 from onebucket.domain.accounts import Actor
 from onebucket.domain.oauth import TokenKind
 from onebucket.domain.refusals import PasswordAlone, Refusal, TooManyRequests, Unauthenticated
+from onebucket.domain.site_limits import DEFAULT_LIMITS, SiteLimits
 from onebucket.http.auth.authorization_header import basic_credentials
 from onebucket.http.auth.login_throttle import LoginThrottle
 from onebucket.http.execution import read_runner
@@ -88,12 +89,12 @@ class Authentication:
         now: Callable[[], float],
         login_throttle: LoginThrottle | None = None,
         *,
-        second_factor: str = "optional",
+        site_limits: SiteLimits = DEFAULT_LIMITS,
     ) -> None:
+        self._site_limits = site_limits
         self._database = database
         self._now = now
         self._login_throttle = login_throttle
-        self._second_factor = second_factor
         self._key = secrets.token_bytes(32)
         self.verified: LruCache[bytes, tuple[float, VerifiedCredential]] = LruCache(CACHE_SIZE)
         self._in_progress: dict[bytes, asyncio.Future[VerifiedCredential]] = {}
@@ -167,7 +168,7 @@ class Authentication:
         if verified.credential is None:
             actor = self.actor_of_password(tx, verified, at)
             assert actor.account is not None
-            required = second_factors.is_missing(tx, actor.account, setting=self._second_factor)
+            required = second_factors.is_missing(tx, actor.account, setting=self._site_limits.second_factor)
             if actor.account.has_second_factor or required:
                 raise PasswordAlone
             return actor
@@ -184,6 +185,9 @@ class Authentication:
         """
         account, password_hash = account_rows.find_with_password(tx, verified.account_id) or (None, None)
         actor = Actor(account, "password") if account and password_hash == verified.password_hash else None
+        # A verified password is remembered for a minute, in which its holder may cease to be a site administrator.
+        if self._site_limits.passwords == "site-admins" and account and not account.site_admin:
+            raise Unauthenticated
         if actor is None or not _is_valid(tx, actor, verified.login, at):
             raise Unauthenticated
         return actor
@@ -225,10 +229,15 @@ class Authentication:
             return VerifiedCredential(row.account_id, login, row.credential, None, bearer=login is None)
 
     def _holder_of(self, login: str) -> tuple[str | None, str | None]:
-        """The account id and password hash for a username or e-mail address; (None, None) when there is none."""
+        """The account id and password hash for a username or e-mail address; (None, None) when there is none.
+
+        Nor is there one for whom the setting `passwords` lets nobody sign in with it.
+        """
         with self._database.reading() as tx:
             account = account_rows.by_email(tx, login) if "@" in login else account_rows.by_username(tx, login)
-            return (account.id, account_rows.password_hash(tx, account.id)) if account else (None, None)
+            if account is None or not self._site_limits.takes_password(of_site_admin=account.site_admin):
+                return None, None
+            return account.id, account_rows.password_hash(tx, account.id)
 
     async def _compare_hash(
         self, login: str, password: str, account_id: str | None, hash: str | None, address: str | None

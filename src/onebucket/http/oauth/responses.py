@@ -54,6 +54,11 @@ def json_error_response(error: Exception) -> Response:
     )
 
 
+def is_unavailable(error: Exception) -> bool:
+    """Whether a request that fails with this error may succeed later."""
+    return errors.status_of(error) == 503
+
+
 def not_signed() -> Response:
     """The 401 to a request without a valid OAuth 1 signature."""
     return Response("Unauthorized", 401, {**HEADERS, "WWW-Authenticate": "OAuth"}, PLAIN)

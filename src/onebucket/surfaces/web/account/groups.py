@@ -53,6 +53,7 @@ async def show(request: PageRequest) -> Response:
         return {
             "summary": summary,
             "roster": roster,
+            "keeper": groups.keeper(work, account, slug) if request.site.group_providers else None,
             "on_projects": project_privileges.of_group_everywhere(work, account, slug) if summary.administers else {},
             "invited": groups.invited(work)(roster) or [],
         }
@@ -62,8 +63,15 @@ async def show(request: PageRequest) -> Response:
         "groups/page.html",
         members=paginate(request, context["roster"].members, lambda person: f"{person.display_name} {person.username}"),
         done=_done_message(request, context["roster"]),
+        keepers=_keepers(request, context["keeper"]),
         **context,
     )
+
+
+def _keepers(request: PageRequest, keeper: str | None) -> list[tuple[str, str]]:
+    """Return the choices of who keeps a group: nobody, a provider that names groups, or the one that does now."""
+    names = dict.fromkeys((*request.site.group_providers, *([keeper] if keeper else [])))
+    return [("", "no"), *((name, request.site.providers.get(name, name)) for name in names)]
 
 
 async def change(request: PageRequest) -> Response:
@@ -103,6 +111,11 @@ def _change(request: PageRequest, account: str, slug: str, name: str, work: Unit
         auto_add=request.is_checked("auto_add"),
         email_forwarding_disabled=request.is_checked("email_forwarding_disabled"),
     ).group
+    if request.has("kept_by_sign_in"):
+        keeper, wanted = groups.keeper(work, account, group.slug), request.line("kept_by_sign_in")
+        if wanted not in ("", keeper, *request.site.group_providers):
+            raise Invalid("no provider of that name keeps groups")
+        groups.set_keeper(work, account, group.slug, wanted or None)
     # Last, because it can take away the caller's right to change the rest.
     groups.set_account_privilege(work, account, group.slug, privilege)
     return group

@@ -1,14 +1,18 @@
 """The interface between pages and the server: transactions, passwords, secrets, rate limits and site information."""
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 from urllib.parse import urlsplit
 
+from onebucket.actions.sessions import SignIn
 from onebucket.actions.unit_of_work import UnitOfWork
-from onebucket.domain.refusals import Unauthenticated
+from onebucket.domain.accounts import Account
+from onebucket.domain.refusals import Refusal, Unauthenticated
+from onebucket.domain.sign_in_providers import ProvenIdentity
 from onebucket.passkeys import Challenge, RelyingParty
 
 _Result = TypeVar("_Result")
@@ -48,6 +52,10 @@ class VerifiedPassword(NamedTuple):
     password_hash: str
 
 
+# An action that says who is to be signed in, in the transaction in which the session begins.
+ToSignIn = Callable[[UnitOfWork], SignIn | Refusal]
+
+
 @dataclass(frozen=True, slots=True)
 class SiteInfo:
     """What the pages show about this server.
@@ -55,6 +63,8 @@ class SiteInfo:
     `openapi` returns the API's OpenAPI document. `demo_letters` is the folder that `/demo/letters` shows, None
     outside the demo. `settings` are the settings in force (name, value, source), without secrets.
     `rate_limit` is calls an hour for each user, 0 for any number. `wants_factors`: some must have a second factor.
+    `providers` are the names and labels of those to sign in with, `group_providers` the names of those that keep
+    groups. `passwords` says who may sign in with one.
     """
 
     base_url: str
@@ -64,6 +74,14 @@ class SiteInfo:
     settings: Sequence[tuple[str, str, str]] = ()
     rate_limit: int = 0
     wants_factors: bool = False
+    providers: Mapping[str, str] = field(default_factory=dict)
+    group_providers: Sequence[str] = ()
+    passwords: str = "on"
+
+    def takes_password(self, person: Account | None) -> bool:
+        """Whether a page may ask for a password: that person's or, before anybody has signed in, anybody's."""
+        is_admin = person is None or person.site_admin
+        return self.passwords == "on" or (self.passwords == "site-admins" and is_admin)
 
     @property
     def relying_party(self) -> RelyingParty | None:
@@ -74,6 +92,38 @@ class SiteInfo:
     def host(self) -> str:
         """The host of `base_url`, without a port."""
         return urlsplit(self.base_url).hostname or "localhost"
+
+
+class LogoutNotice(NamedTuple):
+    """A provider's word that a person (`subject`), one session, or both have ended there at a time."""
+
+    provider: str
+    issuer: str
+    subject: str | None
+    session: str | None
+    at: datetime
+
+
+class ProviderFlow(Protocol):
+    """Sign-in with a provider. Methods raise NotFound for an unknown one, SignInRefused and ProviderUnavailable."""
+
+    async def begin(self, name: str, next_path: str, /) -> tuple[str, str]:
+        """Return where to send the browser, and what it keeps in a cookie until it comes back."""
+
+    async def finish(self, name: str, query: Mapping[str, str], sealed: str, /) -> tuple[ProvenIdentity, str]:
+        """Return who came back, and the page to go on to; `sealed` is the cookie."""
+
+    def seal(self, identity: ProvenIdentity, /) -> str:
+        """Return a proven identity as a cookie, for a person who proves their account here next."""
+
+    def unseal(self, sealed: str, /) -> ProvenIdentity | None:
+        """Return the identity in such a cookie; None if it has expired or isn't ours."""
+
+    async def logout(self, name: str, token: str, /) -> LogoutNotice:
+        """Return what a `logout_token` says."""
+
+    def label(self, name: str, /) -> str:
+        """Return what people call a provider."""
 
 
 class SecondFactorNeeded(Unauthenticated):
@@ -107,6 +157,16 @@ class PageBackend(Protocol):
         Raises Unauthenticated if the account is disabled or the code is wrong, SecondFactorNeeded if the person has a
         second factor and there is no code, TooManyRequests while codes are stopped.
         """
+
+    async def start_session_with(self, caller: Browser, to_sign_in: ToSignIn, /) -> str:
+        """Start a session for whom an action returns, and return its secret for the cookie.
+
+        A refusal that the action returns is raised once what it wrote is stored; one that it raises undoes that.
+        """
+
+    @property
+    def providers(self) -> ProviderFlow:
+        """The providers to sign in with."""
 
     def seal_password(self, proved: VerifiedPassword, /) -> str:
         """Sign a verified password for the browser to keep until it has a code; it contains nothing of the hash."""

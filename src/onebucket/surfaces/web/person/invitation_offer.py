@@ -1,11 +1,10 @@
 """The page behind an invitation's link: who invites to what, with forms to accept or decline."""
 
-import re
-
 from starlette.responses import Response
 
 from onebucket.actions import invitation_acceptance
 from onebucket.actions.invitation_acceptance import InvitationView
+from onebucket.domain import accounts
 from onebucket.domain.refusals import Conflict
 from onebucket.surfaces.web.core.backend import VerifiedPassword
 from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
@@ -26,7 +25,7 @@ async def show(request: PageRequest) -> Response:
         offer=offer,
         stage=_stage(request, offer),
         link=f"/invitations/{request.path_parameter('secret')}",
-        suggested=_suggested(offer.invitation.email),
+        suggested=accounts.suggest_username(offer.invitation.email),
     )
 
 
@@ -36,12 +35,9 @@ def _stage(request: PageRequest, offer: InvitationView) -> str:
         return "accept" if offer.is_addressed_to_viewer else "somebody else"
     if offer.has_account:
         return "sign in"
-    return "sign up" if offer.may_sign_up else "ask"
-
-
-def _suggested(email: str) -> str:
-    """Suggest a username for an e-mail address."""
-    return re.sub("[^A-Za-z0-9_.-]+", "-", email.partition("@")[0]).lstrip(".-")[:62]
+    if offer.may_sign_up:
+        return "sign up"
+    return "provider" if request.site.providers and request.site.sign_up != "off" else "ask"
 
 
 async def accept(request: PageRequest) -> Response:

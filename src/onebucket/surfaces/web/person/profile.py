@@ -5,7 +5,7 @@ from collections.abc import Callable
 from starlette.responses import Response
 
 from onebucket import hashing
-from onebucket.actions import emails, invitation_acceptance, my_access, sessions
+from onebucket.actions import emails, identities, invitation_acceptance, my_access, sessions
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import accounts
 from onebucket.domain.refusals import Invalid, Unauthenticated
@@ -19,6 +19,8 @@ DONE = {
     "primary": "Primary address changed.",
     "removed": "Address removed.",
     "password": "Password changed. You are signed out everywhere else.",
+    "linked": "Linked. From now on the provider signs you in.",
+    "unlinked": "Unlinked. Sessions that began with it have ended.",
     "declined": "Invitation declined. Its link no longer works.",
 }
 
@@ -26,11 +28,12 @@ DONE = {
 async def show(request: PageRequest) -> Response:
     """Show the person's access, invitations and e-mail addresses."""
     me = request.me
-    account_access, invitations, addresses = await request.read(
+    account_access, invitations, addresses, linked = await request.read(
         lambda work: (
             my_access.access_by_account(work),
             invitation_acceptance.mine(work),
             emails.of_person(work, me.id),
+            identities.of_person(work, me.id)[1] if request.site.providers else [],
         )
     )
     joined = [access.owner for access in account_access if access.owner.username == request.query("joined")]
@@ -40,6 +43,7 @@ async def show(request: PageRequest) -> Response:
         account_access=account_access,
         invitations=invitations,
         emails=addresses,
+        identities=linked,
         joined=joined[0] if joined else None,
         done=DONE.get(request.query("done"), ""),
         new_address=request.query("email"),

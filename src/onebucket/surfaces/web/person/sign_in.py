@@ -105,6 +105,8 @@ async def out(request: PageRequest) -> Response:
 
 async def form(request: PageRequest) -> Response:
     """Show the sign-up form. Raises Forbidden if sign-up isn't open."""
+    if request.site.passwords != "on":
+        raise Forbidden("people sign in with a provider here, not with a password")
     if request.site.sign_up != "open":
         raise Forbidden("you need an invitation to create an account: ask the people you work with")
     return request.page("sign_in/sign_up.html")
