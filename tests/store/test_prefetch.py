@@ -3,15 +3,17 @@
 from collections.abc import Iterator
 from itertools import cycle, product
 from pathlib import Path
+from typing import Any
 
 import pytest
+from psycopg._queries import MAX_CACHED_STATEMENT_LENGTH
 
 import cast
 import pg
 import sizes
 from onebucket.actions import groups
 from onebucket.domain.accounts import Account
-from onebucket.store import account_rows, app_password_rows, prefetch, revisions
+from onebucket.store import access_rows, account_rows, app_password_rows, prefetch, revisions
 from onebucket.store.engine.database import Database
 from onebucket.store.engine.transaction import Transaction
 from onebucket.store.prefetch import Names
@@ -103,3 +105,10 @@ def test_what_is_taken_from_the_cache_counts_as_read(db: Database) -> None:
 
         assert tx.read_set is not None
         assert (tx.read_set.accounts, tx.read_set.is_unbounded) == ({found(tx, "acme").id}, False)
+
+
+def test_what_most_requests_ask_is_short_enough_for_psycopg_to_parse_it_once() -> None:
+    texts = [each.text({}, "postgresql") for each in prefetch._STATEMENTS.values()]
+    few: dict[str, Any] = {name: [] for name in ("people", "repositories", "projects")}
+
+    assert max(map(len, (*texts, access_rows._FEW.text(few, "postgresql")))) <= MAX_CACHED_STATEMENT_LENGTH

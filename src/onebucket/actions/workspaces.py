@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from onebucket.actions import access
 from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain.accounts import Account
 from onebucket.domain.filters import ListQuery
 from onebucket.domain.policy import To
 from onebucket.domain.refusals import Forbidden, NotFound
@@ -29,13 +30,17 @@ def own_emails(work: UnitOfWork) -> list[Email]:
 
 def person(work: UnitOfWork, name: str) -> DatedAccount:
     """Return a person. Raises NotFound, also for a team."""
+    return workspace_rows.dated(work.tx, _profile(work, name))
+
+
+def _profile(work: UnitOfWork, name: str) -> Account:
     try:
         account = access.account(work, name, to=To.SEE_PROFILE)
     except NotFound:
         raise NotFound(f"there is no user {quote_text(name)}", Sought(Kind.PERSON, name)) from None
     if account.is_team:
         raise NotFound(f"there is no user {quote_text(name)}: it is a team")
-    return workspace_rows.dated(work.tx, account)
+    return account
 
 
 def workspace(work: UnitOfWork, name: str) -> DatedAccount:
@@ -59,8 +64,9 @@ def members(work: UnitOfWork, name: str, query: ListQuery, *, with_collaborators
 
 def member(work: UnitOfWork, name: str, member_name: str) -> Membership:
     """Return one member of a workspace. Raises NotFound, Forbidden."""
-    found = workspace_rows.dated(work.tx, access.account(work, name, to=To.LIST_GROUPS))
-    membership = workspace_rows.person(work.tx, found, person(work, member_name).account.id)
+    account, profile = access.account(work, name, to=To.LIST_GROUPS), _profile(work, member_name)
+    found = workspace_rows.dated(work.tx, account)
+    membership = workspace_rows.person(work.tx, found, profile.id)
     if membership is None or membership.role is Role.COLLABORATOR:
         raise NotFound(f"{quote_text(member_name)} is not a member of {found.account.username}")
     return membership if access.administers(work, found.account) else replace(membership, email=None)

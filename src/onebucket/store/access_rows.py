@@ -6,7 +6,7 @@ What is set for groups on repositories and on projects comes from one query, and
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, literal_column, null, select, tuple_, union_all
+from sqlalchemy import ColumnElement, Select, Table, and_, bindparam, literal_column, null, select, tuple_, union_all
 
 from onebucket.domain.accounts import Account
 from onebucket.store.engine.index_hints import looked_up_among, without_index
@@ -181,27 +181,32 @@ _DIRECT_THERE = _of_people(
 # All of this in one query, for a few users on a few repositories. What is set for groups is looked up by those of the
 # users: any number of others may have something there. Every row has the columns of a membership, after its kind.
 _MEMBER, _FOR_GROUP, _FOR_PERSON = 0, 1, 2
+# The text stays below 4,096 characters: psycopg parses a longer one at each use.
+_people = values_of("people", Id).cte("people")
 _mine = memberships.alias("mine")
-_groups_of_people = select(_mine.c.group_id).where(
-    _mine.c.person_id.in_(values_of("people", Id)),
-    without_index(_mine.c.account_id) == bindparam("account_id"),
+_groups_of_people = (
+    select(_mine.c.group_id)
+    .where(_mine.c.person_id.in_(select(_people.c.value)), without_index(_mine.c.account_id) == bindparam("account_id"))
+    .cte("groups_of_people")
 )
 
 
-def _given(
-    kind: int, given: Any, place_id: ColumnElement[Any], holder_id: ColumnElement[Any], project: Any = None
-) -> Select[Any]:
+def _given(kind: int, table: Table) -> Select[Any]:
     """Select what was given to these groups or users in these places."""
-    places = values_of("repositories" if project is None else "projects", Id)
-    holders = _groups_of_people if kind == _FOR_GROUP else values_of("people", Id)
+    given = table.alias("given")
+    holder_id = given.c.group_id if kind == _FOR_GROUP else given.c.person_id
+    holders = select(_groups_of_people.c.group_id if kind == _FOR_GROUP else _people.c.value)
     source = given.outerjoin(_granter, _granter.c.id == given.c.granted_by)
-    if project is not None:
+    shown: ColumnElement[Any] = literal_column("NULL")
+    if "project_id" in given.c:
+        place_id, places, shown = given.c.project_id, values_of("projects", Id), projects.c.key
         source = source.join(projects, and_(projects.c.account_id == given.c.account_id, projects.c.id == place_id))
-    shown = null() if project is None else project
+    else:
+        place_id, places = given.c.repository_id, values_of("repositories", Id)
     return (
         select(
-            literal_column(str(kind)), place_id, holder_id, shown, given.c.level, null(), given.c.granted_at,
-            _granter.c.username, null(),
+            literal_column(str(kind)), place_id, holder_id, shown, given.c.level, literal_column("NULL"),
+            given.c.granted_at, _granter.c.username, literal_column("NULL"),
         )
         .select_from(source)
         .where(
@@ -212,20 +217,12 @@ def _given(
 
 _few = union_all(
     _memberships.with_only_columns(literal_column(str(_MEMBER)).label("kind"), *_MEMBERSHIP.columns),
-    _given(_FOR_GROUP, group_privileges, group_privileges.c.repository_id, group_privileges.c.group_id),
-    _given(
-        _FOR_GROUP,
-        project_group_privileges,
-        project_group_privileges.c.project_id,
-        project_group_privileges.c.group_id,
-        projects.c.key,
-    ),
-    _given(_FOR_PERSON, privileges, privileges.c.repository_id, privileges.c.person_id),
-    _given(
-        _FOR_PERSON, project_privileges, project_privileges.c.project_id, project_privileges.c.person_id, projects.c.key
-    ),
+    _given(_FOR_GROUP, group_privileges),
+    _given(_FOR_GROUP, project_group_privileges),
+    _given(_FOR_PERSON, privileges),
+    _given(_FOR_PERSON, project_privileges),
 ).subquery("few")
-_FEW = Statement(select(*_few.c))
+_FEW = Statement(select(literal_column("*")).select_from(_few))
 
 # Ids of groups or users, by the repository or the project.
 Pairs = Mapping[str, Collection[str]]

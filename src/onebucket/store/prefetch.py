@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, and_, bindparam, func, select
 
+from onebucket.domain.accounts import Account
 from onebucket.domain.groups import AccountPrivilege
 from onebucket.store import account_rows, app_password_rows, group_rows, repository_rows, revisions
 from onebucket.store.account_rows import ACCOUNT
@@ -87,7 +88,7 @@ _ACTOR = joined(ACCOUNT.of(_actor), scalar(_actor.c.password_hash), _LIMITS, _st
 _ACCOUNT = joined(ACCOUNT.of(_owner).optional, _state(_owner), scalar(_administers, bool), scalar(_is_member(), bool))
 _GROUP = joined(GROUP.of(_group).optional, scalar(_is_member(memberships.c.group_id == _group.c.id), bool))
 _REPOSITORY = REPOSITORY.of(_repository).optional
-_PERSON = ACCOUNT.of(_subject).optional
+_PERSON = joined(ACCOUNT.of(_subject).optional, _state(_subject))
 _WITHIN: dict[str, tuple[FromClause, ColumnElement[bool], RowMapper[Any]]] = {
     "account": (_owner, _owner.c.id == _id_of("account"), _ACCOUNT),
     "group": (_group, and_(_group.c.account_id == _owner.c.id, _group.c.slug == bindparam("group")), _GROUP),
@@ -166,15 +167,14 @@ def _keep(tx: Transaction, names: Names, token_id: str | None, found: dict[str, 
     if token_id is not None:
         app_password_rows.cache_holder(tx, actor.id, token_id, limits and (actor, *limits))
     if "person" in found and names.person is not None:
-        account_rows.cache_named(tx, names.person, found["person"])
+        _keep_account(tx, names.person, *found["person"])
     if "account" not in found or names.account is None:
         return
 
     owner, state, administers, in_account = found["account"]
-    account_rows.cache_named(tx, names.account, owner)
+    _keep_account(tx, names.account, owner, state)
     if owner is None:
         return
-    tx.states[owner.id] = state
     group, in_group = found.get("group", (None, False))
     group_rows.cache_standing(tx, owner.id, actor.id, None, (administers, in_account, False))
     if names.group is not None:
@@ -183,3 +183,10 @@ def _keep(tx: Transaction, names: Names, token_id: str | None, found: dict[str, 
             group_rows.cache_standing(tx, owner.id, actor.id, group.id, (administers, in_account, in_group))
     if names.repository is not None:
         repository_rows.cache_found(tx, owner.id, names.repository, found["repository"])
+
+
+def _keep_account(tx: Transaction, name: str, account: Account | None, state: AccountState | None) -> None:
+    account_rows.cache_named(tx, name, account)
+    if account is not None and state is not None:
+        account_rows.cache_named(tx, account.id, account)
+        tx.states[account.id] = state
