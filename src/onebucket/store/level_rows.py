@@ -3,7 +3,7 @@
 from collections import defaultdict
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Select, bindparam, literal, select, union_all
+from sqlalchemy import Boolean, ColumnElement, Integer, Select, bindparam, literal, select, union_all
 
 from onebucket.domain.accounts import Account
 from onebucket.domain.level_sets import LevelRows
@@ -22,15 +22,21 @@ from onebucket.store.tables import (
     project_privileges,
 )
 
-_MEMBERS = Statement(
-    select(memberships.c.group_id, memberships.c.person_id).where(memberships.c.account_id == bindparam("account_id"))
-)
+# What a row says: that somebody is in a group, what a group has in a place, or what a person has there.
+_MEMBER, _OF_GROUP, _OF_PERSON = 0, 1, 2
+_members = select(
+    literal(_MEMBER, Integer).label("kind"),
+    literal(False, Boolean).label("is_on_project"),
+    memberships.c.group_id.label("place_id"),
+    memberships.c.person_id.label("holder_id"),
+    literal(0, Integer).label("level"),
+).where(memberships.c.account_id == bindparam("account_id"))
 
 
 def _given(table: Any, *there: ColumnElement[bool]) -> Select[Any]:
     is_of_group, is_on_project = "group_id" in table.c, "project_id" in table.c
     return select(
-        literal(is_of_group, Boolean).label("is_of_group"),
+        literal(_OF_GROUP if is_of_group else _OF_PERSON, Integer).label("kind"),
         literal(is_on_project, Boolean).label("is_on_project"),
         (table.c.project_id if is_on_project else table.c.repository_id).label("place_id"),
         (table.c.group_id if is_of_group else table.c.person_id).label("holder_id"),
@@ -40,9 +46,10 @@ def _given(table: Any, *there: ColumnElement[bool]) -> Select[Any]:
 
 _ON_REPOSITORIES, _ON_PROJECTS = (group_privileges, privileges), (project_group_privileges, project_privileges)
 _repository_id, _project_id = (bindparam(name, type_=Id) for name in ("repository_id", "project_id"))
-_GIVEN = Statement(union_all(*(_given(table) for table in (*_ON_REPOSITORIES, *_ON_PROJECTS))))
+_GIVEN = Statement(union_all(_members, *(_given(table) for table in (*_ON_REPOSITORIES, *_ON_PROJECTS))))
 _GIVEN_THERE = Statement(
     union_all(
+        _members,
         *(_given(table, table.c.repository_id == _repository_id) for table in _ON_REPOSITORIES),
         *(_given(table, table.c.project_id == _project_id) for table in _ON_PROJECTS),
     )
@@ -63,13 +70,14 @@ def of_repository(tx: Transaction, owner: Account, repository: Repository) -> Le
     return _level_rows(tx, owner, tx.rows(_GIVEN_THERE, account_id=owner.id, **where))
 
 
-def _level_rows(tx: Transaction, owner: Account, given: list[Any]) -> LevelRows:
+def _level_rows(tx: Transaction, owner: Account, rows: list[Any]) -> LevelRows:
     members: dict[str, list[str]] = defaultdict(list)
-    for group_id, person_id in tx.rows(_MEMBERS, account_id=owner.id):
-        members[group_id].append(person_id)
     of_groups: dict[str, dict[str, Level]] = defaultdict(dict)
     of_people: dict[str, dict[str, Level]] = defaultdict(dict)
-    for is_of_group, is_on_project, place_id, holder_id, level in given:
-        levels = _LEVELS_ON_PROJECTS if is_on_project else _LEVELS
-        (of_groups if is_of_group else of_people)[place_id][holder_id] = levels[level]
+    for kind, is_on_project, place_id, holder_id, level in rows:
+        if kind == _MEMBER:
+            members[place_id].append(holder_id)
+        else:
+            levels = _LEVELS_ON_PROJECTS if is_on_project else _LEVELS
+            (of_groups if kind == _OF_GROUP else of_people)[place_id][holder_id] = levels[level]
     return LevelRows(group_rows.of_account(tx, owner.id), members, of_groups, of_people)
