@@ -5,7 +5,6 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import pairwise
 from typing import IO, Any, NamedTuple
 
 from psycopg import pq
@@ -94,9 +93,11 @@ def _lines(file: IO[bytes]) -> list[str]:
 
 
 def _waits(lines: list[str]) -> int:
-    """How often a client of this conversation has waited for the server after sending something."""
-    directions = [line[0] for line in lines if line[:2] in ("F\t", "B\t")]
-    return sum(pair == ("F", "B") for pair in pairwise(directions))
+    """How often the client has waited until the server was ready: once for all that is sent in one pipeline.
+
+    When parts of an answer arrive depends on chance, the end of it doesn't.
+    """
+    return sum("\tReadyForQuery\t" in line for line in lines)
 
 
 @contextmanager
