@@ -43,7 +43,8 @@ from onebucket.store import (
 class Holdings:
     """What a person has in an account: groups, levels set for them there, and invitations to their addresses.
 
-    `losses` are their levels on its repositories, before and after all of that is taken away.
+    `kept_groups` are theirs too, but stay: only the directory that keeps them changes their members. `losses` are the
+    person's levels on the account's repositories, before and after everything else is taken away.
     """
 
     owner: Account
@@ -51,6 +52,7 @@ class Holdings:
     repositories: list[tuple[Repository, Level]]
     projects: dict[str, ProjectLevel]
     invitations: list[Invitation]
+    kept_groups: list[Group] = field(default_factory=list)
     losses: list[AccessChange] = field(default_factory=list)
 
     @property
@@ -85,7 +87,7 @@ class Offboarding:
         holds_some = credentials is not None and any(
             (credentials.is_active, credentials.app_passwords, credentials.oauth_apps, credentials.ssh_keys)
         )
-        return not self.accounts and not holds_some
+        return all(each.is_empty for each in self.accounts) and not holds_some
 
 
 def held(work: UnitOfWork, name: str, account_name: str | None = None) -> Offboarding:
@@ -108,9 +110,7 @@ def plan(work: UnitOfWork, name: str, account_name: str | None = None) -> Offboa
     """Return what off-boarding a person would end, with the access that they would lose; see `held`."""
     found = held(work, name, account_name)
     stays_active = account_name is not None
-    with_losses = [
-        replace(each, losses=_losses(work, each.owner, found.person, stays_active)) for each in found.accounts
-    ]
+    with_losses = [replace(each, losses=_losses(work, each, found.person, stays_active)) for each in found.accounts]
     return replace(found, accounts=with_losses)
 
 
@@ -148,27 +148,36 @@ def _accounts(work: UnitOfWork, person: Account) -> list[Account]:
 
 
 def _held(work: UnitOfWork, person: Account, owners: list[Account]) -> list[Holdings]:
-    rosters = group_members.groups_of_person(work.tx, person.id)
+    groups_there: dict[str, list[Group]] = {owner.id: [] for owner in owners}
+    for roster in group_members.groups_of_person(work.tx, person.id):
+        groups_there.get(roster.group.account_id, []).append(roster.group)
     found = [
         Holdings(
             owner,
-            [roster.group for roster in rosters if roster.group.account_id == owner.id],
+            [group for group in groups_there[owner.id] if group.directory_id is None],
             privilege_rows.given_to(work.tx, owner.id, person.id),
             project_privilege_rows.given_to(work.tx, owner.id, person.id),
             invitee_rows.invited_to(work.tx, person.id, owner.id),
+            [group for group in groups_there[owner.id] if group.directory_id is not None],
         )
         for owner in owners
     ]
-    return [each for each in found if not each.is_empty]
+    return [each for each in found if not each.is_empty or each.kept_groups]
 
 
-def _losses(work: UnitOfWork, owner: Account, person: Account, stays_active: bool) -> list[AccessChange]:
+def _losses(work: UnitOfWork, holdings: Holdings, person: Account, stays_active: bool) -> list[AccessChange]:
+    owner, kept = holdings.owner, {f"{holdings.owner.username}/{group.slug}" for group in holdings.kept_groups}
     repositories = repository_rows.of_account(work.tx, owner.id)
     inputs = access_inputs.load(work.tx, owner, repositories, [person])
     by_levels: dict[tuple[Level, Level], list[Repository]] = {}
     for equivalent in inputs.group_equivalent_repositories(repositories)(person):
         now = inputs.input_for(person, equivalent[0])
-        then = now._replace(direct=None, groups=(), on_project=None, is_active=now.is_active and stays_active)
+        then = now._replace(
+            direct=None,
+            groups=tuple(each for each in now.groups if each.group in kept),
+            on_project=None,
+            is_active=now.is_active and stays_active,
+        )
         before, after = strongest(why(now)), strongest(why(then))
         if before is not after:
             by_levels.setdefault((before, after), []).extend(equivalent)

@@ -60,6 +60,7 @@ def _lines(ended: "Offboarding") -> Iterator[str]:
     for held in ended.accounts:
         account = held.owner.username
         yield from (f"{account}: leaves the group {group.slug}" for group in held.groups)
+        yield from (f"{account}: stays in {group.slug}, which a directory keeps" for group in held.kept_groups)
         yield from (
             f"{account}: no longer has {level.word} on {each.slug} directly" for each, level in held.repositories
         )

@@ -301,3 +301,14 @@ def test_a_directory_has_no_say_in_another_one(okta: Provider, api: Api) -> None
 
     assert [answer.status_code for answer in answers] == [403, 404, 404]
     assert api(None, "GET", "/groups", headers={"Authorization": f"Bearer {okta.key}"}).status_code == 403
+
+
+def test_off_boarding_leaves_a_group_that_the_directory_keeps_and_ends_the_rest(okta: Provider, api: Api) -> None:
+    okta.add_group("Crew", okta.add_user("dora@example.com")["id"])
+
+    ended = api("alice", "POST", "/api/people/dora/offboard", json={"account": "acme"}).json()
+    again = api("alice", "POST", "/api/people/dora/offboard", json={"account": "acme"}).json()
+
+    [held], [left] = ended["accounts"], again["accounts"]
+    assert (held["groups"], held["groups_kept_by_directory"]) == (["developers"], ["crew"])
+    assert (left["groups"], left["groups_kept_by_directory"], left["losses"]) == ([], ["crew"], [])

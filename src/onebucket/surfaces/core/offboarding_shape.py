@@ -21,13 +21,17 @@ class LostAccess(Struct, frozen=True):
 
 
 class HoldingsShape(Struct, frozen=True):
-    """What a person has in an account: slugs of groups, levels, addresses that were invited, and what they lose."""
+    """What a person has in an account: slugs of groups, levels, addresses that were invited, and what they lose.
+
+    They stay in `groups_kept_by_directory`: only a directory changes who is in these.
+    """
 
     account: str
     groups: list[str]
     repositories: list[HeldLevel]
     projects: list[HeldLevel]
     invitations: list[str]
+    groups_kept_by_directory: list[str]
     losses: list[LostAccess]
 
 
@@ -68,6 +72,7 @@ def _holdings(held: Holdings) -> HoldingsShape:
         repositories=[HeldLevel(repository.slug, level.word) for repository, level in held.repositories],
         projects=[HeldLevel(key, level.word) for key, level in held.projects.items()],
         invitations=[invitation.email for invitation in held.invitations],
+        groups_kept_by_directory=[group.slug for group in held.kept_groups],
         losses=[
             LostAccess(repository.slug, loss.before.word, loss.after.word if loss.after else None)
             for loss in held.losses
