@@ -47,6 +47,7 @@ ALL = (
     Rows("mirror_permissions", 20 * REPOSITORIES // 10, "one repository in ten is mirrored, for 20 people each"),
     Rows("mirrors", TEAMS // 10, "one team in ten has a mirror"),
     Rows("mirror_drift", 5 * TEAMS // 10, "5 differences for each mirror"),
+    Rows("mirror_settings", 2 * TEAMS // 10, "2 for each mirror are set on its page"),
     Rows("invitations", PEOPLE // 100, "one for a hundred people"),
     Rows("invitation_groups", PEOPLE // 100, "one for each of these"),
     Rows("letters", 3 * PEOPLE // 100, "a month of them"),
@@ -103,6 +104,7 @@ def _value(table: str, name: str, n: int, id: Callable[[], str], accounts: list[
 
 _WORDS: dict[str, Callable[[int], Any]] = {
     "mirror": lambda n: "cloud",
+    "value": lambda n: '["repository-*", "site-*"]',
     "repository": lambda n: f"repository-{n:05}",
     "person": lambda n: f"70121:{n:032x}",
     "person_name": lambda n: f"person-{n:07}",

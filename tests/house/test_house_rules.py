@@ -27,6 +27,8 @@ ROOMS = Path(onebucket.__file__).parent
 LONG_FILES = {
     "actions/access.py": "the only door to stored things: everything that can be asked for, and whether it may be",
     "actions/privileges.py": "everything that sets a permission, for groups and for people",
+    "domain/journal_text.py": "one table of the sentences for all events, which is read as one",
+    "mirror/sync.py": "one run of a mirror from the comparison to the last change, over one state",
     "settings.py": "one table of all settings, which is read as one",
     "store/tables.py": "a schema, table after table",
 }

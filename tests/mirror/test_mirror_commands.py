@@ -16,7 +16,11 @@ import live
 import sizes
 from commands import Command, Done
 from mirroring import PEOPLE, REPOSITORIES, Configure, database_of, here, stored, there, until
+from onebucket.actions import mirror_settings
+from onebucket.cli import common
+from onebucket.domain.mirror_settings import MirrorDefinition, SettingValue
 from onebucket.domain.mirrors import MirrorState
+from onebucket.store.connect import connect
 from onebucket.testing import Double
 
 pytestmark = pytest.mark.subprocess
@@ -272,7 +276,22 @@ def test_mirrors_are_listed_and_a_report_changes_nothing(
         done = command("mirror", "run")
 
     assert listed[1].split() == ["cloud", "acme", "acme", "at", bitbucket.url, "report"]
-    assert (done.code, 'has mode = "report", and changes nothing' in done.err) == (1, True)
+    assert (done.code, "has the mode report, and changes nothing" in done.err) == (1, True)
+
+
+def test_what_its_page_sets_comes_before_the_file(
+    command: Command, bitbucket: Double, configure: Configure, tmp_path: Path
+) -> None:
+    configure(mode="report")
+    definition = MirrorDefinition("cloud", "acme", "acme", bitbucket.url, {"mode": "report"})
+    with closing(connect(database_of(tmp_path))) as database, database.writing() as tx:
+        on_page: dict[str, SettingValue] = {"mode": "apply", "never_touch": ("carol",)}
+        mirror_settings.change(common.work(tx), "acme", definition, on_page)
+    here(command, "rocket", bob="write", carol="write")
+
+    done = command("mirror", "run")
+
+    assert (done.code, there(bitbucket)["rocket"]) == (0, {"bob": "write"})
 
 
 def test_without_a_mirror_the_file_is_named(command: Command, tmp_path: Path) -> None:

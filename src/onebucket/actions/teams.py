@@ -22,6 +22,7 @@ from onebucket.store import (
     invitation_rows,
     mirror_drift_rows,
     mirror_rows,
+    mirror_setting_rows,
     mirror_status_rows,
     oauth_consumer_rows,
     outbox_rows,
@@ -130,6 +131,7 @@ def delete(work: UnitOfWork, name: str) -> Account:
     mirror_rows.remove_of_account(work.tx, team.id)
     mirror_drift_rows.remove_of_account(work.tx, team.id)
     mirror_status_rows.remove_of_account(work.tx, team.id)
+    mirror_setting_rows.remove_of_account(work.tx, team.id)
     account_rows.delete_account(work.tx, team.id)
 
     return team

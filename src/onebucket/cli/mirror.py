@@ -71,13 +71,14 @@ def diff(name: Name = "", as_json: JsonOption = False, database: DatabaseOption 
 @mirror.command("run")
 def run(name: Name = "", database: DatabaseOption = "", data: DataOption = "") -> None:
     """Carry what differs to the host, if the mirror's mode is apply; exit with 2 if something still differs."""
+    from onebucket.cli import mirror_setup
     from onebucket.mirror import sync
 
     chosen = common.settings(database, data)
     with common.open_database(chosen, Use.CHANGES) as opened:
-        configuration = named(chosen, name)
+        configuration = mirror_setup.with_page(opened, named(chosen, name))
         if not configuration.can_change:
-            raise CommandError(f'[mirror.{configuration.name}] has mode = "report", and changes nothing; diff compares')
+            raise CommandError(f"{configuration.name} has the mode report, and changes nothing; diff compares")
         try:
             compared, outcome = _connected(opened, configuration, lambda connected: connected.run(), what="mirror run")
         except sync.TooManyRemovals as error:
@@ -100,7 +101,7 @@ def follow(name: Name = "", database: DatabaseOption = "", data: DataOption = ""
     from onebucket.mirror.follower import MirrorFollower
 
     def report(compared: "Comparison", outcome: "Outcome", is_full: bool) -> None:
-        for line in _lines(outcome.carried if configuration.can_change else compared.differences):
+        for line in _lines(compared.differences if outcome.is_report else outcome.carried):
             common.show(line)
         _show_refused(outcome)
         if is_full:

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, asynccontextmanager, contextmanag
 from dataclasses import dataclass
 from functools import partial
 
+from onebucket.actions import mirror_settings
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.cli import common
 from onebucket.cli.common import CommandError
@@ -74,6 +75,13 @@ class ConnectedMirror:
             raise
         self.recorder.record_run(compared, outcome, is_full=True, began=began)
         return compared, outcome
+
+
+def with_page(opened: Database, configuration: MirrorConfiguration) -> MirrorConfiguration:
+    """Return the configuration with what was set on the mirror's page in place of what the file has."""
+    with opened.reading() as tx:
+        by_page = mirror_settings.set_by_page(common.work(tx), configuration.account, configuration.name)
+    return configuration.with_settings(by_page)
 
 
 @asynccontextmanager

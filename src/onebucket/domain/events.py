@@ -77,6 +77,7 @@ class Event(Enum):
     MIRROR_SET = "mirror.set"
     MIRROR_REMOVED = "mirror.removed"
     MIRROR_INVITED = "mirror.invited"
+    MIRROR_CONFIGURED = "mirror.configured"
     MIRROR_PAUSED = "mirror.paused"
     MIRROR_RESUMED = "mirror.resumed"
     MIRROR_STOPPED = "mirror.stopped"

@@ -154,6 +154,7 @@ def _second_factor(verb: str) -> _Describe:
 
 _WITH_CHANGES = frozenset(
     {
+        Event.MIRROR_CONFIGURED,
         Event.USER_CHANGED,
         Event.TEAM_CHANGED,
         Event.GROUP_CHANGED,
@@ -244,6 +245,7 @@ _SENTENCES: Mapping[Event, _Describe] = {
     Event.MIRROR_SET: _mirrored("set {permission} for {user} on {subject}, through the mirror {mirror}"),
     Event.MIRROR_REMOVED: _mirrored("removed {permission} of {user} on {subject}, through the mirror {mirror}"),
     Event.MIRROR_INVITED: _template("invited {user} to the group {group} at the host, through the mirror {mirror}"),
+    Event.MIRROR_CONFIGURED: _template("configured the mirror {subject}"),
     Event.MIRROR_PAUSED: _template("paused the mirror {subject}"),
     Event.MIRROR_RESUMED: _template("resumed the mirror {subject}"),
     Event.MIRROR_STOPPED: _template("stopped the mirror {subject}: {reason}"),

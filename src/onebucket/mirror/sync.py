@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
-from onebucket.actions import mirrored_access, mirrors
+from onebucket.actions import mirror_settings, mirrored_access, mirrors
 from onebucket.actions.mirrored_access import MirroredAccess
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import mirror_causes
@@ -44,20 +44,23 @@ class Outcome:
     """What a run did: the differences that it carried over, and those that the host refused, with its sentence.
 
     `not_invited` is the sentence with which the host refused to invite somebody.
+    `is_report` if the mirror's mode is report: then it did nothing.
     """
 
     carried: list[Difference] = field(default_factory=list)
     refused: list[tuple[Difference, str]] = field(default_factory=list)
     invited: list[Invitation] = field(default_factory=list)
     not_invited: str = ""
+    is_report: bool = False
 
 
 class MirrorSync:
     """One mirror with its connector. `reading` and `writing` open units of work on the database here.
 
-    `revision` is the account's revision at the last comparison, None before it; `carried` counts what was set and
-    removed. `carried_revision` is the account's when everything was carried last: what has changed since is the cause
-    of what is carried next.
+    `configuration` is the file's, with what was set on the mirror's page when it last compared; each comparison reads
+    that again. `revision` is the account's revision at the last comparison, None before it; `carried` counts what was
+    set and removed. `carried_revision` is the account's when everything was carried last: what has changed since is the
+    cause of what is carried next.
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class MirrorSync:
 
         The host is read first: then what changes here meanwhile isn't missed. Raises RemoteError, Refusal.
         """
+        self._read_settings()
         if afresh or self._host is None:
             self._host = await self._read_host()
         host, configuration = self._host, self.configuration
@@ -163,12 +167,12 @@ class MirrorSync:
         cancelled, it finishes the change that it is at. Raises RemoteError, for what concerns more than one permission;
         TooManyRemovals before anything is changed.
         """
-        outcome = Outcome()
         if afresh:
             self._refused.clear()
             self._not_invited = ""
         here, compared = await self.compare(afresh=afresh)
-        if not self.configuration.can_change:
+        outcome = Outcome(is_report=not self.configuration.can_change)
+        if outcome.is_report:
             return compared, outcome
         self._check_removals(compared, allowed_removals)
         if self.carried_revision is not None:
@@ -247,6 +251,14 @@ class MirrorSync:
         """Return the account's revision here; while it is `revision`, nothing has changed since the comparison."""
         with self._reading() as work:
             return mirrored_access.revision(work, self.configuration.account)
+
+    def _read_settings(self) -> None:
+        """Take what is set on the mirror's page now; what it knows of the host may have left out repositories."""
+        with self._reading() as work:
+            by_page = mirror_settings.set_by_page(work, self.configuration.account, self.configuration.name)
+        configuration = self.configuration.with_settings(by_page)
+        if configuration != self.configuration:
+            self.configuration, self._host = configuration, None
 
     async def _read_host(self) -> HostState:
         configuration = self.configuration

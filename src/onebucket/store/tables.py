@@ -135,6 +135,19 @@ mirror_permissions = Table(
     sqlite_with_rowid=False,
 )
 
+# What pages have set for a mirror, in place of `onebucket.toml`; `value` is JSON, `set_by` a name as in the journal.
+mirror_settings = Table(
+    "mirror_settings",
+    metadata,
+    _of_account(),
+    Column("mirror", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("set_by", Text, nullable=False),
+    Column("set_at", Moment, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # How an account's mirrors are doing. `holder` is the process that follows one, until `held_until`.
 mirrors = Table(
     "mirrors",
