@@ -33,6 +33,7 @@ LONG_FILES = {
     "store/tables.py": "a schema, table after table",
 }
 LONG_FUNCTIONS = {
+    "cli/server_start.py: run_process": "every part of a server process, started and stopped in order",
     "cli/bitbucket_import.py: import_bitbucket": "a command with many options, one after the other",
     "http/wiring.py: build": "every part is put into its place, once",
     "store/migrations/versions/0001_first.py: upgrade": "a schema, table after table",

@@ -28,6 +28,7 @@ PAGE = TOP / "docs" / "benchmarks.md"
 
 # For the variable parts of addresses.
 WORDS = {
+    "mirror": "cloud",
     "workspace": "acme", "name": "acme", "slug": "developers", "repo_slug": "website", "repository": "rocket",
     "project_key": "PROJ", "key": "PROJ", "group_slug": "designers", "selected_user": "alice",
     "selected_user_id": "dora", "member": "bob", "email": "alice@example.com", "account_id": "0", "id": "0",

@@ -292,6 +292,11 @@ def test_what_its_page_sets_comes_before_the_file(
     done = command("mirror", "run")
 
     assert (done.code, there(bitbucket)["rocket"]) == (0, {"bob": "write"})
+    told = command("mirror", "status").out.splitlines()
+    assert "  mode is apply, set on its page by operator" in told
+    assert "  max_removals is 100%, from onebucket.toml" in told
+    [as_json] = command("mirror", "status", "--json").json
+    assert as_json["settings"]["never_touch"] == {"value": ["carol"], "source": "set on its page by operator"}
 
 
 def test_without_a_mirror_the_file_is_named(command: Command, tmp_path: Path) -> None:

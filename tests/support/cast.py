@@ -20,6 +20,7 @@ from onebucket import hashing
 from onebucket.actions import accounts, groups, invitations, journal, privileges, repositories, teams, tokens
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import OPERATOR
+from onebucket.domain.mirror_settings import MirrorDefinition
 from onebucket.domain.privileges import Level
 from onebucket.domain.sign_in_providers import SignInProvider
 from onebucket.domain.site_limits import DEFAULT_LIMITS, SiteLimits
@@ -146,6 +147,7 @@ class Api:
         *,
         site_limits: SiteLimits = DEFAULT_LIMITS,
         demo_letters: Path | None = None,
+        mirrors: Sequence[MirrorDefinition] = (),
         counts: RateLimitStore | None = None,
         surfaces: Sequence[Surface] = wiring.SURFACES,
         providers: Sequence[SignInProvider] = (),
@@ -171,6 +173,7 @@ class Api:
             ServerOptions(**(defaults | options)),
             site_limits=site_limits,
             demo_letters=demo_letters,
+            mirrors=mirrors,
             secret_key=KEY,
             counts=counts,
             surfaces=surfaces,

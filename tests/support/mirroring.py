@@ -9,7 +9,9 @@ from typing import Any
 
 from commands import Command
 from onebucket.actions import mirrors
+from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.cli import common
+from onebucket.domain.mirror_settings import MirrorDefinition
 from onebucket.domain.mirrors import Drift, MirrorStatus
 from onebucket.domain.refusals import NotFound
 from onebucket.store.connect import connect
@@ -17,6 +19,9 @@ from onebucket.testing import Double
 
 PEOPLE = ("bob", "carol", "dave", "erin")
 REPOSITORIES = ("rocket", "probe", "site")
+
+# A mirror of acme, for servers in the test's process.
+CLOUD = MirrorDefinition("cloud", "acme", "acme-inc", "https://api.example.com")
 
 # Writes the mirror's table into onebucket.toml.
 Configure = Callable[..., None]
@@ -69,6 +74,11 @@ def there(bitbucket: Double) -> dict[str, dict[str, str]]:
 def database_of(folder: Path) -> str:
     """Return the URL of the database in a folder."""
     return f"sqlite:///{folder}/onebucket.db"
+
+
+def register(work: UnitOfWork) -> MirrorStatus:
+    """Store the mirror `CLOUD` as one that has never run."""
+    return mirrors.register(work, "acme", "cloud", workspace=CLOUD.workspace, api=CLOUD.api, can_change=False)
 
 
 def stored(url: str) -> tuple[MirrorStatus, list[Drift]]:

@@ -11,6 +11,7 @@ from onebucket.cli.mirror import DRIFT, Name, configurations, named
 
 if TYPE_CHECKING:
     from onebucket.actions.unit_of_work import UnitOfWork
+    from onebucket.domain.mirror_settings import EffectiveSetting
     from onebucket.domain.mirrors import MirrorStatus
     from onebucket.mirror.configuration import MirrorConfiguration
 
@@ -21,15 +22,17 @@ def status(name: Name = "", as_json: JsonOption = False, database: DatabaseOptio
     wanted = [named(chosen, name)] if name else configurations(chosen)
     with common.open_database(chosen, Use.READS) as opened, opened.reading() as tx:
         work = common.work(tx)
-        found = [(each.account, _stored(work, each)) for each in wanted]
+        found = [(each, _stored(work, each), _settings(work, each)) for each in wanted]
         now = work.at
     if as_json:
-        common.show_json([_as_json(account, each, now) for account, each in found])
+        common.show_json(
+            [_as_json(each.account, stored, now) | _settings_json(settings) for each, stored, settings in found]
+        )
     else:
-        for account, each in found:
-            for line in _lines(account, each, now):
+        for each, stored, settings in found:
+            for line in (*_lines(each.account, stored, now), *_setting_lines(settings)):
                 common.show(line)
-    if any(each.needs_attention or each.counts.drift for _, each in found):
+    if any(stored.needs_attention or stored.counts.drift for _, stored, _ in found):
         raise typer.Exit(DRIFT)
 
 
@@ -82,6 +85,23 @@ def _stored(work: "UnitOfWork", configuration: "MirrorConfiguration") -> "Mirror
     return MirrorStatus(
         "", configuration.name, configuration.workspace, configuration.api, can_change=configuration.can_change
     )
+
+
+def _settings(work: "UnitOfWork", configuration: "MirrorConfiguration") -> "list[EffectiveSetting]":
+    from onebucket.actions import mirror_settings
+
+    return mirror_settings.effective(work, configuration.account, configuration.definition)
+
+
+def _setting_lines(settings: "list[EffectiveSetting]") -> list[str]:
+    """Return a line for each setting that isn't the default, with where its value comes from."""
+    given = [each for each in settings if each.is_given or each.set_by]
+    texts = [each.value if isinstance(each.value, str) else " ".join(each.value) or "empty" for each in given]
+    return [f"  {each.name} is {text}, {each.source}" for each, text in zip(given, texts, strict=True)]
+
+
+def _settings_json(settings: "list[EffectiveSetting]") -> dict[str, Any]:
+    return {"settings": {each.name: {"value": each.value, "source": each.source} for each in settings}}
 
 
 def _register(work: "UnitOfWork", configuration: "MirrorConfiguration") -> None:

@@ -64,18 +64,19 @@ class _Launch:
             secret_key=self.secret_key,
             demo_letters=self.demo_folder / "letters" if self.demo_folder else None,
             settings=settings.shown(self.settings),
+            mirrors=[each.definition for each in self.mirrors],
             counts=counts,
             process_metrics=process_metrics,
             providers=self.providers,
         )
         outbox_worker = mail_setup.outbox_worker(self.database, self.transport, self.composer, self.secret_key)
         server.metrics.watch("onebucket_letters_sent_total", "E-mails sent since the start", lambda: outbox_worker.sent)
-        mirror_worker = _mirror_worker(self.database, self.mirrors) if self.mirrors else None
+        mirror_worker = _mirror_worker(self.database, self.mirrors)
 
         def start() -> None:
             on_ready()
             outbox_worker.start()
-            if mirror_worker is not None:
+            if mirror_worker:
                 mirror_worker.start()
             server.metrics.start()
             # What exists now lives as long as the process: scanning it for garbage would cost 5 % of each write.
@@ -84,7 +85,7 @@ class _Launch:
         try:
             serving.run(server.app, self.address, on_ready=start, stop_pipe=stop_pipe)
         finally:
-            if mirror_worker is not None:
+            if mirror_worker:
                 mirror_worker.stop()
             outbox_worker.stop()
             server.close()
@@ -128,7 +129,7 @@ def run(chosen: Settings, address: ListenAddress, *, base_url: str, workers: int
             lines += [_replicas(opened)] if opened.replicas else []
             lines += [] if chosen.base_url else [_guessed_base_url(base_url)]
         lines += [_limit(chosen.rate_limit), mail_setup.line(transport, composer)]
-        lines += [f"It follows the mirror {each.name} of {each.account} to {each.workspace}" for each in mirrors]
+        lines += _followed_lines(mirrors)
         lines += (
             [f"People sign in with {', '.join(each.label for each in providers)} (docs/sso.md)"] if providers else []
         )
@@ -147,20 +148,31 @@ def run(chosen: Settings, address: ListenAddress, *, base_url: str, workers: int
 
 
 def _mirrors(chosen: Settings) -> "Sequence[MirrorConfiguration]":
-    """Return the mirrors that the server follows. Raises Misconfigured."""
+    """Return the mirrors of the file. Raises Misconfigured."""
     if not chosen.mirror:
         return ()
     from onebucket.mirror import configuration
 
-    found = configuration.read_all(chosen.mirror, source=str(chosen.file))
-    return [each for each in found if each.starts_with_server]
+    return configuration.read_all(chosen.mirror, source=str(chosen.file))
 
 
-def _mirror_worker(opened: Database, mirrors: "Sequence[MirrorConfiguration]") -> "MirrorWorker":
+def _followed_lines(mirrors: "Sequence[MirrorConfiguration]") -> list[str]:
+    return [
+        f"It follows the mirror {each.name} of {each.account} to {each.workspace}"
+        for each in mirrors
+        if each.starts_with_server
+    ]
+
+
+def _mirror_worker(opened: Database, mirrors: "Sequence[MirrorConfiguration]") -> "MirrorWorker | None":
+    """Return what follows the mirrors that start with the server, None if there are none."""
+    followed = [each for each in mirrors if each.starts_with_server]
+    if not followed:
+        return None
     # It loads an HTTP client, which a server without mirrors doesn't need.
     from onebucket.cli.mirror_worker import MirrorWorker
 
-    return MirrorWorker(opened, mirrors)
+    return MirrorWorker(opened, followed)
 
 
 def _replicas(opened: Database) -> str:

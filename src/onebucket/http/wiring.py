@@ -14,6 +14,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from onebucket import hashing
+from onebucket.actions.mirror_overview import KnownMirrors
+from onebucket.domain.mirror_settings import MirrorDefinition
 from onebucket.domain.sign_in_providers import SignInProvider
 from onebucket.domain.site_limits import DEFAULT_LIMITS, SiteLimits
 from onebucket.http import errors, gauges, openapi
@@ -104,6 +106,7 @@ def build(
     secret_key: bytes | None = None,
     demo_letters: Path | None = None,
     settings: Sequence[tuple[str, str, str]] = (),
+    mirrors: Sequence[MirrorDefinition] = (),
     counts: RateLimitStore | None = None,
     process_metrics: ProcessMetrics | None = None,
     surfaces: Sequence[Surface] = SURFACES,
@@ -116,9 +119,10 @@ def build(
     """Build a server. The database must already be migrated to the current schema.
 
     `secret_key` derives the secrets of OAuth consumers; without one they change with every start. `settings` are the
-    current settings, shown to site administrators. `counts` are the counters that workers share, `process_metrics`
-    this worker's row of the metrics that they share. `surfaces` are the APIs that it serves, `providers` those
-    that people sign in with. `demo_letters` is the folder whose letters the demo's page shows.
+    current settings, shown to site administrators, `mirrors` those of `onebucket.toml`. `counts` are the counters that
+    workers share, `process_metrics` this worker's row of the metrics that they share. `surfaces` are the APIs that it
+    serves, `providers` those that people sign in with. `demo_letters` is the folder whose letters the demo's page
+    shows.
     """
     counts = counts or counters.in_memory()
     per_address = options.failures_per_address
@@ -168,6 +172,7 @@ def build(
         providers={provider.name: provider.label for provider in providers},
         group_providers=tuple(provider.name for provider in providers if provider.groups_claim),
         passwords=site_limits.passwords,
+        mirrors=KnownMirrors(mirrors),
     )
     pages = PageRouter(backend=page_backend, site=site)
     routes = [

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -71,11 +70,11 @@ class MirrorConfiguration:
 
     def includes(self, repository: str) -> bool:
         """Whether a repository is mirrored."""
-        return any(fnmatchcase(repository, each) for each in self.repositories) and not self.spares(repository)
+        return mirror_settings.matches(self.repositories, repository) and not self.spares(repository)
 
     def spares(self, *names: str) -> bool:
         """Whether a repository, a person or a group of these names is never touched."""
-        return any(fnmatchcase(name, pattern) for name in names for pattern in self.never_touch)
+        return mirror_settings.matches(self.never_touch, *names)
 
     def token(self, environment: Mapping[str, str] = os.environ) -> str:
         """Return the API token. Raises Misconfigured."""

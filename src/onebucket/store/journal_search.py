@@ -45,6 +45,16 @@ _FIND = Statement(_found.where(_since, _after, _until, *_filtered).order_by(*_ne
 _FIND_IN_ACCOUNT = Statement(
     _found.where(_of_account, _after_number, _until_number, _since, *_filtered).order_by(_by_number), ENTRY
 )
+_newest = (
+    select(*ENTRY.columns)
+    .where(_of_account)
+    .order_by(_by_number)
+    .limit(bindparam("examined", type_=Integer))
+    .subquery("newest")
+)
+_AMONG_NEWEST = Statement(
+    select(*_newest.c).where(_newest.c.event.in_(values_of("events"))).order_by(_newest.c.number.desc()), ENTRY
+)
 _LATEST_IN_WINDOW = Statement(select(*_LATEST_AT.columns).where(_of_account, _after_number, _until_number), _LATEST_AT)
 
 
@@ -91,6 +101,12 @@ def find(tx: Transaction, search: Search, *, until: JournalPosition | None, most
     position = {"at": at, "account_id": account_id, "number": number}
     last = {"last_at": last_at, "last_account_id": last_account_id, "last_number": last_number}
     return tx.rows(_FIND, **position, **last, **wanted)
+
+
+def among_newest(tx: Transaction, account_id: str, events: Collection[Event], *, examined: int) -> list[Entry]:
+    """Return the entries of these events among the `examined` newest of an account, newest first."""
+    names = [event.value for event in events]
+    return tx.rows(_AMONG_NEWEST, account_id=account_id, events=names, examined=examined)
 
 
 def is_recent(tx: Transaction, search: Search, *, until: JournalPosition) -> bool:

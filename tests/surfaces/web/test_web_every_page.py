@@ -1,6 +1,7 @@
 """What every page keeps to in a real browser: accessible, narrow, small, and nothing that comes from elsewhere."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,15 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request
 
 import cast
 import chromium
+import mirroring
 import sizes
 from cast import Api
 from live import Live
-from onebucket.actions import accounts, groups, project_privileges, projects, repositories
+from onebucket.actions import accounts, groups, mirrors, project_privileges, projects, repositories
+from onebucket.actions.mirrors import RunTotals
 from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain.mirrors import Drift, DriftCounts, DriftKind, MirrorState
+from onebucket.domain.privileges import Level
 from onebucket.domain.projects import ProjectLevel
 from tests.surfaces.web.test_web_permissions import ROWS, TYPED, made_ready, page_of
 
@@ -48,11 +53,24 @@ MORE = (
     f"/accounts/acme/ask?repository={'z' * 50}-2&level=read",
     f"/accounts/acme/ask?person={'x' * 50}-2&repository={'z' * 50}-2",
     "/accounts/acme/projects?find=nowhere",
+    "/accounts/acme/mirrors/cloud/differences?kind=foreign",
+    "/accounts/acme/mirrors/cloud/differences?people=nobody",
     "/accounts/acme/journal?verified=yes&about=designers",
     "/accounts/acme/journal?since=yesterday",
     "/site/journal?account=none",
     "/nowhere",
 )
+
+
+MIRROR = """
+[mirror.cloud]
+account = "acme"
+workspace = "acme-inc"
+username = "service@example.com"
+token_env = "NOWHERE"
+start = "off"
+never_touch = ["a-pattern-that-is-as-long-as-the-names-of-some-repositories-*", "bot-*"]
+"""
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +80,7 @@ def staged(cast_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     api = Api(cast.copy(cast_template, folder))
     names = made_ready(api)
     api.operate(_hard)
+    (folder / "onebucket.toml").write_text(MIRROR)
     api.close()
     with Live(folder) as running:
         yield running, names
@@ -79,6 +98,26 @@ def _hard(work: UnitOfWork) -> None:
         repositories.add(work, "acme", f"{'z' * 50}-{number}", name=name, description=name * 3, project=LONG_KEY)
         project_privileges.set_for_group(work, "acme", LONG_KEY, group.slug, ProjectLevel.CREATE_REPO)
         project_privileges.set_for_person(work, "acme", LONG_KEY, f"{'x' * 50}-{number}", ProjectLevel.ADMIN)
+    _differ(work)
+
+
+def _differ(work: UnitOfWork) -> None:
+    """Let the mirror find more than one page of the matrix shows, with names as long as they may be."""
+    levels = (Level.NONE, Level.READ, Level.WRITE, Level.ADMIN)
+    drift = [
+        Drift(
+            kind, f"{repository:02}{'r' * 98}", f"70121:{person}", f"{person:02}{'p' * 60}",
+            levels[(person + repository) % 4], levels[(person + repository + 1) % 4], Level.READ,
+            "refused by the host" if person % 9 == 0 else "",
+        )
+        for person in range(60)
+        for repository, kind in zip(range(12), [*DriftKind] * 4, strict=True)
+        if (person * 7 + repository) % 5
+    ]  # fmt: skip
+    status = mirroring.register(work)
+    counts = DriftCounts(differences=len(drift), removals=9, foreign=70, inherited=70, strangers=3, compared=999)
+    done = replace(status, outcome=MirrorState.RUNNING, last_run_at=work.at, last_compared_at=work.at, counts=counts)
+    mirrors.record(work, done, gone=(), new=drift, totals=RunTotals(3, 20, 0))
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +211,7 @@ def test_what_a_form_answers_is_accessible_and_narrow_too(
         "/accounts/acme/projects": "Create project",
         "/accounts/acme/repositories/rocket": "Preview move",
         "/accounts/acme/groups/designers": "Save",
+        "/accounts/acme/mirrors/cloud/settings": "Preview changes",
         "/accounts/acme/invitations": "Send invitations",
         "/me/ssh-keys": "Add key",
         f"/me/ssh-keys/{names['{ssh}']}": "Rename",
@@ -187,6 +227,8 @@ def test_what_a_form_answers_is_accessible_and_narrow_too(
             page.get_by_label("Key").fill("2nd")
         elif "/projects/" in path:
             page.get_by_label("Group’s slug, username or e-mail address").fill("designers" if "OPS" in path else "none")
+        elif path.endswith("cloud/settings"):
+            page.get_by_label("mode").select_option("apply")
         elif path.endswith("designers"):
             page.get_by_label("Name").fill("Draughtspeople")
         elif path.endswith("ssh-keys"):

@@ -11,6 +11,7 @@ import pytest
 import cast
 import codes
 import consuming
+import mirroring
 import ssh_keygen
 from browsing import Visitor, deliver, done_by
 from cast import Api
@@ -216,6 +217,19 @@ GET    /site/people/bob/disable                 in      403  403    403   200
 POST   /site/people/bob/disable                 in      403  403    403   303
 GET    /site/people/bob/enable                  in      403  403    403   200
 POST   /site/people/bob/enable                  in      403  403    403   303
+GET    /accounts/acme/mirrors                   in      403  403    200   200
+GET    /accounts/bob/mirrors                    in      403  200    403   200
+GET    /accounts/acme/mirrors/cloud             in      403  403    200   200
+GET    /accounts/acme/mirrors/none              in      403  403    404   404
+GET    /accounts/acme/mirrors/cloud/differences in      403  403    200   200
+GET    /accounts/acme/mirrors/cloud/pause       in      403  403    200   200
+POST   /accounts/acme/mirrors/cloud/pause       in      403  403    303   303
+GET    /accounts/acme/mirrors/cloud/resume      in      403  403    200   200
+POST   /accounts/acme/mirrors/cloud/resume      in      403  403    303   303
+GET    /accounts/acme/mirrors/cloud/settings    in      403  403    200   200
+POST   /accounts/acme/mirrors/cloud/settings    in      403  403    200   200
+GET    /accounts/acme/mirrors/cloud/settings/forget in  403  403    200   200
+POST   /accounts/acme/mirrors/cloud/settings/forget in  403  403    303   303
 GET    /accounts/acme/journal                   in      403  403    200   200
 GET    /accounts/bob/journal                    in      403  200    403   200
 GET    /site/journal                            in      403  403    403   200
@@ -355,6 +369,7 @@ def _links(api: Any) -> dict[str, str]:
     api.operate(lambda work: work.tx.connection.execute("UPDATE letters SET trouble = '550', sent_at = NULL"))
     api.operate(lambda work: projects.create(work, "acme", "OPS", name="Operations"))
     api.operate(lambda work: projects.create(work, "acme", "OPEN", name="Open", is_private=False))
+    api.operate(mirroring.register)
     [letter, *_] = [each for _, each in api.operate(outbox.list_failing)]
     hash = hashing.secret_hash("a session of hers")
     session = api.operate(done_by("alice", lambda work: sessions.start(work, secret_hash=hash, agent="a")))
@@ -410,7 +425,7 @@ def test_everybody_gets_what_the_table_says(stage: tuple[Path, dict[str, str]], 
     template, names = stage
     folder = tmp_path / "letters"
     folder.mkdir()
-    api = Api(cast.copy(template, tmp_path), demo_letters=folder)
+    api = Api(cast.copy(template, tmp_path), demo_letters=folder, mirrors=[mirroring.CLOUD])
 
     wrong = []
     for row in ROWS:

@@ -1,24 +1,31 @@
 """Who gains and who loses access; one line per person for all repositories with the same change."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from onebucket.actions.access_losses import AccessLoss, AccessLosses
 from onebucket.domain.accounts import Account
 from onebucket.domain.privileges import Level
-from onebucket.domain.repositories import Repository
+
+
+class Person(Protocol):
+    """Somebody whose level changes, here or at a host of a mirror."""
+
+    @property
+    def id(self) -> str:
+        """What tells them from others."""
+
+    @property
+    def username(self) -> str:
+        """The name to show."""
 
 
 class Difference(Protocol):
     """A change of one person's level on some repositories."""
 
     @property
-    def person(self) -> Account:
+    def person(self) -> Person:
         """The person whose level changes."""
-
-    @property
-    def repositories(self) -> Sequence[Repository]:
-        """The repositories on which it changes."""
 
     @property
     def before(self) -> Level:

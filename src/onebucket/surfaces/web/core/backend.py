@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 from urllib.parse import urlsplit
 
+from onebucket.actions.mirror_overview import KnownMirrors
 from onebucket.actions.sessions import SignIn
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import Account
@@ -60,6 +61,7 @@ ToSignIn = Callable[[UnitOfWork], SignIn | Refusal]
 class SiteInfo:
     """What the pages show about this server.
 
+    `mirrors` are those of `onebucket.toml`.
     `openapi` returns the API's OpenAPI document. `demo_letters` is the folder that `/demo/letters` shows, None
     outside the demo. `settings` are the settings in force (name, value, source), without secrets.
     `rate_limit` is calls an hour for each user, 0 for any number. `wants_factors`: some must have a second factor.
@@ -69,6 +71,7 @@ class SiteInfo:
 
     base_url: str
     sign_up: str
+    mirrors: KnownMirrors = field(default=KnownMirrors(()), kw_only=True)
     openapi: Callable[[], Mapping[str, Any]]
     demo_letters: Path | None = None
     settings: Sequence[tuple[str, str, str]] = ()
