@@ -19,7 +19,7 @@ from mirroring import PEOPLE, REPOSITORIES, Configure, database_of, here, stored
 from onebucket.actions import mirror_settings
 from onebucket.cli import common
 from onebucket.domain.mirror_settings import MirrorDefinition, SettingValue
-from onebucket.domain.mirrors import MirrorState
+from onebucket.domain.mirrors import DriftKind, MirrorState
 from onebucket.store.connect import connect
 from onebucket.testing import Double
 
@@ -182,12 +182,15 @@ def test_a_repository_that_is_not_here_is_left_alone(command: Command, bitbucket
     assert there(bitbucket)["new"] == {"bob": "write"}
 
 
-def test_people_who_are_no_members_there_are_named(command: Command) -> None:
+def test_people_who_are_no_members_there_are_named(command: Command, tmp_path: Path) -> None:
     document = {"onebucket": 1, "users": [{"username": "zoe"}]}
     command("apply", "-", "--yes", given=json.dumps(document))
     here(command, "rocket", zoe="read")
 
     assert "! zoe is not a member there" in command("mirror", "diff").out
+    command("mirror", "run")
+    _, drift = stored(database_of(tmp_path))
+    assert [each.name for each in drift if each.kind is DriftKind.STRANGER] == ["zoe"]
 
 
 def test_one_that_the_host_refuses_does_not_keep_the_others(command: Command, bitbucket: Double) -> None:

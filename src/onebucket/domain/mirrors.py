@@ -34,11 +34,15 @@ STOPS = frozenset({MirrorState.STOPPED, MirrorState.ASKS})
 
 
 class DriftKind(Enum):
-    """Which side a difference is to be put right on: by the mirror, or not by it (`comparison.Comparison`)."""
+    """Which side a difference is to be put right on: by the mirror, or not by it (`comparison.Comparison`).
+
+    A stranger has access here, and is no member there: their `repository` is empty.
+    """
 
     DIFFERENCE = "difference"
     FOREIGN = "foreign"
     INHERITED = "inherited"
+    STRANGER = "stranger"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from onebucket.actions import mirrors
 from onebucket.actions.mirrors import RunTotals
 from onebucket.domain.mirror_grants import GrantKind
 from onebucket.domain.mirrors import MOST_KEPT, Drift, DriftCounts, DriftKind, MirrorFailure, MirrorState, MirrorStatus
+from onebucket.domain.privileges import Level
 from onebucket.mirror.comparison import Comparison, Difference, Effect, Place
 from onebucket.mirror.configuration import MirrorConfiguration
 from onebucket.mirror.sync import MirrorSync, OpenWork, Outcome
@@ -182,7 +183,14 @@ def remaining(compared: Comparison, outcome: Outcome) -> list[Drift]:
         *_drift(DriftKind.DIFFERENCE, _not_carried(compared, outcome), refused),
         *_drift(DriftKind.FOREIGN, compared.foreign, {}),
         *_drift(DriftKind.INHERITED, compared.inherited, {}),
+        *_strangers(compared.strangers),
     ]
+
+
+def _strangers(names: Iterable[str]) -> Iterable[Drift]:
+    shown = {printable(name) for name in names}
+    for name in sorted(shown)[:MOST_KEPT]:
+        yield Drift(DriftKind.STRANGER, "", name, name, Level.NONE, Level.NONE, Level.NONE)
 
 
 def _not_carried(compared: Comparison, outcome: Outcome) -> list[Difference]:

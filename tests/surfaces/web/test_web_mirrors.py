@@ -24,11 +24,12 @@ CLOUD = f"{MIRRORS}/cloud"
 SETTINGS = f"{CLOUD}/settings"
 DEFINED = MirrorDefinition("cloud", "acme", "acme-inc", "https://api.example.com", {"never_touch": ("bot-*",)})
 
-# bob gains, dora loses, and mallory was given something there beside the mirror.
+# bob gains, dora loses, zoe is no member there, and mallory was given something there beside the mirror.
 DRIFT = (
     Drift(DriftKind.DIFFERENCE, "rocket", "70121:b", "bob", Level.WRITE, Level.NONE, Level.WRITE),
     Drift(DriftKind.DIFFERENCE, "website", "70121:b", "bob", Level.WRITE, Level.NONE, Level.WRITE),
     Drift(DriftKind.DIFFERENCE, "rocket", "70121:d", "dora", Level.READ, Level.ADMIN, Level.READ, "the plan is full"),
+    Drift(DriftKind.STRANGER, "", "zoe", "zoe", Level.NONE, Level.NONE, Level.NONE),
     Drift(DriftKind.FOREIGN, "website", "70121:m", "mallory", Level.NONE, Level.READ, Level.NONE),
 )
 
@@ -55,7 +56,8 @@ def compared(api: Api, drift: Iterable[Drift] = DRIFT) -> None:
     changes = of_kind[DriftKind.DIFFERENCE]
     counts = DriftCounts(
         differences=len(changes), removals=sum(each.here < each.there for each in changes),
-        foreign=len(of_kind[DriftKind.FOREIGN]), inherited=len(of_kind[DriftKind.INHERITED]), strangers=2, compared=7,
+        foreign=len(of_kind[DriftKind.FOREIGN]), inherited=len(of_kind[DriftKind.INHERITED]),
+        strangers=len(of_kind[DriftKind.STRANGER]), compared=7,
     )  # fmt: skip
 
     def run(work: UnitOfWork) -> None:
@@ -97,7 +99,7 @@ def test_the_page_says_how_it_is_doing_what_differs_and_who_gains_and_loses(api:
     text = words(page.text)
     assert "2 to give, 1 to take away: only reported, because the mode is report" in text
     assert "1 not set by the mirror, and so left alone. To take them over, set take_over to on" in text
-    assert "2 people have access here, but are not in the workspace there" in text
+    assert "1 person has access here, but is not in the workspace there: invite them there (zoe)" in text
     assert "1 person gains, 1 loses access when the differences are carried over" in text
     assert "dora on rocket: the plan is full" in text
     assert "Followed byweb-1" in text.replace("Followed by web-1", "Followed byweb-1")

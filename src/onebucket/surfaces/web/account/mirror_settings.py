@@ -115,7 +115,7 @@ async def _preview(request: PageRequest) -> Response:
 
 def _is_carried(each: Drift, values: dict[str, SettingValue]) -> bool:
     """Whether a mirror with these settings would put a difference right."""
-    if values["mode"] != APPLY or each.kind is DriftKind.INHERITED:
+    if values["mode"] != APPLY or each.kind in (DriftKind.INHERITED, DriftKind.STRANGER):
         return False
     is_spared = matches(_patterns(values["never_touch"]), each.repository, each.name)
     if is_spared or not matches(_patterns(values["repositories"]), each.repository):

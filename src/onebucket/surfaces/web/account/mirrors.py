@@ -140,6 +140,7 @@ async def show(request: PageRequest) -> Response:
         holder=details.mirror.status.holder_at(at) if details.mirror.status else "",
         effects=effects,
         lines=grouped(effects),
+        strangers=[each.name for each in details.drift if each.kind is DriftKind.STRANGER],
         refused=[each for each in carried if each.refused],
         lately=details.lately,
         done=DONE.get(request.query("done"), ""),
@@ -165,10 +166,11 @@ async def show_drift(request: PageRequest) -> Response:
     """Show what differs as people × repositories, or return all of it as CSV."""
     name, mirror = request.path_parameter("name"), request.path_parameter("mirror")
     details = await request.read(lambda work: mirror_overview.one(work, name, mirror, request.site.mirrors))
-    kind = next((each for each in DriftKind if each.value == request.query("kind")), None)
+    kind = next((each for each in KINDS if each.value == request.query("kind")), None)
     drift = [each for each in details.drift if kind in (None, each.kind)]
     if request.query("format") == "csv":
         return _csv(drift, mirror)
+    drift = [each for each in drift if each.kind is not DriftKind.STRANGER]
     matrix = drift_matrix.matrix(drift)
     rows = _axis(request, matrix.people, "people", "row", PEOPLE)
     columns = _axis(request, matrix.repositories, "repositories", "column", REPOSITORIES)
