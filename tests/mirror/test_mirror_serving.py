@@ -1,22 +1,27 @@
 """`onebucket serve` follows the mirrors of its configuration, one process at a time, and says how they are doing."""
 
 import os
+import random
 import re
 import signal
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 import live
 import pg
-from commands import Command
+from commands import Command, Done
 from live import Live
-from mirroring import Configure, database_of, here, there, until
+from mirroring import PEOPLE, REPOSITORIES, Configure, database_of, here, there, until
 from onebucket.domain.mirrors import MirrorState
 from onebucket.testing import Double
 from pg import Postgres
 
 pytestmark = pytest.mark.subprocess
+
+LEVELS = ("none", "read", "write", "admin")
 
 
 def metrics(running: Live) -> dict[str, float]:
@@ -112,6 +117,40 @@ def test_a_mirror_that_does_not_start_with_the_server_is_left_to_follow(
         done = command("mirror", "run")
 
     assert ("It follows the mirror" in said, done.code) == (False, 0)
+
+
+def test_a_server_that_is_killed_in_the_middle_leaves_nothing_undone(
+    command: Command, bitbucket: Double, tmp_path: Path, configure: Configure
+) -> None:
+    configure(take_over=True)
+    # Slow enough that the server is killed between two changes, and one is lost on its way back.
+    bitbucket.fail("", "/2.0/repositories/acme/*/permissions-config/users/*", delay_ms=30)
+    chance = random.Random(7)
+    wanted: dict[str, dict[str, str]] = {}
+    running = Live(tmp_path)
+    for _ in range(3):
+        until(database_of(tmp_path), lambda status: status.last_compared_at is not None)
+        sent = len(changes(bitbucket))
+        for slug in REPOSITORIES:
+            wanted[slug] = {name: chance.choice(LEVELS) for name in PEOPLE}
+            here(command, slug, **wanted[slug])
+        live.wait_until(lambda sent=sent: len(changes(bitbucket)) > sent)  # type: ignore[misc]
+        running.kill()
+        # As if the time had passed in which it would have been heard of.
+        with closing(sqlite3.connect(tmp_path / "onebucket.db")) as database, database:
+            database.execute("UPDATE mirrors SET held_until = 1")
+        running.start()
+    with running:
+        given = {slug: {name: level for name, level in of.items() if level != "none"} for slug, of in wanted.items()}
+        live.wait_until(lambda: there(bitbucket) == given)
+        running.stop()
+
+    assert command("mirror", "diff") == Done(0, "nothing differs\n", "")
+
+
+def changes(bitbucket: Double) -> list[str]:
+    """The changes that were sent to the host."""
+    return [each.path for each in bitbucket.requests if each.method in ("PUT", "DELETE")]
 
 
 @pytest.mark.postgresql
