@@ -152,13 +152,23 @@ def given_there(
     return iter(bounded_reads.iterate(tx, _GIVEN_THERE, _FEW_GIVEN_THERE, **values))
 
 
-_GIVEN_TO = Statement(_direct.where(privileges.c.person_id == bindparam("person_id")), _GRANT)
+_REPOSITORY_GRANT = joined(REPOSITORY, scalar(privileges.c.level, Level))
+_GIVEN_TO = Statement(
+    select(*_REPOSITORY_GRANT.columns)
+    .select_from(privileges)
+    .join(
+        repositories,
+        and_(repositories.c.account_id == privileges.c.account_id, repositories.c.id == privileges.c.repository_id),
+    )
+    .where(privileges.c.account_id == bindparam("account_id"), privileges.c.person_id == bindparam("person_id"))
+    .order_by(repositories.c.slug),
+    _REPOSITORY_GRANT,
+)
 
 
 def given_to(tx: Transaction, account_id: str, person_id: str) -> list[tuple[Repository, Level]]:
     """Return what a user was given directly on the repositories of an account, by slug."""
-    rows = tx.rows(_GIVEN_TO, account_id=account_id, person_id=person_id, least=int(Level.NONE))
-    return [(repository, level) for repository, _, level in rows]
+    return tx.rows(_GIVEN_TO, account_id=account_id, person_id=person_id)
 
 
 def set_or_replace(table: Table) -> AnyStatement:
