@@ -36,6 +36,7 @@ def test_user_add_list_disable_enable(command: Command) -> None:
         "is_active": False,
         "site_admin": False,
         "has_password": False,
+        "has_second_factor": False,
     }
     assert (people["frank"]["site_admin"], people["frank"]["has_password"]) == (True, True)
     assert set(people) == {*cast.PEOPLE, "erin", "frank"}

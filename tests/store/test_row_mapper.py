@@ -16,7 +16,7 @@ ROOMS = Path(onebucket.__file__).parent
 EVERY = dict(statements.every())
 
 _WORD = scalar(literal_column("word"))
-_PERSON = ("id", "alice", "Alice", None, None, 0, 1, 1)
+_PERSON = ("id", "alice", "Alice", None, None, 0, 1, 1, 0)
 _PLACE = ("account", "repository", "rocket", "Rocket", "project", 1, "", "allow_forks", "", 0, 0, 1, 1, "main")
 
 

@@ -52,8 +52,9 @@ _newest = (
     .limit(bindparam("examined", type_=Integer))
     .subquery("newest")
 )
+_NEWEST = ENTRY.of(_newest)
 _AMONG_NEWEST = Statement(
-    select(*_newest.c).where(_newest.c.event.in_(values_of("events"))).order_by(_newest.c.number.desc()), ENTRY
+    select(*_NEWEST.columns).where(_newest.c.event.in_(values_of("events"))).order_by(_newest.c.number.desc()), _NEWEST
 )
 _LATEST_IN_WINDOW = Statement(select(*_LATEST_AT.columns).where(_of_account, _after_number, _until_number), _LATEST_AT)
 
