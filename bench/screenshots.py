@@ -50,6 +50,9 @@ MAIN = {
         f"{ACME}/repositories",
         f"{ACME}/repositories/rocket",
         f"{ACME}/people",
+        f"{ACME}/people/bob",
+        f"{ACME}/people/bob/remove",
+        f"{ACME}/mirrors",
         f"{ACME}/privileges",
         f"{ACME}/invitations",
         f"{ACME}/consumers",
@@ -59,8 +62,16 @@ MAIN = {
         f"{ACME}/ask?person=erin&repository=rocket&level=write",
         f"{ACME}/ask?repository=rocket&level=read",
     ),
-    "bob": ("/me", "/me/tokens", ACME, f"{ACME}/groups/designers", f"{ACME}/projects", f"{ACME}/projects/FLIGHT"),
-    "root": ("/site", "/site/journal", "/site/letters", "/me"),
+    "bob": (
+        "/me",
+        "/me/tokens",
+        "/me/security",
+        ACME,
+        f"{ACME}/groups/designers",
+        f"{ACME}/projects",
+        f"{ACME}/projects/FLIGHT",
+    ),
+    "root": ("/site", "/site/people/bob", "/site/people/bob/offboard", "/site/journal", "/site/letters", "/me"),
 }
 
 
