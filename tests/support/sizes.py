@@ -32,7 +32,11 @@ def examples(long: int) -> int:
     return long if IS_LONG else long // 5
 
 
-def pairs(first: Sequence[First], second: Sequence[Second]) -> list[tuple[First, Second]]:
-    """Return every pair at the long size; otherwise a quarter, in which every item of both occurs."""
+def pairs(first: Sequence[First], second: Sequence[Second], *, long_share: int = 1) -> list[tuple[First, Second]]:
+    """Return every pair at the long size, or one in `long_share`; otherwise one in four. Every item occurs.
+
+    With fewer than four in `second`, an item of `first` may be left out at the quick size.
+    """
+    one_in = long_share if IS_LONG else 4
     everyone = [(i + j, a, b) for i, a in enumerate(first) for j, b in enumerate(second)]
-    return [(a, b) for number, a, b in everyone if IS_LONG or number % 4 == 0]
+    return [(a, b) for number, a, b in everyone if number % one_in == 0]

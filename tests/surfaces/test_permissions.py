@@ -670,8 +670,8 @@ def is_good(granted: str, rule: ScopeRule) -> bool:
 @pytest.mark.parametrize(
     ("granted", "form"),
     [
-        *sizes.pairs([each for each in GRANTED if each not in NEWER], [*FORMS]),
-        *sizes.pairs(NEWER, ["Basic by username", "Basic by e-mail", "Bearer", "OAuth 2"]),
+        *sizes.pairs([each for each in GRANTED if each not in NEWER], [*FORMS], long_share=2),
+        *sizes.pairs(NEWER, ["Basic by username", "Basic by e-mail", "Bearer", "OAuth 2"], long_share=2),
     ],
 )
 def test_a_token_is_good_for_its_scopes_only_and_gives_no_right_of_its_own(
