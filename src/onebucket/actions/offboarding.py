@@ -93,13 +93,11 @@ class Offboarding:
 def held(work: UnitOfWork, name: str, account_name: str | None = None) -> Offboarding:
     """Return what a person has in one account, for its administrators, or everywhere, without what they would lose.
 
-    Everywhere is for site administrators. Raises NotFound, Forbidden, Invalid.
+    Everywhere is for site administrators. Raises NotFound, Forbidden.
     """
     if account_name is not None:
         owner = access.account(work, account_name, to=To.REMOVE_PERSON)
         person = access.person(work, name)
-        if person.id == owner.id:
-            raise Invalid(f"{owner.username} is their own account: nothing in it can be taken away from them")
         return Offboarding(person, _held(work, person, [owner]))
     access.site(work)
     person = access.person(work, name)
@@ -107,8 +105,13 @@ def held(work: UnitOfWork, name: str, account_name: str | None = None) -> Offboa
 
 
 def plan(work: UnitOfWork, name: str, account_name: str | None = None) -> Offboarding:
-    """Return what off-boarding a person would end, with the access that they would lose; see `held`."""
+    """Return what off-boarding a person would end, with the access that they would lose; see `held`.
+
+    Raises Invalid for somebody's own account.
+    """
     found = held(work, name, account_name)
+    if account_name is not None and access.account(work, account_name, to=To.REMOVE_PERSON).id == found.person.id:
+        raise Invalid(f"{found.person.username} is their own account: nothing in it can be taken away from them")
     stays_active = account_name is not None
     with_losses = [replace(each, losses=_losses(work, each, found.person, stays_active)) for each in found.accounts]
     return replace(found, accounts=with_losses)

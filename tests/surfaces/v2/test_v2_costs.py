@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import pytest
 from bench import sizes
+from msgspec import structs
 
 import cast
 import v2_requests
@@ -50,7 +51,7 @@ def large(cast_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 def cost(db: Database, who: str, handler: Handler, query: dict[str, str]) -> tuple[PagedList, int, int]:
     """Return a page, how many statements it took, and how many steps of SQLite, in hundreds."""
-    asked = replace(v2_requests.get(urlencode(query)), path_parameters={"workspace": WORKSPACE})
+    asked = structs.replace(v2_requests.get(urlencode(query)), path_parameters={"workspace": WORKSPACE})
     told, steps = [], 0
 
     def step() -> None:
