@@ -118,6 +118,7 @@ def test_without_scripts_times_are_utc(browser: Browser, running: Live) -> None:
     page.get_by_label("Password").fill(cast.password("alice"))
     page.keyboard.press("Enter")
     page.wait_for_url("**/me")
+    page.goto("/me/security")
 
     assert page.locator("time").first.inner_text().endswith(" UTC")
     window.close()
