@@ -651,6 +651,8 @@ def test_every_event_has_a_line(api: cast.Api) -> None:
         "user": "bob",
         "privilege": "read",
         "groups": ["designers"],
+        "kind": "totp",
+        "name": "phone",
     }
 
     for event in Event:
