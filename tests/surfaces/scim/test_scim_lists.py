@@ -74,6 +74,7 @@ def test_people_are_found_by_what_providers_ask_for(okta: Provider, people: list
         " or ".join(['id eq "a"'] * 101),
         'userName eq "' + "a" * 8000 + '"',
         'userName eq "\\ud800x',
+        'userName eq "\\ud800"',
     ],
 )  # fmt: skip
 def test_a_filter_that_is_not_understood_is_refused(okta: Provider, text: str) -> None:

@@ -5,15 +5,17 @@ term   = ["not"] "(" filter ")" / path "pr" / path operator value
 path   = [URN ":"] attribute ["[" filter "]"] ["." attribute]
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from onebucket.domain.refusals import Invalid
 from onebucket.safe_text import quote_text
 from onebucket.surfaces.scim.errors import InvalidFilter, InvalidPath
+from onebucket.wire import request_body
+from onebucket.wire.request_body import UnreadableBody
 
 MAX_LENGTH = 8000
 MAX_DEPTH = 20
@@ -175,10 +177,8 @@ class _Parser:
         if kind == "word" and text.lower() in _CONSTANTS:
             return _CONSTANTS[text.lower()]
         if kind in ("text", "number"):
-            try:
-                return json.loads(text)
-            except ValueError:
-                pass
+            with suppress(UnreadableBody, UnicodeEncodeError):
+                return request_body.document(text.encode(), object, "a value")
         self._position -= 1
         raise self._refuse("a value")
 
