@@ -13,6 +13,8 @@ from onebucket.surfaces.core.surface import ACCOUNT_PARAMETERS, Route, Surface
 # What is sent where a list or an object is wanted, by the path of the route; a permission to every other one.
 BODIES = {
     "/people/{user}/offboard": b'{"account": "acme"}',
+    # Everywhere.
+    "/api/people/bob/offboard": b"{}",
     "/access": b"[]",
     "/repositories/{workspace}/{repo_slug}": b'{"description": "New"}',
     "/repositories/{workspace}/{repo_slug}/override-settings": b'{"default_merge_strategy": false}',
@@ -75,7 +77,7 @@ class Row:
         if self.route.word:
             return b"read"
         return (
-            BODIES.get(self.route.path, b'{"permission": "read"}')
+            BODIES.get(self.path) or BODIES.get(self.route.path, b'{"permission": "read"}')
             if self.route.json is not None
             else (
                 f"name=Crew&privileges=admin&email=eve@example.net&permission=write&group_slug={GROUPS.get(self.account)}"

@@ -241,6 +241,7 @@ POST   /api/tokens                                 200    200   200   200   200 
 DELETE /api/tokens/{alices}                        404    404   404   204   404   404
 POST   /api/access                                 200    200   200   200   200   200
 POST   /api/people/dora/offboard                   403    403   403   200   403   200
+POST   /api/people/bob/offboard                    403    403   403   403   403   200
 GET    /api/access/verify                          403    403   403   403   403   403
 
 GET    /2.0/user                                   200    200   200   200   200   200

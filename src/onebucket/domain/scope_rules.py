@@ -86,10 +86,12 @@ CHANGE_WORKSPACES = _rule(
         "invite people to groups and repositories, and withdraw invitations",
         changes=frozenset({To.INVITE, To.INVITE_TO_REPOSITORY}),
     ),
-    Effect("take everything in your accounts away from a person", changes=frozenset({To.REMOVE_PERSON})),
+    Effect(
+        "take everything in your accounts away from a person", changes=frozenset({To.REMOVE_PERSON, To.GRANT_PRIVILEGE})
+    ),
     Effect(
         "disable people and end their access everywhere, if you are a site administrator",
-        changes=frozenset({To.RUN_SITE}),
+        changes=frozenset({To.RUN_SITE, To.HANDLE_TOKENS, To.HANDLE_SSH_KEYS, To.ACT_FOR}),
     ),
 )
 
