@@ -347,7 +347,10 @@ def test_follow_carries_changes_over_until_it_is_stopped(
         here(command, "rocket", bob="none")
         taken = follower.stdout.readline()
         follower.send_signal(stop)
-        code = follower.wait(30)
+        try:
+            code = follower.wait(30)
+        finally:
+            follower.kill()
 
     assert started == "compared 1 permissions there; nothing differs\n"
     assert given == "+ bob on rocket: none there, write here\n"

@@ -124,9 +124,10 @@ def follow(name: Name = "", database: DatabaseOption = "", data: DataOption = ""
 
 
 async def _until_stopped(following: Coroutine[Any, Any, None]) -> None:
-    """Run until SIGTERM, so that a request under way and its journal entry are not cut off from each other."""
+    """Run until SIGTERM or SIGINT, so that a request under way and its journal entry are not cut off from each other."""
     task = asyncio.ensure_future(following)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(stop, task.cancel)
     with contextlib.suppress(asyncio.CancelledError):
         await task
 
