@@ -15,6 +15,7 @@ SPLIT = [table for table in metadata.sorted_tables if "account_id" in table.c]
 
 # Columns that are unique across accounts. Partitioned, they are unique within an account only.
 ONLY_WITHIN = {
+    "identities": [["issuer", "subject"]],
     "emails": [["email_key"]],
     "tokens": [["secret_hash"]],
     "ssh_keys": [["fingerprint"]],

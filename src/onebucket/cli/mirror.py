@@ -124,7 +124,7 @@ def follow(name: Name = "", database: DatabaseOption = "", data: DataOption = ""
 
 
 async def _until_stopped(following: Coroutine[Any, Any, None]) -> None:
-    """Run until SIGTERM or SIGINT, so that a request under way and its journal entry are not cut off from each other."""
+    """Run until SIGTERM or SIGINT: a request under way and its journal entry are not cut off from each other."""
     task = asyncio.ensure_future(following)
     for stop in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(stop, task.cancel)
