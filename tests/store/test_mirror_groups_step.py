@@ -40,3 +40,4 @@ def test_what_was_set_stays_and_is_of_people(kind: str, request: pytest.FixtureR
 
     schema.bring_up_to_date(back_to(db, "0014") or db)
     assert stored() == [before]
+    db.close()

@@ -104,6 +104,7 @@ def _hard(work: UnitOfWork) -> None:
 def _differ(work: UnitOfWork) -> None:
     """Let the mirror find more than one page of the matrix shows, with names as long as they may be."""
     levels = (Level.NONE, Level.READ, Level.WRITE, Level.ADMIN)
+    kinds = (DriftKind.DIFFERENCE, DriftKind.FOREIGN, DriftKind.INHERITED)
     drift = [
         Drift(
             kind, f"{repository:02}{'r' * 98}", f"70121:{person}", f"{person:02}{'p' * 60}",
@@ -111,7 +112,7 @@ def _differ(work: UnitOfWork) -> None:
             "refused by the host" if person % 9 == 0 else "",
         )
         for person in range(60)
-        for repository, kind in zip(range(12), [*DriftKind] * 4, strict=True)
+        for repository, kind in zip(range(12), kinds * 4, strict=True)
         if (person * 7 + repository) % 5
     ]  # fmt: skip
     status = mirroring.register(work)
