@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 import cast
+from mirroring import CLOUD
 from office import Office
 from onebucket.actions import journal, mirrors, outbox, teams
 from onebucket.actions.mirrors import RunTotals
@@ -43,9 +44,7 @@ def office(api: cast.Api) -> Iterator[Office]:
 
 
 def registered(office: Office) -> MirrorStatus:
-    return mirrors.register(
-        office.operator, "acme", "cloud", workspace="acme-inc", api="https://api.example.com", can_change=True
-    )
+    return mirrors.register(office.operator, CLOUD, can_change=True)
 
 
 def run(office: Office, found: set[Drift], gone: set[Drift]) -> MirrorStatus:
@@ -76,9 +75,7 @@ def told(office: Office) -> list[str]:
 def test_a_new_mirror_has_never_run_and_keeps_what_is_known_when_its_table_changes(office: Office) -> None:
     new = registered(office)
     ran = run(office, {GIVEN}, set())
-    changed = mirrors.register(
-        office.operator, "acme", "cloud", workspace="other", api="https://api.example.com", can_change=False
-    )
+    changed = mirrors.register(office.operator, replace(CLOUD, workspace="other"), can_change=False)
 
     assert (new.state, new.counts, new.workspace) == (MirrorState.NEVER_RUN, DriftCounts(), "acme-inc")
     assert changed == replace(ran, workspace="other", can_change=False)

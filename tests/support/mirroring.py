@@ -78,7 +78,7 @@ def database_of(folder: Path) -> str:
 
 def register(work: UnitOfWork) -> MirrorStatus:
     """Store the mirror `CLOUD` as one that has never run."""
-    return mirrors.register(work, "acme", "cloud", workspace=CLOUD.workspace, api=CLOUD.api, can_change=False)
+    return mirrors.register(work, CLOUD, can_change=False)
 
 
 def stored(url: str) -> tuple[MirrorStatus, list[Drift]]:

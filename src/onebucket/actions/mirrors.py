@@ -9,6 +9,7 @@ from onebucket.domain.accounts import Account
 from onebucket.domain.events import Event
 from onebucket.domain.journal_entry import Entry
 from onebucket.domain.mirror_grants import GrantKind
+from onebucket.domain.mirror_settings import MirrorDefinition
 from onebucket.domain.mirrors import (
     LEASE_TIME,
     STOPS,
@@ -163,15 +164,15 @@ def states(work: UnitOfWork) -> list[tuple[Account, MirrorStatus]]:
     return [(owner, each) for owner, each in found if owner is not None]
 
 
-def register(
-    work: UnitOfWork, account_name: str, mirror: str, *, workspace: str, api: str, can_change: bool
-) -> MirrorStatus:
+def register(work: UnitOfWork, mirror: MirrorDefinition, *, can_change: bool) -> MirrorStatus:
     """Store that an account has a mirror that is configured so; what is known of it stays. Raises NotFound."""
-    owner = access.account(work, account_name, to=To.RUN_MIRRORS)
-    now = mirror_status_rows.find(work.tx, owner.id, mirror)
-    if now is None or (now.workspace, now.api, now.can_change) != (workspace, api, can_change):
-        mirror_status_rows.register(work.tx, owner.id, mirror, workspace=workspace, api=api, can_change=can_change)
-    return _mirror(work, owner, mirror)
+    owner = access.account(work, mirror.account, to=To.RUN_MIRRORS)
+    now = mirror_status_rows.find(work.tx, owner.id, mirror.name)
+    if now is None or (now.workspace, now.api, now.can_change) != (mirror.workspace, mirror.api, can_change):
+        mirror_status_rows.register(
+            work.tx, owner.id, mirror.name, workspace=mirror.workspace, api=mirror.api, can_change=can_change
+        )
+    return _mirror(work, owner, mirror.name)
 
 
 def pause(work: UnitOfWork, account_name: str, mirror: str) -> MirrorStatus:

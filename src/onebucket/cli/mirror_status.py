@@ -44,7 +44,7 @@ def pause(name: Name = "", database: DatabaseOption = "", data: DataOption = "")
     configuration = named(chosen, name)
     with common.open_database(chosen, Use.CHANGES) as opened, opened.writing() as tx:
         work = common.work(tx)
-        _register(work, configuration)
+        mirrors.register(work, configuration.definition, can_change=configuration.can_change)
         mirrors.pause(work, configuration.account, configuration.name)
     common.show(f"{configuration.name} is paused; `mirror resume` lets it go on")
 
@@ -65,7 +65,7 @@ def resume(
     configuration = named(chosen, name)
     with common.open_database(chosen, Use.CHANGES) as opened, opened.writing() as tx:
         work = common.work(tx)
-        _register(work, configuration)
+        mirrors.register(work, configuration.definition, can_change=configuration.can_change)
         status = mirrors.resume(work, configuration.account, configuration.name, allowed_removals=removals)
         holder = status.holder_at(work.at)
     then = (
@@ -102,19 +102,6 @@ def _setting_lines(settings: "list[EffectiveSetting]") -> list[str]:
 
 def _settings_json(settings: "list[EffectiveSetting]") -> dict[str, Any]:
     return {"settings": {each.name: {"value": each.value, "source": each.source} for each in settings}}
-
-
-def _register(work: "UnitOfWork", configuration: "MirrorConfiguration") -> None:
-    from onebucket.actions import mirrors
-
-    mirrors.register(
-        work,
-        configuration.account,
-        configuration.name,
-        workspace=configuration.workspace,
-        api=configuration.api,
-        can_change=configuration.can_change,
-    )
 
 
 def _lines(account: str, status: "MirrorStatus", now: datetime) -> list[str]:

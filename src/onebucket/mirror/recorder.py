@@ -48,14 +48,7 @@ class MirrorRecorder:
         """
         configured = self._configuration
         with self._writing() as work:
-            self.status = mirrors.register(
-                work,
-                configured.account,
-                configured.name,
-                workspace=configured.workspace,
-                api=configured.api,
-                can_change=configured.can_change,
-            )
+            self.status = mirrors.register(work, configured.definition, can_change=configured.can_change)
             return "" if mirrors.hold(work, self.status, holder=self._holder) else self.status.holder
 
     def other_holder(self) -> str:
