@@ -186,7 +186,7 @@ class Authentication:
         account, password_hash = account_rows.find_with_password(tx, verified.account_id) or (None, None)
         actor = Actor(account, "password") if account and password_hash == verified.password_hash else None
         # A verified password is remembered for a minute, in which its holder may cease to be a site administrator.
-        if self._site_limits.passwords == "site-admins" and account and not account.site_admin:
+        if account and not self._site_limits.takes_password(of_site_admin=account.site_admin):
             raise Unauthenticated
         if actor is None or not _is_valid(tx, actor, verified.login, at):
             raise Unauthenticated
