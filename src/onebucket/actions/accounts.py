@@ -4,10 +4,9 @@ from dataclasses import dataclass, replace
 
 from onebucket.actions import access, passwords, pending_invitations
 from onebucket.actions.unit_of_work import UnitOfWork
-from onebucket.domain import accounts
+from onebucket.domain import accounts, last_administrator
 from onebucket.domain.accounts import Account
 from onebucket.domain.events import Event
-from onebucket.domain.refusals import Conflict
 from onebucket.domain.text import clean_text
 from onebucket.store import account_rows, directory_people_rows, email_rows, group_rows, session_rows
 from onebucket.store.email_rows import Email
@@ -96,8 +95,9 @@ def change_user(
         after = replace(after, nickname=_nickname(nickname))
     if site_admin is not None:
         after = replace(after, site_admin=site_admin)
-    if before.site_admin and not after.site_admin and not account_rows.has_site_admin(work.tx, besides=before.id):
-        raise Conflict(f"{before.username} is the last site administrator: make somebody else one first")
+    if before.site_admin and not after.site_admin:
+        others = account_rows.has_site_admin(work.tx, besides=before.id)
+        last_administrator.require_site_administrator(before, others=others)
 
     # A site administrator has all permissions in every account, so a change affects invitations everywhere.
     with pending_invitations.settling(work, None, person=before):

@@ -49,8 +49,7 @@ def withdraw_all(work: UnitOfWork, name: str | None = None) -> None:
     """
     person = access.oneself(work, to=To.ACT_FOR) if name is None else access.person(work, name, to=To.ACT_FOR)
     oauth_consumer_rows.forget_agreed(work.tx, person.id)
-    by_family = {token.family_id: token for token in oauth_token_rows.valid_tokens(work.tx, person.id)}
-    for token in by_family.values():
+    for token in oauth_token_rows.consents(work.tx, person.id):
         _revoke(work, person, token)
 
 

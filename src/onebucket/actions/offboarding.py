@@ -15,6 +15,7 @@ from onebucket.actions import (
 )
 from onebucket.actions.access_effects import AccessChange
 from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain import last_administrator
 from onebucket.domain.accounts import Account
 from onebucket.domain.groups import Group
 from onebucket.domain.invitations import Invitation
@@ -137,8 +138,9 @@ def offboard(work: UnitOfWork, name: str, account_name: str | None = None) -> Of
 def _check_replaceable(work: UnitOfWork, person: Account) -> None:
     if person.id == work.actor.id:
         raise Conflict("you can't off-board yourself: ask another site administrator")
-    if person.site_admin and not account_rows.has_site_admin(work.tx, besides=person.id):
-        raise Conflict(f"{person.username} is the last site administrator: make somebody else one first")
+    if person.site_admin:
+        others = account_rows.has_site_admin(work.tx, besides=person.id)
+        last_administrator.require_site_administrator(person, others=others)
 
 
 def _accounts(work: UnitOfWork, person: Account) -> list[Account]:
@@ -192,11 +194,10 @@ def _losses(work: UnitOfWork, holdings: Holdings, person: Account, stays_active:
 
 def _credentials(work: UnitOfWork, person: Account) -> Credentials:
     sessions = [each for each in session_rows.of_person(work.tx, person.id) if each.expires_at > work.at]
-    families = {each.family_id for each in oauth_token_rows.valid_tokens(work.tx, person.id)}
     return Credentials(
         person.is_active,
         len(app_password_rows.of_person(work.tx, person.id)),
-        len(families),
+        len(oauth_token_rows.consents(work.tx, person.id)),
         len(ssh_key_rows.of_person(work.tx, person.id)),
         len(sessions),
     )

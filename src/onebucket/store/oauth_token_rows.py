@@ -120,6 +120,11 @@ def valid_tokens(tx: Transaction, account_id: str) -> list[OAuthToken]:
     return tx.rows(_LASTING, account_id=account_id, all_but_kind=TokenKind.ACCESS.value)
 
 
+def consents(tx: Transaction, account_id: str) -> list[OAuthToken]:
+    """Return one valid token of each consent that a user gave."""
+    return [*{token.family_id: token for token in valid_tokens(tx, account_id)}.values()]
+
+
 def consume_once(tx: Transaction, one: OAuthToken, at: datetime) -> bool:
     """Consume a code or a refresh token; return True for exactly one caller."""
     return tx.run(_SPEND, account_id=one.account_id, issued_id=one.id, new_spent_at=timestamps.to_number(at)) == 1
