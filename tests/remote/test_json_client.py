@@ -95,6 +95,14 @@ def test_it_waits_as_long_as_the_host_asks_and_says_so(value: str) -> None:
     assert host.told == [f"{API} asks to wait 7 seconds"]
 
 
+def test_the_date_it_asks_to_wait_for_is_by_the_clock_of_the_host() -> None:
+    host = Host(busy(retry_after="Fri, 05 Jan 2035 00:00:07 GMT", date="Fri, 05 Jan 2035 00:00:00 GMT"), ok())
+
+    host.ask()
+
+    assert host.at == [0.0, 7.0]
+
+
 def test_while_the_host_asks_to_wait_no_other_request_is_sent() -> None:
     host = Host(busy(retry_after="30"), ok())
 
@@ -197,6 +205,11 @@ def envelope(status: int, message: str, detail: Any = None) -> httpx.Response:
             "GET /2.0/user answers text/html where JSON is expected; is api.example.org the API?",
         ),
         (httpx.Response(200, content=b'{"values": ['), UnexpectedResponse, "where JSON is expected"),
+        (
+            httpx.Response(200, content=b'{"values": [', headers={"Content-Type": "application/json; charset=utf-8"}),
+            UnexpectedResponse,
+            "GET /2.0/user answers JSON that is broken or ends in the middle",
+        ),
         (
             httpx.Response(302, headers={"Location": "https://login.example.org"}),
             UnexpectedResponse,

@@ -3,12 +3,11 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from onebucket.remote.bitbucket_api import BitbucketApi
-from onebucket.remote.bitbucket_objects import Permissions, Person
+from onebucket.remote.bitbucket_objects import OWNER, Permissions, Person
 from onebucket.remote.connector import RemoteGrants, RemotePerson, RemotePlace, RemoteRepository
 from onebucket.remote.errors import NotPermitted, NotThere, Rejected, UnexpectedResponse
 from onebucket.remote.json_client import JsonClient
 
-_OWNER = "owner"
 _LEVELS = {"read": "read", "write": "write", "admin": "admin", "create-repo": "write"}
 
 
@@ -26,7 +25,7 @@ class BitbucketCloud:
     async def list_people(self) -> Sequence[RemotePerson]:
         """List the members of the workspace."""
         members, roles = await self._api.members(), await self._api.roles()
-        owners = {each.user.uuid for each in roles if each.permission == _OWNER}
+        owners = {each.user.uuid for each in roles if each.permission == OWNER}
         return [_person(each.user, is_owner=each.user.uuid in owners) for each in members if each.user.account_id]
 
     async def list_groups(self) -> Mapping[str, Collection[str]]:

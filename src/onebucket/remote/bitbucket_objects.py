@@ -13,6 +13,9 @@ from onebucket.remote.errors import UnexpectedResponse
 
 T = TypeVar("T")
 
+# The permission of those who administer a workspace.
+OWNER = "owner"
+
 
 class Person(msgspec.Struct, frozen=True):
     """A person; 1.0 and 2.0 have these keys. `email` is there only for administrators who ask for it."""

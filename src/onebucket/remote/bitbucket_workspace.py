@@ -1,11 +1,12 @@
 """Reads a whole workspace of Bitbucket Cloud over its APIs 2.0 and 1.0."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
 from onebucket.remote.bitbucket_api import BitbucketApi
 from onebucket.remote.bitbucket_objects import (
+    OWNER,
     Membership,
     Project,
     Repository,
@@ -22,6 +23,9 @@ T = TypeVar("T")
 Report = Callable[[int, int], None]
 
 # The errors after which the rest is still worth reading. Others, such as a refused credential, end the read.
+_PERMISSIONS, _PERMISSIONS_OF_PEOPLE = "permissions", "permissions of people"
+# Repositories that are named one by one.
+MAX_NAMED = 5
 _NAMED = (NotPermitted, NotThere, PlanLimit, Rejected)
 
 
@@ -36,16 +40,20 @@ class WorkspaceReader:
         self._saved = saved
         self._report = report
         self._done = self._total = 0
+        # The slugs of repositories whose permissions couldn't be read, with the reason.
+        self._unread: dict[str, list[tuple[str, str]]] = {_PERMISSIONS: [], _PERMISSIONS_OF_PEOPLE: []}
 
     async def read(self) -> WorkspaceContents:
         """Read everything. What the credential may not read is named in `unread`. Raises RemoteError."""
         contents = WorkspaceContents(await self._api.workspace())
         await self._together(self._members(contents), self._lists(contents), self._old_lists(contents))
+        await self._limits_of_caller(contents)
         await self._together(
             *(self._project_permissions(contents, project) for project in contents.projects),
             *(self._repository_permissions(contents, repository) for repository in list(contents.repositories)),
         )
         await self._repository_invitations(contents)
+        contents.unread += self._unread_permissions()
         contents.unread.sort()
         return contents
 
@@ -57,6 +65,16 @@ class WorkspaceReader:
         contents.members = [
             Membership(each.user, permissions.get(each.user.uuid, each.permission)) for each in members or []
         ]
+
+    async def _limits_of_caller(self, contents: WorkspaceContents) -> None:
+        """Name what isn't in the lists: they have only what the caller sees, which is everything for an owner."""
+        caller = await self._or_named(contents, "whose credential it is", self._api.caller())
+        owners = {each.user.uuid for each in contents.members if each.permission == OWNER}
+        if caller is not None and caller.uuid not in owners:
+            name = caller.nickname or caller.display_name
+            contents.unread.append(
+                f"what {name} doesn't see there: the credential is {name}'s, who doesn't administer the workspace"
+            )
 
     async def _lists(self, contents: WorkspaceContents) -> None:
         contents.projects = await self._or_named(contents, "projects", self._api.projects()) or []
@@ -89,10 +107,19 @@ class WorkspaceReader:
         try:
             found = await self._api.group_privileges(repository.slug)
         except _NAMED:
-            contents.unread.append(f"permissions on the repository {repository.slug}: {reason}")
+            self._unread[_PERMISSIONS].append((repository.slug, reason))
         else:
             contents.privileges[repository.slug] = found
-            contents.unread.append(f"permissions of people on the repository {repository.slug}: {reason}")
+            self._unread[_PERMISSIONS_OF_PEOPLE].append((repository.slug, reason))
+
+    def _unread_permissions(self) -> Iterator[str]:
+        """Name the repositories whose permissions couldn't be read; many of them in one sentence."""
+        for what, repositories in self._unread.items():
+            if len(repositories) <= MAX_NAMED:
+                yield from (f"{what} on the repository {slug}: {reason}" for slug, reason in repositories)
+            else:
+                slugs, (_, reason) = sorted(slug for slug, _ in repositories), min(repositories)
+                yield f"{what} on {len(slugs):,} repositories ({', '.join(slugs[:MAX_NAMED])} …): {reason}"
 
     async def _repository_invitations(self, contents: WorkspaceContents) -> None:
         """Read the invitations to each repository; one sentence in `unread` tells of all that couldn't be read."""

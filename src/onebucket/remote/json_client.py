@@ -182,7 +182,9 @@ class JsonClient:
 
     async def _wait_as_told(self, attempt: int, response: httpx.Response) -> None:
         """Wait as the response says with Retry-After, for all requests; otherwise back off with this one."""
-        seconds = retry_after_seconds(response.headers.get("Retry-After", ""), self._timing.now())
+        # The host's date is by the host's clock, which may not be ours.
+        now = _date(response.headers.get("Date", "")) or self._timing.now()
+        seconds = retry_after_seconds(response.headers.get("Retry-After", ""), now)
         if seconds is None:
             await self._back_off(attempt)
             return
@@ -209,13 +211,17 @@ def retry_after_seconds(value: str, now: datetime) -> float | None:
     """
     if value.strip().isdigit():
         return float(value)
+    at = _date(value)
+    return None if at is None else max(0.0, (at - now).total_seconds())
+
+
+def _date(value: str) -> datetime | None:
+    """Return the moment of a date as HTTP has it, None if it is none."""
     try:
         at = parsedate_to_datetime(value)
     except ValueError:
         return None
-    if at.tzinfo is None:
-        return None
-    return max(0.0, (at - now).total_seconds())
+    return None if at.tzinfo is None else at
 
 
 def _decoded(method: str, url: httpx.URL, response: httpx.Response) -> Any:
@@ -228,8 +234,11 @@ def _decoded(method: str, url: httpx.URL, response: httpx.Response) -> Any:
             return msgspec.json.decode(response.content)
         except msgspec.DecodeError:
             kind = response.headers.get("Content-Type", "nothing that says what it is").partition(";")[0]
-            sentence = f"{called} answers {kind} where JSON is expected; is {url.host} the API?"
-            raise UnexpectedResponse(sentence) from None
+            if kind.endswith("json"):
+                raise UnexpectedResponse(f"{called} answers JSON that is broken or ends in the middle") from None
+            raise UnexpectedResponse(
+                f"{called} answers {kind} where JSON is expected; is {url.host} the API?"
+            ) from None
     raise _error(called, status, response)
 
 

@@ -11,7 +11,7 @@ from onebucket.domain.projects import ProjectLevel, parse_project_level
 from onebucket.domain.refusals import Refusal
 from onebucket.domain.repositories import ForkPolicy
 from onebucket.remote import bitbucket_objects
-from onebucket.remote.bitbucket_objects import Permissions, WorkspaceContents
+from onebucket.remote.bitbucket_objects import OWNER, Permissions, WorkspaceContents
 from onebucket.transfer import bitbucket_groups
 from onebucket.transfer.bitbucket_people import PeopleOfWorkspace
 from onebucket.transfer.model import Document, Group, Invitation, Project, Repository, Team, User
@@ -164,7 +164,7 @@ class _Conversion:
         contents = self._contents
         if contents.group_invitations is None or contents.repository_invitations is None:
             return UNSET
-        if not any(member.permission == bitbucket_groups.OWNER for member in contents.members):
+        if not any(member.permission == OWNER for member in contents.members):
             contents.unread.append("who sent the invitations: nobody is known to own the workspace")
             return UNSET
         to_groups = [
@@ -188,7 +188,7 @@ class _Conversion:
 
     def _inviter(self, email: str, inviter: bitbucket_objects.Person | None) -> str:
         """Return who invited: only an owner's invitation holds, so the first owner stands in for anybody else."""
-        owners = [member.user for member in self._contents.members if member.permission == bitbucket_groups.OWNER]
+        owners = [member.user for member in self._contents.members if member.permission == OWNER]
         if inviter is not None and inviter.uuid in {owner.uuid for owner in owners}:
             return self._people.username(inviter)
         name = min(self._people.username(owner) for owner in owners)

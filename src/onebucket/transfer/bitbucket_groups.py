@@ -9,12 +9,11 @@ from onebucket.domain.groups import AccountPrivilege
 from onebucket.domain.privileges import Level, parse_level
 from onebucket.domain.refusals import Refusal
 from onebucket.remote import bitbucket_objects
-from onebucket.remote.bitbucket_objects import WorkspaceContents
+from onebucket.remote.bitbucket_objects import OWNER, WorkspaceContents
 from onebucket.transfer.bitbucket_people import PeopleOfWorkspace
 from onebucket.transfer.model import Group
 from onebucket.transfer.source_tree import UnreadableDocument
 
-OWNER = "owner"
 # The group that administers a new workspace at Bitbucket, and the one that we add if that one doesn't hold all owners.
 _ADMINISTRATORS = "administrators"
 _OWNERS_GROUP = "Workspace owners"
