@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,15 +22,25 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 def read_providers(chosen: Settings, environment: Mapping[str, str] = os.environ) -> tuple[SignInProvider, ...]:
     """Read all providers with their secrets. Raises Misconfigured, also for two with one issuer and client."""
     found: dict[tuple[str, str], SignInProvider] = {}
-    for name, table in chosen.oidc.items():
+    for name, table in _tables(chosen):
         where = f"{chosen.file}: [oidc.{name}]"
-        if not isinstance(table, Mapping):
-            raise Misconfigured(f"{chosen.file}: providers are tables with a name, such as [oidc.okta]")
         provider = _read(name, table, where, chosen.file.parent, environment)
         other = found.setdefault((provider.issuer, provider.client_id), provider)
         if other is not provider:
             raise Misconfigured(f"{where} has the issuer and the client_id of [oidc.{other.name}]")
     return tuple(found.values())
+
+
+def names_with_groups(chosen: Settings) -> list[str]:
+    """Return the names of the providers that name groups, without reading secrets. Raises Misconfigured."""
+    return [name for name, table in _tables(chosen) if table.get("groups_claim")]
+
+
+def _tables(chosen: Settings) -> Iterator[tuple[str, Mapping[str, object]]]:
+    for name, table in chosen.oidc.items():
+        if not isinstance(table, Mapping):
+            raise Misconfigured(f"{chosen.file}: providers are tables with a name, such as [oidc.okta]")
+        yield name, table
 
 
 def _read(

@@ -9,8 +9,8 @@ import pytest
 import codes
 from browsing import done_by
 from cast import Api
-from onebucket.actions import accounts, journal, second_factors
-from onebucket.actions.second_factors import CheckedCode
+from onebucket.actions import accounts, journal, second_factor_checks, second_factors
+from onebucket.actions.second_factor_checks import CheckedCode
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.journal_text import describe_entry, describe_subject
 from onebucket.domain.refusals import Forbidden, Invalid, NotFound, TooManyRequests, Unauthenticated
@@ -31,7 +31,9 @@ def as_alice(api: Api, action: Callable[[UnitOfWork], Any], *, later: float = 0)
 
 
 def check(api: Api, code: str, *, later: float = 0) -> CheckedCode:
-    checked = as_alice(api, lambda work: second_factors.check_code(work, code, secret_of=codes.secret_of), later=later)
+    checked = as_alice(
+        api, lambda work: second_factor_checks.check_code(work, code, secret_of=codes.secret_of), later=later
+    )
     assert isinstance(checked, CheckedCode)
     return checked
 
@@ -104,7 +106,7 @@ def test_five_wrong_codes_in_ten_minutes_stop_all_codes_for_ten(api: Api) -> Non
     recovery_code = check(api, codes.RECOVERY[0], later=19)
     right = as_alice(
         api,
-        lambda work: second_factors.check_code(work, codes.shown(factor, work.at), secret_of=codes.secret_of),
+        lambda work: second_factor_checks.check_code(work, codes.shown(factor, work.at), secret_of=codes.secret_of),
         later=19,
     )
 

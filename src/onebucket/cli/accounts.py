@@ -226,13 +226,13 @@ def keep_group(
     data: DataOption = "",
 ) -> None:
     """Let sign-ins with a provider keep a group: whoever signs in joins or leaves it as the provider says."""
+    from onebucket import provider_configuration
     from onebucket.actions import groups
 
     account, slug = common.split_path(path, "ACCOUNT/SLUG")
     if bool(by) is remove:
         raise CommandError("give either --by PROVIDER or --remove")
-    known = [name for name, table in common.settings(database, data).oidc.items() if table.get("groups_claim")]
-    if by and by not in known:
+    if by and by not in provider_configuration.names_with_groups(common.settings(database, data)):
         raise CommandError(f"there is no [oidc.{by}] with a groups_claim in the settings")
     with common.writing(database, data) as work:
         groups.set_keeper(work, account, slug, by or None)

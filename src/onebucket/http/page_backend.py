@@ -10,8 +10,8 @@ from typing import TypeVar
 import structlog
 
 from onebucket import hashing, passkeys
-from onebucket.actions import second_factors, sessions
-from onebucket.actions.second_factors import CheckedCode
+from onebucket.actions import second_factor_checks, sessions
+from onebucket.actions.second_factor_checks import CheckedCode
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import NOBODY, OPERATOR, Actor
 from onebucket.domain.refusals import Refusal, Unauthenticated
@@ -94,7 +94,7 @@ class PageBackend(backend.PageBackend):
             if work.actor.account.has_second_factor:
                 if not code:
                     raise SecondFactorNeeded
-                checked = second_factors.check_code(work, code, secret_of=self.totp_secret)
+                checked = second_factor_checks.check_code(work, code, secret_of=self.totp_secret)
             if checked.proof is not None:
                 self._start_session(work, caller, secret, checked.proof)
             return checked.refusal
@@ -170,7 +170,7 @@ class PageBackend(backend.PageBackend):
             holder_id = (
                 self._authentication.actor_of_password(tx, _verified(proved), work.at).id if proved else account_id
             )
-            work.actor = second_factors.use_passkey(
+            work.actor = second_factor_checks.use_passkey(
                 work, answer, challenge, site=site, holder_id=holder_id, is_alone=proved is None
             )
             method = SignInMethod.PASSWORD_AND_PASSKEY if proved else SignInMethod.PASSKEY
@@ -180,7 +180,7 @@ class PageBackend(backend.PageBackend):
         return secret
 
     async def passkeys_of(self, caller: Browser, proved: VerifiedPassword) -> list[str]:
-        return await self.read(caller, lambda work: second_factors.passkey_ids(work.tx, proved.account_id))
+        return await self.read(caller, lambda work: second_factor_checks.passkey_ids(work.tx, proved.account_id))
 
     def challenge(self, purpose: str) -> bytes:
         expiry = int(self._services.clock().timestamp()) + passkeys.CHALLENGE_SECONDS

@@ -138,8 +138,7 @@ def test_password_and_code_are_asked_for_again_and_nobody_is_told_which_was_wron
     factor = codes.set_up(api, "alice")
     sign_in(visitor, factor)
     page = visitor.open("/me/tokens")
-    earlier = int((sessions.CONFIRMED + timedelta(minutes=1)).total_seconds() * 1e6)
-    api.operate(lambda work: work.tx.connection.execute(f"UPDATE sessions SET created_at = created_at - {earlier}"))
+    let_it_be_a_while(api)
 
     asked = visitor.send(page, "/me/tokens", label="backup")
     alone = visitor.send(asked, "/me/tokens", again_password=cast.password("alice"))
@@ -202,7 +201,7 @@ def test_site_pages_are_shown_only_after_a_second_factor_within_ten_minutes(api:
     with Visitor(api) as root:
         root.send(root.sign_in("root"), "/sign-in/code", code=code_of(factor, api))
         at_once = root.open("/site/letters")
-        api.operate(lambda work: work.tx.connection.execute("UPDATE sessions SET created_at = created_at - 700000000"))
+        let_it_be_a_while(api)
         asked = root.open("/site/journal?event=user.added")
         wrong = root.send(asked, "/sign-in/confirm", fields=again | {"again_code": "000000"})
         shown = root.send(wrong, "/sign-in/confirm", fields=again)
@@ -211,6 +210,43 @@ def test_site_pages_are_shown_only_after_a_second_factor_within_ten_minutes(api:
     assert "This page is for site administrators" in asked.text and "Site administration" not in asked.title
     assert (wrong.status, "Incorrect password or code." in wrong.text) == (403, True)
     assert (shown.path, str(shown.answer.url.query, "ascii")) == ("/site/journal", "event=user.added")
+
+
+def test_a_site_administrator_takes_a_lost_factor_away(api: Api) -> None:
+    phone, tablet = codes.set_up(api, "alice"), codes.set_up(api, "alice", "tablet")
+    where = "/site/people/alice"
+    with Visitor(api, "root") as root:
+        first = root.open(f"{where}/factors/{phone.id}")
+        removed = root.send(first, f"{where}/factors/{phone.id}")
+        last = root.open(f"{where}/factors/{tablet.id}")
+        let_it_be_a_while(api)
+        asked = root.send(last, f"{where}/factors/{tablet.id}")
+        before = [each.label for each in held(api)]
+        again = root.send(asked, f"{where}/factors/{tablet.id}", again_password=cast.password("root"))
+        gone = root.send(again, f"{where}/factors/{tablet.id}")
+        missing = root.open(f"{where}/factors/{tablet.id}")
+
+    assert "Their other second factors and their recovery codes stay" in first.text
+    assert "Second factor removed" in removed.text and "10 recovery codes left" in removed.text
+    assert "Without it, their password alone signs them in, and their recovery codes end." in last.text
+    assert (asked.status, "confirm that it is you" in asked.text, before) == (403, True, ["tablet"])
+    assert (gone.path, held(api), missing.status) == (where, [], 404)
+    with Visitor(api) as alice:
+        assert alice.sign_in("alice").path == "/me"
+    [*_, entry] = [row for row in api.journal() if row[1] == "second-factor.removed"]
+    assert entry[0] == "root"
+    told = api.operate(lambda work: work.tx.connection.execute("SELECT kind FROM letters").fetchall())
+    assert [tuple(row) for row in told].count(("second-factor-removed",)) == 2
+
+
+def held(api: Api) -> list[SecondFactor]:
+    return list(api.operate(lambda work: second_factors.of_person(work, "alice").factors))
+
+
+def let_it_be_a_while(api: Api) -> None:
+    """Let every session be older than a proof counts for."""
+    earlier = int((sessions.CONFIRMED + timedelta(minutes=1)).total_seconds() * 1e6)
+    api.operate(lambda work: work.tx.connection.execute(f"UPDATE sessions SET created_at = created_at - {earlier}"))
 
 
 # -- Basic -----------------------------------------------------------------------------------------
@@ -284,7 +320,12 @@ def test_whoever_must_have_one_is_led_to_it_before_anything_else(strict: Api) ->
         refused = strict(ALICE, "GET", GROUPS)
         visitor.send(setting_up, setting_up.path, code=code_of(factor, strict))
         opened = visitor.open("/me/tokens")
+    roots = codes.set_up(strict, "root")
+    with Visitor(strict) as root:
+        root.send(root.sign_in("root"), "/sign-in/code", code=code_of(roots, strict))
+        asked = root.open(f"/site/people/alice/factors/{factor.id}")
 
+    assert "This server wants them to have one" in asked.text
     assert led.path == "/me/security" and "wants you to have a second factor" in led.text
     assert (sent.status_code, sent.headers["Location"]) == (303, "/me/security")
     assert refused.status_code == 401 and "use an app password" in refused.text

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from starlette.responses import Response
 
-from onebucket.actions import second_factors
+from onebucket.actions import second_factor_checks
 from onebucket.domain.refusals import Refusal, Unauthenticated
 from onebucket.surfaces.web.core import passkey_forms
 from onebucket.surfaces.web.core.backend import SecondFactorNeeded
@@ -76,7 +76,7 @@ async def _password_form(
         for name, text in request.typed
         if name not in ("form_token", _LOGIN, _CODE, _PASSKEY) and "password" not in name
     ]
-    credential_ids = await request.read(second_factors.own_passkey_ids) if request.person else []
+    credential_ids = await request.read(second_factor_checks.own_passkey_ids) if request.person else []
     options = ""
     if credential_ids or request.person is None:
         options = passkey_forms.request_options(request, _PASSKEY, credential_ids, is_alone=True)

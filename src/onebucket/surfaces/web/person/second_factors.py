@@ -95,11 +95,9 @@ def _creation(request: PageRequest) -> str:
 
 async def show_one(request: PageRequest) -> Response:
     """Show one second factor, with a form for its name."""
-    held = await request.read(lambda work: second_factors.of_person(work, request.me.id))
-    factor = next((each for each in held.factors if each.id == request.path_parameter("id")), None)
-    if factor is None:
-        raise NotFound("you have no such second factor")
-    return request.page("me/second_factor.html", factor=factor, is_last=len(held.factors) == 1)
+    id = request.path_parameter("id")
+    planned = await request.read(lambda work: second_factors.removal(work, request.me.id, id))
+    return request.page("me/second_factor.html", factor=planned.factor, is_last=planned.is_last)
 
 
 async def rename(request: PageRequest) -> Response:

@@ -1,24 +1,33 @@
-"""Pages of a person for site administrators: what they have on this server, disabling and off-boarding them."""
+"""Pages of a person for site administrators: what they have here, lost factors, disabling and off-boarding them."""
 
 from starlette.responses import Response
 
-from onebucket.actions import accounts, offboarding
+from onebucket.actions import accounts, offboarding, second_factors
+from onebucket.actions.offboarding import Offboarding
+from onebucket.actions.second_factors import HeldFactors
+from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.surfaces.web.account.people import end_access
 from onebucket.surfaces.web.core.page_request import Page, PageRequest
 
-_DONE = {"disabled": "Disabled. They are signed out everywhere.", "enabled": "Enabled. They have what they had before."}
+_DISABLED, _ENABLED = "Disabled. They are signed out everywhere.", "Enabled. They have what they had before."
 
 
 async def show(request: PageRequest) -> Response:
     """Show what a person has on this server, and what they can sign in with."""
-    planned = await request.read(lambda work: offboarding.held(work, request.path_parameter("person")))
-    request.notice = _DONE.get(request.query("done"), "") if _is_so(request, planned.person.is_active) else ""
-    return request.page("people/everywhere.html", planned=planned)
+    name = request.path_parameter("person")
 
+    def load(work: UnitOfWork) -> tuple[Offboarding, HeldFactors]:
+        return offboarding.held(work, name), second_factors.of_person(work, name)
 
-def _is_so(request: PageRequest, is_active: bool) -> bool:
+    planned, factors = await request.read(load)
+    done = {
+        "disabled": "" if planned.person.is_active else _DISABLED,
+        "enabled": _ENABLED if planned.person.is_active else "",
+        "removed": "Second factor removed. They get an e-mail about it.",
+    }
     # Anyone could have written the URL.
-    return is_active is (request.query("done") == "enabled")
+    request.notice = request.notice or done.get(request.query("done"), "")
+    return request.page("people/everywhere.html", planned=planned, factors=factors)
 
 
 async def ask_to_offboard(request: PageRequest) -> Response:
@@ -31,6 +40,20 @@ async def offboard(request: PageRequest) -> Response:
     """End everything that a person has."""
     await end_access(request, request.path_parameter("person"), None)
     return request.redirect(f"/site/people/{request.segment('person')}?done=disabled")
+
+
+async def ask_to_remove_factor(request: PageRequest) -> Response:
+    """Ask whether to take a second factor from a person, and say what they sign in with then."""
+    name, id = request.path_parameter("person"), request.path_parameter("id")
+    planned = await request.read(lambda work: second_factors.removal(work, name, id))
+    return request.page("people/factor.html", planned=planned)
+
+
+async def remove_factor(request: PageRequest) -> Response:
+    """Take a lost second factor from a person."""
+    name, id = request.path_parameter("person"), request.path_parameter("id")
+    await request.write(lambda work: second_factors.remove(work, name, id))
+    return request.redirect(f"/site/people/{request.segment('person')}?done=removed#factors")
 
 
 async def disable(request: PageRequest) -> Response:
@@ -57,6 +80,15 @@ PAGES = (
         offboard,
         is_private=True,
         is_costly=True,
+        is_guarded_by_factor=True,
+        is_of_site=True,
+    ),
+    Page(
+        f"{_PERSON}/factors/{{id}}",
+        ask_to_remove_factor,
+        remove_factor,
+        is_private=True,
+        is_guarded=True,
         is_guarded_by_factor=True,
         is_of_site=True,
     ),
