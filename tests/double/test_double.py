@@ -486,6 +486,18 @@ def test_to_git_app_passwords_are_gone_and_api_tokens_go_with_username_and_stati
     assert answers == {"alice": 200, "x-bitbucket-api-token-auth": 200, "x-token-auth": 410}
 
 
+def test_a_revoked_token_is_refused_and_another_one_works(double: Double) -> None:
+    old, new = double.api_token("alice"), double.api_token("alice")
+    assert ask(double, "GET", "/2.0/user", auth=old).status_code == 200
+
+    double.revoke(old)
+
+    assert ask(double, "GET", "/2.0/user", auth=old).status_code == 401
+    assert ask(double, "GET", "/2.0/user", auth=new).status_code == 200
+    with pytest.raises(DoubleError, match="there is no app password"):
+        double.revoke(old)
+
+
 def test_an_api_token_needs_an_address(double: Double) -> None:
     double.apply({"users": [{"username": "zoe"}]})
 

@@ -166,10 +166,23 @@ def test_what_is_never_touched_stays(command: Command, bitbucket: Double, config
     assert there(bitbucket) == {"probe": {"dave": "read"}, "rocket": {"bob": "write"}, "site": {}}
 
 
-def test_owners_there_are_left_alone_the_mirror_among_them(command: Command, bitbucket: Double) -> None:
+def test_owners_there_are_left_alone_the_mirror_among_them(
+    command: Command, bitbucket: Double, configure: Configure
+) -> None:
     here(command, "rocket", alice="read", service="read")
 
     assert command("mirror", "diff") == Done(0, "nothing differs\n", "")
+
+    # Even if they administer the account no more, and everything there is taken over.
+    configure(take_over="on", groups="on")
+    given = {"slug": "rocket", "users": {"alice": "admin", "service": "admin", "bob": "admin"}}
+    bitbucket.apply({"onebucket": 1, "teams": [{"username": "acme", "repositories": [given]}]})
+    document = command("export", "acme", "--format", "json").json
+    [administrators] = [each for each in document["teams"][0]["groups"] if each.get("account_privilege") == "admin"]
+    administrators["members"] = ["erin"]
+    done = command("apply", "-", "--yes", "--prune", "--max-removals", "100%", given=json.dumps(document))
+    assert (done.code, command("mirror", "run").code) == (0, 0), done
+    assert there(bitbucket)["rocket"] == {"alice": "admin", "service": "admin", "erin": "admin"}
 
 
 def test_a_repository_that_is_not_here_is_left_alone(command: Command, bitbucket: Double, configure: Configure) -> None:
@@ -262,8 +275,9 @@ def test_wrong_settings_are_told_in_a_sentence(
 
 def test_two_mirrors_of_one_workspace_are_refused(command: Command, tmp_path: Path) -> None:
     path = tmp_path / "onebucket.toml"
-    text = path.read_text()
-    path.write_text(text + text.replace("mirror.cloud", "mirror.other").replace('"acme"', '"ACME"'))
+    text = path.read_text().replace("127.0.0.1", "localhost")
+    other = text.replace("mirror.cloud", "mirror.other").replace("localhost", "LocalHost")
+    path.write_text(text + other.replace('"acme"', '"ACME"'))
 
     assert "both mirror to ACME, and would undo each other's changes" in command("mirror", "list").err
 

@@ -15,7 +15,11 @@ import pg
 from commands import Command, Done
 from live import Live
 from mirroring import PEOPLE, REPOSITORIES, Configure, database_of, here, there, until
+from onebucket.actions import outbox
+from onebucket.cli import common
+from onebucket.domain.letters import MailKind
 from onebucket.domain.mirrors import MirrorState
+from onebucket.store.connect import connect
 from onebucket.testing import Double
 from pg import Postgres
 
@@ -29,6 +33,12 @@ def metrics(running: Live) -> dict[str, float]:
     text = running(None, "GET", "/metrics", headers={"Authorization": "Bearer figures"}).text
     found = re.findall(r"^(onebucket_mirror_\w+)\{([^}]*)\} (\S+)$", text, re.MULTILINE)
     return {f"{name} {re.sub('[a-z]+=', '', labels)}": float(value) for name, labels, value in found}
+
+
+def letters(url: str) -> list[tuple[MailKind, str]]:
+    """The letters to be sent, by address."""
+    with closing(connect(url)) as database, database.reading() as tx:
+        return sorted(((each.kind, each.email) for _, each in outbox.newest(common.work(tx))), key=lambda each: each[1])
 
 
 def test_a_server_carries_changes_until_it_stops_and_its_metrics_and_doctor_tell(
@@ -60,23 +70,30 @@ def test_a_server_carries_changes_until_it_stops_and_its_metrics_and_doctor_tell
     assert "ok     the mirror cloud is running, 0 permissions differ\n" in checked.out
 
 
-def test_a_credential_that_is_mended_lets_a_stopped_mirror_go_on(
+def test_a_credential_that_is_revoked_there_stops_a_mirror_with_a_letter_and_another_one_lets_it_go_on(
     command: Command, bitbucket: Double, tmp_path: Path, configure: Configure
 ) -> None:
-    token = tmp_path / "token"
-    token.write_text("wrong")
-    configure(token_env=None, token_file=str(token))
+    file, first, second = tmp_path / "token", bitbucket.api_token("service"), bitbucket.api_token("service")
+    file.write_text(first.password)
+    configure(token_env=None, token_file=str(file))
     url = database_of(tmp_path)
     with Live(tmp_path):
-        stopped = until(url, lambda status: status.state is MirrorState.STOPPED)
-        checked = command("doctor")
-        right = bitbucket.api_token("service").password
-        token.write_text(right)
         until(url, lambda status: status.state is MirrorState.RUNNING)
+        bitbucket.revoke(first)
+        here(command, "rocket", bob="write")
+        stopped = until(url, lambda status: status.state is MirrorState.STOPPED)
+        sent, checked = letters(url), command("doctor").out
+        before = there(bitbucket)
+        file.write_text(second.password)
+        until(url, lambda status: status.state is MirrorState.RUNNING)
+        live.wait_until(lambda: there(bitbucket)["rocket"] == {"bob": "write"})
 
-    assert stopped.failure and stopped.failure.sentence.startswith("the credential is refused")
-    assert "WRONG  the mirror cloud has stopped: the credential is refused" in checked.out
-    assert right not in checked.out
+    assert stopped.failure and stopped.failure.sentence.startswith("the credential is refused; ")
+    assert before["rocket"] == {}
+    assert "WRONG  the mirror cloud has stopped: the credential is refused" in checked
+    assert first.password not in checked
+    # Administrators get it, the mirror's own person among them.
+    assert sent == letters(url) == [(MailKind.MIRROR_STOPPED, f"{name}@example.com") for name in ("alice", "service")]
 
 
 @pytest.mark.parametrize(

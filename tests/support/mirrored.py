@@ -103,15 +103,22 @@ class Killed(BaseException):
 
 
 class CheckedTransport(httpx.AsyncHTTPTransport):
-    """Checks each response against the published description, if it isn't `checked`; ends the mirror as `dies` says."""
+    """Checks each response against the published description, if it isn't `checked`; ends the mirror as `dies` says.
 
-    def __init__(self, dies: Callable[[], bool], checked: set[tuple[str, str, bytes]]) -> None:
+    `before` is called before each request is sent.
+    """
+
+    def __init__(
+        self, dies: Callable[[], bool], checked: set[tuple[str, str, bytes]], before: Callable[[], object]
+    ) -> None:
         super().__init__()
         self._dies = dies
         self._checked = checked
+        self._before = before
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request."""
+        self._before()
         if self._dies():
             raise Killed
         response = await super().handle_async_request(request)
@@ -148,7 +155,6 @@ class Mirrored:
         self._chance = chance
         self._service = service
         self._token = host.api_token(service)
-        self.token = self._token.password
         login = b64encode(":".join(host.api_token(boss)).encode()).decode()
         self._boss = httpx.Client(base_url=host.url, headers={"Authorization": f"Basic {login}"}, timeout=60)
         table = {
@@ -172,6 +178,11 @@ class Mirrored:
         self._made = 0
         self._seconds = 0.0
         self._checked: set[tuple[str, str, bytes]] = set()
+
+    @property
+    def token(self) -> str:
+        """The mirror's credential now."""
+        return self._token.password
 
     def close(self) -> None:
         """Close the connection of the boss."""
@@ -276,21 +287,32 @@ class Mirrored:
         """Run the mirror until a whole run succeeds; return how many ended before.
 
         Each request ends it with the probability `kills`, and a new one begins with what is in the database. `revoked`
-        refuses its credential at some request, and takes it again when it has ended for that.
+        revokes its credential there before some request; when it has ended for that, it gets another one.
         """
-        if revoked:
-            self.host.fail("", "/?.0/*", status=401, user=self._service, probability=0.2, times=1)
+        left = self._chance.randrange(1, 20) if revoked else 0
+
+        def count_down() -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                self.host.revoke(self._token)
+
         for ended in count():
             try:
-                outcome = asyncio.run(self._run(kills if ended < 20 else 0.0))
-            except (Killed, Unreachable, CredentialRefused):
+                outcome = asyncio.run(self._run(kills if ended < 20 else 0.0, count_down))
+            except (Killed, Unreachable):
+                continue
+            except CredentialRefused:
+                assert left <= 0
+                self._token = self.host.api_token(self._service)
                 continue
             assert outcome.refused == []
+            assert left <= 0
             return ended
         raise AssertionError
 
-    async def _run(self, kills: float) -> Outcome:
-        transport = CheckedTransport(lambda: self._chance.random() < kills, self._checked)
+    async def _run(self, kills: float, before: Callable[[], object]) -> Outcome:
+        transport = CheckedTransport(lambda: self._chance.random() < kills, self._checked, before)
         timing = Timing(sleep=self._sleep, monotonic=lambda: self._seconds)
         async with JsonClient(self.host.url, tuple(self._token), timing=timing, transport=transport) as client:
             sync = MirrorSync(self.configuration, self.connector(client), reading=self.work, writing=self.work)

@@ -48,6 +48,7 @@ class Control:
             ("PUT", "/behaviour", self.set_behaviour),
             ("GET", "/letters", self.letters),
             ("POST", "/tokens", self.add_token),
+            ("DELETE", "/tokens/{id}", self.revoke_token),
             ("GET", "/members/{account}/{slug}", self.members),
             ("GET", "/invitations", self.invitations),
             ("POST", "/invitations/{id}/accept", self.accept_invitation),
@@ -190,6 +191,11 @@ class Control:
             raise ValueError("the `kind` of a token must be app_password or api_token")
         made = self._site.add_token(user, scopes, is_api_token=kind == "api_token")
         return JSONResponse(made, status_code=201)
+
+    async def revoke_token(self, request: Request) -> Response:
+        """Revoke an app password or API token."""
+        self._site.revoke_token(request.path_params["id"])
+        return Response(status_code=204)
 
     async def members(self, request: Request) -> Response:
         """List the usernames in a group."""

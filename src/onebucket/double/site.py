@@ -175,6 +175,10 @@ class Site:
             self._api_tokens.add(hash)
         return made
 
+    def revoke_token(self, id: str) -> None:
+        """Revoke an app password or API token. Raises NotFound."""
+        self.write(lambda work: tokens.revoke(work, id))
+
     def members(self, account: str, slug: str) -> list[str]:
         """Return the usernames in a group, in order. Raises NotFound."""
         return self.read(lambda work: sorted(each.username for each in groups.members(work, account, slug)))

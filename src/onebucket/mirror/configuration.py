@@ -99,7 +99,7 @@ def read_all(tables: Mapping[str, object], *, source: str) -> list[MirrorConfigu
         if not isinstance(table, Mapping):
             raise Misconfigured(f"{source}: mirrors are tables with a name, such as [mirror.cloud]")
         mirror = _read(name, table, source)
-        other = found.setdefault((mirror.api, mirror.workspace.lower()), mirror)
+        other = found.setdefault((mirror.api.lower(), mirror.workspace.lower()), mirror)
         if other is not mirror:
             raise Misconfigured(
                 f"{source}: [mirror.{other.name}] and [mirror.{name}] both mirror to {mirror.workspace}, "

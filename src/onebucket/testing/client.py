@@ -44,6 +44,7 @@ class Double:
         self.url: str = started["url"]
         self.passwords: dict[str, str] = started["users"]
         self._connection = HTTPConnection(urlsplit(self.url).netloc, timeout=_ANSWERING_SECONDS)
+        self._token_ids: dict[Credential, str] = {}
 
     def close(self) -> None:
         """Stop the server and delete its data."""
@@ -124,6 +125,10 @@ class Double:
     def api_token(self, user: str, *scopes: str) -> Credential:
         """Make an API token of a person, which goes with their e-mail address; scopes as for `token`."""
         return self._token(user, scopes, "api_token")
+
+    def revoke(self, credential: Credential) -> None:
+        """Revoke a credential that `token` or `api_token` has made: from now on it gets 401."""
+        self._ask("DELETE", f"/tokens/{self._token_ids[credential]}")
 
     def members(self, group: str) -> list[str]:
         """Return who is in a group, `account/slug`, by username and in order."""
@@ -239,7 +244,9 @@ class Double:
         if scopes:
             order["scopes"] = list(scopes)
         made = self._ask("POST", "/tokens", order)
-        return Credential(made["login"], made["secret"])
+        credential = Credential(made["login"], made["secret"])
+        self._token_ids[credential] = made["id"]
+        return credential
 
     def _ask(self, method: str, path: str, order: Mapping[str, Any] | None = None) -> Any:
         body = None if order is None else json.dumps(order)
