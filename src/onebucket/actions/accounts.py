@@ -8,7 +8,14 @@ from onebucket.domain import accounts, last_administrator
 from onebucket.domain.accounts import Account
 from onebucket.domain.events import Event
 from onebucket.domain.text import clean_text
-from onebucket.store import account_rows, directory_people_rows, email_rows, group_rows, session_rows
+from onebucket.store import (
+    account_rows,
+    directory_leaver_rows,
+    directory_people_rows,
+    email_rows,
+    group_rows,
+    session_rows,
+)
 from onebucket.store.email_rows import Email
 
 # Number before the colon of an account_id. Bitbucket's accounts have several, and no client gives it a meaning.
@@ -117,6 +124,7 @@ def set_active(work: UnitOfWork, name: str, active: bool) -> tuple[Account, list
     after = replace(before, is_active=active)
     if work.actor.directory is None:
         directory_people_rows.release(work.tx, before.id)
+        directory_leaver_rows.release(work.tx, before.id)
 
     _store(work, before, after, Event.USER_ENABLED if active else Event.USER_DISABLED)
     if not active:

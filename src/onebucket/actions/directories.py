@@ -13,7 +13,7 @@ from onebucket.domain.events import Event
 from onebucket.domain.journal_entry import Entry, Facts
 from onebucket.domain.policy import To
 from onebucket.domain.refusals import Conflict, Invalid
-from onebucket.store import directory_group_rows, directory_people_rows, directory_rows
+from onebucket.store import directory_group_rows, directory_leaver_rows, directory_people_rows, directory_rows
 
 _DEFAULT_LABEL = "scim"
 _ERRORS_SHOWN = 10
@@ -172,6 +172,7 @@ def remove(work: UnitOfWork, account_name: str, name: str) -> Overview:
 
     directory_group_rows.release(work.tx, directory)
     directory_people_rows.remove_of_directory(work.tx, directory)
+    directory_leaver_rows.remove_of_directory(work.tx, directory)
     directory_rows.remove(work.tx, directory)
 
     lost = directories.facts(directory) | {"id": directory.id, "people": removed.people, "groups": removed.groups}

@@ -10,10 +10,10 @@ from onebucket.actions import accounts, pending_invitations, teams
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import directories, last_administrator
 from onebucket.domain.accounts import Account, Actor, check_username, email_key, new_email_key
-from onebucket.domain.directories import Directory, DirectoryPerson
+from onebucket.domain.directories import Directory, DirectoryPerson, Leaver
 from onebucket.domain.events import Event
 from onebucket.domain.refusals import Conflict, Invalid, Refusal
-from onebucket.store import account_rows, directory_people_rows, email_rows
+from onebucket.store import account_rows, directory_leaver_rows, directory_people_rows, email_rows
 
 # The username of somebody whose user name has no letter or digit of any script.
 _ANYBODY = "user"
@@ -23,11 +23,14 @@ _LONGEST_STEM = 52
 
 @dataclass(frozen=True, slots=True)
 class PersonWish:
-    """What a directory wants a person to be; `profile` holds further attributes under their names in SCIM."""
+    """What a directory wants a person to be; `profile` holds further attributes under their names in SCIM.
+
+    Without `is_active` it has said nothing of that.
+    """
 
     user_name: str
     external_id: str | None
-    is_active: bool
+    is_active: bool | None
     profile: Mapping[str, Any]
 
 
@@ -57,24 +60,35 @@ def addresses(directory: Directory, wish: PersonWish) -> list[str]:
     return [*owned.values()]
 
 
-def namesake(work: UnitOfWork, directory: Directory, wish: PersonWish, addresses: Sequence[str]) -> Account | None:
-    """Return the person here whom the directory means; None if there is nobody. Raises Conflict if it may not link."""
+def namesake(
+    work: UnitOfWork, directory: Directory, wish: PersonWish, addresses: Sequence[str]
+) -> tuple[Account | None, Leaver | None]:
+    """Return the person here whom the directory means, and how it deleted them; None if there is nobody.
+
+    Raises Conflict if it may not link them.
+    """
     named = {person.id: person for address in addresses if (person := account_rows.by_email(work.tx, address))}
     values = [email.get("value") or "" for email in wish.profile.get("emails", ())]
     by_name = account_rows.by_username(work.tx, wish.user_name)
     for person in (by_name, *(account_rows.by_email(work.tx, name) for name in (wish.user_name, *values))):
         if person is not None:
             named[person.id] = person
+    left = directory_leaver_rows.by_user_name(work.tx, directory, wish.user_name)
+    if left is not None and (returning := account_rows.by_id(work.tx, left.person_id)):
+        named[returning.id] = returning
     if len(named) > 1:
         raise Conflict("several people here have one of these names or addresses")
     for person in named.values():
+        leaver = directory_leaver_rows.find(work.tx, directory, person.id)
         emails = email_rows.of_person(work.tx, person.id)
-        if person.is_team or not any(email.validated and directory.owns(email.key) for email in emails):
+        is_proved = any(email.validated and directory.owns(email.key) for email in emails)
+        # Whom the directory has brought and disabled, nobody has been since.
+        if person.is_team or not (is_proved or (leaver is not None and leaver.is_brought)):
             raise Conflict("somebody here has that userName or address already, and no address of a proved domain")
         if directory_people_rows.find(work.tx, directory, person.id) is not None:
             raise Conflict("the directory has that person already")
-        return person
-    return None
+        return person, leaver
+    return None, None
 
 
 def _display_name(wish: PersonWish) -> str:
@@ -153,22 +167,29 @@ def _add_address(work: UnitOfWork, person: Account, address: str, *, is_primary:
     pending_invitations.end_held(work, person)
 
 
-def disable(work: UnitOfWork, link: DirectoryPerson, person: Account) -> None:
-    """Disable a person; one whom a site administrator has disabled already stays theirs to enable."""
+def disable(work: UnitOfWork, link: DirectoryPerson, person: Account) -> DirectoryPerson:
+    """Disable a person, and return what the directory knows of them then.
+
+    One whom a site administrator has disabled already stays theirs to enable.
+    """
+    if link.is_held or not (person.is_active or directory_leaver_rows.is_held(work.tx, person.id)):
+        return link
     directories.check_may_disable(person)
+    held = replace(link, is_held=True, changed_at=work.next_timestamp())
+    directory_people_rows.change(work.tx, held)
     if not person.is_active:
-        return
-    directory_people_rows.change(work.tx, replace(link, is_held=True, changed_at=work.next_timestamp()))
+        return held
     with keeping(work):
         unled = {team.username for team in teams.without_administrator(work)}
         _, orphaned = accounts.set_active(work, person.id, False)
     last_administrator.require_administrator(others=0 if {*orphaned} - unled else 1, deed=f"disable {person.username}")
+    return held
 
 
 def enable(work: UnitOfWork, link: DirectoryPerson) -> None:
-    """Enable a person whom this directory had disabled, unless another one still holds them."""
+    """Enable a person whom this directory had disabled, unless another one has too."""
     directory_people_rows.change(work.tx, replace(link, is_held=False, changed_at=work.next_timestamp()))
-    if any(other.is_held for _, other in directory_people_rows.of_person(work.tx, link.person_id)):
+    if directory_leaver_rows.is_held(work.tx, link.person_id):
         return
     with keeping(work):
         accounts.set_active(work, link.person_id, True)

@@ -17,7 +17,7 @@ from onebucket.domain.policy import To
 from onebucket.domain.refusals import Invalid, NotFound
 from onebucket.domain.text import clean_text
 from onebucket.safe_text import quote_text
-from onebucket.store import directory_group_rows, directory_people_rows, group_rows
+from onebucket.store import directory_group_rows, directory_leaver_rows, directory_people_rows, group_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +50,14 @@ def read(work: UnitOfWork, directory_id: str, person_id: str) -> KnownPerson:
 def create(work: UnitOfWork, directory_id: str, wish: PersonWish) -> KnownPerson:
     """Add a person, or link one who is here and has a validated address in a domain that the team has proved to own.
 
+    Whom the directory has deleted comes back with everything that they had, unless they are to stay disabled.
     Raises Conflict when somebody else has that user name or address, Invalid.
     """
     team, directory = access.calling_directory(work, directory_id, to=To.KEEP_PEOPLE)
     _check_names(wish)
     addresses = directory_accounts.addresses(directory, wish)
-    person = directory_accounts.namesake(work, directory, wish, addresses)
-    is_brought = person is None
+    person, leaver = directory_accounts.namesake(work, directory, wish, addresses)
+    is_brought = leaver.is_brought if leaver is not None else person is None
     if person is None:
         person = directory_accounts.add_account(work, wish, addresses)
     link = DirectoryPerson(
@@ -66,18 +67,21 @@ def create(work: UnitOfWork, directory_id: str, wish: PersonWish) -> KnownPerson
         user_name=wish.user_name,
         external_id=wish.external_id,
         is_brought=is_brought,
-        is_held=False,
+        is_held=leaver is not None,
         created_at=work.next_timestamp(),
         changed_at=work.at,
         profile=wish.profile,
     )
 
     directory_people_rows.add(work.tx, link)
+    if leaver is not None:
+        directory_leaver_rows.remove(work.tx, leaver)
 
     after = _facts(link, person) | {"brought": is_brought}
     work.record(Event.DIRECTORY_PERSON_LINKED, team, directory.label, after=after)
-    if not wish.is_active:
-        directory_accounts.disable(work, link, person)
+    if leaver is not None and is_brought and not person.site_admin:
+        directory_accounts.carry_over(work, directory, person, replace(link, profile={}), wish)
+    _set_active(work, link, person, wish)
     return _find(work, directory, person.id)
 
 
@@ -99,10 +103,7 @@ def change(work: UnitOfWork, directory_id: str, person_id: str, wish: PersonWish
             directory_accounts.carry_over(work, directory, before.account, before.link, wish)
         facts = (_facts(before.link, before.account), _facts(link, before.account))
         work.record(Event.DIRECTORY_PERSON_CHANGED, team, directory.label, before=facts[0], after=facts[1])
-    if wish.is_active and link.is_held:
-        directory_accounts.enable(work, link)
-    elif not wish.is_active and before.account.is_active:
-        directory_accounts.disable(work, link, before.account)
+    _set_active(work, link, before.account, wish)
     return _find(work, directory, person_id)
 
 
@@ -115,20 +116,28 @@ def remove(work: UnitOfWork, directory_id: str, person_id: str) -> None:
     known = _find(work, directory, person_id)
     directories.check_may_disable(known.account)
 
-    if known.account.is_active:
-        directory_accounts.disable(work, known.link, known.account)
+    link = directory_accounts.disable(work, known.link, known.account)
     for id, _ in known.groups:
         found = directory_group_rows.find(work.tx, directory, id)
         if found is not None and group_rows.remove_member(work.tx, found[1], person_id):
             facts = {"member": known.account.username, "id": person_id}
             work.record(Event.MEMBER_REMOVED, team, found[1].slug, before=facts)
-    directory_people_rows.remove(work.tx, known.link)
+    directory_people_rows.remove(work.tx, link)
+    if link.is_held:
+        directory_leaver_rows.add(work.tx, link, work.next_timestamp())
 
     before = _facts(known.link, known.account)
     work.record(Event.DIRECTORY_PERSON_UNLINKED, team, directory.label, before=before)
 
 
 # -- parts -----------------------------------------------------------------------------------------
+
+
+def _set_active(work: UnitOfWork, link: DirectoryPerson, person: Account, wish: PersonWish) -> None:
+    if wish.is_active and link.is_held:
+        directory_accounts.enable(work, link)
+    elif wish.is_active is False:
+        directory_accounts.disable(work, link, person)
 
 
 def _with_groups(

@@ -15,6 +15,7 @@ from onebucket.domain.refusals import Invalid
 from onebucket.store import (
     account_rows,
     directory_group_rows,
+    directory_leaver_rows,
     directory_people_rows,
     directory_rows,
     group_members,
@@ -141,6 +142,7 @@ def _remove_directories(work: UnitOfWork, team: Account) -> None:
     for directory in directory_rows.of_account(work.tx, team.id):
         directory_group_rows.release(work.tx, directory)
         directory_people_rows.remove_of_directory(work.tx, directory)
+        directory_leaver_rows.remove_of_directory(work.tx, directory)
         directory_rows.remove(work.tx, directory)
 
 

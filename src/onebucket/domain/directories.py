@@ -82,6 +82,16 @@ class DirectoryPerson:
 
 
 @dataclass(frozen=True, slots=True)
+class Leaver:
+    """Somebody whom a directory has disabled and deleted; no site administrator has decided about them since."""
+
+    account_id: str
+    directory_id: str
+    person_id: str
+    is_brought: bool
+
+
+@dataclass(frozen=True, slots=True)
 class DirectoryGroup:
     """What a directory knows of a group that it keeps."""
 

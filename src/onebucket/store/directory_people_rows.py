@@ -4,21 +4,20 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
-from onebucket.domain.accounts import Account, username_key
+from onebucket.domain.accounts import Account
 from onebucket.domain.directories import Directory, DirectoryPerson
 from onebucket.domain.filters import ListQuery
 from onebucket.domain.refusals import Conflict
 from onebucket.store.account_rows import ACCOUNT
-from onebucket.store.directory_rows import DIRECTORY
 from onebucket.store.engine import timestamps
 from onebucket.store.engine.filtered_select import FilteredSelect
 from onebucket.store.engine.list_parameters import values_of
 from onebucket.store.engine.row_mapper import RowMapper, joined, scalar
 from onebucket.store.engine.statement import Statement
 from onebucket.store.engine.transaction import Transaction
-from onebucket.store.tables import Id, accounts, directories, directory_people
+from onebucket.store.tables import Id, accounts, directory_people
 
 
 def _person(row: Sequence[Any]) -> DirectoryPerson:
@@ -80,7 +79,7 @@ _LISTED = FilteredSelect(
         "user_name": directory_people.c.user_name_key,
         "external_id": directory_people.c.external_id,
         "email": directory_people.c.email_key,
-        "display_name": accounts.c.display_name,
+        "display_name": directory_people.c.display_name_key,
         "is_active": accounts.c.is_active,
         "created_at": directory_people.c.created_at,
         "changed_at": directory_people.c.changed_at,
@@ -116,25 +115,21 @@ _TAKEN = Statement(
     ),
     scalar(directory_people.c.person_id, str),
 )
-_WITH_DIRECTORY = joined(DIRECTORY, _PERSON)
-_OF_PERSON = Statement(
-    select(*_WITH_DIRECTORY.columns)
-    .join(
-        directories,
-        and_(
-            directories.c.account_id == directory_people.c.account_id,
-            directories.c.id == directory_people.c.directory_id,
-        ),
-    )
-    .where(directory_people.c.person_id == bindparam("person_id")),
-    _WITH_DIRECTORY,
-)
 _this_one = (
     directory_people.c.account_id == bindparam("account_id"),
     directory_people.c.directory_id == bindparam("directory_id"),
     directory_people.c.person_id == bindparam("person_id"),
 )
-_CHANGED = ("user_name", "user_name_key", "external_id", "email_key", "is_held", "changed_at", "profile")
+_CHANGED = (
+    "user_name",
+    "user_name_key",
+    "external_id",
+    "email_key",
+    "display_name_key",
+    "is_held",
+    "changed_at",
+    "profile",
+)
 _ADD = Statement(insert(directory_people))
 _CHANGE = Statement(
     update(directory_people).where(*_this_one).values({name: bindparam(f"new_{name}") for name in _CHANGED})
@@ -176,11 +171,6 @@ def count(tx: Transaction, directory: Directory) -> int:
     return tx.row(_COUNT, account_id=directory.account_id, directory_id=directory.id) or 0
 
 
-def of_person(tx: Transaction, person_id: str) -> list[tuple[Directory, DirectoryPerson]]:
-    """Return the directories of all teams that know a person, with what they know."""
-    return tx.rows(_OF_PERSON, person_id=person_id)
-
-
 def add(tx: Transaction, person: DirectoryPerson) -> None:
     """Store what a directory knows of a person. Raises Conflict when it has somebody else with that user name."""
     _check_user_name(tx, person)
@@ -214,13 +204,13 @@ def release(tx: Transaction, person_id: str) -> None:
     tx.run(_RELEASE, person_id=person_id)
 
 
-def user_name_key(user_name: str) -> str:
-    """Return the normal form of a user name, for comparison without case.
+def name_key(name: str) -> str:
+    """Return the normal form of a user name or another one, for comparison without case.
 
-    >>> user_name_key("Mina.Okafor@Corp.Example")
+    >>> name_key("Mina.Okafor@Corp.Example")
     'mina.okafor@corp.example'
     """
-    return username_key(user_name) if user_name.isascii() else user_name.casefold()
+    return name.lower() if name.isascii() else name.casefold()
 
 
 def _check_user_name(tx: Transaction, person: DirectoryPerson) -> None:
@@ -228,7 +218,7 @@ def _check_user_name(tx: Transaction, person: DirectoryPerson) -> None:
         _TAKEN,
         account_id=person.account_id,
         directory_id=person.directory_id,
-        key=user_name_key(person.user_name),
+        key=name_key(person.user_name),
     )
     if holder is not None and holder != person.person_id:
         raise Conflict("the directory has somebody with that userName already")
@@ -242,9 +232,10 @@ def _columns(person: DirectoryPerson) -> dict[str, Any]:
     emails = person.profile.get("emails") or [{}]
     return {
         "user_name": person.user_name,
-        "user_name_key": user_name_key(person.user_name),
+        "user_name_key": name_key(person.user_name),
         "external_id": person.external_id,
-        "email_key": (emails[0].get("value") or "").lower() or None,
+        "email_key": name_key(emails[0].get("value") or "") or None,
+        "display_name_key": name_key(person.profile.get("displayName") or "") or None,
         "is_held": person.is_held,
         "changed_at": timestamps.to_number(person.changed_at),
         "profile": json.dumps(person.profile, separators=(",", ":"), sort_keys=True),

@@ -123,6 +123,7 @@ def add(tx: Transaction, directory: Directory) -> None:
         domains=" ".join(directory.domains),
         adopts_groups=directory.adopts_groups,
         created_at=timestamps.to_number(directory.created_at),
+        letter_at=None,
     )
 
 

@@ -525,6 +525,7 @@ used_challenges = Table(
 )
 
 # Directories: identity providers that bring a team's people and groups over SCIM. `domains` are separated by blanks.
+# `letter_at` is when site administrators were last sent a letter about one.
 directories = Table(
     "directories",
     metadata,
@@ -534,6 +535,7 @@ directories = Table(
     Column("domains", Text, nullable=False),
     Column("adopts_groups", Boolean, nullable=False),
     Column("created_at", Moment, nullable=False),
+    Column("letter_at", Moment),
     UniqueConstraint("account_id", "label"),
     sqlite_with_rowid=False,
 )
@@ -555,7 +557,7 @@ directory_keys = Table(
 )
 
 # What directories know of people. `profile` is a JSON object of SCIM attributes, `email_key` the normal form of the
-# first address among them. `is_held`: the directory has disabled the person.
+# first address among them, `display_name_key` that of the name. `is_held`: the directory has disabled the person.
 directory_people = Table(
     "directory_people",
     metadata,
@@ -566,6 +568,7 @@ directory_people = Table(
     Column("user_name_key", Text, nullable=False),
     Column("external_id", Text),
     Column("email_key", Text),
+    Column("display_name_key", Text),
     Column("is_brought", Boolean, nullable=False),
     Column("is_held", Boolean, nullable=False),
     Column("created_at", Moment, nullable=False),
@@ -576,8 +579,32 @@ directory_people = Table(
     # The columns of the order too, or SQLite would read everybody in that order.
     Index("ix_directory_people_external_id", "account_id", "directory_id", "external_id", "created_at", "person_id"),
     Index("ix_directory_people_email_key", "account_id", "directory_id", "email_key", "created_at", "person_id"),
+    Index(
+        "ix_directory_people_display_name_key",
+        "account_id",
+        "directory_id",
+        "display_name_key",
+        "created_at",
+        "person_id",
+    ),
     Index("ix_directory_people_created_at", "account_id", "directory_id", "created_at", "person_id"),
     Index("ix_directory_people_person", "person_id"),
+    sqlite_with_rowid=False,
+)
+
+# Whom directories have disabled and deleted, until they come back or a site administrator decides about them.
+directory_leavers = Table(
+    "directory_leavers",
+    metadata,
+    _of_account(),
+    Column("directory_id", Id, primary_key=True),
+    Column("person_id", Id, ForeignKey("accounts.id"), primary_key=True),
+    Column("user_name_key", Text, nullable=False),
+    Column("is_brought", Boolean, nullable=False),
+    Column("left_at", Moment, nullable=False),
+    _part_of("directories", "directory_id"),
+    Index("ix_directory_leavers_user_name_key", "account_id", "directory_id", "user_name_key", "left_at"),
+    Index("ix_directory_leavers_person", "person_id"),
     sqlite_with_rowid=False,
 )
 

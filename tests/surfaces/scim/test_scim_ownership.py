@@ -1,5 +1,6 @@
 """What a directory may do with the people and groups of a team, and what its ownership means everywhere else."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -156,6 +157,94 @@ def test_a_deleted_person_is_disabled_and_unlinked_but_not_erased(okta: Provider
     assert "bob" in api.members("designers")
     assert api("bob", "GET", "/groups").status_code == 401
     assert okta("DELETE", f"/Users/{bob['id']}").status_code == 404
+
+
+# What was done, what the directory posts then, the status, and whether the person is active.
+COMES_BACK: dict[str, tuple[str, dict[str, Any], int, bool]] = {
+    "linked": ("link bob, delete", {"userName": "bob@example.com"}, 201, True),
+    "without a word about active": ("link bob, delete", {"userName": "bob", "active": None}, 201, True),
+    "to stay disabled": ("link bob, delete", {"userName": "bob", "active": "False"}, 201, False),
+    "by an address": ("link bob, delete", {"userName": "x", "emails": [{"value": "bob@example.com"}]}, 201, True),
+    "by a userName in capitals": ("bring ada, delete", {"userName": "ADA"}, 201, True),
+    "by a userName that isn't the username": ("bring bob@x.example, delete", {"userName": "bob@x.example"}, 201, True),
+    "disabled before": ("link bob, disable, delete", {"userName": "bob"}, 201, True),
+    "disabled by a site administrator before": ("link bob, root disables, delete", {"userName": "bob"}, 201, False),
+    "disabled by a site administrator since": ("link bob, delete, root disables", {"userName": "bob"}, 201, False),
+    "enabled by a site administrator since": ("bring ada, delete, root enables", {"userName": "ada"}, 409, True),
+    "of a domain that is no longer proved": ("link bob, delete, unproved", {"userName": "bob"}, 409, False),
+    "disabled by another directory too": ("link bob, entra disables, delete", {"userName": "bob"}, 201, False),
+    "through another directory": ("link bob, delete, as entra", {"userName": "bob"}, 201, False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("who", COMES_BACK)
+def test_a_leaver_comes_back_through_the_directory_that_had_deleted_them(okta: Provider, api: Api, who: str) -> None:
+    deeds, body, *expected = COMES_BACK[who]
+    entra = Provider(api, "globex", "entra", key="obd_key-of-entra")
+    caller, person = okta, {"id": ""}
+    for deed in deeds.split(", "):
+        match deed.split():
+            case ["link" | "bring", name]:
+                person = okta.add_user(name)
+            case ["delete"]:
+                assert okta("DELETE", f"/Users/{person['id']}").status_code == 204
+            case ["disable"]:
+                disable(okta, person)
+            case ["root", how]:
+                api.operate(partial(accounts.set_active, name=person["id"], active=how == "enables"))
+            case ["entra", "disables"]:
+                disable(entra, entra.add_user("bob"))
+            case ["unproved"]:
+                api.operate(lambda work: directories.change(work, "acme", "okta", domains=[]))
+            case ["as", "entra"]:
+                caller = entra
+
+    answer = caller("POST", "/Users", body)
+
+    is_active = api.operate(lambda work: accounts.profile(work, person["id"])).account.is_active
+    assert [answer.status_code, is_active] == expected, answer.text
+    if answer.is_success:
+        assert (answer.json()["id"], answer.json()["active"]) == (person["id"], is_active)
+    enabled = [each[:2] for each in api.journal()].count((caller.directory.actor_name, "user.enabled"))
+    assert enabled == (expected == [201, True])
+
+
+@pytest.mark.runs_on("SQLite", "PostgreSQL")
+def test_somebody_brought_who_comes_back_has_what_they_had_and_what_the_directory_says_now(
+    okta: Provider, api: Api
+) -> None:
+    before = okta.add_user("new@example.com", displayName="New")
+    api("alice", "PUT", f"/groups/acme/developers/members/{before['id']}")
+    okta("DELETE", f"/Users/{before['id']}")
+
+    after = okta.add_user("New@example.com", displayName="Newer", emails=[{"value": "newer@example.com"}])
+
+    person = api.operate(lambda work: accounts.profile(work, "new"))
+    assert (after["id"], after["active"], person.account.display_name) == (before["id"], True, "Newer")
+    assert [email.address for email in person.emails] == ["new@example.com", "newer@example.com"]
+    assert "new" in api.members("developers")
+    okta("DELETE", f"/Users/{before['id']}")
+    api.operate(lambda work: directories.remove(work, "acme", "okta"))
+    assert not api.operate(lambda work: accounts.profile(work, "new")).account.is_active
+
+
+def test_what_says_nothing_of_active_disables_nobody_whom_another_directory_has_disabled(
+    okta: Provider, api: Api
+) -> None:
+    entra = Provider(api, "globex", "entra", key="obd_key-of-entra")
+    bob = okta.add_user("bob")
+    entra.add_user("bob")
+    disable(okta, bob)
+    address = f"/Users/{bob['id']}"
+
+    entra.patch(address, {"op": "replace", "path": "title", "value": "X"})
+    entra("PUT", address, {"userName": "bob"})
+    assert disable(okta, bob, active=True).json()["active"] is True
+    disable(okta, bob)
+    disable(entra, bob)
+
+    assert disable(okta, bob, active=True).json()["active"] is False
+    assert disable(entra, bob, active=True).json()["active"] is True
 
 
 def test_put_replaces_a_person_and_keeps_whether_they_are_active(okta: Provider) -> None:

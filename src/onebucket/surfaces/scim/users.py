@@ -32,15 +32,15 @@ def read_user(work: UnitOfWork, request: ApiRequest) -> Reply:
 def create_user(work: UnitOfWork, request: ApiRequest) -> Reply:
     """Add a person, or link one who is here."""
     directory_people.check_caller(work, exchange.directory_of(request))
-    wish = _person_wish(_read_user(exchange.body_of(request)), is_active=True)
+    wish = _person_wish({"active": True} | _read_user(exchange.body_of(request)))
     person = directory_people.create(work, exchange.directory_of(request), wish)
     return replace(_user(request, person), status=201)
 
 
 def replace_user(work: UnitOfWork, request: ApiRequest) -> Reply:
     """Replace all that a directory says of a person; without `active` that stays as it is."""
-    before = _unchanged_user(work, request)
-    wish = _person_wish(_read_user(exchange.body_of(request)), is_active=before.account.is_active)
+    _unchanged_user(work, request)
+    wish = _person_wish(_read_user(exchange.body_of(request)))
     return _user(request, directory_people.change(work, exchange.directory_of(request), exchange.id_of(request), wish))
 
 
@@ -50,11 +50,10 @@ def patch_user(work: UnitOfWork, request: ApiRequest) -> Reply:
     document = {
         "userName": before.link.user_name,
         "externalId": before.link.external_id,
-        "active": before.account.is_active,
         **before.link.profile,
     }
     after = patches.apply(document, USER, exchange.body_of(request))
-    wish = _person_wish(after, is_active=before.account.is_active)
+    wish = _person_wish(after)
     return _user(request, directory_people.change(work, exchange.directory_of(request), exchange.id_of(request), wish))
 
 
@@ -73,11 +72,11 @@ def _read_user(body: Mapping[str, Any]) -> dict[str, Any]:
     return document | ({ENTERPRISE: kept} if kept else {})
 
 
-def _person_wish(document: Mapping[str, Any], *, is_active: bool) -> PersonWish:
+def _person_wish(document: Mapping[str, Any]) -> PersonWish:
     profile = {name: value for name, value in document.items() if name not in ("userName", "externalId", "active")}
     if "userName" not in document:
         raise Invalid("userName is missing")
-    return PersonWish(document["userName"], document.get("externalId"), document.get("active", is_active), profile)
+    return PersonWish(document["userName"], document.get("externalId"), document.get("active"), profile)
 
 
 def _unchanged_user(work: UnitOfWork, request: ApiRequest) -> KnownPerson:
