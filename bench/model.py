@@ -36,6 +36,7 @@ ALL = (
     Rows("directories", TEAMS // 10, "one for one team in ten"),
     Rows("directory_keys", TEAMS // 10, "one for each of these"),
     Rows("directory_people", PEOPLE // 10, "one person in ten comes from one"),
+    Rows("directory_leavers", PEOPLE // 100, "one of these in ten has left it"),
     Rows("groups", 5 * TEAMS, "5 for each team"),
     Rows("memberships", 3 * PEOPLE, "3 for each person"),
     Rows("projects", 3 * TEAMS, "3 for each team"),
