@@ -14,7 +14,7 @@ from onebucket.settings import Misconfigured, Settings
 
 _SECRETS = ("client_secret", "client_secret_file", "client_secret_env")
 _TEXTS = {"issuer": "", "client_id": "", **dict.fromkeys(_SECRETS, ""), "label": "", "groups_claim": "",
-          "link": "address"}  # fmt: skip
+          "link": "address", "confirm": "login"}  # fmt: skip
 _LISTS = {"scopes": ["openid", "email", "profile"], "domains": []}
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
@@ -56,6 +56,8 @@ def _read(
         raise Misconfigured(f"{where} needs client_id")
     if texts["link"] not in ("address", "ask"):
         raise Misconfigured(f"{where} link is address or ask")
+    if texts["confirm"] not in ("login", "sign-in"):
+        raise Misconfigured(f"{where} confirm is login or sign-in")
     if "openid" not in lists["scopes"]:
         raise Misconfigured(f"{where} scopes must have openid among them")
     return SignInProvider(
@@ -68,6 +70,7 @@ def _read(
         groups_claim=texts["groups_claim"],
         domains=frozenset(_domain(each, where) for each in lists["domains"]),
         links_by_address=texts["link"] == "address",
+        logs_in_again=texts["confirm"] == "login",
     )
 
 

@@ -58,6 +58,7 @@ class Settings:
     confirmations_per_network: int
     confirmations_per_hour: int
     resets_per_network: int
+    provider_sign_ins_per_network: int
     rate_limit: int
     failures_per_address: int
     trusted_proxies: frozenset[str]
@@ -237,6 +238,8 @@ SETTINGS = (
             "30", _an_hour),
     Setting("confirmations_per_hour", "the same from all networks together; 0: no limit", "300", _an_hour),
     Setting("resets_per_network", "password resets per hour from one network; 0: no limit", "20", _an_hour),
+    Setting("provider_sign_ins_per_network", "sign-ins with a provider per hour from one network; 0: no limit", "1000",
+            _an_hour),
     Setting("rate_limit", "calls per hour for each user; 0: no limit", "0", _number(0, 1_000_000_000)),
     Setting("failures_per_address", "wrong passwords and tokens per hour from one address; 0: no limit", "60",
             _an_hour),

@@ -190,6 +190,7 @@ GOOD = {"issuer": "https://login.example.com", "client_id": "x", "client_secret"
         ({"scopes": ["email"]}, "scopes must have openid among them"),
         ({"scopes": [1]}, "scopes must be a list of strings"),
         ({"link": "always"}, "link is address or ask"),
+        ({"confirm": "never"}, "confirm is login or sign-in"),
         ({"label": "two\nlines"}, "label must be a string of one line"),
         ({"groups_claim": ["groups"]}, "groups_claim must be a string of one line"),
         ({"colour": "red"}, "has no setting colour"),

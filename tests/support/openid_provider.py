@@ -28,6 +28,7 @@ class OpenIdProvider:
     """Signs in `person`, the claims of somebody, without asking; what else is public here changes how it behaves.
 
     `lie` are claims that replace true ones in the next tokens (None leaves one out), `algorithm` and `key` sign them.
+    They logged in at `logged_in_at`, and do so anew when asked to, unless it `remembers` them.
     """
 
     def __init__(self) -> None:
@@ -50,6 +51,7 @@ class OpenIdProvider:
         self.algorithm, self.key = "RS256", RSA
         self.published = [RSA, EC, ED]
         self.is_down = False
+        self.logged_in_at, self.remembers = int(time.time()), False
         self.userinfo: dict[str, Any] = {}
         self.asked: list[str] = []
         self._codes: dict[str, dict[str, str]] = {}
@@ -133,6 +135,9 @@ class OpenIdProvider:
             return 400, {"error": "invalid_grant"}
         now = int(time.time())
         claims = {"iss": self.issuer, "aud": CLIENT_ID, "iat": now, "exp": now + 300, "nonce": asked["nonce"]}
+        if asked.get("prompt") == "login" and asked.get("max_age") == "0" and not self.remembers:
+            self.logged_in_at = now
+        claims["auth_time"] = self.logged_in_at
         return 200, {
             "id_token": self._signed(claims | self.person),
             "access_token": "of userinfo",

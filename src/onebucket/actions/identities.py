@@ -44,7 +44,16 @@ def sign_in(work: UnitOfWork, identity: ProvenIdentity) -> SignIn | Refusal:
             linked = _link(work, person, identity)
     identity_rows.store_use(work.tx, linked, provider=identity.provider, shown=identity.shown, at=work.at)
     kept_groups.follow(work, person, identity)
-    return SignIn(_as(person, identity), SignInMethod.PROVIDER, identity.provider, identity.session or None)
+    method = SignInMethod.PROVIDER if identity.is_fresh else SignInMethod.PROVIDER_SESSION
+    return SignIn(_as(person, identity), method, identity.provider, identity.session or None)
+
+
+def confirm(work: UnitOfWork, identity: ProvenIdentity) -> SignIn | Refusal:
+    """Sign the actor in again with who they are at a provider. Raises as `sign_in` does, and for somebody else."""
+    signed_in = sign_in(work, identity)
+    if isinstance(signed_in, SignIn) and work.actor.id not in (None, signed_in.actor.id):
+        raise SignInRefused(f"{identity.shown} is somebody else here: sign out first")
+    return signed_in
 
 
 def link(work: UnitOfWork, identity: ProvenIdentity) -> LinkedIdentity:

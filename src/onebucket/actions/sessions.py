@@ -116,7 +116,9 @@ def end_at_provider(
 def is_confirmed(work: UnitOfWork) -> bool:
     """Return whether the actor proved who they are in this session within `CONFIRMED`, so that it isn't asked again."""
     own = _present(work)
-    return own is not None and work.at - own.created_at <= CONFIRMED
+    if own is None or own.signed_in_with is SignInMethod.PROVIDER_SESSION:
+        return False
+    return work.at - own.created_at <= CONFIRMED
 
 
 def change_password(work: UnitOfWork, hash: str, *, secret_hash: str, agent: str) -> None:
@@ -129,7 +131,12 @@ def change_password(work: UnitOfWork, hash: str, *, secret_hash: str, agent: str
 
     passwords.change(work, person.id, hash)
     start(
-        work, secret_hash=secret_hash, agent=agent, signed_in_with=own.signed_in_with if own else SignInMethod.PASSWORD
+        work,
+        secret_hash=secret_hash,
+        agent=agent,
+        signed_in_with=own.signed_in_with if own else SignInMethod.PASSWORD,
+        provider=own.provider if own else None,
+        provider_session=own.provider_session if own else None,
     )
 
 

@@ -25,7 +25,10 @@ class FactorKind(Enum):
 
 
 class SignInMethod(Enum):
-    """How somebody proved who they are when a session began; the value completes "signed in with"."""
+    """How somebody proved who they are when a session began; the value completes "signed in with".
+
+    `PROVIDER_SESSION`: the provider knew them from earlier, so that it proves nothing about who is there now.
+    """
 
     PASSWORD = "password"  # noqa: S105
     APP = "password and authenticator app"
@@ -33,6 +36,7 @@ class SignInMethod(Enum):
     PASSWORD_AND_PASSKEY = "password and passkey"  # noqa: S105
     PASSKEY = "passkey"
     PROVIDER = "a provider"
+    PROVIDER_SESSION = "a session at a provider"
     LINK = "a one-time link"
 
 

@@ -15,6 +15,9 @@ _ENTRA_HOST, _ENTRA_VERIFIED = "login.microsoftonline.com", "xms_edov"
 # Entra ID leaves out a list of groups that is too long for a token, and says so with one of these.
 _LEFT_OUT = ("_claim_names", "hasgroups")
 
+# How far the clocks of a provider and of this server may differ.
+_SKEW_SECONDS = 60
+
 
 class ProviderUnavailable(Refusal):
     """The provider doesn't answer, or answers what OpenID Connect doesn't know."""
@@ -29,7 +32,8 @@ class SignInProvider:
     """One provider. `domains` are those of e-mail addresses that it may speak for.
 
     `links_by_address`: whoever has a verified address of `domains` here is recognized by it the first time; otherwise
-    they prove their account first. `groups_claim` is empty if it keeps no groups.
+    they prove their account first. `groups_claim` is empty if it keeps no groups. `logs_in_again`: the provider lets
+    people log in anew when it is asked to, and says when they did; otherwise each sign-in with it counts as that.
     """
 
     name: str
@@ -41,6 +45,7 @@ class SignInProvider:
     groups_claim: str
     domains: frozenset[str]
     links_by_address: bool
+    logs_in_again: bool = True
 
     @property
     def credential(self) -> str:
@@ -54,6 +59,7 @@ class ProvenIdentity:
 
     `email` is the address that the provider states. `is_verified`: it has verified that, and may speak for the domain.
     `groups` are names of groups, None if it says nothing about them. `session` is its id of the session, or empty.
+    `is_fresh`: they logged in there for this sign-in; otherwise the provider may have known them from earlier.
     """
 
     provider: str
@@ -66,6 +72,7 @@ class ProvenIdentity:
     groups: tuple[str, ...] | None
     session: str = ""
     links_by_address: bool = False
+    is_fresh: bool = False
 
     @property
     def shown(self) -> str:
@@ -73,8 +80,8 @@ class ProvenIdentity:
         return self.email or self.subject
 
 
-def identity(provider: SignInProvider, claims: Mapping[str, Any]) -> ProvenIdentity:
-    """Make the identity from the claims of a valid `id_token`."""
+def identity(provider: SignInProvider, claims: Mapping[str, Any], *, begun: float) -> ProvenIdentity:
+    """Make the identity from the claims of a valid `id_token`; `begun` is when the sign-in began, since 1970."""
     email = _text(claims.get("email"))
     return ProvenIdentity(
         provider=provider.name,
@@ -87,7 +94,13 @@ def identity(provider: SignInProvider, claims: Mapping[str, Any]) -> ProvenIdent
         groups=_groups(provider, claims),
         session=_text(claims.get("sid")),
         links_by_address=provider.links_by_address,
+        is_fresh=not provider.logs_in_again or _logged_in_since(claims, begun),
     )
+
+
+def _logged_in_since(claims: Mapping[str, Any], begun: float) -> bool:
+    at = claims.get("auth_time")
+    return isinstance(at, int | float) and not isinstance(at, bool) and at >= begun - _SKEW_SECONDS
 
 
 def speaks_for(provider: SignInProvider, address: str) -> bool:

@@ -16,7 +16,7 @@ class SiteLimits:
     have users sent only to its callback (`oauth_callbacks` is `exact`), or to URLs below it as well (`prefix`).
 
     The others are limits an hour, for one network or for all together, on new accounts (if `sign_up` is `open`),
-    confirmation mails and password resets; 0 means no limit.
+    confirmation mails, password resets and sign-ins with a provider; 0 means no limit.
     """
 
     invitation_days: int = 7
@@ -31,6 +31,7 @@ class SiteLimits:
     confirmations_per_network: int = 30
     confirmations_per_hour: int = 300
     resets_per_network: int = 20
+    provider_sign_ins_per_network: int = 1000
 
     def invitation_expiry(self, at: datetime) -> datetime:
         """The expiry of an invitation's link that is sent at `at`."""

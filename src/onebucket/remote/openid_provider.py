@@ -79,9 +79,9 @@ class OpenIdProvider:
         self._keys: tuple[float, KeySet] | None = None
 
     async def authorization_url(
-        self, *, redirect_uri: str, scopes: tuple[str, ...], state: str, nonce: str, verifier: str
+        self, *, redirect_uri: str, scopes: tuple[str, ...], state: str, nonce: str, verifier: str, again: bool = False
     ) -> str:
-        """Return where to send the browser; `verifier` is PKCE's secret."""
+        """Return where to send the browser; `verifier` is PKCE's secret. `again`: the person has to log in anew."""
         endpoints = await self._discover()
         challenge = urlsafe_b64encode(sha256(verifier.encode()).digest()).rstrip(b"=").decode()
         parameters = {
@@ -94,6 +94,9 @@ class OpenIdProvider:
             "code_challenge": challenge,
             "code_challenge_method": "S256",
         }
+        if again:
+            # With `max_age`, the token says when they logged in (`auth_time`).
+            parameters |= {"prompt": "login", "max_age": "0"}
         separator = "&" if urlsplit(endpoints.authorization).query else "?"
         return f"{endpoints.authorization}{separator}{urlencode(parameters)}"
 

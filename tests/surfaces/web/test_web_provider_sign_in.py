@@ -1,5 +1,6 @@
 """Signing in with an OpenID provider: who it is, what is refused and why, groups, and signing out there."""
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,10 +33,16 @@ def provider() -> Iterator[OpenIdProvider]:
 
 @contextmanager
 def serving(
-    api: Api, provider: OpenIdProvider, *, sign_up: str = "invited", passwords: str = "on", **how: Any
+    api: Api,
+    provider: OpenIdProvider,
+    *,
+    sign_up: str = "invited",
+    passwords: str = "on",
+    most: int = 1000,
+    **how: Any,
 ) -> Iterator[Api]:
     """A server of the same database as `api`, with that provider."""
-    limits = SiteLimits(sign_up=sign_up, passwords=passwords)
+    limits = SiteLimits(sign_up=sign_up, passwords=passwords, provider_sign_ins_per_network=most)
     served = Api(api.db, providers=[provider.settings(**how)], site_limits=limits)
     yield served
     served.stop()
@@ -400,6 +407,112 @@ def test_signing_out_there_ends_the_sessions_that_began_with_it(visitor: Visitor
         assert visitor.open("/me").path == "/sign-in"
         assert by_password.open("/me").path == "/me"
 
-    token = provider.logout_token(sub="a-1")
     sign_in(visitor)
-    assert (say(token), visitor.open("/me").path) == (200, "/sign-in")
+    # The session that begins with a new password is still one of the provider's.
+    password = {"old_password": cast.password("alice"), "password": "another long one"}
+    visitor.send(visitor.open("/me"), "/me/password", fields=password)
+    token = provider.logout_token(sub="a-1")
+    assert (visitor.open("/me").path, say(token), visitor.open("/me").path) == ("/me", 200, "/sign-in")
+
+
+# -- proving it again ------------------------------------------------------------------------------
+
+
+def new_app_password(visitor: Visitor) -> Page:
+    """Send the form for a new app password, which needs a proof of a few minutes ago."""
+    return visitor.send(visitor.open("/me/tokens"), "/me/tokens", label="ci", scope=["account"])
+
+
+def confirm(visitor: Visitor, page: Page) -> Page:
+    """Follow the link of the page that asks who it is, to the provider and back."""
+    [link] = [each for each in page.linked if each.startswith("/oidc/corp")]
+    sent = visitor.ask("GET", link)
+    return come_back(visitor, httpx.get(sent.headers["Location"]).headers["Location"])
+
+
+def test_a_session_at_the_provider_signs_in_but_proves_nothing_anew(visitor: Visitor, provider: OpenIdProvider) -> None:
+    provider.logged_in_at -= 3600
+    sign_in(visitor)
+
+    asked = new_app_password(visitor)
+    back = confirm(visitor, asked)
+    made = new_app_password(visitor)
+
+    assert (asked.status, "confirm that it is you" in asked.text) == (403, True)
+    assert (back.path, made.status) == ("/me/tokens", 200)
+    with visitor.api.db.reading() as tx:
+        rows = tx.connection.execute("SELECT after FROM journal WHERE event = 'session.began' ORDER BY at").fetchall()
+    assert [json.loads(row[0])["with"] for row in rows] == ["a session at a provider", "a provider"]
+
+
+@pytest.mark.parametrize(
+    ("lie", "sentence"),
+    [
+        ({}, "did not ask you to log in again"),
+        ({"auth_time": None}, "doesn't say when you logged in"),
+        ({"auth_time": True}, "did not ask you to log in again"),
+        ({"auth_time": "now"}, "did not ask you to log in again"),
+    ],
+    ids=str,
+)
+def test_a_provider_that_remembers_somebody_confirms_nothing(
+    visitor: Visitor, provider: OpenIdProvider, lie: dict[str, Any], sentence: str
+) -> None:
+    provider.logged_in_at, provider.remembers, provider.lie = provider.logged_in_at - 3600, True, lie
+    sign_in(visitor)
+
+    refused = confirm(visitor, new_app_password(visitor))
+
+    assert (refused.status, sentence in refused.text) == (403, True)
+    assert new_app_password(visitor).status == 403
+
+
+def test_what_the_browser_takes_out_of_the_address_is_missed(visitor: Visitor, provider: OpenIdProvider) -> None:
+    provider.logged_in_at -= 3600
+    sign_in(visitor)
+    sent = visitor.ask("GET", "/oidc/corp?next=/me/tokens&again=1").headers["Location"]
+    shorter = sent.replace("&prompt=login", "").replace("&max_age=0", "")
+
+    refused = come_back(visitor, httpx.get(shorter).headers["Location"])
+
+    assert shorter != sent and refused.status == 403
+
+
+def test_somebody_elses_identity_confirms_nobody_and_signs_nobody_in(
+    visitor: Visitor, provider: OpenIdProvider
+) -> None:
+    sign_in(visitor)
+    provider.person = {"sub": "b-1", "email": "bob@example.com", "email_verified": True}
+
+    sent = visitor.ask("GET", "/oidc/corp?next=/me&again=1").headers["Location"]
+    refused = come_back(visitor, httpx.get(sent).headers["Location"])
+
+    assert (refused.status, "is somebody else here" in refused.text) == (403, True)
+    assert "Signed in as alice" in visitor.open("/me").text
+    assert linked(visitor.api, "bob") == []
+
+
+def test_a_provider_that_cannot_ask_again_is_not_asked_to(api: Api, provider: OpenIdProvider) -> None:
+    provider.logged_in_at -= 3600
+
+    with serving(api, provider, logs_in_again=False) as served, Visitor(served) as visitor:
+        sign_in(visitor)
+        made = new_app_password(visitor)
+        sent = visitor.ask("GET", "/oidc/corp?again=1").headers["Location"]
+
+    assert made.status == 200
+    assert "prompt" not in sent and "max_age" not in sent
+
+
+def test_one_network_begins_only_so_many_sign_ins(api: Api, provider: OpenIdProvider) -> None:
+    with serving(api, provider, most=2) as served, Visitor(served) as visitor:
+        begun = [visitor.ask("GET", "/oidc/corp").status_code for _ in range(3)]
+        stopped = visitor.open("/oidc/corp")
+        # Each response that comes back is a question to the provider, even with one and the same cookie.
+        answers = [visitor.open(f"/oidc/corp/callback?code=guess-{n}&state=x").status for n in range(3)]
+        done = visitor.send(stopped, "/sign-in", login="alice", password=cast.password("alice"))
+
+    assert (begun, answers) == ([303, 303, 429], [403, 403, 429])
+    assert int(stopped.answer.headers["Retry-After"]) > 0
+    assert "too many sign-ins with a provider in an hour" in stopped.text
+    assert done.path == "/me"

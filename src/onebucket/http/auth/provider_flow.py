@@ -18,7 +18,7 @@ from onebucket.domain.refusals import NotFound
 from onebucket.domain.sign_in_providers import ProvenIdentity, ProviderUnavailable, SignInProvider, SignInRefused
 from onebucket.remote.errors import Rejected, RemoteError
 from onebucket.surfaces.web.core import backend
-from onebucket.surfaces.web.core.backend import LogoutNotice
+from onebucket.surfaces.web.core.backend import CameBack, LogoutNotice
 
 if TYPE_CHECKING:
     from onebucket.remote.openid_provider import OpenIdProvider
@@ -39,6 +39,7 @@ class _Flow(msgspec.Struct, frozen=True):
     verifier: str
     next: str
     until: datetime
+    again: bool = False
 
 
 class _Pending(msgspec.Struct, frozen=True):
@@ -71,20 +72,25 @@ class ProviderFlow(backend.ProviderFlow):
         self._new_secret = new_secret
         self._log = structlog.get_logger("onebucket.http").bind()
 
-    async def begin(self, name: str, next_path: str) -> tuple[str, str]:
+    async def begin(self, name: str, next_path: str, *, again: bool = False) -> tuple[str, str]:
         provider, client = self._provider(name)
         # A nonce of 192 bits each; PKCE wants 43 characters or more (RFC 7636, 4.1).
         state, nonce, verifier = self._new_secret(), self._new_secret(), self._new_secret() + self._new_secret()
-        flow = _Flow(name, state, nonce, verifier, next_path, self._clock() + LIFETIME)
+        flow = _Flow(name, state, nonce, verifier, next_path, self._clock() + LIFETIME, again)
         url = await self._ask(
             provider,
             client.authorization_url(
-                redirect_uri=self._callback(name), scopes=provider.scopes, state=state, nonce=nonce, verifier=verifier
+                redirect_uri=self._callback(name),
+                scopes=provider.scopes,
+                state=state,
+                nonce=nonce,
+                verifier=verifier,
+                again=again and provider.logs_in_again,
             ),
         )
         return url, hashing.seal(self._key, "sign-in", msgspec.json.encode(flow).decode())
 
-    async def finish(self, name: str, query: Mapping[str, str], sealed: str) -> tuple[ProvenIdentity, str]:
+    async def finish(self, name: str, query: Mapping[str, str], sealed: str) -> CameBack:
         provider, client = self._provider(name)
         content = hashing.unseal(self._key, "sign-in", sealed)
         flow = msgspec.json.decode(content, type=_Flow) if content is not None else None
@@ -106,7 +112,11 @@ class ProviderFlow(backend.ProviderFlow):
                 now=self._clock().timestamp(),
             ),
         )
-        return sign_in_providers.identity(provider, claims), flow.next
+        identity = sign_in_providers.identity(provider, claims, begun=(flow.until - LIFETIME).timestamp())
+        if flow.again and not identity.is_fresh:
+            said = "did not ask you to log in again" if "auth_time" in claims else "doesn't say when you logged in"
+            raise SignInRefused(f"{provider.label} {said}, so that confirms nothing")
+        return CameBack(identity, flow.next, flow.again)
 
     def seal(self, identity: ProvenIdentity) -> str:
         until = self._clock() + LIFETIME

@@ -1,4 +1,4 @@
-"""Hourly limits for actions that need no account (sign-up, confirmation, password reset): per network and in total."""
+"""Hourly limits for what needs no account, such as sign-up and password resets: per network and in total."""
 
 from collections.abc import Callable
 
@@ -23,6 +23,8 @@ class AnonymousLimits:
             Asked.SIGN_UP: (site_limits.sign_ups_per_network, site_limits.sign_ups_per_hour),
             Asked.CONFIRMATION: (site_limits.confirmations_per_network, site_limits.confirmations_per_hour),
             Asked.RESET: (site_limits.resets_per_network, 0),
+            Asked.PROVIDER: (site_limits.provider_sign_ins_per_network, 0),
+            Asked.PROVIDER_RESPONSE: (site_limits.provider_sign_ins_per_network, 0),
         }
         self._now = now
         self._counter = counts.networks

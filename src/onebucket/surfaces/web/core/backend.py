@@ -39,6 +39,8 @@ class Asked(Enum):
 
     SIGN_UP = "sign-ups"
     CONFIRMATION = "confirmation e-mails"
+    PROVIDER = "sign-ins with a provider"
+    PROVIDER_RESPONSE = "responses of a provider"
     RESET = "password reset e-mails"
 
 
@@ -107,14 +109,25 @@ class LogoutNotice(NamedTuple):
     at: datetime
 
 
+class CameBack(NamedTuple):
+    """Who came back from a provider, and the page to go on to. `is_again`: they were to prove who they are again."""
+
+    identity: ProvenIdentity
+    next_path: str
+    is_again: bool
+
+
 class ProviderFlow(Protocol):
     """Sign-in with a provider. Methods raise NotFound for an unknown one, SignInRefused and ProviderUnavailable."""
 
-    async def begin(self, name: str, next_path: str, /) -> tuple[str, str]:
-        """Return where to send the browser, and what it keeps in a cookie until it comes back."""
+    async def begin(self, name: str, next_path: str, /, *, again: bool = False) -> tuple[str, str]:
+        """Return where to send the browser, and what it keeps in a cookie until it comes back.
 
-    async def finish(self, name: str, query: Mapping[str, str], sealed: str, /) -> tuple[ProvenIdentity, str]:
-        """Return who came back, and the page to go on to; `sealed` is the cookie."""
+        `again`: whoever has signed in proves once more who they are, so the provider lets them log in anew.
+        """
+
+    async def finish(self, name: str, query: Mapping[str, str], sealed: str, /) -> CameBack:
+        """Return who came back; `sealed` is the cookie."""
 
     def seal(self, identity: ProvenIdentity, /) -> str:
         """Return a proven identity as a cookie, for a person who proves their account here next."""

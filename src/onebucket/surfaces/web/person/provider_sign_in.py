@@ -6,12 +6,12 @@ from starlette.responses import RedirectResponse, Response
 
 from onebucket.actions import identities, session_links
 from onebucket.actions.identities import NotLinked
-from onebucket.domain.refusals import Refusal
+from onebucket.domain.refusals import Refusal, TooManyRequests
 from onebucket.domain.sign_in_providers import ProvenIdentity, ProviderUnavailable, SignInRefused
 from onebucket.surfaces.web.core import csrf
-from onebucket.surfaces.web.core.backend import ToSignIn
+from onebucket.surfaces.web.core.backend import Asked, ToSignIn
 from onebucket.surfaces.web.core.page_request import Page, PageRequest
-from onebucket.surfaces.web.core.page_responses import HEADERS
+from onebucket.surfaces.web.core.page_responses import HEADERS, retry_after
 from onebucket.surfaces.web.person import profile
 from onebucket.surfaces.web.person.sign_in import FRONT_DOOR
 
@@ -21,11 +21,13 @@ _SECONDS = 600
 
 
 async def begin(request: PageRequest) -> Response:
-    """Send the browser to the provider."""
-    next_path = csrf.local_address(request.query("next")) or FRONT_DOOR
+    """Send the browser to the provider; with `again`, to log in there anew."""
+    next_path, again = csrf.local_address(request.query("next")) or FRONT_DOOR, bool(request.query("again"))
+    name = request.path_parameter("provider")
     try:
-        url, sealed = await request.backend.providers.begin(request.path_parameter("provider"), next_path)
-    except ProviderUnavailable as refusal:
+        request.backend.count_from_network(request.browser, Asked.PROVIDER)
+        url, sealed = await request.backend.providers.begin(name, next_path, again=again)
+    except (ProviderUnavailable, TooManyRequests) as refusal:
         return _failed(request, refusal, next_path)
     return _keep(request, RedirectResponse(url, status_code=303, headers=HEADERS), _FLOW, sealed)
 
@@ -40,13 +42,15 @@ async def _finish(request: PageRequest) -> Response:
     name, providers = request.path_parameter("provider"), request.backend.providers
     sealed, next_path = _kept(request, _FLOW), FRONT_DOOR
     try:
-        identity, next_path = await providers.finish(name, request.request.query_params, sealed)
-        await _start_session(request, lambda work: identities.sign_in(work, identity))
+        request.backend.count_from_network(request.browser, Asked.PROVIDER_RESPONSE)
+        identity, next_path, is_again = await providers.finish(name, request.request.query_params, sealed)
+        prove = identities.confirm if is_again else identities.sign_in
+        await _start_session(request, lambda work: prove(work, identity))
     except NotLinked as refusal:
         if request.person is None and not request.site.takes_password(None):
             return _failed(request, refusal, next_path)
         return _keep(request, request.redirect("/sign-in/link"), _IDENTITY, providers.seal(identity))
-    except (SignInRefused, ProviderUnavailable) as refusal:
+    except (SignInRefused, ProviderUnavailable, TooManyRequests) as refusal:
         return _failed(request, refusal, next_path)
     return request.redirect(next_path)
 
@@ -59,7 +63,8 @@ def _failed(request: PageRequest, refusal: Refusal, next_path: str) -> Response:
     """Show the ways to sign in again, with what went wrong."""
     request.errors = {"": refusal.sentence}
     status = request.backend.status(refusal) or 403
-    return request.page("sign_in/sign_in.html", status=status, next=next_path, login="", notice="")
+    response = request.page("sign_in/sign_in.html", status=status, next=next_path, login="", notice="")
+    return retry_after(response, refusal)
 
 
 async def show_link(request: PageRequest) -> Response:
