@@ -24,7 +24,7 @@ from onebucket.domain.mirrors import (
     MirrorStatus,
 )
 from onebucket.domain.privileges import Level
-from onebucket.domain.refusals import Forbidden, Invalid, NotFound
+from onebucket.domain.refusals import Conflict, Forbidden, Invalid, NotFound
 from onebucket.mail import template_context
 
 pytestmark = pytest.mark.runs_on("SQLite", "PostgreSQL")
@@ -134,8 +134,9 @@ def test_administrators_pause_and_resume_a_mirror(office: Office) -> None:
         lambda work: mirrors.pause(work, "acme", "cloud"),
         lambda work: mirrors.resume(work, "acme", "cloud"),
         lambda work: mirrors.states(work),
+        lambda work: mirrors.forget(work, "acme", "cloud"),
     ],
-    ids=["states_of_account", "state_of", "drift_of", "pause", "resume", "states"],
+    ids=["states_of_account", "state_of", "drift_of", "pause", "resume", "states", "forget"],
 )
 def test_nobody_else_sees_or_pauses_it(office: Office, do: Callable[[UnitOfWork], object]) -> None:
     with pytest.raises(Forbidden):
@@ -163,6 +164,23 @@ def test_one_process_has_a_mirror_until_it_lets_go_or_is_not_heard_of(office: Of
 
     assert (first, other, kept, holder, late) == (True, False, True, "serve", True)
     assert registered(office).holder_at(work.at) == ""
+
+
+def test_one_that_a_process_follows_is_not_forgotten_and_another_mirror_stays(office: Office) -> None:
+    work = office.operator
+    run(office, {GIVEN}, set())
+    mirrors.register(work, replace(CLOUD, name="other"), can_change=False)
+    mirrors.hold(work, registered(office), holder="serve")
+    with pytest.raises(Conflict, match="cloud is followed by serve"):
+        mirrors.forget(work, "acme", "cloud")
+    mirrors.release(work, registered(office), holder="serve")
+
+    mirrors.forget(work, "acme", "cloud")
+
+    assert [each.name for each in mirrors.states_of_account(work, "acme")] == ["other"]
+    assert registered(office).state is MirrorState.NEVER_RUN
+    assert mirrors.drift_of(work, "acme", "cloud") == []
+    assert told(office) == ["operator forgot the mirror cloud"]
 
 
 def test_a_team_is_deleted_with_its_mirrors(office: Office) -> None:

@@ -48,8 +48,8 @@ COMMANDS: dict[str, tuple[Use | None, str]] = {
     "letter retry": (Use.CHANGES, "letter retry x"),
     "mirror diff": (Use.READS, "mirror diff"),
     "mirror follow": (Use.CHANGES, "mirror follow"),
-    # What is in onebucket.toml is all that it needs.
-    "mirror list": (None, "mirror list"),
+    "mirror forget": (Use.CHANGES, "mirror forget cloud"),
+    "mirror list": (Use.READS, "mirror list"),
     # They look for the mirror in onebucket.toml first.
     "mirror pause": (None, "mirror pause"),
     "mirror resume": (None, "mirror resume"),

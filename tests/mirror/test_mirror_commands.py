@@ -292,7 +292,7 @@ def test_mirrors_are_listed_and_a_report_changes_nothing(
     with bitbucket.unchanged():
         done = command("mirror", "run")
 
-    assert listed[1].split() == ["cloud", "acme", "acme", "at", bitbucket.url, "report"]
+    assert listed[1].split() == ["cloud", "acme", "acme", "at", bitbucket.url, "report,", "from", "onebucket.toml"]
     assert (done.code, "has the mode report, and changes nothing" in done.err) == (1, True)
 
 
@@ -309,11 +309,40 @@ def test_what_its_page_sets_comes_before_the_file(
     done = command("mirror", "run")
 
     assert (done.code, there(bitbucket)["rocket"]) == (0, {"bob": "write"})
+    assert "apply, set on its page by operator" in command("mirror", "list").out
     told = command("mirror", "status").out.splitlines()
     assert "  mode is apply, set on its page by operator" in told
     assert "  max_removals is 100%, from onebucket.toml" in told
     [as_json] = command("mirror", "status", "--json").json
     assert as_json["settings"]["never_touch"] == {"value": ["carol"], "source": "set on its page by operator"}
+
+
+def test_a_mirror_that_is_no_longer_in_the_file_is_named_until_it_is_forgotten(
+    command: Command, bitbucket: Double, tmp_path: Path
+) -> None:
+    here(command, "rocket", bob="write")
+    command("mirror", "run")
+    refused = command("mirror", "forget", "cloud")
+    table = (tmp_path / "onebucket.toml").read_text()
+    (tmp_path / "onebucket.toml").write_text("")
+
+    listed, checked = command("mirror", "list", "--json").json, command("doctor").out
+    with bitbucket.unchanged():
+        done = command("mirror", "forget", "cloud")
+    again = command("mirror", "forget", "cloud")
+    journal = command("journal", "--account", "acme", "--json").out.splitlines()
+    (tmp_path / "onebucket.toml").write_text(table)
+    here(command, "rocket", bob="none")
+
+    assert refused.err.endswith("onebucket.toml: take its table out of it first\n")
+    assert [(each["name"], each["account"], each["configured"]) for each in listed] == [("cloud", "acme", False)]
+    assert "WRONG  the mirror cloud of acme is no longer in onebucket.toml" in checked
+    assert done.out == "forgot cloud of acme; what it has set at the host stays there\n"
+    assert "there is no mirror 'cloud' that is to be forgotten" in again.err
+    assert "no longer in onebucket.toml" not in command("doctor").out
+    assert json.loads(journal[-1])["before"] == {"workspace": "acme", "api": bitbucket.url, "set_there": 1}
+    # What it had set is somebody else's now.
+    assert "? bob on rocket: write there, not set by the mirror" in command("mirror", "diff").out
 
 
 def test_without_a_mirror_the_file_is_named(command: Command, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from onebucket.actions import access
 from onebucket.actions.account_overview import AccountSummary
+from onebucket.actions.mirrors import states
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import Account
 from onebucket.domain.events import Event
@@ -86,6 +87,17 @@ def one(work: UnitOfWork, account_name: str, name: str, mirrors: KnownMirrors) -
         raise NotFound(f"{owner.username} has no mirror {quote_text(name)}")
     drift = mirror_drift_rows.of_mirror(work.tx, owner.id, name)
     return MirrorDetails(AccountSummary(owner, administers=True), found, drift, _lately(work, owner, name))
+
+
+def no_longer_configured(work: UnitOfWork, mirrors: KnownMirrors) -> list[tuple[Account, MirrorStatus]]:
+    """Return the mirrors of all accounts that once ran and aren't in `mirrors`, for site administrators.
+
+    Raises Forbidden.
+    """
+    access.site(work)
+    return [
+        (owner, status) for owner, status in states(work) if all(status.name != each.name for each in mirrors.of(owner))
+    ]
 
 
 def _overviews(work: UnitOfWork, owner: Account, mirrors: KnownMirrors) -> list[MirrorOverview]:

@@ -18,13 +18,14 @@ from onebucket.domain.mirrors import (
 )
 from onebucket.domain.policy import To
 from onebucket.domain.privileges import Level
-from onebucket.domain.refusals import Invalid, NotFound
+from onebucket.domain.refusals import Conflict, Invalid, NotFound
 from onebucket.safe_text import quote_text
 from onebucket.store import (
     account_rows,
     journal_rows,
     mirror_drift_rows,
     mirror_rows,
+    mirror_setting_rows,
     mirror_status_rows,
 )
 from onebucket.store.engine import timestamps
@@ -202,6 +203,26 @@ def resume(work: UnitOfWork, account_name: str, mirror: str, *, allowed_removals
 
 
 _MOST_REMOVALS = 1_000_000_000
+
+
+def forget(work: UnitOfWork, account_name: str, mirror: str) -> MirrorStatus:
+    """Delete what is known of a mirror: how it was doing, its settings, and what it has set, which stays there.
+
+    For site administrators. Raises NotFound, Forbidden, Conflict while a process follows it.
+    """
+    access.site(work)
+    owner = access.account(work, account_name, to=To.RUN_MIRRORS)
+    status = _mirror(work, owner, mirror)
+    if holder := status.holder_at(work.at):
+        raise Conflict(f"{mirror} is followed by {holder}: that has to end first")
+    were_set = len(mirror_rows.of_mirror(work.tx, owner.id, mirror))
+    mirror_rows.remove_of_mirror(work.tx, owner.id, mirror)
+    mirror_drift_rows.remove_of_mirror(work.tx, owner.id, mirror)
+    mirror_setting_rows.remove_of_mirror(work.tx, owner.id, mirror)
+    mirror_status_rows.remove(work.tx, owner.id, mirror)
+    facts = {"workspace": status.workspace, "api": status.api, "set_there": were_set}
+    work.record(Event.MIRROR_FORGOTTEN, owner, mirror, before=facts)
+    return status
 
 
 def hold(work: UnitOfWork, status: MirrorStatus, *, holder: str) -> bool:

@@ -136,14 +136,11 @@ def _database(opened: Database, chosen: Settings, *, mend: str) -> Iterator[Find
         else:
             yield Finding(True, "every team has an active administrator")
 
-    from onebucket.cli import mail_setup, replicas
+    from onebucket.cli import mail_setup, mirror_findings, replicas
 
     yield from replicas.findings(opened)
     yield from mail_setup.findings(chosen, opened)
-    if chosen.mirror:
-        from onebucket.cli import mirror_findings
-
-        yield from mirror_findings.of_states(chosen, opened)
+    yield from mirror_findings.of_states(chosen, opened)
 
 
 def _site_administrator(people: Iterable[accounts.Person]) -> Finding:

@@ -33,26 +33,6 @@ MAX_LISTED = 50
 Name = Annotated[str, typer.Argument(metavar="[NAME]", help="The mirror; needed if there are several")]
 
 
-@mirror.command("list")
-def list_mirrors(as_json: JsonOption = False, database: DatabaseOption = "", data: DataOption = "") -> None:
-    """List the mirrors of onebucket.toml."""
-    mirrors = configurations(common.settings(database, data))
-    if as_json:
-        common.show_json(
-            [
-                {"name": each.name, "account": each.account, "workspace": each.workspace, "api": each.api,
-                 "mode": "apply" if each.can_change else "report"}
-                for each in mirrors
-            ]
-        )  # fmt: skip
-        return
-    rows = [
-        [each.name, each.account, f"{each.workspace} at {each.api}", "apply" if each.can_change else "report"]
-        for each in mirrors
-    ]
-    common.show_table(["name", "account", "workspace", "mode"], rows)
-
-
 @mirror.command("diff")
 def diff(name: Name = "", as_json: JsonOption = False, database: DatabaseOption = "", data: DataOption = "") -> None:
     """Print what differs between here and there; exit with 2 if anything does. Changes nothing."""

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from onebucket.actions import mirrors
+from onebucket.actions.mirror_overview import KnownMirrors, no_longer_configured
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.cli import common
 from onebucket.cli.finding import Finding
+from onebucket.domain.mirror_settings import FILE
 from onebucket.domain.mirrors import MirrorState, MirrorStatus
 from onebucket.domain.refusals import NotFound
 from onebucket.mirror import configuration
@@ -43,6 +45,12 @@ def of_states(chosen: Settings, opened: Database) -> Iterator[Finding]:
         work = common.work(tx)
         for each in found:
             yield _of_state(work, each)
+        for owner, left in no_longer_configured(work, KnownMirrors(each.definition for each in found)):
+            yield Finding(
+                False,
+                f"the mirror {left.name} of {owner.username} is no longer in {FILE}, and is kept in mind",
+                f"Put its table back, or: {common.program()} mirror forget {left.name}",
+            )
 
 
 def _of_state(work: UnitOfWork, configured: MirrorConfiguration) -> Finding:

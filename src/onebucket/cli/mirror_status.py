@@ -1,4 +1,4 @@
-"""The commands `mirror status`, `mirror pause` and `mirror resume`."""
+"""The commands `mirror list`, `status`, `pause`, `resume` and `forget`, which ask no host."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -6,14 +6,53 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from onebucket.cli import common
-from onebucket.cli.common import DatabaseOption, DataOption, JsonOption, Use
+from onebucket.cli.common import CommandError, DatabaseOption, DataOption, JsonOption, Use
 from onebucket.cli.mirror import DRIFT, Name, configurations, named
+from onebucket.domain.accounts import username_key
+from onebucket.domain.mirror_settings import FILE
+from onebucket.domain.refusals import NotFound
 
 if TYPE_CHECKING:
+    from onebucket.actions.mirror_overview import KnownMirrors
     from onebucket.actions.unit_of_work import UnitOfWork
     from onebucket.domain.mirror_settings import EffectiveSetting
     from onebucket.domain.mirrors import MirrorStatus
     from onebucket.mirror.configuration import MirrorConfiguration
+
+
+def list_mirrors(as_json: JsonOption = False, database: DatabaseOption = "", data: DataOption = "") -> None:
+    """List the mirrors of onebucket.toml, each with its mode as it holds, and those that it no longer has."""
+    from onebucket.actions import mirror_overview
+
+    chosen = common.settings(database, data)
+    configured = configurations(chosen)
+    with common.open_database(chosen, Use.READS) as opened, opened.reading() as tx:
+        work = common.work(tx)
+        modes = [_mode(work, each) for each in configured]
+        left = mirror_overview.no_longer_configured(work, _known(configured))
+    if as_json:
+        common.show_json(
+            [
+                {"name": each.name, "account": each.account, "workspace": each.workspace, "api": each.api,
+                 "mode": mode, "mode_source": source, "configured": True}
+                for each, (mode, source) in zip(configured, modes, strict=True)
+            ]
+            + [
+                {"name": each.name, "account": owner.username, "workspace": each.workspace, "api": each.api,
+                 "mode": None, "mode_source": None, "configured": False}
+                for owner, each in left
+            ]
+        )  # fmt: skip
+        return
+    rows = [
+        [each.name, each.account, f"{each.workspace} at {each.api}", f"{mode}, {source}"]
+        for each, (mode, source) in zip(configured, modes, strict=True)
+    ]
+    rows += [
+        [each.name, owner.username, f"{each.workspace} at {each.api}", f"none: {FILE} no longer has it"]
+        for owner, each in left
+    ]
+    common.show_table(["name", "account", "workspace", "mode"], rows)
 
 
 def status(name: Name = "", as_json: JsonOption = False, database: DatabaseOption = "", data: DataOption = "") -> None:
@@ -72,6 +111,52 @@ def resume(
         f"{holder} goes on with it" if holder else "no process follows it now: `serve`, `mirror follow` or `mirror run`"
     )
     common.show(f"{configuration.name} is resumed; {then}")
+
+
+def forget(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A mirror that onebucket.toml no longer has")],
+    account: Annotated[str, typer.Option("--account", help="Its account; needed if there are several")] = "",
+    database: DatabaseOption = "",
+    data: DataOption = "",
+) -> None:
+    """Delete what is known of a mirror that onebucket.toml no longer has. What it has set at the host stays there."""
+    from onebucket.actions import mirror_overview, mirrors
+
+    chosen = common.settings(database, data)
+    known = _known(configurations(chosen))
+    with common.open_database(chosen, Use.CHANGES) as opened, opened.writing() as tx:
+        work = common.work(tx)
+        owners = [
+            owner.username
+            for owner, each in mirror_overview.no_longer_configured(work, known)
+            if each.name == name and username_key(account or owner.username) == username_key(owner.username)
+        ]
+        if not owners and name in {each.name for each in known}:
+            raise CommandError(f"{name} is in {chosen.file}: take its table out of it first")
+        if not owners:
+            raise CommandError(f"there is no mirror {name!r} that is to be forgotten; `mirror list` names all")
+        if len(owners) > 1:
+            raise CommandError(f"say of which --account: {', '.join(owners)}")
+        mirrors.forget(work, owners[0], name)
+    common.show(f"forgot {name} of {owners[0]}; what it has set at the host stays there")
+
+
+def _known(configured: "list[MirrorConfiguration]") -> "KnownMirrors":
+    from onebucket.actions.mirror_overview import KnownMirrors
+
+    return KnownMirrors(each.definition for each in configured)
+
+
+def _mode(work: "UnitOfWork", configuration: "MirrorConfiguration") -> tuple[str, str]:
+    """Return the mode that holds, and where it comes from: the page too, if the account is here."""
+    from onebucket.domain.mirror_settings import combine
+
+    try:
+        settings = _settings(work, configuration)
+    except NotFound:
+        settings = [*combine(configuration.definition, [])]
+    [mode] = [each for each in settings if each.name == "mode"]
+    return str(mode.value), mode.source
 
 
 def _stored(work: "UnitOfWork", configuration: "MirrorConfiguration") -> "MirrorStatus":

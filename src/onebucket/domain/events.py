@@ -81,6 +81,7 @@ class Event(Enum):
     MIRROR_PAUSED = "mirror.paused"
     MIRROR_RESUMED = "mirror.resumed"
     MIRROR_STOPPED = "mirror.stopped"
+    MIRROR_FORGOTTEN = "mirror.forgotten"
     SITE_RESTORED = "site.restored"
     CHANGE_REFUSED = "change.refused"
     SIGN_IN_FAILED = "sign-in.failed"

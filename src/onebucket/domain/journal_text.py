@@ -249,6 +249,7 @@ _SENTENCES: Mapping[Event, _Describe] = {
     Event.MIRROR_PAUSED: _template("paused the mirror {subject}"),
     Event.MIRROR_RESUMED: _template("resumed the mirror {subject}"),
     Event.MIRROR_STOPPED: _template("stopped the mirror {subject}: {reason}"),
+    Event.MIRROR_FORGOTTEN: _template("forgot the mirror {subject}"),
     Event.SITE_RESTORED: _template("restored everything from {subject}"),
     Event.CHANGE_REFUSED: _template("was refused {subject}"),
     Event.SIGN_IN_FAILED: _template("could not sign in as {subject}"),

@@ -46,6 +46,7 @@ _REMOVE = Statement(
         mirror_drift.c.person == bindparam("person_id"),
     )
 )
+_REMOVE_OF_MIRROR = Statement(delete(mirror_drift).where(*_of_mirror))
 _REMOVE_OF_ACCOUNT = Statement(delete(mirror_drift).where(_of_account))
 
 
@@ -73,6 +74,11 @@ def change(tx: Transaction, account_id: str, name: str, *, gone: Iterable[Drift]
             for each in new
         ],
     )  # fmt: skip
+
+
+def remove_of_mirror(tx: Transaction, account_id: str, name: str) -> None:
+    """Forget what a mirror found."""
+    tx.run(_REMOVE_OF_MIRROR, of_account=account_id, mirror_name=name)
 
 
 def remove_of_account(tx: Transaction, account_id: str) -> None:

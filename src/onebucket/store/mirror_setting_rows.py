@@ -35,6 +35,7 @@ _PUT = Statement(
     )
 )
 _REMOVE = Statement(delete(mirror_settings).where(*_of_mirror, mirror_settings.c.name == bindparam("setting")))
+_REMOVE_OF_MIRROR = Statement(delete(mirror_settings).where(*_of_mirror))
 _REMOVE_ALL = Statement(delete(mirror_settings).where(_of_account))
 
 
@@ -67,6 +68,11 @@ def put(tx: Transaction, account_id: str, mirror: str, setting: StoredSetting) -
 def remove(tx: Transaction, account_id: str, mirror: str, name: str) -> None:
     """Forget a setting of a mirror."""
     tx.run(_REMOVE, account_id=account_id, mirror_name=mirror, setting=name)
+
+
+def remove_of_mirror(tx: Transaction, account_id: str, mirror: str) -> None:
+    """Forget every setting of a mirror."""
+    tx.run(_REMOVE_OF_MIRROR, account_id=account_id, mirror_name=mirror)
 
 
 def remove_of_account(tx: Transaction, account_id: str) -> None:

@@ -110,6 +110,7 @@ _HOLD = Statement(
 _RELEASE = Statement(
     update(mirrors).where(*_this_one, mirrors.c.holder == bindparam("old_holder")).values(holder="", held_until=null())
 )
+_REMOVE = Statement(delete(mirrors).where(*_this_one))
 _REMOVE_OF_ACCOUNT = Statement(delete(mirrors).where(_of_account))
 
 
@@ -200,6 +201,11 @@ def hold(tx: Transaction, account_id: str, name: str, *, holder: str, until: dat
 def release(tx: Transaction, account_id: str, name: str, *, holder: str) -> None:
     """Let another process take a mirror, if `holder` has it."""
     tx.run(_RELEASE, of_account=account_id, mirror_name=name, old_holder=holder)
+
+
+def remove(tx: Transaction, account_id: str, name: str) -> None:
+    """Forget how a mirror is doing."""
+    tx.run(_REMOVE, of_account=account_id, mirror_name=name)
 
 
 def remove_of_account(tx: Transaction, account_id: str) -> None:

@@ -56,8 +56,12 @@ def condition(mirror: MirrorOverview, at: datetime) -> Condition:
     start = (
         f"`onebucket mirror follow {mirror.name}` does, and so does the server unless `start` is off in onebucket.toml"
     )
+    gone = (
+        "onebucket.toml has no mirror of this name for the account. What it has set at the host stays there; "
+        f"`onebucket mirror forget {mirror.name}` takes it off this list"
+    )
     if mirror.definition is None:
-        return Condition("–", "no longer configured", "", "onebucket.toml has no mirror of this name for the account")
+        return Condition("–", "no longer configured", "", gone)
     if status is None:
         return Condition("–", "never run", "", f"No process has followed it yet: {start}")
     if status.state is MirrorState.PAUSED:
