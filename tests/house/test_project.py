@@ -12,6 +12,7 @@ from packaging.utils import canonicalize_name
 from checkout import TOP
 
 LOCKS = ["requirements.lock", "requirements-dev.lock"]
+BESIDE = "tests/support/canaille/requirements.lock"
 PIN = re.compile(
     r"^([a-z0-9-]+)==([^ ;]+)(?: ; [^\\\n]+)?(?: \\\n    --hash=sha256:[0-9a-f]{64})+\n", flags=re.MULTILINE
 )
@@ -48,14 +49,14 @@ def test_dev_answers_an_unknown_command_with_its_page_and_2() -> None:
     assert refused.stderr.startswith("usage: ./dev")
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", [*LOCKS, BESIDE])
 def test_locks_name_no_address_and_no_folder(lock: str) -> None:
     lines = [line for line in (TOP / lock).read_text().splitlines() if not line.startswith("    --hash=sha256:")]
 
     assert [line for line in lines if re.search(r"://|file:|^ *-|# via -|/[a-z]+/", line)] == []
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", [*LOCKS, BESIDE])
 def test_locks_pin_every_package_by_hash(lock: str) -> None:
     named = re.findall(r"^[^ #\n]\S*", (TOP / lock).read_text(), flags=re.MULTILINE)
 

@@ -9,7 +9,7 @@ from base64 import b64decode, urlsafe_b64encode
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
@@ -126,16 +126,13 @@ class OpenIdProvider:
     def _redeem(self, form: dict[str, str], authorization: str) -> tuple[int, Any]:
         asked = self._codes.pop(form.get("code", ""), None)
         challenge = urlsafe_b64encode(sha256(form["code_verifier"].encode()).digest()).rstrip(b"=").decode()
-        login = b64decode(authorization.removeprefix("Basic ")).decode()
-        if (
-            asked is None
-            or challenge != asked["code_challenge"]
-            or login != f"{CLIENT_ID.replace(' ', '+')}:{SECRET.replace(' ', '+')}"
-        ):
+        # As some do: a plus is no space for them.
+        login = unquote(b64decode(authorization.removeprefix("Basic ")).decode())
+        if asked is None or challenge != asked["code_challenge"] or login != f"{CLIENT_ID}:{SECRET}":
             return 400, {"error": "invalid_grant"}
         now = int(time.time())
         claims = {"iss": self.issuer, "aud": CLIENT_ID, "iat": now, "exp": now + 300, "nonce": asked["nonce"]}
-        if asked.get("prompt") == "login" and asked.get("max_age") == "0" and not self.remembers:
+        if asked.get("prompt") == "login" and "max_age" in asked and not self.remembers:
             self.logged_in_at = now
         claims["auth_time"] = self.logged_in_at
         return 200, {

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote_plus, urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
 import msgspec
@@ -95,8 +95,8 @@ class OpenIdProvider:
             "code_challenge_method": "S256",
         }
         if again:
-            # With `max_age`, the token says when they logged in (`auth_time`).
-            parameters |= {"prompt": "login", "max_age": "0"}
+            # With `max_age`, the token says when they logged in (`auth_time`). With 0 some providers never stop asking.
+            parameters |= {"prompt": "login", "max_age": "60"}
         separator = "&" if urlsplit(endpoints.authorization).query else "?"
         return f"{endpoints.authorization}{separator}{urlencode(parameters)}"
 
@@ -119,8 +119,8 @@ class OpenIdProvider:
         if endpoints.posts_secret:
             form |= {"client_id": self._client_id, "client_secret": self._client_secret}
         else:
-            # RFC 6749, 2.3.1: both are encoded as in a form first.
-            auth = httpx.BasicAuth(quote_plus(self._client_id), quote_plus(self._client_secret))
+            # RFC 6749, 2.3.1: both are encoded as in a form first. Not every provider reads a plus as a space.
+            auth = httpx.BasicAuth(quote(self._client_id, safe=""), quote(self._client_secret, safe=""))
         tokens = await self._ask("POST", endpoints.token, data=form, auth=auth)
         id_token, access_token = tokens.get("id_token"), tokens.get("access_token")
         if not isinstance(id_token, str):

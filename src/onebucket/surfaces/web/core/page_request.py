@@ -112,7 +112,7 @@ class PageRequest:
     def same_page(self, changed: Mapping[str, object]) -> str:
         """Return this page's address with some query parameters changed; empty ones are left out."""
         parameters = dict(self.request.query_params) | {name: str(value) for name, value in changed.items()}
-        return f"{self.path}?{urlencode({name: value for name, value in parameters.items() if value})}"
+        return f"{self.path}?{urlencode({name: each for name, each in parameters.items() if each})}".removesuffix("?")
 
     def text(self, name: str) -> str:
         """Return a field of the form, empty if it is missing. Raises Invalid."""
