@@ -105,7 +105,7 @@ def _fill(tx: Transaction, number: int, size: Size) -> None:
     insert(
         "memberships",
         (
-            (owner, id(2, group), id(1, group % apart + n * apart), at, None)
+            (owner, id(2, group), id(1, group % apart + n * apart), at, None, None)
             for group in range(size.groups)
             for n in range(size.members)
         ),
@@ -122,7 +122,15 @@ def _fill(tx: Transaction, number: int, size: Size) -> None:
     insert(
         "group_privileges",
         (
-            (owner, id(3, n), id(2, (n + group * size.groups // size.privileges) % size.groups), 1 + n % 3, at, None)
+            (
+                owner,
+                id(3, n),
+                id(2, (n + group * size.groups // size.privileges) % size.groups),
+                1 + n % 3,
+                at,
+                None,
+                None,
+            )
             for n in range(size.repositories)
             for group in range(size.privileges)
         ),

@@ -66,12 +66,12 @@ def fill(tx: Transaction, size: int) -> None:
     insert("groups", ((owner, id(2, n), f"Group {n}", f"group-{n}", None, 0, 0, None, at, None, None, None, None)
                       for n in each))  # fmt: skip
     insert("groups", iter([(owner, every, "All", "all", None, 0, 0, None, at, None, None, None, None)]))
-    insert("memberships", ((owner, id(2, n // TOGETHER), id(1, n), at, None) for n in each))
-    insert("memberships", ((owner, every, id(1, n), at, None) for n in each))
+    insert("memberships", ((owner, id(2, n // TOGETHER), id(1, n), at, None, None) for n in each))
+    insert("memberships", ((owner, every, id(1, n), at, None, None) for n in each))
     insert("projects", iter([(owner, id(4, 0), "PROJ", "Default project", "", 1, at, at)]))
     insert("repositories", ((owner, id(3, n), f"repository-{n}", f"Repository {n}", 1, "", at, at,
                              id(4, 0), "allow_forks", "", 0, 0, "main", 1, 1) for n in each))  # fmt: skip
-    insert("group_privileges", ((owner, id(3, n), id(2, n // TOGETHER), 1 + n % 3, at, None) for n in each))
+    insert("group_privileges", ((owner, id(3, n), id(2, n // TOGETHER), 1 + n % 3, at, None, None) for n in each))
 
 
 def costs(at: int) -> None:

@@ -15,7 +15,7 @@ from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.journal_text import describe_entry, describe_subject
 from onebucket.domain.refusals import Forbidden, Invalid, NotFound, TooManyRequests, Unauthenticated
 from onebucket.domain.second_factors import MOST_FACTORS, SignInMethod
-from onebucket.store import group_rows
+from onebucket.store import administrator_rows
 
 pytestmark = pytest.mark.runs_on("SQLite", "PostgreSQL")
 
@@ -212,4 +212,4 @@ def test_the_setting_says_who_must_have_one(api: Api, setting: str, missing: lis
     bob = api.operate(
         lambda work: next(p.account.id for p in accounts.list_people(work) if p.account.username == "bob")
     )
-    assert not api.operate(lambda work: group_rows.administers_other_account(work.tx, bob))
+    assert not api.operate(lambda work: administrator_rows.administers_other_account(work.tx, bob))

@@ -1,12 +1,14 @@
 """Access checks: what a person may do on a repository, why, and what they would lose. Changes nothing."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
 from onebucket.actions import access
 from onebucket.actions.access_losses import AccessLosses
 from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain import privileges
 from onebucket.domain.accounts import Account
 from onebucket.domain.policy import To
 from onebucket.domain.privileges import Level, Reason
@@ -18,7 +20,8 @@ from onebucket.store import access_inputs, account_rows, group_members, group_ro
 class AccessDecision(NamedTuple):
     """What a person may do on a repository, with every reason; `ways[0]` is the one that decides.
 
-    The decision holds while the account's revision is `revision` and the person's own account doesn't change.
+    The decision holds while the account's revision is `revision` and the person's own account doesn't change, and
+    until `until`: then the level becomes another one, because something ends.
     """
 
     person: Account
@@ -26,6 +29,7 @@ class AccessDecision(NamedTuple):
     repository: Repository
     ways: tuple[Reason, ...]
     revision: int
+    until: datetime | None = None
 
     @property
     def level(self) -> Level:
@@ -97,7 +101,10 @@ def _check_account(work: UnitOfWork, name: str, queries: Sequence[_IndexedQuery]
     revision = account_rows.revision(work.tx, owner.id)
 
     def decide(person: Account, repository: Repository) -> AccessDecision:
-        return AccessDecision(person, owner, repository, inputs.ways(person, repository), revision)
+        ways = inputs.ways(person, repository)
+        ending = any(way.until for way in ways)
+        until = privileges.next_change(inputs.input_for(person, repository)) if ending else None
+        return AccessDecision(person, owner, repository, ways, revision, until)
 
     return {
         index: partial(decide, person, result) if isinstance(result, Repository) else result

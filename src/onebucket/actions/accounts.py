@@ -10,10 +10,10 @@ from onebucket.domain.events import Event
 from onebucket.domain.text import clean_text
 from onebucket.store import (
     account_rows,
+    administrator_rows,
     directory_leaver_rows,
     directory_people_rows,
     email_rows,
-    group_rows,
     session_rows,
 )
 from onebucket.store.email_rows import Email
@@ -130,7 +130,7 @@ def set_active(work: UnitOfWork, name: str, active: bool) -> tuple[Account, list
     if not active:
         session_rows.end_all(work.tx, after.id)
 
-    orphaned = [] if active else [team.username for team in group_rows.teams_without_administrator(work.tx)]
+    orphaned = [] if active else [team.username for team in administrator_rows.teams_without_administrator(work.tx)]
     return after, orphaned
 
 

@@ -17,6 +17,7 @@ from onebucket.domain.refusals import GroupExists, Invalid, NotFound
 from onebucket.safe_text import quote_text
 from onebucket.store import (
     account_rows,
+    administrator_rows,
     directory_group_rows,
     directory_people_rows,
     group_rows,
@@ -181,6 +182,6 @@ def _set_members(
             facts = {"member": people[id].username, "id": id}
             work.record(Event.MEMBER_ADDED, team, group.slug, after=facts)
     if leaving and group.account_privilege is AccountPrivilege.ADMIN:
-        others = group_rows.administrators_without(work.tx, team.id, person_id=_NOBODY)
+        others = administrator_rows.administrators_without(work.tx, team.id, person_id=_NOBODY)
         last_administrator.require_administrator(others=others, deed=f"take everybody out of {group.slug}")
     return True

@@ -5,10 +5,11 @@ from dataclasses import replace
 from functools import cache
 
 from onebucket import slugs
-from onebucket.actions import access, pending_invitations
+from onebucket.actions import access, administrators, member_ends, pending_invitations
 from onebucket.actions.unit_of_work import UnitOfWork
-from onebucket.domain import groups, last_administrator
+from onebucket.domain import ends, groups
 from onebucket.domain.accounts import Account
+from onebucket.domain.ends import EndWish
 from onebucket.domain.events import Event
 from onebucket.domain.groups import AccountPrivilege, Group, GroupWithMembers
 from onebucket.domain.invitations import Invitation
@@ -161,7 +162,7 @@ def set_account_privilege(work: UnitOfWork, account_name: str, slug: str, privil
     """Set a group's privilege on the account that owns it (contract/api-1.0.md#1.12). Raises LastAdministrator."""
     owner, before = access.group(work, account_name, slug, to=To.SET_ACCOUNT_PRIVILEGE)
     if privilege is not AccountPrivilege.ADMIN:
-        _keep_administrator(work, owner, before, deed=f"remove the privilege of {before.slug}")
+        administrators.keep_one(work, owner, before, deed=f"remove the privilege of {before.slug}")
 
     _store(work, owner, before, replace(before, account_privilege=privilege))
 
@@ -200,7 +201,7 @@ def delete(work: UnitOfWork, account_name: str, slug: str) -> None:
     Pending invitations lose the group, and are withdrawn when no group is left in them. Raises LastAdministrator.
     """
     owner, group = access.group(work, account_name, slug, to=To.DELETE_GROUP)
-    _keep_administrator(work, owner, group, deed=f"delete {group.slug}")
+    administrators.keep_one(work, owner, group, deed=f"delete {group.slug}")
 
     lost = _facts(group) | {
         "members": [member.username for member in group_members.members(work.tx, group)],
@@ -243,19 +244,24 @@ def _member(work: UnitOfWork, group: Group, name: str) -> Account:
     return person
 
 
-def add_member(work: UnitOfWork, account_name: str, slug: str, name: str) -> Account:
-    """Add a person to a group (contract/api-1.0.md#g9).
+def add_member(work: UnitOfWork, account_name: str, slug: str, name: str, until: EndWish = None) -> Account:
+    """Add a person to a group, until a moment if one is given (contract/api-1.0.md#g9).
 
-    Raises AlreadyMember, UnknownEmail, NotFound, Invalid for a team.
+    With `until`, a member stays one until then, or for good.
+    Raises AlreadyMember, UnknownEmail, NotFound, LastAdministrator, Invalid for a team and for an end that has passed.
     """
     owner, group = access.group(work, account_name, slug, to=To.ADD_MEMBER)
     person = access.person(work, name)
+    end = ends.settled(until, None, at=work.at)
 
     with pending_invitations.settling(work, owner, person=person):
-        if not group_rows.add_member(work.tx, group, person.id, by=work.actor.id, at=work.next_timestamp()):
-            raise AlreadyMember
-
-        work.record(Event.MEMBER_ADDED, owner, group.slug, after={"member": person.username, "id": person.id})
+        at = work.next_timestamp()
+        if not group_rows.add_member(work.tx, group, person.id, by=work.actor.id, at=at, until=end):
+            if until is None:
+                raise AlreadyMember
+            member_ends.move(work, owner, group, person, end)
+        else:
+            work.record(Event.MEMBER_ADDED, owner, group.slug, after=member_ends.facts(person, end))
     return person
 
 
@@ -266,22 +272,12 @@ def remove_member(work: UnitOfWork, account_name: str, slug: str, name: str) -> 
     if person is not None:
         pending_invitations.look_ahead(work, owner, person=person, also=group_rows.member_query(group, person.id))
     person = _member(work, group, name)
-    _keep_administrator(work, owner, group, deed=f"remove {person.username} from {group.slug}", person=person)
+    administrators.keep_one(work, owner, group, deed=f"remove {person.username} from {group.slug}", person=person)
 
     with pending_invitations.settling(work, owner, person=person):
         group_rows.remove_member(work.tx, group, person.id)
 
-        work.record(Event.MEMBER_REMOVED, owner, group.slug, before={"member": person.username, "id": person.id})
-
-
-def _keep_administrator(
-    work: UnitOfWork, owner: Account, group: Group, *, deed: str, person: Account | None = None
-) -> None:
-    if owner.is_team and group.account_privilege is AccountPrivilege.ADMIN:
-        others = group_rows.administrators_without(
-            work.tx, owner.id, group_id=group.id, person_id=person.id if person else None
-        )
-        last_administrator.require_administrator(others=others, deed=deed)
+        work.record(Event.MEMBER_REMOVED, owner, group.slug, before=member_ends.facts(person, None))
 
 
 def _facts(group: Group) -> Facts:

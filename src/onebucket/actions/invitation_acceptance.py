@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 from onebucket.actions import access, accounts, emails, inviter_rights, pending_invitations
 from onebucket.actions.unit_of_work import UnitOfWork
-from onebucket.domain import invitations, privileges
+from onebucket.domain import ends, invitations, privileges
 from onebucket.domain.accounts import Account, Actor
 from onebucket.domain.events import Event
 from onebucket.domain.invitations import Invitation
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Conflict, Forbidden, LinkExpired
 from onebucket.store import account_rows, email_rows, group_rows, invitation_rows, invitee_rows, privilege_rows
+from onebucket.store.set_levels import Grant
 
 _SIGN_UP = "sign-up"
 
@@ -234,21 +235,24 @@ def _grant_access(work: UnitOfWork, owner: Account, invitation: Invitation, pers
     by = invitation.invited_by.id
     for slug in invitation.groups:
         group = group_rows.find(work.tx, owner.id, slug)
-        if group and group_rows.add_member(work.tx, group, person.id, by=by, at=work.next_timestamp()):
-            work.record(Event.MEMBER_ADDED, owner, slug, after={"member": person.username, "id": person.id})
+        if group and group_rows.add_member(
+            work.tx, group, person.id, by=by, at=work.next_timestamp(), until=invitation.until
+        ):
+            facts = {"member": person.username, "id": person.id, **ends.facts(invitation.until)}
+            work.record(Event.MEMBER_ADDED, owner, slug, after=facts)
 
     repository, permission = invitation.repository, invitation.permission or Level.NONE
     if repository is None:
         return
-    before = privilege_rows.of_person(work.tx, owner.id, repository.id, person.id)
+    found = privilege_rows.given_level(work.tx, owner.id, repository.id, person.id)
+    before, ended = (Level(found.level), found.until) if found else (None, None)
     if permission > (before or Level.NONE):
-        privilege_rows.set_for_person(
-            work.tx, owner.id, repository.id, person.id, permission, by=by, at=work.next_timestamp()
-        )
+        granted = Grant(by, work.next_timestamp(), invitation.until)
+        privilege_rows.set_for_person(work.tx, owner.id, repository.id, person.id, permission, granted)
         work.record(
             Event.PRIVILEGE_SET,
             owner,
             repository.slug,
-            before=privileges.facts("user", person.username, before),
-            after=privileges.facts("user", person.username, permission),
+            before=privileges.facts("user", person.username, before, ended),
+            after=privileges.facts("user", person.username, permission, invitation.until),
         )

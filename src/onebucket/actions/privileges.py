@@ -1,28 +1,33 @@
 """Privileges of groups and people on repositories: list, grant and revoke them."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from onebucket.actions import access, pending_invitations
 from onebucket.actions.unit_of_work import UnitOfWork
-from onebucket.domain import privileges
+from onebucket.domain import ends, privileges
 from onebucket.domain.accounts import Account
+from onebucket.domain.ends import NEVER, EndWish
 from onebucket.domain.events import Event
 from onebucket.domain.groups import Group, GroupWithMembers
 from onebucket.domain.policy import To
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Invalid, NotFound
 from onebucket.domain.repositories import Repository
-from onebucket.store import group_members, privilege_rows, repository_rows
+from onebucket.store import end_rows, group_members, privilege_rows, repository_rows
+from onebucket.store.end_rows import EndKind
+from onebucket.store.set_levels import Grant
 
 
 @dataclass(frozen=True, slots=True)
 class GroupGrant:
-    """A group's level on a repository."""
+    """A group's level on a repository, and when what is set there ends."""
 
     repository: Repository
     roster: GroupWithMembers
     level: Level
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,8 @@ class PrivilegeListing:
     """Levels of an account's groups on its repositories, ordered by repository, then group; computed while iterating.
 
     `set_there` maps (repository id, group id) to levels that were set explicitly. Entries below `least` are left out
-    and, with `private`, those of public repositories (contract/api-1.0.md#4).
+    and, with `private`, those of public repositories (contract/api-1.0.md#4). `ends` maps the same pairs to their ends,
+    if those were asked for.
     """
 
     owner: Account
@@ -39,6 +45,7 @@ class PrivilegeListing:
     set_there: Mapping[tuple[str, str], Level]
     least: Level = Level.READ
     private: bool = False
+    ends: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[GroupGrant]:
         places = {roster.group.id: place for place, roster in enumerate(self.rosters)}
@@ -57,7 +64,7 @@ class PrivilegeListing:
                 roster = self.rosters[place]
                 level = privileges.group_level(set_there=set_here.get(place), permission=roster.group.permission)
                 if level and level >= self.least:
-                    yield GroupGrant(repository, roster, level)
+                    yield GroupGrant(repository, roster, level, self.ends.get((repository.id, roster.group.id)))
 
 
 _NOTHING: Mapping[int, Level] = {}
@@ -65,11 +72,21 @@ _NOTHING: Mapping[int, Level] = {}
 
 @dataclass(frozen=True, slots=True)
 class PrivilegeFilter:
-    """Query parameters of a listing: minimum level, private repositories only, with members (contract/api-1.0.md#4)."""
+    """Query parameters of a listing: minimum level, private repositories only, with members (contract/api-1.0.md#4).
+
+    `ends`: also when what is set ends.
+    """
 
     least: Level = Level.READ
     private: bool = False
     members: bool = True
+    ends: bool = False
+
+
+def _ends(
+    work: UnitOfWork, owner: Account, kind: EndKind, wanted: PrivilegeFilter
+) -> Mapping[tuple[str, str], datetime]:
+    return end_rows.of_levels(work.tx, owner.id, kind) if wanted.ends else {}
 
 
 def of_account(work: UnitOfWork, account_name: str, wanted: PrivilegeFilter) -> PrivilegeListing:
@@ -78,7 +95,13 @@ def of_account(work: UnitOfWork, account_name: str, wanted: PrivilegeFilter) -> 
     repositories = repository_rows.each_of_account(work.tx, owner.id)
     rosters = group_members.load_groups(work.tx, account_id=owner.id, members=wanted.members)
     return PrivilegeListing(
-        owner, repositories, rosters, privilege_rows.levels(work.tx, owner.id), wanted.least, wanted.private
+        owner,
+        repositories,
+        rosters,
+        privilege_rows.levels(work.tx, owner.id),
+        wanted.least,
+        wanted.private,
+        _ends(work, owner, EndKind.GROUP_PRIVILEGE, wanted),
     )
 
 
@@ -89,7 +112,8 @@ def of_repository(work: UnitOfWork, account_name: str, slug: str, wanted: Privil
         work.tx, account_id=owner.id, repository_id=repository.id, members=wanted.members
     )
     set_there = privilege_rows.on_repository(work.tx, owner.id, repository.id)
-    return PrivilegeListing(owner, [repository], rosters, set_there, wanted.least, wanted.private)
+    ends = _ends(work, owner, EndKind.GROUP_PRIVILEGE, wanted)
+    return PrivilegeListing(owner, [repository], rosters, set_there, wanted.least, wanted.private, ends)
 
 
 def of_group(
@@ -105,6 +129,7 @@ def of_group(
         privilege_rows.for_group(work.tx, owner.id, group.id),
         wanted.least,
         wanted.private,
+        _ends(work, owner, EndKind.GROUP_PRIVILEGE, wanted),
     )
 
 
@@ -138,7 +163,8 @@ def _one(
 ) -> PrivilegeListing:
     levels = {} if set_there is None else {(repository.id, group.id): set_there}
     roster = _roster(work, owner, group, members=wanted.members)
-    return PrivilegeListing(owner, [repository], [roster], levels, wanted.least, wanted.private)
+    ends = _ends(work, owner, EndKind.GROUP_PRIVILEGE, wanted)
+    return PrivilegeListing(owner, [repository], [roster], levels, wanted.least, wanted.private, ends)
 
 
 def _roster(work: UnitOfWork, owner: Account, group: Group, *, members: bool) -> GroupWithMembers:
@@ -156,12 +182,16 @@ def grant(
     group_slug: str,
     level: Level,
     wanted: PrivilegeFilter,
+    until: EndWish = None,
 ) -> PrivilegeListing:
-    """Set a group's level on a repository and return the new state; idempotent (contract/api-1.0.md#p5)."""
+    """Set a group's level on a repository and return the new state; idempotent (contract/api-1.0.md#p5).
+
+    Without `until`, what ends keeps its end. Raises Invalid for an end that has passed.
+    """
     owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
     group = access.group_of(work, owner, group_owner, group_slug)
 
-    _set(work, owner, repository, group, level)
+    _set(work, owner, repository, group, level, until)
 
     return _one(work, owner, repository, group, level, wanted)
 
@@ -178,7 +208,7 @@ def revoke(work: UnitOfWork, account_name: str, slug: str, group_owner: str, gro
     if not privileges.group_level(set_there=set_there, permission=group.permission):
         raise NotFound(f"{group.slug} has no privilege on {repository.slug}")
 
-    _set(work, owner, repository, group, Level.NONE)
+    _set(work, owner, repository, group, Level.NONE, NEVER)
 
 
 def revoke_everywhere(work: UnitOfWork, account_name: str, group_owner: str, group_slug: str) -> None:
@@ -189,50 +219,55 @@ def revoke_everywhere(work: UnitOfWork, account_name: str, group_owner: str, gro
 
     for repository in repository_rows.of_account(work.tx, owner.id):
         if privileges.group_level(set_there=set_there.get((repository.id, group.id)), permission=group.permission):
-            _set(work, owner, repository, group, Level.NONE)
+            _set(work, owner, repository, group, Level.NONE, NEVER)
 
 
-def set_for_group(work: UnitOfWork, account_name: str, slug: str, group_slug: str, level: Level) -> None:
-    """Set the level of a group of the same account on a repository.
+def set_for_group(
+    work: UnitOfWork, account_name: str, slug: str, group_slug: str, level: Level, until: EndWish = None
+) -> None:
+    """Set the level of a group of the same account on a repository, as `grant` does.
 
     `NONE` overrides the group's permission (contract/api-1.0.md#1.14).
     """
     owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
-    _set(work, owner, repository, access.group_of(work, owner, owner.id, group_slug), level)
+    _set(work, owner, repository, access.group_of(work, owner, owner.id, group_slug), level, until)
 
 
 def unset_for_group(work: UnitOfWork, account_name: str, slug: str, group_slug: str) -> None:
     """Remove a group's explicit level on a repository, so that the group's permission applies there again."""
     owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
     group = access.group_of(work, owner, owner.id, group_slug)
-    before = privilege_rows.level(work.tx, owner.id, repository.id, group.id)
+    before = privilege_rows.set_level(work.tx, owner.id, repository.id, group.id)
 
     if before is None:
         return
     with pending_invitations.settling(work, owner, group=group):
         if privilege_rows.remove_for_group(work.tx, owner.id, repository.id, group.id):
-            facts = privileges.facts("group", group.slug, before)
+            facts = privileges.facts("group", group.slug, Level(before.level), before.until)
             work.record(Event.GROUP_PRIVILEGE_REMOVED, owner, repository.slug, before=facts)
 
 
-def _set(work: UnitOfWork, owner: Account, repository: Repository, group: Group, level: Level) -> None:
+def _set(work: UnitOfWork, owner: Account, repository: Repository, group: Group, level: Level, until: EndWish) -> None:
     query = privilege_rows.level_query(owner.id, repository.id, group.id)
     pending_invitations.look_ahead(work, owner, group=group, also=query)
-    before = privilege_rows.level(work.tx, owner.id, repository.id, group.id)
-    if before is level:
+    found = privilege_rows.set_level(work.tx, owner.id, repository.id, group.id)
+    before, ended = (Level(found.level), found.until) if found else (None, None)
+    # A level that is taken away doesn't come back when what was there would have ended.
+    kept = ended if level or before is level else None
+    end = ends.settled(until, kept, at=work.at)
+    if (before, ended) == (level, end):
         return
 
     with pending_invitations.settling(work, owner, group=group):
-        privilege_rows.set_for_group(
-            work.tx, owner.id, repository.id, group.id, level, by=work.actor.id, at=work.next_timestamp()
-        )
+        granted = Grant(work.actor.id, work.next_timestamp(), end)
+        privilege_rows.set_for_group(work.tx, owner.id, repository.id, group.id, level, granted)
 
         work.record(
             Event.GROUP_PRIVILEGE_SET,
             owner,
             repository.slug,
-            before=privileges.facts("group", group.slug, before),
-            after=privileges.facts("group", group.slug, level),
+            before=privileges.facts("group", group.slug, before, ended),
+            after=privileges.facts("group", group.slug, level, end),
         )
 
 
@@ -241,12 +276,13 @@ def _set(work: UnitOfWork, owner: Account, repository: Repository, group: Group,
 
 @dataclass(frozen=True, slots=True)
 class DirectGrant:
-    """A level on a repository that a person was given directly, not through a group."""
+    """A level on a repository that a person was given directly, not through a group, and when that ends."""
 
     owner: Account
     repository: Repository
     person: Account
     level: Level
+    until: datetime | None = None
 
 
 def list_direct(
@@ -274,41 +310,53 @@ def list_direct(
     else:
         given = privilege_rows.of_person(work.tx, owner.id, repository.id, person.id)
         rows = [(repository, person, given)] if given is not None and given >= wanted.least else []
-    return (DirectGrant(owner, granted_on, grantee, level) for granted_on, grantee, level in rows)
+    ends = _ends(work, owner, EndKind.PRIVILEGE, wanted)
+    return (
+        DirectGrant(owner, granted_on, grantee, level, ends.get((granted_on.id, grantee.id)))
+        for granted_on, grantee, level in rows
+    )
 
 
 def of_person_there(work: UnitOfWork, account_name: str, slug: str, name: str) -> DirectGrant:
     """Return what a person was given directly on a repository; its level may be `NONE`."""
     owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
     person = access.person(work, name)
-    level = privilege_rows.of_person(work.tx, owner.id, repository.id, person.id)
-    return DirectGrant(owner, repository, person, level or Level.NONE)
+    found = privilege_rows.given_level(work.tx, owner.id, repository.id, person.id)
+    return DirectGrant(
+        owner, repository, person, Level(found.level) if found else Level.NONE, found.until if found else None
+    )
 
 
-def grant_direct(work: UnitOfWork, account_name: str, slug: str, name: str, level: Level) -> DirectGrant:
-    """Grant a person a level on a repository directly; idempotent. Raises Invalid for `NONE`: use `revoke_direct`."""
+def grant_direct(
+    work: UnitOfWork, account_name: str, slug: str, name: str, level: Level, until: EndWish = None
+) -> DirectGrant:
+    """Grant a person a level on a repository directly; idempotent. Without `until`, what ends keeps its end.
+
+    Raises Invalid for an end that has passed, and for `NONE`: use `revoke_direct`.
+    """
     owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
     person = access.person(work, name)
     if level is Level.NONE:
         raise Invalid("the permission must be read, write or admin")
     query = privilege_rows.person_query(owner.id, repository.id, person.id)
     pending_invitations.look_ahead(work, owner, person=person, also=query)
-    before = privilege_rows.of_person(work.tx, owner.id, repository.id, person.id)
+    found = privilege_rows.given_level(work.tx, owner.id, repository.id, person.id)
+    before, ended = (Level(found.level), found.until) if found else (None, None)
+    end = ends.settled(until, ended, at=work.at)
 
-    if before is not level:
+    if (before, ended) != (level, end):
         with pending_invitations.settling(work, owner, person=person):
-            privilege_rows.set_for_person(
-                work.tx, owner.id, repository.id, person.id, level, by=work.actor.id, at=work.next_timestamp()
-            )
+            granted = Grant(work.actor.id, work.next_timestamp(), end)
+            privilege_rows.set_for_person(work.tx, owner.id, repository.id, person.id, level, granted)
             work.record(
                 Event.PRIVILEGE_SET,
                 owner,
                 repository.slug,
-                before=privileges.facts("user", person.username, before),
-                after=privileges.facts("user", person.username, level),
+                before=privileges.facts("user", person.username, before, ended),
+                after=privileges.facts("user", person.username, level, end),
             )
 
-    return DirectGrant(owner, repository, person, level)
+    return DirectGrant(owner, repository, person, level, end)
 
 
 def revoke_direct(work: UnitOfWork, account_name: str, slug: str | None = None, name: str | None = None) -> None:

@@ -1,34 +1,40 @@
 """What groups and people may do on a project and its repositories: list, read, set and take away."""
 
+from datetime import datetime
 from typing import NamedTuple
 
 from onebucket.actions import access, pending_invitations
 from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain import ends
 from onebucket.domain.accounts import Account
+from onebucket.domain.ends import EndWish
 from onebucket.domain.events import Event
 from onebucket.domain.groups import Group
 from onebucket.domain.policy import To
 from onebucket.domain.privileges import facts
 from onebucket.domain.projects import Project, ProjectLevel
 from onebucket.store import project_privilege_rows
+from onebucket.store.set_levels import Grant
 
 
 class ProjectGroupGrant(NamedTuple):
-    """A group's level on a project; `NONE` if nothing is set."""
+    """A group's level on a project, and when it ends; `NONE` if nothing is set."""
 
     owner: Account
     project: Project
     group: Group
     level: ProjectLevel
+    until: datetime | None = None
 
 
 class ProjectPersonGrant(NamedTuple):
-    """A level on a project that a person was given themselves; `NONE` if nothing was."""
+    """A level on a project that a person was given themselves, and when it ends; `NONE` if nothing was."""
 
     owner: Account
     project: Project
     person: Account
     level: ProjectLevel
+    until: datetime | None = None
 
 
 # -- for groups ------------------------------------------------------------------------------------
@@ -47,9 +53,8 @@ def of_group(work: UnitOfWork, account_name: str, key: str, group_slug: str) -> 
     """Return the level that a group of the account has on a project. Raises NotFound, NoSuchGroup, Forbidden."""
     owner, project = access.project(work, account_name, key, to=To.GRANT_ON_PROJECT)
     group = access.group_of(work, owner, owner.id, group_slug)
-    return ProjectGroupGrant(
-        owner, project, group, project_privilege_rows.for_group(work.tx, owner.id, project.id, group.id)
-    )
+    found = project_privilege_rows.for_group(work.tx, owner.id, project.id, group.id)
+    return ProjectGroupGrant(owner, project, group, ProjectLevel(found.level), found.until)
 
 
 def of_group_everywhere(work: UnitOfWork, account_name: str, group_slug: str) -> dict[str, ProjectLevel]:
@@ -63,19 +68,21 @@ def of_group_everywhere(work: UnitOfWork, account_name: str, group_slug: str) ->
 
 
 def set_for_group(
-    work: UnitOfWork, account_name: str, key: str, group_slug: str, level: ProjectLevel
+    work: UnitOfWork, account_name: str, key: str, group_slug: str, level: ProjectLevel, until: EndWish = None
 ) -> ProjectGroupGrant:
-    """Set a group's level on a project; `NONE` takes it away. Raises NotFound, NoSuchGroup, Forbidden."""
-    owner, project, group, before = of_group(work, account_name, key, group_slug)
-    if before is level:
-        return ProjectGroupGrant(owner, project, group, level)
+    """Set a group's level on a project; `NONE` takes it away. Without `until`, what ends keeps its end.
+
+    Raises NotFound, NoSuchGroup, Forbidden, Invalid for an end that has passed.
+    """
+    owner, project, group, before, ended = of_group(work, account_name, key, group_slug)
+    end = ends.settled(until, ended, at=work.at) if level else None
+    if (before, ended) == (level, end):
+        return ProjectGroupGrant(owner, project, group, level, end)
 
     with pending_invitations.settling(work, owner, group=group):
         if level:
-            at = work.next_timestamp()
-            project_privilege_rows.set_for_group(
-                work.tx, owner.id, project.id, group.id, level, by=work.actor.id, at=at
-            )
+            granted = Grant(work.actor.id, work.next_timestamp(), end)
+            project_privilege_rows.set_for_group(work.tx, owner.id, project.id, group.id, level, granted)
         else:
             project_privilege_rows.remove_for_group(work.tx, owner.id, project.id, group.id)
         event = Event.PROJECT_GROUP_PRIVILEGE_SET if level else Event.PROJECT_GROUP_PRIVILEGE_REMOVED
@@ -83,10 +90,10 @@ def set_for_group(
             event,
             owner,
             project.key,
-            before=facts("group", group.slug, before or None),
-            after=facts("group", group.slug, level or None),
+            before=facts("group", group.slug, before or None, ended),
+            after=facts("group", group.slug, level or None, end),
         )
-    return ProjectGroupGrant(owner, project, group, level)
+    return ProjectGroupGrant(owner, project, group, level, end)
 
 
 def unset_for_group(work: UnitOfWork, account_name: str, key: str, group_slug: str) -> None:
@@ -110,23 +117,26 @@ def of_person(work: UnitOfWork, account_name: str, key: str, name: str) -> Proje
     """Return what a person was given on a project themselves. Raises NotFound, UnknownEmail, Invalid, Forbidden."""
     owner, project = access.project(work, account_name, key, to=To.GRANT_ON_PROJECT)
     person = access.person(work, name)
-    return ProjectPersonGrant(
-        owner, project, person, project_privilege_rows.for_person(work.tx, owner.id, project.id, person.id)
-    )
+    found = project_privilege_rows.for_person(work.tx, owner.id, project.id, person.id)
+    return ProjectPersonGrant(owner, project, person, ProjectLevel(found.level), found.until)
 
 
-def set_for_person(work: UnitOfWork, account_name: str, key: str, name: str, level: ProjectLevel) -> ProjectPersonGrant:
-    """Give a person a level on a project; `NONE` takes it away. Raises NotFound, UnknownEmail, Invalid, Forbidden."""
-    owner, project, person, before = of_person(work, account_name, key, name)
-    if before is level:
-        return ProjectPersonGrant(owner, project, person, level)
+def set_for_person(
+    work: UnitOfWork, account_name: str, key: str, name: str, level: ProjectLevel, until: EndWish = None
+) -> ProjectPersonGrant:
+    """Give a person a level on a project; `NONE` takes it away. Without `until`, what ends keeps its end.
+
+    Raises NotFound, UnknownEmail, Forbidden, Invalid, also for an end that has passed.
+    """
+    owner, project, person, before, ended = of_person(work, account_name, key, name)
+    end = ends.settled(until, ended, at=work.at) if level else None
+    if (before, ended) == (level, end):
+        return ProjectPersonGrant(owner, project, person, level, end)
 
     with pending_invitations.settling(work, owner, person=person):
         if level:
-            at = work.next_timestamp()
-            project_privilege_rows.set_for_person(
-                work.tx, owner.id, project.id, person.id, level, by=work.actor.id, at=at
-            )
+            granted = Grant(work.actor.id, work.next_timestamp(), end)
+            project_privilege_rows.set_for_person(work.tx, owner.id, project.id, person.id, level, granted)
         else:
             project_privilege_rows.remove_for_person(work.tx, owner.id, project.id, person.id)
         event = Event.PROJECT_PRIVILEGE_SET if level else Event.PROJECT_PRIVILEGE_REMOVED
@@ -134,10 +144,10 @@ def set_for_person(work: UnitOfWork, account_name: str, key: str, name: str, lev
             event,
             owner,
             project.key,
-            before=facts("user", person.username, before or None),
-            after=facts("user", person.username, level or None),
+            before=facts("user", person.username, before or None, ended),
+            after=facts("user", person.username, level or None, end),
         )
-    return ProjectPersonGrant(owner, project, person, level)
+    return ProjectPersonGrant(owner, project, person, level, end)
 
 
 def unset_for_person(work: UnitOfWork, account_name: str, key: str, name: str) -> None:

@@ -19,7 +19,7 @@ from onebucket.domain.second_factors import (
     SecondFactor,
 )
 from onebucket.safe_text import quote_text
-from onebucket.store import group_rows, second_factor_rows
+from onebucket.store import administrator_rows, second_factor_rows
 from onebucket.store.engine.transaction import Transaction
 
 # Returns the secret of an authenticator app, given the ids of the person and of the factor.
@@ -73,7 +73,7 @@ def _is_required(tx: Transaction, person: Account, *, setting: str) -> bool:
     if setting == "optional":
         return False
     asks_teams = setting == "administrators" and not person.site_admin
-    administers = asks_teams and group_rows.administers_other_account(tx, person.id)
+    administers = asks_teams and administrator_rows.administers_other_account(tx, person.id)
     return second_factors.is_required(setting, is_site_admin=person.site_admin, administers_team=administers)
 
 

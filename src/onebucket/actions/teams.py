@@ -14,6 +14,7 @@ from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Invalid
 from onebucket.store import (
     account_rows,
+    administrator_rows,
     directory_group_rows,
     directory_leaver_rows,
     directory_people_rows,
@@ -155,7 +156,7 @@ def listed(work: UnitOfWork) -> list[Account]:
 def without_administrator(work: UnitOfWork) -> list[Account]:
     """List teams that no active person administers."""
     access.site(work)
-    return group_rows.teams_without_administrator(work.tx)
+    return administrator_rows.teams_without_administrator(work.tx)
 
 
 def _team(work: UnitOfWork, name: str) -> Account:

@@ -13,7 +13,7 @@ from onebucket.domain.events import Event
 from onebucket.domain.journal_entry import Entry
 from onebucket.domain.letters import ALWAYS_ANNOUNCED, MOST_NOTICES, NOTICES, MailKind, OutboxMail, id_of_entry
 from onebucket.domain.site_limits import SiteLimits
-from onebucket.store import account_rows, email_rows, group_rows, journal_rows, outbox_rows
+from onebucket.store import account_rows, administrator_rows, email_rows, journal_rows, outbox_rows
 from onebucket.store.engine.transaction import Transaction
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -97,7 +97,7 @@ class UnitOfWork:
     def notify_administrators(self, account: Account) -> None:
         """Queue a notice about the entry written last, which is of the account's journal, to its administrators."""
         entry = self.entries[-1]
-        people = [account.id] if not account.is_team else group_rows.active_administrators(self.tx, account.id)
+        people = [account.id] if not account.is_team else administrator_rows.active_administrators(self.tx, account.id)
         self._queue_notices(NOTICES[entry.event], account, entry, self._primary_addresses(people))
 
     def _queue_notices(self, kind: MailKind, account: Account, entry: Entry, addresses: Iterable[str]) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -127,6 +128,7 @@ def open_database(chosen: Settings, use: Use) -> "Iterator[Database]":
     A missing one is created, replaced by a temporary one or refused, depending on `use`. Raises CommandError,
     DatabaseUnusable, DatabaseUnavailable.
     """
+    from onebucket.actions import ends
     from onebucket.store import schema
     from onebucket.store.connect import connect
     from onebucket.store.engine.errors import DatabaseMissing
@@ -149,11 +151,16 @@ def open_database(chosen: Settings, use: Use) -> "Iterator[Database]":
             opened = stack.enter_context(closing(connect(f"sqlite:///{folder}/onebucket.db")))
 
         schema.bring_up_to_date(opened)
+        opened.use_ends(ends.applied_by(_utc_now, time.monotonic, lambda: str(uuid.uuid4()), site_limits(chosen)))
         if is_new and use is Use.MAKES:
             typer.echo(f"{MADE}{opened.name}", err=True)
         yield opened
         if use is Use.CHANGES or (use is Use.MAKES and not is_new):
             typer.echo(f"{CHANGED}{opened.name}", err=True)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from onebucket.http.limits.counters import RateLimitStore
 from onebucket.http.monitoring.shared_metrics import ProcessMetrics, SharedMetrics
 from onebucket.http.options import ServerOptions
 from onebucket.http.process import serving
+from onebucket.http.process.end_worker import EndWorker
 from onebucket.http.process.listen_address import ListenAddress
 from onebucket.http.process.workers import Workers
 from onebucket.mail.composer import Composer
@@ -72,10 +73,12 @@ class _Launch:
         outbox_worker = mail_setup.outbox_worker(self.database, self.transport, self.composer, self.secret_key)
         server.metrics.watch("onebucket_letters_sent_total", "E-mails sent since the start", lambda: outbox_worker.sent)
         mirror_worker = _mirror_worker(self.database, self.mirrors)
+        end_worker = EndWorker(self.database)
 
         def start() -> None:
             on_ready()
             outbox_worker.start()
+            end_worker.start()
             if mirror_worker:
                 mirror_worker.start()
             server.metrics.start()
@@ -87,6 +90,7 @@ class _Launch:
         finally:
             if mirror_worker:
                 mirror_worker.stop()
+            end_worker.stop()
             outbox_worker.stop()
             server.close()
 

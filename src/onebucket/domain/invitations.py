@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from onebucket.domain import ends
 from onebucket.domain.accounts import Account, email_key
 from onebucket.domain.letters import OutboxMail
 from onebucket.domain.privileges import Level
@@ -18,7 +19,7 @@ class Invitation:
     It stays pending until it is accepted, declined or withdrawn. Its link is valid until `expires_at`; `link_id` is
     None before a mail was requested. `letter` is the latest mail, `opened_at` when its link was opened.
     `repository_times` are when the repository was created and last changed. `is_void` (if it was determined): the
-    inviter has lost the right to invite there, so nobody can accept.
+    inviter has lost the right to invite there, so nobody can accept. `until` is when what accepting gives ends.
     """
 
     account_id: str
@@ -35,6 +36,7 @@ class Invitation:
     letter: OutboxMail | None = None
     repository_times: tuple[datetime, datetime] | None = None
     is_void: bool = False
+    until: datetime | None = None
 
     @property
     def repository_slug(self) -> str | None:
@@ -44,7 +46,9 @@ class Invitation:
     @property
     def facts(self) -> dict[str, object]:
         """The journal's record of the invitation."""
-        facts: dict[str, object] = {"email": self.email, "invited_by": self.invited_by.username}
+        facts: dict[str, object] = {
+            "email": self.email, "invited_by": self.invited_by.username, **ends.facts(self.until)
+        }  # fmt: skip
         if self.repository is None:
             return facts | {"groups": list(self.groups)}
         permission = self.permission.word if self.permission else None

@@ -95,14 +95,47 @@ class _TemplateFacts(dict[str, Any]):
         return "somebody" if name in ("member", "user") else "something"
 
 
+def _until(facts: Facts | None) -> str:
+    end = (facts or {}).get("until")
+    return f" until {event_word(end)}" if end else ""
+
+
+def _with_end(template: str) -> _Describe:
+    """Say what was given or changed, and until when."""
+    return lambda facts, before, after: template.format_map(facts) + _until(after)
+
+
+def _ended(template: str) -> _Describe:
+    """Say what ended, and who had given it."""
+
+    def describe(facts: Facts, before: Facts | None, after: Facts | None) -> str:
+        giver = facts.get("granted_by")
+        return template.format_map(facts) + (f", given by {event_word(giver)}{_until(before)}" if giver else "")
+
+    return describe
+
+
+def _member_changed(facts: Facts, before: Facts | None, after: Facts | None) -> str:
+    end = (after or {}).get("until")
+    deed = f"until {event_word(end)}" if end else "for good"
+    return f"let {event_word(facts.get('member'))} stay in the group {facts['subject']} {deed}"
+
+
+def _invitation_ended(facts: Facts, before: Facts | None, after: Facts | None) -> str:
+    if after is None:
+        return f"ended the invitation of {facts['subject']}: what it gave would have ended"
+    return f"ended the invitation of {facts['subject']} by a change for {event_word(after.get('user'))}"
+
+
 def _group_privilege(facts: Facts, before: Facts | None, after: Facts | None) -> str:
     was = f", which had {_level(before)}" if before else ""
-    return f"gave the group {event_word(facts.get('group'))} {_level(after)} on {facts['subject']}{was}"
+    given = f"{_level(after)} on {facts['subject']}{_until(after)}"
+    return f"gave the group {event_word(facts.get('group'))} {given}{was}"
 
 
 def _privilege(facts: Facts, before: Facts | None, after: Facts | None) -> str:
     was = f" (was {_level(before)})" if before else ""
-    return f"gave {event_word(facts.get('user'))} {_level(after)} on {facts['subject']}{was}"
+    return f"gave {event_word(facts.get('user'))} {_level(after)} on {facts['subject']}{_until(after)}{was}"
 
 
 def _on_project(describe: _Describe) -> _Describe:
@@ -131,7 +164,7 @@ def _invitation(facts: Facts, before: Facts | None, after: Facts | None) -> str:
     where = (
         f"the repository {event_word(repository)}" if repository else ", ".join(map(str, groups or ())) or "no group"
     )
-    return f"invited {facts['subject']} to {where}"
+    return f"invited {facts['subject']} to {where}{_until(after)}"
 
 
 def _ssh_key(verb: str) -> _Describe:
@@ -201,8 +234,10 @@ _SENTENCES: Mapping[Event, _Describe] = {
     Event.GROUP_ADDED: _template("created the group {subject}"),
     Event.GROUP_CHANGED: _template("changed the group {subject}"),
     Event.GROUP_DELETED: _template("deleted the group {subject}"),
-    Event.MEMBER_ADDED: _template("added {member} to the group {subject}"),
+    Event.MEMBER_ADDED: _with_end("added {member} to the group {subject}"),
+    Event.MEMBER_CHANGED: _member_changed,
     Event.MEMBER_REMOVED: _template("removed {member} from the group {subject}"),
+    Event.MEMBER_ENDED: _ended("ended the membership of {member} in the group {subject}"),
     Event.PROJECT_ADDED: _template("created the project {subject}"),
     Event.PROJECT_CHANGED: _template("changed the project {subject}"),
     Event.PROJECT_DELETED: _template("deleted the project {subject}"),
@@ -210,8 +245,10 @@ _SENTENCES: Mapping[Event, _Describe] = {
     Event.PROJECT_GROUP_PRIVILEGE_REMOVED: _template(
         "removed {privilege} on the project {subject} from the group {group}"
     ),
+    Event.PROJECT_GROUP_PRIVILEGE_ENDED: _ended("ended {privilege} of the group {group} on the project {subject}"),
     Event.PROJECT_PRIVILEGE_SET: _on_project(_privilege),
     Event.PROJECT_PRIVILEGE_REMOVED: _template("removed {privilege} on the project {subject} from {user}"),
+    Event.PROJECT_PRIVILEGE_ENDED: _ended("ended {privilege} of {user} on the project {subject}"),
     Event.REPOSITORY_ADDED: _template("added the repository {subject}"),
     Event.REPOSITORY_CHANGED: _template("changed the repository {subject}"),
     Event.REPOSITORY_DELETED: _template("deleted the repository {subject}"),
@@ -219,13 +256,15 @@ _SENTENCES: Mapping[Event, _Describe] = {
     Event.GROUP_PRIVILEGE_REMOVED: _template(
         "reset the group {group} to its default on {subject}, where {privilege} was set"
     ),
+    Event.GROUP_PRIVILEGE_ENDED: _ended("ended {privilege} of the group {group} on {subject}"),
     Event.PRIVILEGE_SET: _privilege,
     Event.PRIVILEGE_REMOVED: _template("removed {privilege} on {subject} from {user}"),
+    Event.PRIVILEGE_ENDED: _ended("ended {privilege} of {user} on {subject}"),
     Event.INVITATION_ADDED: _invitation,
     Event.INVITATION_CHANGED: _template("changed the invitation of {subject}"),
     Event.INVITATION_SENT: _template("resent the invitation of {subject}"),
     Event.INVITATION_WITHDRAWN: _template("withdrew the invitation of {subject}"),
-    Event.INVITATION_ENDED: _template("ended the invitation of {subject} by a change for {user}"),
+    Event.INVITATION_ENDED: _invitation_ended,
     Event.INVITATION_ACCEPTED: _template("accepted the invitation of {subject}"),
     Event.INVITATION_DECLINED: _template("declined the invitation of {subject}"),
     Event.CONSUMER_ADDED: _template("created the OAuth app {subject}"),

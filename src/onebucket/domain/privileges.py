@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import NamedTuple, Protocol
 
+from onebucket.domain import ends
 from onebucket.domain.refusals import Invalid, InvalidPrivilege
 from onebucket.safe_text import printable
 
@@ -77,13 +78,13 @@ class Worded(Protocol):
         """The level's word."""
 
 
-def facts(holder: str, name: str, level: Worded | None) -> dict[str, str] | None:
+def facts(holder: str, name: str, level: Worded | None, until: datetime | None = None) -> dict[str, str] | None:
     """The journal's record of what a `group` or a `user` has on a repository or a project; None for nothing.
 
     >>> facts("group", "designers", Level.WRITE)
     {'group': 'designers', 'privilege': 'write'}
     """
-    return None if level is None else {holder: name, "privilege": level.word}
+    return None if level is None else {holder: name, "privilege": level.word, **ends.facts(until)}
 
 
 class Through(StrEnum):
@@ -107,7 +108,8 @@ class Reason(NamedTuple):
 
     `project` is `account/KEY` if the level was set on the repository's project, `directory` the label of the directory
     that keeps the group.
-    `since` is when the access began, `granted_by` the username of who granted it; None if unknown.
+    `since` is when the access began, `granted_by` the username of who granted it; None if unknown. `until` is when it
+    ends; None if it doesn't.
     """
 
     level: Level
@@ -117,6 +119,7 @@ class Reason(NamedTuple):
     granted_by: str | None = None
     project: str | None = None
     directory: str | None = None
+    until: datetime | None = None
 
 
 # When something was done, and by whom (a username); None if unknown.
@@ -127,18 +130,20 @@ _UNKNOWN_PROVENANCE: Provenance = (None, None)
 class ProjectGrant(NamedTuple):
     """What was set on a repository's project for a person or a group; `level` is what it gives on the repository.
 
-    `project` is `account/KEY`, `granted` when and by whom it was set.
+    `project` is `account/KEY`, `granted` when and by whom it was set, `until` when it ends.
     """
 
     level: Level
     project: str
     granted: Provenance = _UNKNOWN_PROVENANCE
+    until: datetime | None = None
 
 
 class GroupInput(NamedTuple):
     """A group of the person, with what determines its access to one repository; `group` is `account/slug`.
 
-    `joined` is when and by whom the person was added to the group, `granted` when and by whom its level was set there.
+    `joined` is when and by whom the person was added to the group, `granted` when and by whom its level was set there;
+    `joined_until` and `granted_until` are when each of them ends.
     """
 
     group: str
@@ -149,6 +154,8 @@ class GroupInput(NamedTuple):
     granted: Provenance = _UNKNOWN_PROVENANCE
     on_project: ProjectGrant | None = None
     directory: str | None = None
+    joined_until: datetime | None = None
+    granted_until: datetime | None = None
 
 
 class AccessInput(NamedTuple):
@@ -185,7 +192,8 @@ def why(access: AccessInput) -> tuple[Reason, ...]:
     if access.direct:
         reasons.append(access.direct)
     if on_project := access.on_project:
-        reasons.append(Reason(on_project.level, Through.PROJECT, None, *on_project.granted, project=on_project.project))
+        level, project, granted, until = on_project
+        reasons.append(Reason(level, Through.PROJECT, None, *granted, project=project, until=until))
     if access.is_public:
         reasons.append(Reason(Level.READ, Through.PUBLIC))
     return tuple(sorted(reasons, key=_sort_key)) if len(reasons) > 1 else tuple(reasons)
@@ -194,21 +202,58 @@ def why(access: AccessInput) -> tuple[Reason, ...]:
 def _through_group(group: GroupInput) -> Iterator[Reason]:
     """Yield what a group of the person gives them: as administrators, on the repository, and on its project."""
     if group.administers:
-        yield Reason(Level.ADMIN, Through.ACCOUNT, group.group, *group.joined, directory=group.directory)
+        until = group.joined_until
+        yield Reason(Level.ADMIN, Through.ACCOUNT, group.group, *group.joined, None, group.directory, until)
     level = group_level(set_there=group.set_there, permission=group.permission)
     if level:
         since = _later(group.joined, group.granted)
-        yield Reason(level, Through.GROUP, group.group, *since, directory=group.directory)
+        until = ends.earlier(group.joined_until, group.granted_until)
+        yield Reason(level, Through.GROUP, group.group, *since, None, group.directory, until)
     if on_project := group.on_project:
         since, key = _later(group.joined, on_project.granted), on_project.project
-        yield Reason(
-            on_project.level, Through.PROJECT_GROUP, group.group, *since, project=key, directory=group.directory
-        )
+        until = ends.earlier(group.joined_until, on_project.until)
+        yield Reason(on_project.level, Through.PROJECT_GROUP, group.group, *since, key, group.directory, until)
 
 
 def _later(joined: Provenance, granted: Provenance) -> Provenance:
     """The later of both: access through a group needs membership and the group's level."""
     return granted if granted[0] and (joined[0] is None or granted[0] > joined[0]) else joined
+
+
+def next_change(access: AccessInput) -> datetime | None:
+    """The first end after which the person's level is another one; None if the ends change nothing.
+
+    >>> soon, later = datetime(2026, 12, 3), datetime(2027, 1, 1)
+    >>> groups = GroupInput("acme/a", Level.WRITE, None, False, joined_until=soon),
+    >>> next_change(AccessInput(groups=groups)), next_change(AccessInput(is_owner=True, groups=groups))
+    (datetime.datetime(2026, 12, 3, 0, 0), None)
+    """
+    level = strongest(why(access))
+    moments = {access.direct.until if access.direct else None, access.on_project.until if access.on_project else None}
+    for group in access.groups:
+        moments |= {group.joined_until, group.granted_until, group.on_project.until if group.on_project else None}
+    later = (each for each in sorted(filter(None, moments)) if strongest(why(_after(access, each))) != level)
+    return next(later, None)
+
+
+def _after(access: AccessInput, moment: datetime) -> AccessInput:
+    """What determines the level when everything that ends until a moment has ended."""
+
+    def has_ended(until: datetime | None) -> bool:
+        return until is not None and until <= moment
+
+    def left(grant: ProjectGrant | None) -> ProjectGrant | None:
+        return None if grant is None or has_ended(grant.until) else grant
+
+    groups = tuple(
+        group._replace(
+            set_there=None if has_ended(group.granted_until) else group.set_there, on_project=left(group.on_project)
+        )
+        for group in access.groups
+        if not has_ended(group.joined_until)
+    )
+    direct = None if access.direct is None or has_ended(access.direct.until) else access.direct
+    return access._replace(direct=direct, groups=groups, on_project=left(access.on_project))
 
 
 def _sort_key(reason: Reason) -> tuple[int, int, str]:

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from onebucket import hashing
+from onebucket.actions import ends
 from onebucket.actions.mirror_overview import KnownMirrors
 from onebucket.domain.mirror_settings import MirrorDefinition
 from onebucket.domain.sign_in_providers import SignInProvider
@@ -124,6 +125,7 @@ def build(
     serves, `providers` those that people sign in with. `demo_letters` is the folder whose letters the demo's page
     shows.
     """
+    database.use_ends(ends.applied_by(clock, time.monotonic, new_id, site_limits))
     counts = counts or counters.in_memory()
     per_address = options.failures_per_address
     login_throttle = LoginThrottle(per_address, now, counts) if per_address else None

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TypeAlias
 
 from onebucket.domain.accounts import Account
@@ -172,19 +173,28 @@ class AccessInputs:
             _granted(privilege) if privilege else (None, None),
             self._project_grant(on_project),
             row.directory,
+            None if row.ends_at is None else timestamps.from_number(row.ends_at),
+            _until(privilege) if privilege else None,
         )
 
     def _direct(self, row: PrivilegeRow | None) -> Reason | None:
-        return Reason(_LEVELS[row.level], Through.DIRECT, None, *_granted(row)) if row else None
+        if row is None:
+            return None
+        return Reason(_LEVELS[row.level], Through.DIRECT, None, *_granted(row), until=_until(row))
 
     def _project_grant(self, row: PrivilegeRow | None) -> ProjectGrant | None:
         if row is None:
             return None
-        return ProjectGrant(_ON_REPOSITORIES[row.level], f"{self.owner.username}/{row.project}", _granted(row))
+        project = f"{self.owner.username}/{row.project}"
+        return ProjectGrant(_ON_REPOSITORIES[row.level], project, _granted(row), _until(row))
 
 
 def _granted(row: PrivilegeRow) -> Provenance:
     return timestamps.from_number(row.granted_at), row.granted_by
+
+
+def _until(row: PrivilegeRow) -> datetime | None:
+    return None if row.ends_at is None else timestamps.from_number(row.ends_at)
 
 
 _NO_PRIVILEGES: _ByGroup = {}

@@ -31,7 +31,7 @@ from onebucket.store.tables import (
 class MembershipRow(NamedTuple):
     """A user's membership of a group, the group's level, and when and by whom they were added.
 
-    `directory` is the label of the directory that keeps the group.
+    `directory` is the label of the directory that keeps the group; `ends_at` is when the membership ends.
     """
 
     person_id: str
@@ -42,12 +42,14 @@ class MembershipRow(NamedTuple):
     added_at: int
     added_by: str | None
     directory: str | None = None
+    ends_at: int | None = None
 
 
 class PrivilegeRow(NamedTuple):
     """A level set for a group or a user, when and by whom: on a repository or, with its key, on a project.
 
-    `place_id` is the id of the repository or the project, `holder_id` that of the group or the user.
+    `place_id` is the id of the repository or the project, `holder_id` that of the group or the user. `ends_at` is when
+    it ends.
     """
 
     place_id: str
@@ -56,6 +58,7 @@ class PrivilegeRow(NamedTuple):
     granted_at: int
     granted_by: str | None
     project: str | None = None
+    ends_at: int | None = None
 
 
 _granter = accounts.alias("by")
@@ -69,6 +72,7 @@ _MEMBERSHIP = named(
     memberships.c.added_at,
     _granter.c.username,
     directories.c.label,
+    memberships.c.ends_at,
 )
 _memberships = (
     select(*_MEMBERSHIP.columns)
@@ -96,6 +100,7 @@ def _on_repositories(given: Any, holder_id: ColumnElement[Any], *condition: Colu
             given.c.granted_at,
             _granter.c.username.label("granted_by"),
             null().label("project"),
+            given.c.ends_at,
         )
         .select_from(given)
         .outerjoin(_granter, _granter.c.id == given.c.granted_by)
@@ -112,6 +117,7 @@ def _on_projects(given: Any, holder_id: ColumnElement[Any], *condition: ColumnEl
             given.c.granted_at,
             _granter.c.username.label("granted_by"),
             projects.c.key.label("project"),
+            given.c.ends_at,
         )
         .select_from(given)
         .join(projects, and_(projects.c.account_id == given.c.account_id, projects.c.id == given.c.project_id))
@@ -206,7 +212,7 @@ def _given(kind: int, table: Table) -> Select[Any]:
     return (
         select(
             literal_column(str(kind)), place_id, holder_id, shown, given.c.level, literal_column("NULL"),
-            given.c.granted_at, _granter.c.username, literal_column("NULL"),
+            given.c.granted_at, _granter.c.username, literal_column("NULL"), given.c.ends_at,
         )
         .select_from(source)
         .where(
@@ -283,10 +289,10 @@ def few(
     rows = FewRows({}, [], [])
     given = {_FOR_GROUP: rows.for_groups, _FOR_PERSON: rows.for_people}
     found = tx.rows(_FEW, account_id=owner.id, people=people, repositories=repositories, projects=projects)
-    for kind, first, second, word, level, account_privilege, at, by, directory in found:
+    for kind, first, second, word, level, account_privilege, at, by, directory, ends_at in found:
         if kind == _MEMBER:
-            row = MembershipRow(first, second, word, level, account_privilege, at, by, directory)
+            row = MembershipRow(first, second, word, level, account_privilege, at, by, directory, ends_at)
             rows.memberships.setdefault(first, []).append(row)
         else:
-            given[kind].append(PrivilegeRow(first, second, level, at, by, word))
+            given[kind].append(PrivilegeRow(first, second, level, at, by, word, ends_at))
     return rows

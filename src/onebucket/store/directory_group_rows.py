@@ -166,7 +166,7 @@ def member_ids(tx: Transaction, group: Group) -> set[str]:
 
 def add_members(tx: Transaction, group: Group, people: Sequence[tuple[str, datetime]]) -> None:
     """Add people to a group, each with the time that decides the order; those who are members already stay."""
-    place = {"account_id": group.account_id, "group_id": group.id, "added_by": None}
+    place = {"account_id": group.account_id, "group_id": group.id, "added_by": None, "ends_at": None}
     tx.run_many(_ADD_MEMBER, [{**place, "person_id": id, "added_at": timestamps.to_number(at)} for id, at in people])
 
 

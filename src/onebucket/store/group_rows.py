@@ -2,21 +2,19 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Select, and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import and_, bindparam, delete, insert, select, update
 
-from onebucket.domain.accounts import Account
 from onebucket.domain.groups import AccountPrivilege, Group
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import GroupExists
-from onebucket.store import account_rows
 from onebucket.store.engine import timestamps
 from onebucket.store.engine.combined_query import Query
-from onebucket.store.engine.row_mapper import RowMapper, joined, mapped, scalar
+from onebucket.store.engine.row_mapper import RowMapper, joined, mapped, named, scalar
 from onebucket.store.engine.statement import Statement
 from onebucket.store.engine.transaction import Transaction
-from onebucket.store.tables import accounts, groups, memberships
+from onebucket.store.tables import groups, memberships
 
 _LEVELS = {None: None} | {int(level): level for level in Level}
 _ACCOUNT_PRIVILEGES = {None: None} | {privilege.value: privilege for privilege in AccountPrivilege}
@@ -120,78 +118,26 @@ def cache_standing(
     tx.cache_row(_STANDING, found, account_id=account_id, person_id=person_id, group_id=group_id)
 
 
-_people = accounts.alias("people")
-_NUMBER = scalar(func.count(memberships.c.person_id.distinct()), int)
-_ADMINISTRATOR = scalar(memberships.c.person_id, str)
+class Membership(NamedTuple):
+    """When a user was added to a group, and when their membership ends, as the table holds both."""
+
+    added_at: int
+    ends_at: int | None
+
+    @property
+    def until(self) -> datetime | None:
+        """When it ends."""
+        return timestamps.optional_from_number(self.ends_at)
 
 
-def _of_active_administrators(mapper: RowMapper[Any]) -> Select[Any]:
-    return (
-        select(*mapper.columns)
-        .join(groups, and_(groups.c.account_id == memberships.c.account_id, groups.c.id == memberships.c.group_id))
-        .join(accounts, accounts.c.id == memberships.c.person_id)
-        .where(_OF_ACCOUNT, groups.c.account_privilege == AccountPrivilege.ADMIN.value, accounts.c.is_active.is_(True))
-    )
-
-
-_active_administrators = _of_active_administrators(_NUMBER)
-_ADMINISTRATORS = Statement(_of_active_administrators(_ADMINISTRATOR).order_by(memberships.c.person_id), _ADMINISTRATOR)
-_WITHOUT_GROUP = Statement(_active_administrators.where(groups.c.id != bindparam("group_id")), _NUMBER)
-_WITHOUT_MEMBER = Statement(
-    _active_administrators.where(
-        or_(groups.c.id != bindparam("group_id"), memberships.c.person_id != bindparam("person_id"))
-    ),
-    _NUMBER,
-)
-_WITHOUT_PERSON = Statement(_active_administrators.where(memberships.c.person_id != bindparam("person_id")), _NUMBER)
-
-
-def active_administrators(tx: Transaction, account_id: str) -> list[str]:
-    """Return the ids of the active users who administer an account through a group; a user once for each group."""
-    return tx.rows(_ADMINISTRATORS, account_id=account_id)
-
-
-def administrators_without(
-    tx: Transaction, account_id: str, *, group_id: str | None = None, person_id: str | None = None
-) -> int:
-    """Return how many active users would administer the account without that group, membership or user."""
-    if group_id and person_id:
-        number = tx.row(_WITHOUT_MEMBER, account_id=account_id, group_id=group_id, person_id=person_id)
-    elif group_id:
-        number = tx.row(_WITHOUT_GROUP, account_id=account_id, group_id=group_id)
-    else:
-        number = tx.row(_WITHOUT_PERSON, account_id=account_id, person_id=person_id)
-    assert number is not None
-    return number
-
-
-_administered_actively = (
-    select(groups.c.account_id)
-    .join(memberships, and_(memberships.c.account_id == groups.c.account_id, memberships.c.group_id == groups.c.id))
-    .join(_people, _people.c.id == memberships.c.person_id)
-    .where(groups.c.account_privilege == AccountPrivilege.ADMIN.value, _people.c.is_active.is_(True))
-)
-_WITHOUT_ADMINISTRATOR = Statement(
-    select(*account_rows.ACCOUNT.columns)
-    .where(accounts.c.is_team.is_(True), accounts.c.id.not_in(_administered_actively))
-    .order_by(accounts.c.username_key),
-    account_rows.ACCOUNT,
-)
-
-
-def teams_without_administrator(tx: Transaction) -> list[Account]:
-    """Return the teams that no active user administers."""
-    return tx.rows(_WITHOUT_ADMINISTRATOR)
-
-
-_ADDED_AT = scalar(memberships.c.added_at, int)
+_MEMBERSHIP = named(Membership, memberships.c.added_at, memberships.c.ends_at)
 _IS_MEMBER = Statement(
-    select(*_ADDED_AT.columns).where(
+    select(*_MEMBERSHIP.columns).where(
         memberships.c.account_id == bindparam("account_id"),
         memberships.c.group_id == bindparam("group_id"),
         memberships.c.person_id == bindparam("person_id"),
     ),
-    _ADDED_AT,
+    _MEMBERSHIP,
     is_cached=True,
 )
 
@@ -203,8 +149,13 @@ def member_query(group: Group, person_id: str) -> Query:
 
 def is_member(tx: Transaction, group: Group, person_id: str) -> bool:
     """Return True if the user is in the group."""
+    return membership(tx, group, person_id) is not None
+
+
+def membership(tx: Transaction, group: Group, person_id: str) -> Membership | None:
+    """Return a user's membership of a group, if they have one."""
     statement, values = member_query(group, person_id)
-    return tx.row(statement, **values) is not None
+    return tx.row(statement, **values)
 
 
 # -- changes ---------------------------------------------------------------------------------------
@@ -267,31 +218,32 @@ def delete_group(tx: Transaction, group: Group) -> None:
     tx.run(_DELETE, account_id=group.account_id, group_id=group.id)
 
 
-def add_member(tx: Transaction, group: Group, person_id: str, *, by: str | None, at: datetime) -> bool:
+def add_member(
+    tx: Transaction, group: Group, person_id: str, *, by: str | None, at: datetime, until: datetime | None = None
+) -> bool:
     """Add a user to a group; return False if they were a member already."""
     row = {"account_id": group.account_id, "group_id": group.id, "person_id": person_id}
-    return tx.run(_ADD_MEMBER, **row, added_at=timestamps.to_number(at), added_by=by) == 1
+    added_at, ends_at = timestamps.to_number(at), tx.noted_end(until)
+    return tx.run(_ADD_MEMBER, **row, added_at=added_at, added_by=by, ends_at=ends_at) == 1
+
+
+_SET_END = Statement(
+    update(memberships)
+    .where(
+        memberships.c.account_id == bindparam("account_id"),
+        memberships.c.group_id == bindparam("group_id"),
+        memberships.c.person_id == bindparam("member_id"),
+    )
+    .values(ends_at=bindparam("until"))
+)
+
+
+def set_end(tx: Transaction, group: Group, person_id: str, until: datetime | None) -> None:
+    """Let a membership end at another time, or not at all."""
+    ends_at = tx.noted_end(until)
+    tx.run(_SET_END, account_id=group.account_id, group_id=group.id, member_id=person_id, until=ends_at)
 
 
 def remove_member(tx: Transaction, group: Group, person_id: str) -> bool:
     """Remove a user from a group; return False if they weren't a member."""
     return tx.run(_REMOVE_MEMBER, account_id=group.account_id, group_id=group.id, person_id=person_id) == 1
-
-
-_ADMINISTERED = scalar(groups.c.account_id)
-_ADMINISTERED_ELSEWHERE = Statement(
-    select(*_ADMINISTERED.columns)
-    .join(memberships, and_(memberships.c.account_id == groups.c.account_id, memberships.c.group_id == groups.c.id))
-    .where(
-        memberships.c.person_id == bindparam("person_id"),
-        groups.c.account_privilege == AccountPrivilege.ADMIN.value,
-        groups.c.account_id != bindparam("person_id"),
-    )
-    .limit(1),
-    _ADMINISTERED,
-)
-
-
-def administers_other_account(tx: Transaction, person_id: str) -> bool:
-    """Return whether a user is in a group that administers an account other than their own."""
-    return tx.row(_ADMINISTERED_ELSEWHERE, person_id=person_id) is not None

@@ -30,6 +30,7 @@ class _Own(NamedTuple):
     permission: int | None
     link_id: str | None
     opened_at: int | None
+    ends_at: int | None
 
 
 def _invitation(
@@ -40,19 +41,16 @@ def _invitation(
     letter: OutboxMail | None,
 ) -> Invitation:
     return Invitation(
-        account_id=own.account_id,
-        id=own.id,
-        email=own.email,
-        invited_by=inviter,
-        sent_at=timestamps.from_number(own.sent_at),
-        expires_at=timestamps.from_number(own.expires_at),
+        own.account_id, own.id, own.email, inviter,
+        timestamps.from_number(own.sent_at), timestamps.from_number(own.expires_at),
         repository=repository,
         permission=None if own.permission is None else Level(own.permission),
         link_id=own.link_id,
         opened_at=timestamps.optional_from_number(own.opened_at),
         letter=letter,
         repository_times=times,
-    )
+        until=timestamps.optional_from_number(own.ends_at),
+    )  # fmt: skip
 
 
 _OWN = named(_Own, *(invitations.c[name] for name in _Own._fields))
@@ -112,7 +110,7 @@ _GROUPS_OF_ONE = Statement(_group_slugs.where(invitation_groups.c.invitation_id 
 
 _ADD = Statement(insert(invitations))
 _ADD_GROUP = Statement(lambda insert: insert(invitation_groups).on_conflict_do_nothing())
-_CHANGED = ("invited_by", "sent_at", "expires_at", "permission", "link_id", "letter_id")
+_CHANGED = ("invited_by", "sent_at", "expires_at", "permission", "link_id", "letter_id", "ends_at")
 _CHANGE = Statement(
     update(invitations)
     .where(*_this)
@@ -212,12 +210,13 @@ def add(tx: Transaction, invitation: Invitation, *, group_ids: list[str]) -> Non
         secret_hash=None,
         letter_id=invitation.letter.id if invitation.letter else None,
         opened_at=None,
+        ends_at=tx.noted_end(invitation.until),
     )
     add_groups(tx, invitation, group_ids)
 
 
 def change(tx: Transaction, invitation: Invitation) -> None:
-    """Update who sent an invitation last, when and for what, and its link and letter."""
+    """Update who sent an invitation last, when and for what, until when, and its link and letter."""
     tx.run(
         _CHANGE,
         account_id=invitation.account_id,
@@ -228,6 +227,7 @@ def change(tx: Transaction, invitation: Invitation) -> None:
         new_permission=None if invitation.permission is None else int(invitation.permission),
         new_link_id=invitation.link_id,
         new_letter_id=invitation.letter.id if invitation.letter else None,
+        new_ends_at=tx.noted_end(invitation.until),
     )
 
 
@@ -245,8 +245,8 @@ def set_groups(tx: Transaction, invitation: Invitation, group_ids: list[str]) ->
 
 def store_link_hash(tx: Transaction, account_id: str, id: str, *, link_id: str, secret_hash: str) -> bool:
     """Store the hash of the link about to be sent; return False if the invitation is over or has another link."""
-    values = {"account_id": account_id, "invitation_id": id, "its_link_id": link_id, "new_hash": secret_hash}
-    return tx.run(_SEAL, **values) == 1
+    this = {"account_id": account_id, "invitation_id": id}
+    return tx.run(_SEAL, **this, its_link_id=link_id, new_hash=secret_hash) == 1
 
 
 def mark_opened(tx: Transaction, invitation: Invitation, at: datetime) -> None:

@@ -1,22 +1,21 @@
 """Privileges of groups and users on repositories, in the database."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Boolean, ClauseElement, Table, and_, bindparam, delete, or_, select
+from sqlalchemy import Boolean, and_, bindparam, delete, or_, select
 
 from onebucket.domain.accounts import Account
 from onebucket.domain.privileges import Level
 from onebucket.domain.repositories import Repository, RepositoryGrants
 from onebucket.store.account_rows import ACCOUNT
-from onebucket.store.engine import bounded_reads, timestamps
+from onebucket.store.engine import bounded_reads
 from onebucket.store.engine.combined_query import Query
 from onebucket.store.engine.read_mode import ReadMode
-from onebucket.store.engine.row_mapper import Row, joined, scalar
-from onebucket.store.engine.statement import AnyStatement, Statement
+from onebucket.store.engine.row_mapper import Row, joined, named, scalar
+from onebucket.store.engine.statement import Statement
 from onebucket.store.engine.transaction import Transaction
 from onebucket.store.repository_rows import REPOSITORY
+from onebucket.store.set_levels import Grant, SetLevel, set_or_replace
 from onebucket.store.tables import accounts, group_privileges, groups, privileges, repositories
 
 _GROUPS = Statement(
@@ -65,13 +64,14 @@ _levels = select(group_privileges.c.repository_id, group_privileges.c.group_id, 
 _LEVELS = Statement(_levels)
 _LEVELS_THERE = Statement(_levels.where(group_privileges.c.repository_id == bindparam("repository_id")))
 _LEVELS_OF_GROUP = Statement(_levels.where(group_privileges.c.group_id == bindparam("group_id")))
+_SET = named(SetLevel, group_privileges.c.level, group_privileges.c.ends_at)
 _LEVEL = Statement(
-    select(group_privileges.c.level).where(
+    select(*_SET.columns).where(
         group_privileges.c.account_id == bindparam("account_id"),
         group_privileges.c.repository_id == bindparam("repository_id"),
         group_privileges.c.group_id == bindparam("group_id"),
     ),
-    scalar(group_privileges.c.level, Level),
+    _SET,
     is_cached=True,
 )
 
@@ -107,6 +107,12 @@ def level_query(account_id: str, repository_id: str, group_id: str) -> Query:
 
 def level(tx: Transaction, account_id: str, repository_id: str, group_id: str) -> Level | None:
     """Return a group's privilege on a repository, or None if none is set."""
+    found = set_level(tx, account_id, repository_id, group_id)
+    return None if found is None else Level(found.level)
+
+
+def set_level(tx: Transaction, account_id: str, repository_id: str, group_id: str) -> SetLevel | None:
+    """Return a group's privilege on a repository with its end, or None if none is set."""
     return tx.row(_LEVEL, account_id=account_id, repository_id=repository_id, group_id=group_id)
 
 
@@ -171,38 +177,24 @@ def given_to(tx: Transaction, account_id: str, person_id: str) -> list[tuple[Rep
     return tx.rows(_GIVEN_TO, account_id=account_id, person_id=person_id)
 
 
-def set_or_replace(table: Table) -> AnyStatement:
-    """Make the statement that sets a level, with by whom and when, or replaces the one that is there."""
-
-    def upsert(insert: Any) -> ClauseElement:
-        new = insert(table)
-        replaced: ClauseElement = new.on_conflict_do_update(
-            index_elements=[column.name for column in table.primary_key],
-            set_={name: new.excluded[name] for name in ("level", "granted_at", "granted_by")},
-        )
-        return replaced
-
-    return Statement(upsert)
-
-
 _SET_GROUP = set_or_replace(group_privileges)
 _SET_PERSON = set_or_replace(privileges)
 
 
 def set_for_group(
-    tx: Transaction, account_id: str, repository_id: str, group_id: str, level: Level, *, by: str | None, at: datetime
+    tx: Transaction, account_id: str, repository_id: str, group_id: str, level: Level, granted: Grant
 ) -> None:
     """Set a group's privilege on a repository; `NONE` overrides the group's default (contract/api-1.0.md#1.14)."""
     where = {"account_id": account_id, "repository_id": repository_id, "group_id": group_id}
-    tx.send(_SET_GROUP, **where, level=int(level), granted_at=timestamps.to_number(at), granted_by=by)
+    tx.send(_SET_GROUP, **where, level=int(level), **granted.columns(tx))
 
 
 def set_for_person(
-    tx: Transaction, account_id: str, repository_id: str, person_id: str, level: Level, *, by: str | None, at: datetime
+    tx: Transaction, account_id: str, repository_id: str, person_id: str, level: Level, granted: Grant
 ) -> None:
     """Set a user's direct privilege on a repository."""
     where = {"account_id": account_id, "repository_id": repository_id, "person_id": person_id}
-    tx.send(_SET_PERSON, **where, level=int(level), granted_at=timestamps.to_number(at), granted_by=by)
+    tx.send(_SET_PERSON, **where, level=int(level), **granted.columns(tx))
 
 
 _of_group = and_(
@@ -248,13 +240,14 @@ def of_group(tx: Transaction, account_id: str, group_id: str) -> dict[str, Level
     return {slug: Level(level) for slug, level in tx.rows(_OF_GROUP, account_id=account_id, group_id=group_id)}
 
 
+_GIVEN_LEVEL = named(SetLevel, privileges.c.level, privileges.c.ends_at)
 _OF_PERSON = Statement(
-    select(privileges.c.level).where(
+    select(*_GIVEN_LEVEL.columns).where(
         privileges.c.account_id == bindparam("account_id"),
         privileges.c.repository_id == bindparam("repository_id"),
         privileges.c.person_id == bindparam("person_id"),
     ),
-    scalar(privileges.c.level, Level),
+    _GIVEN_LEVEL,
     is_cached=True,
 )
 
@@ -266,6 +259,12 @@ def person_query(account_id: str, repository_id: str, person_id: str) -> Query:
 
 def of_person(tx: Transaction, account_id: str, repository_id: str, person_id: str) -> Level | None:
     """Return a user's direct privilege on a repository."""
+    found = given_level(tx, account_id, repository_id, person_id)
+    return None if found is None else Level(found.level)
+
+
+def given_level(tx: Transaction, account_id: str, repository_id: str, person_id: str) -> SetLevel | None:
+    """Return a user's direct privilege on a repository with its end."""
     return tx.row(_OF_PERSON, account_id=account_id, repository_id=repository_id, person_id=person_id)
 
 

@@ -1,7 +1,6 @@
 """What is set on projects for groups and users, in the database."""
 
 from collections.abc import Mapping
-from datetime import datetime
 
 from sqlalchemy import and_, bindparam, delete, func, select, union_all
 
@@ -9,12 +8,11 @@ from onebucket.domain.accounts import Account
 from onebucket.domain.groups import Group
 from onebucket.domain.projects import ProjectGrants, ProjectLevel
 from onebucket.store.account_rows import ACCOUNT
-from onebucket.store.engine import timestamps
-from onebucket.store.engine.row_mapper import joined, scalar
+from onebucket.store.engine.row_mapper import joined, named, scalar
 from onebucket.store.engine.statement import Statement
 from onebucket.store.engine.transaction import Transaction
 from onebucket.store.group_rows import GROUP
-from onebucket.store.privilege_rows import set_or_replace
+from onebucket.store.set_levels import Grant, SetLevel, set_or_replace
 from onebucket.store.tables import (
     accounts,
     groups,
@@ -119,14 +117,10 @@ def people_on(tx: Transaction, account_id: str, project_id: str) -> list[tuple[A
     return tx.rows(_PEOPLE_ON_PROJECT, account_id=account_id, project_id=project_id)
 
 
-_LEVEL_OF_GROUP = Statement(
-    select(project_group_privileges.c.level).where(*_GROUPS_THERE, _THIS_GROUP),
-    scalar(project_group_privileges.c.level, ProjectLevel),
-)
-_LEVEL_OF_PERSON = Statement(
-    select(project_privileges.c.level).where(*_PEOPLE_THERE, _THIS_PERSON),
-    scalar(project_privileges.c.level, ProjectLevel),
-)
+_SET_LEVEL = named(SetLevel, project_group_privileges.c.level, project_group_privileges.c.ends_at)
+_LEVEL_OF_GROUP = Statement(select(*_SET_LEVEL.columns).where(*_GROUPS_THERE, _THIS_GROUP), _SET_LEVEL)
+_GIVEN_LEVEL = named(SetLevel, project_privileges.c.level, project_privileges.c.ends_at)
+_LEVEL_OF_PERSON = Statement(select(*_GIVEN_LEVEL.columns).where(*_PEOPLE_THERE, _THIS_PERSON), _GIVEN_LEVEL)
 _OF_GROUP = Statement(
     select(projects.c.key, project_group_privileges.c.level)
     .select_from(project_group_privileges)
@@ -136,15 +130,17 @@ _OF_GROUP = Statement(
 )
 
 
-def for_group(tx: Transaction, account_id: str, project_id: str, group_id: str) -> ProjectLevel:
+_NOTHING = SetLevel(int(ProjectLevel.NONE), None)
+
+
+def for_group(tx: Transaction, account_id: str, project_id: str, group_id: str) -> SetLevel:
     """Return a group's level on a project; `NONE` if it has none."""
-    return tx.row(_LEVEL_OF_GROUP, account_id=account_id, project_id=project_id, group_id=group_id) or ProjectLevel.NONE
+    return tx.row(_LEVEL_OF_GROUP, account_id=account_id, project_id=project_id, group_id=group_id) or _NOTHING
 
 
-def for_person(tx: Transaction, account_id: str, project_id: str, person_id: str) -> ProjectLevel:
+def for_person(tx: Transaction, account_id: str, project_id: str, person_id: str) -> SetLevel:
     """Return what a user was given on a project themselves; `NONE` if nothing."""
-    level = tx.row(_LEVEL_OF_PERSON, account_id=account_id, project_id=project_id, person_id=person_id)
-    return level or ProjectLevel.NONE
+    return tx.row(_LEVEL_OF_PERSON, account_id=account_id, project_id=project_id, person_id=person_id) or _NOTHING
 
 
 def of_group(tx: Transaction, account_id: str, group_id: str) -> dict[str, ProjectLevel]:
@@ -203,13 +199,11 @@ def set_for_group(
     project_id: str,
     group_id: str,
     level: ProjectLevel,
-    *,
-    by: str | None,
-    at: datetime,
+    granted: Grant,
 ) -> None:
     """Set a group's level on a project."""
     where = {"account_id": account_id, "project_id": project_id, "group_id": group_id}
-    tx.run(_SET_GROUP, **where, level=int(level), granted_at=timestamps.to_number(at), granted_by=by)
+    tx.run(_SET_GROUP, **where, level=int(level), **granted.columns(tx))
 
 
 def set_for_person(
@@ -218,13 +212,11 @@ def set_for_person(
     project_id: str,
     person_id: str,
     level: ProjectLevel,
-    *,
-    by: str | None,
-    at: datetime,
+    granted: Grant,
 ) -> None:
     """Set a user's own level on a project."""
     where = {"account_id": account_id, "project_id": project_id, "person_id": person_id}
-    tx.run(_SET_PERSON, **where, level=int(level), granted_at=timestamps.to_number(at), granted_by=by)
+    tx.run(_SET_PERSON, **where, level=int(level), **granted.columns(tx))
 
 
 def remove_for_group(tx: Transaction, account_id: str, project_id: str, group_id: str) -> None:

@@ -53,6 +53,11 @@ def _where(condition: str) -> dict[str, str]:
     return {"where": condition}
 
 
+def _of_ends(table: str) -> Index:
+    """Index the rows of a table that end, by their end: the next one is looked up after each commit."""
+    return Index(f"ix_{table}_ends_at", "ends_at", info=_where("ends_at IS NOT NULL"))
+
+
 # `revision` and `stamp` change with everything that an account has (`store/engine/state_stamps.py`).
 accounts = Table(
     "accounts",
@@ -246,6 +251,7 @@ groups = Table(
     sqlite_with_rowid=False,
 )
 
+# In this table and the ones like it, `ends_at` is when access ends: rows are deleted then (`actions/ends.py`).
 memberships = Table(
     "memberships",
     metadata,
@@ -254,9 +260,11 @@ memberships = Table(
     Column("person_id", Id, ForeignKey("accounts.id"), primary_key=True),
     Column("added_at", Moment, nullable=False),
     Column("added_by", Id),
+    Column("ends_at", Moment),
     _part_of("groups", "group_id"),
     Index("ix_memberships_person", "person_id", "account_id", "group_id"),
     Index("ix_memberships_people", "account_id", "person_id", "group_id"),
+    _of_ends("memberships"),
     sqlite_with_rowid=False,
 )
 
@@ -284,9 +292,11 @@ project_group_privileges = Table(
     Column("level", SmallInteger, nullable=False),
     Column("granted_at", Moment, nullable=False),
     Column("granted_by", Id),
+    Column("ends_at", Moment),
     _part_of("projects", "project_id"),
     _part_of("groups", "group_id"),
     Index("ix_project_group_privileges_group", "account_id", "group_id", "project_id"),
+    _of_ends("project_group_privileges"),
     sqlite_with_rowid=False,
 )
 
@@ -299,8 +309,10 @@ project_privileges = Table(
     Column("level", SmallInteger, nullable=False),
     Column("granted_at", Moment, nullable=False),
     Column("granted_by", Id),
+    Column("ends_at", Moment),
     _part_of("projects", "project_id"),
     Index("ix_project_privileges_person", "person_id", "account_id", "project_id"),
+    _of_ends("project_privileges"),
     sqlite_with_rowid=False,
 )
 
@@ -338,9 +350,11 @@ group_privileges = Table(
     Column("level", SmallInteger, nullable=False),
     Column("granted_at", Moment, nullable=False),
     Column("granted_by", Id),
+    Column("ends_at", Moment),
     _part_of("repositories", "repository_id"),
     _part_of("groups", "group_id"),
     Index("ix_group_privileges_group", "account_id", "group_id", "repository_id"),
+    _of_ends("group_privileges"),
     sqlite_with_rowid=False,
 )
 
@@ -353,13 +367,15 @@ privileges = Table(
     Column("level", SmallInteger, nullable=False),
     Column("granted_at", Moment, nullable=False),
     Column("granted_by", Id),
+    Column("ends_at", Moment),
     _part_of("repositories", "repository_id"),
     Index("ix_privileges_person", "person_id", "account_id", "repository_id"),
+    _of_ends("privileges"),
     sqlite_with_rowid=False,
 )
 
 # Pending invitations. The link in the letter is derived from `link_id`; `secret_hash` is its hash, set when the letter
-# is sent and cleared by the first to accept.
+# is sent and cleared by the first to accept. `ends_at` is when what accepting gives ends.
 invitations = Table(
     "invitations",
     metadata,
@@ -376,6 +392,7 @@ invitations = Table(
     Column("secret_hash", Text),
     Column("letter_id", Id),
     Column("opened_at", Moment),
+    Column("ends_at", Moment),
     _part_of("repositories", "repository_id"),
     Index(
         "uq_invitations_to_groups",
@@ -396,6 +413,7 @@ invitations = Table(
     Index("ix_invitations_email", "email_key"),
     Index("ix_invitations_id", "id", unique=True),
     Index("uq_invitations_secret_hash", "secret_hash", unique=True),
+    _of_ends("invitations"),
     sqlite_with_rowid=False,
 )
 

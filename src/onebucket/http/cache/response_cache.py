@@ -38,6 +38,7 @@ class CachedResponse:
     """A response, the actor it was computed for, the last data version it was valid in, and its dependencies.
 
     `version` is read before the response is computed, so a concurrent commit makes the entry look stale, never fresh.
+    `until` is when something that it depends on ends: the actor's credential, or any access in the database.
     `dependencies` is None when the response can't survive a commit. `log_line` is set once a fingerprint leads here.
     `size` is in bytes, set by the cache.
     """
@@ -48,11 +49,11 @@ class CachedResponse:
     dependencies: CacheDependencies | None
     log_line: LogLine | None = None
     size: int = 0
+    until: datetime | None = None
 
     def is_fresh(self, version: DataVersionToken, at: datetime) -> bool:
-        """Whether it is valid in `version`, and the actor's credential hasn't expired at `at`."""
-        expires_at = self.actor.expires_at
-        return self.version == version and (expires_at is None or at < expires_at)
+        """Whether it is valid in `version`, and nothing that it depends on has ended at `at`."""
+        return self.version == version and (self.until is None or at < self.until)
 
     def is_unchanged(self, tx: Transaction, actor: Actor) -> bool:
         """Whether computing it again in `tx`, for an authorized `actor`, would give the same response."""

@@ -162,7 +162,7 @@ class WriteQueue:
         done: list[tuple[Any, bool]] = []
         with self._database.writing(lambda: batch[0].until - time.monotonic()) as tx:
             for job in batch:
-                done.append(_run_job(job, tx))
+                done.append(_run_job(job, tx, self._database.apply_due_ends))
                 if len(done) == len(batch) < MAX_BATCH and not self._is_stopping and self._has_next():
                     next_job = self._next()
                     self._is_stopping = next_job is None
@@ -191,10 +191,11 @@ class _CancelledError(Exception):
     """Undoes a change that nobody waits for any more."""
 
 
-def _run_job(job: _Job, tx: Transaction) -> tuple[Any, bool]:
+def _run_job(job: _Job, tx: Transaction, apply_due_ends: Callable[[Transaction], None]) -> tuple[Any, bool]:
     if job.is_cancelled:
         return None, False
     try:
+        apply_due_ends(tx)
         with tx.savepoint():
             result = job.change(tx)
             if job.is_cancelled:

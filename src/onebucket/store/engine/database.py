@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
+from onebucket.store.engine.ends import Ends
 from onebucket.store.engine.read_pool import ReadPool
 from onebucket.store.engine.replication import ReplicationStatus, WalPosition
 from onebucket.store.engine.transaction import Transaction
@@ -36,9 +37,13 @@ class VersionQuery(Protocol):
 
 
 class Replica(Protocol):
-    """A standby of a database: it is read, and shows what has been committed slightly later."""
+    """A standby of a database: it is read, and shows what has been committed slightly later.
+
+    It can't apply `ends`: it refuses to be read while one is due.
+    """
 
     name: str
+    ends: Ends | None
     read_pool: ReadPool
 
     def replication_status(self) -> ReplicationStatus:
@@ -61,7 +66,8 @@ class Database(ABC):
     and `query_version` starts a query for the version, where either may wait for another machine; None where neither
     does. `aside` is the pool for reads that take too long for the event loop. `replicas` are standbys that can be read
     slightly later. `engine` is SQLAlchemy's URL of the driver. `begin_migration` are the statements that begin the
-    transaction of a migration and lock it against other processes.
+    transaction of a migration and lock it against other processes. With `ends`, the ends of access that are due are
+    applied before a transaction begins to read or to change anything.
     """
 
     engine: str
@@ -72,6 +78,19 @@ class Database(ABC):
     aside: Executor
     query_version: Callable[[], VersionQuery] | None = None
     replicas: Sequence[Replica] = ()
+    ends: Ends | None = None
+
+    def use_ends(self, ends: Ends) -> None:
+        """Let access end from now on; the database must have the current schema."""
+        self.ends = ends
+        for replica in self.replicas:
+            replica.ends = ends
+
+    def apply_due_ends(self, tx: Transaction) -> None:
+        """Apply the ends that are due, in a write transaction, where they may have become due since it began."""
+        if self.ends is not None and self.ends.are_due(tx.next_end):
+            self.ends.apply(tx, self.ends.clock())
+            tx.ask_for_next_end()
 
     @abstractmethod
     def connect(self) -> Any:

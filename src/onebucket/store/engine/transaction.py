@@ -3,10 +3,11 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import datetime
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from onebucket.lru_cache import LruCache
-from onebucket.store.engine import combined_query
+from onebucket.store.engine import combined_query, ends, timestamps
 from onebucket.store.engine.combined_query import Query
 from onebucket.store.engine.dependencies import ReadSet
 from onebucket.store.engine.read_mode import ReadMode
@@ -39,9 +40,20 @@ class Transaction(ABC):
     `states` are those of accounts that were prefetched, until something is changed.
     `budget` limits the work of a read that runs on the event loop. `position` is set after a commit, on a database that
     may have replicas: the position in its log from which a replica shows the change.
+    `next_end` is the next end of access that it knows, as the tables hold it; the database's own isn't earlier.
     """
 
-    __slots__ = ("_changed", "_deferred", "_deferred_count", "_row_cache", "budget", "read_mode", "read_set", "states")
+    __slots__ = (
+        "_changed",
+        "_deferred",
+        "_deferred_count",
+        "_row_cache",
+        "budget",
+        "next_end",
+        "read_mode",
+        "read_set",
+        "states",
+    )
 
     connection: Any
     _execute: Any
@@ -53,6 +65,7 @@ class Transaction(ABC):
         self.read_set: ReadSet | None = None
         self.budget: WorkBudget | None = None
         self.states: dict[str, AccountState] = {}
+        self.next_end: int | None = None
         self._row_cache: dict[AnyStatement, LruCache[tuple[Any, ...], Any]] = {}
         self._deferred: dict[tuple[AnyStatement, str], dict[str, Any]] = {}
         self._deferred_count = 0
@@ -133,6 +146,16 @@ class Transaction(ABC):
     def deferred(self, statement: AnyStatement, key: str) -> dict[str, Any] | None:
         """Return the values of a deferred change, or None if there is none."""
         return self._deferred.get((statement, key))
+
+    def ask_for_next_end(self) -> None:
+        """Ask the database for its next end of access."""
+        (self.next_end,) = self._execute(ends.NEXT_END).fetchone()
+
+    def noted_end(self, until: datetime | None) -> int | None:
+        """Return an end of access as the tables hold it, to be stored, and take note of it."""
+        number = timestamps.optional_to_number(until)
+        self.next_end = ends.earlier(self.next_end, number)
+        return number
 
     def run_deferred(self) -> None:
         """Run the deferred changes."""

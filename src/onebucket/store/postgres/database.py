@@ -16,6 +16,7 @@ from psycopg.types.string import TextLoader
 from onebucket import bounds
 from onebucket.store.engine import write_turn
 from onebucket.store.engine.database import Database
+from onebucket.store.engine.ends import NEXT_END, Ends, KnownEnd
 from onebucket.store.engine.errors import DatabaseUnavailable, DatabaseUnusable
 from onebucket.store.engine.read_mode import ReadMode
 from onebucket.store.engine.read_pool import ReadPool
@@ -41,6 +42,9 @@ _WRITE = (
     "SET LOCAL lock_timeout = {}",
     "LOCK TABLE site IN SHARE ROW EXCLUSIVE MODE",
 )
+# Another process may have given an end since the database was asked: a read or a change asks again after this time, if
+# no version query has asked meanwhile.
+_NEXT_END_SECONDS = 0.25
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
 
 
@@ -62,6 +66,7 @@ class PostgresDatabase(Database):
         self._opening = threading.Lock()
         self._writing = threading.Lock()
         self._writer: Connection | None = None
+        self._known_end = KnownEnd(lambda: 0.0)
 
     def connect(self) -> Connection:
         try:
@@ -84,6 +89,10 @@ class PostgresDatabase(Database):
             raise DatabaseUnusable(f"{self.name} is not in UTF8: create it with createdb -T template0 -E UTF8")
         return connection
 
+    def use_ends(self, ends: Ends) -> None:
+        super().use_ends(ends)
+        self._known_end = KnownEnd(ends.now)
+
     def _reader(self) -> Connection:
         connection: Connection | None = getattr(self._of_thread, "connection", None)
         if connection is None or connection.closed:
@@ -97,7 +106,9 @@ class PostgresDatabase(Database):
 
     @contextmanager
     def reading(self) -> Iterator[PostgresTransaction]:
+        next_end = self._end_due_before_read()
         tx = PostgresTransaction(self._reader(), begin=(_READ,), reopen=self._reader)
+        tx.next_end = next_end
         try:
             yield tx
         except psycopg.Error as error:
@@ -107,13 +118,29 @@ class PostgresDatabase(Database):
 
     def query_version(self) -> PostgresVersionQuery:
         """Open a connection that queries the version without blocking. Raises DatabaseUnavailable, DatabaseUnusable."""
-        return PostgresVersionQuery(self.connect())
+        return PostgresVersionQuery(self.connect(), self._known_end)
+
+    def _end_due_before_read(self) -> int | None:
+        """Apply the ends that are due, and return the next one. Raises DatabaseUnavailable, DatabaseUnusable."""
+        if self.ends is None:
+            return None
+        if self._known_end.age() > _NEXT_END_SECONDS:
+            asked_at = self.ends.now()
+            (next_end,) = _query(self._reader, NEXT_END)
+            self._known_end.learn(next_end, asked_at=asked_at)
+        if self.ends.are_due(self._known_end.value):
+            with self.writing():
+                pass
+        return self._known_end.value
 
     @contextmanager
     def reading_for_stream(self) -> Iterator[PostgresTransaction]:
+        next_end = self._end_due_before_read()
         connection, _ = _execute_first(self.connect, _READ)
         try:
-            yield PostgresTransaction(connection, ReadMode.STREAMED)
+            tx = PostgresTransaction(connection, ReadMode.STREAMED)
+            tx.next_end = next_end
+            yield tx
         except psycopg.Error as error:
             raise libpq.to_exception(error, lost=connection.closed) from error
         finally:
@@ -141,13 +168,29 @@ class PostgresDatabase(Database):
             begin = [command.format(left()) for command in _WRITE]
             tx = PostgresTransaction(self._open_writer(), begin=begin, reopen=self._open_writer)
             try:
+                asked_at = self._end_due_before_change(tx)
                 yield tx
                 tx.run_deferred()
                 tx.commit()
+                if asked_at is not None:
+                    self._known_end.learn(tx.next_end, asked_at=asked_at)
+                self._known_end.note(tx.next_end)
             except psycopg.Error as error:
                 raise libpq.to_exception(error, lost=tx.is_lost) from error
             finally:
                 tx.roll_back()
+
+    def _end_due_before_change(self, tx: PostgresTransaction) -> float | None:
+        """Apply the ends that are due; return the monotonic second at which the database was asked, if it was."""
+        if self.ends is None:
+            return None
+        tx.next_end = self._known_end.value
+        if self._known_end.age() <= _NEXT_END_SECONDS and not self.ends.are_due(tx.next_end):
+            return None
+        asked_at = self.ends.now()
+        tx.ask_for_next_end()
+        self.apply_due_ends(tx)
+        return asked_at
 
     def tables(self) -> set[str]:
         with self.reading() as tx:

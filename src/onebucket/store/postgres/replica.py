@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 import psycopg
 from psycopg import pq
 
+from onebucket.store.engine.ends import NEXT_END
 from onebucket.store.engine.errors import DatabaseUnavailable, DatabaseUnusable, TransactionInterrupted
 from onebucket.store.engine.replication import ReplicaLagging, ReplicationStatus, WalPosition
 from onebucket.store.postgres import connection as libpq
@@ -14,6 +15,7 @@ from onebucket.store.postgres.database import PostgresDatabase
 from onebucket.store.postgres.transaction import PostgresTransaction
 
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_STANDING_AND_END = f"SELECT standing.*, ({NEXT_END}) FROM ({wal_position.STANDING}) AS standing"  # noqa: S608
 
 
 class Replica(PostgresDatabase):
@@ -30,13 +32,16 @@ class Replica(PostgresDatabase):
         """
         connection = self._reader()
         try:
-            row = connection.execute(wal_position.STANDING).fetchone()
+            row = connection.execute(_STANDING_AND_END if self.ends else wal_position.STANDING).fetchone()
             assert row is not None
-            status = wal_position.replication_status(row)
+            *standing, next_end = row if self.ends else (*row, None)
+            status = wal_position.replication_status(standing)
             if fault := status.mismatch(primary):
                 raise DatabaseUnusable(f"{self.name} {fault}")
             if not status.has_reached(position):
                 raise ReplicaLagging(f"{self.name} has reached {status.position}, not {position}")
+            if self.ends is not None and self.ends.are_due(next_end):
+                raise ReplicaLagging(f"{self.name} has not applied an end that is due")
             connection.execute(_BEGIN)
             yield PostgresTransaction(connection)
         except psycopg.Error as error:

@@ -16,6 +16,7 @@ from onebucket.store.engine.read_pool import ReadPool
 from onebucket.store.engine.work_budget import BudgetExceeded, WorkBudget
 from onebucket.store.engine.write_turn import Patience
 from onebucket.store.sqlite import wal_index
+from onebucket.store.sqlite.next_end import NextEnd
 from onebucket.store.sqlite.transaction import SqliteTransaction
 
 # Pages in the write-ahead log (16 MB) before a checkpoint copies them into the file: later commits mostly change the
@@ -51,6 +52,7 @@ class SqliteDatabase(Database):
         self._reads_wal_index = reads_wal_index
         self._wal_index_header: wal_index.WalIndexHeader | None = None
         self._has_tried_wal_index = False
+        self._next_end = NextEnd()
 
     def connect(self) -> sqlite3.Connection:
         connection = None
@@ -85,8 +87,7 @@ class SqliteDatabase(Database):
         connection = self._reader()
         budget = WorkBudget() if getattr(self._is_hurried, "yes", False) else None
         try:
-            connection.execute("BEGIN")
-            tx = SqliteTransaction(connection)
+            tx = self._begin_read(connection, is_hurried=budget is not None)
             if budget is not None:
                 tx.budget = budget
                 connection.set_progress_handler(budget.check, work_budget.STEPS_BETWEEN_CHECKS)
@@ -101,6 +102,24 @@ class SqliteDatabase(Database):
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
 
+    def _begin_read(
+        self, connection: sqlite3.Connection, mode: ReadMode = ReadMode.BUFFERED, *, is_hurried: bool = False
+    ) -> SqliteTransaction:
+        """Begin a read transaction, after the ends that are due. Raises BudgetExceeded instead of waiting for them."""
+        connection.execute("BEGIN")
+        tx = SqliteTransaction(connection, mode)
+        if self.ends is not None:
+            tx.next_end = self._next_end.before_read(connection, self._header())
+            if self.ends.are_due(tx.next_end):
+                connection.execute("ROLLBACK")
+                if is_hurried:
+                    raise BudgetExceeded
+                with self.writing():
+                    pass
+                connection.execute("BEGIN")
+                tx.next_end = self._next_end.before_read(connection, self._header())
+        return tx
+
     @contextmanager
     def hurried(self) -> Iterator[None]:
         self._is_hurried.yes = True
@@ -113,8 +132,7 @@ class SqliteDatabase(Database):
     def reading_for_stream(self) -> Iterator[SqliteTransaction]:
         connection = self.connect()
         try:
-            connection.execute("BEGIN")
-            yield SqliteTransaction(connection, ReadMode.STREAMED)
+            yield self._begin_read(connection, ReadMode.STREAMED)
         except sqlite3.DatabaseError as error:
             raise self._to_exception(error, "be read") from error
         finally:
@@ -128,14 +146,20 @@ class SqliteDatabase(Database):
 
         Tokens from `PRAGMA data_version`, which are numbers, can only be compared with those of the same thread.
         """
-        header = self._wal_index_header.read() if self._wal_index_header is not None else None
+        header = self._header()
         if header is not None:
             return header
         number: int
         (number,) = self._reader().execute("PRAGMA data_version").fetchone()
+        return number
+
+    def _header(self) -> bytes | None:
+        """Return the header of the WAL-index; None while a commit changes it, and if it isn't to be read."""
+        if self._wal_index_header is not None:
+            return self._wal_index_header.read()
         if self._reads_wal_index and not self._has_tried_wal_index:
             self._wal_index_header, self._has_tried_wal_index = wal_index.header(self.path), True
-        return number
+        return None
 
     @contextmanager
     def writing(self, patience: Patience | None = None) -> Iterator[SqliteTransaction]:
@@ -147,9 +171,14 @@ class SqliteDatabase(Database):
                 connection.execute(f"PRAGMA busy_timeout = {left()}")
                 connection.execute("BEGIN IMMEDIATE")
                 tx = SqliteTransaction(connection)
+                others = 0
+                if self.ends is not None:
+                    tx.next_end, others = self._next_end.before_change(connection, self._header())
+                    self.apply_due_ends(tx)
                 yield tx
                 tx.run_deferred()
                 connection.execute("COMMIT")
+                self._next_end.committed(others, tx.next_end)
             except sqlite3.DatabaseError as error:
                 raise self._to_exception(error, "take changes") from error
             finally:
@@ -206,6 +235,7 @@ class SqliteDatabase(Database):
             connection.close()
         self._opened.clear()
         self._writer = self._wal_index_header = None
+        self._next_end = NextEnd()
         self._has_tried_wal_index = False
         self._of_thread = threading.local()
 

@@ -15,7 +15,8 @@ class AccessWay(Struct, frozen=True, omit_defaults=True):
     """One way in which a person has a level: as owner, with the account, directly, through a group, or publicly.
 
     `group` is `account/slug`, `project` is `account/KEY` where it was set on the project. `since` (UTC) and
-    `granted_by` say when and by whom that way was opened, `directory` which directory keeps the group.
+    `granted_by` say when and by whom that way was opened, `directory` which directory keeps the group. `until` (UTC) is
+    when that way ends, if it does.
     """
 
     level: str
@@ -25,12 +26,14 @@ class AccessWay(Struct, frozen=True, omit_defaults=True):
     granted_by: str | None = None
     project: str | None = None
     directory: str | None = None
+    until: datetime | None = None
 
 
 class Access(Struct, frozen=True):
     """What a person may do on a repository: the level, whether that is enough for what was asked, and why.
 
-    Among several, a question that got no answer has `refused` in place of `revision`: why not.
+    `until` (UTC) is when the level becomes another one because something ends. Among several, a question that got no
+    answer has `refused` in place of `revision`: why not.
     """
 
     user: str
@@ -40,6 +43,7 @@ class Access(Struct, frozen=True):
     because: list[AccessWay]
     revision: int | UnsetType = UNSET
     refused: str | UnsetType = UNSET
+    until: datetime | UnsetType = UNSET
 
 
 class EntryShape(Struct, frozen=True):
@@ -74,6 +78,7 @@ def access_decision(decision: AccessDecision, asked: Level) -> Access:
         allowed=decision.allows(asked),
         because=[_way(reason) for reason in decision.ways],
         revision=decision.revision,
+        until=decision.until or UNSET,
     )
 
 
@@ -104,9 +109,9 @@ def entry_shape(entry: Entry) -> EntryShape:
 
 
 def _way(reason: Reason) -> AccessWay:
-    level, through, group, since, granted_by, project, directory = reason
+    level, through, group, since, granted_by, project, directory, until = reason
     when = since and since.replace(microsecond=0)
-    return AccessWay(_WORDS[level], through, group, when, granted_by, project, directory)
+    return AccessWay(_WORDS[level], through, group, when, granted_by, project, directory, until)
 
 
 # A table, because a bulk check of 1,000 pairs looks up thousands of names.

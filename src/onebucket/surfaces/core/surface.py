@@ -8,6 +8,8 @@ from urllib.parse import urlencode
 import msgspec
 
 from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain import ends
+from onebucket.domain.ends import EndWish
 from onebucket.domain.scope_rules import ScopeRule
 from onebucket.surfaces.core.errors import ErrorStyle
 from onebucket.surfaces.core.plain_text_errors import PlainTextErrors
@@ -92,6 +94,15 @@ class ApiRequest(msgspec.Struct, frozen=True):
         query = {**self.query, **{name: [value] for name, value in changes.items()}}
         return f"{self.base_url}{self.path}" + (f"?{urlencode(query, doseq=True)}" if query else "")
 
+    def until(self) -> EndWish:
+        """Return when what the request gives ends, as `until` in the query says. Raises Invalid."""
+        values = self.query.get("until", ())
+        return ends.parse(values[-1]) if values else None
+
+    def includes(self, name: str) -> bool:
+        """True if `include` in the query asks for `name`, alone or in a list separated by commas."""
+        return any(name in value.split(",") for value in self.query.get("include", ()))
+
     def is_flag_set(self, *names: str) -> bool:
         """True if one of these query parameters has a value that means yes."""
         return any(value.lower() in _YES for name in names for value in self.query.get(name, ()))
@@ -115,6 +126,12 @@ class Parameter:
     schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
     required: bool = False
 
+
+UNTIL = Parameter(
+    "until",
+    "when it ends: a time with its zone, a date for the end of that day in UTC, or `never`; left out, an end stays",
+)
+INCLUDE_UNTIL = Parameter("include", "`until`: with when it ends", {"enum": ["until"]})
 
 # The schema of a parameter that `time_range.parse` reads.
 TIME_SCHEMA: Mapping[str, Any] = {"type": "string", "anyOf": [{"format": "date-time"}, {"format": "date"}]}

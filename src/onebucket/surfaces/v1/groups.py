@@ -1,9 +1,10 @@
 """Handlers of `/groups` (contract/api-1.0.md#3)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 
-from onebucket.actions import groups
+from onebucket.actions import groups, member_ends
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import privileges
 from onebucket.domain.groups import GroupWithMembers
@@ -81,10 +82,8 @@ def delete_group(work: UnitOfWork, request: ApiRequest) -> None:
 
 def list_members(work: UnitOfWork, request: ApiRequest) -> list[shapes.User] | StreamedList:
     """List a group's members in the order they were added (contract/api-1.0.md#g7)."""
-    return shapes.users(
-        groups.members(work, request.path_parameters["accountname"], request.path_parameters["group_slug"]),
-        request.base_url,
-    )
+    account, slug = request.path_parameters["accountname"], request.path_parameters["group_slug"]
+    return shapes.users(groups.members(work, account, slug), request.base_url, _ends(work, request))
 
 
 def read_member(work: UnitOfWork, request: ApiRequest) -> shapes.User:
@@ -95,18 +94,26 @@ def read_member(work: UnitOfWork, request: ApiRequest) -> shapes.User:
         request.path_parameters["group_slug"],
         request.path_parameters["member"],
     )
-    return shapes.user(member, request.base_url)
+    return shapes.user(member, request.base_url, _ends(work, request).get(member.id))
 
 
 def add_member(work: UnitOfWork, request: ApiRequest) -> shapes.User:
-    """Add a person to a group; the body is ignored (contract/api-1.0.md#g9)."""
+    """Add a person to a group; the body is ignored (contract/api-1.0.md#g9). With `until`, a member's end is moved."""
     member = groups.add_member(
         work,
         request.path_parameters["accountname"],
         request.path_parameters["group_slug"],
         request.path_parameters["member"],
+        request.until(),
     )
-    return shapes.user(member, request.base_url)
+    return shapes.user(member, request.base_url, _ends(work, request).get(member.id))
+
+
+def _ends(work: UnitOfWork, request: ApiRequest) -> Mapping[str, datetime]:
+    """Look up when memberships end if `include=until` asks for it."""
+    if not request.includes("until"):
+        return {}
+    return member_ends.of_group(work, request.path_parameters["accountname"], request.path_parameters["group_slug"])
 
 
 def remove_member(work: UnitOfWork, request: ApiRequest) -> None:
@@ -127,7 +134,7 @@ def _list_response(
 
 def _pending(work: UnitOfWork, request: ApiRequest) -> shapes.Pending:
     """Look up pending invitations if `include=pending` asks for them."""
-    return groups.invited(work) if "pending" in request.query.get("include", ()) else lambda roster: None
+    return groups.invited(work) if request.includes("pending") else lambda roster: None
 
 
 def _changed_response(request: ApiRequest, roster: GroupWithMembers) -> shapes.Group | StreamedList:

@@ -46,7 +46,8 @@ def grant(work: UnitOfWork, request: ApiRequest) -> StreamedList:
     """
     level = domain.parse_granted_level(request.word())
     return shapes.privileges(
-        privileges.grant(work, *_group_on_repository(request), level, _filter(request)), request.base_url
+        privileges.grant(work, *_group_on_repository(request), level, _filter(request), request.until()),
+        request.base_url,
     )
 
 
@@ -71,7 +72,8 @@ def give(work: UnitOfWork, request: ApiRequest) -> list[shapes.DirectPrivilege]:
     """Grant a person a privilege directly; the body is a bare word (contract/api-1.0.md#7)."""
     level = domain.parse_granted_level(request.word())
     account, slug, name = (request.path_parameters[key] for key in ("accountname", "repo_slug", "user"))
-    return [shapes.direct_privilege(privileges.grant_direct(work, account, slug, name, level), request.base_url)]
+    grant = privileges.grant_direct(work, account, slug, name, level, request.until())
+    return [shapes.direct_privilege(grant, request.base_url, with_end=request.includes("until"))]
 
 
 def take(work: UnitOfWork, request: ApiRequest) -> None:
@@ -133,4 +135,5 @@ def _filter(request: ApiRequest) -> PrivilegeFilter:
         least=domain.parse_level(levels[-1]) if levels else Level.READ,
         private=request.is_flag_set("private"),
         members=not request.is_flag_set("exclude_members", "exclude-members"),
+        ends=request.includes("until"),
     )

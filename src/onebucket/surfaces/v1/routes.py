@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from onebucket.domain import scope_rules
 from onebucket.domain.refusals import GroupExists
-from onebucket.surfaces.core.surface import Parameter, PlainText, RemovedRoute, Route, Surface
+from onebucket.surfaces.core.surface import INCLUDE_UNTIL, UNTIL, Parameter, PlainText, RemovedRoute, Route, Surface
 from onebucket.surfaces.v1 import groups, invitation_shapes, invitations, privileges, profiles, shapes
 
 BASES = ("/1.0", "/api/1.0", "/!api/1.0")
@@ -58,18 +58,18 @@ GROUPS = (
     Route("DELETE", _GROUP, groups.delete_group, _WRITE, "deleteGroup",
           "Delete a group with its memberships and privileges", errors=(400, 403, 404, 413)),
     Route("GET", _MEMBERS, groups.list_members, _READ, "listMembers", "A group's members, in the order they were added",
-          list[shapes.User], errors=(403, 404)),
+          list[shapes.User], query=(INCLUDE_UNTIL,), errors=(403, 404)),
     Route("GET", _MEMBER, groups.read_member, _READ, "readMember", "One member of a group", shapes.User,
-          errors=(403, 404)),
+          query=(INCLUDE_UNTIL,), errors=(403, 404)),
     Route("PUT", _MEMBER, groups.add_member, _WRITE, "addMember", "Add a person to a group; the body is not read",
-          shapes.User, errors=(400, 403, 404, 409, 413)),
+          shapes.User, query=(UNTIL, INCLUDE_UNTIL), errors=(400, 403, 404, 409, 413)),
     Route("DELETE", _MEMBER, groups.remove_member, _WRITE, "removeMember", "Remove a person, or yourself, from a group",
           errors=(400, 403, 404, 413)),
 )  # fmt: skip
 
 _LEVEL_FILTER = Parameter("filter", "only entries of at least this level", {"enum": ["read", "write", "admin"]})
 _PRIVATE = Parameter("private", "`true`: only private repositories", _BOOLEAN)
-_WANTED = (_LEVEL_FILTER, _PRIVATE, _EXCLUDE)
+_WANTED = (_LEVEL_FILTER, _PRIVATE, _EXCLUDE, INCLUDE_UNTIL)
 _ON_ACCOUNT = "/group-privileges/{accountname}"
 _ON_REPOSITORY = f"{_ON_ACCOUNT}/{{repo_slug}}"
 _OF_GROUP = f"{_ON_ACCOUNT}/{{group_owner}}/{{group_slug}}"
@@ -93,7 +93,8 @@ GROUP_PRIVILEGES = (
           "The privilege of a group on a repository: a list of one, or an empty one", list[shapes.GroupPrivilege],
           query=_WANTED, errors=(403, 404)),
     Route("PUT", _OF_GROUP_ON_REPOSITORY, privileges.grant, _SET_GRANTS, "grantGroupPrivilege",
-          "Set the privilege of a group on a repository", list[shapes.GroupPrivilege], query=(_EXCLUDE,), word=_WORD,
+          "Set the privilege of a group on a repository", list[shapes.GroupPrivilege],
+          query=(_EXCLUDE, UNTIL, INCLUDE_UNTIL), word=_WORD,
           errors=(400, 403, 404, 413)),
     Route("DELETE", _OF_GROUP_ON_REPOSITORY, privileges.revoke, _REMOVE_GRANTS, "revokeGroupPrivilege",
           "End the privilege of a group on a repository, the default one too", errors=(403, 404, 413)),
@@ -104,7 +105,7 @@ GROUP_PRIVILEGES = (
 _DIRECT = "/privileges/{accountname}"
 _DIRECT_THERE = f"{_DIRECT}/{{repo_slug}}"
 _DIRECT_ONE = f"{_DIRECT_THERE}/{{user}}"
-_FILTERS = (_LEVEL_FILTER, _PRIVATE)
+_FILTERS = (_LEVEL_FILTER, _PRIVATE, INCLUDE_UNTIL)
 
 DIRECT_PRIVILEGES = (
     *(
@@ -118,7 +119,7 @@ DIRECT_PRIVILEGES = (
     ),
     Route("PUT", _DIRECT_ONE, privileges.give, _SET_GRANTS, "givePrivilege",
           "Give a person a direct privilege on a repository",
-          list[shapes.DirectPrivilege], word=_WORD, errors=(400, 403, 404, 413)),
+          list[shapes.DirectPrivilege], query=(UNTIL, INCLUDE_UNTIL), word=_WORD, errors=(400, 403, 404, 413)),
     *(
         Route("DELETE", path, privileges.take, _REMOVE_GRANTS, name, about, errors=(400, 403, 404, 413))
         for path, name, about in (

@@ -1,12 +1,14 @@
 """JSON shapes of API 1.0, with fields in the documented order (contract/api-1.0.md#2)."""
 
-from collections.abc import Callable, Iterable, Iterator
-from types import NoneType
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from types import MappingProxyType, NoneType
 from typing import TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
 
 from onebucket.actions.privileges import DirectGrant, PrivilegeListing
+from onebucket.domain import ends
 from onebucket.domain.accounts import Account
 from onebucket.domain.groups import GroupWithMembers
 from onebucket.domain.invitations import Invitation
@@ -17,7 +19,10 @@ from onebucket.wire.lazy_list import lazy_list
 
 
 class User(Struct, frozen=True):
-    """A person or a team: the modern keys and those from before 2019 together. Nobody's e-mail address is shown."""
+    """A person or a team: the modern keys and those from before 2019 together. Nobody's e-mail address is shown.
+
+    `until` is when a member's membership ends, for callers who ask with `include=until`.
+    """
 
     display_name: str
     account_id: str | None
@@ -31,6 +36,7 @@ class User(Struct, frozen=True):
     is_active: bool
     avatar: str
     resource_uri: str
+    until: str | UnsetType = UNSET
 
 
 class PendingMember(Struct, frozen=True):
@@ -92,25 +98,32 @@ class RepositoryName(Struct, frozen=True):
 
 
 class GroupPrivilege(Struct, frozen=True):
-    """What a group has on a repository; `repo` is `account/slug`."""
+    """What a group has on a repository; `repo` is `account/slug`. With `include=until`, when what is set there ends."""
 
     repo: str
     privilege: str
     group: PrivilegedGroup
     repository: RepositoryName
+    until: str | UnsetType = UNSET
 
 
 class DirectPrivilege(Struct, frozen=True):
-    """What was given to a person directly on a repository."""
+    """What was given to a person directly on a repository. With `include=until`, when that ends."""
 
     repo: str
     privilege: str
     user: PrivilegedUser
     repository: RepositoryName
+    until: str | UnsetType = UNSET
 
 
-def user(account: Account, base_url: str) -> User:
-    """Shape a person or a team."""
+def end(until: datetime | None) -> str | UnsetType:
+    """Shape an end; it is left out where there is none."""
+    return UNSET if until is None else ends.text(until)
+
+
+def user(account: Account, base_url: str, until: datetime | None = None) -> User:
+    """Shape a person or a team, and when their membership ends."""
     return User(
         display_name=account.display_name,
         account_id=account.aaid,
@@ -124,14 +137,20 @@ def user(account: Account, base_url: str) -> User:
         is_active=account.is_active,
         avatar=f"{base_url}/avatars/{account.username}/32",
         resource_uri=f"/1.0/users/{account.username}",
+        until=end(until),
     )
 
 
-def users(accounts: Iterable[Account], base_url: str) -> list[User] | StreamedList:
-    """Shape several people; streamed if `accounts` isn't a tuple, because then they are read one by one."""
+def users(
+    accounts: Iterable[Account], base_url: str, until: Mapping[str, datetime] = MappingProxyType({})
+) -> list[User] | StreamedList:
+    """Shape several people; streamed if `accounts` isn't a tuple, because then they are read one by one.
+
+    `until` is when memberships end, by the person's id.
+    """
     if isinstance(accounts, tuple):
-        return [user(account, base_url) for account in accounts]
-    return StreamedList(lazy_list(user(account, base_url) for account in accounts))
+        return [user(account, base_url, until.get(account.id)) for account in accounts]
+    return StreamedList(lazy_list(user(account, base_url, until.get(account.id)) for account in accounts))
 
 
 # Returns a group's pending invitations; None if the caller may not see them or didn't ask for them.
@@ -235,17 +254,18 @@ def privileges(listing: PrivilegeListing, base_url: str) -> StreamedList:
                 privilege=entry.level.word,
                 group=group(entry.roster),
                 repository=RepositoryName(owner=owner, name=repository.name, slug=repository.slug),
+                until=end(entry.until),
             )
 
     return StreamedList(lazy_list(entries()))
 
 
 def direct_privileges(grants: Iterable[DirectGrant], base_url: str) -> StreamedList:
-    """Stream what people were granted directly."""
-    return StreamedList(lazy_list(direct_privilege(grant, base_url) for grant in grants))
+    """Stream what people were granted directly, with ends where they were asked for."""
+    return StreamedList(lazy_list(direct_privilege(grant, base_url, with_end=True) for grant in grants))
 
 
-def direct_privilege(grant: DirectGrant, base_url: str) -> DirectPrivilege:
+def direct_privilege(grant: DirectGrant, base_url: str, *, with_end: bool) -> DirectPrivilege:
     """Shape one direct grant."""
     repository = grant.repository
     return DirectPrivilege(
@@ -255,6 +275,7 @@ def direct_privilege(grant: DirectGrant, base_url: str) -> DirectPrivilege:
         repository=RepositoryName(
             owner=privileged_user(grant.owner, base_url), name=repository.name, slug=repository.slug
         ),
+        until=end(grant.until) if with_end else UNSET,
     )
 
 
@@ -263,5 +284,5 @@ def privileged_user(account: Account, base_url: str) -> PrivilegedUser:
     plain = user(account, base_url)
     return PrivilegedUser(
         mention_id=account.aaid,
-        **{name: getattr(plain, name) for name in plain.__struct_fields__ if name != "resource_uri"},
+        **{name: getattr(plain, name) for name in PrivilegedUser.__struct_fields__ if name != "mention_id"},
     )
