@@ -111,7 +111,8 @@ class CheckedTransport(httpx.AsyncHTTPTransport):
     def __init__(
         self, dies: Callable[[], bool], checked: set[tuple[str, str, bytes]], before: Callable[[], object]
     ) -> None:
-        super().__init__()
+        # To read the certificates of this machine takes longer than a short run.
+        super().__init__(verify=False)
         self._dies = dies
         self._checked = checked
         self._before = before
@@ -176,7 +177,9 @@ class Mirrored:
         self._repositories = [each["slug"] for each in team["repositories"]]
         self._projects = [each["key"] for each in team["projects"]]
         self._made = 0
-        self._seconds = 0.0
+        self._seconds = self._ahead = 0.0
+        # Sent by the mirror.
+        self.requests = 0
         self._checked: set[tuple[str, str, bytes]] = set()
 
     @property
@@ -293,6 +296,7 @@ class Mirrored:
 
         def count_down() -> None:
             nonlocal left
+            self.requests += 1
             left -= 1
             if left == 0:
                 self.host.revoke(self._token)
@@ -322,8 +326,11 @@ class Mirrored:
     async def _sleep(self, seconds: float) -> None:
         """Let the time pass without waiting, on both sides."""
         self._seconds += seconds
-        if seconds > 60:
-            self.host.advance(timedelta(seconds=seconds))
+        self._ahead += seconds
+        # The host counts requests by its own clock. If that stood still, it would ask for the same short wait for ever.
+        if self._ahead >= 1:
+            self.host.advance(timedelta(seconds=self._ahead))
+            self._ahead = 0.0
         await asyncio.sleep(0)
 
     def connector(self, client: JsonClient) -> BitbucketCloud:
