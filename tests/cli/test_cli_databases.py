@@ -44,6 +44,7 @@ COMMANDS: dict[str, tuple[Use | None, str]] = {
     "invitation resend": (Use.CHANGES, "invitation resend x"),
     "invitation withdraw": (Use.CHANGES, "invitation withdraw acme x@example.com"),
     "journal": (Use.READS, "journal"),
+    "access changes": (Use.READS, "access changes acme"),
     "letter list": (Use.READS, "letter list"),
     "letter retry": (Use.CHANGES, "letter retry x"),
     "mirror diff": (Use.READS, "mirror diff"),

@@ -27,12 +27,14 @@ ROOMS = Path(onebucket.__file__).parent
 LONG_FILES = {
     "actions/access.py": "the only door to stored things: everything that can be asked for, and whether it may be",
     "actions/privileges.py": "everything that sets a permission, for groups and for people",
+    "domain/access_undo.py": "one table of what each event changed, which is read as one",
     "domain/journal_text.py": "one table of the sentences for all events, which is read as one",
     "mirror/sync.py": "one run of a mirror from the comparison to the last change, over one state",
     "settings.py": "one table of all settings, which is read as one",
     "store/tables.py": "a schema, table after table",
 }
 LONG_FUNCTIONS = {
+    "cli/access_changes.py: changes": "a command with many options, one after the other",
     "cli/server_start.py: run_process": "every part of a server process, started and stopped in order",
     "cli/bitbucket_import.py: import_bitbucket": "a command with many options, one after the other",
     "http/wiring.py: build": "every part is put into its place, once",

@@ -123,6 +123,7 @@ ALLOWED = {
     "/api/tokens/b0b00000-0000-4000-8000-000000000002": "DELETE, OPTIONS",
     "/api/access": "OPTIONS, POST",
     "/api/access/acme/website": "GET, HEAD, OPTIONS",
+    "/api/access/acme/changes": "GET, HEAD, OPTIONS",
     "/api/access/acme/groups/designers/impact": "GET, HEAD, OPTIONS",
     "/api/access/acme/groups/designers/members/bob/impact": "GET, HEAD, OPTIONS",
     "/api/access/verify": "GET, HEAD, OPTIONS",

@@ -210,6 +210,7 @@ GET    /users/dora/privileges/dora/friends         403    404   403   403   403 
 PUT    /users/dora/privileges/dora/friends         403    200   403   403   403   200
 POST   /users/dora/privileges/dora/friends  403    200   403   403   403   200
 DELETE /users/dora/privileges/dora/friends         403    404   403   403   403   404
+GET    /api/access/dora/changes                    403    200   403   403   403   200
 GET    /api/access/dora/notes?user=bob             404    200   200   404   404   200
 GET    /api/access/dora/groups/friends/impact      403    200   403   403   403   200
 GET    /api/access/dora/groups/friends/members/bob/impact 403 200 403 403 403 200
@@ -231,6 +232,8 @@ PUT    /users/dora/invitations/eve@example.net/dora/friends   403 200 403 403 40
 DELETE /users/dora/invitations/eve@example.net/dora/friends   403 404 403 403 403 404
 GET    /api/invitations?account=dora               403    200   403   403   403   200
 GET    /api/journal                                403    403   403   403   403   200
+GET    /api/access/acme/changes                    403    403   403   200   403   200
+GET    /api/access/globex/changes                  403    403   403   403   200   200
 GET    /api/journal?account=acme                   403    403   403   200   403   200
 GET    /api/journal?account=globex                 403    403   403   403   200   200
 GET    /api/journal?account=dora                   403    200   403   403   403   200

@@ -6,6 +6,7 @@ import typer
 
 import onebucket
 from onebucket.cli import (
+    access_changes,
     accounts,
     backups,
     bitbucket_import,
@@ -84,6 +85,7 @@ mirror.mirror.command("resume")(mirror_status.resume)
 mirror.mirror.command("forget")(mirror_status.forget)
 root.add_typer(mirror.mirror, name="mirror")
 root.command("check")(serve.check)
+root.add_typer(access_changes.access, name="access")
 root.command("journal")(journal.journal)
 root.command("backup")(backups.backup)
 root.command("restore")(backups.restore)

@@ -714,6 +714,9 @@ nonces = Table(
     sqlite_with_rowid=False,
 )
 
+# Entries that change what people may do in every account.
+EVENTS_OF_PEOPLE = "event IN ('site.restored', 'user.added', 'user.changed', 'user.disabled', 'user.enabled')"
+
 # The audit log. It outlives the rows it describes, so it has no foreign keys.
 journal = Table(
     "journal",
@@ -733,6 +736,7 @@ journal = Table(
     Column("request_id", Text, nullable=False),
     Column("hash", Text, nullable=False),
     Index("ix_journal_at", "at"),
+    Index("ix_journal_of_people", "at", info=_where(EVENTS_OF_PEOPLE)),
     sqlite_with_rowid=False,
 )
 

@@ -58,6 +58,8 @@ MORE = (
     "/accounts/acme/journal?verified=yes&about=designers",
     "/accounts/acme/journal?since=yesterday",
     "/site/journal?account=none",
+    "/accounts/acme/changes?person=nobody",
+    "/accounts/acme/changes?since=yesterday&format=csv",
     "/nowhere",
 )
 

@@ -232,6 +232,8 @@ GET    /accounts/acme/mirrors/cloud/settings    in      403  403    200   200
 POST   /accounts/acme/mirrors/cloud/settings    in      403  403    200   200
 GET    /accounts/acme/mirrors/cloud/settings/forget in  403  403    200   200
 POST   /accounts/acme/mirrors/cloud/settings/forget in  403  403    303   303
+GET    /accounts/acme/changes                   in      403  403    200   200
+GET    /accounts/bob/changes                    in      403  200    403   200
 GET    /accounts/acme/journal                   in      403  403    200   200
 GET    /accounts/bob/journal                    in      403  200    403   200
 GET    /site/journal                            in      403  403    403   200

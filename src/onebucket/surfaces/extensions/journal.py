@@ -28,16 +28,16 @@ class PageShape(Struct, frozen=True):
 
 def list_entries(work: UnitOfWork, request: ApiRequest) -> PageShape:
     """List the journal entries of an account, or of all accounts, newest first."""
-    account, since, event, before = (_last_value(request, name) for name in ("account", "since", "event", "before"))
+    account, since, event, before = (last_value(request, name) for name in ("account", "since", "event", "before"))
     filter = JournalFilter(
         since=time_range.parse(since, what="since") if since is not None else None,
         event=_parse_event(event) if event is not None else None,
-        actor=_last_value(request, "actor"),
+        actor=last_value(request, "actor"),
     )
     after = journal_cursor.parse_cursor(before) if before is not None else None
 
     return _page(
-        journal.page(work, account, wanted=filter, after=after, at_most=_page_size(_last_value(request, "limit")))
+        journal.page(work, account, wanted=filter, after=after, at_most=page_size(last_value(request, "limit")))
     )
 
 
@@ -46,7 +46,8 @@ def _page(page: JournalPage) -> PageShape:
     return PageShape(entries, journal_cursor.to_cursor(page.next_cursor) if page.next_cursor else None)
 
 
-def _last_value(request: ApiRequest, name: str) -> str | None:
+def last_value(request: ApiRequest, name: str) -> str | None:
+    """Return the last value of a query parameter; None without one."""
     values = request.query.get(name, ())
     return values[-1] if values else None
 
@@ -58,7 +59,8 @@ def _parse_event(text: str) -> Event:
         raise Invalid(f"there is no event {quote_text(text)}") from None
 
 
-def _page_size(text: str | None) -> int:
+def page_size(text: str | None) -> int:
+    """Parse the `limit` of a page. Raises Invalid."""
     if text is None:
         return USUAL
     if not _LIMIT.fullmatch(text) or not 1 <= int(text) <= MOST:

@@ -13,7 +13,7 @@ from onebucket.domain.refusals import Invalid, Refusal
 from onebucket.surfaces.core import shared_shapes
 from onebucket.surfaces.core.shared_shapes import Access
 from onebucket.surfaces.core.surface import ApiRequest, Parameter, Route, StreamedList, Surface
-from onebucket.surfaces.extensions import impact_shapes, invitations, journal, people, tokens
+from onebucket.surfaces.extensions import access_history, impact_shapes, invitations, journal, people, tokens
 from onebucket.wire import request_body
 from onebucket.wire.lazy_list import lazy_list
 
@@ -101,6 +101,7 @@ ROUTES = (
           "The access that would be lost by deleting a group", impact_shapes.Impact, errors=(403, 404)),
     Route("GET", _MEMBER, impact_of_leaving, _CHECK, "impactOfLeavingGroup",
           "The access that a member would lose by leaving a group", impact_shapes.Impact, errors=(403, 404)),
+    *access_history.ROUTES,
     *journal.ROUTES,
 )  # fmt: skip
 
@@ -109,6 +110,7 @@ EXTENSIONS = Surface(
     ("/api",),
     (*ROUTES, *invitations.ROUTES, *people.ROUTES, *tokens.ROUTES),
     description=(
-        "What the original never had: access checks, the journal (audit log), off-boarding, invitations, app passwords."
+        "What the original never had: access checks, who gained and lost access, the journal (audit log), "
+        "off-boarding, invitations, app passwords."
     ),
 )

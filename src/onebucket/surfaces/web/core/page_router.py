@@ -17,6 +17,7 @@ from onebucket.actions import account_overview, sessions
 from onebucket.domain.refusals import LinkExpired, NotFound, Refusal
 from onebucket.surfaces.web.account import (
     access_check,
+    access_history,
     directories,
     groups,
     invitations,
@@ -69,6 +70,7 @@ EVERYWHERE = (
     *repositories.PAGES,
     *privilege_matrix.PAGES,
     *access_check.PAGES,
+    *access_history.PAGES,
     *people.PAGES,
     *journal.PAGES,
     *mirrors.PAGES,

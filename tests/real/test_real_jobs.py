@@ -1,0 +1,96 @@
+"""Everyday jobs of an administrator of kubernetes-sigs in a real browser: how many clicks from the home page."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+import cast
+import chromium
+from live import Live
+from onebucket.actions import accounts, groups, privileges
+from onebucket.domain.privileges import Level
+from onebucket.transfer import apply, peribolos
+from tests.real.test_real_privileges import FOLDER, NAME
+
+pytestmark = [
+    chromium.NEEDED,
+    pytest.mark.skipif(not FOLDER.is_dir(), reason=f"{NAME} is not beside the checkout ({FOLDER})"),
+]
+
+# Of the organisation: an administrator.
+ADMINISTRATOR = "palnabarun"
+
+expect.set_options(timeout=chromium.WAIT)
+
+
+class Job:
+    """A job in a browser; counts the clicks, and the keys that are pressed as one click each."""
+
+    def __init__(self, page: Page) -> None:
+        self.page, self.clicks = page, 0
+        page.goto("/")
+
+    def click(self, target: Locator) -> None:
+        target.click()
+        self.clicks += 1
+
+    def follow(self, name: str, *, exact: bool = True) -> None:
+        self.click(self.page.get_by_role("link", name=name, exact=exact).first)
+
+    def press(self, key: str) -> None:
+        self.page.keyboard.press(key)
+        self.clicks += 1
+
+
+@pytest.fixture(scope="module")
+def running(empty_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """A server of the organisation."""
+    folder = tmp_path_factory.mktemp("real-jobs")
+    db = cast.copy(empty_template, folder)
+    with db.writing() as tx:
+        work = cast.operator(tx)
+        apply.apply(work, [peribolos.to_document(peribolos.read([FOLDER])[0])], prune=False)
+        accounts.set_password(work, ADMINISTRATOR, cast.cheap_hash(cast.password(ADMINISTRATOR)))
+        accounts.add_user(work, "newcomer", email="newcomer@example.net")
+        privileges.grant_direct(work, NAME, "kro", "newcomer", Level.WRITE)
+        groups.add_member(work, NAME, "kro-admins", "newcomer")
+    db.close()
+    with Live(folder) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A real browser."""
+    yield from chromium.opened()
+
+
+@pytest.fixture
+def job(browser: Browser, running: Live) -> Iterator[Job]:
+    """The administrator's browser, on the home page."""
+    window = browser.new_context(base_url=running.base)
+    chromium.sign_in(window, ADMINISTRATOR)
+    yield Job(window.pages[0])
+    window.close()
+
+
+def test_who_got_access_in_the_last_30_days_is_three_clicks_away(job: Job) -> None:
+    job.follow("My page")
+    job.follow(NAME, exact=False)
+    job.follow("Access changes")
+
+    first = job.page.get_by_role("row").nth(1)
+    expect(first).to_contain_text("newcomer")
+    expect(first).to_contain_text("gained")
+    expect(first).to_contain_text("operator")
+    links = [job.page.get_by_role("link", name=name, exact=True).get_attribute("href") for name in ("CSV", "JSON")]
+    csv, json = (job.page.request.get(f"{link}&person=newcomer") for link in links)
+    assert csv.text().splitlines()[0].startswith("at,change,user,repository,before,after,through")
+    assert {(each["user"], each["repositories"][0], each["after"], each["by"]) for each in json.json()} == {
+        ("newcomer", f"{NAME}/kro", "write", "operator"),
+        ("newcomer", f"{NAME}/kro", "admin", "operator"),
+    }
+    print(f"access changes of 30 days: {job.clicks} clicks")
+    assert job.clicks <= 3
