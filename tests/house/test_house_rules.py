@@ -26,6 +26,7 @@ ROOMS = Path(onebucket.__file__).parent
 # Files of more than 300 lines and functions of more than 40 are a question to answer; these are the answers.
 LONG_FILES = {
     "actions/access.py": "the only door to stored things: everything that can be asked for, and whether it may be",
+    "actions/invitations.py": "everything that invites, to groups and to repositories",
     "actions/privileges.py": "everything that sets a permission, for groups and for people",
     "domain/access_undo.py": "one table of what each event changed, which is read as one",
     "domain/journal_text.py": "one table of the sentences for all events, which is read as one",

@@ -9,9 +9,10 @@ import pytest
 
 from cast import Api
 from onebucket import bounds
-from onebucket.actions import groups, privileges
+from onebucket.actions import accounts, groups, invitation_acceptance, invitations, privileges
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import ends
+from onebucket.domain.accounts import Actor
 from onebucket.domain.privileges import Level
 from onebucket.store.engine.ends import Ends
 from onebucket.store.engine.errors import DatabaseUnavailable
@@ -22,6 +23,9 @@ UNTIL = ends.text(END)
 GIVEN_TO_GROUP = "/group-privileges/acme/rocket/acme/developers"
 GIVEN_TO_PERSON = "/privileges/acme/rocket/gina"
 MEMBER = "/groups/acme/designers/members/dora"
+CONFIG = "/2.0/repositories/acme/rocket/permissions-config"
+HOLDERS = ("groups/developers", "users/gina")
+PROJECT = "/2.0/workspaces/acme/projects/PROJ/permissions-config"
 
 
 def at(api: Api, moment: datetime) -> None:
@@ -30,6 +34,10 @@ def at(api: Api, moment: datetime) -> None:
 
 def put(api: Api, path: str, *, word: str | None = None, who: str = "alice", **query: str) -> Any:
     return api(who, "PUT", path, params=query, **({"content": word} if word else {}))
+
+
+def put_2(api: Api, path: str, word: str, **query: str) -> Any:
+    return api("alice", "PUT", path, params=query, json={"permission": word})
 
 
 def level(api: Api, person: str, repository: str = "rocket") -> str | None:
@@ -56,6 +64,18 @@ GIFTS: dict[str, tuple[Callable[[Api], Any], str, tuple[str, str | None], tuple[
         # The group's default applies again.
         ("admin", "write"),
         ("group-privilege.ended", "rocket", {"group": "developers", "privilege": "admin"}),
+    ),
+    "a group's level on a project": (
+        lambda api: put_2(api, f"{PROJECT}/groups/designers", "admin", until=UNTIL),
+        "bob",
+        ("admin", "write"),
+        ("project-group-privilege.ended", "PROJ", {"group": "designers", "privilege": "admin"}),
+    ),
+    "a person's level on a project": (
+        lambda api: put_2(api, f"{PROJECT}/users/gina", "read", until=UNTIL),
+        "gina",
+        ("read", None),
+        ("project-privilege.ended", "PROJ", {"user": "gina", "privilege": "read"}),
     ),
     "a person's level": (
         lambda api: put(api, GIVEN_TO_PERSON, word="read", until=UNTIL),
@@ -201,6 +221,81 @@ def test_a_member_can_be_given_another_end(api: Api) -> None:
     assert again.status_code == 409
     assert moved.json()["until"] == later
     assert (kept, api.members("designers")) == (["dora", "bob"], ["bob"])
+
+
+@pytest.mark.runs_on("SQLite")
+@pytest.mark.parametrize("path", [f"{where}/{who}" for where in (CONFIG, PROJECT) for who in HOLDERS])
+def test_the_api_2_gives_and_shows_ends(api: Api, path: str) -> None:
+    at(api, NOW)
+    where = path.rpartition("/")[0]
+
+    given, asked = put_2(api, path, "read", until=UNTIL), put_2(api, path, "write", include="until")
+    one, listed = (api("alice", "GET", f"{each}?include=until").json() for each in (path, where))
+    refused = put_2(api, path, "read", until="2027-02-31")
+    freed = put_2(api, path, "read", until="never", include="until")
+
+    assert "until" not in given.json()
+    assert asked.json()["until"] == one["until"] == UNTIL
+    assert UNTIL in [each.get("until") for each in listed["values"]]
+    assert refused.status_code == 400
+    assert "until" not in freed.json()
+
+
+@pytest.mark.runs_on("SQLite")
+def test_taking_a_groups_level_away_in_2_0_lasts(api: Api) -> None:
+    at(api, NOW)
+    put(api, GIVEN_TO_GROUP, word="admin", until=UNTIL)
+
+    api("alice", "DELETE", f"{CONFIG}/groups/developers")
+    at(api, END)
+
+    assert level(api, "dora") is None
+
+
+INVITED = "mallory@example.com"
+INVITATIONS = {
+    "to a group": ("PUT", "/users/acme/invitations", {"email": INVITED, "group_slug": "designers"}),
+    "to a repository": ("POST", "/invitations/acme/rocket", {"email": INVITED, "permission": "read"}),
+}
+
+
+def accept(api: Api, email: str) -> None:
+    def accepted(work: UnitOfWork) -> None:
+        [(_, invitation)] = invitations.found(work, email=email)
+        person = accounts.profile(work, "mallory").account
+        with work.on_behalf(Actor(person, "test")):
+            invitation_acceptance.accept_mine(work, invitation.id)
+
+    api.operate(accepted)
+
+
+@pytest.mark.runs_on("SQLite", "PostgreSQL")
+@pytest.mark.parametrize("kind", INVITATIONS)
+def test_what_accepting_an_invitation_gives_ends_then(api: Api, kind: str) -> None:
+    method, path, fields = INVITATIONS[kind]
+    at(api, NOW)
+    sent = api("alice", method, path, params={"until": UNTIL, "include": "until"}, data=fields)
+    listed = api("alice", "GET", f"/api/invitations?account=acme&email={INVITED}").json()
+
+    accept(api, INVITED)
+    before = level(api, "mallory")
+    at(api, END)
+
+    assert sent.json()["until"] == listed[0]["until"] == UNTIL
+    assert (bool(before), level(api, "mallory")) == (True, None)
+
+
+@pytest.mark.runs_on("SQLite")
+@pytest.mark.parametrize("kind", INVITATIONS)
+def test_an_invitation_ends_when_what_it_gives_would_have_ended(api: Api, kind: str) -> None:
+    method, path, fields = INVITATIONS[kind]
+    at(api, NOW)
+    api("alice", method, path, params={"until": UNTIL}, data=fields)
+
+    at(api, END)
+
+    assert api("alice", "GET", f"/api/invitations?account=acme&email={INVITED}").json() == []
+    assert last_entry(api)[:3] == ("clock", "invitation.ended", INVITED)
 
 
 BAD = {

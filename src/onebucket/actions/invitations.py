@@ -5,7 +5,9 @@ from dataclasses import replace
 
 from onebucket.actions import access, invitation_letters, inviter_rights
 from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain import ends
 from onebucket.domain.accounts import Account, email_key
+from onebucket.domain.ends import EndWish
 from onebucket.domain.events import Event
 from onebucket.domain.groups import Group
 from onebucket.domain.invitations import Invitation
@@ -49,9 +51,9 @@ def check_invited(work: UnitOfWork, account_name: str, email: str, group_owner: 
 
 
 def invite_to_group(
-    work: UnitOfWork, account_name: str, email: str, group_owner: str | None, slug: str
+    work: UnitOfWork, account_name: str, email: str, group_owner: str | None, slug: str, until: EndWish = None
 ) -> tuple[Account, Invitation]:
-    """Invite an address to a group and queue the mail (contract/api-1.0.md#u4).
+    """Invite an address to a group and queue the mail (contract/api-1.0.md#u4); memberships end at `until`.
 
     Another group is added to the pending invitation, and the link in the first mail stays valid. The same group again
     resends the invitation with a new link. An invitation whose inviter lost the right to invite is replaced.
@@ -64,17 +66,19 @@ def invite_to_group(
     holder = account_rows.by_email(work.tx, email)
     if holder and group_rows.is_member(work.tx, group, holder.id):
         raise AlreadyMember
+    end = ends.settled(until, before.until if before else None, at=work.at)
 
     if before is None:
-        invitation = Invitation(**invitation_letters.renewal_columns(work, owner, email), groups=(group.slug,))
+        columns = invitation_letters.renewal_columns(work, owner, email)
+        invitation = Invitation(**columns, groups=(group.slug,), until=end)
         return owner, invitation_letters.add(work, owner, invitation, [group], letter=True)
     if inviter_rights.is_void(work, before):
         replacement = invitation_letters.send_again(
-            work, owner, before, replace(before, groups=(group.slug,)), keep_link=False
+            work, owner, before, replace(before, groups=(group.slug,), until=end), keep_link=False
         )
         invitation_rows.set_groups(work.tx, replacement, [group.id])
         return owner, replacement
-    extended = replace(before, groups=tuple(sorted({*before.groups, group.slug})))
+    extended = replace(before, groups=tuple(sorted({*before.groups, group.slug})), until=end)
     after = invitation_letters.send_again(work, owner, before, extended, keep_link=group.slug not in before.groups)
     invitation_rows.add_groups(work.tx, after, [group.id])
     return owner, after
@@ -102,7 +106,14 @@ def withdraw_from_groups(work: UnitOfWork, account_name: str, email: str, group:
 
 
 def set_groups(
-    work: UnitOfWork, account_name: str, email: str, slugs: Iterable[str], *, inviter: str, letter: bool = False
+    work: UnitOfWork,
+    account_name: str,
+    email: str,
+    slugs: Iterable[str],
+    *,
+    inviter: str,
+    letter: bool = False,
+    until: EndWish = None,
 ) -> Invitation | None:
     """Make an address's invitation cover exactly these groups, with `inviter` as the inviter.
 
@@ -125,7 +136,9 @@ def set_groups(
         return None
     before = invitation_rows.pending(work.tx, owner.id, email, repository_id=None)
     group_slugs = tuple(sorted(group.slug for group in groups))
-    after = Invitation(**invitation_letters.renewal_columns(work, owner, email, invited_by), groups=group_slugs)
+    end = ends.settled(until, before.until if before else None, at=work.at)
+    columns = invitation_letters.renewal_columns(work, owner, email, invited_by)
+    after = Invitation(**columns, groups=group_slugs, until=end)
     return _set(work, owner, before, after, groups, letter=letter)
 
 
@@ -139,9 +152,9 @@ def to_repository(work: UnitOfWork, account_name: str, slug: str) -> tuple[Accou
 
 
 def invite_to_repository(
-    work: UnitOfWork, account_name: str, slug: str, email: str, permission: Level
+    work: UnitOfWork, account_name: str, slug: str, email: str, permission: Level, until: EndWish = None
 ) -> tuple[Account, Invitation]:
-    """Invite an address to a repository and queue the mail (contract/api-1.0.md#i1).
+    """Invite an address to a repository and queue the mail (contract/api-1.0.md#i1); what it gives ends at `until`.
 
     Replaces a pending invitation that can't be accepted any more: one that has expired, or whose inviter lost the
     right to invite. Raises AlreadyInvited, Invalid.
@@ -153,14 +166,15 @@ def invite_to_repository(
     is_open = before is not None and before.expires_at > work.at and not inviter_rights.is_void(work, before)
     if is_open or _has_level(work, owner, repository, email, permission):
         raise AlreadyInvited(is_open=is_open)
+    end = ends.settled(until, before.until if before else None, at=work.at)
 
     if before is None:
-        invitation = Invitation(
-            **invitation_letters.renewal_columns(work, owner, email), repository=repository, permission=permission
-        )
+        columns = invitation_letters.renewal_columns(work, owner, email)
+        invitation = Invitation(**columns, repository=repository, permission=permission, until=end)
         invitation_letters.add(work, owner, invitation, [], letter=True)
     else:
-        invitation_letters.send_again(work, owner, before, replace(before, permission=permission), keep_link=False)
+        changed = replace(before, permission=permission, until=end)
+        invitation_letters.send_again(work, owner, before, changed, keep_link=False)
     return owner, _pending(work, owner, email, repository.id)
 
 
@@ -171,7 +185,15 @@ def withdraw_from_repository(work: UnitOfWork, account_name: str, slug: str, ema
 
 
 def set_repository(
-    work: UnitOfWork, account_name: str, email: str, slug: str, permission: Level, *, inviter: str, letter: bool = False
+    work: UnitOfWork,
+    account_name: str,
+    email: str,
+    slug: str,
+    permission: Level,
+    *,
+    inviter: str,
+    letter: bool = False,
+    until: EndWish = None,
 ) -> Invitation | None:
     """Make an address's invitation to a repository have exactly this permission, with `inviter` as the inviter.
 
@@ -182,11 +204,9 @@ def set_repository(
     if _has_level(work, owner, repository, email, permission):
         return None
     before = invitation_rows.pending(work.tx, owner.id, email, repository_id=repository.id)
-    after = Invitation(
-        **invitation_letters.renewal_columns(work, owner, email, invited_by),
-        repository=repository,
-        permission=permission,
-    )
+    end = ends.settled(until, before.until if before else None, at=work.at)
+    columns = invitation_letters.renewal_columns(work, owner, email, invited_by)
+    after = Invitation(**columns, repository=repository, permission=permission, until=end)
     return _set(work, owner, before, after, [], letter=letter)
 
 
@@ -278,7 +298,9 @@ def _set(
         invitation_letters.withdraw(work, owner, before)
         return invitation_letters.add(work, owner, after, groups, letter=letter)
 
-    changed = replace(before, invited_by=after.invited_by, groups=after.groups, permission=after.permission)
+    changed = replace(
+        before, invited_by=after.invited_by, groups=after.groups, permission=after.permission, until=after.until
+    )
     if letter:
         changed = invitation_letters.send_again(
             work, owner, before, changed, keep_link=not inviter_rights.is_void(work, before)

@@ -145,12 +145,16 @@ def one(
 
 def of_group_there(
     work: UnitOfWork, account_name: str, slug: str, group_slug: str
-) -> tuple[Account, Repository, Group, Level]:
-    """Return what a group of the same account has on a repository, set there or by its default; may be `NONE`."""
+) -> tuple[Account, Repository, Group, Level, datetime | None]:
+    """Return what a group of the same account has on a repository, set there or by its default; may be `NONE`.
+
+    The last is when what is set there ends.
+    """
     owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
     group = access.group_of(work, owner, owner.id, group_slug)
-    set_there = privilege_rows.level(work.tx, owner.id, repository.id, group.id)
-    return owner, repository, group, privileges.group_level(set_there=set_there, permission=group.permission)
+    found = privilege_rows.set_level(work.tx, owner.id, repository.id, group.id)
+    set_there, until = (Level(found.level), found.until) if found else (None, None)
+    return owner, repository, group, privileges.group_level(set_there=set_there, permission=group.permission), until
 
 
 def _one(

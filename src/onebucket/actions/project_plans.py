@@ -118,8 +118,8 @@ def _planned(
 ) -> tuple[Account, Project, list[PlannedGrant]]:
     """Load the groups and people of the changes, and check each change against the present level."""
     owner, project = access.project(work, account_name, key, to=To.GRANT_ON_PROJECT)
-    groups = {group.id: level for group, level in project_privilege_rows.groups_on(work.tx, owner.id, project.id)}
-    people = {person.id: level for person, level in project_privilege_rows.people_on(work.tx, owner.id, project.id)}
+    groups = {group.id: level for group, level, _ in project_privilege_rows.groups_on(work.tx, owner.id, project.id)}
+    people = {person.id: level for person, level, _ in project_privilege_rows.people_on(work.tx, owner.id, project.id)}
 
     planned: dict[str, PlannedGrant] = {}
     outdated: dict[tuple[str, str], ProjectLevel] = {}

@@ -108,8 +108,8 @@ def delete(work: UnitOfWork, account_name: str, key: str) -> None:
     groups = project_privilege_rows.groups_on(work.tx, owner.id, project.id)
     people = project_privilege_rows.people_on(work.tx, owner.id, project.id)
     lost = _facts(project) | {
-        "groups": {group.slug: level.word for group, level in groups},
-        "users": {person.username: level.word for person, level in people},
+        "groups": {group.slug: level.word for group, level, _ in groups},
+        "users": {person.username: level.word for person, level, _ in people},
     }
 
     project_privilege_rows.remove_on_project(work.tx, owner.id, project.id)

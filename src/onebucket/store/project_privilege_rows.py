@@ -1,6 +1,7 @@
 """What is set on projects for groups and users, in the database."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from sqlalchemy import and_, bindparam, delete, func, select, union_all
 
@@ -8,6 +9,7 @@ from onebucket.domain.accounts import Account
 from onebucket.domain.groups import Group
 from onebucket.domain.projects import ProjectGrants, ProjectLevel
 from onebucket.store.account_rows import ACCOUNT
+from onebucket.store.engine import timestamps
 from onebucket.store.engine.row_mapper import joined, named, scalar
 from onebucket.store.engine.statement import Statement
 from onebucket.store.engine.transaction import Transaction
@@ -87,8 +89,16 @@ def given_to(tx: Transaction, account_id: str, person_id: str) -> dict[str, Proj
     return {key: ProjectLevel(level) for key, level in rows}
 
 
-_GROUP_GRANT = joined(GROUP, scalar(project_group_privileges.c.level, ProjectLevel))
-_PERSON_GRANT = joined(ACCOUNT, scalar(project_privileges.c.level, ProjectLevel))
+_GROUP_GRANT = joined(
+    GROUP,
+    scalar(project_group_privileges.c.level, ProjectLevel),
+    scalar(project_group_privileges.c.ends_at, timestamps.optional_from_number),
+)
+_PERSON_GRANT = joined(
+    ACCOUNT,
+    scalar(project_privileges.c.level, ProjectLevel),
+    scalar(project_privileges.c.ends_at, timestamps.optional_from_number),
+)
 _GROUPS_ON_PROJECT = Statement(
     select(*_GROUP_GRANT.columns)
     .select_from(project_group_privileges)
@@ -107,13 +117,13 @@ _PEOPLE_ON_PROJECT = Statement(
 )
 
 
-def groups_on(tx: Transaction, account_id: str, project_id: str) -> list[tuple[Group, ProjectLevel]]:
-    """Return the groups that have something on a project, with their levels, by slug."""
+def groups_on(tx: Transaction, account_id: str, project_id: str) -> list[tuple[Group, ProjectLevel, datetime | None]]:
+    """Return the groups that have something on a project, with their levels and when those end, by slug."""
     return tx.rows(_GROUPS_ON_PROJECT, account_id=account_id, project_id=project_id)
 
 
-def people_on(tx: Transaction, account_id: str, project_id: str) -> list[tuple[Account, ProjectLevel]]:
-    """Return the users who were given something on a project themselves, with their levels, by username."""
+def people_on(tx: Transaction, account_id: str, project_id: str) -> list[tuple[Account, ProjectLevel, datetime | None]]:
+    """Return the users who were given something on a project themselves, with levels and ends, by username."""
     return tx.rows(_PEOPLE_ON_PROJECT, account_id=account_id, project_id=project_id)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -102,6 +103,10 @@ class ApiRequest(msgspec.Struct, frozen=True):
     def includes(self, name: str) -> bool:
         """True if `include` in the query asks for `name`, alone or in a list separated by commas."""
         return any(name in value.split(",") for value in self.query.get("include", ()))
+
+    def shown_end(self, until: datetime | None) -> str | msgspec.UnsetType:
+        """Return an end for an answer, if the request asks for it with `include=until` and there is one."""
+        return ends.text(until) if until is not None and self.includes("until") else msgspec.UNSET
 
     def is_flag_set(self, *names: str) -> bool:
         """True if one of these query parameters has a value that means yes."""

@@ -1,10 +1,10 @@
 """Handlers of `/api/invitations`: list pending invitations with their delivery status, resend, withdraw."""
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from onebucket.actions import invitations
 from onebucket.actions.unit_of_work import UnitOfWork
-from onebucket.domain import scope_rules
+from onebucket.domain import ends, scope_rules
 from onebucket.domain.accounts import Account
 from onebucket.domain.invitations import Invitation
 from onebucket.surfaces.core.surface import ApiRequest, Parameter, Route
@@ -18,7 +18,7 @@ class PendingInvitation(Struct, frozen=True):
 
     `letter` is `not-sent`, `waiting`, `failing`, `sent` or `undeliverable`; `trouble` what the mail server said last,
     or that the link is dead because whoever invited may not invite any more. Otherwise the link is good until
-    `expires_on`; `opened_on` is when somebody opened it first. Times are UTC.
+    `expires_on`; `opened_on` is when somebody opened it first, `until` when what accepting gives ends. Times are UTC.
     """
 
     id: str
@@ -33,6 +33,7 @@ class PendingInvitation(Struct, frozen=True):
     letter: str
     trouble: str | None
     opened_on: str | None
+    until: str | UnsetType = UNSET
 
 
 def list_invitations(work: UnitOfWork, request: ApiRequest) -> list[PendingInvitation]:
@@ -70,6 +71,7 @@ def shape(owner: Account, invitation: Invitation) -> PendingInvitation:
         letter=letter.state.value if letter else _NOT_SENT,
         trouble=_trouble(invitation),
         opened_on=to_iso(invitation.opened_at) if invitation.opened_at else None,
+        until=ends.text(invitation.until) if invitation.until else UNSET,
     )
 
 

@@ -2,11 +2,12 @@
 
 from datetime import datetime
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from onebucket.domain.accounts import Account
 from onebucket.domain.invitations import Invitation
 from onebucket.domain.repositories import Repository
+from onebucket.surfaces.core.surface import ApiRequest
 from onebucket.surfaces.v1 import shapes
 from onebucket.wire import times
 
@@ -41,7 +42,7 @@ class RepositoryInvited(Struct, frozen=True):
 
 
 class RepositoryInvitation(Struct, frozen=True):
-    """A pending invitation of an address to a repository."""
+    """A pending invitation of an address to a repository. With `include=until`, when what accepting gives ends."""
 
     sent_on: str
     utc_sent_on: str
@@ -49,40 +50,41 @@ class RepositoryInvitation(Struct, frozen=True):
     email: str
     invited_by: shapes.User
     repository: RepositoryInvited
+    until: str | UnsetType = UNSET
 
 
 class GroupInvitation(Struct, frozen=True):
-    """A pending invitation of an address to groups, each as `account/slug`."""
+    """A pending invitation of an address to groups, each as `account/slug`. With `include=until`, as above."""
 
     groups: list[str]
     invited_by: shapes.User
     utc_sent_on: str
     email: str
+    until: str | UnsetType = UNSET
 
 
-def to_groups(owner: Account, invitation: Invitation, base_url: str) -> GroupInvitation:
+def to_groups(owner: Account, invitation: Invitation, request: ApiRequest) -> GroupInvitation:
     """Shape a pending invitation to groups."""
     return GroupInvitation(
         groups=[f"{owner.username}/{slug}" for slug in invitation.groups],
-        invited_by=shapes.user(invitation.invited_by, base_url),
+        invited_by=shapes.user(invitation.invited_by, request.base_url),
         utc_sent_on=times.utc(invitation.sent_at),
         email=invitation.email,
+        until=request.shown_end(invitation.until),
     )
 
 
-def to_repository(owner: Account, invitation: Invitation, base_url: str, style: str) -> RepositoryInvitation:
-    """Shape a pending invitation to a repository.
-
-    `style` is the style of Amsterdam times (contract/formats.md#t2).
-    """
+def to_repository(owner: Account, invitation: Invitation, request: ApiRequest) -> RepositoryInvitation:
+    """Shape a pending invitation to a repository."""
     assert invitation.repository and invitation.permission and invitation.repository_times
     return RepositoryInvitation(
-        sent_on=times.amsterdam(invitation.sent_at, style),
+        sent_on=times.amsterdam(invitation.sent_at, request.times),
         utc_sent_on=times.utc(invitation.sent_at),
         permission=invitation.permission.word,
         email=invitation.email,
-        invited_by=shapes.user(invitation.invited_by, base_url),
-        repository=repository(owner, invitation.repository, invitation.repository_times, style),
+        invited_by=shapes.user(invitation.invited_by, request.base_url),
+        repository=repository(owner, invitation.repository, invitation.repository_times, request.times),
+        until=request.shown_end(invitation.until),
     )
 
 

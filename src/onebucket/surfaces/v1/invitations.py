@@ -11,9 +11,7 @@ from onebucket.surfaces.v1 import invitation_shapes
 def list_to_repository(work: UnitOfWork, request: ApiRequest) -> list[invitation_shapes.RepositoryInvitation]:
     """List the pending invitations to a repository (contract/api-1.0.md#i3)."""
     owner, pending = invitations.to_repository(work, *_repository(request))
-    return [
-        invitation_shapes.to_repository(owner, invitation, request.base_url, request.times) for invitation in pending
-    ]
+    return [invitation_shapes.to_repository(owner, invitation, request) for invitation in pending]
 
 
 def invite_to_repository(work: UnitOfWork, request: ApiRequest) -> invitation_shapes.RepositoryInvitation:
@@ -39,13 +37,13 @@ def withdraw_from_repository_by_path(work: UnitOfWork, request: ApiRequest) -> N
 def list_to_groups(work: UnitOfWork, request: ApiRequest) -> list[invitation_shapes.GroupInvitation]:
     """List an account's pending group invitations, one per address (contract/api-1.0.md#u1)."""
     owner, pending = invitations.to_groups(work, request.path_parameters["accountname"])
-    return [invitation_shapes.to_groups(owner, invitation, request.base_url) for invitation in pending]
+    return [invitation_shapes.to_groups(owner, invitation, request) for invitation in pending]
 
 
 def read_to_groups(work: UnitOfWork, request: ApiRequest) -> invitation_shapes.GroupInvitation:
     """Return the pending group invitation of the address in the path (contract/api-1.0.md#u2)."""
     owner, invitation = invitations.to_groups_of(work, request.path_parameters["accountname"], _email_in_path(request))
-    return invitation_shapes.to_groups(owner, invitation, request.base_url)
+    return invitation_shapes.to_groups(owner, invitation, request)
 
 
 def check_invited(work: UnitOfWork, request: ApiRequest) -> PlainText:
@@ -62,18 +60,17 @@ def invite_to_group(work: UnitOfWork, request: ApiRequest) -> invitation_shapes.
     """Invite an address to a group, or send the invitation again (contract/api-1.0.md#u4)."""
     email, (group_owner, slug) = _email(request), _parse_group(_field(request, "group_slug"))
     owner, invitation = invitations.invite_to_group(
-        work, request.path_parameters["accountname"], email, group_owner, slug
+        work, request.path_parameters["accountname"], email, group_owner, slug, request.until()
     )
-    return invitation_shapes.to_groups(owner, invitation, request.base_url)
+    return invitation_shapes.to_groups(owner, invitation, request)
 
 
 def invite_to_group_by_path(work: UnitOfWork, request: ApiRequest) -> PlainText:
     """Invite the address in the path to a group, as before 2019; returns `OK` (contract/api-1.0.md#u5)."""
     parameters = request.path_parameters
     email = _email_in_path(request)
-    invitations.invite_to_group(
-        work, parameters["accountname"], email, parameters["group_owner"], parameters["group_slug"]
-    )
+    account, group = parameters["accountname"], (parameters["group_owner"], parameters["group_slug"])
+    invitations.invite_to_group(work, account, email, *group, request.until())
     return PlainText("OK")
 
 
@@ -99,8 +96,10 @@ def withdraw_from_group_by_path(work: UnitOfWork, request: ApiRequest) -> None:
 
 def _invite_to_repository(work: UnitOfWork, request: ApiRequest, email: str) -> invitation_shapes.RepositoryInvitation:
     permission = privileges.parse_level(_field(request, "permission"))
-    owner, invitation = invitations.invite_to_repository(work, *_repository(request), email, permission)
-    return invitation_shapes.to_repository(owner, invitation, request.base_url, request.times)
+    owner, invitation = invitations.invite_to_repository(
+        work, *_repository(request), email, permission, request.until()
+    )
+    return invitation_shapes.to_repository(owner, invitation, request)
 
 
 def _repository(request: ApiRequest) -> tuple[str, str]:

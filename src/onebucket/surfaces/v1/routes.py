@@ -170,40 +170,44 @@ _TO_GROUPS = f"{_USER}/invitations"
 _OF_ADDRESS = f"{_TO_GROUPS}/{{email}}"
 _OF_ADDRESS_TO_GROUP = f"{_OF_ADDRESS}/{{group_owner}}/{{group_slug}}"
 
+_WITH_END = (UNTIL, INCLUDE_UNTIL)
+
 INVITATIONS = (
     Route("GET", _TO_REPOSITORY, invitations.list_to_repository, _READ, "listRepositoryInvitations",
           "The invitations to a repository, newest first", list[invitation_shapes.RepositoryInvitation],
-          errors=(403, 404)),
+          query=(INCLUDE_UNTIL,), errors=(403, 404)),
     Route("POST", _TO_REPOSITORY, invitations.invite_to_repository, _WRITE, "inviteToRepository",
           "Invite an address to a repository; sends an e-mail", invitation_shapes.RepositoryInvitation,
-          fields=(_EMAIL, _LEVEL), errors=(400, 403, 404, 409, 413)),
+          query=_WITH_END, fields=(_EMAIL, _LEVEL), errors=(400, 403, 404, 409, 413)),
     Route("DELETE", _TO_REPOSITORY, invitations.withdraw_from_repository, _WRITE, "withdrawFromRepository",
           "Withdraw the invitation of an address to a repository", query=_WHOM, errors=(400, 403, 404, 413)),
     Route("POST", _OF_ADDRESS_THERE, invitations.invite_to_repository_by_path, _WRITE, "inviteToRepositoryByPath",
           "Invite an address to a repository, as before 2019", invitation_shapes.RepositoryInvitation, fields=(_LEVEL,),
-          errors=(400, 403, 404, 409, 413)),
+          query=_WITH_END, errors=(400, 403, 404, 409, 413)),
     Route("DELETE", _OF_ADDRESS_THERE, invitations.withdraw_from_repository_by_path, _WRITE,
           "withdrawFromRepositoryByPath",
           "Withdraw the invitation of an address to a repository, as before 2019", errors=(400, 403, 404, 413)),
     Route("GET", _TO_GROUPS, invitations.list_to_groups, _READ, "listGroupInvitations",
           "The invitations to groups of an account, newest first", list[invitation_shapes.GroupInvitation],
-          errors=(403, 404)),
+          query=(INCLUDE_UNTIL,), errors=(403, 404)),
     *(
         Route(method, _TO_GROUPS, invitations.invite_to_group, _WRITE, name,
               "Invite an address to a group; sends an e-mail, again if it is invited already",
-              invitation_shapes.GroupInvitation, fields=(_EMAIL, _GROUP_SLUG), errors=(400, 403, 404, 409, 413))
+              invitation_shapes.GroupInvitation, query=_WITH_END, fields=(_EMAIL, _GROUP_SLUG),
+              errors=(400, 403, 404, 409, 413))
         for method, name in (("PUT", "inviteToGroup"), ("POST", "inviteToGroupByPost"))
     ),
     Route("DELETE", _TO_GROUPS, invitations.withdraw_from_groups, _WRITE, "withdrawFromGroups",
           "Withdraw the invitation of an address to all groups, or to one", query=_WHAT, errors=(400, 403, 404, 413)),
     Route("GET", _OF_ADDRESS, invitations.read_to_groups, _READ, "readGroupInvitation",
-          "The invitation of an address to groups", invitation_shapes.GroupInvitation, errors=(400, 403, 404)),
+          "The invitation of an address to groups", invitation_shapes.GroupInvitation, query=(INCLUDE_UNTIL,),
+          errors=(400, 403, 404)),
     Route("DELETE", _OF_ADDRESS, invitations.withdraw_from_groups_by_path, _WRITE, "withdrawFromGroupsByPath",
           "Withdraw the invitation of an address to all groups", errors=(400, 403, 404, 413)),
     Route("GET", _OF_ADDRESS_TO_GROUP, invitations.check_invited, _READ, "checkInvitedToGroup",
           "`OK` if the address is invited to the group", PlainText, errors=(400, 403, 404)),
     Route("PUT", _OF_ADDRESS_TO_GROUP, invitations.invite_to_group_by_path, _WRITE, "inviteToGroupByPath",
-          "Invite an address to a group: `OK`", PlainText, errors=(400, 403, 404, 409, 413)),
+          "Invite an address to a group: `OK`", PlainText, query=(UNTIL,), errors=(400, 403, 404, 409, 413)),
     Route("DELETE", _OF_ADDRESS_TO_GROUP, invitations.withdraw_from_group_by_path, _WRITE, "withdrawFromGroupByPath",
           "Withdraw the invitation of an address to a group", errors=(400, 403, 404, 413)),
 )  # fmt: skip

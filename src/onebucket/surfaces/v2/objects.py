@@ -127,13 +127,14 @@ class WorkspaceGroup(Struct, frozen=True, kw_only=True):
 
 
 class RepositoryGroupPermission(Struct, frozen=True, kw_only=True):
-    """What a group may do on a repository."""
+    """What a group may do on a repository. With `include=until`, when what is set there ends."""
 
     type: Literal["repository_group_permission"] = "repository_group_permission"
     permission: str
     group: WorkspaceGroup
     repository: RepositoryName
     links: Links
+    until: str | UnsetType = UNSET
 
 
 class RepositoryPermission(Struct, frozen=True, kw_only=True):
@@ -146,10 +147,11 @@ class RepositoryPermission(Struct, frozen=True, kw_only=True):
 
 
 class RepositoryUserPermission(Struct, frozen=True, kw_only=True):
-    """What was given to a person directly on a repository."""
+    """What was given to a person directly on a repository. With `include=until`, when what is set there ends."""
 
     type: Literal["repository_user_permission"] = "repository_user_permission"
     permission: str
     user: WorkspaceUser
     repository: RepositoryName
     links: Links
+    until: str | UnsetType = UNSET

@@ -8,15 +8,17 @@ import msgspec
 from onebucket.actions import privileges
 from onebucket.actions.privileges import PrivilegeFilter
 from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain.ends import NEVER
 from onebucket.domain.privileges import Level, parse_granted_level
 from onebucket.surfaces.core.surface import ApiRequest
 from onebucket.surfaces.v2.objects import RepositoryGroupPermission, RepositoryUserPermission
 from onebucket.surfaces.v2.pages import PagedList, page_of
+from onebucket.surfaces.v2.permission_shapes import PermissionShapes
 from onebucket.surfaces.v2.places import repository_of
-from onebucket.surfaces.v2.shapes import Shapes
 from onebucket.wire import request_body
 
-_WITHOUT_MEMBERS = PrivilegeFilter(members=False)
+_WITHOUT_MEMBERS = PrivilegeFilter(members=False, ends=True)
+_WITH_ENDS = PrivilegeFilter(ends=True)
 
 
 class NewPermission(msgspec.Struct):
@@ -28,50 +30,49 @@ class NewPermission(msgspec.Struct):
 def list_of_groups(work: UnitOfWork, request: ApiRequest) -> PagedList:
     """List what groups have on a repository, set there or by their default."""
     listing = privileges.of_repository(work, *repository_of(request), _WITHOUT_MEMBERS)
-    shape, page, entries = Shapes(request.base_url).group_permission, page_of(request), [*listing]
+    page, entries = page_of(request), [*listing]
+    shape = PermissionShapes(request).of_group
     shown = islice(entries, page.offset, page.offset + page.limit)
-    items = [shape(listing.owner, each.repository, each.roster.group, each.level) for each in shown]
+    items = [shape(listing.owner, each.repository, each.roster.group, each.level, each.until) for each in shown]
     return PagedList(items, len(entries), page)
 
 
 def read_of_group(work: UnitOfWork, request: ApiRequest) -> RepositoryGroupPermission:
     """Return what a group has on a repository; `none` when it has nothing."""
     found = privileges.of_group_there(work, *repository_of(request), request.path_parameters["group_slug"])
-    return Shapes(request.base_url).group_permission(*found)
+    return PermissionShapes(request).of_group(*found)
 
 
 def set_for_group(work: UnitOfWork, request: ApiRequest) -> RepositoryGroupPermission:
     """Set what a group has on a repository."""
-    level = _level(request)
-    privileges.set_for_group(work, *repository_of(request), request.path_parameters["group_slug"], level)
+    slug, level = request.path_parameters["group_slug"], _level(request)
+    privileges.set_for_group(work, *repository_of(request), slug, level, request.until())
     return read_of_group(work, request)
 
 
 def remove_for_group(work: UnitOfWork, request: ApiRequest) -> None:
     """Let a group have nothing on a repository, whatever its default is."""
-    privileges.set_for_group(work, *repository_of(request), request.path_parameters["group_slug"], Level.NONE)
+    privileges.set_for_group(work, *repository_of(request), request.path_parameters["group_slug"], Level.NONE, NEVER)
 
 
 def list_of_users(work: UnitOfWork, request: ApiRequest) -> PagedList:
     """List what was given to people directly on a repository."""
-    grants, page = [*privileges.list_direct(work, *repository_of(request))], page_of(request)
-    shape = Shapes(request.base_url).user_permission
+    grants, page = [*privileges.list_direct(work, *repository_of(request), wanted=_WITH_ENDS)], page_of(request)
     shown = grants[page.offset : page.offset + page.limit]
-    items = [shape(each.owner, each.repository, each.person, each.level) for each in shown]
-    return PagedList(items, len(grants), page)
+    return PagedList([*map(PermissionShapes(request).of_person, shown)], len(grants), page)
 
 
 def read_of_user(work: UnitOfWork, request: ApiRequest) -> RepositoryUserPermission:
     """Return what was given to a person directly on a repository; `none` when nothing was."""
     found = privileges.of_person_there(work, *repository_of(request), request.path_parameters["selected_user_id"])
-    return Shapes(request.base_url).user_permission(found.owner, found.repository, found.person, found.level)
+    return PermissionShapes(request).of_person(found)
 
 
 def set_for_user(work: UnitOfWork, request: ApiRequest) -> RepositoryUserPermission:
     """Give a person a permission directly on a repository."""
     level, name = _level(request), request.path_parameters["selected_user_id"]
-    given = privileges.grant_direct(work, *repository_of(request), name, level)
-    return Shapes(request.base_url).user_permission(given.owner, given.repository, given.person, given.level)
+    given = privileges.grant_direct(work, *repository_of(request), name, level, request.until())
+    return PermissionShapes(request).of_person(given)
 
 
 def remove_for_user(work: UnitOfWork, request: ApiRequest) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from onebucket.surfaces.v2.objects import AccountName, Link, Links, WorkspaceGroup, WorkspaceName, WorkspaceUser
 
@@ -35,23 +35,25 @@ class ProjectObject(Struct, frozen=True, kw_only=True):
 
 
 class ProjectGroupPermission(Struct, frozen=True, kw_only=True):
-    """What a group has on a project."""
+    """What a group has on a project. With `include=until`, when that ends."""
 
     type: Literal["project_group_permission"] = "project_group_permission"
     permission: str
     group: WorkspaceGroup
     project: ProjectName
     links: Links
+    until: str | UnsetType = UNSET
 
 
 class ProjectUserPermission(Struct, frozen=True, kw_only=True):
-    """What was given to a person directly on a project."""
+    """What was given to a person directly on a project. With `include=until`, when that ends."""
 
     type: Literal["project_user_permission"] = "project_user_permission"
     permission: str
     user: WorkspaceUser
     project: ProjectName
     links: Links
+    until: str | UnsetType = UNSET
 
 
 class CloneLink(Struct, frozen=True):

@@ -26,6 +26,7 @@ class ProjectShapes:
     """Makes the shapes with the links of the server that a request was sent to."""
 
     def __init__(self, request: ApiRequest) -> None:
+        self._request = request
         self._base_url = request.base_url
         self._clone_urls = request.clone_urls
         self._shapes = Shapes(request.base_url)
@@ -68,6 +69,7 @@ class ProjectShapes:
             group=self._shapes.group(grant.owner, grant.group),
             project=self.project_name(grant.owner, grant.project),
             links=self._shapes.links(f"{where}/{grant.group.slug}"),
+            until=self._request.shown_end(grant.until),
         )
 
     def user_permission(self, grant: ProjectPersonGrant) -> ProjectUserPermission:
@@ -78,6 +80,7 @@ class ProjectShapes:
             user=self._shapes.user(grant.person),
             project=self.project_name(grant.owner, grant.project),
             links=self._shapes.links(f"{where}/{quote(braced(grant.person.id))}"),
+            until=self._request.shown_end(grant.until),
         )
 
     def repository(self, details: RepositoryDetails) -> RepositoryObject:

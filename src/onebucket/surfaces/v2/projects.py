@@ -121,7 +121,7 @@ def set_for_group(work: UnitOfWork, request: ApiRequest) -> ProjectGroupPermissi
     """Set what a group has on a project."""
     slug, level = request.path_parameters["group_slug"], _level(request)
     return ProjectShapes(request).group_permission(
-        project_privileges.set_for_group(work, *project_of(request), slug, level)
+        project_privileges.set_for_group(work, *project_of(request), slug, level, request.until())
     )
 
 
@@ -147,7 +147,7 @@ def set_for_user(work: UnitOfWork, request: ApiRequest) -> ProjectUserPermission
     """Give a person a permission directly on a project."""
     name, level = request.path_parameters["selected_user_id"], _level(request)
     return ProjectShapes(request).user_permission(
-        project_privileges.set_for_person(work, *project_of(request), name, level)
+        project_privileges.set_for_person(work, *project_of(request), name, level, request.until())
     )
 
 

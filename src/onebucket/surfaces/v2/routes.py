@@ -1,7 +1,7 @@
 """All routes of API 2.0 in one list; each family's handlers are in a module of their own."""
 
 from onebucket.domain import scope_rules
-from onebucket.surfaces.core.surface import Parameter, Route, Surface
+from onebucket.surfaces.core.surface import INCLUDE_UNTIL, UNTIL, Parameter, Route, Surface
 from onebucket.surfaces.v2 import (
     effective_permissions,
     lists,
@@ -39,6 +39,9 @@ from onebucket.surfaces.v2.repositories import RepositoryBody
 from onebucket.wire.formats import Format
 
 _PAGED = (PAGE, PAGELEN, FIELDS)
+_WITH_END = (FIELDS, INCLUDE_UNTIL)
+_SETS_END = (FIELDS, UNTIL, INCLUDE_UNTIL)
+_PAGED_WITH_ENDS = (*_PAGED, INCLUDE_UNTIL)
 
 _PROFILE, _EMAILS = scope_rules.READ_PROFILES, scope_rules.READ_EMAILS
 
@@ -143,23 +146,23 @@ PROJECTS = (
     Route("DELETE", _PROJECT, projects.delete_project, _CHANGE_PROJECT, "deleteProject",
           "Delete a project that has no repositories", errors=(403, 404, 413)),
     Route("GET", _PROJECT_GROUPS, projects.list_of_groups, _READ_ON_PROJECT, "listProjectGroupPermissions",
-          "The groups that have something on a project", PageDocument[ProjectGroupPermission], query=_PAGED,
+          "The groups that have something on a project", PageDocument[ProjectGroupPermission], query=_PAGED_WITH_ENDS,
           errors=(403, 404)),
     Route("GET", _PROJECT_GROUP, projects.read_of_group, _READ_ON_PROJECT, "readProjectGroupPermission",
-          "What a group has on a project", ProjectGroupPermission, query=(FIELDS,), errors=(403, 404)),
+          "What a group has on a project", ProjectGroupPermission, query=_WITH_END, errors=(403, 404)),
     Route("PUT", _PROJECT_GROUP, projects.set_for_group, _SET_ON_PROJECT, "setProjectGroupPermission",
-          "Set what a group has on a project", ProjectGroupPermission, query=(FIELDS,), json=NewProjectPermission,
+          "Set what a group has on a project", ProjectGroupPermission, query=_SETS_END, json=NewProjectPermission,
           errors=(403, 404, 413)),
     Route("DELETE", _PROJECT_GROUP, projects.remove_for_group, _REMOVE_ON_PROJECT, "removeProjectGroupPermission",
           "Take away what a group has on a project", errors=(403, 404, 413)),
     Route("GET", _PROJECT_USERS, projects.list_of_users, _READ_ON_PROJECT, "listProjectUserPermissions",
-          "What was given to people directly on a project", PageDocument[ProjectUserPermission], query=_PAGED,
+          "What was given to people directly on a project", PageDocument[ProjectUserPermission], query=_PAGED_WITH_ENDS,
           errors=(403, 404)),
     Route("GET", _PROJECT_USER, projects.read_of_user, _READ_ON_PROJECT, "readProjectUserPermission",
-          "What was given to a person directly on a project", ProjectUserPermission, query=(FIELDS,),
+          "What was given to a person directly on a project", ProjectUserPermission, query=_WITH_END,
           errors=(403, 404)),
     Route("PUT", _PROJECT_USER, projects.set_for_user, _SET_ON_PROJECT, "setProjectUserPermission",
-          "Give a person a permission directly on a project", ProjectUserPermission, query=(FIELDS,),
+          "Give a person a permission directly on a project", ProjectUserPermission, query=_SETS_END,
           json=NewProjectPermission, errors=(403, 404, 413)),
     Route("DELETE", _PROJECT_USER, projects.remove_for_user, _REMOVE_ON_PROJECT, "removeProjectUserPermission",
           "Take what was given to a person directly on a project", errors=(403, 404, 413)),
@@ -175,23 +178,23 @@ _REMOVE_ON_REPOSITORY = scope_rules.REMOVE_REPOSITORY_PERMISSIONS
 
 PERMISSIONS = (
     Route("GET", _GROUPS_THERE, permissions.list_of_groups, _READ_ON_REPOSITORY, "listGroupPermissions",
-          "What groups have on a repository", PageDocument[RepositoryGroupPermission], query=_PAGED,
+          "What groups have on a repository", PageDocument[RepositoryGroupPermission], query=_PAGED_WITH_ENDS,
           errors=(403, 404)),
     Route("GET", _GROUP_THERE, permissions.read_of_group, _READ_ON_REPOSITORY, "readGroupPermission",
-          "What a group has on a repository", RepositoryGroupPermission, query=(FIELDS,), errors=(403, 404)),
+          "What a group has on a repository", RepositoryGroupPermission, query=_WITH_END, errors=(403, 404)),
     Route("PUT", _GROUP_THERE, permissions.set_for_group, _SET_ON_REPOSITORY, "setGroupPermission",
-          "Set what a group has on a repository", RepositoryGroupPermission, query=(FIELDS,), json=NewPermission,
+          "Set what a group has on a repository", RepositoryGroupPermission, query=_SETS_END, json=NewPermission,
           errors=(403, 404, 413)),
     Route("DELETE", _GROUP_THERE, permissions.remove_for_group, _REMOVE_ON_REPOSITORY, "removeGroupPermission",
           "Let a group have nothing on a repository, whatever its default is", errors=(403, 404, 413)),
     Route("GET", _USERS_THERE, permissions.list_of_users, _READ_ON_REPOSITORY, "listUserPermissions",
-          "What was given to people directly on a repository", PageDocument[RepositoryUserPermission], query=_PAGED,
-          errors=(403, 404)),
+          "What was given to people directly on a repository", PageDocument[RepositoryUserPermission],
+          query=_PAGED_WITH_ENDS, errors=(403, 404)),
     Route("GET", _USER_THERE, permissions.read_of_user, _READ_ON_REPOSITORY, "readUserPermission",
-          "What was given to a person directly on a repository", RepositoryUserPermission, query=(FIELDS,),
+          "What was given to a person directly on a repository", RepositoryUserPermission, query=_WITH_END,
           errors=(403, 404)),
     Route("PUT", _USER_THERE, permissions.set_for_user, _SET_ON_REPOSITORY, "setUserPermission",
-          "Give a person a permission directly on a repository", RepositoryUserPermission, query=(FIELDS,),
+          "Give a person a permission directly on a repository", RepositoryUserPermission, query=_SETS_END,
           json=NewPermission, errors=(403, 404, 413)),
     Route("DELETE", _USER_THERE, permissions.remove_for_user, _REMOVE_ON_REPOSITORY, "removeUserPermission",
           "Take what was given to a person directly on a repository", errors=(403, 404, 413)),

@@ -7,7 +7,6 @@ from msgspec import UNSET
 
 from onebucket.domain.accounts import Account
 from onebucket.domain.groups import Group
-from onebucket.domain.privileges import Level
 from onebucket.domain.repositories import Repository
 from onebucket.domain.workspaces import DatedAccount, Membership
 from onebucket.surfaces.v2.objects import (
@@ -15,9 +14,7 @@ from onebucket.surfaces.v2.objects import (
     EmailAddress,
     Link,
     Links,
-    RepositoryGroupPermission,
     RepositoryName,
-    RepositoryUserPermission,
     Workspace,
     WorkspaceAccess,
     WorkspaceBase,
@@ -155,30 +152,6 @@ class Shapes:
             workspace=self.workspace_name(owner),
             links={"self": Link(f"{self._base_url}/1.0/groups/{owner.username}/{group.slug}")}
             | {"html": Link(f"{self._base_url}{page}")},
-        )
-
-    def group_permission(
-        self, owner: Account, repository: Repository, group: Group, level: Level
-    ) -> RepositoryGroupPermission:
-        """Shape what a group may do on a repository."""
-        where = f"/repositories/{owner.username}/{repository.slug}/permissions-config/groups"
-        return RepositoryGroupPermission(
-            permission=level.word,
-            group=self.group(owner, group),
-            repository=self.repository_name(owner, repository),
-            links=self.links(f"{where}/{group.slug}"),
-        )
-
-    def user_permission(
-        self, owner: Account, repository: Repository, person: Account, level: Level
-    ) -> RepositoryUserPermission:
-        """Shape what was given to a person directly on a repository."""
-        where = f"/repositories/{owner.username}/{repository.slug}/permissions-config/users"
-        return RepositoryUserPermission(
-            permission=level.word,
-            user=self.user(person),
-            repository=self.repository_name(owner, repository),
-            links=self.links(f"{where}/{quote(braced(person.id))}"),
         )
 
     def _avatar(self, account: Account) -> Link:
