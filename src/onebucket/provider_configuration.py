@@ -1,11 +1,11 @@
 """The tables `[oidc.NAME]` of `onebucket.toml`: the providers that people sign in with."""
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from onebucket.domain import sign_in_providers
 from onebucket.domain.accounts import email_key
 from onebucket.domain.refusals import Invalid
 from onebucket.domain.sign_in_providers import SignInProvider
@@ -16,7 +16,6 @@ _SECRETS = ("client_secret", "client_secret_file", "client_secret_env")
 _TEXTS = {"issuer": "", "client_id": "", **dict.fromkeys(_SECRETS, ""), "label": "", "groups_claim": "",
           "link": "address", "confirm": "login"}  # fmt: skip
 _LISTS = {"scopes": ["openid", "email", "profile"], "domains": []}
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
 
 def read_providers(chosen: Settings, environment: Mapping[str, str] = os.environ) -> tuple[SignInProvider, ...]:
@@ -46,8 +45,10 @@ def _tables(chosen: Settings) -> Iterator[tuple[str, Mapping[str, object]]]:
 def _read(
     name: str, table: Mapping[str, object], where: str, folder: Path, environment: Mapping[str, str]
 ) -> SignInProvider:
-    if not _NAME.fullmatch(name):
-        raise Misconfigured(f"{where}: a provider's name has up to 32 small letters, digits and hyphens")
+    try:
+        sign_in_providers.check_name(name)
+    except Invalid as refusal:
+        raise Misconfigured(f"{where}: {refusal.sentence}") from None
     if unknown := table.keys() - {*_TEXTS, *_LISTS}:
         raise Misconfigured(f"{where} has no setting {', '.join(sorted(unknown))}")
     texts = {key: _text(table.get(key, default), f"{where} {key}") for key, default in _TEXTS.items()}

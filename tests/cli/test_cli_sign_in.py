@@ -129,6 +129,18 @@ def test_a_group_is_kept_by_a_provider_that_names_groups(command: Command, besid
     assert keeper(beside) is None
 
 
+def test_a_dry_run_shows_a_keeper_and_changes_none(command: Command, beside: Api, tmp_path: Path) -> None:
+    team = {"username": "acme", "groups": [{"name": "Designers", "kept_by_sign_in": "okta"}]}
+    (tmp_path / "acme.json").write_text(json.dumps({"onebucket": 1, "teams": [team]}))
+
+    told = command("apply", "acme.json", "--dry-run")
+
+    assert "~ group acme/designers: kept_by_sign_in nothing → okta" in told.out
+    assert keeper(beside) is None
+    assert command("apply", "acme.json", "--yes").code == 0
+    assert keeper(beside) == "okta"
+
+
 def keeper(api: Api) -> str | None:
     found: str | None = api.operate(lambda work: groups.keeper(work, "acme", "designers"))
     return found

@@ -198,6 +198,24 @@ def test_a_group_is_renamed_when_its_slug_stays(company: Database) -> None:
     ]
 
 
+def test_a_group_is_kept_by_sign_in_until_a_document_says_otherwise(company: Database, other: Database) -> None:
+    kept = acme("groups: [{name: Designers, kept_by_sign_in: okta}]")
+
+    set_ = applied(company, kept)
+    again = tell(company, kept)
+    unsaid = tell(company, acme("groups: [{name: Designers}]"))
+    text = exported(company)
+    tell(other, text.partition("\n")[2])
+    ended = applied(company, acme("groups: [{name: Designers, kept_by_sign_in: null}]"))
+
+    assert set_ == ["~ group acme/designers: kept_by_sign_in nothing → okta"]
+    assert (again, unsaid) == ([], [])
+    assert text.count("kept_by_sign_in: okta") == 1 and text.count("kept_by_sign_in") == 1
+    assert exported(other) == text
+    assert ended == ["~ group acme/designers: kept_by_sign_in okta → nothing"]
+    assert "kept_by_sign_in" not in exported(company)
+
+
 def test_members_are_added_in_the_order_of_the_document(company: Database) -> None:
     tell(company, acme("groups: [{name: Crew, members: [mallory, alice, Mallory, bob]}]"))
 

@@ -173,7 +173,7 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     "an unknown key": (
         of_acme("groups:\n- name: Designers\n  colour: red"),
         "acme.yaml:6: there is no key 'colour' in a group; the keys are name, previously, account_privilege, "
-        "permission, auto_add, email_forwarding_disabled, members",
+        "permission, auto_add, email_forwarding_disabled, kept_by_sign_in, members",
     ),
     "an unknown key of the document": (
         "onebucket: 1\nteam: []",
@@ -203,7 +203,7 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     "a text where a group belongs": (
         of_acme("groups:\n- Designers"),
         "acme.yaml:5: a group in 'groups' must be a mapping with keys of a group: name, previously, account_privilege, "
-        "permission, auto_add, email_forwarding_disabled, members",
+        "permission, auto_add, email_forwarding_disabled, kept_by_sign_in, members",
     ),
     "a list among names": (
         of_acme("groups:\n- {name: A, members: [bob, [alice]]}"),
@@ -216,6 +216,10 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     "a text where true or false belongs": (
         of_acme("groups:\n- {name: A, auto_add: maybe}"),
         "acme.yaml:5: 'auto_add' must be true or false",
+    ),
+    "a keeper that no provider can be": (
+        of_acme("groups:\n- {name: A, kept_by_sign_in: Okta Inc}"),
+        "acme.yaml:5: 'kept_by_sign_in': a provider's name has up to 32 small letters, digits and hyphens",
     ),
     "true in quotes": (
         of_acme("groups:\n- {name: A, auto_add: 'true'}"),
@@ -529,6 +533,7 @@ GROUPS = st.builds(
         permission=ANY_LEVEL,
         auto_add=st.booleans(),
         email_forwarding_disabled=st.booleans(),
+        kept_by_sign_in=st.sampled_from([None, "okta", "entra-2"]),
         members=NAMES,
     ),
 )

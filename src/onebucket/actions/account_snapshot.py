@@ -1,7 +1,7 @@
 """Loads an account with everything it owns, for export, apply and restore."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from onebucket.actions import access
 from onebucket.actions.unit_of_work import UnitOfWork
@@ -16,6 +16,7 @@ from onebucket.store import (
     email_rows,
     group_members,
     invitation_rows,
+    kept_group_rows,
     privilege_rows,
     project_privilege_rows,
     project_rows,
@@ -26,7 +27,10 @@ from onebucket.store.email_rows import Email
 
 @dataclass(frozen=True, slots=True)
 class AccountSnapshot:
-    """An account and all that it owns: projects oldest first, `grants` by repository slug, `project_grants` by key."""
+    """An account and all that it owns: projects oldest first, `grants` by repository slug, `project_grants` by key.
+
+    `keepers` are the providers whose sign-ins keep groups, by the groups' slugs.
+    """
 
     account: Account
     emails: tuple[Email, ...]
@@ -37,6 +41,7 @@ class AccountSnapshot:
     repositories: list[Repository]
     grants: Mapping[str, RepositoryGrants]
     invitations: list[Invitation]
+    keepers: Mapping[str, str] = field(default_factory=dict)
 
 
 def everyone(work: UnitOfWork) -> list[Account]:
@@ -58,4 +63,5 @@ def snapshot_of(work: UnitOfWork, name: str, *, owned: bool = True) -> AccountSn
         repositories=repository_rows.of_account(work.tx, account.id) if owned else [],
         grants=privilege_rows.grants(work.tx, account.id) if owned else {},
         invitations=invitation_rows.of_account(work.tx, account.id) if owned else [],
+        keepers=kept_group_rows.keepers(work.tx, account.id) if owned else {},
     )

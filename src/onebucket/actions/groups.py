@@ -7,7 +7,7 @@ from functools import cache
 from onebucket import slugs
 from onebucket.actions import access, administrators, member_ends, pending_invitations
 from onebucket.actions.unit_of_work import UnitOfWork
-from onebucket.domain import ends, groups
+from onebucket.domain import ends, groups, sign_in_providers
 from onebucket.domain.accounts import Account
 from onebucket.domain.ends import EndWish
 from onebucket.domain.events import Event
@@ -176,9 +176,12 @@ def keeper(work: UnitOfWork, account_name: str, slug: str) -> str | None:
 def set_keeper(work: UnitOfWork, account_name: str, slug: str, provider: str | None) -> Group:
     """Let sign-ins with a provider keep a group: whoever signs in joins or leaves it as the provider says.
 
-    None ends it; the members stay. Raises NotFound, NoSuchGroup, Forbidden.
+    None ends it; the members stay. Raises NotFound, NoSuchGroup, Forbidden (also where a directory keeps it), Invalid.
     """
     owner, group = access.group(work, account_name, slug, to=To.CHANGE_GROUP)
+    if provider is not None:
+        sign_in_providers.check_name(provider)
+        access.check_not_kept(work, group)
     before = kept_group_rows.keeper(work.tx, group)
     if before != provider:
         kept_group_rows.set_keeper(work.tx, group, provider)

@@ -1,5 +1,6 @@
 """Identity providers that people sign in with by OpenID Connect, and what counts of what they say of a person."""
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ _ENTRA_HOST, _ENTRA_VERIFIED = "login.microsoftonline.com", "xms_edov"
 
 # Entra ID leaves out a list of groups that is too long for a token, and says so with one of these.
 _LEFT_OUT = ("_claim_names", "hasgroups")
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
 # How far the clocks of a provider and of this server may differ.
 _SKEW_SECONDS = 60
@@ -78,6 +81,12 @@ class ProvenIdentity:
     def shown(self) -> str:
         """What to call the person at the provider: their address there or, without one, the id."""
         return self.email or self.subject
+
+
+def check_name(name: str) -> None:
+    """Check a provider's name. Raises Invalid."""
+    if not _NAME.fullmatch(name):
+        raise Invalid("a provider's name has up to 32 small letters, digits and hyphens")
 
 
 def identity(provider: SignInProvider, claims: Mapping[str, Any], *, begun: float) -> ProvenIdentity:

@@ -34,6 +34,12 @@ _KEEPER = Statement(
     select(groups.c.kept_by_sign_in).where(*_this),
     scalar(groups.c.kept_by_sign_in),
 )
+_KEEPERS = Statement(
+    select(groups.c.slug, groups.c.kept_by_sign_in)
+    .where(groups.c.account_id == bindparam("account_id"), groups.c.kept_by_sign_in.is_not(None))
+    .order_by(groups.c.slug),
+    joined(scalar(groups.c.slug, str), scalar(groups.c.kept_by_sign_in, str)),
+)
 _KEEP = Statement(update(groups).where(*_this).values(kept_by_sign_in=bindparam("provider")))
 
 
@@ -45,6 +51,11 @@ def kept_by_sign_in(tx: Transaction, provider: str, person_id: str) -> list[tupl
 def keeper(tx: Transaction, group: Group) -> str | None:
     """Return the provider whose sign-ins keep the group."""
     return tx.row(_KEEPER, account_id=group.account_id, group_id=group.id)
+
+
+def keepers(tx: Transaction, account_id: str) -> dict[str, str]:
+    """Return the providers whose sign-ins keep groups of an account, by the groups' slugs."""
+    return dict(tx.rows(_KEEPERS, account_id=account_id))
 
 
 def set_keeper(tx: Transaction, group: Group, provider: str | None) -> None:

@@ -95,6 +95,8 @@ def _groups(task: ApplyContext, subject: Subject) -> None:
                 _change_group(task.work, subject.name, rosters[slug].group, group)
             else:
                 _add_group(task.work, subject.name, group)
+            if group.kept_by_sign_in is not UNSET:
+                groups.set_keeper(task.work, subject.name, slug, group.kept_by_sign_in)
             if group.account_privilege is AccountPrivilege.ADMIN and privilege is not AccountPrivilege.ADMIN:
                 groups.set_account_privilege(task.work, subject.name, slug, AccountPrivilege.ADMIN)
         task.progress.advance()

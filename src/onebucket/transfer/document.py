@@ -6,7 +6,7 @@ from typing import Any, Literal
 from msgspec import UNSET
 
 from onebucket import hashing, slugs
-from onebucket.domain import accounts, groups, projects, repositories, scopes
+from onebucket.domain import accounts, groups, projects, repositories, scopes, sign_in_providers
 from onebucket.domain.groups import AccountPrivilege
 from onebucket.domain.privileges import Level
 from onebucket.domain.projects import ProjectLevel
@@ -106,6 +106,10 @@ def _invitation(node: source_tree.Node, what: str) -> Invitation:
     )
 
 
+def _keeper(node: source_tree.Node, what: str) -> str | None:
+    return None if source_tree.is_null(node) else checked(sign_in_providers.check_name)(node, what)
+
+
 _USERNAME = checked(accounts.check_username)
 _NAMES = listed(text, each="name")
 _GROUP_NAME = checked(lambda name: slugs.slugify(groups.check_name(name)))
@@ -125,6 +129,7 @@ _GROUP = struct(
         "permission": level_or_nothing,
         "auto_add": flag,
         "email_forwarding_disabled": flag,
+        "kept_by_sign_in": _keeper,
         "members": _NAMES,
     },
 )

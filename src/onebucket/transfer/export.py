@@ -92,10 +92,10 @@ def _braced(account: Account) -> str:
 
 
 def _groups(snapshot: AccountSnapshot) -> list[Group]:
-    return [_group(roster) for roster in snapshot.rosters]
+    return [_group(roster, snapshot.keepers.get(roster.group.slug)) for roster in snapshot.rosters]
 
 
-def _group(roster: groups.GroupWithMembers) -> Group:
+def _group(roster: groups.GroupWithMembers, keeper: str | None) -> Group:
     group = roster.group
     return Group(
         name=group.name,
@@ -103,6 +103,7 @@ def _group(roster: groups.GroupWithMembers) -> Group:
         permission=group.permission or Level.NONE,
         auto_add=group.auto_add,
         email_forwarding_disabled=group.email_forwarding_disabled,
+        kept_by_sign_in=keeper or UNSET,
         members=[member.username for member in roster.members or ()],
     )
 

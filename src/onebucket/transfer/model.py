@@ -40,7 +40,10 @@ class Token(Part, frozen=True, kw_only=True):
 
 
 class Group(Part, frozen=True, kw_only=True):
-    """A group; its slug is derived from its name. `Level.NONE` means no permission; `previously` are earlier names."""
+    """A group; its slug is derived from its name. `Level.NONE` means no permission; `previously` are earlier names.
+
+    `kept_by_sign_in` is the name of the provider whose sign-ins keep it, None for nobody's.
+    """
 
     name: str
     previously: list[str] | UnsetType = UNSET
@@ -48,6 +51,7 @@ class Group(Part, frozen=True, kw_only=True):
     permission: Level | UnsetType = UNSET
     auto_add: bool | UnsetType = UNSET
     email_forwarding_disabled: bool | UnsetType = UNSET
+    kept_by_sign_in: str | UnsetType | None = UNSET
     members: list[str] | UnsetType = UNSET
 
 

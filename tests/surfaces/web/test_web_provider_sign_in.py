@@ -16,7 +16,8 @@ import openid_provider
 from browsing import Page, Visitor
 from cast import Api
 from onebucket import hashing
-from onebucket.actions import accounts, groups, identities, session_links
+from onebucket.actions import accounts, directories, groups, identities, session_links
+from onebucket.domain.refusals import Forbidden
 from onebucket.domain.site_limits import SiteLimits
 from openid_provider import OpenIdProvider
 
@@ -384,6 +385,41 @@ def test_groups_follow_the_claim_and_the_last_administrator_stays(api: Api, prov
         ).fetchall()
     assert ("oidc:corp", "member.removed") in [tuple(row) for row in told]
     assert ("oidc:corp", "change.refused") in [tuple(row) for row in told]
+
+
+def test_the_page_of_a_group_says_who_keeps_it(api: Api, provider: OpenIdProvider) -> None:
+    where = "/accounts/acme/groups/designers"
+
+    def keeper(slug: str) -> str | None:
+        found: str | None = api.operate(lambda work: groups.keeper(work, "acme", slug))
+        return found
+
+    with serving(api, provider) as served, Visitor(served, "alice") as visitor:
+        assert "kept_by_sign_in" not in visitor.open(where).inputs
+    with serving(api, provider, groups_claim="groups") as served, Visitor(served, "alice") as visitor:
+        page = visitor.open(where)
+        saved = visitor.send(page, where, kept_by_sign_in="corp")
+        kept = keeper("designers")
+        strange = visitor.send(page, where, kept_by_sign_in="okta")
+        asked = visitor.send(saved, where, name="Drawers")
+        renamed = visitor.send(asked, where)
+        kept_still = keeper("drawers")
+        ended = visitor.send(renamed, "/accounts/acme/groups/drawers", kept_by_sign_in="")
+
+    form = saved.form(where)
+    assert (form.options["kept_by_sign_in"], form.values["kept_by_sign_in"]) == (["", "corp"], "corp")
+    assert (strange.status, "no provider of that name keeps groups" in strange.text) == (400, True)
+    assert (kept, renamed.path, kept_still) == ("corp", "/accounts/acme/groups/drawers", "corp")
+    assert (ended.status, keeper("drawers")) == (200, None)
+
+
+def test_a_group_of_a_directory_is_not_kept_by_sign_in_too(api: Api) -> None:
+    made = api.operate(lambda work: directories.add(work, "acme", label="scim", secret_hash="0" * 64))
+    statement = f"UPDATE groups SET directory_id = '{made.directory.id}' WHERE slug = 'designers'"
+    api.operate(lambda work: work.tx.connection.execute(statement))
+
+    with pytest.raises(Forbidden, match="kept by the directory scim"):
+        api.operate(lambda work: groups.set_keeper(work, "acme", "designers", "corp"))
 
 
 @pytest.mark.runs_on("SQLite", "PostgreSQL")
