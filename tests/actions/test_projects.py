@@ -213,7 +213,7 @@ def test_reports_name_who_has_something_by_a_project_alone(office: Office) -> No
     [told] = access_reports.summaries(office.operator, "acme", [gina])
     assert (told.levels[Level.READ], told.through) == (2, ("project",))  # website is public
     acme = next(each for each in my_access.access_by_account(office.as_("gina")) if each.owner.username == "acme")
-    assert [(each.repository.slug, each.ways[0].through.value) for each in acme.decisions] == [
+    assert [(each.repository.slug, each.way.through.value) for each in acme.repositories] == [
         ("engine", "project"),
         ("website", "public"),
     ]

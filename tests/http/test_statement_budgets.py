@@ -92,7 +92,6 @@ MOST = {
 
 # What is above its budget, and why.
 ABOVE = {
-    _2_0: "everybody's effective permissions: people, what is set with memberships, groups, repositories",
     _PAGES: "who gained and lost access: all that decides about it in the account, and two parts of the journal",
 }
 

@@ -219,7 +219,7 @@ def test_what_a_person_holds_is_looked_up_by_the_sum_of_groups_and_repositories(
         with api.db.reading() as tx:
             work = cast.operator(tx)
             held = my_access.access_by_account(dataclasses.replace(work, actor=as_person(work, "bob")))
-        assert sum(len(each.decisions) for each in held) > REPOSITORIES * times
+        assert sum(len(each.repositories) for each in held) > REPOSITORIES * times
         lengths[times] = said
 
     assert lengths[TIMES] < 2 * TIMES * lengths[1]

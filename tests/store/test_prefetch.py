@@ -13,7 +13,7 @@ import pg
 import sizes
 from onebucket.actions import groups
 from onebucket.domain.accounts import Account
-from onebucket.store import access_rows, account_rows, app_password_rows, prefetch, revisions
+from onebucket.store import account_rows, app_password_rows, prefetch, revisions
 from onebucket.store.engine.database import Database
 from onebucket.store.engine.transaction import Transaction
 from onebucket.store.prefetch import Names
@@ -108,7 +108,7 @@ def test_what_is_taken_from_the_cache_counts_as_read(db: Database) -> None:
 
 
 def test_what_most_requests_ask_is_short_enough_for_psycopg_to_parse_it_once() -> None:
-    texts = [each.text({}, "postgresql") for each in prefetch._STATEMENTS.values()]
+    texts = [each.text({}, "postgresql") for each in (*prefetch._BY_ID.values(), *prefetch._BY_SESSION.values())]
     few: dict[str, Any] = {name: [] for name in ("people", "repositories", "projects")}
 
-    assert max(map(len, (*texts, access_rows._FEW.text(few, "postgresql")))) <= MAX_CACHED_STATEMENT_LENGTH
+    assert max(map(len, (*texts, combined_access_rows._FEW.text(few, "postgresql")))) <= MAX_CACHED_STATEMENT_LENGTH

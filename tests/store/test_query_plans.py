@@ -8,6 +8,7 @@ import pytest
 
 from onebucket.store import (
     access_rows,
+    combined_access_rows,
     invitation_rows,
     journal_search,
     privilege_rows,
@@ -111,11 +112,10 @@ def _pairs(holders: dict[int, list[str]]) -> dict[str, dict[str, list[str]]]:
     ("statement", "values"),
     [
         (access_rows._MEMBERSHIPS, {"people": [id(1, 7), id(1, 70)]}),
-        (access_rows._FEW, {"people": [id(1, 7), id(1, 70)], **PLACES}),
-        (access_rows._SET, PLACES),
+        (combined_access_rows._FEW, {"people": [id(1, 7), id(1, 70)], **PLACES}),
+        (combined_access_rows._WHOLE, {"people": [id(1, 7), id(1, 70)], **PLACES}),
         (access_rows._SET_FOR_THEM, {"groups": [id(2, 0), id(2, 1)], **PLACES}),
         (access_rows._SET_THERE, _pairs({7: [id(2, 0), id(2, 1)], 70: [id(2, 7)]})),
-        (access_rows._DIRECT, {"people": [id(1, 7), id(1, 70)]}),
         (access_rows._DIRECT_THERE, _pairs({7: [id(1, 7)], 70: [id(1, 70)]})),
         (project_privilege_rows._STRONGEST, {"person_id": id(1, 7)}),
         (project_privilege_rows._STRONGEST_THERE, {"person_id": id(1, 7), "project_id": id(5, 7)}),
@@ -127,10 +127,9 @@ def _pairs(holders: dict[int, list[str]]) -> dict[str, dict[str, list[str]]]:
     ids=[
         "memberships",
         "few people",
-        "set",
+        "people and places",
         "set for them",
         "set there",
-        "direct",
         "direct there",
         "on all projects",
         "on one project",

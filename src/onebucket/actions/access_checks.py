@@ -16,6 +16,9 @@ from onebucket.domain.refusals import NotFound, Refusal
 from onebucket.domain.repositories import Repository
 from onebucket.store import access_inputs, account_rows, group_members, group_rows, repository_rows
 
+# Rows that are read at least for a pair of a person and a repository.
+ROWS_OF_A_PAIR = 3
+
 
 class AccessDecision(NamedTuple):
     """What a person may do on a repository, with every reason; `ways[0]` is the one that decides.
@@ -68,6 +71,9 @@ def answers(work: UnitOfWork, questions: Iterable[AccessQuery]) -> Iterator[Acce
     Reads the database before the first answer, with a few statements per account.
     """
     queries = list(questions)
+    if len(queries) > 1:
+        # Too many for the event loop go to a thread before anything is read.
+        work.tx.spend(ROWS_OF_A_PAIR * len(queries))
     people = access.each_person(work, {query.user for query in queries})
 
     pending: dict[int, _PendingAnswer] = {}

@@ -35,14 +35,14 @@ class AccessLosses:
     ) -> None:
         self.owner = owner
         self.group = group
-        self._people = sorted(people, key=lambda person: person.username.lower())
+        self.people = sorted(people, key=lambda person: person.username.lower())
         self._inputs = inputs
         self._equivalent_repositories = inputs.group_equivalent_repositories(repositories)
         self._kind = inputs.kinds()
         self._by_kind: dict[object, dict[tuple[Level, Level], list[Repository]]] = {}
 
     def __iter__(self) -> Iterator[AccessLoss]:
-        for person in self._people:
+        for person in self.people:
             yield from self.of(person)
 
     def of(self, person: Account) -> list[AccessLoss]:

@@ -8,7 +8,7 @@ from onebucket.domain.accounts import Account
 from onebucket.domain.groups import Group
 from onebucket.domain.policy import To
 from onebucket.domain.refusals import Forbidden
-from onebucket.store import account_rows, account_summaries, group_members, group_rows
+from onebucket.store import account_rows, account_summaries, group_members
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +52,10 @@ def group_sizes(work: UnitOfWork, account_name: str) -> list[GroupSize]:
     """List an account's groups by slug: an administrator sees all, a member their own (contract/api-1.0.md#g2)."""
     summary = account_summary(work, account_name)
     if summary.administers:
-        groups = group_rows.of_account(work.tx, summary.owner.id)
-    else:
-        own = group_members.load_groups(work.tx, account_id=summary.owner.id, person_id=work.actor.id, members=False)
-        groups = [roster.group for roster in own]
+        return [GroupSize(*found) for found in account_summaries.groups_with_counts(work.tx, summary.owner.id)]
+    own = group_members.load_groups(work.tx, account_id=summary.owner.id, person_id=work.actor.id, members=False)
     counts = account_summaries.counts(work.tx, summary.owner.id)
-    return [GroupSize(group, counts.get(group.id, 0)) for group in groups]
+    return [GroupSize(roster.group, counts.get(roster.group.id, 0)) for roster in own]
 
 
 def people(work: UnitOfWork, account_name: str) -> list[Account]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from onebucket.actions import access
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import Account
-from onebucket.domain.groups import AccountPrivilege
+from onebucket.domain.groups import AccountPrivilege, Group
 from onebucket.domain.level_sets import LevelRows, LevelSets, People
 from onebucket.domain.mirror_grants import GrantKind
 from onebucket.domain.policy import To
@@ -17,6 +17,7 @@ from onebucket.store import (
     account_rows,
     account_summaries,
     email_rows,
+    group_rows,
     level_rows,
     mirror_rows,
     project_rows,
@@ -85,7 +86,7 @@ def read(work: UnitOfWork, account_name: str, mirror: str, includes: Callable[[s
     revision = account_rows.revision(work.tx, owner.id)
     repositories = [each for each in repository_rows.of_account(work.tx, owner.id) if includes(each.slug)]
     people = People([each for each in account_summaries.people(work.tx, owner.id) if each.aaid])
-    rows = level_rows.of_account(work.tx, owner)
+    rows, groups = level_rows.of_account(work.tx, owner), group_rows.of_account(work.tx, owner.id)
     ids = {each.id: str(each.aaid) for each in people.all}
     set_there: dict[GrantKind, set[Place]] = {kind: set() for kind in GrantKind}
     for each in mirror_rows.of_mirror(work.tx, owner.id, mirror):
@@ -95,12 +96,12 @@ def read(work: UnitOfWork, account_name: str, mirror: str, includes: Callable[[s
         revision,
         _of_people(LevelSets(owner, people, rows), repositories),
         {str(each.aaid): each.username for each in people.all},
-        {each.slug: each.name for each in rows.groups},
-        _of_groups(rows, repositories),
+        {each.slug: each.name for each in groups},
+        _of_groups(rows, groups, repositories),
         {
             (project.key, group.slug): level
             for project in project_rows.of_account(work.tx, owner.id)
-            for group in rows.groups
+            for group in groups
             if (level := rows.of_groups.get(project.id, {}).get(group.id))
         },
         set_there,
@@ -108,7 +109,7 @@ def read(work: UnitOfWork, account_name: str, mirror: str, includes: Callable[[s
         work.at,
         {
             each.slug: {ids[id] for id in rows.members.get(each.id, ()) if id in ids}
-            for each in rows.groups
+            for each in groups
             if each.account_privilege is not AccountPrivilege.ADMIN
         },
     )
@@ -139,11 +140,11 @@ def _of_people(sets: LevelSets, repositories: Iterable[Repository]) -> dict[Plac
     return levels
 
 
-def _of_groups(rows: LevelRows, repositories: Iterable[Repository]) -> dict[Place, Level]:
+def _of_groups(rows: LevelRows, groups: Iterable[Group], repositories: Iterable[Repository]) -> dict[Place, Level]:
     levels: dict[Place, Level] = {}
     for repository in repositories:
         set_there, by_project = (rows.of_groups.get(id, {}) for id in (repository.id, repository.project_id))
-        for group in rows.groups:
+        for group in groups:
             level = group_level(set_there=set_there.get(group.id), permission=group.permission)
             if level := max(level, by_project.get(group.id, Level.NONE)):
                 levels[repository.slug, group.slug] = level

@@ -2,35 +2,45 @@
 
 from dataclasses import dataclass
 
-from onebucket.actions import access, access_checks
-from onebucket.actions.access_checks import AccessDecision, AccessQuery
+from onebucket.actions import access
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import Account
-from onebucket.domain.groups import GroupWithMembers
+from onebucket.domain.groups import AccountPrivilege, GroupWithMembers
 from onebucket.domain.policy import To
-from onebucket.domain.privileges import Level
+from onebucket.domain.privileges import Level, Reason
 from onebucket.domain.refusals import Forbidden
-from onebucket.store import account_summaries, group_members, repository_rows
+from onebucket.domain.repositories import Repository
+from onebucket.store import access_inputs, account_summaries, group_members
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryAccess:
+    """A repository on which a person has a level, and the reason that decides: all of them may be as many as groups."""
+
+    repository: Repository
+    way: Reason
+
+    @property
+    def level(self) -> Level:
+        """The person's level."""
+        return self.way.level
 
 
 @dataclass(frozen=True, slots=True)
 class AccountAccess:
-    """A person's role, groups and access in one account; `decisions` covers repositories on which they have a level.
-
-    Each decision keeps only its first reason: all of them together may be groups × repositories.
-    """
+    """A person's role, groups and access in one account, on repositories on which they have a level."""
 
     owner: Account
     administers: bool
     groups: tuple[GroupWithMembers, ...]
-    decisions: tuple[AccessDecision, ...]
+    repositories: tuple[RepositoryAccess, ...]
 
 
 def access_by_account(work: UnitOfWork) -> list[AccountAccess]:
     """Return the actor's access in each account that they have a part in, their own first.
 
-    Takes several queries per account. Leaves out accounts where they have access only as a site administrator or
-    through public repositories. Raises Forbidden when the caller is anonymous.
+    Takes one query for each account with repositories. Leaves out accounts where they have access only as a site
+    administrator or through public repositories. Raises Forbidden when the caller is anonymous.
     """
     if work.actor.account is None:
         raise Forbidden("sign in first")
@@ -39,18 +49,28 @@ def access_by_account(work: UnitOfWork) -> list[AccountAccess]:
     groups: dict[str, list[GroupWithMembers]] = {}
     for roster in group_members.groups_of_person(work.tx, person.id):
         groups.setdefault(roster.owner.id, []).append(roster)
-    accounts = account_summaries.accounts_of_person(work.tx, person.id)
+    accounts = account_summaries.accounts_with_repositories(work.tx, person.id)
     return [
-        AccountAccess(owner, access.administers(work, owner), tuple(groups.get(owner.id, ())), _decisions(work, owner))
-        for owner in sorted(accounts, key=lambda owner: owner.id != person.id)
+        AccountAccess(
+            owner,
+            _administers(person, owner, groups.get(owner.id, [])),
+            tuple(groups.get(owner.id, ())),
+            _levels(work, person, owner, repositories),
+        )
+        for owner, repositories in sorted(accounts.items(), key=lambda found: found[0].id != person.id)
     ]
 
 
-def _decisions(work: UnitOfWork, owner: Account) -> tuple[AccessDecision, ...]:
-    actor_id = work.actor.id or ""
-    queries = [AccessQuery(actor_id, owner.id, each.slug) for each in repository_rows.of_account(work.tx, owner.id)]
-    return tuple(
-        answer._replace(ways=answer.ways[:1])
-        for answer in access_checks.answers(work, queries)
-        if isinstance(answer, AccessDecision) and answer.level is not Level.NONE
-    )
+def _administers(person: Account, owner: Account, groups: list[GroupWithMembers]) -> bool:
+    if person.site_admin or person.id == owner.id:
+        return True
+    return any(each.group.account_privilege is AccountPrivilege.ADMIN for each in groups)
+
+
+def _levels(
+    work: UnitOfWork, person: Account, owner: Account, repositories: list[Repository]
+) -> tuple[RepositoryAccess, ...]:
+    if not repositories:
+        return ()
+    inputs = access_inputs.load(work.tx, owner, repositories, [person])
+    return tuple(RepositoryAccess(each, ways[0]) for each in repositories if (ways := inputs.ways(person, each)))

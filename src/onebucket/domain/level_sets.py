@@ -4,11 +4,10 @@ A set is a number with a bit for each person of the account, so that whole group
 those of `domain.privileges.why`, but a public repository gives nobody a level here: it gives the same to everybody.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from onebucket.domain.accounts import Account
-from onebucket.domain.groups import AccountPrivilege, Group
 from onebucket.domain.privileges import Level
 from onebucket.domain.repositories import Repository
 
@@ -57,13 +56,15 @@ class LevelSet(tuple[int, ...]):
 
 @dataclass(frozen=True, slots=True)
 class LevelRows:
-    """What decides about levels: `members` are ids of people by that of their group.
+    """What decides about levels. `members` are ids of people by that of their group.
 
+    `defaults` holds the default level of each group that has one, `administering` the groups of administrators.
     `of_groups` and `of_people` hold what was set on repositories and projects; of a project, what it gives on its
     repositories.
     """
 
-    groups: Sequence[Group]
+    defaults: Mapping[str, Level]
+    administering: Collection[str]
     members: Mapping[str, Sequence[str]]
     of_groups: LevelsByPlace
     of_people: LevelsByPlace
@@ -77,13 +78,12 @@ class LevelSets:
         self._rows = rows
         self._active = people.set_of(person.id for person in people.all if person.is_active)
         self._members = {id: people.set_of(ids) for id, ids in rows.members.items()}
-        self._defaults = {group.id: group.permission for group in rows.groups if group.permission}
+        self._defaults = {id: level for id, level in rows.defaults.items() if level}
         self._administrators = people.set_of(
             person.id for person in people.all if person.site_admin or person.id == owner.id
         )
-        for group in rows.groups:
-            if group.account_privilege is AccountPrivilege.ADMIN:
-                self._administrators |= self._members.get(group.id, 0)
+        for id in rows.administering:
+            self._administrators |= self._members.get(id, 0)
         self._usual = self._by_default(without=())
         self._on_projects: dict[str, LevelSet] = {}
 

@@ -27,7 +27,9 @@ from onebucket.http.limits.anonymous_limits import AnonymousLimits
 from onebucket.http.request import headers, request_id
 from onebucket.http.services import Services
 from onebucket.passkeys import Challenge, RelyingParty
+from onebucket.store import prefetch
 from onebucket.store.engine.transaction import Transaction
+from onebucket.store.prefetch import Names
 from onebucket.surfaces.web.core import backend
 from onebucket.surfaces.web.core.backend import Asked, Browser, Scope, SecondFactorNeeded, ToSignIn, VerifiedPassword
 
@@ -234,6 +236,7 @@ class PageBackend(backend.PageBackend):
     def _actor(self, tx: Transaction, caller: Browser) -> Actor:
         if not caller.secret:
             return NOBODY
+        prefetch.load_session(tx, hashing.secret_hash(caller.secret), Names(**caller.names))
         return sessions.actor(tx, secret_hash=hashing.secret_hash(caller.secret), at=self._services.clock())
 
     def _work(self, tx: Transaction, caller: Browser, actor: Actor, at: datetime | None = None) -> UnitOfWork:

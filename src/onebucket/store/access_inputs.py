@@ -1,4 +1,4 @@
-"""What decides who may do what, loaded for any number of users and repositories of one account in three queries."""
+"""What decides who may do what, loaded for any users and repositories of one account, in one query or a few."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ from onebucket.domain.privileges import (
 from onebucket.domain.projects import ProjectLevel
 from onebucket.domain.repositories import Repository
 from onebucket.lru_cache import LruCache
-from onebucket.store import access_rows
+from onebucket.store import access_rows, combined_access_rows
 from onebucket.store.access_rows import MembershipRow, PrivilegeRow
 from onebucket.store.engine import timestamps
 from onebucket.store.engine.transaction import Transaction
@@ -223,11 +223,10 @@ def load(
     tx: Transaction, owner: Account, repositories: Iterable[Repository], people: Collection[Account]
 ) -> AccessInputs:
     """Load the access inputs of each of these users on each of these repositories of an account."""
-    memberships = access_rows.memberships_of(tx, owner, people)
     repository_ids, project_ids = _places(repositories)
     tx.spend(len(people) * len(repository_ids) // CASES_OF_A_ROW)
-    set_there = access_rows.set_for_groups(tx, owner, repository_ids, project_ids)
-    return _access_inputs(owner, memberships, set_there, access_rows.given_to(tx, owner, people))
+    rows = combined_access_rows.whole(tx, owner, [person.id for person in people], repository_ids, project_ids)
+    return _access_inputs(owner, rows.memberships, rows.for_groups, rows.for_people)
 
 
 def load_pairs(tx: Transaction, owner: Account, pairs: Collection[tuple[Account, Repository]]) -> AccessInputs:
@@ -239,7 +238,7 @@ def load_pairs(tx: Transaction, owner: Account, pairs: Collection[tuple[Account,
     people = {person.id: person for person, _ in pairs}
     places = {repository.id: repository for _, repository in pairs}
     if len(people) * len(places) <= FEW_PAIRS:
-        rows = access_rows.few(tx, owner, people, *_places(places.values()))
+        rows = combined_access_rows.few(tx, owner, people, *_places(places.values()))
         return _access_inputs(owner, rows.memberships, rows.for_groups, rows.for_people)
     memberships = access_rows.memberships_of(tx, owner, people.values())
     by_person: dict[str, dict[str, Repository]] = {}

@@ -6,10 +6,19 @@ What is set for groups on repositories and on projects comes from one query, and
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, Table, and_, bindparam, literal_column, null, select, tuple_, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    null,
+    select,
+    tuple_,
+    union_all,
+)
 
 from onebucket.domain.accounts import Account
-from onebucket.store.engine.index_hints import looked_up_among, without_index
+from onebucket.store.engine.index_hints import without_index
 from onebucket.store.engine.list_parameters import pairs_of, values_of
 from onebucket.store.engine.row_mapper import named
 from onebucket.store.engine.statement import Statement
@@ -61,8 +70,8 @@ class PrivilegeRow(NamedTuple):
     ends_at: int | None = None
 
 
-_granter = accounts.alias("by")
-_MEMBERSHIP = named(
+GRANTER = accounts.alias("by")
+MEMBERSHIP = named(
     MembershipRow,
     memberships.c.person_id,
     groups.c.id,
@@ -70,15 +79,15 @@ _MEMBERSHIP = named(
     groups.c.permission,
     groups.c.account_privilege,
     memberships.c.added_at,
-    _granter.c.username,
+    GRANTER.c.username,
     directories.c.label,
     memberships.c.ends_at,
 )
-_memberships = (
-    select(*_MEMBERSHIP.columns)
+memberships_of_people = (
+    select(*MEMBERSHIP.columns)
     .select_from(memberships)
     .join(groups, and_(groups.c.account_id == memberships.c.account_id, groups.c.id == memberships.c.group_id))
-    .outerjoin(_granter, _granter.c.id == memberships.c.added_by)
+    .outerjoin(GRANTER, GRANTER.c.id == memberships.c.added_by)
     .outerjoin(
         directories, and_(directories.c.account_id == groups.c.account_id, directories.c.id == groups.c.directory_id)
     )
@@ -88,7 +97,7 @@ _memberships = (
         without_index(memberships.c.account_id) == bindparam("account_id"),
     )
 )
-_MEMBERSHIPS = Statement(_memberships, _MEMBERSHIP)
+_MEMBERSHIPS = Statement(memberships_of_people, MEMBERSHIP)
 
 
 def _on_repositories(given: Any, holder_id: ColumnElement[Any], *condition: ColumnElement[bool]) -> Select[Any]:
@@ -98,12 +107,12 @@ def _on_repositories(given: Any, holder_id: ColumnElement[Any], *condition: Colu
             holder_id.label("holder_id"),
             given.c.level,
             given.c.granted_at,
-            _granter.c.username.label("granted_by"),
+            GRANTER.c.username.label("granted_by"),
             null().label("project"),
             given.c.ends_at,
         )
         .select_from(given)
-        .outerjoin(_granter, _granter.c.id == given.c.granted_by)
+        .outerjoin(GRANTER, GRANTER.c.id == given.c.granted_by)
         .where(*condition)
     )
 
@@ -115,13 +124,13 @@ def _on_projects(given: Any, holder_id: ColumnElement[Any], *condition: ColumnEl
             holder_id.label("holder_id"),
             given.c.level,
             given.c.granted_at,
-            _granter.c.username.label("granted_by"),
+            GRANTER.c.username.label("granted_by"),
             projects.c.key.label("project"),
             given.c.ends_at,
         )
         .select_from(given)
         .join(projects, and_(projects.c.account_id == given.c.account_id, projects.c.id == given.c.project_id))
-        .outerjoin(_granter, _granter.c.id == given.c.granted_by)
+        .outerjoin(GRANTER, GRANTER.c.id == given.c.granted_by)
         .where(*condition)
     )
 
@@ -148,10 +157,6 @@ def _of_people(*there: ColumnElement[bool], on_projects: Iterable[ColumnElement[
     )
 
 
-_SET = _of_groups(
-    group_privileges.c.repository_id.in_(values_of("repositories", Id)),
-    project_group_privileges.c.project_id.in_(values_of("projects", Id)),
-)
 _SET_THERE = _of_groups(
     tuple_(group_privileges.c.repository_id, group_privileges.c.group_id).in_(pairs_of("on_repositories", Id)),
     tuple_(project_group_privileges.c.project_id, project_group_privileges.c.group_id).in_(pairs_of("on_projects", Id)),
@@ -167,14 +172,6 @@ _SET_FOR_THEM = _of_groups(
         without_index(project_group_privileges.c.project_id).in_(values_of("projects", Id)),
     ),
 )
-_DIRECT = _of_people(
-    privileges.c.person_id.in_(values_of("people", Id)),
-    without_index(privileges.c.account_id) == bindparam("account_id"),
-    on_projects=(
-        project_privileges.c.person_id.in_(values_of("people", Id)),
-        without_index(project_privileges.c.account_id) == bindparam("account_id"),
-    ),
-)
 _DIRECT_THERE = _of_people(
     privileges.c.account_id == bindparam("account_id"),
     tuple_(privileges.c.repository_id, privileges.c.person_id).in_(pairs_of("on_repositories", Id)),
@@ -183,52 +180,6 @@ _DIRECT_THERE = _of_people(
         tuple_(project_privileges.c.project_id, project_privileges.c.person_id).in_(pairs_of("on_projects", Id)),
     ),
 )
-
-# All of this in one query, for a few users on a few repositories. What is set for groups is looked up by those of the
-# users: any number of others may have something there. Every row has the columns of a membership, after its kind.
-_MEMBER, _FOR_GROUP, _FOR_PERSON = 0, 1, 2
-# The text stays below 4,096 characters: psycopg parses a longer one at each use.
-_people = values_of("people", Id).cte("people")
-_mine = memberships.alias("mine")
-_groups_of_people = (
-    select(_mine.c.group_id)
-    .where(_mine.c.person_id.in_(select(_people.c.value)), without_index(_mine.c.account_id) == bindparam("account_id"))
-    .cte("groups_of_people")
-)
-
-
-def _given(kind: int, table: Table) -> Select[Any]:
-    """Select what was given to these groups or users in these places."""
-    given = table.alias("given")
-    holder_id = given.c.group_id if kind == _FOR_GROUP else given.c.person_id
-    holders = select(_groups_of_people.c.group_id if kind == _FOR_GROUP else _people.c.value)
-    source = given.outerjoin(_granter, _granter.c.id == given.c.granted_by)
-    shown: ColumnElement[Any] = literal_column("NULL")
-    if "project_id" in given.c:
-        place_id, places, shown = given.c.project_id, values_of("projects", Id), projects.c.key
-        source = source.join(projects, and_(projects.c.account_id == given.c.account_id, projects.c.id == place_id))
-    else:
-        place_id, places = given.c.repository_id, values_of("repositories", Id)
-    return (
-        select(
-            literal_column(str(kind)), place_id, holder_id, shown, given.c.level, literal_column("NULL"),
-            given.c.granted_at, _granter.c.username, literal_column("NULL"), given.c.ends_at,
-        )
-        .select_from(source)
-        .where(
-            given.c.account_id == bindparam("account_id"), place_id.in_(places), looked_up_among(holder_id, holders)
-        )
-    )  # fmt: skip
-
-
-_few = union_all(
-    _memberships.with_only_columns(literal_column(str(_MEMBER)).label("kind"), *_MEMBERSHIP.columns),
-    _given(_FOR_GROUP, group_privileges),
-    _given(_FOR_GROUP, project_group_privileges),
-    _given(_FOR_PERSON, privileges),
-    _given(_FOR_PERSON, project_privileges),
-).subquery("few")
-_FEW = Statement(select(literal_column("*")).select_from(_few))
 
 # Ids of groups or users, by the repository or the project.
 Pairs = Mapping[str, Collection[str]]
@@ -240,13 +191,6 @@ def memberships_of(tx: Transaction, owner: Account, people: Iterable[Account]) -
     for row in tx.rows(_MEMBERSHIPS, account_id=owner.id, people=[person.id for person in people]):
         by_person.setdefault(row.person_id, []).append(row)
     return by_person
-
-
-def set_for_groups(
-    tx: Transaction, owner: Account, repositories: Iterable[str], projects: Iterable[str]
-) -> list[PrivilegeRow]:
-    """Return everything that is set for groups on these repositories and projects."""
-    return tx.rows(_SET, account_id=owner.id, repositories=repositories, projects=projects)
 
 
 def set_for_these_groups(
@@ -261,38 +205,6 @@ def set_for_pairs(tx: Transaction, owner: Account, on_repositories: Pairs, on_pr
     return tx.rows(_SET_THERE, account_id=owner.id, on_repositories=on_repositories, on_projects=on_projects)
 
 
-def given_to(tx: Transaction, owner: Account, people: Iterable[Account]) -> list[PrivilegeRow]:
-    """Return what users were given themselves, on all of an account's repositories and projects."""
-    return tx.rows(_DIRECT, account_id=owner.id, people=[person.id for person in people])
-
-
 def given_to_pairs(tx: Transaction, owner: Account, on_repositories: Pairs, on_projects: Pairs) -> list[PrivilegeRow]:
     """Return what each user was given themselves on the repositories and projects paired with them."""
     return tx.rows(_DIRECT_THERE, account_id=owner.id, on_repositories=on_repositories, on_projects=on_projects)
-
-
-class FewRows(NamedTuple):
-    """What decides about a few users on a few repositories: memberships by user, and what is set there."""
-
-    memberships: dict[str, list[MembershipRow]]
-    for_groups: list[PrivilegeRow]
-    for_people: list[PrivilegeRow]
-
-
-def few(
-    tx: Transaction, owner: Account, people: Iterable[str], repositories: Iterable[str], projects: Iterable[str]
-) -> FewRows:
-    """Return what `memberships_of`, `set_for_pairs` and `given_to_pairs` do, in one query.
-
-    `people` are ids. Looks each user up on each repository.
-    """
-    rows = FewRows({}, [], [])
-    given = {_FOR_GROUP: rows.for_groups, _FOR_PERSON: rows.for_people}
-    found = tx.rows(_FEW, account_id=owner.id, people=people, repositories=repositories, projects=projects)
-    for kind, first, second, word, level, account_privilege, at, by, directory, ends_at in found:
-        if kind == _MEMBER:
-            row = MembershipRow(first, second, word, level, account_privilege, at, by, directory, ends_at)
-            rows.memberships.setdefault(first, []).append(row)
-        else:
-            given[kind].append(PrivilegeRow(first, second, level, at, by, word, ends_at))
-    return rows

@@ -5,17 +5,45 @@ from collections.abc import Iterable
 from sqlalchemy import bindparam, false, func, or_, select, true, union
 
 from onebucket.domain.accounts import Account
+from onebucket.domain.groups import Group
 from onebucket.domain.privileges import Level
+from onebucket.domain.repositories import Repository
 from onebucket.store.account_rows import ACCOUNT
 from onebucket.store.engine.list_parameters import values_of
+from onebucket.store.engine.row_mapper import joined, scalar
 from onebucket.store.engine.statement import Statement
 from onebucket.store.engine.transaction import Transaction
-from onebucket.store.tables import Id, accounts, group_privileges, memberships, privileges, project_privileges
+from onebucket.store.group_rows import GROUP
+from onebucket.store.repository_rows import REPOSITORY
+from onebucket.store.tables import (
+    Id,
+    accounts,
+    group_privileges,
+    groups,
+    memberships,
+    privileges,
+    project_privileges,
+    repositories,
+)
 
 _COUNTS = Statement(
     select(memberships.c.group_id, func.count())
     .where(memberships.c.account_id == bindparam("account_id"))
     .group_by(memberships.c.group_id)
+)
+_GROUP_AND_COUNT = joined(
+    GROUP,
+    scalar(
+        select(func.count())
+        .where(memberships.c.account_id == groups.c.account_id, memberships.c.group_id == groups.c.id)
+        .correlate(groups)
+        .scalar_subquery(),
+        int,
+    ),
+)
+_GROUPS_AND_COUNTS = Statement(
+    select(*_GROUP_AND_COUNT.columns).where(groups.c.account_id == bindparam("account_id")).order_by(groups.c.slug),
+    _GROUP_AND_COUNT,
 )
 _people_in_account = union(
     select(memberships.c.person_id).where(memberships.c.account_id == bindparam("account_id")),
@@ -48,12 +76,21 @@ _accounts_with_access = union(
     select(privileges.c.account_id).where(privileges.c.person_id == bindparam("person_id")),
     select(project_privileges.c.account_id).where(project_privileges.c.person_id == bindparam("person_id")),
 )
-_WHERE = Statement(
-    select(*ACCOUNT.columns)
-    .where(or_(accounts.c.id == bindparam("person_id"), accounts.c.id.in_(_accounts_with_access)))
-    .order_by(accounts.c.username_key),
-    ACCOUNT,
+_is_of_person = or_(accounts.c.id == bindparam("person_id"), accounts.c.id.in_(_accounts_with_access))
+_WHERE = Statement(select(*ACCOUNT.columns).where(_is_of_person).order_by(accounts.c.username_key), ACCOUNT)
+_WITH_REPOSITORY = joined(ACCOUNT, REPOSITORY.optional)
+_WHERE_WITH_REPOSITORIES = Statement(
+    select(*_WITH_REPOSITORY.columns)
+    .select_from(accounts.outerjoin(repositories, repositories.c.account_id == accounts.c.id))
+    .where(_is_of_person)
+    .order_by(accounts.c.username_key, repositories.c.slug),
+    _WITH_REPOSITORY,
 )
+
+
+def groups_with_counts(tx: Transaction, account_id: str) -> list[tuple[Group, int]]:
+    """Return the groups of an account by slug, each with the number of its members."""
+    return tx.rows(_GROUPS_AND_COUNTS, account_id=account_id)
 
 
 def accounts_of_person(tx: Transaction, person_id: str) -> list[Account]:
@@ -62,6 +99,14 @@ def accounts_of_person(tx: Transaction, person_id: str) -> list[Account]:
     Sorted by username.
     """
     return tx.rows(_WHERE, person_id=person_id)
+
+
+def accounts_with_repositories(tx: Transaction, person_id: str) -> dict[Account, list[Repository]]:
+    """Return the accounts of `accounts_of_person`, by username, each with all its repositories by slug."""
+    found: dict[Account, list[Repository]] = {}
+    for owner, repository in tx.rows(_WHERE_WITH_REPOSITORIES, person_id=person_id):
+        found.setdefault(owner, []).extend([repository] if repository else [])
+    return found
 
 
 def counts(tx: Transaction, account_id: str) -> dict[str, int]:

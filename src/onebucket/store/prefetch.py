@@ -1,4 +1,4 @@
-"""What most requests begin with, read in one statement: the credential, the account, and what they name in it.
+"""What most requests begin with, read in one statement: the credential or session, the account, what they name in it.
 
 Nothing is returned. The rows go where each would be kept after a query of its own, into the transaction's row cache, so
 that who asks for them there, and what they may see, is decided as ever (docs/decisions/0019-prefetch.md).
@@ -12,14 +12,15 @@ from sqlalchemy import ColumnElement, FromClause, and_, bindparam, func, select
 
 from onebucket.domain.accounts import Account
 from onebucket.domain.groups import AccountPrivilege
-from onebucket.store import account_rows, app_password_rows, group_rows, repository_rows, revisions
+from onebucket.store import account_rows, app_password_rows, group_rows, repository_rows, revisions, session_rows
 from onebucket.store.account_rows import ACCOUNT
 from onebucket.store.engine.row_mapper import RowMapper, joined, scalar
 from onebucket.store.engine.statement import Statement
 from onebucket.store.engine.transaction import AccountState, Transaction
 from onebucket.store.group_rows import GROUP
 from onebucket.store.repository_rows import REPOSITORY
-from onebucket.store.tables import Id, accounts, emails, groups, memberships, repositories, site, tokens
+from onebucket.store.session_rows import SESSION
+from onebucket.store.tables import Id, accounts, emails, groups, memberships, repositories, sessions, site, tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def _state(account: FromClause) -> RowMapper[AccountState | None]:
 
 
 _LIMITS = app_password_rows.LIMITS.optional
-_ACTOR = joined(ACCOUNT.of(_actor), scalar(_actor.c.password_hash), _LIMITS, _state(_actor))
+_ACTOR = joined(ACCOUNT.of(_actor), scalar(_actor.c.password_hash), _state(_actor))
 _ACCOUNT = joined(ACCOUNT.of(_owner).optional, _state(_owner), scalar(_administers, bool), scalar(_is_member(), bool))
 _GROUP = joined(GROUP.of(_group).optional, scalar(_is_member(memberships.c.group_id == _group.c.id), bool))
 _REPOSITORY = REPOSITORY.of(_repository).optional
@@ -101,27 +102,42 @@ _WITHIN: dict[str, tuple[FromClause, ColumnElement[bool], RowMapper[Any]]] = {
 }
 
 
-def _statement(parts: tuple[str, ...]) -> Statement[tuple[Any, ...]]:
-    """Read the actor with an app password of theirs, and these parts."""
-    source: FromClause = _actor.outerjoin(
-        tokens, and_(tokens.c.account_id == _actor.c.id, tokens.c.id == bindparam("token_id"))
-    )
-    mappers: list[RowMapper[Any]] = [_ACTOR]
+def _statement(
+    source: FromClause, credential: RowMapper[Any], condition: ColumnElement[bool], parts: tuple[str, ...]
+) -> Statement[tuple[Any, ...]]:
+    """Read the actor with a credential of theirs, and these parts."""
+    mappers: list[RowMapper[Any]] = [credential, _ACTOR]
     for part in parts:
-        table, condition, found = _WITHIN[part]
-        source = source.outerjoin(table, condition)
+        table, where, found = _WITHIN[part]
+        source = source.outerjoin(table, where)
         mappers.append(found)
     mapper: RowMapper[tuple[Any, ...]] = joined(*mappers, make=lambda *made: made)
-    return Statement(select(*mapper.columns).select_from(source).where(_actor.c.id == bindparam("actor_id")), mapper)
+    return Statement(select(*mapper.columns).select_from(source).where(condition), mapper)
 
 
-# By what is named; a group or a repository is one of the account.
-_STATEMENTS = {
-    ", ".join(parts) or "actor": _statement(parts)
-    for number in range(len(_WITHIN) + 1)
-    for parts in combinations(_WITHIN, number)
-    if "account" in parts or not {"group", "repository"} & {*parts}
-}
+def _key(parts: tuple[str, ...]) -> str:
+    return ", ".join(parts) or "actor"
+
+
+def _statements(
+    source: FromClause, credential: RowMapper[Any], condition: ColumnElement[bool]
+) -> dict[str, Statement[tuple[Any, ...]]]:
+    """Return a statement for each set of parts that may be named; a group or a repository is one of the account."""
+    return {
+        _key(parts): _statement(source, credential, condition, parts)
+        for number in range(len(_WITHIN) + 1)
+        for parts in combinations(_WITHIN, number)
+        if "account" in parts or not {"group", "repository"} & {*parts}
+    }
+
+
+_of_token = and_(tokens.c.account_id == _actor.c.id, tokens.c.id == bindparam("token_id"))
+_BY_ID = _statements(_actor.outerjoin(tokens, _of_token), _LIMITS, _actor.c.id == bindparam("actor_id"))
+_BY_SESSION = _statements(
+    sessions.join(_actor, _actor.c.id == sessions.c.account_id),
+    SESSION,
+    sessions.c.secret_hash == bindparam("secret_hash"),
+)
 
 
 def load(tx: Transaction, actor_id: str, names: Names, credential: str | None = None) -> None:
@@ -133,15 +149,37 @@ def load(tx: Transaction, actor_id: str, names: Names, credential: str | None = 
     token_id = id if kind == "token" else None
     if _is_cached(tx, actor_id, names, token_id):
         return
+    parts, values = _named_parts(names)
+    found = tx.row(_BY_ID[_key(parts)], actor_id=actor_id, token_id=token_id, **values)
+    if found is not None:
+        limits, *others = found
+        parts_found = dict(zip(("actor", *parts), others, strict=True))
+        if token_id is not None:
+            app_password_rows.cache_holder(tx, actor_id, token_id, limits and (parts_found["actor"][0], *limits))
+        _keep(tx, names, parts_found)
+
+
+def load_session(tx: Transaction, secret_hash: str, names: Names) -> None:
+    """Read the session whose secret has that hash, its user and what is named into the row cache."""
+    parts, values = _named_parts(names)
+    found = tx.row(_BY_SESSION[_key(parts)], secret_hash=secret_hash, **values)
+    if found is None:
+        session_rows.cache_by_hash(tx, secret_hash, None)
+        return
+    session, *others = found
+    parts_found = dict(zip(("actor", *parts), others, strict=True))
+    session_rows.cache_by_hash(tx, secret_hash, (session, parts_found["actor"][0]))
+    _keep(tx, names, parts_found)
+
+
+def _named_parts(names: Names) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """Return which parts are named, and the values of a statement that reads them."""
     parts = tuple(part for part in _WITHIN if getattr(names, part) is not None)
-    values: dict[str, Any] = {"actor_id": actor_id, "token_id": token_id}
+    values: dict[str, Any] = {}
     for part in parts:
         name = getattr(names, part)
         values |= _named(part, name) if part in ("account", "person") else {part: name}
-
-    found = tx.row(_STATEMENTS[", ".join(parts) or "actor"], **values)
-    if found is not None:
-        _keep(tx, names, token_id, dict(zip(("actor", *parts), found, strict=True)))
+    return parts, values
 
 
 def _is_cached(tx: Transaction, actor_id: str, names: Names, token_id: str | None) -> bool:
@@ -160,12 +198,10 @@ def _named(prefix: str, name: str) -> dict[str, str | None]:
     return {f"{prefix}_{each}": key if each == kind else None for each in ("id", "username", "aaid", "email")}
 
 
-def _keep(tx: Transaction, names: Names, token_id: str | None, found: dict[str, Any]) -> None:
-    actor, password_hash, limits, state = found["actor"]
+def _keep(tx: Transaction, names: Names, found: dict[str, Any]) -> None:
+    actor, password_hash, state = found["actor"]
     tx.states[actor.id] = state
     account_rows.cache_by_id(tx, actor, password_hash)
-    if token_id is not None:
-        app_password_rows.cache_holder(tx, actor.id, token_id, limits and (actor, *limits))
     if "person" in found and names.person is not None:
         _keep_account(tx, names.person, *found["person"])
     if "account" not in found or names.account is None:

@@ -38,7 +38,7 @@ class Session:
         return f"session:{self.id}"
 
 
-_SESSION = mapped(
+SESSION = mapped(
     sessions.c.account_id,
     sessions.c.id,
     sessions.c.created_at,
@@ -60,7 +60,7 @@ _SESSION = mapped(
         provider_session=there,
     ),
 )
-_WITH_USER = joined(_SESSION, ACCOUNT)
+_WITH_USER = joined(SESSION, ACCOUNT)
 _of_account = sessions.c.account_id == bindparam("account_id")
 _ADD = Statement(insert(sessions))
 _BY_HASH = Statement(
@@ -68,8 +68,9 @@ _BY_HASH = Statement(
     .join(accounts, accounts.c.id == sessions.c.account_id)
     .where(sessions.c.secret_hash == bindparam("secret_hash")),
     _WITH_USER,
+    is_cached=True,
 )
-_OF_PERSON = Statement(select(*_SESSION.columns).where(_of_account).order_by(sessions.c.created_at.desc()), _SESSION)
+_OF_PERSON = Statement(select(*SESSION.columns).where(_of_account).order_by(sessions.c.created_at.desc()), SESSION)
 _END = Statement(delete(sessions).where(_of_account, sessions.c.id == bindparam("session_id")))
 _END_OTHERS = Statement(delete(sessions).where(_of_account, sessions.c.id != bindparam("session_id")))
 _END_BY_HASH = Statement(delete(sessions).where(sessions.c.secret_hash == bindparam("its_secret_hash")))
@@ -114,6 +115,11 @@ def add(tx: Transaction, session: Session, *, secret_hash: str) -> None:
 def by_hash(tx: Transaction, secret_hash: str) -> tuple[Session, Account] | None:
     """Return the session whose secret has that hash, and its user."""
     return tx.row(_BY_HASH, secret_hash=secret_hash)
+
+
+def cache_by_hash(tx: Transaction, secret_hash: str, found: tuple[Session, Account] | None) -> None:
+    """Cache the session whose secret has that hash, and its user, for `by_hash`; None if there is none."""
+    tx.cache_row(_BY_HASH, found, secret_hash=secret_hash)
 
 
 def of_person(tx: Transaction, account_id: str) -> list[Session]:

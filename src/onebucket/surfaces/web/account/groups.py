@@ -175,12 +175,12 @@ async def ask_to_delete(request: PageRequest) -> Response:
 
     def load(work: UnitOfWork) -> dict[str, Any]:
         losses = access_checks.impact(work, account, slug)
-        roster = groups.read(work, account, slug, members=True)
         lines = access_changes.Lines(losses)
         page = paginate(request, lines.worst_first, lines.words)
         return {
             "summary": account_overview.account_summary(work, account),
-            "roster": roster,
+            "group": losses.group,
+            "members": len(losses.people),
             "losses": page,
             "lines": [lines.whole(line) for line in page.items],
             "losing": len({line.person.id for line in lines.worst_first}),

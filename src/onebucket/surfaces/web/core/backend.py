@@ -25,13 +25,15 @@ Scope = MutableMapping[str, Any]
 class Browser:
     """The client of a page request.
 
-    `secret` is its session secret (None without a session), `agent` its `User-Agent`.
+    `secret` is its session secret (None without a session), `agent` its `User-Agent`. `names` is what the page's path
+    names (`account`, `group`, `repository`, `person`), so that it is read together with the session.
     """
 
     secret: str | None
     request_id: str
     address: str | None
     agent: str
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 class Asked(Enum):

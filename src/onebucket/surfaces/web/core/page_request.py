@@ -64,6 +64,7 @@ class PageRequest:
             request_id=backend.request_id(request.scope),
             address=request.client.host if request.client else None,
             agent="".join(value for value in request.headers.get("user-agent", "")[:200] if value.isprintable()),
+            names=_named_in_path(request),
         )
         self.person: Account | None = None
         self._templates = templates
@@ -298,3 +299,16 @@ class Page:
     def methods(self) -> list[str]:
         """The HTTP methods it accepts."""
         return ["GET", "POST"] if self.send else ["GET"]
+
+
+def _named_in_path(request: Request) -> dict[str, str]:
+    """Return what the path of a page names: an account, one of its groups or repositories, a person."""
+    parameters = request.path_params
+    names = {"person": parameters.get("person") or parameters.get("member")}
+    _, first, *others = request.scope["path"].split("/")
+    if first == "accounts":
+        names["account"] = parameters.get("name")
+        kind = {"groups": "group", "repositories": "repository"}.get(others[1] if len(others) > 1 else "")
+        if kind:
+            names[kind] = parameters.get("slug")
+    return {kind: name for kind, name in names.items() if name}
