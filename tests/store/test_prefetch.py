@@ -13,7 +13,7 @@ import pg
 import sizes
 from onebucket.actions import groups
 from onebucket.domain.accounts import Account
-from onebucket.store import account_rows, app_password_rows, prefetch, revisions
+from onebucket.store import account_rows, app_password_rows, combined_access_rows, prefetch, revisions
 from onebucket.store.engine.database import Database
 from onebucket.store.engine.transaction import Transaction
 from onebucket.store.prefetch import Names

@@ -71,8 +71,8 @@ def test_a_transaction_remembers_no_more_than_so_much(db: Database) -> None:
         account_rows.by_username(tx, "one more")
 
         assert remembered == 0
-        assert asked(tx, lambda: account_rows.by_username(tx, "nobody-7")) == 0
-        assert asked(tx, lambda: account_rows.by_username(tx, "nobody-0")) == 1
+        assert asked(tx, lambda: account_rows.by_username(tx, "one more")) == 0
+        assert asked(tx, lambda: account_rows.by_username(tx, "nobody-7")) == 1
 
 
 def found() -> set[str]:

@@ -35,7 +35,7 @@ _GROUP_AND_COUNT = joined(
     GROUP,
     scalar(
         select(func.count())
-        .where(memberships.c.account_id == groups.c.account_id, memberships.c.group_id == groups.c.id)
+        .where(memberships.c.account_id == bindparam("account_id"), memberships.c.group_id == groups.c.id)
         .correlate(groups)
         .scalar_subquery(),
         int,

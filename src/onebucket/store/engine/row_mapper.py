@@ -22,13 +22,26 @@ _D = TypeVar("_D")
 
 
 class RowMapper(Generic[_Made]):
-    """The `columns` that a query selects, and `convert`, which makes an object of a row of exactly these columns."""
+    """The `columns` that a query selects, and `convert`, which makes an object of a row of exactly these columns.
 
-    __slots__ = ("columns", "convert")
+    `at` returns a function that makes the object of a longer row, where these columns begin at a position.
+    """
 
-    def __init__(self, columns: tuple[ColumnElement[Any], ...], convert: Callable[[Any], _Made]) -> None:
+    __slots__ = ("at", "columns", "convert")
+
+    def __init__(
+        self,
+        columns: tuple[ColumnElement[Any], ...],
+        convert: Callable[[Any], _Made],
+        at: Callable[[int], Callable[[Row], _Made]] | None = None,
+    ) -> None:
         self.columns = columns
         self.convert = convert
+        self.at = at or self._at
+
+    def _at(self, start: int) -> Callable[[Row], _Made]:
+        convert, place = self.convert, slice(start, start + len(self.columns))
+        return lambda row: convert(row[place])
 
     @property
     def raw(self) -> "RowMapper[Row]":
@@ -67,8 +80,11 @@ def scalar(column: ColumnElement[Any]) -> RowMapper[Any]: ...
 def scalar(column: ColumnElement[Any], make: Callable[[Any], _Made]) -> RowMapper[_Made]: ...
 def scalar(column: ColumnElement[Any], make: Callable[[Any], Any] | None = None) -> RowMapper[Any]:
     """Return a mapper to the value of one column, or to `make` of it."""
-    value = itemgetter(0)
-    return RowMapper((column,), value if make is None else lambda row: make(value(row)))
+
+    def at(position: int) -> Callable[[Row], Any]:
+        return itemgetter(position) if make is None else lambda row: make(row[position])
+
+    return RowMapper((column,), at(0), at)
 
 
 @overload
@@ -83,13 +99,14 @@ def joined(
 def joined(*parts: RowMapper[Any], make: Callable[..., _Made]) -> RowMapper[_Made]: ...
 def joined(*parts: RowMapper[Any], make: Callable[..., Any] | None = None) -> RowMapper[Any]:
     """Return a mapper of the columns of several mappers, to a tuple of what they make or to `make(*these)`."""
-    slices, start = [], 0
-    for part in parts:
-        slices.append((part.convert, slice(start, start + len(part.columns))))
-        start += len(part.columns)
 
-    def convert(row: Row) -> Any:
-        made = [convert_part(row[place]) for convert_part, place in slices]
-        return tuple(made) if make is None else make(*made)
+    def at(start: int) -> Callable[[Row], Any]:
+        convert = []
+        for part in parts:
+            convert.append(part.at(start))
+            start += len(part.columns)
+        if make is None:
+            return lambda row: tuple([each(row) for each in convert])
+        return lambda row: make(*[each(row) for each in convert])
 
-    return RowMapper(tuple(column for part in parts for column in part.columns), convert)
+    return RowMapper(tuple(column for part in parts for column in part.columns), at(0), at)

@@ -6,7 +6,6 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
-from onebucket.lru_cache import LruCache
 from onebucket.store.engine import combined_query, ends, timestamps
 from onebucket.store.engine.combined_query import Query
 from onebucket.store.engine.dependencies import ReadSet
@@ -20,7 +19,7 @@ _Found = TypeVar("_Found")
 
 SAVEPOINT = "SAVEPOINT attempt"
 
-# Rows that a transaction caches for each statement.
+# Rows that a transaction caches for each statement; one more drops them all.
 ROW_CACHE_SIZE = 1000
 
 
@@ -66,7 +65,7 @@ class Transaction(ABC):
         self.budget: WorkBudget | None = None
         self.states: dict[str, AccountState] = {}
         self.next_end: int | None = None
-        self._row_cache: dict[AnyStatement, LruCache[tuple[Any, ...], Any]] = {}
+        self._row_cache: dict[AnyStatement, dict[tuple[Any, ...], Any]] = {}
         self._deferred: dict[tuple[AnyStatement, str], dict[str, Any]] = {}
         self._deferred_count = 0
         self._changed = 0
@@ -88,7 +87,8 @@ class Transaction(ABC):
         key = (*values.items(),)
         found: _Found | None = cache.get(key)
         if found is None and key not in cache:
-            found = cache[key] = self._first(statement, values)
+            found = self._first(statement, values)
+            _add(cache, key, found)
         elif self.read_set is not None:
             self.read_set.add(statement.dependency, values)
         return found
@@ -100,12 +100,12 @@ class Transaction(ABC):
 
     def cache_row(self, statement: Statement[_Found], found: _Found | None, **values: Any) -> None:
         """Cache what a cached statement would find now, for `row`; another statement has found it."""
-        self._rows_of(statement)[(*values.items(),)] = found
+        _add(self._rows_of(statement), (*values.items(),), found)
 
-    def _rows_of(self, statement: AnyStatement) -> LruCache[tuple[Any, ...], Any]:
+    def _rows_of(self, statement: AnyStatement) -> dict[tuple[Any, ...], Any]:
         cache = self._row_cache.get(statement)
         if cache is None:
-            cache = self._row_cache[statement] = LruCache(ROW_CACHE_SIZE)
+            cache = self._row_cache[statement] = {}
         return cache
 
     def preload(self, *queries: Query | None) -> None:
@@ -126,7 +126,7 @@ class Transaction(ABC):
         elif missing:
             statements = tuple(statement for statement, _ in missing)
             for (statement, key), row in zip(missing, self._combined(statements, [*missing.values()]), strict=True):
-                self._row_cache[statement][key] = None if row is None else statement.convert(row)
+                _add(self._row_cache[statement], key, None if row is None else statement.convert(row))
 
     def _combined(self, statements: tuple[AnyStatement, ...], queries: Sequence[dict[str, Any]]) -> list[Row | None]:
         """Return the first row of each query, or None, without caching it."""
@@ -251,3 +251,9 @@ class Transaction(ABC):
     def is_usable_after(self, error: Exception) -> bool:
         """Return True if what was done before that error, outside its savepoint, can still be committed."""
         return self.is_usable()
+
+
+def _add(rows: dict[tuple[Any, ...], Any], key: tuple[Any, ...], found: Any) -> None:
+    if len(rows) >= ROW_CACHE_SIZE:
+        rows.clear()
+    rows[key] = found
