@@ -37,10 +37,10 @@ def large(postgres: Postgres) -> Iterator[psycopg.Connection[Any]]:
     schema.bring_up_to_date(opened)
     opened.close()
     rows = {
-        "memberships": ((ACCOUNT, id(2, n // 10), id(1, n), 0, None) for n in range(MANY)),
+        "memberships": ((ACCOUNT, id(2, n // 10), id(1, n), 0, None, None) for n in range(MANY)),
         "projects": ((ACCOUNT, id(5, n), f"P{n}", "Project", "", True, 0, 0) for n in range(MANY)),
-        "project_group_privileges": ((ACCOUNT, id(5, n), id(2, n // 10), 2, 0, None) for n in range(MANY)),
-        "project_privileges": ((ACCOUNT, id(5, n), id(1, n), 2, 0, None) for n in range(MANY)),
+        "project_group_privileges": ((ACCOUNT, id(5, n), id(2, n // 10), 2, 0, None, None) for n in range(MANY)),
+        "project_privileges": ((ACCOUNT, id(5, n), id(1, n), 2, 0, None, None) for n in range(MANY)),
         "repositories": (
             (
                 ACCOUNT,
@@ -62,8 +62,8 @@ def large(postgres: Postgres) -> Iterator[psycopg.Connection[Any]]:
             )
             for n in range(MANY)
         ),
-        "group_privileges": ((ACCOUNT, id(3, n), id(2, n // 10), 2, 0, None) for n in range(MANY)),
-        "privileges": ((ACCOUNT, id(3, n), id(1, n), 2, 0, None) for n in range(MANY)),
+        "group_privileges": ((ACCOUNT, id(3, n), id(2, n // 10), 2, 0, None, None) for n in range(MANY)),
+        "privileges": ((ACCOUNT, id(3, n), id(1, n), 2, 0, None, None) for n in range(MANY)),
         "accounts (id, username, username_key, display_name, is_team, is_active, site_admin, created_at, revision)": [
             (ACCOUNT, "acme", "acme", "Acme", True, True, False, 0, 1)
         ],
