@@ -14,7 +14,15 @@ from onebucket.domain.accounts import Account
 from onebucket.domain.events import Event
 from onebucket.domain.groups import AccountPrivilege
 from onebucket.domain.journal_entry import Entry
-from onebucket.store import account_rows, account_summaries, directory_rows, level_rows, project_rows, repository_rows
+from onebucket.store import (
+    account_rows,
+    account_summaries,
+    directory_rows,
+    group_rows,
+    level_rows,
+    project_rows,
+    repository_rows,
+)
 from onebucket.store.engine import timestamps
 from onebucket.store.engine.list_parameters import values_of
 from onebucket.store.engine.statement import Statement
@@ -47,7 +55,7 @@ def load(tx: Transaction, owner: Account) -> AccessState:
     rows = level_rows.of_account(tx, owner)
     labels = {directory.id: directory.label for directory in directory_rows.of_account(tx, owner.id)}
     groups: dict[str, PastGroup] = {}
-    for group in rows.groups:
+    for group in group_rows.of_account(tx, owner.id):
         administers = group.account_privilege is AccountPrivilege.ADMIN
         label = labels.get(group.directory_id) if group.directory_id else None
         past = PastGroup(group.slug, group.permission, administers=administers, directory=label)
