@@ -36,6 +36,18 @@ class Browser:
     names: Mapping[str, str] = field(default_factory=dict)
 
 
+def named_in_path(path: str, parameters: Mapping[str, str]) -> dict[str, str]:
+    """Return what the path of a page names, by the parameters of its route: see `Browser.names`."""
+    names = {"person": parameters.get("person") or parameters.get("member")}
+    _, first, *others = path.split("/")
+    if first == "accounts":
+        names["account"] = parameters.get("name")
+        kind = {"groups": "group", "repositories": "repository"}.get(others[1] if len(others) > 1 else "")
+        if kind:
+            names[kind] = parameters.get("slug")
+    return {kind: name for kind, name in names.items() if name}
+
+
 class Asked(Enum):
     """What visitors may ask for without signing in; each has a limit per hour and network."""
 

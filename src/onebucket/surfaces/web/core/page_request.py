@@ -17,7 +17,7 @@ from onebucket.domain import ssh_keys
 from onebucket.domain.accounts import Account
 from onebucket.domain.refusals import Invalid, NotFound, Refusal, TooManyRequests
 from onebucket.surfaces.web.core import csrf
-from onebucket.surfaces.web.core.backend import Browser, PageBackend, SiteInfo, VerifiedPassword
+from onebucket.surfaces.web.core.backend import Browser, PageBackend, SiteInfo, VerifiedPassword, named_in_path
 from onebucket.surfaces.web.core.page_responses import HEADERS, retry_after, sentence
 from onebucket.wire import body_reader, request_body
 from onebucket.wire.body_reader import BodyTooLong
@@ -64,7 +64,7 @@ class PageRequest:
             request_id=backend.request_id(request.scope),
             address=request.client.host if request.client else None,
             agent="".join(value for value in request.headers.get("user-agent", "")[:200] if value.isprintable()),
-            names=_named_in_path(request),
+            names=named_in_path(request.scope["path"], request.path_params),
         )
         self.person: Account | None = None
         self._templates = templates
@@ -85,8 +85,6 @@ class PageRequest:
         if self.person is None:
             raise NotFound("nobody has signed in")
         return self.person
-
-    # -- the request
 
     @property
     def path(self) -> str:
@@ -299,16 +297,3 @@ class Page:
     def methods(self) -> list[str]:
         """The HTTP methods it accepts."""
         return ["GET", "POST"] if self.send else ["GET"]
-
-
-def _named_in_path(request: Request) -> dict[str, str]:
-    """Return what the path of a page names: an account, one of its groups or repositories, a person."""
-    parameters = request.path_params
-    names = {"person": parameters.get("person") or parameters.get("member")}
-    _, first, *others = request.scope["path"].split("/")
-    if first == "accounts":
-        names["account"] = parameters.get("name")
-        kind = {"groups": "group", "repositories": "repository"}.get(others[1] if len(others) > 1 else "")
-        if kind:
-            names[kind] = parameters.get("slug")
-    return {kind: name for kind, name in names.items() if name}
