@@ -131,7 +131,7 @@ def _comparisons(
 
 
 def _searches(field: str) -> st.SearchStrategy[Comparison]:
-    return st.builds(Comparison, st.just(field), st.sampled_from([Operator.CONTAINS, Operator.NOT_CONTAINS]), _texts)
+    return st.builds(Comparison, st.just(field), st.sampled_from([*filters.SEARCHES]), _texts)
 
 
 _conditions = st.recursive(
@@ -191,6 +191,9 @@ def test_a_database_finds_what_is_found_in_memory(database: Database, rows: list
         (Comparison("name", Operator.CONTAINS, "über"), [2]),
         (Comparison("name", Operator.CONTAINS, "ИВАН"), [3]),
         (Comparison("name", Operator.NOT_CONTAINS, "b"), [0, 3]),
+        (Comparison("name", Operator.STARTS, "ÜB"), [2]),
+        (Comparison("name", Operator.ENDS, "ВАН"), [3]),
+        (Comparison("name", Operator.NOT_ENDS, "er"), [0, 3]),
         (Comparison("nickname", Operator.NOT_EQUAL, "n"), [1, 2, 3]),
         (Comparison("nickname", Operator.NOT_CONTAINS, "n"), [1, 2, 3]),
         (Comparison("nickname", Operator.NOT_IN, ("n",)), [1, 2, 3]),

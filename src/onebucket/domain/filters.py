@@ -18,6 +18,14 @@ Value: TypeAlias = str | int | bool | datetime | None
 _Item = TypeVar("_Item")
 
 
+class Place(StrEnum):
+    """Where a text is looked for in another."""
+
+    ANYWHERE = "anywhere"
+    START = "at its start"
+    END = "at its end"
+
+
 class Operator(StrEnum):
     """How a field is compared with a value, or with several (`IN` and `NOT_IN`)."""
 
@@ -25,12 +33,27 @@ class Operator(StrEnum):
     NOT_EQUAL = "!="
     CONTAINS = "~"
     NOT_CONTAINS = "!~"
+    STARTS = "^="
+    NOT_STARTS = "!^="
+    ENDS = "$="
+    NOT_ENDS = "!$="
     GREATER = ">"
     GREATER_OR_EQUAL = ">="
     LESS = "<"
     LESS_OR_EQUAL = "<="
     IN = "IN"
     NOT_IN = "NOT IN"
+
+
+# The operators that look for a text in another, and where.
+SEARCHES: Mapping[Operator, Place] = {
+    Operator.CONTAINS: Place.ANYWHERE,
+    Operator.NOT_CONTAINS: Place.ANYWHERE,
+    Operator.STARTS: Place.START,
+    Operator.NOT_STARTS: Place.START,
+    Operator.ENDS: Place.END,
+    Operator.NOT_ENDS: Place.END,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +161,15 @@ def _sort_key(value: Value) -> tuple[bool, Any]:
 
 
 @lru_cache(maxsize=64)
-def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile("".join(f"[{re.escape(case_variants(character))}]" for character in text))
+def _pattern(text: str, place: Place) -> re.Pattern[str]:
+    expression = "".join(f"[{re.escape(case_variants(character))}]" for character in text)
+    start, end = r"\A" if place is Place.START else "", r"\Z" if place is Place.END else ""
+    return re.compile(f"{start}{expression}{end}")
 
 
-def _contains(value: Any, text: Any) -> bool:
-    return value is not None and _pattern(text).search(value) is not None
+def _search(operator: Operator, *, negated: bool = False) -> Callable[[Any, Any], bool]:
+    place = SEARCHES[operator]
+    return lambda value, text: (value is not None and _pattern(text, place).search(value) is not None) != negated
 
 
 def _unless_missing(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
@@ -153,8 +179,12 @@ def _unless_missing(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any],
 _TESTS: Mapping[Operator, Callable[[Any, Any], bool]] = {
     Operator.EQUAL: lambda value, other: bool(value == other),
     Operator.NOT_EQUAL: lambda value, other: bool(value != other),
-    Operator.CONTAINS: _contains,
-    Operator.NOT_CONTAINS: lambda value, text: not _contains(value, text),
+    Operator.CONTAINS: _search(Operator.CONTAINS),
+    Operator.NOT_CONTAINS: _search(Operator.CONTAINS, negated=True),
+    Operator.STARTS: _search(Operator.STARTS),
+    Operator.NOT_STARTS: _search(Operator.STARTS, negated=True),
+    Operator.ENDS: _search(Operator.ENDS),
+    Operator.NOT_ENDS: _search(Operator.ENDS, negated=True),
     Operator.GREATER: _unless_missing(gt),
     Operator.GREATER_OR_EQUAL: _unless_missing(ge),
     Operator.LESS: _unless_missing(lt),

@@ -10,7 +10,7 @@ from onebucket.domain.directories import Directory, DirectoryGroup
 from onebucket.domain.filters import ListQuery
 from onebucket.domain.groups import Group
 from onebucket.store.engine import timestamps
-from onebucket.store.engine.filtered_select import FilteredSelect
+from onebucket.store.engine.filtered_select import FilteredSelect, Several
 from onebucket.store.engine.list_parameters import values_of
 from onebucket.store.engine.row_mapper import RowMapper, joined, scalar
 from onebucket.store.engine.statement import Statement
@@ -50,6 +50,12 @@ _LISTED = FilteredSelect(
         "external_id": groups.c.external_id,
         "created_at": groups.c.created_at,
         "changed_at": groups.c.directory_changed_at,
+        "members": Several(
+            select(memberships.c.person_id).where(
+                memberships.c.account_id == groups.c.account_id, memberships.c.group_id == groups.c.id
+            ),
+            memberships.c.person_id,
+        ),
     },
     unique=(groups.c.created_at, groups.c.id),
 )

@@ -1,6 +1,8 @@
 """Lists of Users and Groups: what providers filter by, pages, which attributes are sent, and versions."""
 
+from time import process_time
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -15,6 +17,7 @@ def people(okta: Provider) -> list[dict[str, Any]]:
         okta.add_user(
             f"Person-{number}@corp.example",
             externalId=f"x{number}",
+            displayName=f"Persön {number}",
             emails=[{"value": f"p{number}@corp.example", "type": "work", "primary": True}],
             active=number != 2,
         )
@@ -48,11 +51,39 @@ def test_people_are_found_by_what_providers_ask_for(okta: Provider, people: list
         'meta.created lt "2020-01-01T00:00:00Z"': [],
         'id eq "no id"': [],
         'externalId eq null': [],
+        'userName sw "PERSON-1"': ["x1"],
+        'userName ew "0@CORP.example"': ["x0"],
+        'userName sw "erson"': [],
+        'not (userName ew "-1@corp.example")': ["x0", "x2"],
+        'externalId sw "x" and not (externalId ew "1")': ["x0", "x2"],
+        'displayName eq "PERSÖN 1"': ["x1"],
+        'displayName sw "persÖ" and displayName ew "2"': ["x2"],
+        'displayName co "%"': [],
+        'emails sw "p2@"': ["x2"],
+        'emails[type eq "work" and value co "p1"]': ["x1"],
+        'not (emails[value ew "1@corp.example"])': ["x0", "x2"],
+        'userName ne "person-0@corp.example" and not (not (active eq true))': ["x1"],
     }.items():  # fmt: skip
         assert (text, found(okta, "/Users", text)) == (text, expected)
-    for text in ('displayName eq "crew"', 'externalId eq "g1"', 'displayName co "re" and displayName pr'):
-        assert found(okta, "/Groups", text) == ["g1"]
-    assert found(okta, "/Groups", 'displayName eq "!"') == []
+    member, stranger = people[0]["id"], people[1]["id"]
+    for text, is_found in {
+        'displayName eq "crew"': True,
+        'externalId eq "g1"': True,
+        'displayName co "re" and displayName pr': True,
+        'displayName sw "cr" and displayName ew "W"': True,
+        'displayName ew "cre"': False,
+        'displayName eq "!"': False,
+        f'members eq "{member}"': True,
+        f'members.value eq "{member.upper()}" and displayName eq "Crew"': True,
+        f'members[value eq "{member}"]': True,
+        f'{GROUP}:members.value eq "{member}"': True,
+        f'members eq "{stranger}"': False,
+        f'not (members.value eq "{stranger}")': True,
+        'members eq "nobody"': False,
+        'members pr': True,
+        'not (members pr)': False,
+    }.items():  # fmt: skip
+        assert (text, found(okta, "/Groups", text)) == (text, ["g1"] if is_found else [])
 
 
 @pytest.mark.parametrize(
@@ -63,9 +94,16 @@ def test_people_are_found_by_what_providers_ask_for(okta: Provider, people: list
         'userName eq "a" and',
         'userName is "a"',
         "userName eq 'a'",
-        'userName sw "a"',
         'nickName eq "a"',
         'emails[type eq "home"].value eq "a"',
+        'emails[type eq "home" and value eq "a"]',
+        'emails[value eq "a" or value eq "b"]',
+        'userName sw 7',
+        'userName sw',
+        'userName gt "a"',
+        'active sw "t"',
+        'meta.created sw "2026"',
+        'members eq "a"',
         'userName eq 7',
         'active eq "perhaps"',
         'meta.created gt "yesterday"',
@@ -73,6 +111,8 @@ def test_people_are_found_by_what_providers_ask_for(okta: Provider, people: list
         "(" * 400 + 'userName eq "a"' + ")" * 400,
         " or ".join(['id eq "a"'] * 101),
         'userName eq "' + "a" * 8000 + '"',
+        "not (" * 400 + 'userName eq "a"' + ")" * 400,
+        "emails[" * 400 + 'value eq "a"' + "]" * 400,
         'userName eq "\\ud800x',
         'userName eq "\\ud800"',
     ],
@@ -82,6 +122,26 @@ def test_a_filter_that_is_not_understood_is_refused(okta: Provider, text: str) -
 
     assert (answer.status_code, answer.json()["scimType"]) == (400, "invalidFilter")
     assert len(answer.json()["detail"]) < 200
+
+
+@pytest.mark.parametrize("text", ['members ne "a"', 'members co "a"', 'members.display eq "a"',
+                                  'members[type eq "User"]',
+                                  'members[display eq "a" and value eq "a"]', 'userName eq "a"'])  # fmt: skip
+def test_a_filter_of_groups_that_is_not_understood_is_refused(okta: Provider, text: str) -> None:
+    answer = okta("GET", "/Groups", params={"filter": text})
+
+    assert (answer.status_code, answer.json()["scimType"]) == (400, "invalidFilter")
+
+
+def test_a_filter_of_a_mebibyte_is_refused_without_being_read(okta: Provider) -> None:
+    began = process_time()
+
+    for text in ("(" * (1 << 20), 'userName eq "a" or ' * 50_000, '"' * (1 << 20)):
+        address = f"{okta.base}/Users?filter={quote(text)}".encode()
+        answer = okta.api.raw("GET", address, ("authorization", f"Bearer {okta.key}".encode()))
+        assert (answer.status_code, answer.json()["scimType"]) == (400, "invalidFilter")
+
+    assert process_time() - began < 5
 
 
 @pytest.mark.runs_on("SQLite", "PostgreSQL")

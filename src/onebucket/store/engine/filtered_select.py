@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-from onebucket.domain.filters import AllOf, AnyOf, Filter, ListQuery, Operator, Order, Value
+from onebucket.domain.filters import SEARCHES, AllOf, AnyOf, Filter, ListQuery, Operator, Order, Value
 from onebucket.store.engine import text_search, timestamps
 from onebucket.store.engine.list_parameters import values_of
 from onebucket.store.engine.row_mapper import Row, RowMapper
@@ -56,6 +56,22 @@ class Keys(NamedTuple):
         return (tuple_(*self.columns) if len(self.columns) > 1 else self.columns[0]).in_(keys)
 
 
+class Several(NamedTuple):
+    """A field that has several values: `query` selects those of a row, each as `value`.
+
+    A list can be filtered by whether one of them is equal to a value, and by whether there is any; not sorted.
+    """
+
+    query: Select[Any]
+    value: ColumnElement[Any]
+
+    def clause(self, test: str, name: str) -> ColumnElement[bool]:
+        """Make the condition that a test makes of these values and the name of a bind parameter."""
+        query = self.query.where(self.value == _bound(self.value, name)) if name else self.query
+        is_any = test == (Operator.EQUAL.value if name else f"{Operator.NOT_EQUAL} null")
+        return query.exists() if is_any else not_(query.exists())
+
+
 class FilteredSelect(Generic[_Found]):
     """A query of a list, to be narrowed by a filter, sorted and cut into pages.
 
@@ -69,7 +85,7 @@ class FilteredSelect(Generic[_Found]):
         self,
         query: Select[Any],
         mapper: RowMapper[_Found],
-        columns: Mapping[str, ColumnElement[Any]],
+        columns: Mapping[str, "ColumnElement[Any] | Several"],
         *,
         unique: Sequence[ColumnElement[Any]],
         keys: Keys | None = None,
@@ -130,6 +146,7 @@ class FilteredSelect(Generic[_Found]):
     def _sorted(self, order: Order) -> ColumnElement[Any]:
         """Sort missing values first, as SQLite does by itself. Unique columns have none, and may be read in order."""
         column = self._columns[order.field]
+        assert not isinstance(column, Several)
         has_missing = not any(column is each for each in self._unique)
         if order.is_descending:
             return column.desc().nulls_last() if has_missing else column.desc()
@@ -143,7 +160,10 @@ class FilteredSelect(Generic[_Found]):
         if test in _JOINED:
             return _JOINED[test](*map(self._clause, parts))
         field, name = parts
-        return _TESTS[test](self._columns[field], name)
+        column = self._columns[field]
+        if isinstance(column, Several):
+            return column.clause(test, name)
+        return _TESTS[test](column, name) if test in _TESTS else _searched(test, column, name)
 
 
 def _page(query: Select[Any], order: Iterable[ColumnElement[Any]]) -> Select[Any]:
@@ -160,11 +180,11 @@ def _shape(filter: Filter, values: dict[str, Any]) -> _Shape:
     name = f"filter_{len(values)}"
     if filter.value is None:
         return (f"{test} null", filter.field, "")
-    if filter.operator in (Operator.CONTAINS, Operator.NOT_CONTAINS):
+    if filter.operator in SEARCHES:
         text = str(filter.value)
         if not text.isascii():
-            test += " in any case"
-        values[name] = text_search.pattern(text)
+            test += _IN_ANY_CASE
+        values[name] = text_search.pattern(text, SEARCHES[filter.operator])
     elif isinstance(filter.value, tuple):
         values[name] = [str(_stored(each)) for each in filter.value]
     else:
@@ -186,6 +206,17 @@ def _bound(column: ColumnElement[Any], name: str) -> BindParameter[Any]:
     return bindparam(name, type_=_kind(column))
 
 
+def _searched(test: str, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """Test whether a text is in a column or, where the test begins with an exclamation mark, is not."""
+    operator = Operator(test.removesuffix(_IN_ANY_CASE))
+    if test.endswith(_IN_ANY_CASE):
+        found = text_search.found_in_any_case(column, name, SEARCHES[operator])
+    else:
+        found = text_search.found(column, name)
+    return or_(column.is_(None), not_(found)) if test.startswith("!") else found
+
+
+_IN_ANY_CASE = " in any case"
 _JOINED: Mapping[str, Callable[..., ColumnElement[bool]]] = {"AND": and_, "OR": or_}
 
 # The condition that each test makes of a column and the name of a bind parameter. A comparison with a missing value is
@@ -199,10 +230,6 @@ _TESTS: Mapping[str, Callable[[ColumnElement[Any], str], ColumnElement[bool]]] =
     "<=": lambda column, name: column <= _bound(column, name),
     "IN": lambda column, name: column.in_(values_of(name, _kind(column))),
     "NOT IN": lambda column, name: or_(column.is_(None), column.not_in(values_of(name, _kind(column)))),
-    "~": text_search.contains,
-    "!~": lambda column, name: or_(column.is_(None), not_(text_search.contains(column, name))),
-    "~ in any case": text_search.contains_in_any_case,
-    "!~ in any case": lambda column, name: or_(column.is_(None), not_(text_search.contains_in_any_case(column, name))),
     "= null": lambda column, name: column.is_(None),
     "!= null": lambda column, name: column.is_not(None),
 }
