@@ -15,7 +15,7 @@ from hypothesis.stateful import run_state_machine_as_test
 import cast
 import sizes
 import watch
-from machine import DEEDS, Machine, Scene
+from machine import Machine
 from onebucket.actions import (
     access,
     access_checks,
@@ -37,6 +37,7 @@ from onebucket.domain.refusals import AlreadyMember
 from onebucket.store import access_inputs
 from onebucket.store.access_inputs import AccessInputs
 from onebucket.store.engine.transaction import Transaction
+from scene import DEEDS, Scene
 from tests.http.cache import test_response_cache
 from watch import Stage, Tally
 

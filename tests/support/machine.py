@@ -1,12 +1,12 @@
 """A Hypothesis state machine that does anything a user could do, in any order; `watch` checks each step."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 import slow
+from directory_deeds import DirectoryDeeds
 from onebucket.actions import (
     accounts,
     groups,
@@ -22,25 +22,8 @@ from onebucket.actions.privileges import PrivilegeFilter
 from onebucket.domain.groups import AccountPrivilege
 from onebucket.domain.privileges import parse_level
 from onebucket.domain.projects import ProjectLevel
-from watch import ACCOUNTS, GROUPS, NAMES, PEOPLE, PROJECTS, REPOSITORIES, TEAMS, Watch, first_groups
-
-
-@dataclass(frozen=True)
-class Scene:
-    """The random parameters of one step: what is done, by whom, where and to what; each deed uses what it needs."""
-
-    deed: str
-    who: str
-    where: str
-    slug: str
-    group: str
-    person: str
-    name: str
-    level: str
-    yes: bool
-    back: bool = False
-    project: str = "PROJ"
-    project_level: str = "none"
+from scene import DEEDS, Scene, deed
+from watch import ACCOUNTS, GROUPS, NAMES, PEOPLE, PROJECTS, REPOSITORIES, TEAMS, first_groups
 
 
 @st.composite
@@ -87,14 +70,6 @@ def _scenes(draw: st.DrawFn) -> Scene:
 _ABOUT_INVITATIONS = ("invite_to_group", "invite_to_repository", "accept")
 _OF_THE_SITE = ("disable_or_enable", "let_run_the_site", "add_team", "delete_team", "rename_team")
 
-# Deeds by name, as a failing scene shows it.
-DEEDS: dict[str, Callable[["Machine", Scene], None]] = {}
-
-
-def _deed(does: Callable[["Machine", Scene], None]) -> Callable[["Machine", Scene], None]:
-    DEEDS[does.__name__] = does
-    return does
-
 
 def _give(there: dict[str, str], holder: str, level: str) -> None:
     """Set a level in the model; `none` takes it away."""
@@ -103,7 +78,7 @@ def _give(there: dict[str, str], holder: str, level: str) -> None:
         there[holder] = level
 
 
-class Machine(Watch):
+class Machine(DirectoryDeeds):
     """The deeds: for each, whether it is allowed, the action in the server, and the change in the model.
 
     They aren't Hypothesis rules of their own, because Hypothesis would leave out most of them in most runs.
@@ -116,21 +91,20 @@ class Machine(Watch):
         if at.back:
             self.turn_back()
 
-    def manages(self, at: Scene) -> bool:
-        return self.administers(at.who, at.where) and at.group in self.groups(at.where)
+    def manages(self, at: Scene, *, members: bool = False) -> bool:
+        """True if they may change a group or, with `members`, its name and its members."""
+        there = self.groups(at.where)
+        return self.administers(at.who, at.where) and at.group in there and not (members and there[at.group].kept)
 
     def grants_to_group(self, at: Scene) -> bool:
         return self.grants(at.who, at.where, at.slug) and at.group in self.groups(at.where)
-
-    def group(self, at: Scene) -> slow.Group:
-        return self.groups(at.where)[at.group]
 
     def repository(self, at: Scene) -> slow.Repository:
         return self.repositories(at.where)[at.slug]
 
     # -- repositories ------------------------------------------------------------------------------
 
-    @_deed
+    @deed
     def change_visibility(self, at: Scene) -> None:
         there = self.repositories(at.where)
         public = at.slug in there and not there[at.slug].public
@@ -142,7 +116,7 @@ class Machine(Watch):
             where=at.where,
         )
 
-    @_deed
+    @deed
     def create_repository(self, at: Scene) -> None:
         """Create one in the project that is named or, at the level `none`, in the oldest."""
         there, in_account = self.repositories(at.where), self.projects(at.where)
@@ -163,7 +137,7 @@ class Machine(Watch):
             where=at.where,
         )
 
-    @_deed
+    @deed
     def rename_repository(self, at: Scene) -> None:
         there = self.repositories(at.where)
         slug = REPOSITORIES[slow.LEVELS.index(at.level) % len(REPOSITORIES)]
@@ -182,7 +156,7 @@ class Machine(Watch):
             where=at.where,
         )
 
-    @_deed
+    @deed
     def move_repository(self, at: Scene) -> None:
         there = self.repositories(at.where)
         self.step(
@@ -193,7 +167,7 @@ class Machine(Watch):
             where=at.where,
         )
 
-    @_deed
+    @deed
     def delete_repository(self, at: Scene) -> None:
         there = self.repositories(at.where)
         self.step(
@@ -211,7 +185,7 @@ class Machine(Watch):
 
     # -- projects ----------------------------------------------------------------------------------
 
-    @_deed
+    @deed
     def create_project(self, at: Scene) -> None:
         there = self.projects(at.where)
         self.step(
@@ -222,7 +196,7 @@ class Machine(Watch):
             where=at.where,
         )
 
-    @_deed
+    @deed
     def change_project(self, at: Scene) -> None:
         there = self.projects(at.where)
         key = PROJECTS[len(at.name) % len(PROJECTS)]
@@ -243,7 +217,7 @@ class Machine(Watch):
             where=at.where,
         )
 
-    @_deed
+    @deed
     def delete_project(self, at: Scene) -> None:
         self.step(
             at.who,
@@ -254,7 +228,7 @@ class Machine(Watch):
             where=at.where,
         )
 
-    @_deed
+    @deed
     def set_on_project_for_group(self, at: Scene) -> None:
         level = ProjectLevel(slow.PROJECT_LEVELS.index(at.project_level))
         self.step(
@@ -265,7 +239,7 @@ class Machine(Watch):
             where=at.where,
         )
 
-    @_deed
+    @deed
     def set_on_project_for_person(self, at: Scene) -> None:
         level = ProjectLevel(slow.PROJECT_LEVELS.index(at.project_level))
         self.step(
@@ -278,7 +252,7 @@ class Machine(Watch):
 
     # -- groups ------------------------------------------------------------------------------------
 
-    @_deed
+    @deed
     def create_group(self, at: Scene) -> None:
         slug, there = NAMES[at.name], self.groups(at.where)
         self.step(
@@ -289,28 +263,19 @@ class Machine(Watch):
             where=at.where,
         )
 
-    @_deed
+    @deed
     def rename_group(self, at: Scene) -> None:
         slug, there = NAMES[at.name], self.groups(at.where)
 
-        def rename() -> None:
-            places = (*self.repositories(at.where).values(), *self.projects(at.where).values())
-            for each in (there, *(place.groups for place in places)):
-                if at.group in each:
-                    each[slug] = each.pop(at.group)
-            for invitation in self.invited(at.where).values():
-                if at.group in invitation.groups:
-                    invitation.groups = invitation.groups - {at.group} | {slug}
-
         self.step(
             at.who,
-            self.manages(at) and (slug == at.group or slug not in there),
+            self.manages(at, members=True) and (slug == at.group or slug not in there),
             lambda work: groups.change(work, at.where, at.group, name=at.name),
-            rename,
+            lambda: self.rename(at),
             where=at.where,
         )
 
-    @_deed
+    @deed
     def set_permission(self, at: Scene) -> None:
         self.step(
             at.who,
@@ -320,7 +285,7 @@ class Machine(Watch):
             where=at.where,
         )
 
-    @_deed
+    @deed
     def set_account_privilege(self, at: Scene) -> None:
         administers = at.level in ("write", "admin")
         privilege = AccountPrivilege.ADMIN if administers else AccountPrivilege.COLLABORATOR if at.yes else None
@@ -332,32 +297,34 @@ class Machine(Watch):
             where=at.where,
         )
 
-    @_deed
+    @deed
     def delete_group(self, at: Scene) -> None:
         self.end(
             at.who,
-            self.manages(at),
+            self.manages(at, members=True),
             lambda work: groups.delete(work, at.where, at.group),
             where=at.where,
             group=at.group,
         )
 
-    @_deed
+    @deed
     def add_member(self, at: Scene) -> None:
         self.step(
             at.who,
-            self.manages(at) and at.person not in self.group(at).members,
+            self.manages(at, members=True) and at.person not in self.group(at).members,
             lambda work: groups.add_member(work, at.where, at.group, self.spelled(at.person)),
             lambda: self.group(at).members.add(at.person),
             where=at.where,
         )
 
-    @_deed
+    @deed
     def remove_member(self, at: Scene) -> None:
         who = at.person if at.yes else at.who
         self.end(
             who,
-            self.administers(who, at.where) or who == at.person,
+            (self.administers(who, at.where) or who == at.person)
+            and at.group in self.groups(at.where)
+            and not self.group(at).kept,
             lambda work: groups.remove_member(work, at.where, at.group, self.spelled(at.person)),
             where=at.where,
             group=at.group,
@@ -366,7 +333,7 @@ class Machine(Watch):
 
     # -- privileges of groups ----------------------------------------------------------------------
 
-    @_deed
+    @deed
     def grant(self, at: Scene) -> None:
         owner = at.where if at.level != "none" else TEAMS[len(at.slug) % len(TEAMS)]
         level = "read" if at.level == "none" else at.level
@@ -380,7 +347,7 @@ class Machine(Watch):
             where=at.where,
         )
 
-    @_deed
+    @deed
     def revoke(self, at: Scene) -> None:
         self.step(
             at.who,
@@ -390,7 +357,7 @@ class Machine(Watch):
             where=at.where,
         )
 
-    @_deed
+    @deed
     def revoke_everywhere(self, at: Scene) -> None:
         def revoke() -> None:
             for slug, repository in self.repositories(at.where).items():
@@ -405,7 +372,7 @@ class Machine(Watch):
             where=at.where,
         )
 
-    @_deed
+    @deed
     def set_for_group(self, at: Scene) -> None:
         self.step(
             at.who,
@@ -415,7 +382,7 @@ class Machine(Watch):
             where=at.where,
         )
 
-    @_deed
+    @deed
     def unset_for_group(self, at: Scene) -> None:
         self.step(
             at.who,
@@ -427,7 +394,7 @@ class Machine(Watch):
 
     # -- privileges of people ----------------------------------------------------------------------
 
-    @_deed
+    @deed
     def give(self, at: Scene) -> None:
         self.step(
             at.who,
@@ -439,7 +406,7 @@ class Machine(Watch):
             where=at.where,
         )
 
-    @_deed
+    @deed
     def take(self, at: Scene) -> None:
         self.step(
             at.who,
@@ -449,7 +416,7 @@ class Machine(Watch):
             where=at.where,
         )
 
-    @_deed
+    @deed
     def take_from_everybody(self, at: Scene) -> None:
         there = self.repositories(at.where)
         slugs = list(there) if at.yes else [at.slug]
@@ -463,7 +430,7 @@ class Machine(Watch):
 
     # -- invitations -------------------------------------------------------------------------------
 
-    @_deed
+    @deed
     def invite_to_group(self, at: Scene) -> None:
         before = self.invited(at.where).get((at.person, None))
         if before and not slow.is_good(self.world, at.where, None, before):
@@ -477,7 +444,7 @@ class Machine(Watch):
         self.step(
             at.who,
             # The operator isn't an account, so they can't be an inviter.
-            self.manages(at)
+            self.manages(at, members=True)
             and (at.who != "operator" or before is not None)
             and at.person not in self.group(at).members,
             lambda work: invitations.invite_to_group(work, at.where, self.address(at.person), None, at.group),
@@ -485,7 +452,7 @@ class Machine(Watch):
             where=at.where,
         )
 
-    @_deed
+    @deed
     def invite_to_repository(self, at: Scene) -> None:
         level = at.level if at.level != "none" else "admin"
         before = self.invited(at.where).get((at.person, at.slug))
@@ -503,7 +470,7 @@ class Machine(Watch):
             where=at.where,
         )
 
-    @_deed
+    @deed
     def invite_by_document(self, at: Scene) -> None:
         def invite() -> None:
             if at.person not in self.group(at).members:
@@ -511,13 +478,13 @@ class Machine(Watch):
 
         self.step(
             at.who,
-            self.manages(at),
+            self.manages(at, members=True),
             lambda work: invitations.set_groups(work, at.where, self.address(at.person), [at.group], inviter="alice"),
             invite,
             where=at.where,
         )
 
-    @_deed
+    @deed
     def accept(self, at: Scene) -> None:
         there = self.invited(at.where)
         person, repository = at.person, at.slug if (at.person, at.slug) in there else None
@@ -543,17 +510,17 @@ class Machine(Watch):
 
     # -- for site admins ---------------------------------------------------------------------------
 
-    @_deed
+    @deed
     def disable_or_enable(self, at: Scene) -> None:
         self.step(
             at.who,
             self.runs_site(at.who),
             lambda work: accounts.set_active(work, self.spelled(at.person), at.yes),
-            lambda: setattr(self.world.people[at.person], "active", at.yes),
+            lambda: slow.set_active(self.world, at.person, at.yes),
             may_orphan=True,
         )
 
-    @_deed
+    @deed
     def let_run_the_site(self, at: Scene) -> None:
         people = self.world.people
         others = [name for name, each in people.items() if each.runs_site and each.active and name != at.person]
@@ -565,7 +532,7 @@ class Machine(Watch):
             lambda: setattr(self.world.people[at.person], "runs_site", at.yes),
         )
 
-    @_deed
+    @deed
     def add_team(self, at: Scene) -> None:
         first = [at.person] if at.yes else []
         self.step(
@@ -575,7 +542,7 @@ class Machine(Watch):
             lambda: self.world.accounts.update({at.where: slow.Account(groups=first_groups(administrators=first))}),
         )
 
-    @_deed
+    @deed
     def delete_team(self, at: Scene) -> None:
         self.step(
             at.who,
@@ -584,7 +551,7 @@ class Machine(Watch):
             lambda: self.world.accounts.pop(at.where),
         )
 
-    @_deed
+    @deed
     def rename_team(self, at: Scene) -> None:
         free = [each for each in TEAMS if each not in self.teams()]
         name = free[0] if free and at.level != "none" else at.person

@@ -25,6 +25,17 @@ class Group:
     permission: str = "none"
     administers: bool = False
     members: set[str] = field(default_factory=set)
+    kept: bool = False
+
+
+@dataclass
+class Directory:
+    """A team's directory: whom it has brought, and whether it has disabled each; whom it has disabled and deleted."""
+
+    label: str
+    adopts: bool
+    people: dict[str, bool] = field(default_factory=dict)
+    left: set[str] = field(default_factory=set)
 
 
 @dataclass
@@ -67,6 +78,7 @@ class Account:
     """
 
     owner: str | None = None
+    directory: Directory | None = None
     invited: dict[tuple[str, str | None], Invitation] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
     projects: dict[str, Project] = field(default_factory=dict)
@@ -77,6 +89,33 @@ class Account:
 class World:
     people: dict[str, Person] = field(default_factory=dict)
     accounts: dict[str, Account] = field(default_factory=dict)
+
+
+def set_active(world: World, person: str, active: bool) -> None:
+    """Let a site administrator disable or enable a person: what directories have said of that no longer counts."""
+    world.people[person].active = active
+    for account in world.accounts.values():
+        if account.directory is not None:
+            account.directory.people = {
+                each: is_held and each != person for each, is_held in account.directory.people.items()
+            }
+            account.directory.left.discard(person)
+
+
+def is_held(world: World, person: str) -> bool:
+    """True if a directory has disabled a person."""
+    found = (account.directory for account in world.accounts.values() if account.directory is not None)
+    return any(each.people.get(person, False) or person in each.left for each in found)
+
+
+def let(world: World, directory: Directory, person: str, active: bool) -> None:
+    """Let a directory disable or enable a person whom it has brought; another one that has disabled them wins."""
+    if active and directory.people[person]:
+        directory.people[person] = False
+        world.people[person].active = not is_held(world, person)
+    if not active and (world.people[person].active or is_held(world, person)):
+        directory.people[person] = True
+        world.people[person].active = False
 
 
 def at_least(one: str, other: str) -> bool:

@@ -19,6 +19,9 @@ from onebucket.actions import (
     access_checks,
     account_privileges,
     accounts,
+    directories,
+    directory_groups,
+    directory_people,
     effective_permissions,
     groups,
     invitations,
@@ -43,11 +46,14 @@ from onebucket.domain.refusals import Refusal
 from onebucket.http.auth.authentication import Authentication, VerifiedCredential
 from onebucket.store.engine.database import Database
 from onebucket.store.engine.transaction import Transaction
+from scene import Scene
 from slow import World
 
 PEOPLE = ("alice", "bob", "dora", "gina", "mallory", "Pia", "root")
 TEAMS = ("acme", "globex", "nova")
 ACCOUNTS = (*TEAMS, "Pia")
+# Directories and the teams that have them at first.
+DIRECTORIES = {"okta": "acme", "entra": "globex"}
 # Names of groups and their slugs; two names share one slug.
 NAMES = {
     "Administrators": "administrators",
@@ -93,6 +99,7 @@ class Stage:
     authentication: Authentication
     proofs: Mapping[str, VerifiedCredential]
     spellings: Mapping[str, Sequence[str]]
+    directories: Mapping[str, str]
     new_id: Callable[[], str]
 
 
@@ -139,7 +146,14 @@ def set_up(database: Database, tx: Transaction) -> Stage:
         inviter = "alice" if where == "acme" else "gina"
         invitations.set_groups(work, where, f"{email}@example.com", [group], inviter=inviter)
     invitations.set_repository(work, "acme", "bob@example.com", "rocket", Level.ADMIN, inviter="alice")
-    return Stage(tx, _world(), Authentication(database, lambda: 0.0), proofs, spellings, new_id)
+    added = {}
+    for label, where in DIRECTORIES.items():
+        made = directories.add(
+            work, where, secret_hash=f"of {label}", label=label, domains=["example.com"], adopts_groups=label == "okta"
+        )
+        added[label] = made.directory.id
+        proofs[label] = VerifiedCredential(made.team.id, None, made.keys[0].credential, None, bearer=True)
+    return Stage(tx, _world(), Authentication(database, lambda: 0.0), proofs, spellings, added, new_id)
 
 
 def _world() -> World:
@@ -147,6 +161,7 @@ def _world() -> World:
         people={each: slow.Person(runs_site=each == "root") for each in PEOPLE},
         accounts={
             "acme": slow.Account(
+                directory=slow.Directory("okta", adopts=True),
                 groups=first_groups(["alice"], ["bob", "dora"]) | {"designers": slow.Group(members={"dora"})},
                 repositories={
                     "rocket": slow.Repository(groups={"designers": "admin"}, people={"bob": "read"}),
@@ -159,6 +174,7 @@ def _world() -> World:
                 },
             ),
             "globex": slow.Account(
+                directory=slow.Directory("entra", adopts=False),
                 groups=first_groups(["gina"], ["alice"])
                 | {"night-crew": slow.Group(administers=True, members={"gina"})},
                 projects={"PROJ": slow.Project(people={"bob": "create-repo"})},
@@ -255,13 +271,15 @@ class Watch(RuleBasedStateMachine):
         where: str | None = None,
         may_orphan: bool = False,
         invited: bool = False,
+        tries: bool = False,
     ) -> bool:
         """Do a deed that must be done or refused as `may` predicts, then compare; return True if it was done.
 
         - `then` makes the same change in the model.
         - `where` is the account it is about; None if it may touch all.
         - `may_orphan`: it may leave a team without an administrator.
-        - `invited`: the actor gains access that somebody else has granted.
+        - `invited`: the actor gains access that somebody else has granted, or is no person.
+        - `tries`: it may have begun when it is refused; the savepoint undoes that.
         """
         may = may and self.is_here(actor)
         administered, revisions = self.administered(), self.revisions()
@@ -274,7 +292,7 @@ class Watch(RuleBasedStateMachine):
         except Refusal as refusal:
             done = False
             assert not may, f"{actor} may, and was refused: {refusal.sentence}"
-            assert self.tx.connection.total_changes == rows, f"refused, and yet changed: {refusal.sentence}"
+            assert tries or self.tx.connection.total_changes == rows, f"refused, and yet changed: {refusal.sentence}"
         assert done == may, f"{actor} may not, and did"
 
         kind = deed.__qualname__.split(".")[1]
@@ -335,6 +353,7 @@ class Watch(RuleBasedStateMachine):
             for slug in ([repository] if repository is not None else sorted(invitation.groups))
         }
         self.same_projects(where)
+        self.same_directory(found)
         self.same_listing(privileges.of_account(self.work(), where, PrivilegeFilter()), where)
         given = privileges.list_direct(self.work(), where)
         assert {(each.repository.slug, each.person.username): each.level.word for each in given} == {
@@ -354,9 +373,31 @@ class Watch(RuleBasedStateMachine):
         ways = [(way.level.word, way.through.value, way.group, way.project) for way in answer.ways]
         assert ways == slow.ways(self.world, person, where, repository), f"{person} on {where}/{repository}"
         assert answer.level.word == slow.level(self.world, person, where, repository)
+        for way in answer.ways:
+            if way.group is not None:
+                assert way.directory == self.keeper(self.world.accounts[where], way.group.partition("/")[2])
         assert (answer.person.username, answer.owner.username, answer.repository.slug) == (person, where, repository)
         self.tally.compared += 1
         return ways
+
+    def keeper(self, account: slow.Account, group: str) -> str | None:
+        """Return the label of the directory that keeps a group; None if its account does."""
+        return account.directory.label if account.directory and account.groups[group].kept else None
+
+    def same_directory(self, account: slow.Account) -> None:
+        """Check that whom an account's directory knows, and which groups it keeps, equal the model's."""
+        directory = account.directory
+        kept = {slug: group.members for slug, group in account.groups.items() if group.kept}
+        if directory is None:
+            assert not kept
+            return
+        work, id = self.work(directory.label), self.stage.directories[directory.label]
+        people, _ = directory_people.listed(work, id, ListQuery(100))
+        assert {each.account.username: each.link.is_held for each in people} == directory.people
+        names = {each.account.id: each.account.username for each in people}
+        found, _ = directory_groups.listed(work, id, ListQuery(100), members=True)
+        listed = {each.group.slug: {names[id] for id in each.members or ()} for each in found}
+        assert listed == kept, f"{directory.label} keeps {listed}, not {kept}"
 
     def same_projects(self, where: str) -> None:
         """Check that the projects of an account, and what is set on them, equal the model's."""
@@ -550,6 +591,19 @@ class Watch(RuleBasedStateMachine):
                     return each.id
         return "00000000-0000-4000-8000-ffffffffffff"
 
+    def group(self, at: Scene) -> slow.Group:
+        return self.groups(at.where)[at.group]
+
+    def rename(self, at: Scene) -> None:
+        slug = NAMES[at.name]
+        places = (*self.repositories(at.where).values(), *self.projects(at.where).values())
+        for each in (self.groups(at.where), *(place.groups for place in places)):
+            if at.group in each:
+                each[slug] = each.pop(at.group)
+        for invitation in self.invited(at.where).values():
+            if at.group in invitation.groups:
+                invitation.groups = invitation.groups - {at.group} | {slug}
+
     def repositories(self, where: str) -> dict[str, slow.Repository]:
         return self.world.accounts[where].repositories if where in self.world.accounts else {}
 
@@ -567,6 +621,8 @@ class Watch(RuleBasedStateMachine):
         )
 
     def is_here(self, actor: str) -> bool:
+        if actor in DIRECTORIES:
+            return any(each.directory and each.directory.label == actor for each in self.world.accounts.values())
         return actor == "operator" or self.world.people[actor].active
 
     def runs_site(self, actor: str) -> bool:

@@ -74,7 +74,7 @@ def create(work: UnitOfWork, directory_id: str, wish: GroupWish) -> KnownGroup:
         group_rows.add(work.tx, group, at=work.next_timestamp())
         facts = {"name": group.name, "slug": group.slug, "directory": directory.label}
         work.record(Event.GROUP_ADDED, team, group.slug, after=facts)
-    _set_members(work, team, directory, group, wish.members or ())
+    _set_members(work, team, directory, group, wish.members or (), is_taken_over=present is not None)
     directory_group_rows.keep(work.tx, directory, group.id, external_id=wish.external_id, at=work.next_timestamp())
     return read(work, directory_id, group.id, members=True)
 
@@ -153,7 +153,13 @@ def _adopt(work: UnitOfWork, team: Account, directory: Directory, group: Group) 
 
 
 def _set_members(
-    work: UnitOfWork, team: Account, directory: Directory, group: Group, wanted_ids: Iterable[str]
+    work: UnitOfWork,
+    team: Account,
+    directory: Directory,
+    group: Group,
+    wanted_ids: Iterable[str],
+    *,
+    is_taken_over: bool = False,
 ) -> bool:
     """Let exactly these people be in a group; return whether that changed anything. A person named twice is once in it.
 
@@ -162,8 +168,9 @@ def _set_members(
     wanted = dict.fromkeys(id.lower() for id in wanted_ids)
     present = directory_group_rows.member_ids(work.tx, group)
     coming = [id for id in wanted if id not in present]
-    people = directory_people_rows.among(work.tx, directory, coming)
-    unknown = next((id for id in coming if id not in people), None)
+    # Whoever is in a group that the directory is taking over need not be somebody whom it knows.
+    people = directory_people_rows.among(work.tx, directory, wanted if is_taken_over else coming)
+    unknown = next((id for id in (wanted if is_taken_over else coming) if id not in people), None)
     if unknown is not None:
         raise Invalid(f"the directory has no User {quote_text(unknown)}")
     leaving = account_rows.find_many(work.tx, present - wanted.keys())
@@ -171,7 +178,7 @@ def _set_members(
         return False
 
     invited = {*invitee_rows.of_account(work.tx, team.id)}
-    concerned = [each for each in (*people.values(), *leaving.values()) if each.id in invited]
+    concerned = [each for each in (*(people[id] for id in coming), *leaving.values()) if each.id in invited]
     with pending_invitations.settling(work, team, people=concerned):
         directory_group_rows.remove_members(work.tx, group, leaving)
         directory_group_rows.add_members(work.tx, group, [(id, work.next_timestamp()) for id in coming])

@@ -304,6 +304,10 @@ def test_a_group_that_is_there_is_taken_over_only_by_a_directory_that_adopts(okt
     assert (refused.status_code, refused.json()["scimType"]) == (409, "uniqueness")
     api.operate(lambda work: directories.change(work, "acme", "okta", adopts_groups=True))
 
+    dora = api.operate(lambda work: accounts.profile(work, "dora")).account.id
+    stranger = okta("POST", "/Groups", body | {"members": [{"value": dora}]})
+    assert (stranger.status_code, api.members("developers")) == (400, ["bob", "dora"])
+
     adopted = okta("POST", "/Groups", body)
 
     assert adopted.status_code == 201
