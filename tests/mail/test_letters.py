@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,8 @@ def test_every_letter_has_its_link_plainly_and_one_button(parcel: OutgoingMail, 
     assert letter["To"] == "carol@example.net"
 
 
-OF_SECURITY = [each for each in NOTICES if each.letter.kind is not MailKind.MIRROR_STOPPED]
+OTHERS = (MailKind.MIRROR_STOPPED, MailKind.DIRECTORY_STUCK)
+OF_SECURITY = [each for each in NOTICES if each.letter.kind not in OTHERS]
 
 
 @pytest.mark.parametrize("parcel", OF_SECURITY, ids=[each.letter.kind.value for each in OF_SECURITY])
@@ -103,6 +105,17 @@ def test_the_notice_of_a_mirror_says_why_it_stopped_and_where_to_resume_it() -> 
         assert "Builder: the credential is refused; GET /2.0/user answers 401" in re.sub(r"</?bdi>", "", text)
         assert f"{BASE}/accounts/alice/mirrors" in text
     assert letter["Subject"] == "A mirror of alice on git.example has stopped"
+
+
+def test_the_notice_of_a_directory_says_what_it_was_refused_and_where_to_look() -> None:
+    [parcel] = [each for each in NOTICES if each.letter.kind is MailKind.DIRECTORY_STUCK]
+    letter = written(parcel)
+
+    for text in post_office.parts(letter):
+        plain = unescape(re.sub(r"</?bdi>", "", text))
+        assert "Builder: can't disable alice: the team would be left without an administrator" in plain
+        assert f"{BASE}/accounts/alice/directories" in text
+    assert letter["Subject"] == "A directory of alice on git.example needs you"
 
 
 def test_nothing_is_fetched_for_a_letter() -> None:

@@ -536,7 +536,8 @@ class Watch(RuleBasedStateMachine):
 
     def end(self, who: str, may: bool, deed: Deed, *, where: str, group: str, member: str | None = None) -> None:
         """End a group or a membership; the losses that the server predicts must be the model's, and come true."""
-        if group not in self.groups(where) or (member and member not in self.groups(where)[group].members):
+        there = self.groups(where).get(group)
+        if there is None or there.kept or (member and member not in there.members):
             self.step(who, False, deed)
             return
         after = slow.without(self.world, where, group, member)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from onebucket.actions import access, journal
 from onebucket.actions.unit_of_work import UnitOfWork
@@ -17,6 +17,7 @@ from onebucket.store import directory_group_rows, directory_leaver_rows, directo
 
 _DEFAULT_LABEL = "scim"
 _ERRORS_SHOWN = 10
+_BETWEEN_LETTERS = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,18 @@ def last_errors(work: UnitOfWork, account_name: str, name: str) -> list[Entry]:
     team, directory = access.directory(work, account_name, name, to=To.SEE_DIRECTORIES)
     wanted = journal.JournalFilter(event=Event.CHANGE_REFUSED, actor=directory.actor_name)
     return journal.page(work, team.id, wanted=wanted, at_most=_ERRORS_SHOWN).entries
+
+
+def tell_of_refusal(work: UnitOfWork, reason: str) -> None:
+    """Tell site administrators why the calling directory may not take a team's last administrator: once a day.
+
+    Raises Forbidden.
+    """
+    assert work.actor.directory is not None
+    team, directory = access.calling_directory(work, work.actor.directory.id, to=To.KEEP_PEOPLE)
+    if directory_rows.take_letter(work.tx, directory, at=work.at, before=work.at - _BETWEEN_LETTERS):
+        work.record_attempt(Event.DIRECTORY_STUCK, team, directory.label, after={"reason": reason})
+        work.notify_site_administrators(team)
 
 
 def change(

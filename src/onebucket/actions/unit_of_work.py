@@ -100,6 +100,11 @@ class UnitOfWork:
         people = [account.id] if not account.is_team else administrator_rows.active_administrators(self.tx, account.id)
         self._queue_notices(NOTICES[entry.event], account, entry, self._primary_addresses(people))
 
+    def notify_site_administrators(self, account: Account) -> None:
+        """Queue a notice about the entry written last, which is of the account's journal, to site administrators."""
+        entry, people = self.entries[-1], administrator_rows.active_site_administrators(self.tx)
+        self._queue_notices(NOTICES[entry.event], account, entry, self._primary_addresses(people))
+
     def _queue_notices(self, kind: MailKind, account: Account, entry: Entry, addresses: Iterable[str]) -> None:
         about, since = id_of_entry(entry.number), self.at - _DAY
         for email in addresses:

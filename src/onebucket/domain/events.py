@@ -88,6 +88,7 @@ class Event(Enum):
     MIRROR_RESUMED = "mirror.resumed"
     MIRROR_STOPPED = "mirror.stopped"
     MIRROR_FORGOTTEN = "mirror.forgotten"
+    DIRECTORY_STUCK = "directory.stuck"
     SITE_RESTORED = "site.restored"
     CHANGE_REFUSED = "change.refused"
     SIGN_IN_FAILED = "sign-in.failed"

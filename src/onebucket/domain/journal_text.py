@@ -287,6 +287,7 @@ _SENTENCES: Mapping[Event, _Describe] = {
     Event.MIRROR_CONFIGURED: _template("configured the mirror {subject}"),
     Event.MIRROR_PAUSED: _template("paused the mirror {subject}"),
     Event.MIRROR_RESUMED: _template("resumed the mirror {subject}"),
+    Event.DIRECTORY_STUCK: _template("may not take a last administrator through the directory {subject}: {reason}"),
     Event.MIRROR_STOPPED: _template("stopped the mirror {subject}: {reason}"),
     Event.MIRROR_FORGOTTEN: _template("forgot the mirror {subject}"),
     Event.SITE_RESTORED: _template("restored everything from {subject}"),

@@ -28,10 +28,11 @@ class MailKind(Enum):
     PROGRAM_ALLOWED = "program-allowed"
     PROGRAM_MADE = "program-made"
     MIRROR_STOPPED = "mirror-stopped"
+    DIRECTORY_STUCK = "directory-stuck"
 
 
 # Events that are announced by mail because they could give somebody else access to an account, or because somebody has
-# to do something about a mirror. A notice has no secret.
+# to do something about a mirror or a directory. A notice has no secret.
 NOTICES: Mapping[Event, MailKind] = {
     Event.EMAIL_ADDED: MailKind.ADDRESS_ADDED,
     Event.EMAIL_PRIMARY: MailKind.ADDRESS_PRIMARY,
@@ -47,6 +48,7 @@ NOTICES: Mapping[Event, MailKind] = {
     Event.AUTHORIZATION_GIVEN: MailKind.PROGRAM_ALLOWED,
     Event.CONSUMER_ADDED: MailKind.PROGRAM_MADE,
     Event.MIRROR_STOPPED: MailKind.MIRROR_STOPPED,
+    Event.DIRECTORY_STUCK: MailKind.DIRECTORY_STUCK,
 }
 
 # Announced also when the operator did it at the command line; of their other changes people are told by them.

@@ -36,6 +36,7 @@ PATHS = {
     MailKind.PROGRAM_ALLOWED: "me/tokens",
     MailKind.PROGRAM_MADE: "accounts/{account}/consumers",
     MailKind.MIRROR_STOPPED: "accounts/{account}/mirrors",
+    MailKind.DIRECTORY_STUCK: "accounts/{account}/directories",
 }
 
 
@@ -81,7 +82,7 @@ def _notice_context(entry: Entry) -> TemplateContext:
     subject = entry.subject if entry.event in (Event.AUTHORIZATION_GIVEN, Event.CONSUMER_ADDED) else ""
     if entry.event is Event.SSH_KEY_ADDED:
         subject = f"{facts['label']} ({facts['fingerprint']})" if facts["label"] else facts["fingerprint"]
-    if entry.event is Event.MIRROR_STOPPED:
+    if entry.event in (Event.MIRROR_STOPPED, Event.DIRECTORY_STUCK):
         subject = f"{entry.subject}: {facts['reason']}"
     elif entry.event in (Event.SECOND_FACTOR_ADDED, Event.SECOND_FACTOR_REMOVED):
         subject = f"{facts['label']} ({facts['kind']})"
@@ -134,6 +135,8 @@ def sample_contexts() -> list[OutgoingMail]:
         facts = _SAMPLE_FACTS
         if event is Event.MIRROR_STOPPED:
             facts = {"workspace": "acme-inc", "reason": "the credential is refused; GET /2.0/user answers 401"}
+        elif event is Event.DIRECTORY_STUCK:
+            facts = {"reason": "can't disable alice: the team would be left without an administrator"}
         done = ("a", "alice", "session:1", "192.0.2.7", event, "Builder", facts, facts)
         return Entry("a", 1, "alice", at, *done, "request", "hash")
 

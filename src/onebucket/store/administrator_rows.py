@@ -16,6 +16,15 @@ _OF_ACCOUNT = groups.c.account_id == bindparam("account_id")
 _people = accounts.alias("people")
 _NUMBER = scalar(func.count(memberships.c.person_id.distinct()), int)
 _ADMINISTRATOR = scalar(memberships.c.person_id, str)
+_ACTIVE_SITE_ADMINS = Statement(
+    select(accounts.c.id).where(accounts.c.site_admin, accounts.c.is_active).order_by(accounts.c.username_key),
+    scalar(accounts.c.id, str),
+)
+
+
+def active_site_administrators(tx: Transaction) -> list[str]:
+    """Return the ids of the active site administrators, by username."""
+    return tx.rows(_ACTIVE_SITE_ADMINS)
 
 
 def _of_active_administrators(mapper: RowMapper[Any]) -> Select[Any]:

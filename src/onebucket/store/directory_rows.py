@@ -88,6 +88,11 @@ _CHANGE = Statement(
     .where(*_THIS_ONE)
     .values({name: bindparam(f"new_{name}") for name in ("label", "domains", "adopts_groups")})
 )
+_TAKE_LETTER = Statement(
+    update(directories)
+    .where(*_THIS_ONE, or_(directories.c.letter_at.is_(None), directories.c.letter_at <= bindparam("before")))
+    .values(letter_at=bindparam("at"))
+)
 _REMOVE = Statement(delete(directories).where(*_THIS_ONE))
 
 
@@ -138,6 +143,13 @@ def change(tx: Transaction, directory: Directory) -> None:
         new_domains=" ".join(directory.domains),
         new_adopts_groups=directory.adopts_groups,
     )
+
+
+def take_letter(tx: Transaction, directory: Directory, *, at: datetime, before: datetime) -> bool:
+    """Take note that a letter about a directory is sent now; return False if one was later than `before`."""
+    place = {"account_id": directory.account_id, "directory_id": directory.id}
+    times = {"at": timestamps.to_number(at), "before": timestamps.to_number(before)}
+    return tx.run(_TAKE_LETTER, **place, **times) == 1
 
 
 def remove(tx: Transaction, directory: Directory) -> None:

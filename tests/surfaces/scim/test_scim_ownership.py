@@ -1,5 +1,6 @@
 """What a directory may do with the people and groups of a team, and what its ownership means everywhere else."""
 
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -8,8 +9,9 @@ import pytest
 import cast
 from cast import Api
 from directory import Provider
-from onebucket.actions import accounts, directories, groups
+from onebucket.actions import accounts, directories, groups, outbox
 from onebucket.domain.groups import AccountPrivilege
+from onebucket.domain.letters import MailKind
 from onebucket.domain.refusals import Forbidden
 from onebucket.transfer import apply, document
 
@@ -115,6 +117,9 @@ def test_a_site_administrator_is_never_disabled(okta: Provider, api: Api) -> Non
 
 def test_the_last_administrator_cannot_be_taken(okta: Provider, api: Api) -> None:
     alice = okta.add_user("alice@example.com")
+    # Site administrators are told of the first time.
+    disable(okta, alice)
+    api.attempts()
     before = api.everything()
 
     for answer in (
@@ -125,7 +130,29 @@ def test_the_last_administrator_cannot_be_taken(okta: Provider, api: Api) -> Non
         assert answer.status_code == 409
         assert answer.json()["detail"] == ("Can't disable alice: the team would be left without an administrator.")
     assert api.everything() == before
-    assert [each["actor"] for each in api.attempts()] == ["directory okta"] * 3
+    assert [each["actor"] for each in api.attempts()] == ["directory okta"] * 4
+
+
+@pytest.mark.runs_on("SQLite", "PostgreSQL")
+def test_site_administrators_are_told_once_a_day_of_a_last_administrator_who_cannot_be_taken(
+    okta: Provider, api: Api
+) -> None:
+    api.operate(lambda work: accounts.add_user(work, "gone", email="gone@example.com", site_admin=True))
+    api.operate(lambda work: accounts.set_active(work, "gone", False))
+    alice = okta.add_user("alice@example.com")
+    now = datetime.now(UTC)
+    told = []
+
+    for hours in (0, 1, 23, 25, 26):
+        api.clock = partial(now.__add__, timedelta(hours=hours))
+        disable(okta, alice)
+        api.attempts()
+        letters = api.operate(outbox.newest)
+        told.append([mail.email for _, mail in letters if mail.kind is MailKind.DIRECTORY_STUCK])
+
+    assert told == [["root@example.com"]] * 3 + [["root@example.com"] * 2] * 2
+    stuck = [each for each in api.journal() if each[1] == "directory.stuck"]
+    assert stuck == [("directory okta", "directory.stuck", "acme", "okta")] * 2
 
 
 def test_whom_a_site_administrator_disabled_the_directory_cannot_enable(okta: Provider, api: Api) -> None:
@@ -306,7 +333,7 @@ def test_a_group_that_is_there_is_taken_over_only_by_a_directory_that_adopts(okt
 
     dora = api.operate(lambda work: accounts.profile(work, "dora")).account.id
     stranger = okta("POST", "/Groups", body | {"members": [{"value": dora}]})
-    assert (stranger.status_code, api.members("developers")) == (400, ["bob", "dora"])
+    assert (stranger.status_code, api.members("developers")) == (400, ["alice", "bob", "dora"])
 
     adopted = okta("POST", "/Groups", body)
 
@@ -328,6 +355,8 @@ def test_the_last_administrators_cannot_be_taken_out_of_their_group(okta: Provid
     chiefs = okta.add_group("Chiefs", alice["id"])
     api.operate(lambda work: groups.set_account_privilege(work, "acme", "chiefs", AccountPrivilege.ADMIN))
     api.operate(lambda work: groups.remove_member(work, "acme", "administrators", "alice"))
+    okta("DELETE", f"/Groups/{chiefs['id']}")
+    api.attempts()
     before = api.everything()
 
     for answer in (

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from onebucket import hashing
-from onebucket.actions import journal
+from onebucket.actions import directories, journal
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import NOBODY, Account
-from onebucket.domain.refusals import Conflict, Forbidden, Invalid, NotFound, Refusal
+from onebucket.domain.refusals import Conflict, Forbidden, Invalid, LastAdministrator, NotFound, Refusal
 from onebucket.domain.tokens import AppPassword
 from onebucket.http import errors
 from onebucket.http.auth import authorization_header
@@ -64,15 +64,17 @@ class FailureAudit:
         if request.state.actor is None or request.is_malformed or not isinstance(error, _REFUSED):
             return
         actor = request.state.actor
+        work = UnitOfWork(actor, tx, request.at, request.id, self._new_id, request.address)
+        reason = error.reason[:_MAX_REASON_LENGTH]
+        if actor.directory is not None and isinstance(error, LastAdministrator):
+            directories.tell_of_refusal(work, reason)
         allowed, omitted_until = self._refused.take(
             actor.directory.id if actor.directory else actor.id or "", request.at
         )
         if not allowed:
             return
 
-        reason = error.reason[:_MAX_REASON_LENGTH]
         facts = {"status": errors.status_of(error, match.surface.statuses), "reason": reason}
-        work = UnitOfWork(request.state.actor, tx, request.at, request.id, self._new_id, request.address)
         attempt = f"{request.method} {request.path}"
         journal.change_refused(work, match.account_name, attempt, facts | _omission(omitted_until))
 
