@@ -5,7 +5,6 @@ import importlib
 import itertools
 import pkgutil
 import re
-from dataclasses import fields
 
 import pytest
 from hypothesis import given, settings
@@ -375,7 +374,7 @@ MAY: dict[To, dict[str, int]] = {
 VALUES = {"level": [*Level], "project_level": [*ProjectLevel]}
 EVERYBODY_MAY = {To.SEE_PROFILE, To.LIST_PROJECTS}
 STANDINGS = [
-    Standing(*each) for each in itertools.product(*(VALUES.get(part.name, [False, True]) for part in fields(Standing)))
+    Standing(*each) for each in itertools.product(*(VALUES.get(name, [False, True]) for name in Standing._fields))
 ]
 
 

@@ -4,7 +4,6 @@ Actions get stored objects only from here: they name the object and the permissi
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import policy
@@ -115,9 +114,9 @@ def project(work: UnitOfWork, account_name: str, key: str, *, to: To) -> tuple[A
     if work.actor.id is not None and not standing.administers:
         id = row.id if row else _NO_PROJECT
         level = project_privilege_rows.strongest_there(work.tx, owner.id, id, work.actor.id)
-        standing = replace(standing, project_level=level)
+        standing = standing._replace(project_level=level)
 
-    standing = replace(standing, is_public=row is not None and not row.is_private)
+    standing = standing._replace(is_public=row is not None and not row.is_private)
     if row is None or not policy.may(standing, To.SEE_PROJECT):
         raise NotFound(f"{owner.username} has no project {quote_text(key)}", Sought(Kind.PROJECT, key, owner.id))
     _permit(standing, to)
@@ -142,7 +141,7 @@ def seen_projects(work: UnitOfWork, owner: Account, projects: Iterable[Project])
         row
         for row in projects
         if policy.may(
-            replace(standing, project_level=levels.get(row.id, standing.project_level), is_public=not row.is_private),
+            standing._replace(project_level=levels.get(row.id, standing.project_level), is_public=not row.is_private),
             To.SEE_PROJECT,
         )
     ]
@@ -178,7 +177,7 @@ def each_repository(
     places = rows | {slug: _placeholder(owner, number) for number, slug in enumerate(missing)}
     inputs, levels = _inputs(work, owner, standing, places.values(), [(person, places[slug]) for slug, person in pairs])
 
-    standings = {is_self: replace(standing, is_self=is_self) for is_self in (False, True)}
+    standings = standing._replace(is_self=False), standing._replace(is_self=True)
     results: dict[tuple[str, bool], Repository | Refusal] = {}
     for slug, is_self in set(requested):
         try:
@@ -330,7 +329,7 @@ def _require_repository(
         raise NotFound(
             f"{owner.username} has no repository {quote_text(slug)}", Sought(Kind.REPOSITORY, slug, owner.id)
         )
-    _permit(replace(standing, level=levels[row.id]) if levels is not None else standing, to)
+    _permit(standing._replace(level=levels[row.id]) if levels is not None else standing, to)
     return row
 
 

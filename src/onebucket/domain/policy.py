@@ -1,8 +1,8 @@
 """Access policy: one table with the rule for each operation."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from onebucket.domain.privileges import Level
 from onebucket.domain.projects import ProjectLevel
@@ -51,8 +51,7 @@ class To(Enum):
     RUN_SITE = "manage the accounts of this server"
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """The caller's relation to an account, and to the group, member, project or repository in question.
 
     `administers` is true for the owner of a personal account, for members of a group whose account privilege is

@@ -59,7 +59,7 @@ class Dispatcher:
         if route.scope_rule is not None:
             route.scope_rule.check(actor.scopes)
 
-        query = request_body.query(request.state.query)
+        query = request.state.parameters()
         response_format = self._responses.negotiate(request, match.surface, query)
         if request.wanted.is_malformed:
             raise Invalid("X-Onebucket-Revision must be at-least= and the position from the response to a change")
@@ -139,7 +139,7 @@ def _names(request: Request, match: RouteMatch) -> Names:
     parameters, route = match.path_parameters, request.state.route
     person = next((parameters[name] for name in _PERSON_PARAMETERS if name in parameters), None)
     if person is None and b"user=" in request.state.query and route is not None and route.names_user:
-        users = request_body.query(request.state.query).get("user")
+        users = request.state.parameters().get("user")
         person = users[-1] if users else None
     account = match.account_name
     if account is None:

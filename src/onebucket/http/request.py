@@ -62,6 +62,13 @@ class RequestState:
     actor: Actor | None = None
     calls_left: int | None = None
     is_counted: bool = False
+    _parsed: tuple[bytes, dict[str, list[str]]] | None = None
+
+    def parameters(self) -> dict[str, list[str]]:
+        """Return the query's parameters, parsed once. Raises UnreadableBody."""
+        if self._parsed is None or self._parsed[0] != self.query:
+            self._parsed = self.query, request_body.query(self.query)
+        return self._parsed[1]
 
 
 class WantedRevision(NamedTuple):

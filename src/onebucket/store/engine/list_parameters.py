@@ -1,9 +1,9 @@
 """List parameters of statements: bound as one JSON text, so that a list of any length is one statement."""
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
 from sqlalchemy import Select, Text, bindparam, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -19,7 +19,7 @@ class ListParameter(Text):
     def encoded(self, texts: Iterable[str]) -> str:
         """Encode the list as JSON; strings that can't be stored are left out, since they match nothing."""
         assert not isinstance(texts, str), "a list is wanted, not a text"
-        return json.dumps([*filter(is_storable, texts)])
+        return msgspec.json.encode([*filter(is_storable, texts)]).decode()
 
 
 class PairsParameter(Text):
@@ -29,7 +29,8 @@ class PairsParameter(Text):
 
     def encoded(self, pairs: Mapping[str, Iterable[str]]) -> str:
         """Encode the mapping as JSON; strings that can't be stored are left out, since they match nothing."""
-        return json.dumps({key: [*filter(is_storable, texts)] for key, texts in pairs.items() if is_storable(key)})
+        listed = {key: [*filter(is_storable, texts)] for key, texts in pairs.items() if is_storable(key)}
+        return msgspec.json.encode(listed).decode()
 
 
 class _Texts(GenericFunction[Any]):
