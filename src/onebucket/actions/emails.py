@@ -9,7 +9,7 @@ from onebucket.domain.accounts import Account, email_key, new_email_key
 from onebucket.domain.events import Event
 from onebucket.domain.letters import MailKind
 from onebucket.domain.policy import To
-from onebucket.domain.refusals import Invalid, LinkExpired, NotFound, WrongRecipient
+from onebucket.domain.refusals import Conflict, Invalid, LinkExpired, NotFound, WrongRecipient
 from onebucket.store import email_rows, one_time_link_rows
 from onebucket.store.email_rows import Email
 from onebucket.store.one_time_link_rows import LinkPurpose, OneTimeLink
@@ -65,6 +65,27 @@ def asked(work: UnitOfWork, secret_hash: str) -> tuple[Account, OneTimeLink]:
     if link.account_id != work.actor.id:
         raise WrongRecipient
     return _person(work, link.account_id), link
+
+
+def add(work: UnitOfWork, name: str, address: str) -> Email:
+    """Add an address to a person as a confirmed one, without a letter; for site administrators.
+
+    It becomes the primary one if they have none. Raises NotFound, Forbidden, Invalid, and Conflict for an address of
+    somebody else.
+    """
+    access.site(work)
+    person = _person(work, name)
+    key = new_email_key(address)
+    before = {email.key: email for email in email_rows.of_person(work.tx, person.id)}
+    if key in before:
+        raise Conflict(f"that is an address of {person.username} already")
+
+    email_rows.add(work.tx, person.id, address, is_primary=not before, at=work.at)
+    one_time_link_rows.remove(work.tx, person.id, LinkPurpose.EMAIL, address)
+
+    work.record(Event.EMAIL_ADDED, person, person.username, after={"email": address})
+    pending_invitations.end_held(work, person)
+    return next(email for email in email_rows.of_person(work.tx, person.id) if email.key == key)
 
 
 def confirm(work: UnitOfWork, secret_hash: str) -> str:

@@ -7,7 +7,7 @@ from onebucket.domain.accounts import Account, Actor
 from onebucket.domain.events import Event
 from onebucket.domain.letters import MailKind
 from onebucket.domain.policy import To
-from onebucket.domain.refusals import Invalid, LinkExpired
+from onebucket.domain.refusals import Conflict, Invalid, LinkExpired
 from onebucket.store import account_rows, email_rows, one_time_link_rows, session_rows
 from onebucket.store.one_time_link_rows import LinkPurpose, OneTimeLink
 
@@ -36,17 +36,43 @@ def request_reset(work: UnitOfWork, login: str) -> None:
     and its link stays valid: nobody can invalidate it, or use up letters, with more requests.
     """
     person = account_rows.named(work.tx, login)
-    emails = [email for email in email_rows.of_person(work.tx, person.id) if email.validated] if person else []
-    if person is None or person.is_team or not person.is_active or not emails or not _takes_password(work, person):
+    address = _address_for_reset(work, person) if person else None
+    if person is None or address is None:
         return
     earlier = one_time_link_rows.of_person(work.tx, person.id, LinkPurpose.PASSWORD)
-    if any(each.email == emails[0].address and work.at - each.created_at < site_limits.RESET_PAUSE for each in earlier):
+    if any(each.email == address and work.at - each.created_at < site_limits.RESET_PAUSE for each in earlier):
         return
+    _send_reset(work, person, address)
+
+
+def send_reset(work: UnitOfWork, name: str) -> str:
+    """Queue a letter with a reset link to a person, for site administrators; return the address. Earlier links end.
+
+    Raises NotFound, Forbidden, and Conflict for somebody who couldn't use it.
+    """
+    access.site(work)
+    person = access.person(work, name)
+    address = _address_for_reset(work, person)
+    if address is None:
+        raise Conflict(f"{person.username} is disabled, has no address, or uses no password")
+    _send_reset(work, person, address)
+    return address
+
+
+def _address_for_reset(work: UnitOfWork, person: Account) -> str | None:
+    """Return the address that a reset link may be sent to; None if the person couldn't use one."""
+    if person.is_team or not person.is_active or not _takes_password(work, person):
+        return None
+    emails = email_rows.of_person(work.tx, person.id)
+    return next((email.address for email in emails if email.validated), None)
+
+
+def _send_reset(work: UnitOfWork, person: Account, address: str) -> None:
     link = OneTimeLink(
         person.id,
         work.new_id(),
         LinkPurpose.PASSWORD,
-        emails[0].address,
+        address,
         work.at,
         work.at + site_limits.RESET_PASSWORD_LIFETIME,
     )

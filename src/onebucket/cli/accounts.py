@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from onebucket.actions.accounts import Person
 
 user = typer.Typer(
-    help="People: add, admin, disable, enable, rename, offboard, password, factors, identities, unlink, list.",
+    help="People: add, admin, disable, enable, rename, offboard, email, password, sign-out, factors, identities, list.",
     no_args_is_help=True,
 )
 group = typer.Typer(help="Groups: keep.", no_args_is_help=True)
@@ -114,47 +114,6 @@ def set_password(
     with common.writing(database, data) as work:
         person = accounts.set_password(work, name, hash)
     common.show(f"set the password of {person.username}")
-
-
-@user.command("identities")
-def list_identities(name: Name, json: JsonOption = False, database: DatabaseOption = "", data: DataOption = "") -> None:
-    """List who a person is at the providers that they sign in with."""
-    from onebucket.actions import identities
-
-    with common.reading(database, data) as work:
-        _, linked = identities.of_person(work, name)
-    rows = [
-        {
-            "id": each.id,
-            "provider": each.provider,
-            "identity": each.shown,
-            "issuer": each.issuer,
-            "subject": each.subject,
-            "linked_at": each.linked_at.isoformat(),
-            "last_used_at": each.last_used_at.isoformat(),
-        }
-        for each in linked
-    ]
-    if json:
-        common.show_json(rows)
-        return
-    columns = ("id", "provider", "identity", "last_used_at")
-    common.show_table(["ID", "PROVIDER", "IDENTITY", "LAST USED"], [[str(row[key]) for key in columns] for row in rows])
-
-
-@user.command("unlink")
-def unlink_identity(
-    name: Name,
-    id: Annotated[str, typer.Argument(metavar="ID", help="The identity, as `user identities` lists it")],
-    database: DatabaseOption = "",
-    data: DataOption = "",
-) -> None:
-    """Unlink an identity of a person: it no longer signs them in, and sessions that began with its provider end."""
-    from onebucket.actions import identities
-
-    with common.writing(database, data) as work:
-        unlinked = identities.unlink(work, name, id)
-    common.show(f"unlinked {unlinked.shown} of {unlinked.provider}")
 
 
 @user.command("list")

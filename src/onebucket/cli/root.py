@@ -28,6 +28,8 @@ from onebucket.cli import (
     serve,
     ssh_keys,
     tokens,
+    user_emails,
+    user_sign_in,
 )
 
 root = typer.Typer(
@@ -63,9 +65,13 @@ root.command("export")(documents.export)
 documents.imports.command("bitbucket")(bitbucket_import.import_bitbucket)
 documents.imports.command("csv")(csv_import.import_csv)
 root.add_typer(documents.imports, name="import")
+accounts.user.command("identities")(user_sign_in.list_identities)
+accounts.user.command("unlink")(user_sign_in.unlink_identity)
+accounts.user.command("sign-out")(user_sign_in.sign_out)
 accounts.user.command("factors")(second_factors.list_factors)
 accounts.user.command("remove-factor")(second_factors.remove_factor)
 accounts.user.command("offboard")(offboarding.offboard)
+accounts.user.add_typer(user_emails.user_email, name="email")
 root.add_typer(accounts.user, name="user")
 root.command("session")(accounts.make_session)
 root.add_typer(accounts.group, name="group")

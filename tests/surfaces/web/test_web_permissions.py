@@ -219,6 +219,12 @@ GET    /site/people/bob/disable                 in      403  403    403   200
 POST   /site/people/bob/disable                 in      403  403    403   303
 GET    /site/people/bob/enable                  in      403  403    403   200
 POST   /site/people/bob/enable                  in      403  403    403   303
+GET    /site/people/bob/sign-out                in      403  403    403   200
+POST   /site/people/bob/sign-out                in      403  403    403   303
+GET    /site/people/bob/reset-password          in      403  403    403   200
+POST   /site/people/bob/reset-password          in      403  403    403   303
+GET    /site/people/bob/rename                  in      403  403    403   200
+POST   /site/people/bob/rename                  in      403  403    403   400
 GET    /accounts/acme/mirrors                   in      403  403    200   200
 GET    /accounts/bob/mirrors                    in      403  200    403   200
 GET    /accounts/acme/mirrors/cloud             in      403  403    200   200

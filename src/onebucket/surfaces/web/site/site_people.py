@@ -1,13 +1,17 @@
-"""Pages of a person for site administrators: what they have here, lost factors, disabling and off-boarding them."""
+"""Pages of a person for site administrators: what they have here, factors, signing out, disabling, off-boarding."""
+
+from urllib.parse import quote
 
 from starlette.responses import Response
 
-from onebucket.actions import accounts, offboarding, second_factors
+from onebucket.actions import accounts, offboarding, passwords, second_factors, sessions
 from onebucket.actions.offboarding import Offboarding
 from onebucket.actions.second_factors import HeldFactors
 from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain.refusals import Conflict, Invalid
 from onebucket.surfaces.web.account.people import end_access
-from onebucket.surfaces.web.core.page_request import Page, PageRequest
+from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
+from onebucket.surfaces.web.core.page_responses import sentence
 
 _DISABLED, _ENABLED = "Disabled. They are signed out everywhere.", "Enabled. They have what they had before."
 
@@ -23,6 +27,9 @@ async def show(request: PageRequest) -> Response:
     done = {
         "disabled": "" if planned.person.is_active else _DISABLED,
         "enabled": _ENABLED if planned.person.is_active else "",
+        "signed-out": "Signed out everywhere.",
+        "reset": "They get an e-mail with a link to set a new password.",
+        "renamed": "Renamed. The old username no longer works.",
         "removed": "Second factor removed. They get an e-mail about it.",
     }
     # Anyone could have written the URL.
@@ -66,6 +73,28 @@ async def enable(request: PageRequest) -> Response:
     return await _set_active(request, True)
 
 
+async def sign_out(request: PageRequest) -> Response:
+    """End every session of a person."""
+    await request.write(lambda work: sessions.end_all_of(work, request.path_parameter("person")))
+    return request.redirect(f"/site/people/{request.segment('person')}?done=signed-out")
+
+
+async def reset_password(request: PageRequest) -> Response:
+    """Send a person a link to set a new password."""
+    await request.write(lambda work: passwords.send_reset(work, request.path_parameter("person")))
+    return request.redirect(f"/site/people/{request.segment('person')}?done=reset")
+
+
+async def rename(request: PageRequest) -> Response:
+    """Give a person another username."""
+    name, username = request.path_parameter("person"), request.line("username")
+    try:
+        renamed = await request.write(lambda work: accounts.change_user(work, name, username=username))
+    except (Conflict, Invalid) as refusal:
+        raise FormErrors(username=sentence(refusal)) from None
+    return request.redirect(f"/site/people/{quote(renamed.username, safe='')}?done=renamed")
+
+
 async def _set_active(request: PageRequest, active: bool) -> Response:
     await request.write(lambda work: accounts.set_active(work, request.path_parameter("person"), active))
     return request.redirect(f"/site/people/{request.segment('person')}?done={'enabled' if active else 'disabled'}")
@@ -94,4 +123,9 @@ PAGES = (
     ),
     Page(f"{_PERSON}/disable", show, disable, is_private=True, is_guarded_by_factor=True, is_of_site=True),
     Page(f"{_PERSON}/enable", show, enable, is_private=True, is_guarded_by_factor=True, is_of_site=True),
+    Page(f"{_PERSON}/sign-out", show, sign_out, is_private=True, is_guarded_by_factor=True, is_of_site=True),
+    Page(
+        f"{_PERSON}/reset-password", show, reset_password, is_private=True, is_guarded_by_factor=True, is_of_site=True
+    ),
+    Page(f"{_PERSON}/rename", show, rename, is_private=True, is_guarded_by_factor=True, is_of_site=True),
 )
