@@ -94,3 +94,30 @@ def test_who_got_access_in_the_last_30_days_is_three_clicks_away(job: Job) -> No
     }
     print(f"access changes of 30 days: {job.clicks} clicks")
     assert job.clicks <= 3
+
+
+def test_why_somebody_can_push_is_four_clicks_away_and_two_more_end_it(job: Job) -> None:
+    job.follow("My page")
+    job.follow(NAME, exact=False)
+    job.follow("Access check")
+    job.page.get_by_label("Person").fill("newcomer")
+    job.page.get_by_label("Repository").fill("kro")
+    job.click(job.page.get_by_role("button", name="Check"))
+
+    ways = job.page.get_by_role("listitem").filter(has_text="since")
+    expect(ways).to_have_count(2)
+    expect(ways.first).to_contain_text("admin, through the group")
+    asking, ending = job.clicks, 0
+    for link, button, left in (
+        ("Remove from group…", "Remove from group", "write"),
+        ("End…", "End permission", "no"),
+    ):
+        begin = job.clicks
+        job.follow(link)
+        expect(job.page.get_by_role("row").nth(1)).to_contain_text("newcomer")
+        job.click(job.page.get_by_role("button", name=button))
+        expect(job.page.get_by_role("status")).to_be_visible()
+        expect(job.page.locator("p.lead")).to_contain_text(f"{left} access")
+        ending = max(ending, job.clicks - begin)
+    print(f"why somebody can push: {asking} clicks, and {ending} to end a way")
+    assert asking <= 4 and ending <= 2

@@ -34,6 +34,11 @@ def with_project_grants(
     return _with_rows(inputs, rows(groups), rows(people))
 
 
+def without_direct(inputs: AccessInputs, repository_id: str, person_id: str) -> AccessInputs:
+    """Take away what a person was given themselves on a repository."""
+    return _with_rows(inputs, {}, {(repository_id, person_id): None})
+
+
 def _with_rows(
     inputs: AccessInputs,
     for_groups: Mapping[tuple[str, str], PrivilegeRow | None],

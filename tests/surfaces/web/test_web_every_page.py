@@ -42,6 +42,8 @@ MORE = (
     "/accounts/acme/ask?person=bob&level=write&repository=rocket",
     "/accounts/acme/ask?repository=website&level=write",
     "/accounts/acme/ask?person=dora",
+    "/accounts/acme/ask/end?way=group&person=bob&repository=rocket&group=designers",
+    "/accounts/acme/ask/end?way=nothing",
     "/accounts/acme/ask?person=nobody&repository=rocket",
     "/accounts/acme/people?find=nobody",
     "/accounts/acme/privileges?groups=www",

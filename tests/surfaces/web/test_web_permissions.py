@@ -203,6 +203,8 @@ GET    /accounts/acme/privileges/set            in      403  403    200   200
 POST   /accounts/acme/privileges/set            in      403  403    409   409
 
 GET    /accounts/acme/ask                       in      403  200    200   200
+GET    /accounts/acme/ask/end?way=group&person=bob&repository=rocket&group=designers in 403 403 200 200
+POST   /accounts/acme/ask/end                   in      403  403    409   409
 GET    /accounts/acme/people                    in      403  403    200   200
 GET    /accounts/acme/people/dora               in      403  403    200   200
 GET    /accounts/acme/people/none               in      403  403    404   404
@@ -285,6 +287,13 @@ TYPED = {
     "/accounts/{name}/privileges": {"cell:designers/rocket:write": "read"},
     "/accounts/{name}/privileges/set": {"cell:designers/rocket:write": "read", "revision": "0"},
     "/accounts/{name}/repositories/{slug}/move": {"project": "OPS"},
+    "/accounts/{name}/ask/end": {
+        "way": "group",
+        "person": "bob",
+        "repository": "rocket",
+        "group": "designers",
+        "revision": "0",
+    },
     "/accounts/{name}/projects": {"name": "New", "key": "NEW"},
     "/accounts/{name}/projects/{key}": {"name": "Operations", "key": "OPS_2"},
     "/accounts/{name}/projects/{key}/permissions": {"kind": "group", "holder": "designers", "level": "read"},
@@ -329,7 +338,7 @@ ROWS = tuple(_rows())
 
 def page_of(address: str) -> str:
     """The page whose address that is: the first that fits."""
-    given = address.split("/")
+    given = address.partition("?")[0].split("/")
     for page in (*page_router.EVERYWHERE, *demo.PAGES):
         wanted = page.path.split("/")
         # In the table a letter is named by one word, and by two in the address.

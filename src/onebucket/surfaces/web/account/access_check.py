@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ from onebucket.actions import access_checks, access_reports, account_overview, r
 from onebucket.actions.access_checks import AccessDecision, AccessQuery
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import privileges
-from onebucket.domain.privileges import Level
+from onebucket.domain.privileges import Level, Through
 from onebucket.domain.refusals import Refusal
 from onebucket.surfaces.core.shared_shapes import access_decision
 from onebucket.surfaces.web.core.page_request import Page, PageRequest
@@ -56,11 +57,37 @@ async def show(request: PageRequest) -> Response:
 
     if format:
         return _export(request, format, decisions, text, status)
-    page = paginate(
+    shown = paginate(
         request, decisions or [], lambda decision: f"{decision.person.username} {decision.repository.slug}", most=100
     )
-    return request.page(
-        "access_check/page.html", status=status, query=question, level=level, decisions=decisions, shown=page, **context
+    answer = {"decisions": decisions, "shown": shown, "ended": _what_ended(request, decisions or [])}
+    return request.page("access_check/page.html", status=status, query=question, level=level, **answer, **context)
+
+
+_NAME = re.compile(r"[\w.-]{0,255}")
+
+# Confirmations, by the `ended` parameter, and the ways that are gone if it is true.
+_ENDED = {
+    "member": ({Through.ACCOUNT, Through.GROUP, Through.PROJECT_GROUP}, "{person} is no longer in {group}."),
+    "group": ({Through.GROUP}, "{group} no longer has anything on {repository}."),
+    "direct": ({Through.DIRECT}, "What {person} was given on {repository} has ended."),
+    "project-group": ({Through.PROJECT_GROUP}, "{group} no longer has anything on the project {project}."),
+    "project": ({Through.PROJECT}, "What {person} was given on the project {project} has ended."),
+}
+
+
+def _what_ended(request: PageRequest, decisions: list[AccessDecision]) -> str:
+    """Return the confirmation named by `ended`, if it is true. Anyone could have written the URL."""
+    group, project = request.query("group"), request.query("project")
+    if request.query("ended") not in _ENDED or len(decisions) != 1 or not _NAME.fullmatch(group + project):
+        return ""
+    gone, text = _ENDED[request.query("ended")]
+    [decision] = decisions
+    whose = f"{decision.owner.username}/{group}" if group else None
+    if any(way.through in gone and way.group == whose for way in decision.ways):
+        return ""
+    return text.format(
+        person=decision.person.username, repository=decision.repository.slug, group=group, project=project
     )
 
 

@@ -31,6 +31,7 @@ from onebucket.surfaces.web.account import (
     project_permissions,
     projects,
     repositories,
+    ways_to_end,
 )
 from onebucket.surfaces.web.core import avatars, csrf, reauthentication
 from onebucket.surfaces.web.core.backend import PageBackend, SiteInfo
@@ -70,6 +71,7 @@ EVERYWHERE = (
     *repositories.PAGES,
     *privilege_matrix.PAGES,
     *access_check.PAGES,
+    *ways_to_end.PAGES,
     *access_history.PAGES,
     *people.PAGES,
     *journal.PAGES,
