@@ -33,6 +33,15 @@ def person(work: UnitOfWork, name: str) -> DatedAccount:
     return workspace_rows.dated(work.tx, _profile(work, name))
 
 
+def shows_factor(work: UnitOfWork, name: str) -> bool:
+    """Return whether the actor may know if a person has a second factor: themselves, and site administrators."""
+    try:
+        access.account(work, name, to=To.HANDLE_SECOND_FACTORS)
+    except Forbidden:
+        return False
+    return True
+
+
 def _profile(work: UnitOfWork, name: str) -> Account:
     try:
         account = access.account(work, name, to=To.SEE_PROFILE)
@@ -59,7 +68,7 @@ def members(work: UnitOfWork, name: str, query: ListQuery, *, with_collaborators
         raise Forbidden(f"only who administers {found.username} may look for people by their addresses")
     list_people = workspace_people.everybody if with_collaborators else workspace_people.members
     page, size = list_people(work.tx, found, query)
-    return (page if administers else [replace(membership, email=None) for membership in page]), size
+    return [_shown(membership, administers) for membership in page], size
 
 
 def member(work: UnitOfWork, name: str, member_name: str) -> Membership:
@@ -69,7 +78,12 @@ def member(work: UnitOfWork, name: str, member_name: str) -> Membership:
     membership = workspace_rows.person(work.tx, found, profile.id)
     if membership is None or membership.role is Role.COLLABORATOR:
         raise NotFound(f"{quote_text(member_name)} is not a member of {found.account.username}")
-    return membership if access.administers(work, found.account) else replace(membership, email=None)
+    return _shown(membership, access.administers(work, found.account))
+
+
+def _shown(membership: Membership, administers: bool) -> Membership:
+    """Keep the address and whether they have a second factor from everybody who doesn't administer the workspace."""
+    return replace(membership, email=membership.email if administers else None, shows_factor=administers)
 
 
 def own_membership(work: UnitOfWork, name: str) -> Membership:

@@ -33,9 +33,13 @@ class DatedAccount:
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """A person in a workspace; `email` is their primary address, None where the caller may not see it."""
+    """A person in a workspace; `email` is their primary address, None where the caller may not see it.
+
+    `shows_factor`: the caller may know whether the person has a second factor.
+    """
 
     workspace: DatedAccount
     person: DatedAccount
     role: Role
     email: str | None = None
+    shows_factor: bool = False

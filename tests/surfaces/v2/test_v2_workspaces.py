@@ -44,6 +44,8 @@ def test_the_caller_is_shown_as_clients_read_them(api: Api) -> None:
 def test_a_person_is_found_by_uuid_and_account_id(api: Api) -> None:
     bob = api("bob", "GET", "/2.0/user").json()
 
+    # Others aren't told whether they have a second factor.
+    assert bob.pop("has_2fa_enabled") is False
     assert api("mallory", "GET", bob["links"]["self"]["href"]).json() == bob
     assert api("mallory", "GET", f"/2.0/users/{bob['uuid']}/").json() == bob
     assert api("mallory", "GET", f"/2.0/users/{bob['account_id']}").json() == bob

@@ -293,7 +293,19 @@ def test_the_password_grant_takes_no_password_of_whoever_has_a_second_factor(
 def test_others_are_not_told_who_has_a_second_factor(api: Api) -> None:
     codes.set_up(api, "alice")
 
-    assert api("bob", "GET", "/2.0/users/alice").json()["has_2fa_enabled"] is False
+    told = {who: api(who, "GET", "/2.0/users/alice").json().get("has_2fa_enabled") for who in ("alice", "root", "bob")}
+    members, asked = "/2.0/workspaces/acme/members", "fields=%2Bvalues.user.has_2fa_enabled"
+
+    def listed(who: str, query: str) -> dict[str, bool | None]:
+        people = [each["user"] for each in api(who, "GET", f"{members}?{query}").json()["values"]]
+        return {each["username"]: each.get("has_2fa_enabled") for each in people}
+
+    assert told == {"alice": True, "root": True, "bob": None}
+    # alice administers the workspace.
+    assert listed("alice", asked) == {"alice": True, "bob": False, "dora": False}
+    assert listed("alice", "") == listed("bob", asked) == dict.fromkeys(("alice", "bob", "dora"))
+    one = api("alice", "GET", f"{members}/bob?fields=user.has_2fa_enabled").json()
+    assert one == {"user": {"has_2fa_enabled": False}}
 
 
 # -- the setting -----------------------------------------------------------------------------------

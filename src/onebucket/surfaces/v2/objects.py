@@ -15,7 +15,10 @@ Links = dict[str, Link]
 
 
 class WorkspaceUser(Struct, frozen=True, kw_only=True):
-    """A person. `email` is there for administrators who ask for it with `fields=+values.user.email`."""
+    """A person. `email` is there for administrators who ask for it with `fields=+values.user.email`.
+
+    `has_2fa_enabled` is there for oneself, for site administrators, and likewise for administrators who ask for it.
+    """
 
     type: Literal["user"] = "user"
     uuid: str
@@ -25,7 +28,7 @@ class WorkspaceUser(Struct, frozen=True, kw_only=True):
     display_name: str
     account_status: str
     is_staff: bool
-    has_2fa_enabled: bool
+    has_2fa_enabled: bool | UnsetType = UNSET
     created_on: str | UnsetType = UNSET
     email: str | UnsetType = UNSET
     links: Links

@@ -24,8 +24,8 @@ from onebucket.surfaces.v2.objects import (
     WorkspaceUser,
 )
 
-# Places in a document that are left out unless `fields` asks for them.
-MEMBER_EMAIL = "values.user.email"
+# Places in a membership that are left out unless `fields` asks for them.
+EMAIL, FACTOR = "user.email", "user.has_2fa_enabled"
 
 
 class Shapes:
@@ -47,9 +47,9 @@ class Shapes:
         *,
         created_at: datetime | None = None,
         email: str | None = None,
-        is_caller: bool = False,
+        shows_factor: bool = False,
     ) -> WorkspaceUser:
-        """Shape a person; only the caller is told whether they have a second factor."""
+        """Shape a person; `shows_factor` adds whether they have a second factor."""
         path = f"/users/{quote(braced(account.id))}"
         links = self.links(path, f"/accounts/{account.username}", repositories=f"/repositories/{account.username}")
         return WorkspaceUser(
@@ -60,7 +60,7 @@ class Shapes:
             display_name=account.display_name,
             account_status="active" if account.is_active else "inactive",
             is_staff=account.site_admin,
-            has_2fa_enabled=is_caller and account.has_second_factor,
+            has_2fa_enabled=account.has_second_factor if shows_factor else UNSET,
             created_on=UNSET if created_at is None else moment(created_at),
             email=email if email is not None else UNSET,
             links=links | {"avatar": self._avatar(account)},
@@ -97,14 +97,22 @@ class Shapes:
         return WorkspaceAccess(administrator=administrator, workspace=base)
 
     def membership(
-        self, membership: Membership, *, with_permission: bool = False, with_email: bool = False
+        self,
+        membership: Membership,
+        *,
+        with_permission: bool = False,
+        with_email: bool = False,
+        with_factor: bool = False,
     ) -> WorkspaceMembership:
         """Shape a person in a workspace."""
         account, person = membership.workspace.account, membership.person.account
         return WorkspaceMembership(
             permission=membership.role.value if with_permission else UNSET,
             user=self.user(
-                person, created_at=membership.person.created_at, email=membership.email if with_email else None
+                person,
+                created_at=membership.person.created_at,
+                email=membership.email if with_email else None,
+                shows_factor=with_factor and membership.shows_factor,
             ),
             workspace=self.workspace(membership.workspace),
             links=self.links(f"/workspaces/{account.username}/members/{quote(braced(person.id))}"),

@@ -14,13 +14,14 @@ from onebucket.surfaces.v2.shapes import Shapes
 def read_oneself(work: UnitOfWork, request: ApiRequest) -> WorkspaceUser:
     """Return the caller."""
     found = workspaces.oneself(work)
-    return Shapes(request.base_url).user(found.account, created_at=found.created_at, is_caller=True)
+    return Shapes(request.base_url).user(found.account, created_at=found.created_at, shows_factor=True)
 
 
 def read_user(work: UnitOfWork, request: ApiRequest) -> WorkspaceUser:
     """Return a person."""
     found = workspaces.person(work, request.path_parameters["selected_user"])
-    return Shapes(request.base_url).user(found.account, created_at=found.created_at)
+    shows_factor = workspaces.shows_factor(work, found.account.id)
+    return Shapes(request.base_url).user(found.account, created_at=found.created_at, shows_factor=shows_factor)
 
 
 def list_emails(work: UnitOfWork, request: ApiRequest) -> PagedList:

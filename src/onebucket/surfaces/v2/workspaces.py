@@ -5,13 +5,13 @@ from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.refusals import Invalid
 from onebucket.domain.workspaces import Role
 from onebucket.surfaces.core.surface import ApiRequest
-from onebucket.surfaces.v2 import list_fields, lists
+from onebucket.surfaces.v2 import list_fields, lists, shapes
 from onebucket.surfaces.v2.errors import ListGone
 from onebucket.surfaces.v2.fields import wants
 from onebucket.surfaces.v2.list_fields import EMAIL, MOMENT, TEXT, UUID, Field, FieldTable
 from onebucket.surfaces.v2.objects import Workspace, WorkspaceMembership
 from onebucket.surfaces.v2.pages import PagedList
-from onebucket.surfaces.v2.shapes import MEMBER_EMAIL, Shapes
+from onebucket.surfaces.v2.shapes import Shapes
 
 # What `role` means in the lists of the caller's own workspaces.
 _ROLES = {role.value: role for role in Role}
@@ -96,14 +96,19 @@ def list_permissions(work: UnitOfWork, request: ApiRequest) -> PagedList:
 def read_member(work: UnitOfWork, request: ApiRequest) -> WorkspaceMembership:
     """Return one member of the workspace."""
     membership = workspaces.member(work, request.path_parameters["workspace"], request.path_parameters["member"])
-    return Shapes(request.base_url).membership(membership, with_email=wants(request, "user.email"))
+    asked = wants(request, shapes.EMAIL), wants(request, shapes.FACTOR)
+    return Shapes(request.base_url).membership(membership, with_email=asked[0], with_factor=asked[1])
 
 
 def _people(work: UnitOfWork, request: ApiRequest, *, is_whole: bool) -> PagedList:
     listing, name = lists.read(request, FIELDS_OF_MEMBERS), request.path_parameters["workspace"]
     found, size = workspaces.members(work, name, listing.query, with_collaborators=is_whole)
-    shape, with_email = Shapes(request.base_url).membership, wants(request, MEMBER_EMAIL)
-    people = [shape(each, with_permission=is_whole, with_email=with_email) for each in found]
+    shape = Shapes(request.base_url).membership
+    asked = {
+        "with_email": wants(request, f"values.{shapes.EMAIL}"),
+        "with_factor": wants(request, f"values.{shapes.FACTOR}"),
+    }
+    people = [shape(each, with_permission=is_whole, **asked) for each in found]
     return listing.paged(people, size)
 
 
