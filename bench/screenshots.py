@@ -15,12 +15,14 @@ from pathlib import Path
 from shutil import which
 from typing import NamedTuple
 
+import pyotp
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from bench import running
 from bench.running import Missing
 from onebucket import hashing
-from onebucket.actions import accounts, bulk_invitations, consumers, tokens
+from onebucket.actions import accounts, bulk_invitations, consumers, second_factors, tokens
+from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.cli import common
 from onebucket.domain.accounts import Actor
 from onebucket.store import account_rows, schema
@@ -33,7 +35,23 @@ INVITATIONS = {
     "kim@example.net": ["developers"],
     "bob@example.com": ["auditors"],
 }
-PASSWORDS = {"alice": "wonderland", "bob": "bobthebuilder", "root": "a password for pictures"}
+PASSWORDS = {"alice": "wonderland", "bob": "bobthebuilder", "dave": "reddwarf", "root": "a password for pictures"}
+# Each signs dave in once.
+RECOVERY_CODES = [f"pict-ures-of-{number:04}" for number in range(10)]
+PROVIDERS = """
+[oidc.okta]
+issuer = "https://example.okta.com"
+client_id = "0oa1b2c3d4"
+client_secret = "for pictures"
+label = "Okta"
+groups_claim = "groups"
+
+[oidc.google]
+issuer = "https://accounts.google.com"
+client_id = "1.apps.googleusercontent.com"
+client_secret = "for pictures"
+label = "Google"
+"""
 
 ACME = "/accounts/acme"
 MAIN = {
@@ -71,7 +89,16 @@ MAIN = {
         f"{ACME}/projects",
         f"{ACME}/projects/FLIGHT",
     ),
-    "root": ("/site", "/site/people/bob", "/site/people/bob/offboard", "/site/journal", "/site/letters", "/me"),
+    "dave": ("/me/security",),
+    "root": (
+        "/site",
+        "/site/people/dave",
+        "/site/people/bob",
+        "/site/people/bob/offboard",
+        "/site/journal",
+        "/site/letters",
+        "/me",
+    ),
 }
 
 
@@ -95,12 +122,15 @@ PICTURES = (
     Picture("screenshots/me-phone.png", "bob", "/me", NARROW, 1100, "dark"),
     Picture("screenshots/people.png", "alice", f"{ACME}/people", 1080, 700),
     Picture("screenshots/project.png", "alice", f"{ACME}/projects/FLIGHT", 1080, 900),
+    Picture("screenshots/security.png", "dave", "/me/security", 1080, 900),
+    Picture("screenshots/sign-in.png", "nobody", "/sign-in", 720, 620),
     Picture("screenshots/plan.png", "alice", f"{ACME}/privileges", 1080, 700),
 )
 
 
 def make(folder: Path) -> str:
     """Create a database with the company of `screenshots.yaml` and a site administrator; return its URL."""
+    (folder / "onebucket.toml").write_text(PROVIDERS)
     url = f"sqlite:///{folder / 'onebucket.db'}"
     opened = connect(url)
     schema.bring_up_to_date(opened)
@@ -129,8 +159,24 @@ def make(folder: Path) -> str:
         with work.on_behalf(Actor(alice, "password")):
             for email, groups in INVITATIONS.items():
                 bulk_invitations.invite_to_groups(work, "acme", [email], groups)
+        dave = account_rows.named(tx, "dave")
+        assert dave is not None
+        with work.on_behalf(Actor(dave, "password")):
+            set_up_factors(work)
     opened.close()
     return url
+
+
+def set_up_factors(work: UnitOfWork) -> None:
+    """Let the actor have two authenticator apps, and recovery codes to sign in with."""
+    for label in ("phone", "tablet"):
+        begun, secret = second_factors.start_app(work, label), pyotp.random_base32()
+        code = pyotp.TOTP(secret).at(work.at)
+
+        def secret_of(_: str, __: str, secret: str = secret) -> str:
+            return secret
+
+        second_factors.confirm_app(work, begun.id, code, secret_of=secret_of, recovery_codes=RECOVERY_CODES)
 
 
 def invitation(folder: Path, email: str) -> tuple[str, str]:
@@ -159,6 +205,9 @@ def window(browser: Browser, base: str, who: str, width: int, height: int, schem
         page.get_by_label("Username or e-mail address").fill(who)
         page.get_by_label("Password").fill(PASSWORDS[who])
         page.keyboard.press("Enter")
+        if who == "dave":
+            page.get_by_label("Code").fill(RECOVERY_CODES.pop())
+            page.keyboard.press("Enter")
         page.wait_for_url("**/me")
     return opened
 
