@@ -173,7 +173,7 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     "an unknown key": (
         of_acme("groups:\n- name: Designers\n  colour: red"),
         "acme.yaml:6: there is no key 'colour' in a group; the keys are name, previously, account_privilege, "
-        "permission, auto_add, email_forwarding_disabled, kept_by_sign_in, members",
+        "permission, auto_add, email_forwarding_disabled, kept_by_sign_in, members, members_until",
     ),
     "an unknown key of the document": (
         "onebucket: 1\nteam: []",
@@ -203,7 +203,7 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     "a text where a group belongs": (
         of_acme("groups:\n- Designers"),
         "acme.yaml:5: a group in 'groups' must be a mapping with keys of a group: name, previously, account_privilege, "
-        "permission, auto_add, email_forwarding_disabled, kept_by_sign_in, members",
+        "permission, auto_add, email_forwarding_disabled, kept_by_sign_in, members, members_until",
     ),
     "a list among names": (
         of_acme("groups:\n- {name: A, members: [bob, [alice]]}"),

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from onebucket.actions import access
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import Account
+from onebucket.domain.ends import EndKind
 from onebucket.domain.groups import GroupWithMembers
 from onebucket.domain.invitations import Invitation
 from onebucket.domain.policy import To
@@ -14,6 +16,7 @@ from onebucket.domain.repositories import Repository, RepositoryGrants
 from onebucket.store import (
     account_rows,
     email_rows,
+    end_rows,
     group_members,
     invitation_rows,
     kept_group_rows,
@@ -30,6 +33,7 @@ class AccountSnapshot:
     """An account and all that it owns: projects oldest first, `grants` by repository slug, `project_grants` by key.
 
     `keepers` are the providers whose sign-ins keep groups, by the groups' slugs.
+    `ends` are when what ends does so, by its kind and its place (a slug or a key), and then by group slug or username.
     """
 
     account: Account
@@ -42,6 +46,7 @@ class AccountSnapshot:
     grants: Mapping[str, RepositoryGrants]
     invitations: list[Invitation]
     keepers: Mapping[str, str] = field(default_factory=dict)
+    ends: Mapping[tuple[EndKind, str], Mapping[str, datetime]] = field(default_factory=dict)
 
 
 def everyone(work: UnitOfWork) -> list[Account]:
@@ -64,4 +69,15 @@ def snapshot_of(work: UnitOfWork, name: str, *, owned: bool = True) -> AccountSn
         grants=privilege_rows.grants(work.tx, account.id) if owned else {},
         invitations=invitation_rows.of_account(work.tx, account.id) if owned else [],
         keepers=kept_group_rows.keepers(work.tx, account.id) if owned else {},
+        ends=_ends(work, account) if owned else {},
     )
+
+
+def _ends(work: UnitOfWork, account: Account) -> Mapping[tuple[EndKind, str], Mapping[str, datetime]]:
+    found: dict[tuple[EndKind, str], dict[str, datetime]] = {}
+    for end in end_rows.of_account(work.tx, account.id):
+        person = account_rows.by_id(work.tx, end.person_id) if end.person_id else None
+        holder = end.group if person is None else person.username
+        if holder is not None:
+            found.setdefault((end.kind, end.place), {})[holder] = end.until
+    return found

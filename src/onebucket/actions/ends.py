@@ -7,6 +7,7 @@ from onebucket.actions import pending_invitations
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import ends, privileges
 from onebucket.domain.accounts import Account, Actor
+from onebucket.domain.ends import EndKind
 from onebucket.domain.events import Event
 from onebucket.domain.groups import Group
 from onebucket.domain.journal_entry import Facts
@@ -21,7 +22,7 @@ from onebucket.store import (
     privilege_rows,
     project_privilege_rows,
 )
-from onebucket.store.end_rows import AccessEnd, EndKind
+from onebucket.store.end_rows import AccessEnd
 from onebucket.store.engine.ends import Ends
 from onebucket.store.engine.transaction import Transaction
 

@@ -8,7 +8,7 @@ from onebucket.actions import access, pending_invitations
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import ends, privileges
 from onebucket.domain.accounts import Account
-from onebucket.domain.ends import NEVER, EndWish
+from onebucket.domain.ends import NEVER, EndKind, EndWish
 from onebucket.domain.events import Event
 from onebucket.domain.groups import Group, GroupWithMembers
 from onebucket.domain.policy import To
@@ -16,7 +16,6 @@ from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Invalid, NotFound
 from onebucket.domain.repositories import Repository
 from onebucket.store import end_rows, group_members, privilege_rows, repository_rows
-from onebucket.store.end_rows import EndKind
 from onebucket.store.set_levels import Grant
 
 

@@ -36,7 +36,9 @@ def decision_lines(decision: AccessDecision) -> Iterator[str]:
 
 def _through(way: Reason) -> str:
     by = f" by {way.granted_by}" if way.granted_by else ""
-    return journal_text.describe_way(way) + (f", since {way.since:%Y-%m-%d %H:%M} UTC{by}" if way.since else "")
+    since = f", since {way.since:%Y-%m-%d %H:%M} UTC{by}" if way.since else ""
+    until = f", until {way.until:%Y-%m-%d %H:%M:%S} UTC" if way.until else ""
+    return f"{journal_text.describe_way(way)}{since}{until}"
 
 
 _NAMES = {

@@ -155,23 +155,29 @@ def grant(
     level: Annotated[str, typer.Argument(metavar="LEVEL", help="read, write, create-repo or admin")],
     group: Group = "",
     user: Person = "",
+    until: Annotated[
+        str, typer.Option("--until", metavar="WHEN", help="When it ends: 2026-12-03, or never", show_default=False)
+    ] = "",
     database: DatabaseOption = "",
     data: DataOption = "",
 ) -> None:
     """Give a group or a person a permission on a project and all its repositories."""
     from onebucket.actions import project_privileges
+    from onebucket.domain import ends
     from onebucket.domain.projects import parse_project_level
 
     account, key = common.split_path(path, "TEAM/KEY")
     chosen = parse_project_level(level)
     _require_one_holder(group, user)
+    wish = ends.parse(until) if until else None
     with common.writing(database, data) as work:
         given = (
-            project_privileges.set_for_group(work, account, key, group, chosen)
+            project_privileges.set_for_group(work, account, key, group, chosen, wish)
             if group
-            else project_privileges.set_for_person(work, account, key, user, chosen)
+            else project_privileges.set_for_person(work, account, key, user, chosen, wish)
         )
-    common.show(f"gave {_holder(given)} {chosen.word} on the project {_path(given)}")
+    end = f" until {ends.text(given.until)}" if given.until else ""
+    common.show(f"gave {_holder(given)} {chosen.word} on the project {_path(given)}{end}")
 
 
 @project.command("revoke")

@@ -18,6 +18,17 @@ class Never(Enum):
 
 NEVER: Final = Never.NEVER
 
+
+class EndKind(Enum):
+    """What ends, besides invitations, by the name of its table."""
+
+    MEMBERSHIP = "memberships"
+    GROUP_PRIVILEGE = "group_privileges"
+    PRIVILEGE = "privileges"
+    PROJECT_GROUP_PRIVILEGE = "project_group_privileges"
+    PROJECT_PRIVILEGE = "project_privileges"
+
+
 # What somebody who gives access says about its end: a moment, never, or nothing, which leaves what was.
 EndWish = datetime | Never | None
 
@@ -63,6 +74,11 @@ def settled(wish: EndWish, before: datetime | None, *, at: datetime) -> datetime
     if wish <= at:
         raise Invalid(f"until must be in the future, and {text(wish)} has passed")
     return wish
+
+
+def moves(wish: EndWish, before: datetime | None) -> bool:
+    """Return whether somebody wishes for another end than the one there is."""
+    return wish is not None and wish != (NEVER if before is None else before)
 
 
 def text(end: datetime) -> str:

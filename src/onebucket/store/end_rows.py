@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from enum import Enum
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Table, and_, bindparam, literal_column, select
 
+from onebucket.domain.ends import EndKind
 from onebucket.domain.groups import Group
 from onebucket.store.engine import timestamps
 from onebucket.store.engine.row_mapper import RowMapper, scalar
@@ -24,16 +24,6 @@ from onebucket.store.tables import (
     projects,
     repositories,
 )
-
-
-class EndKind(Enum):
-    """What ends, by the name of its table."""
-
-    MEMBERSHIP = "memberships"
-    GROUP_PRIVILEGE = "group_privileges"
-    PRIVILEGE = "privileges"
-    PROJECT_GROUP_PRIVILEGE = "project_group_privileges"
-    PROJECT_PRIVILEGE = "project_privileges"
 
 
 class AccessEnd(NamedTuple):
@@ -97,6 +87,7 @@ def _ends(kind: EndKind, *condition: ColumnElement[bool]) -> Statement[AccessEnd
     return Statement(query, RowMapper(columns, lambda row: AccessEnd(kind, *row)))
 
 
+_OF_ACCOUNT = {kind: _ends(kind, _PLACES[kind][0].c.account_id == bindparam("account_id")) for kind in EndKind}
 _DUE = {kind: _ends(kind, _PLACES[kind][0].c.ends_at <= bindparam("at")) for kind in EndKind}
 _DUE_INVITATIONS = Statement(
     select(invitations.c.id)
@@ -111,6 +102,11 @@ def due(tx: Transaction, at: datetime) -> list[AccessEnd]:
     number = timestamps.to_number(at)
     found = [each for kind in EndKind for each in tx.rows(_DUE[kind], at=number)]
     return sorted(found, key=lambda each: each.ends_at)
+
+
+def of_account(tx: Transaction, account_id: str) -> list[AccessEnd]:
+    """Return everything in an account that ends, except invitations."""
+    return [each for kind in EndKind for each in tx.rows(_OF_ACCOUNT[kind], account_id=account_id)]
 
 
 def due_invitations(tx: Transaction, at: datetime) -> list[str]:

@@ -6,16 +6,18 @@ from functools import partial
 from msgspec import UNSET
 
 from onebucket import slugs
-from onebucket.actions import account_snapshot, groups, invitations, privileges, repositories
+from onebucket.actions import account_snapshot, groups, invitations, member_ends, privileges, repositories
 from onebucket.actions.account_snapshot import AccountSnapshot
 from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain import ends as domain_ends
 from onebucket.domain import groups as domain
 from onebucket.domain.accounts import email_key
+from onebucket.domain.ends import EndKind, EndWish
 from onebucket.domain.groups import AccountPrivilege
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Invalid
 from onebucket.domain.repositories import RepositoryGrants
-from onebucket.transfer import apply_projects
+from onebucket.transfer import apply_grants, apply_projects
 from onebucket.transfer.apply_context import ApplyContext, Subject, describe
 from onebucket.transfer.apply_grants import GrantActions, set_grants
 from onebucket.transfer.model import Group, Invitation, Repository, Team, User, given_fields
@@ -140,12 +142,18 @@ def _members(task: ApplyContext, subject: Subject) -> None:
     rosters = subject.rosters
     for where, slug, group in apply_groups(subject):
         present = {member.id for member in rosters[slug].members or ()} if slug in rosters else set()
-        for name in given_fields(group.members) or ():
+        until, listed = given_fields(group.members_until) or {}, given_fields(group.members) or ()
+        apply_grants.check_named(f"{where} members_until", until, listed)
+        for name in listed:
             with describe(f"{where} members/{name}"):
-                person = task.person(name)
+                person, wish = task.person(name), apply_grants.wish_for(until, name)
                 if person.id not in present:
-                    present.add(person.id)
-                    groups.add_member(task.work, subject.name, slug, person.username)
+                    # What has ended meanwhile isn't given again.
+                    if not apply_grants.has_passed(task, wish):
+                        present.add(person.id)
+                        groups.add_member(task.work, subject.name, slug, person.username, wish)
+                elif domain_ends.moves(wish, subject.end(EndKind.MEMBERSHIP, slug, person.username)):
+                    member_ends.set_end(task.work, subject.name, slug, person.username, wish)
             task.progress.advance()
 
 
@@ -180,7 +188,8 @@ def _fields(repository: Repository) -> repositories.RepositoryFields:
 def _privileges(task: ApplyContext, subject: Subject) -> None:
     for where, repository in apply_repositories(subject):
         present = subject.before.grants.get(repository.slug, RepositoryGrants())
-        set_grants(task, where, repository, present, grant_actions(task, subject, repository.slug))
+        ends = subject.ends(EndKind.GROUP_PRIVILEGE, EndKind.PRIVILEGE, repository.slug)
+        set_grants(task, where, repository, present, ends, grant_actions(task, subject, repository.slug))
 
 
 def grant_actions(task: ApplyContext, subject: Subject, slug: str) -> GrantActions[Level]:
@@ -201,25 +210,43 @@ def _invitations(task: ApplyContext, subject: Subject) -> None:
             inviter = task.person(invitation.invited_by).username
             slugs = tuple(sorted(set(given_fields(invitation.groups) or ())))
             permission = given_fields(invitation.permission)
-            before = present.get(key)
+            before, until = present.get(key), given_fields(invitation.until)
+            wish = None if until is None else domain_ends.parse(until)
             facts = (invitation.email, inviter, slugs, permission)
-            if before and facts == (before.email, before.invited_by.username, before.groups, before.permission):
+            is_same = before and facts == (before.email, before.invited_by.username, before.groups, before.permission)
+            has_ended = before is None and apply_grants.has_passed(task, wish)
+            if has_ended or (before and is_same and not domain_ends.moves(wish, before.until)):
                 pass
             elif slugs:
                 invitations.set_groups(
-                    task.work, subject.name, invitation.email, slugs, inviter=inviter, letter=task.sends_letters
+                    task.work,
+                    subject.name,
+                    invitation.email,
+                    slugs,
+                    inviter=inviter,
+                    letter=task.sends_letters,
+                    until=wish,
                 )
             else:
-                _invite_to_repository(task, subject.name, invitation, inviter)
+                _invite_to_repository(task, subject.name, invitation, inviter, wish)
         task.progress.advance()
 
 
-def _invite_to_repository(task: ApplyContext, account: str, invitation: Invitation, inviter: str) -> None:
+def _invite_to_repository(
+    task: ApplyContext, account: str, invitation: Invitation, inviter: str, until: EndWish
+) -> None:
     slug, permission = given_fields(invitation.repository), given_fields(invitation.permission)
     if slug is None or permission is None:
         raise Invalid("an invitation is either to groups, or to a repository with a permission")
     invitations.set_repository(
-        task.work, account, invitation.email, slug, permission, inviter=inviter, letter=task.sends_letters
+        task.work,
+        account,
+        invitation.email,
+        slug,
+        permission,
+        inviter=inviter,
+        letter=task.sends_letters,
+        until=until,
     )
 
 

@@ -1,13 +1,15 @@
 """State of one apply: known accounts, their snapshots, progress, and the place that refusals refer to."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from onebucket.actions import account_snapshot, accounts
 from onebucket.actions.account_snapshot import AccountSnapshot
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import Account, username_key
+from onebucket.domain.ends import EndKind
 from onebucket.domain.groups import GroupWithMembers
 from onebucket.domain.refusals import Refusal
 from onebucket.transfer.model import Document, Team, User, given_fields
@@ -32,6 +34,16 @@ class Subject:
     def rosters(self) -> dict[str, GroupWithMembers]:
         """Return the account's groups before the apply, by slug."""
         return {roster.group.slug: roster for roster in self.before.rosters}
+
+    def end(self, kind: EndKind, place: str, holder: str) -> datetime | None:
+        """Return when something that somebody has in a place ended before the apply, by slug, key and username."""
+        return self.before.ends.get((kind, place), {}).get(holder)
+
+    def ends(
+        self, of_groups: EndKind, of_people: EndKind, place: str
+    ) -> tuple[Mapping[str, datetime], Mapping[str, datetime]]:
+        """Return when what groups and people have in a place ended before the apply."""
+        return self.before.ends.get((of_groups, place), {}), self.before.ends.get((of_people, place), {})
 
 
 @dataclass(slots=True)

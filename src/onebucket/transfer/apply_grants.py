@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
 from msgspec import UnsetType
 
+from onebucket.domain import ends as domain
+from onebucket.domain.ends import EndWish
+from onebucket.domain.refusals import Invalid
 from onebucket.transfer.apply_context import ApplyContext, describe
 from onebucket.transfer.model import given_fields
 
@@ -24,6 +28,14 @@ class Listed(Protocol[L_co]):
     def users(self) -> Mapping[str, L_co] | UnsetType:
         """Levels by a person's name."""
 
+    @property
+    def privileges_until(self) -> Mapping[str, str] | UnsetType:
+        """When levels of groups end, by slug."""
+
+    @property
+    def users_until(self) -> Mapping[str, str] | UnsetType:
+        """When levels of people end, by name."""
+
 
 class Present(Protocol[L_co]):
     """What is set on it: levels by group slug, and by username."""
@@ -41,27 +53,61 @@ class Present(Protocol[L_co]):
 class GrantActions(Generic[L]):
     """How a group (by slug) or a person (by username) is given a level on it, and has it taken away."""
 
-    set_group: Callable[[str, L], object]
-    set_person: Callable[[str, L], object]
+    set_group: Callable[[str, L, EndWish], object]
+    set_person: Callable[[str, L, EndWish], object]
     unset_group: Callable[[str], object]
     unset_person: Callable[[str], object]
 
 
+# When what is set ends: of groups by slug, of people by username.
+Ends = tuple[Mapping[str, datetime], Mapping[str, datetime]]
+
+
 def set_grants(
-    task: ApplyContext, where: str, listed: Listed[L], present: Present[L], actions: GrantActions[L]
+    task: ApplyContext, where: str, listed: Listed[L], present: Present[L], ends: Ends, actions: GrantActions[L]
 ) -> None:
-    """Give what is listed and differs from what is set; `where` is the place in the documents."""
-    for slug, level in (given_fields(listed.privileges) or {}).items():
+    """Give what is listed and differs from what is set; `where` is the place in the documents.
+
+    What isn't there and has ended meanwhile, as the documents say, isn't given again.
+    """
+    of_groups, of_people = ends
+    groups_until, users_until = given_fields(listed.privileges_until) or {}, given_fields(listed.users_until) or {}
+    levels, people = given_fields(listed.privileges) or {}, given_fields(listed.users) or {}
+    check_named(f"{where} privileges_until", groups_until, levels)
+    check_named(f"{where} users_until", users_until, people)
+    for slug, level in levels.items():
         with describe(f"{where} privileges/{slug}"):
-            if present.groups.get(slug) is not level:
-                actions.set_group(slug, level)
+            wish, before = wish_for(groups_until, slug), present.groups.get(slug)
+            is_other = before is not level or domain.moves(wish, of_groups.get(slug))
+            if is_other and not (before is None and has_passed(task, wish)):
+                actions.set_group(slug, level, wish)
         task.progress.advance()
-    for name, level in (given_fields(listed.users) or {}).items():
+    for name, level in people.items():
         with describe(f"{where} users/{name}"):
             username = task.person(name).username
-            if present.people.get(username) is not level:
-                actions.set_person(username, level)
+            wish, before = wish_for(users_until, name), present.people.get(username)
+            is_other = before is not level or domain.moves(wish, of_people.get(username))
+            if is_other and not (before is None and has_passed(task, wish)):
+                actions.set_person(username, level, wish)
         task.progress.advance()
+
+
+def wish_for(until: Mapping[str, str], name: str) -> EndWish:
+    """Return when documents want what somebody has to end. Raises Invalid."""
+    return domain.parse(until[name]) if name in until else None
+
+
+def has_passed(task: ApplyContext, wish: EndWish) -> bool:
+    """Return whether an end has come already."""
+    return isinstance(wish, datetime) and wish <= task.work.at
+
+
+def check_named(where: str, until: Mapping[str, str], listed: Collection[str]) -> None:
+    """Refuse an end of something that the document doesn't list. Raises Invalid."""
+    for name in until:
+        if name not in listed:
+            with describe(f"{where}/{name}"):
+                raise Invalid("it has an end, but isn't listed itself")
 
 
 def prune_grants(

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 
 from onebucket.actions import account_snapshot, project_privileges, projects, repositories
+from onebucket.domain.ends import EndKind
 from onebucket.domain.projects import ProjectGrants, ProjectLevel, normal_key
 from onebucket.domain.refusals import Invalid
 from onebucket.transfer.apply_context import ApplyContext, Subject, describe
@@ -66,7 +67,8 @@ def set_privileges(task: ApplyContext, subject: Subject) -> None:
     """Set what groups and people have on projects."""
     for where, project in apply_projects(subject):
         present = subject.before.project_grants.get(project.key, ProjectGrants())
-        set_grants(task, where, project, present, _grant_actions(task, subject, project.key))
+        ends = subject.ends(EndKind.PROJECT_GROUP_PRIVILEGE, EndKind.PROJECT_PRIVILEGE, project.key)
+        set_grants(task, where, project, present, ends, _grant_actions(task, subject, project.key))
 
 
 def _grant_actions(task: ApplyContext, subject: Subject, key: str) -> GrantActions[ProjectLevel]:

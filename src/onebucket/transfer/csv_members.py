@@ -1,12 +1,14 @@
 """Imports memberships from a CSV file with a person and a group in each line."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import UNSET
 
 from onebucket import slugs
 from onebucket.actions.accounts import Person
-from onebucket.domain import groups
+from onebucket.domain import ends, groups
 from onebucket.domain.accounts import bare_uuid, email_key, username_key
 from onebucket.domain.groups import GroupWithMembers
 from onebucket.domain.refusals import Refusal
@@ -17,28 +19,40 @@ from onebucket.transfer.source_tree import UnreadableDocument
 
 PERSON_COLUMNS = ("user", "email")
 GROUP_COLUMN = "group"
+UNTIL_COLUMN = "until"
 # People who are named in one message; more are counted.
 _MAX_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line: a person, as the file names them, and the group that they are to be in."""
+    """A line: a person, as the file names them, the group that they are to be in, and until when (may be empty)."""
 
     line: int
     person: str
     group: str
+    until: str = ""
 
 
 def read(path: Path) -> list[Row]:
-    """Read a file whose first line names the columns `user` or `email`, and `group`. Raises UnreadableDocument."""
+    """Read a file whose first line names the columns `user` or `email`, `group`, and perhaps `until`.
+
+    Raises UnreadableDocument.
+    """
     table, source = read_csv(path), str(path)
     heads = [head.lower() for head in table[0][1]] if table else []
     person = next((heads.index(column) for column in PERSON_COLUMNS if column in heads), None)
     if person is None or GROUP_COLUMN not in heads:
         raise UnreadableDocument("the first line names the columns: user,group or email,group", source=source, line=1)
     group = heads.index(GROUP_COLUMN)
-    return [_row(line, cells, len(heads), person, group, source) for line, cells in table[1:]]
+    until = heads.index(UNTIL_COLUMN) if UNTIL_COLUMN in heads else None
+    rows = [_row(line, cells, len(heads), person, group, source) for line, cells in table[1:]]
+    if until is None:
+        return rows
+    return [
+        replace(row, until=cells[until] if len(cells) > until else "")
+        for row, (_, cells) in zip(rows, table[1:], strict=True)
+    ]
 
 
 def _row(line: int, cells: Sequence[str], columns: int, person: int, group: int, source: str) -> Row:
@@ -63,15 +77,21 @@ def to_document(
     by_name = _index(people)
     names = {roster.group.slug: roster.group.name for roster in rosters}
     members: dict[str, list[str]] = {}
+    until: dict[str, dict[str, str]] = {}
     problems: list[str] = []
     for row in rows:
         try:
             slug = slugs.slugify(groups.check_name(row.group))
+            if row.until:
+                ends.parse(row.until)
         except Refusal as refusal:
             raise UnreadableDocument(refusal.sentence, source=source, line=row.line) from None
         found = _matches(by_name, row.person)
         if len(found) == 1:
-            members.setdefault(names.setdefault(slug, row.group), []).append(found[0])
+            name = names.setdefault(slug, row.group)
+            members.setdefault(name, []).append(found[0])
+            if row.until:
+                until.setdefault(name, {})[found[0]] = row.until
         elif found:
             problems.append(f"line {row.line}: {quote_text(row.person)} may be {' or '.join(found)}")
         else:
@@ -80,7 +100,10 @@ def to_document(
         more = f"; and {len(problems) - _MAX_NAMED:,} more" if len(problems) > _MAX_NAMED else ""
         raise UnreadableDocument("; ".join(problems[:_MAX_NAMED]) + more, source=source)
 
-    listed = [Group(name=name, members=list(dict.fromkeys(added))) for name, added in members.items()]
+    listed = [
+        Group(name=name, members=list(dict.fromkeys(added)), members_until=until.get(name, UNSET))
+        for name, added in members.items()
+    ]
     return Document(teams=[Team(username=account, groups=listed)])
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from msgspec import UNSET
 
 from onebucket import hashing, slugs
-from onebucket.domain import accounts, groups, projects, repositories, scopes, sign_in_providers
+from onebucket.domain import accounts, ends, groups, projects, repositories, scopes, sign_in_providers
 from onebucket.domain.groups import AccountPrivilege
 from onebucket.domain.privileges import Level
 from onebucket.domain.projects import ProjectLevel
@@ -111,6 +111,7 @@ def _keeper(node: source_tree.Node, what: str) -> str | None:
 
 
 _USERNAME = checked(accounts.check_username)
+_END = checked(ends.parse)
 _NAMES = listed(text, each="name")
 _GROUP_NAME = checked(lambda name: slugs.slugify(groups.check_name(name)))
 
@@ -131,6 +132,7 @@ _GROUP = struct(
         "email_forwarding_disabled": flag,
         "kept_by_sign_in": _keeper,
         "members": _NAMES,
+        "members_until": mapped(_END),
     },
 )
 _PROJECT = struct(
@@ -144,6 +146,8 @@ _PROJECT = struct(
         "repositories": listed(text, each="slug"),
         "privileges": mapped(project_level),
         "users": mapped(project_level),
+        "privileges_until": mapped(_END),
+        "users_until": mapped(_END),
     },
 )
 _REPOSITORY = struct(
@@ -163,6 +167,8 @@ _REPOSITORY = struct(
         "has_inherited_branching_model": flag,
         "privileges": mapped(level_or_none),
         "users": mapped(level),
+        "privileges_until": mapped(_END),
+        "users_until": mapped(_END),
     },
 )
 _INVITATION = struct(
@@ -174,6 +180,7 @@ _INVITATION = struct(
         "repository": text,
         "permission": level,
         "invited_by": text,
+        "until": _END,
     },
 )
 _OWNED: Mapping[str, field_parsers.Reader[Any]] = {

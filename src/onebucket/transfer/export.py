@@ -1,14 +1,15 @@
 """Exports accounts as a document; applying it recreates everything that documents can describe."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from onebucket.actions import account_snapshot
 from onebucket.actions.account_snapshot import AccountSnapshot
 from onebucket.actions.unit_of_work import UnitOfWork
-from onebucket.domain import groups, invitations, projects, repositories
+from onebucket.domain import ends, groups, invitations, projects, repositories
 from onebucket.domain.accounts import Account, username_key
+from onebucket.domain.ends import EndKind
 from onebucket.domain.privileges import Level
 from onebucket.domain.projects import ProjectGrants
 from onebucket.domain.repositories import RepositoryGrants
@@ -92,10 +93,10 @@ def _braced(account: Account) -> str:
 
 
 def _groups(snapshot: AccountSnapshot) -> list[Group]:
-    return [_group(roster, snapshot.keepers.get(roster.group.slug)) for roster in snapshot.rosters]
+    return [_group(roster, snapshot) for roster in snapshot.rosters]
 
 
-def _group(roster: groups.GroupWithMembers, keeper: str | None) -> Group:
+def _group(roster: groups.GroupWithMembers, snapshot: AccountSnapshot) -> Group:
     group = roster.group
     return Group(
         name=group.name,
@@ -103,20 +104,26 @@ def _group(roster: groups.GroupWithMembers, keeper: str | None) -> Group:
         permission=group.permission or Level.NONE,
         auto_add=group.auto_add,
         email_forwarding_disabled=group.email_forwarding_disabled,
-        kept_by_sign_in=keeper or UNSET,
+        kept_by_sign_in=snapshot.keepers.get(group.slug) or UNSET,
         members=[member.username for member in roster.members or ()],
+        members_until=_until(snapshot, EndKind.MEMBERSHIP, group.slug),
     )
+
+
+def _until(snapshot: AccountSnapshot, kind: EndKind, place: str) -> dict[str, str] | UnsetType:
+    """Return when what ends in a place does so; UNSET if nothing does."""
+    return {holder: ends.text(end) for holder, end in snapshot.ends.get((kind, place), {}).items()} or UNSET
 
 
 def _projects(snapshot: AccountSnapshot) -> list[Project]:
     slugs: dict[str, list[str]] = {}
     for repository in snapshot.repositories:
         slugs.setdefault(repository.project_id, []).append(repository.slug)
-    return [_project(project, slugs.get(project.id, []), snapshot.project_grants) for project in snapshot.projects]
+    return [_project(project, slugs.get(project.id, []), snapshot) for project in snapshot.projects]
 
 
-def _project(project: projects.Project, slugs: list[str], grants: Mapping[str, ProjectGrants]) -> Project:
-    here = grants.get(project.key, ProjectGrants())
+def _project(project: projects.Project, slugs: list[str], snapshot: AccountSnapshot) -> Project:
+    here = snapshot.project_grants.get(project.key, ProjectGrants())
     return Project(
         key=project.key,
         name=project.name,
@@ -125,15 +132,17 @@ def _project(project: projects.Project, slugs: list[str], grants: Mapping[str, P
         repositories=slugs,
         privileges=here.groups,
         users=here.people,
+        privileges_until=_until(snapshot, EndKind.PROJECT_GROUP_PRIVILEGE, project.key),
+        users_until=_until(snapshot, EndKind.PROJECT_PRIVILEGE, project.key),
     )
 
 
 def _repositories(snapshot: AccountSnapshot) -> list[Repository]:
-    return [_repository(repository, snapshot.grants) for repository in snapshot.repositories]
+    return [_repository(repository, snapshot) for repository in snapshot.repositories]
 
 
-def _repository(repository: repositories.Repository, grants: Mapping[str, RepositoryGrants]) -> Repository:
-    here = grants.get(repository.slug, RepositoryGrants())
+def _repository(repository: repositories.Repository, snapshot: AccountSnapshot) -> Repository:
+    here = snapshot.grants.get(repository.slug, RepositoryGrants())
     return Repository(
         slug=repository.slug,
         name=repository.name,
@@ -148,6 +157,8 @@ def _repository(repository: repositories.Repository, grants: Mapping[str, Reposi
         has_inherited_branching_model=repository.has_inherited_branching_model,
         privileges=here.groups,
         users=here.people,
+        privileges_until=_until(snapshot, EndKind.GROUP_PRIVILEGE, repository.slug),
+        users_until=_until(snapshot, EndKind.PRIVILEGE, repository.slug),
     )
 
 
@@ -162,4 +173,5 @@ def _invitation(invitation: invitations.Invitation) -> Invitation:
         repository=invitation.repository_slug or UNSET,
         permission=invitation.permission or UNSET,
         invited_by=invitation.invited_by.username,
+        until=ends.text(invitation.until) if invitation.until else UNSET,
     )

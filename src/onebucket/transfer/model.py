@@ -42,7 +42,8 @@ class Token(Part, frozen=True, kw_only=True):
 class Group(Part, frozen=True, kw_only=True):
     """A group; its slug is derived from its name. `Level.NONE` means no permission; `previously` are earlier names.
 
-    `kept_by_sign_in` is the name of the provider whose sign-ins keep it, None for nobody's.
+    `kept_by_sign_in` is the name of the provider whose sign-ins keep it, None for nobody's. `members_until` is when
+    memberships end, by the member's name; here and below, `never` is written for no end.
     """
 
     name: str
@@ -53,10 +54,14 @@ class Group(Part, frozen=True, kw_only=True):
     email_forwarding_disabled: bool | UnsetType = UNSET
     kept_by_sign_in: str | UnsetType | None = UNSET
     members: list[str] | UnsetType = UNSET
+    members_until: dict[str, str] | UnsetType = UNSET
 
 
 class Project(Part, frozen=True, kw_only=True):
-    """A project; `repositories` are slugs, `privileges` levels of groups by slug, `users` levels of people by name."""
+    """A project; `repositories` are slugs, `privileges` levels of groups by slug, `users` levels of people by name.
+
+    `privileges_until` and `users_until` are when those end.
+    """
 
     key: str
     name: str | UnsetType = UNSET
@@ -65,10 +70,15 @@ class Project(Part, frozen=True, kw_only=True):
     repositories: list[str] | UnsetType = UNSET
     privileges: dict[str, ProjectLevel] | UnsetType = UNSET
     users: dict[str, ProjectLevel] | UnsetType = UNSET
+    privileges_until: dict[str, str] | UnsetType = UNSET
+    users_until: dict[str, str] | UnsetType = UNSET
 
 
 class Repository(Part, frozen=True, kw_only=True):
-    """A repository; `privileges` are levels of groups by slug, `users` levels of people by name."""
+    """A repository; `privileges` are levels of groups by slug, `users` levels of people by name.
+
+    `privileges_until` and `users_until` are when those end.
+    """
 
     slug: str
     name: str | UnsetType = UNSET
@@ -83,16 +93,19 @@ class Repository(Part, frozen=True, kw_only=True):
     has_inherited_branching_model: bool | UnsetType = UNSET
     privileges: dict[str, Level] | UnsetType = UNSET
     users: dict[str, Level] | UnsetType = UNSET
+    privileges_until: dict[str, str] | UnsetType = UNSET
+    users_until: dict[str, str] | UnsetType = UNSET
 
 
 class Invitation(Part, frozen=True, kw_only=True):
-    """A pending invitation: to `groups`, or to `repository` with `permission`."""
+    """A pending invitation: to `groups`, or to `repository` with `permission`; what it gives ends at `until`."""
 
     email: str
     groups: list[str] | UnsetType = UNSET
     repository: str | UnsetType = UNSET
     permission: Level | UnsetType = UNSET
     invited_by: str
+    until: str | UnsetType = UNSET
 
 
 class User(Part, frozen=True, kw_only=True):

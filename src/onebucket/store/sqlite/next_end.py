@@ -19,7 +19,13 @@ class NextEnd:
         if version is not None and known is not None and known[0] == version:
             return known[1]
         next_end: int | None
-        (next_end,) = connection.execute(NEXT_END).fetchone()
+        try:
+            (next_end,) = connection.execute(NEXT_END).fetchone()
+        except sqlite3.OperationalError as error:
+            # In a schema of an older release, which is being migrated, nothing ends.
+            if not str(error).startswith("no such"):
+                raise
+            return None
         if version is not None:
             self._of_version = version, next_end
         return next_end
