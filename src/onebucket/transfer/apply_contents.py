@@ -9,7 +9,7 @@ from onebucket import slugs
 from onebucket.actions import account_snapshot, groups, invitations, member_ends, privileges, repositories
 from onebucket.actions.account_snapshot import AccountSnapshot
 from onebucket.actions.unit_of_work import UnitOfWork
-from onebucket.domain import ends as domain_ends
+from onebucket.domain import ends
 from onebucket.domain import groups as domain
 from onebucket.domain.accounts import email_key
 from onebucket.domain.ends import EndKind, EndWish
@@ -152,7 +152,7 @@ def _members(task: ApplyContext, subject: Subject) -> None:
                     if not apply_grants.has_passed(task, wish):
                         present.add(person.id)
                         groups.add_member(task.work, subject.name, slug, person.username, wish)
-                elif domain_ends.moves(wish, subject.end(EndKind.MEMBERSHIP, slug, person.username)):
+                elif ends.moves(wish, subject.end(EndKind.MEMBERSHIP, slug, person.username)):
                     member_ends.set_end(task.work, subject.name, slug, person.username, wish)
             task.progress.advance()
 
@@ -188,8 +188,8 @@ def _fields(repository: Repository) -> repositories.RepositoryFields:
 def _privileges(task: ApplyContext, subject: Subject) -> None:
     for where, repository in apply_repositories(subject):
         present = subject.before.grants.get(repository.slug, RepositoryGrants())
-        ends = subject.ends(EndKind.GROUP_PRIVILEGE, EndKind.PRIVILEGE, repository.slug)
-        set_grants(task, where, repository, present, ends, grant_actions(task, subject, repository.slug))
+        until = subject.ends(EndKind.GROUP_PRIVILEGE, EndKind.PRIVILEGE, repository.slug)
+        set_grants(task, where, repository, present, until, grant_actions(task, subject, repository.slug))
 
 
 def grant_actions(task: ApplyContext, subject: Subject, slug: str) -> GrantActions[Level]:
@@ -211,11 +211,11 @@ def _invitations(task: ApplyContext, subject: Subject) -> None:
             slugs = tuple(sorted(set(given_fields(invitation.groups) or ())))
             permission = given_fields(invitation.permission)
             before, until = present.get(key), given_fields(invitation.until)
-            wish = None if until is None else domain_ends.parse(until)
+            wish = None if until is None else ends.parse(until)
             facts = (invitation.email, inviter, slugs, permission)
             is_same = before and facts == (before.email, before.invited_by.username, before.groups, before.permission)
             has_ended = before is None and apply_grants.has_passed(task, wish)
-            if has_ended or (before and is_same and not domain_ends.moves(wish, before.until)):
+            if has_ended or (before and is_same and not ends.moves(wish, before.until)):
                 pass
             elif slugs:
                 invitations.set_groups(

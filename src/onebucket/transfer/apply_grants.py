@@ -7,7 +7,7 @@ from typing import Generic, Protocol, TypeVar
 
 from msgspec import UnsetType
 
-from onebucket.domain import ends as domain
+from onebucket.domain import ends
 from onebucket.domain.ends import EndWish
 from onebucket.domain.refusals import Invalid
 from onebucket.transfer.apply_context import ApplyContext, describe
@@ -64,13 +64,13 @@ Ends = tuple[Mapping[str, datetime], Mapping[str, datetime]]
 
 
 def set_grants(
-    task: ApplyContext, where: str, listed: Listed[L], present: Present[L], ends: Ends, actions: GrantActions[L]
+    task: ApplyContext, where: str, listed: Listed[L], present: Present[L], until: Ends, actions: GrantActions[L]
 ) -> None:
     """Give what is listed and differs from what is set; `where` is the place in the documents.
 
     What isn't there and has ended meanwhile, as the documents say, isn't given again.
     """
-    of_groups, of_people = ends
+    of_groups, of_people = until
     groups_until, users_until = given_fields(listed.privileges_until) or {}, given_fields(listed.users_until) or {}
     levels, people = given_fields(listed.privileges) or {}, given_fields(listed.users) or {}
     check_named(f"{where} privileges_until", groups_until, levels)
@@ -78,7 +78,7 @@ def set_grants(
     for slug, level in levels.items():
         with describe(f"{where} privileges/{slug}"):
             wish, before = wish_for(groups_until, slug), present.groups.get(slug)
-            is_other = before is not level or domain.moves(wish, of_groups.get(slug))
+            is_other = before is not level or ends.moves(wish, of_groups.get(slug))
             if is_other and not (before is None and has_passed(task, wish)):
                 actions.set_group(slug, level, wish)
         task.progress.advance()
@@ -86,7 +86,7 @@ def set_grants(
         with describe(f"{where} users/{name}"):
             username = task.person(name).username
             wish, before = wish_for(users_until, name), present.people.get(username)
-            is_other = before is not level or domain.moves(wish, of_people.get(username))
+            is_other = before is not level or ends.moves(wish, of_people.get(username))
             if is_other and not (before is None and has_passed(task, wish)):
                 actions.set_person(username, level, wish)
         task.progress.advance()
@@ -94,7 +94,7 @@ def set_grants(
 
 def wish_for(until: Mapping[str, str], name: str) -> EndWish:
     """Return when documents want what somebody has to end. Raises Invalid."""
-    return domain.parse(until[name]) if name in until else None
+    return ends.parse(until[name]) if name in until else None
 
 
 def has_passed(task: ApplyContext, wish: EndWish) -> bool:

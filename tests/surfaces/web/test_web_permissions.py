@@ -194,6 +194,9 @@ POST   /accounts/acme/groups/designers/members  in      403  403    303   303
 GET    /accounts/acme/groups/designers/members/bob/remove in 403 200 200  200
 POST   /accounts/acme/groups/designers/members/bob/remove in 403 303 303  303
 POST   /accounts/acme/groups/developers/members/dora/remove in 403 403 303 303
+GET    /accounts/acme/groups/designers/members/bob/end in 403 403 200 200
+GET    /accounts/acme/groups/designers/members/gina/end in 403 403 404 404
+POST   /accounts/acme/groups/designers/members/bob/end in 403 403 303 303
 GET    /accounts/acme/groups/designers/delete   in      403  403    200   200
 POST   /accounts/acme/groups/designers/delete   in      403  403    303   303
 
@@ -284,6 +287,7 @@ TYPED = {
     "/accounts/{name}/groups": {"name": "Night Crew"},
     "/accounts/{name}/groups/{slug}": {"name": "Designers", "permission": "read"},
     "/accounts/{name}/groups/{slug}/members": {"member": "gina"},
+    "/accounts/{name}/groups/{slug}/members/{member}/end": {"until": "2099-12-31"},
     "/accounts/{name}/privileges": {"cell:designers/rocket:write": "read"},
     "/accounts/{name}/privileges/set": {"cell:designers/rocket:write": "read", "revision": "0"},
     "/accounts/{name}/repositories/{slug}/move": {"project": "OPS"},

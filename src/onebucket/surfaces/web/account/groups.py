@@ -8,11 +8,19 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from onebucket import slugs
-from onebucket.actions import access_checks, account_overview, groups, pending_invitations, project_privileges
+from onebucket.actions import (
+    access_checks,
+    account_overview,
+    groups,
+    member_ends,
+    pending_invitations,
+    project_privileges,
+)
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import groups as domain
 from onebucket.domain.groups import Group
 from onebucket.domain.refusals import Conflict, Invalid, NotFound
+from onebucket.surfaces.web.account.membership_end import SOON, parsed_end
 from onebucket.surfaces.web.account.overview import level
 from onebucket.surfaces.web.core import access_changes
 from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
@@ -22,6 +30,7 @@ from onebucket.surfaces.web.core.pagination import paginate
 DONE = {
     "made": "Group created. Add its members next.",
     "changed": "Group saved.",
+    "end": "The end of the membership is saved.",
 }
 
 _USERNAME = re.compile(r"[A-Za-z0-9_.-]{1,62}")
@@ -56,6 +65,8 @@ async def show(request: PageRequest) -> Response:
             "keeper": groups.keeper(work, account, slug) if request.site.group_providers else None,
             "on_projects": project_privileges.of_group_everywhere(work, account, slug) if summary.administers else {},
             "invited": groups.invited(work)(roster) or [],
+            "ends": member_ends.of_group(work, account, slug),
+            "soon": work.at + SOON,
         }
 
     context = await request.read(load)
@@ -127,7 +138,8 @@ async def add(request: PageRequest) -> Response:
     try:
         if not name:
             raise Invalid("enter a username or an e-mail address")
-        member = await request.write(lambda work: groups.add_member(work, account, slug, name))
+        until = parsed_end(request)
+        member = await request.write(lambda work: groups.add_member(work, account, slug, name, until))
     except (Invalid, Conflict) as refusal:
         raise FormErrors(member=refusal.sentence) from None
     except NotFound as refusal:

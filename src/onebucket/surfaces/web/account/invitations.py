@@ -9,6 +9,7 @@ from starlette.responses import Response
 from onebucket.actions import account_overview, bulk_invitations, groups, invitations
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.refusals import Conflict, Invalid, NoSuchGroup
+from onebucket.surfaces.web.account.membership_end import parsed_end
 from onebucket.surfaces.web.core.page_request import FormErrors, Handler, Page, PageRequest
 from onebucket.surfaces.web.core.pagination import paginate
 
@@ -57,10 +58,9 @@ async def invite(request: PageRequest) -> Response:
     if errors:
         raise FormErrors(**errors)
 
+    until, addresses, chosen = parsed_end(request), list(filter(None, emails)), list(filter(None, slugs))
     try:
-        await request.write(
-            lambda work: bulk_invitations.invite_to_groups(work, name, filter(None, emails), list(filter(None, slugs)))
-        )
+        await request.write(lambda work: bulk_invitations.invite_to_groups(work, name, addresses, chosen, until))
     except NoSuchGroup:
         raise FormErrors(group="one of these groups doesn't exist: it may have been deleted or renamed") from None
     except (Invalid, Conflict) as refusal:
