@@ -1,6 +1,6 @@
 """The journal, which is the audit log: read it, verify its hash chain, record refused changes and failed sign-ins."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -112,6 +112,19 @@ def latest(work: UnitOfWork) -> datetime | None:
     """Return the time of the newest entry of the site; for site administrators."""
     access.site(work)
     return journal_rows.latest_events(work.tx)
+
+
+def latest_of(work: UnitOfWork, account_names: Sequence[str], *, at_most: int) -> list[Entry]:
+    """Return the latest entries of several accounts together, newest first. Raises NotFound, Forbidden."""
+    owners = [access.account(work, name, to=To.READ_JOURNAL) for name in account_names]
+    found = journal_rows.latest_of(work.tx, [owner.id for owner in owners], each_at_most=2 * at_most)
+    if work.actor.is_site_admin:
+        return found[:at_most]
+    return [
+        entry if entry.account_id == work.actor.id else _redacted(entry)
+        for entry in found
+        if entry.account_id == work.actor.id or entry.event not in OF_THE_PERSON_ALONE
+    ][:at_most]
 
 
 def change_refused(work: UnitOfWork, account_name: str | None, attempt: str, facts: Facts) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from onebucket.actions import access
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import Account
-from onebucket.domain.groups import AccountPrivilege, GroupWithMembers
+from onebucket.domain.groups import GroupWithMembers, is_administrator
 from onebucket.domain.policy import To
 from onebucket.domain.privileges import Level, Reason
 from onebucket.domain.refusals import Forbidden
@@ -53,18 +53,12 @@ def access_by_account(work: UnitOfWork) -> list[AccountAccess]:
     return [
         AccountAccess(
             owner,
-            _administers(person, owner, groups.get(owner.id, [])),
+            is_administrator(person, owner, [each.group for each in groups.get(owner.id, ())]),
             tuple(groups.get(owner.id, ())),
             _levels(work, person, owner, repositories),
         )
         for owner, repositories in sorted(accounts.items(), key=lambda found: found[0].id != person.id)
     ]
-
-
-def _administers(person: Account, owner: Account, groups: list[GroupWithMembers]) -> bool:
-    if person.site_admin or person.id == owner.id:
-        return True
-    return any(each.group.account_privilege is AccountPrivilege.ADMIN for each in groups)
 
 
 def _levels(

@@ -53,6 +53,13 @@ class GroupWithMembers:
     members: Iterable[Account] | None
 
 
+def is_administrator(person: Account, owner: Account, groups: Iterable[Group]) -> bool:
+    """Return whether a person with these groups in an account administers it (contract/api-1.0.md#1.12)."""
+    if person.site_admin or person.id == owner.id:
+        return True
+    return any(each.account_privilege is AccountPrivilege.ADMIN for each in groups)
+
+
 def check_name(value: str) -> str:
     """Trim and check a group's name: one line of 1 to 255 characters (contract/api-1.0.md#1.4). Raises Invalid."""
     return clean_text(value, what="name")

@@ -1,11 +1,11 @@
 """The audit log in the database: one row for each change of an account, numbered and chained by hashes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, func, insert, select, union
+from sqlalchemy import and_, bindparam, func, insert, select, union
 
 from onebucket.domain.accounts import Account, Actor, bare_uuid
 from onebucket.domain.events import Event
@@ -13,11 +13,12 @@ from onebucket.domain.journal_entry import Entry, Facts
 from onebucket.store import journal_chain
 from onebucket.store.engine import timestamps
 from onebucket.store.engine.combined_query import Query
+from onebucket.store.engine.list_parameters import values_of
 from onebucket.store.engine.row_mapper import mapped, scalar
 from onebucket.store.engine.statement import Statement
 from onebucket.store.engine.transaction import Transaction
 from onebucket.store.journal_chain import ChainHead, VerifiedChain
-from onebucket.store.tables import accounts, journal, journal_heads
+from onebucket.store.tables import Id, accounts, journal, journal_heads
 
 _CHAIN_HEAD = mapped(journal_heads.c.number, journal_heads.c.hash, make=ChainHead)
 _HEAD = Statement(
@@ -31,6 +32,11 @@ _KEEP_HEAD = Statement(
         index_elements=["account_id"], set_={name: head.excluded[name] for name in ("number", "hash")}
     )
 )
+
+
+def latest_of(tx: Transaction, account_ids: Sequence[str], *, each_at_most: int) -> list[Entry]:
+    """Return the last entries of each of these accounts, the newest of all first."""
+    return tx.rows(_LATEST_OF, accounts=account_ids, most=each_at_most) if account_ids else []
 
 
 def add(
@@ -168,6 +174,20 @@ def one(tx: Transaction, account_id: str, number: int) -> Entry | None:
     return tx.row(_ONE, account_id=account_id, number=number)
 
 
+_LATEST_OF = Statement(
+    _entries.select_from(
+        journal_heads.join(
+            journal,
+            and_(
+                journal.c.account_id == journal_heads.c.account_id,
+                journal.c.number > journal_heads.c.number - bindparam("most"),
+            ),
+        )
+    )
+    .where(journal_heads.c.account_id.in_(values_of("accounts", Id)))
+    .order_by(journal.c.at.desc(), journal.c.account_id, journal.c.number.desc()),
+    ENTRY,
+)
 _NEWEST = Statement(_entries.where(_of_account).order_by(journal.c.number.desc()).limit(1), ENTRY)
 _LAST_FEW = Statement(
     _entries.where(

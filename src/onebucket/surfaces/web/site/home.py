@@ -5,13 +5,15 @@ from typing import Any
 
 from starlette.responses import Response
 
-from onebucket.actions import setup
+from onebucket.actions import dashboard, setup
 from onebucket.domain.refusals import NotFound
 from onebucket.surfaces.web.core.page_request import Page, PageRequest
 
 
 async def front(request: PageRequest) -> Response:
-    """Show what this server is and where to go."""
+    """Show somebody who has signed in their accounts and what waits for them; others, what this server is."""
+    if request.person is not None:
+        return request.page("dashboard.html", dashboard=await request.read(dashboard.dashboard))
     return request.page("home.html", needs_setup=await request.read(setup.is_needed))
 
 

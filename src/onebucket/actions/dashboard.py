@@ -1,0 +1,61 @@
+"""What somebody sees first: their accounts, what waits for them, and what happened in the accounts they administer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from onebucket.actions import access, invitation_acceptance, journal, outbox
+from onebucket.actions.outbox import OutboxCounts
+from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain.accounts import Account
+from onebucket.domain.groups import Group, is_administrator
+from onebucket.domain.invitations import Invitation
+from onebucket.domain.journal_entry import Entry
+from onebucket.domain.policy import To
+from onebucket.store import account_summaries, group_members
+
+# Of how many accounts recent entries are shown: each takes a query.
+MOST_ACCOUNTS, MOST_ENTRIES = 5, 10
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRole:
+    """An account that somebody has a part in, whether they administer it, and their groups there."""
+
+    owner: Account
+    administers: bool
+    groups: Sequence[Group]
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """What the actor sees first. `letters` are counted for site administrators only.
+
+    `recent` holds the latest entries of the journals of `watched`: accounts that the actor administers, their own left
+    out, and at most `MOST_ACCOUNTS`.
+    """
+
+    accounts: Sequence[AccountRole]
+    invitations: Sequence[tuple[Account, Invitation]]
+    letters: OutboxCounts | None
+    watched: Sequence[Account]
+    recent: Sequence[Entry]
+
+
+def dashboard(work: UnitOfWork) -> Dashboard:
+    """Return what the actor sees first. Raises Forbidden when the caller is anonymous."""
+    person = access.oneself(work, to=To.CHANGE_PERSON)
+    groups: dict[str, list[Group]] = {}
+    for roster in group_members.groups_of_person(work.tx, person.id):
+        groups.setdefault(roster.owner.id, []).append(roster.group)
+    roles = [
+        AccountRole(owner, is_administrator(person, owner, groups.get(owner.id, [])), groups.get(owner.id, []))
+        for owner in account_summaries.accounts_of_person(work.tx, person.id)
+    ]
+    watched = [each.owner for each in roles if each.administers and each.owner.id != person.id][:MOST_ACCOUNTS]
+    return Dashboard(
+        sorted(roles, key=lambda each: each.owner.id == person.id),
+        invitation_acceptance.mine(work),
+        outbox.counts(work) if person.site_admin else None,
+        watched,
+        journal.latest_of(work, [owner.id for owner in watched], at_most=MOST_ENTRIES),
+    )
