@@ -30,7 +30,12 @@ def compared(
     repositories = sorted({repository for repository, _ in (*here, *there, *through)})
     return compare(
         here,
-        There(there, lambda place: through.get(place, NONE), MEMBERS, untouched),
+        There(
+            there,
+            lambda repository: {person: level for (where, person), level in through.items() if where == repository},
+            MEMBERS,
+            untouched,
+        ),
         repositories=repositories,
         ours=ours,
         takes_over=takes_over,

@@ -136,7 +136,12 @@ def test_once_the_differences_are_put_right_everybody_has_there_what_they_have_h
     through = effective(groups.on_repositories, groups.on_projects, {}, members_there)
     people = comparison.compare(
         here,
-        There(given_there, through.__getitem__, {person: person for person in "123"}, ()),
+        There(
+            given_there,
+            lambda repository: {person: level for (where, person), level in through.items() if where == repository},
+            {person: person for person in "123"},
+            (),
+        ),
         repositories=PROJECTS,
         ours=(),
         takes_over=True,

@@ -1,15 +1,16 @@
 """Compares what people may do here with what they were given at the host: pure, and the same for every host."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from itertools import product
 
 from onebucket.domain.mirror_grants import GrantKind
 from onebucket.domain.privileges import Level
 
 # A repository's slug and a person's id at the host; of groups, their slugs, and of projects, their keys.
 Place = tuple[str, str]
+# People's levels by id, or those of groups by slug.
+Levels = Mapping[str, Level]
 
 
 class Effect(Enum):
@@ -108,12 +109,12 @@ class Comparison:
 class There:
     """What the host has.
 
-    `given` is what people were given themselves, by place; `inherited` returns what they have at a place through groups
-    and projects. `members` are names by id, `untouched` the ids of those who are left alone, such as owners.
+    `given` is what people were given themselves, by place; `inherited` returns what they have on a repository through
+    groups and projects. `members` are names by id, `untouched` the ids of those who are left alone, such as owners.
     """
 
     given: Mapping[Place, Level]
-    inherited: Callable[[Place], Level]
+    inherited: Callable[[str], Levels]
     members: Mapping[str, str]
     untouched: Collection[str]
 
@@ -136,14 +137,9 @@ def compare(
     result = Comparison(compared=sum(1 for _, person in there.given if person not in there.untouched))
     strangers = {person for _, person in here if person not in there.members and person not in there.untouched}
     everybody = {*there.members, *(person for _, person in there.given)} - {*there.untouched}
-    for place in product(repositories, everybody):
-        wanted, given, inherited = (
-            here.get(place, Level.NONE),
-            there.given.get(place, Level.NONE),
-            there.inherited(place),
-        )
+    for place, wanted, given, inherited in _unequal(here, there, repositories, everybody):
         found = max(given, inherited)
-        if wanted is found or (wanted > found and place[1] not in there.members):
+        if wanted > found and place[1] not in there.members:
             continue
         name = names.get(place[1]) or there.members.get(place[1], place[1])
         target = wanted if wanted > inherited else Level.NONE
@@ -158,6 +154,24 @@ def compare(
         listed.sort(key=lambda each: (each.repository, each.name))
     result.strangers = sorted(names.get(person, person) for person in strangers)
     return result
+
+
+def _unequal(
+    here: Mapping[Place, Level], there: There, repositories: Iterable[str], everybody: Collection[str]
+) -> Iterator[tuple[Place, Level, Level, Level]]:
+    """Yield the places where both sides differ: the level here, the one given there, and the one inherited there."""
+    nothing, given_there = Level.NONE, there.given
+    for repository in repositories:
+        inherited_on = there.inherited(repository)
+        for person in everybody:
+            place = repository, person
+            wanted, inherited = here.get(place, nothing), inherited_on.get(person, nothing)
+            # Most people have the same on both sides, and were given nothing themselves.
+            if wanted is inherited and place not in given_there:
+                continue
+            given = given_there.get(place, nothing)
+            if wanted is not max(given, inherited):
+                yield place, wanted, given, inherited
 
 
 def described(differences: Iterable[Difference]) -> list[str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from onebucket.domain.mirror_grants import GrantKind
 from onebucket.domain.privileges import Level
 from onebucket.mirror import comparison
-from onebucket.mirror.comparison import Comparison, Place, There
+from onebucket.mirror.comparison import Comparison, Levels, Place, There
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +61,18 @@ def compare(here: GroupsHere, there: GroupsThere, groups: GroupsToCompare) -> Gr
     for repository, project in there.projects.items():
         of_project[project].append(repository)
     whole = {project: repositories for project, repositories in of_project.items() if project in there.whole}
-    projects = _compared(GrantKind.PROJECT_GROUP, here, there, groups, whole, lambda place: Level.NONE)
+    projects = _compared(GrantKind.PROJECT_GROUP, here, there, groups, whole, lambda project: {})
     on_projects = _after(there.on_projects, projects)
+    of_groups: dict[str, dict[str, Level]] = defaultdict(dict)
+    for (project, group), level in on_projects.items():
+        of_groups[project][group] = level
     repositories = _compared(
         GrantKind.GROUP,
         here,
         there,
         groups,
         {repository: [repository] for repository in there.projects},
-        lambda place: on_projects.get((there.projects[place[0]], place[1]), Level.NONE),
+        lambda repository: of_groups[there.projects[repository]],
     )
     return GroupComparison(projects.joined(repositories), _after(there.on_repositories, repositories), on_projects)
 
@@ -80,7 +83,7 @@ def _compared(
     there: GroupsThere,
     groups: GroupsToCompare,
     within: Mapping[str, list[str]],
-    inherited: Callable[[Place], Level],
+    inherited: Callable[[str], Levels],
 ) -> Comparison:
     """Compare what was given on repositories or on projects; `within` are the repositories that each concerns."""
     sides = (here.on_projects, there.on_projects), (here.on_repositories, there.on_repositories)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from onebucket.domain.mirror_grants import GrantKind
 from onebucket.domain.privileges import Level, parse_level
-from onebucket.mirror.comparison import Difference, Place
+from onebucket.mirror.comparison import Difference, Levels, Place
 from onebucket.remote.connector import Connector, RemoteGrants, RemotePerson
 from onebucket.remote.errors import NotPermitted, NotThere
 
@@ -38,23 +38,26 @@ class HostState:
 
     def inherited(
         self, on_repositories: Mapping[Place, Level], on_projects: Mapping[Place, Level]
-    ) -> Callable[[Place], Level]:
-        """Return what people have on repositories through containers, and through groups that have this."""
-        in_projects: dict[str, dict[str, Level]] = defaultdict(dict)
-        through: dict[str, dict[str, Level]] = defaultdict(dict)
+    ) -> Callable[[str], Levels]:
+        """Return what people have on a repository through containers, and through groups that have this."""
+        in_projects, through = self._through_groups(on_projects), self._through_groups(on_repositories)
         for (project, person), level in self.of_people_on_projects.items():
-            in_projects[project][person] = level
-        for given, levels in (on_projects, in_projects), (on_repositories, through):
-            for (where, group), level in given.items():
-                for member in self.groups.get(group, ()):
-                    levels[where][member] = max(levels[where].get(member, Level.NONE), level)
+            in_projects[project][person] = max(in_projects[project].get(person, Level.NONE), level)
 
-        def level_of(place: Place) -> Level:
-            repository, person = place
-            on_it, in_project = through[repository], in_projects[self.projects[repository]]
-            return max(on_it.get(person, Level.NONE), in_project.get(person, Level.NONE))
+        def levels_on(repository: str) -> Levels:
+            in_project, on_it = in_projects[self.projects[repository]], through[repository]
+            if not in_project or not on_it:
+                return in_project or on_it
+            return on_it | {person: level for person, level in in_project.items() if level > on_it.get(person, -1)}
 
-        return level_of
+        return levels_on
+
+    def _through_groups(self, given: Mapping[Place, Level]) -> dict[str, dict[str, Level]]:
+        """Return what members of groups have where these were given something; the highest level counts."""
+        levels: dict[str, dict[str, Level]] = defaultdict(dict)
+        for (where, group), level in sorted(given.items(), key=lambda each: each[1]):
+            levels[where].update(dict.fromkeys(self.groups.get(group, ()), level))
+        return levels
 
 
 async def read_host(connector: Connector, includes: Callable[[str], bool]) -> HostState:
@@ -74,10 +77,11 @@ async def read_host(connector: Connector, includes: Callable[[str], bool]) -> Ho
         zip(containers, await asyncio.gather(*map(connector.list_container_grants, containers)), strict=True)
     )
     given_people = [person for grants in on_repositories.values() for person, _ in grants.people]
+    everybody = {each.id: each for each in (*given_people, *people)}
     return HostState(
         me,
         list(people),
-        [*people, *given_people],
+        list(everybody.values()),
         groups,
         projects,
         {*containers} - {each.container for each in repositories if each.slug not in projects},

@@ -21,6 +21,8 @@ from onebucket.remote.connector import Connector, RemotePlace
 from onebucket.remote.errors import NotPermitted, NotThere, Rejected
 from onebucket.store.mirror_rows import MirroredPermission
 
+# Changes that are carried at once. Those that were under way when one of them fails are finished.
+AT_ONCE = 8
 # How long a change that is under way may take when the mirror is stopped.
 FINISH_SECONDS = 2.0
 
@@ -188,8 +190,8 @@ class MirrorSync:
             self._refused |= refused
             here, compared = await self.compare(afresh=False)
         rest = [each for each in compared.differences if not each.gives_to_group]
-        rest.sort(key=lambda each: each.effect is Effect.LOSES)
-        await self._carry_all(here, rest, outcome, may_go_on)
+        for effect in Effect.GAINS, Effect.LOSES:
+            await self._carry_all(here, [each for each in rest if each.effect is effect], outcome, may_go_on)
         await self._invite_all(here, compared.to_invite, outcome, may_go_on)
         compared.to_invite = [each for each in compared.to_invite if each not in outcome.invited]
         self.carried_revision = self.revision
@@ -233,19 +235,33 @@ class MirrorSync:
         outcome: Outcome,
         may_go_on: Callable[[], bool],
     ) -> None:
-        for difference in differences:
-            if not may_go_on():
-                break
-            try:
-                await _uncut(self._carry(here, difference))
-            except (NotPermitted, NotThere, Rejected) as error:
-                if isinstance(error, NotPermitted) and error.missing:
-                    # The credential lacks a scope, for this permission and for every other.
-                    raise
-                outcome.refused.append((difference, str(error)))
-            else:
-                outcome.carried.append(difference)
-                self.carried += 1
+        """Carry some differences at once: each is about another place, so their order doesn't matter."""
+        done: dict[Difference, str] = {}
+        left = iter(differences)
+
+        async def carry() -> None:
+            for difference in left:
+                if not may_go_on():
+                    return
+                try:
+                    await _uncut(self._carry(here, difference))
+                except (NotPermitted, NotThere, Rejected) as error:
+                    if isinstance(error, NotPermitted) and error.missing:
+                        # The credential lacks a scope, for this permission and for every other.
+                        raise
+                    done[difference] = str(error)
+                else:
+                    done[difference] = ""
+                    self.carried += 1
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(AT_ONCE, len(differences))):
+                    group.create_task(carry())
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        outcome.carried += [each for each in differences if done.get(each) == ""]
+        outcome.refused += [(each, done[each]) for each in differences if done.get(each)]
 
     def current_revision(self) -> int:
         """Return the account's revision here; while it is `revision`, nothing has changed since the comparison."""
