@@ -18,7 +18,7 @@ from typing import NamedTuple
 import pyotp
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from bench import running
+from bench import pictured_mirror, running
 from bench.running import Missing
 from onebucket import hashing
 from onebucket.actions import accounts, bulk_invitations, consumers, second_factors, tokens
@@ -71,6 +71,8 @@ MAIN = {
         f"{ACME}/people/bob",
         f"{ACME}/people/bob/remove",
         f"{ACME}/mirrors",
+        f"{ACME}/mirrors/cloud",
+        f"{ACME}/mirrors/cloud/differences",
         f"{ACME}/privileges",
         f"{ACME}/invitations",
         f"{ACME}/consumers",
@@ -120,6 +122,8 @@ PICTURES = (
     Picture("screenshots/journal.png", "alice", f"{ACME}/journal", 1080, 760, "dark"),
     Picture("screenshots/matrix.png", "alice", f"{ACME}/privileges", 1080, 900),
     Picture("screenshots/me-phone.png", "bob", "/me", NARROW, 1100, "dark"),
+    Picture("screenshots/mirror.png", "alice", f"{ACME}/mirrors/cloud", WIDE, 1000),
+    Picture("screenshots/mirror-differences.png", "alice", f"{ACME}/mirrors/cloud/differences", WIDE, 640),
     Picture("screenshots/people.png", "alice", f"{ACME}/people", 1080, 700),
     Picture("screenshots/project.png", "alice", f"{ACME}/projects/FLIGHT", 1080, 900),
     Picture("screenshots/security.png", "dave", "/me/security", 1080, 900),
@@ -130,7 +134,7 @@ PICTURES = (
 
 def make(folder: Path) -> str:
     """Create a database with the company of `screenshots.yaml` and a site administrator; return its URL."""
-    (folder / "onebucket.toml").write_text(PROVIDERS)
+    (folder / "onebucket.toml").write_text(PROVIDERS + pictured_mirror.TABLE)
     url = f"sqlite:///{folder / 'onebucket.db'}"
     opened = connect(url)
     schema.bring_up_to_date(opened)
@@ -159,6 +163,7 @@ def make(folder: Path) -> str:
         with work.on_behalf(Actor(alice, "password")):
             for email, groups in INVITATIONS.items():
                 bulk_invitations.invite_to_groups(work, "acme", [email], groups)
+        pictured_mirror.follow(work)
         dave = account_rows.named(tx, "dave")
         assert dave is not None
         with work.on_behalf(Actor(dave, "password")):

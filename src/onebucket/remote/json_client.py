@@ -41,8 +41,8 @@ CONNECT_SECONDS, RESPONSE_SECONDS = 10.0, 60.0
 # API 1.0 has no pages: the groups of a workspace with all their members are one response.
 MAX_RESPONSE_BYTES = 64 << 20
 
-# httpcore imports sniffio with every request and lock, to ask which event loop runs. Where it isn't installed, each import
-# searches all folders of packages again, which took a third of the time of a request. So it is said once for all.
+# httpcore imports sniffio with every request and lock, to ask which event loop runs. Where it isn't installed, each
+# import searches all folders of packages again: a third of the time of a request. So it is said once for all.
 if "sniffio" not in sys.modules and importlib.util.find_spec("sniffio") is None:
     sys.modules["sniffio"] = None  # type: ignore[assignment]
 
