@@ -2,10 +2,11 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import httpx
 import pytest
@@ -552,3 +553,59 @@ def test_one_network_begins_only_so_many_sign_ins(api: Api, provider: OpenIdProv
     assert int(stopped.answer.headers["Retry-After"]) > 0
     assert "too many sign-ins with a provider in an hour" in stopped.text
     assert done.path == "/me"
+
+
+# -- a provider that doesn't do its part -----------------------------------------------------------
+
+
+def goes_down(visitor: Visitor, provider: OpenIdProvider) -> Page:
+    address = start(visitor)
+    provider.is_down = True
+    return come_back(visitor, address)
+
+
+def is_down_from_the_start(visitor: Visitor, provider: OpenIdProvider) -> Page:
+    provider.is_down = True
+    return visitor.open("/oidc/corp")
+
+
+def takes_too_long(visitor: Visitor, provider: OpenIdProvider) -> Page:
+    address = start(visitor)
+    now = visitor.api.clock()
+    visitor.api.clock = lambda: now + timedelta(minutes=10)
+    return come_back(visitor, address)
+
+
+def says_no(visitor: Visitor, provider: OpenIdProvider) -> Page:
+    query = parse_qs(urlsplit(visitor.ask("GET", "/oidc/corp").headers["Location"]).query)
+    return visitor.open(f"/oidc/corp/callback?error=access_denied&state={query['state'][0]}&iss={provider.issuer}")
+
+
+def is_another(visitor: Visitor, provider: OpenIdProvider) -> Page:
+    address = start(visitor)
+    return come_back(visitor, address.replace(quote(provider.issuer, safe=""), "https%3A%2F%2Flogin.evil.example"))
+
+
+@pytest.mark.parametrize(
+    ("happens", "status", "sentence"),
+    [
+        (is_down_from_the_start, 503, "Corp can't be asked now: try again in a moment"),
+        (goes_down, 503, "Corp can't be asked now: try again in a moment"),
+        (takes_too_long, 403, "this sign-in is over, or began in another browser: begin again"),
+        (says_no, 403, "Corp did not sign you in: you cancelled it, or may not use it"),
+        (is_another, 403, "what Corp says of you isn't valid: it is from another issuer"),
+    ],
+)
+def test_without_passwords_each_failure_is_one_sentence_beside_the_providers(
+    api: Api,
+    provider: OpenIdProvider,
+    happens: Callable[[Visitor, OpenIdProvider], Page],
+    status: int,
+    sentence: str,
+) -> None:
+    with serving(api, provider, passwords="off") as served, Visitor(served) as visitor:
+        page = happens(visitor, provider)
+
+    assert (page.status, page.text.count(f"That didn't work: {sentence}.")) == (status, 1)
+    assert ("Sign in with Corp" in page.text, "password" in page.inputs) == (True, False)
+    assert linked(api, "alice") == []
