@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from onebucket.actions import access, invitation_acceptance, journal, outbox
 from onebucket.actions.outbox import OutboxCounts
@@ -11,10 +12,12 @@ from onebucket.domain.groups import Group, is_administrator
 from onebucket.domain.invitations import Invitation
 from onebucket.domain.journal_entry import Entry
 from onebucket.domain.policy import To
-from onebucket.store import account_summaries, group_members
+from onebucket.store import account_summaries, end_rows, group_members
+from onebucket.store.end_rows import EndingSoon
 
 # Of how many accounts recent entries are shown: each takes a query.
 MOST_ACCOUNTS, MOST_ENTRIES = 5, 10
+SOON = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class Dashboard:
     """What the actor sees first. `letters` are counted for site administrators only.
 
     `recent` holds the latest entries of the journals of `watched`: accounts that the actor administers, their own left
-    out, and at most `MOST_ACCOUNTS`.
+    out, and at most `MOST_ACCOUNTS`. `ending` is what ends there within a week.
     """
 
     accounts: Sequence[AccountRole]
@@ -39,6 +42,7 @@ class Dashboard:
     letters: OutboxCounts | None
     watched: Sequence[Account]
     recent: Sequence[Entry]
+    ending: Sequence[tuple[Account, EndingSoon]]
 
 
 def dashboard(work: UnitOfWork) -> Dashboard:
@@ -58,4 +62,13 @@ def dashboard(work: UnitOfWork) -> Dashboard:
         outbox.counts(work) if person.site_admin else None,
         watched,
         journal.latest_of(work, [owner.id for owner in watched], at_most=MOST_ENTRIES),
+        _ending(work, watched),
     )
+
+
+def _ending(work: UnitOfWork, owners: Sequence[Account]) -> list[tuple[Account, EndingSoon]]:
+    by_id = {owner.id: owner for owner in owners}
+    if not by_id:
+        return []
+    found = end_rows.soon(work.tx, by_id, before=work.at + SOON, most=MOST_ENTRIES)
+    return [(by_id[each.account_id], each) for each in found]

@@ -1,18 +1,20 @@
 """What ends at a moment, in the database: memberships, levels on repositories and projects, and invitations."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Table, and_, bindparam, literal_column, select
+from sqlalchemy import ColumnElement, Select, Table, Text, and_, bindparam, literal, literal_column, select, union_all
 
 from onebucket.domain.ends import EndKind
 from onebucket.domain.groups import Group
 from onebucket.store.engine import timestamps
-from onebucket.store.engine.row_mapper import RowMapper, scalar
+from onebucket.store.engine.list_parameters import values_of
+from onebucket.store.engine.row_mapper import RowMapper, mapped, scalar
 from onebucket.store.engine.statement import Statement
 from onebucket.store.engine.transaction import Transaction
 from onebucket.store.tables import (
+    Id,
     accounts,
     group_privileges,
     groups,
@@ -150,3 +152,55 @@ def of_levels(tx: Transaction, account_id: str, kind: EndKind) -> dict[tuple[str
     """Return when levels of an account end, by the ids of the place and of whoever has it."""
     rows = tx.rows(_OF_LEVELS[kind], account_id=account_id)
     return {(place_id, holder_id): timestamps.from_number(ends_at) for place_id, holder_id, ends_at in rows}
+
+
+class EndingSoon(NamedTuple):
+    """Access that ends soon, in words: of a group (a slug) or a person (a username), in a place."""
+
+    kind: EndKind
+    account_id: str
+    place: str
+    holder: str
+    until: datetime
+
+
+_holder = accounts.alias("holder")
+_accounts = values_of("accounts", Id)
+
+
+def _soon(kind: EndKind) -> Select[Any]:
+    table, places, place_column, name = _PLACES[kind]
+    place_id = table.c[place_column]
+    source = table.join(places, and_(places.c.account_id == table.c.account_id, places.c.id == place_id))
+    if "group_id" in table.c and kind is not EndKind.MEMBERSHIP:
+        of_holder = and_(groups.c.account_id == table.c.account_id, groups.c.id == table.c.group_id)
+        source, holder = source.join(groups, of_holder), groups.c.slug
+    else:
+        source, holder = source.join(_holder, _holder.c.id == table.c.person_id), _holder.c.username
+    columns = (table.c.account_id, name.label("place"), holder.label("holder"), table.c.ends_at)
+    return (
+        select(literal(kind.value, Text).label("kind"), *columns)
+        .select_from(source)
+        .where(table.c.ends_at.is_not(None), table.c.ends_at <= bindparam("before"), table.c.account_id.in_(_accounts))
+    )
+
+
+_all_soon = union_all(*map(_soon, EndKind)).subquery("soon")
+_soon_columns = (_all_soon.c.kind, _all_soon.c.account_id, _all_soon.c.place, _all_soon.c.holder, _all_soon.c.ends_at)
+_ENDING = mapped(
+    *_soon_columns,
+    make=lambda kind, account_id, place, holder, ends_at: EndingSoon(
+        EndKind(kind), account_id, place, holder, timestamps.from_number(ends_at)
+    ),
+)
+_SOON = Statement(
+    select(*_soon_columns)
+    .order_by(_all_soon.c.ends_at, _all_soon.c.place, _all_soon.c.holder)
+    .limit(bindparam("most")),
+    _ENDING,
+)
+
+
+def soon(tx: Transaction, account_ids: Iterable[str], *, before: datetime, most: int) -> list[EndingSoon]:
+    """Return the access in these accounts that ends before a moment, the first first; invitations are left out."""
+    return tx.rows(_SOON, accounts=account_ids, before=timestamps.to_number(before), most=most)
