@@ -132,9 +132,11 @@ def speaks_for(provider: SignInProvider, address: str) -> bool:
 
 
 def _says_verified(provider: SignInProvider, claims: Mapping[str, Any]) -> bool:
-    name = _ENTRA_VERIFIED if urlsplit(provider.issuer).hostname == _ENTRA_HOST else "email_verified"
+    if urlsplit(provider.issuer).hostname == _ENTRA_HOST:
+        # It is documented as a boolean, and tokens have numbers and text, too.
+        return str(claims.get(_ENTRA_VERIFIED)).lower() in ("true", "1")
     # Some providers write it as text.
-    return claims.get(name) is True or claims.get(name) == "true"
+    return claims.get("email_verified") is True or claims.get("email_verified") == "true"
 
 
 def _groups(provider: SignInProvider, claims: Mapping[str, Any]) -> tuple[str, ...] | None:
