@@ -5,6 +5,7 @@ import re
 import socket
 import subprocess
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,16 @@ def test_time_is_the_servers_own(double: Double) -> None:
 
     with pytest.raises(DoubleError, match="has expired"):
         double.accept_invitation("dora@example.com", user="dora")
+
+
+def test_access_ends_when_its_time_has_come_on_the_doubles_clock(double: Double) -> None:
+    until = f"{double.now + timedelta(days=2):%Y-%m-%dT%H:%M:%SZ}"
+    ask(double, "PUT", f"{ADD_DAVE[1]}?until={until}")
+
+    before = double.members("acme/designers")
+    double.advance("49 hours")
+
+    assert (before, double.members("acme/designers")) == (["bob", "dave"], ["bob"])
 
 
 def test_an_invitation_is_accepted_as_somebody_who_is_made_for_it(double: Double) -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 import slow
-from directory_deeds import DirectoryDeeds
+from ending_deeds import EndingDeeds
 from onebucket.actions import (
     accounts,
     groups,
@@ -78,7 +78,7 @@ def _give(there: dict[str, str], holder: str, level: str) -> None:
         there[holder] = level
 
 
-class Machine(DirectoryDeeds):
+class Machine(EndingDeeds):
     """The deeds: for each, whether it is allowed, the action in the server, and the change in the model.
 
     They aren't Hypothesis rules of their own, because Hypothesis would leave out most of them in most runs.
