@@ -509,6 +509,17 @@ def test_a_revoked_token_is_refused_and_another_one_works(double: Double) -> Non
         double.revoke(old)
 
 
+def test_a_folder_for_peribolos_is_a_seed_too(tmp_path: Path) -> None:
+    (tmp_path / "org.yaml").write_text(
+        "orgs: {acme: {admins: [alice], members: [bob], teams: {crew: {members: [bob]}}}}\n"
+    )
+
+    with Double(seed=[tmp_path]) as double:
+        members = double.members("acme/crew")
+
+    assert members == ["bob"]
+
+
 def test_an_api_token_needs_an_address(double: Double) -> None:
     double.apply({"users": [{"username": "zoe"}]})
 

@@ -50,7 +50,7 @@ def shell(folder: Path, lines: list[str], replaced: dict[str, str], **variables:
     return done.stdout
 
 
-@pytest.mark.parametrize("number", [1, 2, 3, 4])
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 5])
 def test_each_step_has_commands(number: int) -> None:
     assert lines_of_step(number)
 
@@ -77,12 +77,16 @@ def test_the_steps_lead_from_a_frozen_workspace_to_a_script_that_works(tmp_path:
         told = shell(tmp_path, lines_of_step(3), {}, **where)
         [secret] = re.findall(r"obk_\S+", told)
         worked = shell(tmp_path, lines_of_step(4), {"…": secret, "http://127.0.0.1:8080": server.base, "bob": "dave"})
+        at = f'mode = "report"\napi = "{bitbucket.url}"'
+        differing = shell(tmp_path, lines_of_step(5), {"…": token.password, 'mode = "report"': at}, **where)
         exported = json.loads(server.run("export", "acme", "--format", "json").stdout)
 
     assert asked == {"GET"}
     assert "+ group acme/designers" in planned
     assert again.endswith("nothing to change\n")
     assert worked == "added dave to designers\n"
+    # Dave may write there as a developer already.
+    assert differing == "nothing differs\n"
     here = {group["name"]: group["members"] for group in exported["teams"][0]["groups"]}
     assert here == members | {"Designers": ["bob", "dave"]}
     privileges = {each["slug"]: each.get("privileges") for each in exported["teams"][0]["repositories"]}

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,7 +27,9 @@ _LOCAL_NAMES = {"0.0.0.0": _LOOPBACK, "::": "::1"}  # noqa: S104 - where it list
 def double(
     seed: Annotated[
         list[Path] | None,
-        typer.Option("--seed", metavar="FILE", help="An account document to start with; can be repeated."),
+        typer.Option(
+            "--seed", metavar="PATH", help="An account document, or a folder for Peribolos, to start with; repeatable."
+        ),
     ] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Start with the made-up company of `serve --demo`.")] = False,
     host: Annotated[str, typer.Option(help="The address to listen on")] = _LOOPBACK,
@@ -39,9 +41,9 @@ def double(
     """Serve temporary data for tests, controlled at /double/…. Prints one line of JSON when it is ready."""
     # Nothing is garbage before the first request, and looking for it takes a tenth of the start.
     gc.disable()
-    for file in seed or ():
-        if not file.is_file():
-            raise CommandError(f"there is no file {file}")
+    for path in seed or ():
+        if not path.exists():
+            raise CommandError(f"there is no file {path}")
 
     from onebucket.cli import logs
 
@@ -52,6 +54,17 @@ def double(
         _serve(
             Path(folder), seed or (), demo=demo, host=host, port=port or _free_port(host), is_open=steer_from_anywhere
         )
+
+
+def _documents(path: Path) -> Iterator[bytes]:
+    """Yield the account document in a file, or one for each organisation in a folder. Raises UnreadableDocument."""
+    if not path.is_dir():
+        yield path.read_bytes()
+        return
+    from onebucket.transfer import document, peribolos
+
+    for organisation in peribolos.read([path]):
+        yield document.write(peribolos.to_document(organisation), "json").encode()
 
 
 def _serve(folder: Path, seed: Sequence[Path], *, demo: bool, host: str, port: int, is_open: bool) -> None:
@@ -69,7 +82,7 @@ def _serve(folder: Path, seed: Sequence[Path], *, demo: bool, host: str, port: i
     site = Site(_empty_database(folder / "double.db"), base_url, defaults, SteerableClock())
     site.take_snapshot(EMPTY)
     documents = [demo_data.document_text()] if demo else []
-    for text in [*documents, *(file.read_bytes() for file in seed)]:
+    for text in [*documents, *(text for path in seed for text in _documents(path))]:
         site.apply(text)
     site.take_snapshot(SEED)
 
