@@ -12,7 +12,7 @@ from onebucket.domain.filters import ListQuery
 from onebucket.domain.refusals import Conflict
 from onebucket.store.account_rows import ACCOUNT
 from onebucket.store.engine import timestamps
-from onebucket.store.engine.filtered_select import FilteredSelect
+from onebucket.store.engine.filtered_select import FilteredSelect, Keys
 from onebucket.store.engine.list_parameters import values_of
 from onebucket.store.engine.row_mapper import RowMapper, joined, scalar
 from onebucket.store.engine.statement import Statement
@@ -71,20 +71,33 @@ _everybody = (
         directory_people.c.directory_id == bindparam("directory_id"),
     )
 )
+# They are counted, and those before a page passed by, in an index: a row holds all that the directory has sent.
+_found, _holders = directory_people.alias("found"), accounts.alias("holders")
+_known = select(_found.c.person_id).where(
+    _found.c.account_id == bindparam("account_id"), _found.c.directory_id == bindparam("directory_id")
+)
+_order = (_found.c.created_at, _found.c.person_id)
 _LISTED = FilteredSelect(
     _everybody,
     _WITH_ACCOUNT,
     {
-        "id": directory_people.c.person_id,
-        "user_name": directory_people.c.user_name_key,
-        "external_id": directory_people.c.external_id,
-        "email": directory_people.c.email_key,
-        "display_name": directory_people.c.display_name_key,
-        "is_active": accounts.c.is_active,
-        "created_at": directory_people.c.created_at,
-        "changed_at": directory_people.c.changed_at,
+        "id": _found.c.person_id,
+        "user_name": _found.c.user_name_key,
+        "external_id": _found.c.external_id,
+        "email": _found.c.email_key,
+        "display_name": _found.c.display_name_key,
+        "is_active": _holders.c.is_active,
+        "created_at": _found.c.created_at,
+        "changed_at": _found.c.changed_at,
     },
-    unique=(directory_people.c.created_at, directory_people.c.person_id),
+    # By a number of its own: SQLite would read everybody in the order of the index rather than sort one page.
+    unique=(directory_people.c.created_at + 0, directory_people.c.person_id),
+    keys=Keys(
+        _known,
+        _known.join(_holders, _holders.c.id == _found.c.person_id),
+        _order,
+        (directory_people.c.person_id,),
+    ),
 )
 _ONE = Statement(_everybody.where(directory_people.c.person_id == bindparam("person_id")), _WITH_ACCOUNT)
 _SOME = Statement(
