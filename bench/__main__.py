@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench import (
+    directories,
     distance,
     doubles,
     figures,
@@ -34,6 +35,10 @@ PARTS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "pages": ("the pages of a real organisation of 407 groups and 202 repositories", pages.measure),
     "plan": ("the calls of `tofu plan` on a real organisation", plans.measure),
     "mirrors": ("importing, comparing and following a real organisation at another server", mirrors.measure),
+    "directories": (
+        "bringing 10,000 people over SCIM, and looking people up among 100,000",
+        directories.measure,
+    ),
     "letters": ("what a mail server that hangs costs", letters.measure),
     "redirection": ("what `onebucket run` adds to a request", redirection.measure),
     "distance": ("what requests wait for when PostgreSQL is a millisecond away", distance.measure),
