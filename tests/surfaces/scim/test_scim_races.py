@@ -34,7 +34,8 @@ class Company:
         self.chiefs = self.okta.add_group("Chiefs", self.ids["bob"])["id"]
         api.operate(lambda work: groups.set_account_privilege(work, "acme", "chiefs", AccountPrivilege.ADMIN))
         api.operate(lambda work: privileges.set_for_group(work, "acme", "rocket", "chiefs", Level.WRITE))
-        consumer = consuming.add(api, scopes=frozenset({"account"}))
+        # Of somebody whom nobody disables: an app ends with its owner.
+        consumer = consuming.add(api, "mallory", scopes=frozenset({"account"}))
         self.tokens = {name: consuming.tokens(api, consumer, name)["access_token"] for name in PEOPLE}
         self.browsers = {name: Visitor(api, name) for name in PEOPLE}
 
