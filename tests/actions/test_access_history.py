@@ -114,11 +114,6 @@ def test_an_accepted_invitation_is_told_with_who_had_invited(office: Office) -> 
     assert (change.username, change.entry.actor, change.invited_by) == ("mallory", "mallory", "alice")
 
 
-def test_every_event_is_known_to_change_access_or_not() -> None:
-    assert {*access_undo.EVENTS} | access_events.OF_NO_ACCESS == {*Event}
-    assert not {*access_undo.EVENTS} & access_events.OF_NO_ACCESS
-
-
 def test_where_the_journal_says_too_little_nothing_is_guessed(office: Office) -> None:
     work = office.operator
     begin = work.next_timestamp()

@@ -13,7 +13,7 @@ import pytest
 import onebucket
 from checkout import TOP, parsed
 from onebucket import bounds
-from onebucket.domain import policy, refusals
+from onebucket.domain import access_events, access_undo, policy, refusals
 from onebucket.domain.events import Event
 from onebucket.domain.policy import To
 from onebucket.domain.refusals import Refusal
@@ -210,6 +210,11 @@ def test_the_newest_step_of_the_schema_is_the_one_that_a_database_is_brought_to(
 
     assert max(steps) == schema.HEAD
     assert len(steps) == len({*steps}) == int(schema.HEAD)
+
+
+def test_every_event_is_known_to_change_access_or_not() -> None:
+    assert {*access_undo.EVENTS} | access_events.OF_NO_ACCESS == {*Event}
+    assert not {*access_undo.EVENTS} & access_events.OF_NO_ACCESS
 
 
 def test_every_event_is_told_by_an_action() -> None:

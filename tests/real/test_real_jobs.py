@@ -9,7 +9,8 @@ from playwright.sync_api import Browser, Locator, Page, expect
 import cast
 import chromium
 from live import Live
-from onebucket.actions import accounts, groups, privileges
+from onebucket import hashing
+from onebucket.actions import accounts, groups, privileges, tokens
 from onebucket.domain.privileges import Level
 from onebucket.transfer import apply, peribolos
 from tests.real.test_real_privileges import FOLDER, NAME
@@ -56,6 +57,9 @@ def running(empty_template: Path, tmp_path_factory: pytest.TempPathFactory) -> I
         accounts.add_user(work, "newcomer", email="newcomer@example.net")
         privileges.grant_direct(work, NAME, "kro", "newcomer", Level.WRITE)
         groups.add_member(work, NAME, "kro-admins", "newcomer")
+        for name in ("newcomer", ADMINISTRATOR):
+            scopes = frozenset({"repository:write"})
+            tokens.add(work, name, secret_hash=hashing.secret_hash(name), scopes=scopes, label=f"deploy of {name}")
     db.close()
     with Live(folder) as server:
         yield server
@@ -94,6 +98,22 @@ def test_who_got_access_in_the_last_30_days_is_three_clicks_away(job: Job) -> No
     }
     print(f"access changes of 30 days: {job.clicks} clicks")
     assert job.clicks <= 3
+
+
+def test_what_reaches_the_account_is_three_clicks_away_and_one_more_revokes_it(job: Job) -> None:
+    job.follow("My page")
+    job.follow(NAME, exact=False)
+    job.follow("Tokens")
+
+    rows = job.page.get_by_role("row").filter(has_text="deploy of")
+    expect(rows).to_have_count(2)
+    expect(rows.filter(has_text="newcomer")).to_contain_text("never")
+    expect(rows.filter(has_text="newcomer").get_by_role("button")).to_have_count(0)
+    job.click(rows.filter(has_text=ADMINISTRATOR).get_by_role("button", name="Revoke"))
+    expect(job.page.get_by_role("status")).to_contain_text("App password revoked")
+    expect(rows).to_have_count(1)
+    print(f"what reaches the account, and revoke one: {job.clicks} clicks")
+    assert job.clicks <= 4
 
 
 def test_why_somebody_can_push_is_four_clicks_away_and_two_more_end_it(job: Job) -> None:

@@ -62,6 +62,15 @@ def revoke(work: UnitOfWork, id: str) -> Consumer:
     return _revoke(work, person, token)
 
 
+def revoke_of(work: UnitOfWork, name: str, id: str) -> Consumer:
+    """Revoke all tokens of a consent that a person gave, for them and for site administrators. Raises NotFound."""
+    person = access.person(work, name, to=To.ACT_FOR)
+    token = next((each for each in oauth_token_rows.consents(work.tx, person.id) if each.family_id == id), None)
+    if token is None:
+        raise NotFound(f"that app can't act for {person.username} any more")
+    return _revoke(work, person, token)
+
+
 def _revoke(work: UnitOfWork, person: Account, token: OAuthToken) -> Consumer:
     _, consumer = oauth_consumer_rows.find_owned(work.tx, token.consumer_account_id, token.consumer_id)
 

@@ -11,7 +11,15 @@ from onebucket.domain import site_limits as house
 from onebucket.domain.accounts import Account, Actor
 from onebucket.domain.events import Event
 from onebucket.domain.journal_entry import Entry
-from onebucket.domain.letters import ALWAYS_ANNOUNCED, MOST_NOTICES, NOTICES, MailKind, OutboxMail, id_of_entry
+from onebucket.domain.letters import (
+    ALWAYS_ANNOUNCED,
+    MOST_NOTICES,
+    NOTICES,
+    REVOKED_BY_OTHERS,
+    MailKind,
+    OutboxMail,
+    id_of_entry,
+)
 from onebucket.domain.site_limits import SiteLimits
 from onebucket.store import account_rows, administrator_rows, email_rows, journal_rows, outbox_rows
 from onebucket.store.engine.transaction import Transaction
@@ -104,6 +112,13 @@ class UnitOfWork:
         """Queue a notice about the entry written last, which is of the account's journal, to site administrators."""
         entry, people = self.entries[-1], administrator_rows.active_site_administrators(self.tx)
         self._queue_notices(NOTICES[entry.event], account, entry, self._primary_addresses(people))
+
+    def notify_owner(self, person: Account) -> None:
+        """Queue a notice to a person that somebody else has revoked a credential of theirs: the entry written last."""
+        entry = self.entries[-1]
+        if self.actor.id != person.id:
+            addresses = self._primary_addresses([person.id])
+            self._queue_notices(REVOKED_BY_OTHERS[entry.event], person, entry, addresses)
 
     def _queue_notices(self, kind: MailKind, account: Account, entry: Entry, addresses: Iterable[str]) -> None:
         about, since = id_of_entry(entry.number), self.at - _DAY

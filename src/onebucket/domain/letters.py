@@ -19,6 +19,7 @@ class MailKind(Enum):
     ADDRESS_REMOVED = "address-removed"
     PASSWORD_SET = "password-set"  # noqa: S105
     APP_PASSWORD_MADE = "app-password-made"  # noqa: S105
+    APP_PASSWORD_REVOKED = "app-password-revoked"  # noqa: S105
     SSH_KEY_ADDED = "ssh-key-added"
     SECOND_FACTOR_ADDED = "second-factor-added"
     SECOND_FACTOR_REMOVED = "second-factor-removed"
@@ -26,6 +27,7 @@ class MailKind(Enum):
     RECOVERY_CODE_USED = "recovery-code-used"
     IDENTITY_LINKED = "identity-linked"
     PROGRAM_ALLOWED = "program-allowed"
+    PROGRAM_REVOKED = "program-revoked"
     PROGRAM_MADE = "program-made"
     MIRROR_STOPPED = "mirror-stopped"
     DIRECTORY_STUCK = "directory-stuck"
@@ -49,6 +51,12 @@ NOTICES: Mapping[Event, MailKind] = {
     Event.CONSUMER_ADDED: MailKind.PROGRAM_MADE,
     Event.MIRROR_STOPPED: MailKind.MIRROR_STOPPED,
     Event.DIRECTORY_STUCK: MailKind.DIRECTORY_STUCK,
+}
+
+# Announced where a site administrator takes a single credential away, so that nobody looks for the fault in a script.
+REVOKED_BY_OTHERS: Mapping[Event, MailKind] = {
+    Event.TOKEN_REVOKED: MailKind.APP_PASSWORD_REVOKED,
+    Event.AUTHORIZATION_REVOKED: MailKind.PROGRAM_REVOKED,
 }
 
 # Announced also when the operator did it at the command line; of their other changes people are told by them.
@@ -94,8 +102,8 @@ class OutboxMail:
 
     @property
     def is_notice(self) -> bool:
-        """Whether the mail only announces an event (`NOTICES`), without a link that is a secret."""
-        return self.kind in NOTICES.values()
+        """Whether the mail only announces an event, without a link that is a secret."""
+        return self.kind in NOTICES.values() or self.kind in REVOKED_BY_OTHERS.values()
 
     @property
     def entry_number(self) -> int:

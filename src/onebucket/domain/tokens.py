@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from onebucket.domain import scope_rules
+
 # App passwords can create further ones. The chain is limited because each use checks all credentials before it.
 MOST_GENERATIONS = 4
 
@@ -40,3 +42,24 @@ class TokenUse:
     token_id: str
     at: datetime
     address: str | None
+
+
+# What these allow concerns only the person themselves.
+_OF_ONESELF = (
+    scope_rules.READ_PROFILES,
+    scope_rules.READ_EMAILS,
+    scope_rules.READ_SSH_KEYS,
+    scope_rules.CHANGE_SSH_KEYS,
+    scope_rules.DELETE_SSH_KEYS,
+    scope_rules.READ_APP_PASSWORDS,
+    scope_rules.CHANGE_APP_PASSWORDS,
+)
+
+
+def reaches_accounts(scopes: frozenset[str]) -> bool:
+    """Return whether scopes allow anything in the accounts that the credential's owner has access to.
+
+    >>> reaches_accounts(frozenset({"email", "app-password"})), reaches_accounts(frozenset({"repository"}))
+    (False, True)
+    """
+    return any(rule.allows(scopes) for rule in scope_rules.RULES if rule not in _OF_ONESELF)

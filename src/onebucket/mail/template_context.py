@@ -11,7 +11,7 @@ from onebucket.domain.accounts import Account
 from onebucket.domain.events import Event
 from onebucket.domain.invitations import Invitation
 from onebucket.domain.journal_entry import Entry
-from onebucket.domain.letters import NOTICES, MailKind, OutboxMail
+from onebucket.domain.letters import NOTICES, REVOKED_BY_OTHERS, MailKind, OutboxMail
 from onebucket.domain.privileges import Level
 from onebucket.domain.repositories import Repository
 
@@ -27,6 +27,7 @@ PATHS = {
     MailKind.ADDRESS_REMOVED: "me",
     MailKind.PASSWORD_SET: "me",
     MailKind.APP_PASSWORD_MADE: "me/tokens",
+    MailKind.APP_PASSWORD_REVOKED: "me/tokens",
     MailKind.SSH_KEY_ADDED: "me/ssh-keys",
     MailKind.SECOND_FACTOR_ADDED: "me/security",
     MailKind.SECOND_FACTOR_REMOVED: "me/security",
@@ -34,6 +35,7 @@ PATHS = {
     MailKind.RECOVERY_CODE_USED: "me/security",
     MailKind.IDENTITY_LINKED: "me",
     MailKind.PROGRAM_ALLOWED: "me/tokens",
+    MailKind.PROGRAM_REVOKED: "me/tokens",
     MailKind.PROGRAM_MADE: "accounts/{account}/consumers",
     MailKind.MIRROR_STOPPED: "accounts/{account}/mirrors",
     MailKind.DIRECTORY_STUCK: "accounts/{account}/directories",
@@ -76,10 +78,14 @@ def context_of(mail: OutgoingMail, base_url: str, *, is_open: bool = False) -> T
     }
 
 
+# Events whose subject is an OAuth app.
+_OF_APPS = (Event.AUTHORIZATION_GIVEN, Event.AUTHORIZATION_REVOKED, Event.CONSUMER_ADDED)
+
+
 def _notice_context(entry: Entry) -> TemplateContext:
-    is_removal = entry.event in (Event.EMAIL_REMOVED, Event.SECOND_FACTOR_REMOVED)
+    is_removal = entry.event in (Event.EMAIL_REMOVED, Event.SECOND_FACTOR_REMOVED, Event.TOKEN_REVOKED)
     facts = (entry.after or {}) | (entry.before or {} if is_removal else {})
-    subject = entry.subject if entry.event in (Event.AUTHORIZATION_GIVEN, Event.CONSUMER_ADDED) else ""
+    subject = entry.subject if entry.event in _OF_APPS else ""
     if entry.event is Event.SSH_KEY_ADDED:
         subject = f"{facts['label']} ({facts['fingerprint']})" if facts["label"] else facts["fingerprint"]
     if entry.event in (Event.MIRROR_STOPPED, Event.DIRECTORY_STUCK):
@@ -148,7 +154,10 @@ def sample_contexts() -> list[OutgoingMail]:
         parcel(MailKind.INVITATION, acme, invitation(rocket, Level.WRITE)),
         parcel(MailKind.CONFIRM_EMAIL, alice),
         parcel(MailKind.RESET_PASSWORD, alice),
-        *(replace(parcel(kind, alice), secret="", entry=entry(event)) for event, kind in NOTICES.items()),
+        *(
+            replace(parcel(kind, alice), secret="", entry=entry(event))
+            for event, kind in {**NOTICES, **REVOKED_BY_OTHERS}.items()
+        ),
     ]
 
 

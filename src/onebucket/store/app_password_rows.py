@@ -10,10 +10,11 @@ from onebucket.domain.refusals import Conflict
 from onebucket.domain.tokens import AppPassword, TokenUse
 from onebucket.store.account_rows import ACCOUNT
 from onebucket.store.engine import timestamps
+from onebucket.store.engine.list_parameters import values_of
 from onebucket.store.engine.row_mapper import joined, mapped, scalar
 from onebucket.store.engine.statement import Statement
 from onebucket.store.engine.transaction import Transaction
-from onebucket.store.tables import accounts, tokens
+from onebucket.store.tables import Id, accounts, tokens
 
 
 def _token(
@@ -60,6 +61,9 @@ _this_one = (tokens.c.account_id == bindparam("account_id"), tokens.c.id == bind
 _OF_PERSON = Statement(
     _tokens.where(tokens.c.account_id == bindparam("account_id")).order_by(tokens.c.created_at, tokens.c.id), _TOKEN
 )
+_OF_PEOPLE = Statement(
+    _tokens.where(tokens.c.account_id.in_(values_of("people", Id))).order_by(tokens.c.created_at, tokens.c.id), _TOKEN
+)
 _BY_ID = Statement(_tokens.where(*_this_one), _TOKEN)
 _BY_HASH = Statement(_tokens.where(tokens.c.secret_hash == bindparam("hash")), _TOKEN)
 _id_as_text = cast(tokens.c.id, Text)
@@ -88,6 +92,11 @@ _HOLDER = Statement(
 def of_person(tx: Transaction, account_id: str) -> list[AppPassword]:
     """Return a user's app passwords, oldest first."""
     return tx.rows(_OF_PERSON, account_id=account_id)
+
+
+def of_people(tx: Transaction, people: Iterable[str]) -> list[AppPassword]:
+    """Return the app passwords of users, given by id, oldest first."""
+    return tx.rows(_OF_PEOPLE, people=people)
 
 
 def by_id(tx: Transaction, account_id: str, id: str) -> AppPassword | None:

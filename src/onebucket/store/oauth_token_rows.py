@@ -1,5 +1,6 @@
 """Codes and tokens issued to OAuth consumers, in the database."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import bindparam, delete, insert, select, update
@@ -8,10 +9,11 @@ from onebucket.domain.accounts import Account
 from onebucket.domain.oauth import OAuthToken, TokenKind
 from onebucket.store.account_rows import ACCOUNT
 from onebucket.store.engine import timestamps
+from onebucket.store.engine.list_parameters import values_of
 from onebucket.store.engine.row_mapper import Row, RowMapper, joined
 from onebucket.store.engine.statement import Statement
 from onebucket.store.engine.transaction import Transaction
-from onebucket.store.tables import accounts, issued
+from onebucket.store.tables import Id, accounts, issued
 
 _COLUMNS = (
     issued.c.account_id,
@@ -72,6 +74,16 @@ _LASTING = Statement(
     .order_by(issued.c.created_at, issued.c.id),
     _TOKEN,
 )
+_LASTING_OF_PEOPLE = Statement(
+    select(*_COLUMNS)
+    .where(
+        issued.c.account_id.in_(values_of("people", Id)),
+        issued.c.kind != bindparam("all_but_kind"),
+        issued.c.spent_at.is_(None),
+    )
+    .order_by(issued.c.created_at, issued.c.id),
+    _TOKEN,
+)
 _similar = select(issued.c.id).where(
     _of_account,
     issued.c.consumer_account_id == bindparam("its_owner"),
@@ -118,6 +130,12 @@ def holder(tx: Transaction, account_id: str, id: str) -> tuple[Account, OAuthTok
 def valid_tokens(tx: Transaction, account_id: str) -> list[OAuthToken]:
     """Return a user's unspent codes, refresh tokens and OAuth 1 tokens, oldest first."""
     return tx.rows(_LASTING, account_id=account_id, all_but_kind=TokenKind.ACCESS.value)
+
+
+def consents_of_people(tx: Transaction, people: Iterable[str]) -> list[OAuthToken]:
+    """Return one valid token of each consent that users, given by id, gave; oldest first."""
+    found = tx.rows(_LASTING_OF_PEOPLE, people=people, all_but_kind=TokenKind.ACCESS.value)
+    return [*{token.family_id: token for token in found}.values()]
 
 
 def consents(tx: Transaction, account_id: str) -> list[OAuthToken]:

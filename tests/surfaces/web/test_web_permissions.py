@@ -243,6 +243,11 @@ GET    /accounts/acme/mirrors/cloud/settings    in      403  403    200   200
 POST   /accounts/acme/mirrors/cloud/settings    in      403  403    200   200
 GET    /accounts/acme/mirrors/cloud/settings/forget in  403  403    200   200
 POST   /accounts/acme/mirrors/cloud/settings/forget in  403  403    303   303
+GET    /accounts/acme/tokens                    in      403  403    200   200
+GET    /accounts/acme/tokens/alice/{token}/revoke in    403  403    200   200
+POST   /accounts/acme/tokens/alice/{token}/revoke in    403  403    303   303
+GET    /accounts/acme/tokens/alice/{consent}/end in     403  403    200   200
+POST   /accounts/acme/tokens/alice/{consent}/end in     403  403    303   303
 GET    /accounts/acme/changes                   in      403  403    200   200
 GET    /accounts/bob/changes                    in      403  200    403   200
 GET    /accounts/acme/journal                   in      403  403    200   200

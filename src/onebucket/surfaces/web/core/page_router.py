@@ -32,6 +32,7 @@ from onebucket.surfaces.web.account import (
     project_permissions,
     projects,
     repositories,
+    tokens,
     ways_to_end,
 )
 from onebucket.surfaces.web.core import avatars, csrf, reauthentication
@@ -74,6 +75,7 @@ EVERYWHERE = (
     *privilege_matrix.PAGES,
     *access_check.PAGES,
     *ways_to_end.PAGES,
+    *tokens.PAGES,
     *access_history.PAGES,
     *people.PAGES,
     *journal.PAGES,
