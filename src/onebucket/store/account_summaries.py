@@ -71,12 +71,13 @@ _CELLS = Statement(
         group_privileges.c.group_id.in_(values_of("groups", Id)),
     )
 )
-_accounts_with_access = union(
+# The accounts where the person has a part.
+accounts_with_access = union(
     select(memberships.c.account_id).where(memberships.c.person_id == bindparam("person_id")),
     select(privileges.c.account_id).where(privileges.c.person_id == bindparam("person_id")),
     select(project_privileges.c.account_id).where(project_privileges.c.person_id == bindparam("person_id")),
 )
-_is_of_person = or_(accounts.c.id == bindparam("person_id"), accounts.c.id.in_(_accounts_with_access))
+_is_of_person = or_(accounts.c.id == bindparam("person_id"), accounts.c.id.in_(accounts_with_access))
 _WHERE = Statement(select(*ACCOUNT.columns).where(_is_of_person).order_by(accounts.c.username_key), ACCOUNT)
 _WITH_REPOSITORY = joined(ACCOUNT, REPOSITORY.optional)
 _WHERE_WITH_REPOSITORIES = Statement(

@@ -51,13 +51,14 @@ from onebucket.surfaces.web.person import (
     sign_in,
     ssh_keys,
 )
-from onebucket.surfaces.web.site import administration, demo, home, outbox, setup, site_people
+from onebucket.surfaces.web.site import administration, demo, home, outbox, search, setup, site_people
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 EVERYWHERE = (
     *home.PAGES,
+    *search.PAGES,
     *setup.PAGES,
     *sign_in.PAGES,
     *provider_sign_in.PAGES,
