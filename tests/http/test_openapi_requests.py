@@ -62,6 +62,14 @@ QUIRKS = (
         lambda case, text: text.endswith(("not both.", "have expired already.", "until it is revoked.")),
     ),
     Quirk(
+        "when access ends lies ahead, and is written as a time or as `never`, which no schema can say",
+        RejectedPositiveData,
+        lambda case, text: (
+            "until" in (case.query or {})
+            and any(each in text for each in ("until is not", "until must be", "until needs"))
+        ),
+    ),
+    Quirk(
         "a second group with the same slug is a bad request in 1.0, not a conflict (spec G3)",
         RejectedPositiveData,
         lambda case, text: text.endswith("already."),
