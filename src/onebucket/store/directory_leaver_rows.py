@@ -43,15 +43,13 @@ _BY_USER_NAME = Statement(
     .limit(1),
     _LEAVER,
 )
-_HOLDERS = Statement(
-    union_all(
-        select(directory_people.c.directory_id).where(
-            directory_people.c.person_id == bindparam("person_id"), directory_people.c.is_held.is_(True)
-        ),
-        select(directory_leavers.c.directory_id).where(directory_leavers.c.person_id == bindparam("person_id")),
+_holders = union_all(
+    select(directory_people.c.directory_id).where(
+        directory_people.c.person_id == bindparam("person_id"), directory_people.c.is_held.is_(True)
     ),
-    scalar(directory_leavers.c.directory_id, str),
-)
+    select(directory_leavers.c.directory_id).where(directory_leavers.c.person_id == bindparam("person_id")),
+).subquery("holders")
+_HOLDERS = Statement(select(_holders.c.directory_id), scalar(_holders.c.directory_id, str))
 _ADD = Statement(insert(directory_leavers))
 _REMOVE = Statement(delete(directory_leavers).where(_THIS_ONE))
 _REMOVE_ALL = Statement(delete(directory_leavers).where(_OF_DIRECTORY))

@@ -66,8 +66,7 @@ class PostgresVersionQuery:
         value = result.get_value(0, 0) if result.status == pq.ExecStatus.TUPLES_OK else None
         if value is None:
             raise TransactionInterrupted("the connection to the database was lost")
-        version = value.decode()
-        next_end = version.rpartition(" ")[2]
+        version, _, next_end = value.decode().rpartition(" ")
         self._known_end.learn(None if next_end == "-" else int(next_end), asked_at=self._sent_at)
         return version
 
