@@ -42,12 +42,15 @@ class EndingDeeds(DirectoryDeeds):
     @deed
     def lend_membership(self, at: Scene) -> None:
         there = self.groups(at.where)
+        if at.where in self.teams() - self.administered():
+            # Whoever administers a team until a date isn't counted, so it would still have nobody.
+            return
         self.lend(
             at,
             self.administers(at.who, at.where)
             and at.group in there
             and not there[at.group].kept
-            and at.person not in there[at.group].members,
+            and (at.person not in there[at.group].members or self.may_end(at.where, at.group, at.person)),
             lambda work, end: groups.add_member(work, at.where, at.group, self.spelled(at.person), end),
             lambda: self.group(at).members.add(at.person),
             lambda work: ends.apply_due(work),
