@@ -66,7 +66,7 @@ QUIRKS = (
         RejectedPositiveData,
         lambda case, text: (
             "until" in (case.query or {})
-            and any(each in text for each in ("until is not", "until must be", "until needs"))
+            and any(each in text.lower() for each in ("until is not", "until must be", "until needs"))
         ),
     ),
     Quirk(
