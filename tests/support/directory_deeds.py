@@ -30,7 +30,14 @@ class DirectoryDeeds(Watch):
         label = here[0] if here else list(DIRECTORIES)[at.yes]
         if label not in found:
             return label, None, at
-        return label, self.world.accounts[found[label]].directory, replace(at, where=found[label])
+        directory, at = self.world.accounts[found[label]].directory, replace(at, where=found[label])
+        kept = [slug for slug, group in sorted(self.groups(at.where).items()) if group.kept]
+        if kept and at.level != "write":
+            at = replace(at, group=kept[len(at.slug) % len(kept)])
+        known = sorted(directory.people) if directory else []
+        if known and at.level != "write" and at.deed != "bring":
+            at = replace(at, person=known[len(at.name) % len(known)])
+        return label, directory, at
 
     def act_as(
         self, label: str, at: Scene, may: bool, does: Callable[[UnitOfWork, str], Any], then: Callable[[], Any]
