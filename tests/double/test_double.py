@@ -105,7 +105,7 @@ def test_time_is_the_servers_own(double: Double) -> None:
 
 
 def test_access_ends_when_its_time_has_come_on_the_doubles_clock(double: Double) -> None:
-    until = f"{double.now + timedelta(days=2):%Y-%m-%dT%H:%M:%SZ}"
+    until = f"{double.now() + timedelta(days=2):%Y-%m-%dT%H:%M:%SZ}"
     ask(double, "PUT", f"{ADD_DAVE[1]}?until={until}")
 
     before = double.members("acme/designers")
