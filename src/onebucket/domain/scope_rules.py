@@ -60,6 +60,10 @@ READ_PROFILES = _rule(
         "see your profile and those of others, and the names of all repositories that you can read",
         reads=frozenset({To.SEE_PROFILE}),
     ),
+    Effect(
+        "see whether you have a second factor, and whether others have one if you are a site administrator",
+        reads=frozenset({To.HANDLE_SECOND_FACTORS}),
+    ),
 )
 READ_EMAILS = _rule("email", "read:user", Effect("see your e-mail addresses", reads=frozenset({To.SEE_PROFILE})))
 READ_WORKSPACES = _rule(
