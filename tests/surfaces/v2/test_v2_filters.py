@@ -208,7 +208,9 @@ _texts = st.text(st.characters(codec="utf-8", min_codepoint=32), max_size=8) | s
     ['"', "\\", '\\"', " OR "]
 )
 _equal = st.sampled_from([Operator.EQUAL, Operator.NOT_EQUAL])
-_one = st.sampled_from([each for each in Operator if each not in (Operator.IN, Operator.NOT_IN)])
+# Only SCIM has filters for how a text starts and ends.
+_OF_SCIM = (Operator.STARTS, Operator.NOT_STARTS, Operator.ENDS, Operator.NOT_ENDS)
+_one = st.sampled_from([each for each in Operator if each not in (Operator.IN, Operator.NOT_IN, *_OF_SCIM)])
 _several = st.sampled_from([Operator.IN, Operator.NOT_IN])
 _times = st.datetimes(datetime(1000, 1, 1), datetime(9999, 12, 29), timezones=st.just(UTC))
 _conditions = st.recursive(
