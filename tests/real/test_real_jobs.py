@@ -83,7 +83,7 @@ def job(browser: Browser, running: Live) -> Iterator[Job]:
 def test_who_got_access_in_the_last_30_days_is_three_clicks_away(job: Job) -> None:
     job.follow("My page")
     job.follow(NAME, exact=False)
-    job.follow("Access changes")
+    job.follow("Changes")
 
     first = job.page.get_by_role("row").nth(1)
     expect(first).to_contain_text("newcomer")

@@ -21,6 +21,8 @@ TABS = (
     "/privileges",
     "/invitations",
     "/consumers",
+    "/tokens",
+    "/changes",
     "/journal",
     "/settings",
     "/ask",
