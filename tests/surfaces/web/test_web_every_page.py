@@ -61,7 +61,7 @@ MORE = (
     "/accounts/acme/journal?since=yesterday",
     "/site/journal?account=none",
     "/accounts/acme/changes?person=nobody",
-    "/accounts/acme/changes?since=yesterday&format=csv",
+    "/accounts/acme/changes?since=yesterday",
     "/nowhere",
 )
 
