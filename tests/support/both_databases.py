@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count, repeat
 from pathlib import Path
@@ -146,6 +146,9 @@ def _synchronize(api: Api, at: datetime) -> None:
     seconds, ids = count(1), _ids(1)
     secrets = (f"obk_secret-number-{number}-is-long-enough" for number in count(1))
     api.clock = lambda: at + timedelta(milliseconds=next(seconds))
+    # How often a database asks whether access has ended depends on which one it is.
+    assert api.db.ends is not None
+    api.db.ends = replace(api.db.ends, clock=lambda: at)
     api.new_id = lambda: next(ids)
     api.new_secret = lambda: next(secrets)
 
