@@ -266,6 +266,9 @@ class Machine(EndingDeeds):
     @deed
     def rename_group(self, at: Scene) -> None:
         slug, there = NAMES[at.name], self.groups(at.where)
+        if slug == at.group and slug in there and there[slug].kept:
+            # Its own name is accepted, because that changes nothing; the model knows slugs alone.
+            return
 
         self.step(
             at.who,
