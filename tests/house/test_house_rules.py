@@ -50,7 +50,6 @@ NOT_THROUGH_THE_DOOR = {
     "administrators.keep_one": "of a team and a group that are held already",
     "ends.applied_by": "nobody asks for it: a database is told what time it is",
     "ends.apply_due": "nobody asks for it: whoever gave the access came through the door, and named its end",
-    "member_ends.facts": "of a person who is held already",
     "member_ends.move": "of a membership of a group that was fetched through the door",
     "access_effects.compare": "of people and repositories that an action has loaded through the door",
     "mirrors.intend": "for an account that `mirrored_access` came to through the door",

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from onebucket.actions import access, invitation_acceptance, journal, outbox
 from onebucket.actions.outbox import OutboxCounts
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import Account
+from onebucket.domain.ends import SOON
 from onebucket.domain.groups import Group, is_administrator
 from onebucket.domain.invitations import Invitation
 from onebucket.domain.journal_entry import Entry
@@ -17,7 +17,6 @@ from onebucket.store.end_rows import EndingSoon
 
 # Of how many accounts recent entries are shown: each takes a query.
 MOST_ACCOUNTS, MOST_ENTRIES = 5, 10
-SOON = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from onebucket.domain.accounts import Account
 from onebucket.domain.directories import Directory, DirectoryGroup
 from onebucket.domain.events import Event
 from onebucket.domain.filters import ListQuery
-from onebucket.domain.groups import AccountPrivilege, Group, check_name
+from onebucket.domain.groups import AccountPrivilege, Group, check_name, member_facts
 from onebucket.domain.policy import To
 from onebucket.domain.refusals import GroupExists, Invalid, NotFound
 from onebucket.safe_text import quote_text
@@ -169,8 +169,9 @@ def _set_members(
     present = directory_group_rows.member_ids(work.tx, group)
     coming = [id for id in wanted if id not in present]
     # Whoever is in a group that the directory is taking over need not be somebody whom it knows.
-    people = directory_people_rows.among(work.tx, directory, wanted if is_taken_over else coming)
-    unknown = next((id for id in (wanted if is_taken_over else coming) if id not in people), None)
+    to_be_known = wanted if is_taken_over else coming
+    people = directory_people_rows.among(work.tx, directory, to_be_known)
+    unknown = next((id for id in to_be_known if id not in people), None)
     if unknown is not None:
         raise Invalid(f"the directory has no User {quote_text(unknown)}")
     leaving = account_rows.find_many(work.tx, present - wanted.keys())
@@ -183,11 +184,10 @@ def _set_members(
         directory_group_rows.remove_members(work.tx, group, leaving)
         directory_group_rows.add_members(work.tx, group, [(id, work.next_timestamp()) for id in coming])
         for person in leaving.values():
-            facts = {"member": person.username, "id": person.id}
+            facts = member_facts(person)
             work.record(Event.MEMBER_REMOVED, team, group.slug, before=facts)
         for id in coming:
-            facts = {"member": people[id].username, "id": id}
-            work.record(Event.MEMBER_ADDED, team, group.slug, after=facts)
+            work.record(Event.MEMBER_ADDED, team, group.slug, after=member_facts(people[id]))
     if leaving and group.account_privilege is AccountPrivilege.ADMIN:
         others = administrator_rows.administrators_without(work.tx, team.id, person_id=_NOBODY)
         last_administrator.require_administrator(others=others, deed=f"take everybody out of {group.slug}")

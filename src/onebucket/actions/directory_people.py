@@ -12,6 +12,7 @@ from onebucket.domain.accounts import Account
 from onebucket.domain.directories import Directory, DirectoryPerson
 from onebucket.domain.events import Event
 from onebucket.domain.filters import ListQuery
+from onebucket.domain.groups import member_facts
 from onebucket.domain.journal_entry import Facts
 from onebucket.domain.policy import To
 from onebucket.domain.refusals import Invalid, NotFound
@@ -120,8 +121,7 @@ def remove(work: UnitOfWork, directory_id: str, person_id: str) -> None:
     for id, _ in known.groups:
         found = directory_group_rows.find(work.tx, directory, id)
         if found is not None and group_rows.remove_member(work.tx, found[1], person_id):
-            facts = {"member": known.account.username, "id": person_id}
-            work.record(Event.MEMBER_REMOVED, team, found[1].slug, before=facts)
+            work.record(Event.MEMBER_REMOVED, team, found[1].slug, before=member_facts(known.account))
     directory_people_rows.remove(work.tx, link)
     if link.is_held:
         directory_leaver_rows.add(work.tx, link, work.next_timestamp())

@@ -264,7 +264,7 @@ def add_member(work: UnitOfWork, account_name: str, slug: str, name: str, until:
                 raise AlreadyMember
             member_ends.move(work, owner, group, person, end)
         else:
-            work.record(Event.MEMBER_ADDED, owner, group.slug, after=member_ends.facts(person, end))
+            work.record(Event.MEMBER_ADDED, owner, group.slug, after=groups.member_facts(person, end))
     return person
 
 
@@ -280,7 +280,7 @@ def remove_member(work: UnitOfWork, account_name: str, slug: str, name: str) -> 
     with pending_invitations.settling(work, owner, person=person):
         group_rows.remove_member(work.tx, group, person.id)
 
-        work.record(Event.MEMBER_REMOVED, owner, group.slug, before=member_ends.facts(person, None))
+        work.record(Event.MEMBER_REMOVED, owner, group.slug, before=groups.member_facts(person))
 
 
 def _facts(group: Group) -> Facts:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from onebucket.actions import access, accounts, emails, inviter_rights, pending_invitations
 from onebucket.actions.unit_of_work import UnitOfWork
-from onebucket.domain import ends, invitations, privileges
+from onebucket.domain import groups, invitations, privileges
 from onebucket.domain.accounts import Account, Actor
 from onebucket.domain.events import Event
 from onebucket.domain.invitations import Invitation
@@ -238,14 +238,12 @@ def _grant_access(work: UnitOfWork, owner: Account, invitation: Invitation, pers
         if group and group_rows.add_member(
             work.tx, group, person.id, by=by, at=work.next_timestamp(), until=invitation.until
         ):
-            facts = {"member": person.username, "id": person.id, **ends.facts(invitation.until)}
-            work.record(Event.MEMBER_ADDED, owner, slug, after=facts)
+            work.record(Event.MEMBER_ADDED, owner, slug, after=groups.member_facts(person, invitation.until))
 
     repository, permission = invitation.repository, invitation.permission or Level.NONE
     if repository is None:
         return
-    found = privilege_rows.given_level(work.tx, owner.id, repository.id, person.id)
-    before, ended = (Level(found.level), found.until) if found else (None, None)
+    before, ended = privilege_rows.given_level(work.tx, owner.id, repository.id, person.id)
     if permission > (before or Level.NONE):
         granted = Grant(by, work.next_timestamp(), invitation.until)
         privilege_rows.set_for_person(work.tx, owner.id, repository.id, person.id, permission, granted)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from onebucket.actions import access, invitation_letters, inviter_rights
 from onebucket.actions.unit_of_work import UnitOfWork
@@ -66,7 +67,7 @@ def invite_to_group(
     holder = account_rows.by_email(work.tx, email)
     if holder and group_rows.is_member(work.tx, group, holder.id):
         raise AlreadyMember
-    end = ends.settled(until, before.until if before else None, at=work.at)
+    end = _end(work, before, until)
 
     if before is None:
         columns = invitation_letters.renewal_columns(work, owner, email)
@@ -136,7 +137,7 @@ def set_groups(
         return None
     before = invitation_rows.pending(work.tx, owner.id, email, repository_id=None)
     group_slugs = tuple(sorted(group.slug for group in groups))
-    end = ends.settled(until, before.until if before else None, at=work.at)
+    end = _end(work, before, until)
     columns = invitation_letters.renewal_columns(work, owner, email, invited_by)
     after = Invitation(**columns, groups=group_slugs, until=end)
     return _set(work, owner, before, after, groups, letter=letter)
@@ -166,7 +167,7 @@ def invite_to_repository(
     is_open = before is not None and before.expires_at > work.at and not inviter_rights.is_void(work, before)
     if is_open or _has_level(work, owner, repository, email, permission):
         raise AlreadyInvited(is_open=is_open)
-    end = ends.settled(until, before.until if before else None, at=work.at)
+    end = _end(work, before, until)
 
     if before is None:
         columns = invitation_letters.renewal_columns(work, owner, email)
@@ -204,7 +205,7 @@ def set_repository(
     if _has_level(work, owner, repository, email, permission):
         return None
     before = invitation_rows.pending(work.tx, owner.id, email, repository_id=repository.id)
-    end = ends.settled(until, before.until if before else None, at=work.at)
+    end = _end(work, before, until)
     columns = invitation_letters.renewal_columns(work, owner, email, invited_by)
     after = Invitation(**columns, repository=repository, permission=permission, until=end)
     return _set(work, owner, before, after, [], letter=letter)
@@ -278,6 +279,11 @@ def _has_level(work: UnitOfWork, owner: Account, repository: Repository, email: 
         return False
     enabled, private = replace(holder, is_active=True), replace(repository, is_private=True)
     return access_inputs.load(work.tx, owner, [private], [enabled]).level(enabled, private) >= permission
+
+
+def _end(work: UnitOfWork, before: Invitation | None, until: EndWish) -> datetime | None:
+    """Return when what an invitation gives is to end. Raises Invalid."""
+    return ends.settled(until, before.until if before else None, at=work.at)
 
 
 def _set(

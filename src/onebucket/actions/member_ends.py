@@ -5,12 +5,11 @@ from datetime import datetime
 
 from onebucket.actions import access, administrators
 from onebucket.actions.unit_of_work import UnitOfWork
-from onebucket.domain import ends
+from onebucket.domain import ends, groups
 from onebucket.domain.accounts import Account
 from onebucket.domain.ends import EndWish
 from onebucket.domain.events import Event
 from onebucket.domain.groups import Group
-from onebucket.domain.journal_entry import Facts
 from onebucket.domain.policy import To
 from onebucket.domain.refusals import NotFound
 from onebucket.safe_text import quote_text
@@ -47,8 +46,8 @@ def move(work: UnitOfWork, owner: Account, group: Group, person: Account, end: d
         Event.MEMBER_CHANGED,
         owner,
         group.slug,
-        before=facts(person, before),
-        after=facts(person, end),
+        before=groups.member_facts(person, before),
+        after=groups.member_facts(person, end),
     )
 
 
@@ -56,8 +55,3 @@ def of_group(work: UnitOfWork, account_name: str, slug: str) -> Mapping[str, dat
     """Return when memberships of a group end, by the person's id; members without an end are left out."""
     _, group = access.group(work, account_name, slug, to=To.SEE_GROUP)
     return end_rows.of_members(work.tx, group)
-
-
-def facts(person: Account, end: datetime | None) -> Facts:
-    """The journal's record of a membership."""
-    return {"member": person.username, "id": person.id, **ends.facts(end)}

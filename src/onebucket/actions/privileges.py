@@ -111,8 +111,8 @@ def of_repository(work: UnitOfWork, account_name: str, slug: str, wanted: Privil
         work.tx, account_id=owner.id, repository_id=repository.id, members=wanted.members
     )
     set_there = privilege_rows.on_repository(work.tx, owner.id, repository.id)
-    ends = _ends(work, owner, EndKind.GROUP_PRIVILEGE, wanted)
-    return PrivilegeListing(owner, [repository], rosters, set_there, wanted.least, wanted.private, ends)
+    until = _ends(work, owner, EndKind.GROUP_PRIVILEGE, wanted)
+    return PrivilegeListing(owner, [repository], rosters, set_there, wanted.least, wanted.private, until)
 
 
 def of_group(
@@ -151,8 +151,7 @@ def of_group_there(
     """
     owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
     group = access.group_of(work, owner, owner.id, group_slug)
-    found = privilege_rows.set_level(work.tx, owner.id, repository.id, group.id)
-    set_there, until = (Level(found.level), found.until) if found else (None, None)
+    set_there, until = privilege_rows.set_level(work.tx, owner.id, repository.id, group.id)
     return owner, repository, group, privileges.group_level(set_there=set_there, permission=group.permission), until
 
 
@@ -166,8 +165,8 @@ def _one(
 ) -> PrivilegeListing:
     levels = {} if set_there is None else {(repository.id, group.id): set_there}
     roster = _roster(work, owner, group, members=wanted.members)
-    ends = _ends(work, owner, EndKind.GROUP_PRIVILEGE, wanted)
-    return PrivilegeListing(owner, [repository], [roster], levels, wanted.least, wanted.private, ends)
+    until = _ends(work, owner, EndKind.GROUP_PRIVILEGE, wanted)
+    return PrivilegeListing(owner, [repository], [roster], levels, wanted.least, wanted.private, until)
 
 
 def _roster(work: UnitOfWork, owner: Account, group: Group, *, members: bool) -> GroupWithMembers:
@@ -240,21 +239,20 @@ def unset_for_group(work: UnitOfWork, account_name: str, slug: str, group_slug: 
     """Remove a group's explicit level on a repository, so that the group's permission applies there again."""
     owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
     group = access.group_of(work, owner, owner.id, group_slug)
-    before = privilege_rows.set_level(work.tx, owner.id, repository.id, group.id)
+    before, ended = privilege_rows.set_level(work.tx, owner.id, repository.id, group.id)
 
     if before is None:
         return
     with pending_invitations.settling(work, owner, group=group):
         if privilege_rows.remove_for_group(work.tx, owner.id, repository.id, group.id):
-            facts = privileges.facts("group", group.slug, Level(before.level), before.until)
+            facts = privileges.facts("group", group.slug, before, ended)
             work.record(Event.GROUP_PRIVILEGE_REMOVED, owner, repository.slug, before=facts)
 
 
 def _set(work: UnitOfWork, owner: Account, repository: Repository, group: Group, level: Level, until: EndWish) -> None:
     query = privilege_rows.level_query(owner.id, repository.id, group.id)
     pending_invitations.look_ahead(work, owner, group=group, also=query)
-    found = privilege_rows.set_level(work.tx, owner.id, repository.id, group.id)
-    before, ended = (Level(found.level), found.until) if found else (None, None)
+    before, ended = privilege_rows.set_level(work.tx, owner.id, repository.id, group.id)
     # A level that is taken away doesn't come back when what was there would have ended.
     kept = ended if level or before is level else None
     end = ends.settled(until, kept, at=work.at)
@@ -313,9 +311,9 @@ def list_direct(
     else:
         given = privilege_rows.of_person(work.tx, owner.id, repository.id, person.id)
         rows = [(repository, person, given)] if given is not None and given >= wanted.least else []
-    ends = _ends(work, owner, EndKind.PRIVILEGE, wanted)
+    until = _ends(work, owner, EndKind.PRIVILEGE, wanted)
     return (
-        DirectGrant(owner, granted_on, grantee, level, ends.get((granted_on.id, grantee.id)))
+        DirectGrant(owner, granted_on, grantee, level, until.get((granted_on.id, grantee.id)))
         for granted_on, grantee, level in rows
     )
 
@@ -324,10 +322,8 @@ def of_person_there(work: UnitOfWork, account_name: str, slug: str, name: str) -
     """Return what a person was given directly on a repository; its level may be `NONE`."""
     owner, repository = access.repository(work, account_name, slug, to=To.GRANT_PRIVILEGE)
     person = access.person(work, name)
-    found = privilege_rows.given_level(work.tx, owner.id, repository.id, person.id)
-    return DirectGrant(
-        owner, repository, person, Level(found.level) if found else Level.NONE, found.until if found else None
-    )
+    level, until = privilege_rows.given_level(work.tx, owner.id, repository.id, person.id)
+    return DirectGrant(owner, repository, person, level or Level.NONE, until)
 
 
 def grant_direct(
@@ -343,8 +339,7 @@ def grant_direct(
         raise Invalid("the permission must be read, write or admin")
     query = privilege_rows.person_query(owner.id, repository.id, person.id)
     pending_invitations.look_ahead(work, owner, person=person, also=query)
-    found = privilege_rows.given_level(work.tx, owner.id, repository.id, person.id)
-    before, ended = (Level(found.level), found.until) if found else (None, None)
+    before, ended = privilege_rows.given_level(work.tx, owner.id, repository.id, person.id)
     end = ends.settled(until, ended, at=work.at)
 
     if (before, ended) != (level, end):

@@ -8,7 +8,7 @@ from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import accounts
 from onebucket.domain.accounts import Account
 from onebucket.domain.events import Event
-from onebucket.domain.groups import AccountPrivilege, Group
+from onebucket.domain.groups import AccountPrivilege, Group, member_facts
 from onebucket.domain.policy import To
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Invalid
@@ -75,7 +75,7 @@ def add(
         work.record(Event.GROUP_ADDED, team, group.slug, after={"name": group.name, "permission": permission.word})
         if first and privilege is AccountPrivilege.ADMIN:
             group_rows.add_member(work.tx, group, first.id, by=work.actor.id, at=work.next_timestamp())
-            work.record(Event.MEMBER_ADDED, team, group.slug, after={"member": first.username, "id": first.id})
+            work.record(Event.MEMBER_ADDED, team, group.slug, after=member_facts(first))
 
     return team
 

@@ -1,9 +1,9 @@
 """When access ends: moments as people and programs write them, and the rules for naming another one."""
 
 import re
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from enum import Enum
-from typing import Final
+from typing import Final, TypeVar
 
 from onebucket.domain import time_range
 from onebucket.domain.refusals import Invalid
@@ -28,6 +28,11 @@ class EndKind(Enum):
     PROJECT_GROUP_PRIVILEGE = "project_group_privileges"
     PROJECT_PRIVILEGE = "project_privileges"
 
+
+# What ends within this time ends soon: pages mark it.
+SOON = timedelta(days=7)
+
+_Moment = TypeVar("_Moment", datetime, int)
 
 # What somebody who gives access says about its end: a moment, never, or nothing, which leaves what was.
 EndWish = datetime | Never | None
@@ -95,8 +100,12 @@ def facts(end: datetime | None) -> dict[str, str]:
     return {} if end is None else {"until": text(end)}
 
 
-def earlier(one: datetime | None, other: datetime | None) -> datetime | None:
-    """Return the earlier of two ends, of which each may be missing."""
+def earlier(one: _Moment | None, other: _Moment | None) -> _Moment | None:
+    """Return the earlier of two ends, of which each may be missing; moments, or numbers as the tables hold them.
+
+    >>> earlier(3, 2), earlier(None, 3), earlier(None, None)
+    (2, 3, None)
+    """
     if one is None or other is None:
         return other if one is None else one
     return min(one, other)

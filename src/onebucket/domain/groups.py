@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 
+from onebucket.domain import ends
 from onebucket.domain.accounts import Account
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Invalid
@@ -51,6 +53,11 @@ class GroupWithMembers:
     group: Group
     owner: Account
     members: Iterable[Account] | None
+
+
+def member_facts(person: Account, until: datetime | None = None) -> dict[str, str]:
+    """The journal's record of a membership, and of when it ends."""
+    return {"member": person.username, "id": person.id, **ends.facts(until)}
 
 
 def is_administrator(person: Account, owner: Account, groups: Iterable[Group]) -> bool:

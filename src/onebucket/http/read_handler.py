@@ -1,8 +1,6 @@
 """Answers reads: from a replica, from the cache, from the database, or as a stream."""
 
-from datetime import datetime
-
-from onebucket.domain.accounts import Actor
+from onebucket.domain.ends import earlier
 from onebucket.http.auth.authentication import VerifiedCredential
 from onebucket.http.cache.response_cache import CachedResponse, CacheKey, FingerprintEntry, Lookup, ResponseCache
 from onebucket.http.dispatch import Dispatcher
@@ -89,7 +87,7 @@ class ReadHandler:
     ) -> CachedResponse:
         """Return the entry to cache: the stale one when it still holds, otherwise a new one. Raises ResultTooLarge."""
         actor = self._dispatcher.authorize(tx, request, verified, match)
-        until = _valid_until(tx, actor)
+        until = earlier(timestamps.optional_from_number(tx.next_end), actor.expires_at)
         if lookup.entry is not None and lookup.entry.is_unchanged(tx, actor):
             lookup.entry.until = until
             return lookup.entry
@@ -110,12 +108,3 @@ class ReadHandler:
         charged_id = self._dispatcher.charged_id(request, entry.actor)
         until = self._authentication.verified_until(credential, verified)
         self._cache.add_fingerprint(request, FingerprintEntry(key, request.address, charged_id, until))
-
-
-def _valid_until(tx: Transaction, actor: Actor) -> datetime | None:
-    """Return when a response made in `tx` for `actor` stops being valid, even if nothing is committed."""
-    next_end = timestamps.optional_from_number(tx.next_end)
-    expires_at = actor.expires_at
-    if next_end is None or expires_at is None:
-        return expires_at if next_end is None else next_end
-    return min(next_end, expires_at)

@@ -173,7 +173,7 @@ class AccessInputs:
             _granted(privilege) if privilege else (None, None),
             self._project_grant(on_project),
             row.directory,
-            None if row.ends_at is None else timestamps.from_number(row.ends_at),
+            timestamps.optional_from_number(row.ends_at),
             _until(privilege) if privilege else None,
         )
 
@@ -194,7 +194,7 @@ def _granted(row: PrivilegeRow) -> Provenance:
 
 
 def _until(row: PrivilegeRow) -> datetime | None:
-    return None if row.ends_at is None else timestamps.from_number(row.ends_at)
+    return timestamps.optional_from_number(row.ends_at)
 
 
 _NO_PRIVILEGES: _ByGroup = {}

@@ -4,7 +4,19 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, Table, Text, and_, bindparam, literal, literal_column, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    Table,
+    Text,
+    and_,
+    bindparam,
+    literal,
+    literal_column,
+    select,
+    union_all,
+)
 
 from onebucket.domain.ends import EndKind
 from onebucket.domain.groups import Group
@@ -61,11 +73,20 @@ _PLACES: Mapping[EndKind, tuple[Table, Table, str, ColumnElement[Any]]] = {
 }
 
 
-def _ends(kind: EndKind, *condition: ColumnElement[bool]) -> Statement[AccessEnd]:
+def _source(kind: EndKind) -> tuple[Table, ColumnElement[Any], ColumnElement[Any], FromClause, bool]:
+    """Return a kind's table, the id and the name of the place, what to select from, and whether groups have it."""
     table, places, place_column, name = _PLACES[kind]
     place_id = table.c[place_column]
-    nothing: ColumnElement[Any] = literal_column("NULL")
     is_for_group = "group_id" in table.c and kind is not EndKind.MEMBERSHIP
+    source: FromClause = table.join(places, and_(places.c.account_id == table.c.account_id, places.c.id == place_id))
+    if is_for_group:
+        source = source.join(groups, and_(groups.c.account_id == table.c.account_id, groups.c.id == table.c.group_id))
+    return table, place_id, name, source, is_for_group
+
+
+def _ends(kind: EndKind, *condition: ColumnElement[bool]) -> Statement[AccessEnd]:
+    table, place_id, name, source, is_for_group = _source(kind)
+    nothing: ColumnElement[Any] = literal_column("NULL")
     columns = (
         table.c.account_id,
         place_id,
@@ -77,9 +98,6 @@ def _ends(kind: EndKind, *condition: ColumnElement[bool]) -> Statement[AccessEnd
         _granter.c.username,
     )
     by = table.c.added_by if kind is EndKind.MEMBERSHIP else table.c.granted_by
-    source = table.join(places, and_(places.c.account_id == table.c.account_id, places.c.id == place_id))
-    if is_for_group:
-        source = source.join(groups, and_(groups.c.account_id == table.c.account_id, groups.c.id == table.c.group_id))
     query = (
         select(*columns)
         .select_from(source.outerjoin(_granter, _granter.c.id == by))
@@ -169,14 +187,10 @@ _accounts = values_of("accounts", Id)
 
 
 def _soon(kind: EndKind) -> Select[Any]:
-    table, places, place_column, name = _PLACES[kind]
-    place_id = table.c[place_column]
-    source = table.join(places, and_(places.c.account_id == table.c.account_id, places.c.id == place_id))
-    if "group_id" in table.c and kind is not EndKind.MEMBERSHIP:
-        of_holder = and_(groups.c.account_id == table.c.account_id, groups.c.id == table.c.group_id)
-        source, holder = source.join(groups, of_holder), groups.c.slug
-    else:
-        source, holder = source.join(_holder, _holder.c.id == table.c.person_id), _holder.c.username
+    table, _, name, source, is_for_group = _source(kind)
+    holder = groups.c.slug if is_for_group else _holder.c.username
+    if not is_for_group:
+        source = source.join(_holder, _holder.c.id == table.c.person_id)
     columns = (table.c.account_id, name.label("place"), holder.label("holder"), table.c.ends_at)
     return (
         select(literal(kind.value, Text).label("kind"), *columns)

@@ -1,6 +1,7 @@
 """Privileges of groups and users on repositories, in the database."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 
 from sqlalchemy import Boolean, and_, bindparam, delete, or_, select
 
@@ -15,7 +16,7 @@ from onebucket.store.engine.row_mapper import Row, joined, named, scalar
 from onebucket.store.engine.statement import Statement
 from onebucket.store.engine.transaction import Transaction
 from onebucket.store.repository_rows import REPOSITORY
-from onebucket.store.set_levels import Grant, SetLevel, set_or_replace
+from onebucket.store.set_levels import Grant, SetLevel, level_and_end, set_or_replace
 from onebucket.store.tables import accounts, group_privileges, groups, privileges, repositories
 
 _GROUPS = Statement(
@@ -107,13 +108,14 @@ def level_query(account_id: str, repository_id: str, group_id: str) -> Query:
 
 def level(tx: Transaction, account_id: str, repository_id: str, group_id: str) -> Level | None:
     """Return a group's privilege on a repository, or None if none is set."""
-    found = set_level(tx, account_id, repository_id, group_id)
-    return None if found is None else Level(found.level)
+    return set_level(tx, account_id, repository_id, group_id)[0]
 
 
-def set_level(tx: Transaction, account_id: str, repository_id: str, group_id: str) -> SetLevel | None:
-    """Return a group's privilege on a repository with its end, or None if none is set."""
-    return tx.row(_LEVEL, account_id=account_id, repository_id=repository_id, group_id=group_id)
+def set_level(
+    tx: Transaction, account_id: str, repository_id: str, group_id: str
+) -> tuple[Level | None, datetime | None]:
+    """Return a group's privilege on a repository, and when it ends; None for both if none is set."""
+    return level_and_end(tx.row(_LEVEL, account_id=account_id, repository_id=repository_id, group_id=group_id))
 
 
 _GRANT = joined(REPOSITORY, ACCOUNT, scalar(privileges.c.level, Level))
@@ -259,13 +261,14 @@ def person_query(account_id: str, repository_id: str, person_id: str) -> Query:
 
 def of_person(tx: Transaction, account_id: str, repository_id: str, person_id: str) -> Level | None:
     """Return a user's direct privilege on a repository."""
-    found = given_level(tx, account_id, repository_id, person_id)
-    return None if found is None else Level(found.level)
+    return given_level(tx, account_id, repository_id, person_id)[0]
 
 
-def given_level(tx: Transaction, account_id: str, repository_id: str, person_id: str) -> SetLevel | None:
-    """Return a user's direct privilege on a repository with its end."""
-    return tx.row(_OF_PERSON, account_id=account_id, repository_id=repository_id, person_id=person_id)
+def given_level(
+    tx: Transaction, account_id: str, repository_id: str, person_id: str
+) -> tuple[Level | None, datetime | None]:
+    """Return a user's direct privilege on a repository, and when it ends; None for both if there is none."""
+    return level_and_end(tx.row(_OF_PERSON, account_id=account_id, repository_id=repository_id, person_id=person_id))
 
 
 def remove_of_group(tx: Transaction, account_id: str, group_id: str) -> None:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ClauseElement, Table
 
+from onebucket.domain.privileges import Level
 from onebucket.store.engine import timestamps
 from onebucket.store.engine.statement import AnyStatement, Statement
 from onebucket.store.engine.transaction import Transaction
@@ -20,6 +21,11 @@ class SetLevel(NamedTuple):
     def until(self) -> datetime | None:
         """When it ends."""
         return timestamps.optional_from_number(self.ends_at)
+
+
+def level_and_end(found: SetLevel | None) -> tuple[Level | None, datetime | None]:
+    """Return a level on a repository, and when it ends; None for both if nothing is set."""
+    return (None, None) if found is None else (Level(found.level), found.until)
 
 
 class Grant(NamedTuple):

@@ -6,17 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from onebucket.domain.ends import EndKind, earlier
 from onebucket.store.engine import timestamps
 
 # The tables with a column `ends_at`.
-TABLES = (
-    "memberships",
-    "group_privileges",
-    "privileges",
-    "project_group_privileges",
-    "project_privileges",
-    "invitations",
-)
+TABLES = (*(kind.value for kind in EndKind), "invitations")
 # The next end in the whole database, in the tables' numbers; NULL if nothing ends.
 _EACH = [f"SELECT min(ends_at) AS ends_at FROM {table} WHERE ends_at IS NOT NULL" for table in TABLES]  # noqa: S608
 NEXT_END = f"SELECT min(ends_at) FROM ({' UNION ALL '.join(_EACH)}) AS ends"  # noqa: S608
@@ -75,14 +69,3 @@ class KnownEnd:
         if value is not None:
             with self._lock:
                 self._noted, self._noted_at = earlier(self._noted, value), self.now()
-
-
-def earlier(one: int | None, other: int | None) -> int | None:
-    """Return the earlier of two ends, of which each may be missing.
-
-    >>> earlier(3, 2), earlier(None, 3), earlier(None, None)
-    (2, 3, None)
-    """
-    if one is None or other is None:
-        return other if one is None else one
-    return min(one, other)

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
+from onebucket.domain.ends import earlier
 from onebucket.store.engine import combined_query, ends, timestamps
 from onebucket.store.engine.combined_query import Query
 from onebucket.store.engine.dependencies import ReadSet
@@ -154,7 +155,7 @@ class Transaction(ABC):
     def noted_end(self, until: datetime | None) -> int | None:
         """Return an end of access as the tables hold it, to be stored, and take note of it."""
         number = timestamps.optional_to_number(until)
-        self.next_end = ends.earlier(self.next_end, number)
+        self.next_end = earlier(self.next_end, number)
         return number
 
     def run_deferred(self) -> None:

@@ -110,7 +110,7 @@ class SqliteDatabase(Database):
         tx = SqliteTransaction(connection, mode)
         if self.ends is not None:
             tx.next_end = self._next_end.before_read(connection, self._header())
-            if tx.next_end is not None and self.ends.are_due(tx.next_end):
+            if self.ends.are_due(tx.next_end):
                 connection.execute("ROLLBACK")
                 if is_hurried:
                     raise BudgetExceeded
@@ -146,7 +146,7 @@ class SqliteDatabase(Database):
 
         Tokens from `PRAGMA data_version`, which are numbers, can only be compared with those of the same thread.
         """
-        header = self._wal_index_header.read() if self._wal_index_header is not None else self._header()
+        header = self._header()
         if header is not None:
             return header
         number: int

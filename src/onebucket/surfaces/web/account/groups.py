@@ -18,9 +18,10 @@ from onebucket.actions import (
 )
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import groups as domain
+from onebucket.domain.ends import SOON
 from onebucket.domain.groups import Group
 from onebucket.domain.refusals import Conflict, Invalid, NotFound
-from onebucket.surfaces.web.account.membership_end import SOON, parsed_end
+from onebucket.surfaces.web.account.membership_end import parsed_end
 from onebucket.surfaces.web.account.overview import level
 from onebucket.surfaces.web.core import access_changes
 from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest

@@ -1,6 +1,5 @@
 """The page on which an administrator says when a membership ends, sooner or later than it does now."""
 
-from datetime import timedelta
 from typing import Any
 
 from starlette.responses import Response
@@ -11,9 +10,6 @@ from onebucket.domain import ends
 from onebucket.domain.ends import NEVER, EndWish
 from onebucket.domain.refusals import Conflict, Forbidden, Invalid
 from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
-
-# What ends within this time is marked as ending soon.
-SOON = timedelta(days=7)
 
 
 def parsed_end(request: PageRequest) -> EndWish:
