@@ -35,7 +35,6 @@ LONG_FILES = {
     "store/tables.py": "a schema, table after table",
 }
 LONG_FUNCTIONS = {
-    "cli/access_changes.py: changes": "a command with many options, one after the other",
     "cli/server_start.py: run_process": "every part of a server process, started and stopped in order",
     "cli/bitbucket_import.py: import_bitbucket": "a command with many options, one after the other",
     "http/wiring.py: build": "every part is put into its place, once",

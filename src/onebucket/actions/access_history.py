@@ -1,11 +1,12 @@
 """Who gained and who lost access in an account, when, through what and by whom; for its administrators."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from onebucket.actions import access
 from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain import level_changes, privileges
 from onebucket.domain.accounts import Account
 from onebucket.domain.journal_entry import Entry
 from onebucket.domain.level_changes import ChangeFilter, ChangePosition, Direction, LevelChange, LevelChanges
@@ -33,6 +34,19 @@ class ChangeQuery:
     repository: str | None = None
     level: Level = Level.NONE
     direction: Direction | None = None
+
+    @classmethod
+    def parse(cls, since: datetime | None, until: datetime | None, words: Mapping[str, str | None]) -> "ChangeQuery":
+        """Make a query of `person`, `repository`, `level` and `change`, of which each may be empty. Raises Invalid."""
+        level, change = words["level"], words["change"]
+        return cls(
+            since,
+            until,
+            words["person"] or None,
+            words["repository"] or None,
+            privileges.parse_level(level) if level else Level.NONE,
+            level_changes.parse_direction(change) if change else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)

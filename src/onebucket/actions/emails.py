@@ -80,11 +80,8 @@ def add(work: UnitOfWork, name: str, address: str) -> Email:
     if key in before:
         raise Conflict(f"that is an address of {person.username} already")
 
-    email_rows.add(work.tx, person.id, address, is_primary=not before, at=work.at)
     one_time_link_rows.remove(work.tx, person.id, LinkPurpose.EMAIL, address)
-
-    work.record(Event.EMAIL_ADDED, person, person.username, after={"email": address})
-    pending_invitations.end_held(work, person)
+    _attach(work, person, address, is_primary=not before)
     return next(email for email in email_rows.of_person(work.tx, person.id) if email.key == key)
 
 
@@ -95,10 +92,7 @@ def confirm(work: UnitOfWork, secret_hash: str) -> str:
     if not one_time_link_rows.consume_once(work.tx, link, secret_hash, work.at):
         raise LinkExpired
 
-    email_rows.add(work.tx, person.id, link.email, is_primary=is_first, at=work.at)
-
-    work.record(Event.EMAIL_ADDED, person, person.username, after={"email": link.email})
-    pending_invitations.end_held(work, person)
+    _attach(work, person, link.email, is_primary=is_first)
     return link.email
 
 
@@ -132,6 +126,13 @@ def end(work: UnitOfWork, name: str, address: str) -> None:
     email_rows.remove(work.tx, person.id, removed.key)
 
     work.record(Event.EMAIL_REMOVED, person, person.username, before={"email": removed.address})
+
+
+def _attach(work: UnitOfWork, person: Account, address: str, *, is_primary: bool) -> None:
+    email_rows.add(work.tx, person.id, address, is_primary=is_primary, at=work.at)
+
+    work.record(Event.EMAIL_ADDED, person, person.username, after={"email": address})
+    pending_invitations.end_held(work, person)
 
 
 def _person(work: UnitOfWork, name: str) -> Account:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache, partial
 
 from onebucket.actions import access, oauth_authorizations, tokens
 from onebucket.actions.unit_of_work import UnitOfWork
@@ -81,10 +82,10 @@ def _app_passwords(work: UnitOfWork, people: dict[str, Account]) -> list[Reachin
 
 
 def _consents(work: UnitOfWork, people: dict[str, Account]) -> list[ReachingCredential]:
-    found = []
+    found, app = [], cache(partial(oauth_consumer_rows.find_owned, work.tx))
     for each in oauth_token_rows.consents_of_people(work.tx, people):
         if not each.is_expired(work.at):
-            app_owner, consumer = oauth_consumer_rows.find_owned(work.tx, each.consumer_account_id, each.consumer_id)
+            app_owner, consumer = app(each.consumer_account_id, each.consumer_id)
             person = people[each.account_id]
             found.append(
                 ReachingCredential(person, each.family_id, consumer.label, app_owner, each.scopes, each.created_at)

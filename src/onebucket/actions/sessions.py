@@ -93,8 +93,7 @@ def end_all_of(work: UnitOfWork, name: str) -> int:
     """End every session of a person, for site administrators; return how many. Raises NotFound, Forbidden."""
     access.site(work)
     person = access.person(work, name)
-    ended = len(session_rows.of_person(work.tx, person.id))
-    session_rows.end_all(work.tx, person.id)
+    ended = session_rows.end_all(work.tx, person.id)
     if ended:
         work.record(Event.SESSION_ENDED, person, person.username, before={"sessions": ended})
     return ended

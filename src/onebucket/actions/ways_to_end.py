@@ -25,6 +25,7 @@ from onebucket.domain.projects import ProjectLevel
 from onebucket.domain.refusals import Invalid, NotFound, PlanOutdated
 from onebucket.domain.repositories import Repository
 from onebucket.store import access_inputs, account_rows, changed_inputs, privilege_rows
+from onebucket.store.access_inputs import AccessInputs
 
 
 class Giver(StrEnum):
@@ -134,9 +135,10 @@ def _without_direct(
 ) -> tuple[list[AccessChange], list[Ending]]:
     if privilege_rows.of_person(work.tx, owner.id, repository.id, person.id) is None:
         raise NotFound(f"{person.username} has no direct privilege on that repository")
+
+    def without(inputs: AccessInputs) -> AccessInputs:
+        return changed_inputs.without_direct(inputs, repository.id, person.id)
+
     now = access_inputs.load(work.tx, owner, [repository], [person])
-    then = changed_inputs.without_direct(now, repository.id, person.id)
-    endings = pending_invitations.predict(
-        work, owner, [person], then=lambda inputs: changed_inputs.without_direct(inputs, repository.id, person.id)
-    )
-    return access_effects.compare([person], [repository], now, then), endings
+    effects = access_effects.compare([person], [repository], now, without(now))
+    return effects, pending_invitations.predict(work, owner, [person], then=without)

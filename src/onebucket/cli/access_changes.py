@@ -45,18 +45,11 @@ def changes(
         raise CommandError("choose --json or --csv")
     from onebucket.actions import access_history
     from onebucket.actions.access_history import ChangeQuery
-    from onebucket.domain import level_changes, privileges
-    from onebucket.domain.privileges import Level
 
     with common.reading(database, data) as work:
-        query = ChangeQuery(
-            since=common.moment(since, now=work.at, ahead=False) if since else None,
-            until=common.moment(until, now=work.at, ahead=False) if until else None,
-            person=person or None,
-            repository=repository or None,
-            level=privileges.parse_level(level) if level else Level.NONE,
-            direction=level_changes.parse_direction(change) if change else None,
-        )
+        start, end = (common.moment(text, now=work.at, ahead=False) if text else None for text in (since, until))
+        words = {"person": person, "repository": repository, "level": level, "change": change}
+        query = ChangeQuery.parse(start, end, words)
         owner, found = access_history.all_changes(work, account, query)
         _print(owner, found, as_json=as_json, as_csv=as_csv)
         if found.not_known_before is not None:

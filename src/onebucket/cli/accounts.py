@@ -140,7 +140,7 @@ def list_users(json: JsonOption = False, database: DatabaseOption = "", data: Da
                 str(row["username"]),
                 str(row["display_name"]),
                 person.emails[0].address if person.emails else "-",
-                ", ".join(filter(None, (labels[key][0 if row[key] else 1] for key in labels))),
+                common.flags(row, labels),
             ]
             for row, person in zip(rows, people, strict=True)
         ],

@@ -5,7 +5,7 @@ import os
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -245,6 +245,11 @@ def show_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     widths = [max(len(row[column]) for row in [heads, *rows]) for column in range(len(heads))]
     for row in [heads, *rows]:
         show("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def flags(row: Mapping[str, object], labels: Mapping[str, tuple[str, str]]) -> str:
+    """Return the words for a row's flags: for each, the first label where it is set, otherwise the second."""
+    return ", ".join(filter(None, (labels[key][0 if row[key] else 1] for key in labels)))
 
 
 def moment(text: str, *, now: datetime, ahead: bool) -> datetime:

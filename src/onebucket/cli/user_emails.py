@@ -27,16 +27,7 @@ def list_addresses(name: Name, json: JsonOption = False, database: DatabaseOptio
         common.show_json(rows)
         return
     labels = {"is_primary": ("primary", ""), "is_confirmed": ("", "not confirmed")}
-    common.show_table(
-        ["ADDRESS", ""],
-        [
-            [
-                str(row["address"]),
-                ", ".join(word for key, (yes, no) in labels.items() if (word := yes if row[key] else no)),
-            ]
-            for row in rows
-        ],
-    )
+    common.show_table(["ADDRESS", ""], [[str(row["address"]), common.flags(row, labels)] for row in rows])
 
 
 @user_email.command("add")

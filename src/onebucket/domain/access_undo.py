@@ -300,6 +300,8 @@ def _repository_deleted(state: AccessState, entry: Entry) -> Step:
     return Step(undo, _people_among(set_there), of_repository=repository)
 
 
+_on_repository, _on_project = (partial(_set_in, on_project=on_project) for on_project in (False, True))
+
 EVENTS: Mapping[Event, Callable[[AccessState, Entry], Step | None]] = {
     Event.USER_ADDED: _user_added,
     Event.USER_CHANGED: _user_changed,
@@ -318,16 +320,16 @@ EVENTS: Mapping[Event, Callable[[AccessState, Entry], Step | None]] = {
     Event.REPOSITORY_ADDED: _repository_added,
     Event.REPOSITORY_CHANGED: _repository_changed,
     Event.REPOSITORY_DELETED: _repository_deleted,
-    Event.GROUP_PRIVILEGE_SET: partial(_set_in, on_project=False),
-    Event.GROUP_PRIVILEGE_REMOVED: partial(_set_in, on_project=False),
-    Event.GROUP_PRIVILEGE_ENDED: partial(_set_in, on_project=False),
-    Event.PRIVILEGE_SET: partial(_set_in, on_project=False),
-    Event.PRIVILEGE_REMOVED: partial(_set_in, on_project=False),
-    Event.PRIVILEGE_ENDED: partial(_set_in, on_project=False),
-    Event.PROJECT_GROUP_PRIVILEGE_SET: partial(_set_in, on_project=True),
-    Event.PROJECT_GROUP_PRIVILEGE_REMOVED: partial(_set_in, on_project=True),
-    Event.PROJECT_GROUP_PRIVILEGE_ENDED: partial(_set_in, on_project=True),
-    Event.PROJECT_PRIVILEGE_SET: partial(_set_in, on_project=True),
-    Event.PROJECT_PRIVILEGE_REMOVED: partial(_set_in, on_project=True),
-    Event.PROJECT_PRIVILEGE_ENDED: partial(_set_in, on_project=True),
+    Event.GROUP_PRIVILEGE_SET: _on_repository,
+    Event.GROUP_PRIVILEGE_REMOVED: _on_repository,
+    Event.GROUP_PRIVILEGE_ENDED: _on_repository,
+    Event.PRIVILEGE_SET: _on_repository,
+    Event.PRIVILEGE_REMOVED: _on_repository,
+    Event.PRIVILEGE_ENDED: _on_repository,
+    Event.PROJECT_GROUP_PRIVILEGE_SET: _on_project,
+    Event.PROJECT_GROUP_PRIVILEGE_REMOVED: _on_project,
+    Event.PROJECT_GROUP_PRIVILEGE_ENDED: _on_project,
+    Event.PROJECT_PRIVILEGE_SET: _on_project,
+    Event.PROJECT_PRIVILEGE_REMOVED: _on_project,
+    Event.PROJECT_PRIVILEGE_ENDED: _on_project,
 }

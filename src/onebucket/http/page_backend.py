@@ -236,8 +236,9 @@ class PageBackend(backend.PageBackend):
     def _actor(self, tx: Transaction, caller: Browser) -> Actor:
         if not caller.secret:
             return NOBODY
-        prefetch.load_session(tx, hashing.secret_hash(caller.secret), Names(**caller.names))
-        return sessions.actor(tx, secret_hash=hashing.secret_hash(caller.secret), at=self._services.clock())
+        secret_hash = hashing.secret_hash(caller.secret)
+        prefetch.load_session(tx, secret_hash, Names(**caller.names))
+        return sessions.actor(tx, secret_hash=secret_hash, at=self._services.clock())
 
     def _work(self, tx: Transaction, caller: Browser, actor: Actor, at: datetime | None = None) -> UnitOfWork:
         return self._services.unit_of_work(

@@ -142,9 +142,9 @@ def end_by_hash(tx: Transaction, secret_hash: str) -> bool:
     return tx.run(_END_BY_HASH, its_secret_hash=secret_hash) == 1
 
 
-def end_all(tx: Transaction, account_id: str) -> None:
-    """Delete all sessions of a user."""
-    tx.run(_END_ALL, account_id=account_id)
+def end_all(tx: Transaction, account_id: str) -> int:
+    """Delete all sessions of a user; return how many."""
+    return tx.run(_END_ALL, account_id=account_id)
 
 
 def end_of_provider(

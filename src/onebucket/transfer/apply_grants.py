@@ -77,19 +77,21 @@ def set_grants(
     check_named(f"{where} users_until", users_until, people)
     for slug, level in levels.items():
         with describe(f"{where} privileges/{slug}"):
-            wish, before = wish_for(groups_until, slug), present.groups.get(slug)
-            is_other = before is not level or ends.moves(wish, of_groups.get(slug))
-            if is_other and not (before is None and has_passed(task, wish)):
+            wish = wish_for(groups_until, slug)
+            if _is_to_be_set(task, level, wish, present.groups.get(slug), of_groups.get(slug)):
                 actions.set_group(slug, level, wish)
         task.progress.advance()
     for name, level in people.items():
         with describe(f"{where} users/{name}"):
-            username = task.person(name).username
-            wish, before = wish_for(users_until, name), present.people.get(username)
-            is_other = before is not level or ends.moves(wish, of_people.get(username))
-            if is_other and not (before is None and has_passed(task, wish)):
+            username, wish = task.person(name).username, wish_for(users_until, name)
+            if _is_to_be_set(task, level, wish, present.people.get(username), of_people.get(username)):
                 actions.set_person(username, level, wish)
         task.progress.advance()
+
+
+def _is_to_be_set(task: ApplyContext, level: L, wish: EndWish, before: L | None, ended: datetime | None) -> bool:
+    is_other = before is not level or ends.moves(wish, ended)
+    return is_other and not (before is None and has_passed(task, wish))
 
 
 def wish_for(until: Mapping[str, str], name: str) -> EndWish:

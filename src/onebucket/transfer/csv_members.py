@@ -1,7 +1,7 @@
 """Imports memberships from a CSV file with a person and a group in each line."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from msgspec import UNSET
@@ -46,16 +46,10 @@ def read(path: Path) -> list[Row]:
         raise UnreadableDocument("the first line names the columns: user,group or email,group", source=source, line=1)
     group = heads.index(GROUP_COLUMN)
     until = heads.index(UNTIL_COLUMN) if UNTIL_COLUMN in heads else None
-    rows = [_row(line, cells, len(heads), person, group, source) for line, cells in table[1:]]
-    if until is None:
-        return rows
-    return [
-        replace(row, until=cells[until] if len(cells) > until else "")
-        for row, (_, cells) in zip(rows, table[1:], strict=True)
-    ]
+    return [_row(line, cells, len(heads), person, group, until, source) for line, cells in table[1:]]
 
 
-def _row(line: int, cells: Sequence[str], columns: int, person: int, group: int, source: str) -> Row:
+def _row(line: int, cells: Sequence[str], columns: int, person: int, group: int, until: int | None, source: str) -> Row:
     if len(cells) > columns:
         raise UnreadableDocument(
             f"this line has {len(cells)} columns, the first one {columns}", source=source, line=line
@@ -63,7 +57,7 @@ def _row(line: int, cells: Sequence[str], columns: int, person: int, group: int,
     for column, what in ((person, "person"), (group, "group")):
         if len(cells) <= column or not cells[column]:
             raise UnreadableDocument(f"this line has no {what}", source=source, line=line)
-    return Row(line, cells[person], cells[group])
+    return Row(line, cells[person], cells[group], "" if until is None or len(cells) <= until else cells[until])
 
 
 def to_document(

@@ -5,8 +5,7 @@ from msgspec import Struct
 from onebucket.actions import access_history
 from onebucket.actions.access_history import ChangeQuery
 from onebucket.actions.unit_of_work import UnitOfWork
-from onebucket.domain import level_changes, privileges, scope_rules, time_range
-from onebucket.domain.privileges import Level
+from onebucket.domain import level_changes, scope_rules, time_range
 from onebucket.surfaces.core import change_shapes
 from onebucket.surfaces.core.change_shapes import LevelChangeShape
 from onebucket.surfaces.core.surface import TIME_SCHEMA, ApiRequest, Parameter, Route
@@ -29,15 +28,10 @@ class ChangesPage(Struct, frozen=True):
 def list_changes(work: UnitOfWork, request: ApiRequest) -> ChangesPage:
     """List who gained and who lost access in an account, newest change first."""
     values = {name: journal.last_value(request, name) for name in _NAMES}
-    since, until, level, change, before = (values[name] for name in ("since", "until", "level", "change", "before"))
-    query = ChangeQuery(
-        since=time_range.parse(since, what="since") if since is not None else None,
-        until=time_range.parse(until, what="until") if until is not None else None,
-        person=values["person"],
-        repository=values["repository"],
-        level=privileges.parse_level(level) if level is not None else Level.NONE,
-        direction=level_changes.parse_direction(change) if change is not None else None,
+    since, until = (
+        time_range.parse(text, what=name) if (text := values[name]) is not None else None for name in ("since", "until")
     )
+    query, before = ChangeQuery.parse(since, until, values), values["before"]
     after = level_changes.parse_cursor(before) if before is not None else None
 
     account, size = request.path_parameters["accountname"], journal.page_size(values["limit"])

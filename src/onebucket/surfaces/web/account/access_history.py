@@ -9,14 +9,13 @@ from typing import Any, BinaryIO
 
 from starlette.responses import Response, StreamingResponse
 
-from onebucket.actions import access_history, account_overview, journal
+from onebucket.actions import access_history
 from onebucket.actions.access_history import ChangePage, ChangeQuery
 from onebucket.actions.unit_of_work import UnitOfWork
-from onebucket.domain import level_changes, privileges, time_range
-from onebucket.domain.privileges import Level
+from onebucket.domain import level_changes, time_range
 from onebucket.domain.refusals import Invalid, Refusal
 from onebucket.surfaces.core import change_shapes
-from onebucket.surfaces.web.account.journal import EXAMINED, MOST_EXAMINED
+from onebucket.surfaces.web.account.journal import verified
 from onebucket.surfaces.web.core.page_request import Page, PageRequest
 from onebucket.surfaces.web.core.page_responses import HEADERS, sentence
 from onebucket.wire.streaming import CHUNK_BYTES
@@ -46,13 +45,7 @@ async def show(request: PageRequest) -> Response:
             found = refusal
         if format:
             return {"found": found}
-        limit = MOST_EXAMINED if request.query("verified") == "yes" else EXAMINED
-        return {
-            "found": found,
-            "summary": account_overview.account_summary(work, name),
-            "chain": journal.examine(work, name, at_most=limit),
-            "is_full_check": limit == MOST_EXAMINED,
-        }
+        return {"found": found, **verified(request, work, name)}
 
     context = await request.read(load)
     found = context.pop("found")
@@ -79,14 +72,8 @@ def _find(work: UnitOfWork, request: PageRequest, fields: dict[str, str], format
 def _read_query(fields: dict[str, str]) -> ChangeQuery:
     """Read the filter; `until` is the last day. Raises Invalid."""
     since, until = (_read_time(fields[name], name) for name in ("since", "until"))
-    return ChangeQuery(
-        since=since,
-        until=time_range.shifted(until, timedelta(days=1), what="until") if until else None,
-        person=fields["person"] or None,
-        repository=fields["repository"] or None,
-        level=privileges.parse_level(fields["level"]) if fields["level"] else Level.NONE,
-        direction=level_changes.parse_direction(fields["change"]) if fields["change"] else None,
-    )
+    until = time_range.shifted(until, timedelta(days=1), what="until") if until else None
+    return ChangeQuery.parse(since, until, fields)
 
 
 def _read_time(text: str, name: str) -> datetime | None:

@@ -41,13 +41,7 @@ async def _journal_page(request: PageRequest, name: str | None, account: str | N
         page = journal.page(work, name or account, wanted=filter, after=before, at_most=USUAL)
         if name is None:
             return {"page": page}
-        limit = MOST_EXAMINED if request.query("verified") == "yes" else EXAMINED
-        return {
-            "page": page,
-            "summary": account_overview.account_summary(work, name),
-            "chain": journal.examine(work, name, at_most=limit),
-            "is_full_check": limit == MOST_EXAMINED,
-        }
+        return {"page": page, **verified(request, work, name)}
 
     try:
         context = await request.read(read)
@@ -65,6 +59,16 @@ async def _journal_page(request: PageRequest, name: str | None, account: str | N
         older=request.same_page({"before": journal_cursor.to_cursor(end), "verified": ""}) if end else "",
         **context,
     )
+
+
+def verified(request: PageRequest, work: UnitOfWork, name: str) -> dict[str, Any]:
+    """Return an account's summary and whether its journal is intact, for pages that show what comes from it."""
+    limit = MOST_EXAMINED if request.query("verified") == "yes" else EXAMINED
+    return {
+        "summary": account_overview.account_summary(work, name),
+        "chain": journal.examine(work, name, at_most=limit),
+        "is_full_check": limit == MOST_EXAMINED,
+    }
 
 
 def _read_filter(request: PageRequest) -> JournalFilter:
