@@ -17,9 +17,6 @@ from onebucket.surfaces.v2.permission_shapes import PermissionShapes
 from onebucket.surfaces.v2.places import repository_of
 from onebucket.wire import request_body
 
-_WITHOUT_MEMBERS = PrivilegeFilter(members=False, ends=True)
-_WITH_ENDS = PrivilegeFilter(ends=True)
-
 
 class NewPermission(msgspec.Struct):
     """The body that sets a permission."""
@@ -29,7 +26,7 @@ class NewPermission(msgspec.Struct):
 
 def list_of_groups(work: UnitOfWork, request: ApiRequest) -> PagedList:
     """List what groups have on a repository, set there or by their default."""
-    listing = privileges.of_repository(work, *repository_of(request), _WITHOUT_MEMBERS)
+    listing = privileges.of_repository(work, *repository_of(request), _wanted(request))
     page, entries = page_of(request), [*listing]
     shape = PermissionShapes(request).of_group
     shown = islice(entries, page.offset, page.offset + page.limit)
@@ -57,7 +54,8 @@ def remove_for_group(work: UnitOfWork, request: ApiRequest) -> None:
 
 def list_of_users(work: UnitOfWork, request: ApiRequest) -> PagedList:
     """List what was given to people directly on a repository."""
-    grants, page = [*privileges.list_direct(work, *repository_of(request), wanted=_WITH_ENDS)], page_of(request)
+    grants = [*privileges.list_direct(work, *repository_of(request), wanted=_wanted(request))]
+    page = page_of(request)
     shown = grants[page.offset : page.offset + page.limit]
     return PagedList([*map(PermissionShapes(request).of_person, shown)], len(grants), page)
 
@@ -78,6 +76,11 @@ def set_for_user(work: UnitOfWork, request: ApiRequest) -> RepositoryUserPermiss
 def remove_for_user(work: UnitOfWork, request: ApiRequest) -> None:
     """Take what was given to a person directly on a repository."""
     privileges.unset_for_person(work, *repository_of(request), request.path_parameters["selected_user_id"])
+
+
+def _wanted(request: ApiRequest) -> PrivilegeFilter:
+    """Ask for no members, and for ends only if the request shows them."""
+    return PrivilegeFilter(members=False, ends=request.includes("until"))
 
 
 def _level(request: ApiRequest) -> Level:
