@@ -77,6 +77,12 @@ def test_the_tabs_of_an_account_stay_where_they_are_from_page_to_page(window: Br
     assert len(places[""]) == len(TABS) + 2
 
 
+def test_the_tabs_of_an_account_are_one_line_on_a_wide_screen(window: BrowserContext) -> None:
+    page = shown(window, "/accounts/acme", 1280)
+
+    assert len({top for _, top, _, _ in boxes(page, "nav.account a:not(.name)")}) == 1
+
+
 @pytest.mark.parametrize("tab", TABS)
 def test_one_tab_is_current_and_looks_it(window: BrowserContext, tab: str) -> None:
     current = shown(window, f"/accounts/acme{tab}", 1280).locator("nav.account [aria-current=page]")
