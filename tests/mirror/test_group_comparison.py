@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 from onebucket.domain.mirror_grants import GrantKind
 from onebucket.domain.privileges import Level
 from onebucket.mirror import comparison, group_comparison
-from onebucket.mirror.comparison import Comparison, There
+from onebucket.mirror.comparison import Comparison, There, UnsplitGroup
 from onebucket.mirror.group_comparison import GroupComparison, GroupsHere, GroupsThere, GroupsToCompare
 
 READ, WRITE, ADMIN, NONE = Level.READ, Level.WRITE, Level.ADMIN, Level.NONE
 Levels = dict[tuple[str, str], Level]
 GROUPS = {"devs": "Devs", "ops": "Ops"}
+PEOPLE = {"1": "ann", "2": "bob"}
 PROJECTS = {"a": "PROJ", "b": "PROJ", "c": "OTHER"}
 
 
@@ -26,9 +27,11 @@ def compared(
     whole: frozenset[str] = frozenset({"PROJ"}),
     ours: frozenset[tuple[str, str]] = frozenset(),
     takes_over: bool = False,
+    max_split: int = 1000,
 ) -> GroupComparison:
     there = GroupsThere(on_repositories, on_projects or {}, members, PROJECTS, whole)
-    return group_comparison.compare(here, there, GroupsToCompare(GROUPS, dict.fromkeys(GrantKind, ours), takes_over))
+    groups = GroupsToCompare(GROUPS, dict.fromkeys(GrantKind, ours), takes_over, PEOPLE, max_split)
+    return group_comparison.compare(here, there, groups)
 
 
 def lines(result: Comparison) -> list[str]:
@@ -50,6 +53,34 @@ def test_a_group_gets_no_more_than_everybody_in_it_there_has_here() -> None:
     assert lines(lowered.found) == ["- group Devs on a: write there, read here"]
     assert (lines(foreign.found), foreign.on_repositories) == ([], {("a", "devs"): WRITE})
     assert comparison.described(foreign.found.foreign) == ["- group Devs on a: write there, none here"]
+
+
+def test_a_group_that_would_be_split_into_too_many_permissions_keeps_what_it_has_and_names_who_has_less() -> None:
+    members = {str(number) for number in range(1, 6)}
+    people = {(repository, member): WRITE for repository in "ab" for member in members - {"2"}}
+    here = GroupsHere({("a", "devs"): WRITE, ("b", "devs"): WRITE}, {("PROJ", "devs"): WRITE}, people)
+    on_project = {("PROJ", "devs"): WRITE}
+
+    split = compared(here, {}, {"devs": members}, on_projects=on_project, takes_over=True, max_split=8)
+    kept = compared(here, {}, {"devs": members}, on_projects=on_project, takes_over=True, max_split=7)
+    without = compared(here, {}, {"devs": members - {"2"}}, on_projects=on_project, max_split=0)
+
+    assert (lines(split.found), split.found.unsplit) == (["- group Devs on project PROJ: write there, none here"], [])
+    assert (lines(kept.found), kept.on_projects) == ([], on_project)
+    assert kept.found.unsplit == [UnsplitGroup("devs", "Devs", 8, ("bob",))]
+    assert (lines(without.found), without.found.unsplit) == ([], [])
+
+
+def test_a_group_that_is_not_split_loses_what_it_lost_itself_and_gains_nothing() -> None:
+    members = {str(number) for number in range(1, 6)}
+    people = {(repository, member): ADMIN for repository in "ab" for member in members - {"2"}}
+    here = GroupsHere({("a", "devs"): READ, ("b", "devs"): ADMIN}, {}, people)
+    given = {("a", "devs"): WRITE, ("b", "devs"): WRITE}
+
+    kept = compared(here, given, {"devs": members}, max_split=7)
+
+    assert lines(kept.found) == ["- group Devs on a: write there, read here"]
+    assert [each.permissions for each in kept.found.unsplit] == [8]
 
 
 def test_a_grant_on_a_whole_project_spares_those_on_its_repositories() -> None:

@@ -256,6 +256,7 @@ def test_what_was_set_before_a_stop_is_still_the_mirrors_own(command: Command, b
         ({"repositories": "rocket"}, "repositories must be a list of strings"),
         ({"take_over": "yes"}, "take_over is on or off"),
         ({"requests_per_hour": 0}, "requests_per_hour is a number from 1"),
+        ({"max_split": -1}, "max_split is a number from 0"),
         ({"tokn": "x"}, "[mirror.cloud] has no setting tokn"),
         ({"account": "nowhere"}, "nowhere"),
         ({"workspace": "nowhere"}, "answers 404"),

@@ -1,10 +1,12 @@
 """`groups = "on"`: what groups have here arrives at the host's groups of the same slugs, and at nobody else."""
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 import commands
@@ -135,6 +137,32 @@ def test_who_leaves_the_group_here_loses_it_there_and_the_others_keep_it(command
     changes = [each.method for each in list(bitbucket.requests)[asked:] if each.method != "GET"]
     # Bob's own permission comes before the group loses its.
     assert changes == ["PUT", "DELETE"]
+
+
+def test_a_group_too_large_to_split_keeps_it_there_until_who_left_is_taken_out_there_too(
+    command: Command, bitbucket: Double, configure: Configure
+) -> None:
+    grant(command, "rocket", "write")
+    command("mirror", "run")
+    leave(command, "Developers", "carol")
+    configure(max_split=0)
+
+    with bitbucket.unchanged():
+        kept = command("mirror", "run")
+    as_json = command("mirror", "diff", "--json").json
+    service = httpx.BasicAuth("service@example.com", os.environ["BITBUCKET_TOKEN"])
+    httpx.delete(f"{bitbucket.url}/1.0/groups/acme/developers/members/carol", auth=service).raise_for_status()
+    after = command("mirror", "run")
+
+    assert kept.code == 2
+    assert kept.out.splitlines()[:2] == [
+        "= carol on rocket: write there through a group or project, none here",
+        "! the group Developers keeps what it has there: its people would need 1 permission of their own, because of"
+        " carol: take them out of it there",
+    ]
+    assert as_json["groups_to_leave_there"] == [{"group": "developers", "permissions": 1, "users": ["carol"]}]
+    assert (after.code, there(bitbucket)) == (0, {"rocket": ({"developers": "write"}, {})})
+    assert command("mirror", "diff") == Done(0, "nothing differs\n", "")
 
 
 def test_a_grant_on_a_project_is_carried_where_the_whole_project_is_mirrored(

@@ -64,8 +64,8 @@ def make(
         assert command("import", "bitbucket", "acme", "--api", host.url, "--database", url).code == 0
         with mirrored.database(url) as db, ExitStack() as made:
 
-            def mirror(kind: type[Mirrored] = Mirrored) -> Mirrored:
-                both = kind(db, host, "acme", service="service", boss="boss", chance=random.Random(0))
+            def mirror(kind: type[Mirrored] = Mirrored, **settings: object) -> Mirrored:
+                both = kind(db, host, "acme", service="service", boss="boss", chance=random.Random(0), **settings)
                 made.callback(both.close)
                 return both
 
@@ -80,7 +80,7 @@ def change(both: Mirrored) -> None:
 
 
 def test_after_each_settling_everybody_may_do_there_what_they_may_do_here(make: Make) -> None:
-    both = make()
+    both = make(max_split=10)
     both.trouble(0.2)
     ended = 0
 
@@ -91,6 +91,7 @@ def test_after_each_settling_everybody_may_do_there_what_they_may_do_here(make: 
         assert both.there() == both.here(), f"after settling {settling}"
 
     assert ended
+    assert both.taken_out
 
 
 class Forgetful(Mirrored):

@@ -24,7 +24,7 @@ NAME = "kubernetes-sigs" if sizes.IS_LONG else "etcd-io"
 MIRRORED = os.environ.get("ONEBUCKET_MIRRORED") or ""
 SMALL = MIRRORED or "etcd-io"
 # Rounds of changes to both sides, and how many there are here and there in each. One that is named has as many as the
-# contract of mirrors asks for, and then a group of everybody takes a request for each person and repository.
+# contract of mirrors asks for.
 SETTLINGS, HERE_AT_ONCE, THERE_AT_ONCE = (10, 100, 10) if MIRRORED else (sizes.either(quick=1, long=5), 50, 5)
 # How likely each request is the last one of a mirror: rarer where runs are long, so that some get through.
 KILLS = 0.0002 if MIRRORED else 0.001
@@ -118,3 +118,4 @@ def test_after_random_changes_on_both_sides_everybody_may_do_there_what_they_may
             record_property("pairs of people and repositories", len(both.here()))
             record_property("requests", both.requests)
             record_property("runs that were ended", ended)
+            record_property("people taken out of groups there", both.taken_out)

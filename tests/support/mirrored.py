@@ -21,6 +21,7 @@ from onebucket.domain.privileges import Level
 from onebucket.domain.projects import ProjectLevel
 from onebucket.domain.refusals import Refusal
 from onebucket.mirror import configuration
+from onebucket.mirror.comparison import Comparison
 from onebucket.mirror.sync import MirrorSync, Outcome
 from onebucket.remote.bitbucket_cloud import BitbucketCloud
 from onebucket.remote.errors import CredentialRefused, Unreachable
@@ -30,6 +31,7 @@ from onebucket.testing import Double
 from onebucket.transfer import document, export
 
 LEVELS = ("none", "read", "write", "admin")
+MOST_IN_GROUP = 200
 _GIVES_ON_REPOSITORIES = {"create-repo": "write"}
 # What the double answers in place of the original, which no description has.
 _FAULTS = (401, 429, 500)
@@ -176,10 +178,14 @@ class Mirrored:
         ]
         self._repositories = [each["slug"] for each in team["repositories"]]
         self._projects = [each["key"] for each in team["projects"]]
+        # To lose one of these there costs a permission for each of its people and repositories.
+        self._large = {each["name"] for each in team["groups"] if len(each.get("members", ())) > MOST_IN_GROUP}
         self._made = 0
         self._seconds = self._ahead = 0.0
         # Sent by the mirror.
         self.requests = 0
+        # People whom the mirror named, because they had more through a group there.
+        self.taken_out = 0
         self._checked: set[tuple[str, str, bytes]] = set()
 
     @property
@@ -240,8 +246,11 @@ class Mirrored:
             (2, lambda work: repositories.change(work, account, slug, is_private=chance.random() < 0.5)),
             (2, lambda work: accounts.set_active(work, person, chance.random() < 0.8)),
             (1, lambda work: groups.create(work, account, name=f"new-{self._made}", permission=level)),
-            (1, lambda work: groups.delete(work, account, group)),
-            (1, lambda work: groups.change(work, account, group, name=f"renamed-{self._made}")),
+            (0 if group in self._large else 1, lambda work: groups.delete(work, account, group)),
+            (
+                0 if group in self._large else 1,
+                lambda work: groups.change(work, account, group, name=f"renamed-{self._made}"),
+            ),
             (1, lambda work: repositories.add(work, account, f"new-{self._made}", is_private=True)),
             (1, lambda work: projects.create(work, account, f"NEW{self._made}", name="New", is_private=True)),
         ]
@@ -274,6 +283,10 @@ class Mirrored:
         answer = self._boss.request(method, address, json=body)
         assert answer.status_code < 500, answer.text
 
+    def _in_group_there(self, method: str, group: str, person: str) -> None:
+        answer = self._boss.request(method, f"/1.0/groups/{self._account}/{group}/members/{self._ids[person]}")
+        answer.raise_for_status()
+
     # -- trouble
 
     def trouble(self, probability: float) -> None:
@@ -290,7 +303,8 @@ class Mirrored:
         """Run the mirror until a whole run succeeds; return how many ended before.
 
         Each request ends it with the probability `kills`, and a new one begins with what is in the database. `revoked`
-        revokes its credential there before some request; when it has ended for that, it gets another one.
+        revokes its credential there before some request; when it has ended for that, it gets another one. People whom
+        it names are taken out of groups there, as its documentation says.
         """
         left = self._chance.randrange(1, 20) if revoked else 0
 
@@ -303,7 +317,7 @@ class Mirrored:
 
         for ended in count():
             try:
-                outcome = asyncio.run(self._run(kills if ended < 20 else 0.0, count_down))
+                compared, outcome = asyncio.run(self._run(kills if ended < 20 else 0.0, count_down))
             except (Killed, Unreachable):
                 continue
             except CredentialRefused:
@@ -312,16 +326,20 @@ class Mirrored:
                 continue
             assert outcome.refused == []
             assert left <= 0
-            return ended
+            if not compared.unsplit:
+                return ended
+            for group in compared.unsplit:
+                self.taken_out += len(group.people)
+                for person in group.people:
+                    self._in_group_there("DELETE", group.slug, person)
         raise AssertionError
 
-    async def _run(self, kills: float, before: Callable[[], object]) -> Outcome:
+    async def _run(self, kills: float, before: Callable[[], object]) -> tuple[Comparison, Outcome]:
         transport = CheckedTransport(lambda: self._chance.random() < kills, self._checked, before)
         timing = Timing(sleep=self._sleep, monotonic=lambda: self._seconds)
         async with JsonClient(self.host.url, tuple(self._token), timing=timing, transport=transport) as client:
             sync = MirrorSync(self.configuration, self.connector(client), reading=self.work, writing=self.work)
-            _, outcome = await sync.run()
-            return outcome
+            return await sync.run()
 
     async def _sleep(self, seconds: float) -> None:
         """Let the time pass without waiting, on both sides."""

@@ -29,6 +29,7 @@ mirror = typer.Typer(help="Mirrors: carry permissions to a code host.", no_args_
 DRIFT = 2
 # People printed who have more there through groups; a group may have a thousand of them on every repository.
 MAX_LISTED = 50
+MAX_NAMED = 5
 
 Name = Annotated[str, typer.Argument(metavar="[NAME]", help="The mirror; needed if there are several")]
 
@@ -199,6 +200,14 @@ def _show_others(compared: "Comparison") -> None:
         )
     if (more := len(compared.inherited) - MAX_LISTED) > 0:
         common.show(f"= and {more:,} more through groups and projects there")
+    for group in compared.unsplit:
+        more = len(group.people) - MAX_NAMED
+        permissions = f"{group.permissions:,} permission{'s' if group.permissions != 1 else ''}"
+        people = ", ".join(group.people[:MAX_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+        common.show(
+            f"! the group {group.name} keeps what it has there: its people would need {permissions} of their own, "
+            f"because of {people}: take them out of it there"
+        )
     groups = {each.name: each.group for each in compared.to_invite}
     for name in compared.strangers:
         invitation = f", to be invited to the group {groups[name]}" if name in groups else ""
@@ -210,6 +219,9 @@ def _as_json(compared: "Comparison") -> dict[str, Any]:
         "differences": [_difference_json(each) for each in compared.differences],
         "through_groups_there": [_difference_json(each) for each in compared.inherited],
         "not_set_by_the_mirror": [_difference_json(each) for each in compared.foreign],
+        "groups_to_leave_there": [
+            {"group": each.slug, "permissions": each.permissions, "users": each.people} for each in compared.unsplit
+        ],
         "not_members": compared.strangers,
         "to_invite": [{"user": each.name, "email": each.email, "group": each.group} for each in compared.to_invite],
     }

@@ -67,13 +67,27 @@ class Invitation:
     group: str
 
 
+@dataclass(frozen=True, slots=True)
+class UnsplitGroup:
+    """A group that keeps what it has there, because its people would need this many `permissions` of their own.
+
+    `people` are those in it there who have less here, by name: they are to be taken out of it there.
+    """
+
+    slug: str
+    name: str
+    permissions: int
+    people: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class Comparison:
     """The result: `differences` are put right by a mirror that may, `foreign` are not, because it did not set them.
 
     `inherited` are people who have more there than here through a group or a project there, which a mirror leaves
     alone. `strangers` are people with access here who are no members there. `compared` counts what people were given
-    there themselves. `to_invite` are those of the strangers who are to be invited now.
+    there themselves. `to_invite` are those of the strangers who are to be invited now. `unsplit` are groups that keep
+    what they have there although some people in them have less here, who are among the inherited.
     """
 
     differences: list[Difference] = field(default_factory=list)
@@ -82,6 +96,7 @@ class Comparison:
     strangers: list[str] = field(default_factory=list)
     compared: int = 0
     to_invite: list[Invitation] = field(default_factory=list)
+    unsplit: list[UnsplitGroup] = field(default_factory=list)
 
     @property
     def removals(self) -> list[Difference]:
@@ -97,6 +112,7 @@ class Comparison:
             self.strangers + other.strangers,
             self.compared + other.compared,
             self.to_invite + other.to_invite,
+            self.unsplit + other.unsplit,
         )
 
     @property

@@ -14,6 +14,8 @@ from onebucket.remote.bitbucket_url import DEFAULT_API
 from onebucket.settings import Misconfigured
 
 DEFAULT_REQUESTS_PER_HOUR = 900
+# About as many as go out in an hour.
+DEFAULT_MAX_SPLIT = 1000
 
 _TEXTS = {"account": "", "workspace": "", "api": DEFAULT_API, "username": "", "token_file": "", "token_env": "",
           "start": "on"}  # fmt: skip
@@ -26,7 +28,8 @@ class MirrorConfiguration:
     `definition` is what the file has, without the credential; the page of the mirror may set the settings in it.
     `can_change` is whether it changes anything there (mode `apply`). With `takes_over`, it also removes permissions
     that it did not set. With `has_groups`, groups there are given what those of the same slugs have here,
-    and one that `invites` also invites people. `requests_per_hour` is at most what the host allows.
+    and one that `invites` also invites people. A group is split into at most `max_split` permissions of its people.
+    `requests_per_hour` is at most what the host allows.
     `starts_with_server` is whether `serve` follows it.
     """
 
@@ -41,6 +44,7 @@ class MirrorConfiguration:
     has_groups: bool
     invites: bool
     max_removals: RemovalLimit
+    max_split: int
     requests_per_hour: int
     starts_with_server: bool
 
@@ -110,7 +114,7 @@ def read_all(tables: Mapping[str, object], *, source: str) -> list[MirrorConfigu
 
 def _read(name: str, table: Mapping[str, object], source: str) -> MirrorConfiguration:
     where = f"{source}: [mirror.{name}]"
-    unknown = table.keys() - {*_TEXTS, *mirror_settings.SETTINGS, "requests_per_hour"}
+    unknown = table.keys() - {*_TEXTS, *mirror_settings.SETTINGS, "max_split", "requests_per_hour"}
     if unknown:
         raise Misconfigured(f"{where} has no setting {', '.join(sorted(unknown))}")
     texts = {key: _text(table.get(key, default), f"{where} {key}") for key, default in _TEXTS.items()}
@@ -128,16 +132,16 @@ def _read(name: str, table: Mapping[str, object], source: str) -> MirrorConfigur
         given = {key: mirror_settings.read(key, table[key]) for key in mirror_settings.SETTINGS if key in table}
     except ValueError as error:
         raise Misconfigured(f"{where} {error}") from None
-    requests = table.get("requests_per_hour", DEFAULT_REQUESTS_PER_HOUR)
-    if not isinstance(requests, int) or isinstance(requests, bool) or requests < 1:
-        raise Misconfigured(f"{where} requests_per_hour is a number from 1")
     definition = MirrorDefinition(name, texts["account"], texts["workspace"], api, given)
     return MirrorConfiguration(
         definition=definition,
         username=texts["username"],
         token_file=Path(texts["token_file"]) if texts["token_file"] else None,
         token_env=texts["token_env"],
-        requests_per_hour=requests,
+        max_split=_number(table.get("max_split", DEFAULT_MAX_SPLIT), 0, f"{where} max_split"),
+        requests_per_hour=_number(
+            table.get("requests_per_hour", DEFAULT_REQUESTS_PER_HOUR), 1, f"{where} requests_per_hour"
+        ),
         starts_with_server=texts["start"] == "on",
         **_fields(definition.effective({})),
     )
@@ -160,3 +164,9 @@ def _text(value: object, what: str) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise Misconfigured(f"{what} must be a string")
     return str(value).strip()
+
+
+def _number(value: object, least: int, what: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise Misconfigured(f"{what} is a number from {least}")
+    return value

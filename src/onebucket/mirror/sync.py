@@ -153,7 +153,13 @@ class MirrorSync:
                 host.projects,
                 host.whole,
             ),
-            GroupsToCompare(groups, ours, configuration.takes_over),
+            GroupsToCompare(
+                groups,
+                ours,
+                configuration.takes_over,
+                {person.id: person.name for person in host.everybody} | dict(here.names),
+                configuration.max_split,
+            ),
         )
 
     async def run(
