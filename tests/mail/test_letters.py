@@ -74,7 +74,7 @@ def test_every_letter_has_its_link_plainly_and_one_button(parcel: OutgoingMail, 
     assert letter["To"] == "carol@example.net"
 
 
-OTHERS = (MailKind.MIRROR_STOPPED, MailKind.DIRECTORY_STUCK)
+OTHERS = (MailKind.MIRROR_STOPPED, MailKind.DIRECTORY_STUCK, MailKind.ACCESS_ENDS)
 OF_SECURITY = [each for each in NOTICES if each.letter.kind not in OTHERS]
 
 
@@ -116,6 +116,29 @@ def test_the_notice_of_a_directory_says_what_it_was_refused_and_where_to_look() 
         assert "Builder: can't disable alice: the team would be left without an administrator" in plain
         assert f"{BASE}/accounts/alice/directories" in text
     assert letter["Subject"] == "A directory of alice on git.example needs you"
+
+
+def test_the_letter_about_access_that_ends_lists_it_and_leads_to_where_it_is_extended() -> None:
+    [parcel] = [each for each in NOTICES if each.letter.kind is MailKind.ACCESS_ENDS]
+    letter = written(parcel)
+
+    for text in post_office.parts(letter):
+        plain = re.sub(r"</?bdi>", "", text)
+        assert "read on the repository rocket, until 12:00 UTC" in plain
+        assert "dora: member of the group designers, until 12:00 UTC" in plain
+        assert "ask alice" in plain
+        assert f"{BASE}/accounts/acme/ends" in plain
+    assert letter["Subject"] == "acme on git.example: access ends on Thursday 7 February 2030"
+
+
+def test_a_letter_about_much_access_that_ends_says_how_much_it_leaves_out() -> None:
+    [parcel] = [each for each in NOTICES if each.letter.kind is MailKind.ACCESS_ENDS]
+    assert parcel.ending is not None
+
+    text, _ = post_office.parts(written(replace(parcel, ending=replace(parcel.ending, given=parcel.ending.given * 50))))
+
+    assert text.count("dora: member") == 20
+    assert "* and 30 more" in text
 
 
 def test_nothing_is_fetched_for_a_letter() -> None:
@@ -272,7 +295,7 @@ def test_ours_have_nothing_wrong() -> None:
 
 def test_every_word_of_a_template_is_documented_and_there() -> None:
     rows = re.findall(r"^\| `([a-z_]+)` \|.*\| ([a-z, -]+) \|$", DOCUMENTED.read_text(), re.MULTILINE)
-    notices = {name for name, where in rows if where == "notices"}
+    notices, ending = ({name for name, where in rows if where == kind} for kind in ("notices", "access-ends"))
     but_in_notices = {name for name, where in rows if where == "all but notices"}
     everywhere = {name for name, where in rows if where == "every e-mail"}
     invitations = {name for name, where in rows if where == "invitations"}
@@ -284,5 +307,6 @@ def test_every_word_of_a_template_is_documented_and_there() -> None:
     for parcel in (TO_GROUP, TO_GROUPS, TO_REPOSITORY):
         assert set(template_context.context_of(parcel, BASE)) == everywhere | but_in_notices | names | invitations
     for parcel in NOTICES:
-        assert set(template_context.context_of(parcel, BASE)) == everywhere | names | notices
+        own = ending if parcel.letter.kind is MailKind.ACCESS_ENDS else notices
+        assert set(template_context.context_of(parcel, BASE)) == everywhere | names | own
     assert {f"`{kind.value}`" for kind in MailKind} <= set(re.findall(r"`[a-z-]+`", DOCUMENTED.read_text()))

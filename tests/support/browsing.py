@@ -155,8 +155,10 @@ class Visitor:
         **typed: str | list[str],
     ) -> Page:
         """Fill in and submit the form that posts to `action`; `fields` have names that aren't identifiers."""
-        form = page.form(action)
-        typed |= fields or {}
+        return self.submit(page.form(action), follow=follow, **typed | dict(fields or {}))
+
+    def submit(self, form: Form, *, follow: bool = True, **typed: str | list[str]) -> Page:
+        """Fill in and submit one form of a page."""
         assert set(typed) <= set(form.inputs), form.inputs
         headers = {"Sec-Fetch-Site": "same-origin", "Origin": "null"}
         return Page(self.ask("POST", form.action, data=form.values | typed, headers=headers, follow_redirects=follow))

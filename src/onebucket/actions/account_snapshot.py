@@ -76,8 +76,5 @@ def snapshot_of(work: UnitOfWork, name: str, *, owned: bool = True) -> AccountSn
 def _ends(work: UnitOfWork, account: Account) -> Mapping[tuple[EndKind, str], Mapping[str, datetime]]:
     found: dict[tuple[EndKind, str], dict[str, datetime]] = {}
     for end in end_rows.of_account(work.tx, account.id):
-        person = account_rows.by_id(work.tx, end.person_id) if end.person_id else None
-        holder = end.group if person is None else person.username
-        if holder is not None:
-            found.setdefault((end.kind, end.place), {})[holder] = end.until
+        found.setdefault((end.kind, end.place), {})[end.holder] = end.until
     return found

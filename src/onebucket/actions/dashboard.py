@@ -13,7 +13,7 @@ from onebucket.domain.invitations import Invitation
 from onebucket.domain.journal_entry import Entry
 from onebucket.domain.policy import To
 from onebucket.store import account_summaries, end_rows, group_members
-from onebucket.store.end_rows import EndingSoon
+from onebucket.store.end_rows import AccessEnd
 
 # Of how many accounts recent entries are shown: each takes a query.
 MOST_ACCOUNTS, MOST_ENTRIES = 5, 10
@@ -41,7 +41,7 @@ class Dashboard:
     letters: OutboxCounts | None
     watched: Sequence[Account]
     recent: Sequence[Entry]
-    ending: Sequence[tuple[Account, EndingSoon]]
+    ending: Sequence[tuple[Account, AccessEnd]]
 
 
 def dashboard(work: UnitOfWork) -> Dashboard:
@@ -65,7 +65,7 @@ def dashboard(work: UnitOfWork) -> Dashboard:
     )
 
 
-def _ending(work: UnitOfWork, owners: Sequence[Account]) -> list[tuple[Account, EndingSoon]]:
+def _ending(work: UnitOfWork, owners: Sequence[Account]) -> list[tuple[Account, AccessEnd]]:
     by_id = {owner.id: owner for owner in owners}
     if not by_id:
         return []

@@ -35,7 +35,6 @@ _EVENTS: Mapping[EndKind, Event] = {
 }
 # Who ends it, in the journal.
 _CLOCK = Actor(None, "clock", is_operator=True)
-_ON_PROJECTS = (EndKind.PROJECT_GROUP_PRIVILEGE, EndKind.PROJECT_PRIVILEGE)
 
 
 def applied_by(
@@ -98,7 +97,7 @@ def _remove(tx: Transaction, end: AccessEnd, group: Group | None, person: Accoun
 def _facts(end: AccessEnd, group: Group | None, person: Account | None) -> Facts:
     if end.kind is EndKind.MEMBERSHIP:
         return {"member": person.username if person else None, "id": end.person_id}
-    level = (ProjectLevel if end.kind in _ON_PROJECTS else Level)(end.level or 0)
+    level = (ProjectLevel if end.kind in ends.ON_PROJECTS else Level)(end.level or 0)
     if group:
         return privileges.facts("group", group.slug, level) or {}
     return privileges.facts("user", person.username if person else "", level) or {}

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from onebucket import hashing
 from onebucket.actions import access
+from onebucket.actions.end_letters import EndingAccess, EndingDays
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import Account
 from onebucket.domain.invitations import Invitation
@@ -34,7 +35,7 @@ class OutgoingMail:
 
     `secret` is the end of its link; `owner` the account that invites or, for other letters, the recipient's own;
     `until` when the link expires. `group_names` belong to an invitation to groups. A notice reports the journal entry
-    `entry`; its secret is empty, and it has no link to expire.
+    `entry`; its secret is empty, and it has no link to expire. `ending` is what a letter about access that ends is about.
     """
 
     letter: OutboxMail
@@ -44,6 +45,7 @@ class OutgoingMail:
     invitation: Invitation | None = None
     group_names: tuple[str, ...] = ()
     entry: Entry | None = None
+    ending: EndingAccess | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +64,10 @@ def claim(work: UnitOfWork, secret_for: Callable[[str], str], *, most: int = 20)
     invitation or link is over is marked as finished and not returned.
     """
     access.site(work)
-    claimed = []
+    claimed, days = [], EndingDays(work)
     for letter in outbox_rows.due(work.tx, work.at, most=most):
         secret = secret_for(letter.link_id)
-        mail = _prepare(work, letter, secret)
+        mail = _prepare(work, letter, secret, days)
         if mail is None:
             outbox_rows.record_outcome(work.tx, replace(letter, due_at=None, last_error=None))
             continue
@@ -165,12 +167,15 @@ def _is_still_relevant(work: UnitOfWork, letter: OutboxMail) -> bool:
     return link is not None and link.expires_at > work.at
 
 
-def _prepare(work: UnitOfWork, letter: OutboxMail, secret: str) -> OutgoingMail | None:
+def _prepare(work: UnitOfWork, letter: OutboxMail, secret: str, days: EndingDays) -> OutgoingMail | None:
     """Load what a letter's template needs and store the hash of its secret; None when its subject is over."""
     owner = account_rows.by_id(work.tx, letter.account_id)
     hash = hashing.secret_hash(secret)
     if owner is None:
         return None
+    if letter.kind is MailKind.ACCESS_ENDS:
+        ending = days.of(owner, letter)
+        return OutgoingMail(letter, "", owner, letter.created_at, ending=ending) if ending else None
     if letter.is_notice:
         entry = journal_rows.one(work.tx, owner.id, letter.entry_number)
         return OutgoingMail(letter, "", owner, letter.created_at, entry=entry) if entry else None

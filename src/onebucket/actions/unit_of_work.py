@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from onebucket.actions import letter_budgets
@@ -18,7 +18,7 @@ from onebucket.domain.letters import (
     REVOKED_BY_OTHERS,
     MailKind,
     OutboxMail,
-    id_of_entry,
+    id_of_number,
 )
 from onebucket.domain.site_limits import SiteLimits
 from onebucket.store import account_rows, administrator_rows, email_rows, journal_rows, outbox_rows
@@ -120,12 +120,22 @@ class UnitOfWork:
             addresses = self._primary_addresses([person.id])
             self._queue_notices(REVOKED_BY_OTHERS[entry.event], person, entry, addresses)
 
+    def queue_end_letter(self, account: Account, reader: str, day: date) -> None:
+        """Queue a letter to a person, given by id, about what ends in the account on a day."""
+        addresses = self._primary_addresses([reader])
+        self._queue(MailKind.ACCESS_ENDS, account, addresses, about=reader, link_id=id_of_number(day.toordinal()))
+
     def _queue_notices(self, kind: MailKind, account: Account, entry: Entry, addresses: Iterable[str]) -> None:
-        about, since = id_of_entry(entry.number), self.at - _DAY
+        about = id_of_number(entry.number)
+        self._queue(kind, account, addresses, about=about, link_id=about)
+
+    def _queue(self, kind: MailKind, account: Account, addresses: Iterable[str], *, about: str, link_id: str) -> None:
+        """Queue a notice to each address that hasn't got `MOST_NOTICES` of the kind today."""
+        since = self.at - _DAY
         for email in addresses:
             if outbox_rows.count_of_account(self.tx, kind, since=since, address=email)[0] < MOST_NOTICES:
                 outbox_rows.add(
-                    self.tx, OutboxMail(account.id, self.new_id(), kind, about, about, email, self.at, self.at)
+                    self.tx, OutboxMail(account.id, self.new_id(), kind, about, link_id, email, self.at, self.at)
                 )
 
     def _primary_addresses(self, people: Iterable[str]) -> list[str]:

@@ -73,7 +73,7 @@ class _Launch:
         outbox_worker = mail_setup.outbox_worker(self.database, self.transport, self.composer, self.secret_key)
         server.metrics.watch("onebucket_letters_sent_total", "E-mails sent since the start", lambda: outbox_worker.sent)
         mirror_worker = _mirror_worker(self.database, self.mirrors)
-        end_worker = EndWorker(self.database)
+        end_worker = EndWorker(self.database, operate=common.work, clock=wiring.utc_now)
 
         def start() -> None:
             on_ready()

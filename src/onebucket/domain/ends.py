@@ -29,6 +29,8 @@ class EndKind(Enum):
     PROJECT_PRIVILEGE = "project_privileges"
 
 
+ON_PROJECTS = (EndKind.PROJECT_GROUP_PRIVILEGE, EndKind.PROJECT_PRIVILEGE)
+
 # What ends within this time ends soon: pages mark it.
 SOON = timedelta(days=7)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import Enum
 
 from onebucket.domain.events import Event
@@ -31,6 +31,7 @@ class MailKind(Enum):
     PROGRAM_MADE = "program-made"
     MIRROR_STOPPED = "mirror-stopped"
     DIRECTORY_STUCK = "directory-stuck"
+    ACCESS_ENDS = "access-ends"
 
 
 # Events that are announced by mail because they could give somebody else access to an account, or because somebody has
@@ -84,8 +85,9 @@ class OutboxMail:
     """A mail to `email` in the outbox.
 
     `about` is the id of an invitation or link; the mail contains the link made from `link_id`. For a notice, both ids
-    are made from the number of a journal entry (`id_of_entry`). `due_at` is the time of the next attempt, None when
-    there will be none. `last_error` is the mail server's last error.
+    are made from the number of a journal entry (`id_of_number`); for a letter about access that ends, `about` is the id
+    of its reader, and `link_id` is made from the ordinal of the day. `due_at` is the time of the next attempt, None
+    when there will be none. `last_error` is the mail server's last error.
     """
 
     account_id: str
@@ -103,12 +105,18 @@ class OutboxMail:
     @property
     def is_notice(self) -> bool:
         """Whether the mail only announces an event, without a link that is a secret."""
-        return self.kind in NOTICES.values() or self.kind in REVOKED_BY_OTHERS.values()
+        notices = (*NOTICES.values(), *REVOKED_BY_OTHERS.values(), MailKind.ACCESS_ENDS)
+        return self.kind in notices
 
     @property
     def entry_number(self) -> int:
         """The number of the journal entry that a notice is about."""
-        return int(self.about.replace("-", ""), 16)
+        return _number_of_id(self.about)
+
+    @property
+    def ending_day(self) -> date:
+        """The day on which what a letter is about ends."""
+        return date.fromordinal(_number_of_id(self.link_id))
 
     @property
     def state(self) -> MailState:
@@ -120,14 +128,18 @@ class OutboxMail:
         return MailState.FAILING if self.last_error else MailState.WAITING
 
 
-def id_of_entry(number: int) -> str:
-    """The id for `OutboxMail.about` that encodes the number of a journal entry.
+def id_of_number(number: int) -> str:
+    """The id for `OutboxMail` that encodes the number of a journal entry, or the ordinal of a day.
 
-    >>> id_of_entry(10)
+    >>> id_of_number(10)
     '00000000-0000-0000-0000-00000000000a'
     """
     digits = f"{number:032x}"
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+
+def _number_of_id(id: str) -> int:
+    return int(id.replace("-", ""), 16)
 
 
 # Retry delays in seconds, about a day in all; then the mail is given up.

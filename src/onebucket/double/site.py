@@ -12,7 +12,16 @@ from argon2 import PasswordHasher
 from msgspec import UNSET, structs
 
 from onebucket import hashing, settings
-from onebucket.actions import account_snapshot, accounts, emails, groups, invitation_acceptance, invitations, tokens
+from onebucket.actions import (
+    account_snapshot,
+    accounts,
+    emails,
+    end_letters,
+    groups,
+    invitation_acceptance,
+    invitations,
+    tokens,
+)
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import OPERATOR, Actor, check_password, username_key
 from onebucket.domain.refusals import Invalid, NotFound
@@ -209,7 +218,8 @@ class Site:
         self.write(accept)
 
     def letters(self) -> list[dict[str, str]]:
-        """Send what waits in the outbox, and return all letters, oldest first."""
+        """Queue what is due about access that ends, send what waits, and return all letters, oldest first."""
+        self.write(end_letters.queue_due)
         while self._outbox_worker.run_once():
             pass
         return [letter.as_json() for letter in self.mailbox.letters]

@@ -6,14 +6,18 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
+from onebucket.actions.end_letters import EndingAccess
 from onebucket.actions.outbox import OutgoingMail
 from onebucket.domain.accounts import Account
+from onebucket.domain.ends import ON_PROJECTS, EndKind
 from onebucket.domain.events import Event
 from onebucket.domain.invitations import Invitation
 from onebucket.domain.journal_entry import Entry
 from onebucket.domain.letters import NOTICES, REVOKED_BY_OTHERS, MailKind, OutboxMail
 from onebucket.domain.privileges import Level
+from onebucket.domain.projects import ProjectLevel
 from onebucket.domain.repositories import Repository
+from onebucket.store.end_rows import AccessEnd
 
 TemplateContext = dict[str, str | list[str]]
 
@@ -39,6 +43,7 @@ PATHS = {
     MailKind.PROGRAM_MADE: "accounts/{account}/consumers",
     MailKind.MIRROR_STOPPED: "accounts/{account}/mirrors",
     MailKind.DIRECTORY_STUCK: "accounts/{account}/directories",
+    MailKind.ACCESS_ENDS: "accounts/{account}/ends",
 }
 
 
@@ -60,6 +65,8 @@ def context_of(mail: OutgoingMail, base_url: str, *, is_open: bool = False) -> T
     names: TemplateContext = {"account": _safe_name(owner.username), "account_name": _safe_name(owner.display_name)}
     if mail.entry is not None:
         return context | names | _notice_context(mail.entry)
+    if mail.ending is not None:
+        return context | names | _ending_context(mail.ending)
     context["until"] = _format_time(mail.until)
     if mail.letter.kind is MailKind.CONFIRM_EMAIL:
         return context
@@ -102,6 +109,40 @@ def _notice_context(entry: Entry) -> TemplateContext:
         "network": _safe_name(entry.address or ""),
         "what": _safe_name(subject or facts.get("email") or facts.get("label") or ""),
     }
+
+
+# At most so many lines of a list are in a letter; the page that it links to has all.
+_MOST_LINES = 20
+
+
+def _ending_context(ending: EndingAccess) -> TemplateContext:
+    """Return the day, and a line for each end on it: the reader's own, and what others have."""
+    [first, *_] = (*ending.own, *ending.given)
+    day = first.until.astimezone(UTC)
+    return {
+        "day": f"{_DAYS[day.weekday()]} {day.day} {_MONTHS[day.month - 1]} {day.year}",
+        "own": _lines([f"{_held(end)}, until {end.until:%H:%M} UTC" for end in ending.own]),
+        "given": _lines([f"{_holder(end)}: {_held(end)}, until {end.until:%H:%M} UTC" for end in ending.given]),
+        "ask": [_safe_name(person.username) for person in ending.ask],
+    }
+
+
+def _lines(lines: list[str]) -> list[str]:
+    rest = len(lines) - _MOST_LINES
+    return lines if rest <= 0 else [*lines[:_MOST_LINES], f"and {rest} more"]
+
+
+def _holder(end: AccessEnd) -> str:
+    return f"the group {_safe_name(end.holder)}" if end.group else _safe_name(end.holder)
+
+
+def _held(end: AccessEnd) -> str:
+    place = _safe_name(end.place)
+    if end.kind is EndKind.MEMBERSHIP:
+        return f"member of the group {place}"
+    on_project = end.kind in ON_PROJECTS
+    level = (ProjectLevel if on_project else Level)(end.level or 0)
+    return f"{level.word if level else 'no access'} on the {'project' if on_project else 'repository'} {place}"
 
 
 def host(base_url: str) -> str:
@@ -158,7 +199,15 @@ def sample_contexts() -> list[OutgoingMail]:
             replace(parcel(kind, alice), secret="", entry=entry(event))
             for event, kind in {**NOTICES, **REVOKED_BY_OTHERS}.items()
         ),
+        replace(parcel(MailKind.ACCESS_ENDS, acme), secret="", ending=_sample_ending(alice, until)),
     ]
+
+
+def _sample_ending(alice: Account, until: datetime) -> EndingAccess:
+    at = round(until.timestamp() * 1_000_000)
+    own = AccessEnd(EndKind.PRIVILEGE, "b", "r", "rocket", None, "c", "carol", 1, at, "a", "alice")
+    given = AccessEnd(EndKind.MEMBERSHIP, "b", "g", "designers", None, "d", "dora", None, at, "c", "carol")
+    return EndingAccess([own], [given], [alice])
 
 
 # Characters that make mail programs turn text into a link: in a host name, an address, a scheme.

@@ -1,6 +1,6 @@
 """What ends at a moment, in the database: memberships, levels on repositories and projects, and invitations."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -8,12 +8,14 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     Select,
+    SmallInteger,
     Table,
     Text,
     and_,
     bindparam,
+    cast,
     literal,
-    literal_column,
+    null,
     select,
     union_all,
 )
@@ -22,7 +24,7 @@ from onebucket.domain.ends import EndKind
 from onebucket.domain.groups import Group
 from onebucket.store.engine import timestamps
 from onebucket.store.engine.list_parameters import values_of
-from onebucket.store.engine.row_mapper import RowMapper, mapped, scalar
+from onebucket.store.engine.row_mapper import RowMapper, scalar
 from onebucket.store.engine.statement import Statement
 from onebucket.store.engine.transaction import Transaction
 from onebucket.store.tables import (
@@ -41,7 +43,7 @@ from onebucket.store.tables import (
 
 
 class AccessEnd(NamedTuple):
-    """Access that ends: of a group (a slug) or a person (an id), in a place.
+    """Access that ends: of a group (a slug) or a person (an id and a username), in a place.
 
     `place` is the slug of a group or a repository, or the key of a project; `level` is None for a membership.
     `granted_by` is a username.
@@ -53,8 +55,10 @@ class AccessEnd(NamedTuple):
     place: str
     group: str | None
     person_id: str | None
+    person: str | None
     level: int | None
     ends_at: int
+    granted_by_id: str | None
     granted_by: str | None
 
     @property
@@ -62,8 +66,13 @@ class AccessEnd(NamedTuple):
         """When it ends."""
         return timestamps.from_number(self.ends_at)
 
+    @property
+    def holder(self) -> str:
+        """The group's slug, or the person's username."""
+        return self.group or self.person or ""
 
-_granter = accounts.alias("granter")
+
+_granter, _holder = accounts.alias("granter"), accounts.alias("holder")
 _PLACES: Mapping[EndKind, tuple[Table, Table, str, ColumnElement[Any]]] = {
     EndKind.MEMBERSHIP: (memberships, groups, "group_id", groups.c.slug),
     EndKind.GROUP_PRIVILEGE: (group_privileges, repositories, "repository_id", repositories.c.slug),
@@ -71,44 +80,65 @@ _PLACES: Mapping[EndKind, tuple[Table, Table, str, ColumnElement[Any]]] = {
     EndKind.PROJECT_GROUP_PRIVILEGE: (project_group_privileges, projects, "project_id", projects.c.key),
     EndKind.PROJECT_PRIVILEGE: (project_privileges, projects, "project_id", projects.c.key),
 }
+_Condition = Callable[[Table], ColumnElement[bool]]
 
 
-def _source(kind: EndKind) -> tuple[Table, ColumnElement[Any], ColumnElement[Any], FromClause, bool]:
-    """Return a kind's table, the id and the name of the place, what to select from, and whether groups have it."""
+def _of_kind(kind: EndKind, *conditions: _Condition) -> Select[Any]:
     table, places, place_column, name = _PLACES[kind]
     place_id = table.c[place_column]
-    is_for_group = "group_id" in table.c and kind is not EndKind.MEMBERSHIP
     source: FromClause = table.join(places, and_(places.c.account_id == table.c.account_id, places.c.id == place_id))
-    if is_for_group:
+    holder: tuple[ColumnElement[Any], ...]
+    if kind in (EndKind.GROUP_PRIVILEGE, EndKind.PROJECT_GROUP_PRIVILEGE):
         source = source.join(groups, and_(groups.c.account_id == table.c.account_id, groups.c.id == table.c.group_id))
-    return table, place_id, name, source, is_for_group
-
-
-def _ends(kind: EndKind, *condition: ColumnElement[bool]) -> Statement[AccessEnd]:
-    table, place_id, name, source, is_for_group = _source(kind)
-    nothing: ColumnElement[Any] = literal_column("NULL")
-    columns = (
-        table.c.account_id,
-        place_id,
-        name,
-        groups.c.slug if is_for_group else nothing,
-        nothing if is_for_group else table.c.person_id,
-        table.c.level if "level" in table.c else nothing,
-        table.c.ends_at,
-        _granter.c.username,
-    )
+        holder = (groups.c.slug, cast(null(), Id), cast(null(), Text))
+    else:
+        source = source.join(_holder, _holder.c.id == table.c.person_id)
+        holder = (cast(null(), Text), table.c.person_id, _holder.c.username)
     by = table.c.added_by if kind is EndKind.MEMBERSHIP else table.c.granted_by
-    query = (
-        select(*columns)
+    return (
+        select(
+            literal(kind.value, Text).label("kind"),
+            table.c.account_id,
+            place_id.label("place_id"),
+            name.label("place"),
+            *(each.label(label) for each, label in zip(holder, ("group_slug", "person_id", "person"), strict=True)),
+            (table.c.level if "level" in table.c else cast(null(), SmallInteger)).label("level"),
+            table.c.ends_at,
+            by.label("granted_by_id"),
+            _granter.c.username.label("granted_by"),
+        )
         .select_from(source.outerjoin(_granter, _granter.c.id == by))
-        .where(table.c.ends_at.is_not(None), *condition)
-        .order_by(table.c.ends_at, table.c.account_id, place_id)
+        .where(table.c.ends_at.is_not(None), *(condition(table) for condition in conditions))
     )
-    return Statement(query, RowMapper(columns, lambda row: AccessEnd(kind, *row)))
 
 
-_OF_ACCOUNT = {kind: _ends(kind, _PLACES[kind][0].c.account_id == bindparam("account_id")) for kind in EndKind}
-_DUE = {kind: _ends(kind, _PLACES[kind][0].c.ends_at <= bindparam("at")) for kind in EndKind}
+def _ends(*conditions: _Condition, limited: bool = False) -> Statement[AccessEnd]:
+    every = union_all(*(_of_kind(kind, *conditions) for kind in EndKind)).subquery("every")
+    columns = every.c
+    query = select(*columns).order_by(columns.ends_at, columns.account_id, columns.place, columns.group_slug,
+                                      columns.person)  # fmt: skip
+    mapper = RowMapper(tuple(columns), lambda row: AccessEnd(EndKind(row[0]), *row[1:]))
+    return Statement(query.limit(bindparam("most")) if limited else query, mapper)
+
+
+def _in_account(table: Table) -> ColumnElement[bool]:
+    return table.c.account_id == bindparam("account_id")
+
+
+def _since(table: Table) -> ColumnElement[bool]:
+    return table.c.ends_at >= bindparam("since")
+
+
+def _before(table: Table) -> ColumnElement[bool]:
+    return table.c.ends_at < bindparam("before")
+
+
+_accounts = values_of("accounts", Id)
+_OF_ACCOUNT = _ends(_in_account)
+_OF_ACCOUNT_BETWEEN = _ends(_in_account, _since, _before)
+_BETWEEN = _ends(_since, _before)
+_DUE = _ends(lambda table: table.c.ends_at <= bindparam("at"))
+_SOON = _ends(_before, lambda table: table.c.account_id.in_(_accounts), limited=True)
 _DUE_INVITATIONS = Statement(
     select(invitations.c.id)
     .where(invitations.c.ends_at.is_not(None), invitations.c.ends_at <= bindparam("at"))
@@ -119,14 +149,25 @@ _DUE_INVITATIONS = Statement(
 
 def due(tx: Transaction, at: datetime) -> list[AccessEnd]:
     """Return the access that has ended at a moment, in the order of the ends."""
-    number = timestamps.to_number(at)
-    found = [each for kind in EndKind for each in tx.rows(_DUE[kind], at=number)]
-    return sorted(found, key=lambda each: each.ends_at)
+    return tx.rows(_DUE, at=timestamps.to_number(at))
 
 
 def of_account(tx: Transaction, account_id: str) -> list[AccessEnd]:
-    """Return everything in an account that ends, except invitations."""
-    return [each for kind in EndKind for each in tx.rows(_OF_ACCOUNT[kind], account_id=account_id)]
+    """Return everything in an account that ends, except invitations, in the order of the ends."""
+    return tx.rows(_OF_ACCOUNT, account_id=account_id)
+
+
+def between(tx: Transaction, since: datetime, before: datetime, account_id: str | None = None) -> list[AccessEnd]:
+    """Return what ends from one moment on and before another, in all accounts or in one; invitations are left out."""
+    limits = {"since": timestamps.to_number(since), "before": timestamps.to_number(before)}
+    if account_id is None:
+        return tx.rows(_BETWEEN, **limits)
+    return tx.rows(_OF_ACCOUNT_BETWEEN, account_id=account_id, **limits)
+
+
+def soon(tx: Transaction, account_ids: Iterable[str], *, before: datetime, most: int) -> list[AccessEnd]:
+    """Return the access in these accounts that ends before a moment, the first first; invitations are left out."""
+    return tx.rows(_SOON, accounts=account_ids, before=timestamps.to_number(before), most=most)
 
 
 def due_invitations(tx: Transaction, at: datetime) -> list[str]:
@@ -170,51 +211,3 @@ def of_levels(tx: Transaction, account_id: str, kind: EndKind) -> dict[tuple[str
     """Return when levels of an account end, by the ids of the place and of whoever has it."""
     rows = tx.rows(_OF_LEVELS[kind], account_id=account_id)
     return {(place_id, holder_id): timestamps.from_number(ends_at) for place_id, holder_id, ends_at in rows}
-
-
-class EndingSoon(NamedTuple):
-    """Access that ends soon, in words: of a group (a slug) or a person (a username), in a place."""
-
-    kind: EndKind
-    account_id: str
-    place: str
-    holder: str
-    until: datetime
-
-
-_holder = accounts.alias("holder")
-_accounts = values_of("accounts", Id)
-
-
-def _soon(kind: EndKind) -> Select[Any]:
-    table, _, name, source, is_for_group = _source(kind)
-    holder = groups.c.slug if is_for_group else _holder.c.username
-    if not is_for_group:
-        source = source.join(_holder, _holder.c.id == table.c.person_id)
-    columns = (table.c.account_id, name.label("place"), holder.label("holder"), table.c.ends_at)
-    return (
-        select(literal(kind.value, Text).label("kind"), *columns)
-        .select_from(source)
-        .where(table.c.ends_at.is_not(None), table.c.ends_at <= bindparam("before"), table.c.account_id.in_(_accounts))
-    )
-
-
-_all_soon = union_all(*map(_soon, EndKind)).subquery("soon")
-_soon_columns = (_all_soon.c.kind, _all_soon.c.account_id, _all_soon.c.place, _all_soon.c.holder, _all_soon.c.ends_at)
-_ENDING = mapped(
-    *_soon_columns,
-    make=lambda kind, account_id, place, holder, ends_at: EndingSoon(
-        EndKind(kind), account_id, place, holder, timestamps.from_number(ends_at)
-    ),
-)
-_SOON = Statement(
-    select(*_soon_columns)
-    .order_by(_all_soon.c.ends_at, _all_soon.c.place, _all_soon.c.holder)
-    .limit(bindparam("most")),
-    _ENDING,
-)
-
-
-def soon(tx: Transaction, account_ids: Iterable[str], *, before: datetime, most: int) -> list[EndingSoon]:
-    """Return the access in these accounts that ends before a moment, the first first; invitations are left out."""
-    return tx.rows(_SOON, accounts=account_ids, before=timestamps.to_number(before), most=most)

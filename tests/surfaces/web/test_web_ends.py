@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from browsing import Visitor
+from browsing import Form, Page, Visitor
 from cast import Api
+from onebucket.actions import privileges
 
 TODAY = datetime.now(UTC).date()
 LATER, SOON = (f"{TODAY + timedelta(days=days)}" for days in (30, 2))
@@ -51,3 +52,87 @@ def test_a_date_that_makes_no_sense_is_refused_beside_its_field(api: Api, until:
     assert refused.status == 400
     assert "Until " in refused.text
     assert api.members("designers") == ["bob"]
+
+
+def given_until(api: Api, *paths: str) -> None:
+    for path in paths:
+        word = {} if "/groups/" in path else {"content": "read"}
+        assert api("alice", "PUT", f"{path}?until={LATER}", **word).status_code == 200
+
+
+MEMBER, DIRECT = "/groups/acme/designers/members/dora", "/privileges/acme/rocket/gina"
+OF_GROUP, ENDS = "/group-privileges/acme/website/acme/designers", "/accounts/acme/ends"
+
+
+def mover(page: Page, holder: str, place: str) -> Form:
+    """Return the form beside what somebody has in a place until a date."""
+    [found] = [form for form in page.forms if (form.values.get("holder"), form.values.get("place")) == (holder, place)]
+    return found
+
+
+def test_an_administrator_moves_each_end_with_a_date_and_one_click(api: Api) -> None:
+    given_until(api, MEMBER, DIRECT, OF_GROUP)
+    api("alice", "PUT", f"/2.0/workspaces/acme/projects/PROJ/permissions-config/users/gina?until={LATER}",
+        json={"permission": "read"})  # fmt: skip
+    alice = Visitor(api, "alice")
+
+    for holder, place in (("dora", "designers"), ("gina", "rocket"), ("designers", "website"), ("gina", "PROJ")):
+        moved = alice.submit(mover(alice.open(ENDS), holder, place), until=SOON)
+        assert moved.path == ENDS, moved.text
+    page = alice.open(ENDS)
+    freed = alice.submit(mover(page, "gina", "rocket"), until="")
+
+    assert page.text.count(f"ends soon: {SOON} 23:59 UTC") == 4
+    assert "The end is saved" in freed.text
+    assert freed.text.count("ends soon") == 3
+    assert api("alice", "GET", f"{DIRECT}?include=until").json()[0].get("until") is None
+
+
+def test_whoever_is_no_administrator_sees_their_own_ends_and_whom_to_ask(api: Api) -> None:
+    given_until(api, MEMBER, DIRECT)
+
+    of_dora, of_mallory = (Visitor(api, name).open(ENDS) for name in ("dora", "mallory"))
+
+    assert f"until {LATER} 23:59 UTC" in of_dora.text
+    assert "Ask Alice Example (alice)" in " ".join(of_dora.text.split())
+    assert "gina" not in of_dora.text
+    assert not [form for form in of_dora.forms if "until" in form.inputs]
+    assert "Nothing that you have here ends" in of_mallory.text
+
+
+def test_whoever_administers_a_repository_moves_what_they_gave_there(api: Api) -> None:
+    api("dora", "PUT", f"/privileges/acme/website/gina?until={LATER}", content="read")
+    given_until(api, DIRECT)
+    dora = Visitor(api, "dora")
+
+    dora.submit(mover(dora.open(ENDS), "gina", "website"), until=SOON)
+
+    page = dora.open(ENDS)
+    assert f"ends soon: {SOON} 23:59 UTC" in page.text
+    assert "rocket" not in page.text
+
+
+@pytest.mark.parametrize("path", [MEMBER, DIRECT, OF_GROUP])
+def test_what_has_just_ended_is_not_extended(api: Api, path: str) -> None:
+    given_until(api, path)
+    alice = Visitor(api, "alice")
+    [form] = [form for form in alice.open(ENDS).forms if "until" in form.inputs]
+    api("alice", "DELETE", path)
+    if path == OF_GROUP:
+        api.operate(lambda work: privileges.unset_for_group(work, "acme", "website", "designers"))
+
+    refused = alice.submit(form, until=SOON)
+
+    assert refused.status == 404
+    assert "give it again" in refused.text or "is not a member" in refused.text
+
+
+def test_an_end_that_has_passed_is_refused_where_ends_are_moved(api: Api) -> None:
+    given_until(api, MEMBER)
+    alice = Visitor(api, "alice")
+
+    refused = alice.submit(mover(alice.open(ENDS), "dora", "designers"), until="2020-01-01")
+
+    assert refused.status == 400
+    assert "until must be in the future" in refused.text
+    assert f"until {LATER} 23:59 UTC" in refused.text
