@@ -101,6 +101,12 @@ def of_account(work: UnitOfWork, account_name: str) -> EndingList:
     return EndingList(summary, endings, ask)
 
 
+def of_person(work: UnitOfWork, account_name: str, name: str) -> list[Ending]:
+    """List what ends of what a person was given in an account, for its administrators. Raises NotFound, Forbidden."""
+    owner, person = access.account(work, account_name, to=To.REMOVE_PERSON), access.person(work, name)
+    return [Ending(end, True) for end in end_rows.of_account(work.tx, owner.id) if end.person_id == person.id]
+
+
 def to_ask(work: UnitOfWork, owner: Account) -> list[Account]:
     """Return active people who administer an account, at most `MOST_TO_ASK`; asks for no right of the actor's."""
     if not owner.is_team:

@@ -8,7 +8,9 @@ from onebucket.actions import access, access_effects, pending_invitations, privi
 from onebucket.actions.access_effects import AccessChange
 from onebucket.actions.pending_invitations import Ending
 from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain import ends
 from onebucket.domain.accounts import Account
+from onebucket.domain.ends import EndWish
 from onebucket.domain.groups import Group
 from onebucket.domain.policy import To
 from onebucket.domain.privileges import Level, group_level
@@ -106,12 +108,13 @@ def cells(
     return {(rows[group], columns[repository]): level for (repository, group), level in levels.items()}
 
 
-def plan(work: UnitOfWork, account_name: str, changes: Sequence[CellChange]) -> ChangePlan:
+def plan(work: UnitOfWork, account_name: str, changes: Sequence[CellChange], until: EndWish = None) -> ChangePlan:
     """Compute who would gain and lose what if these cells were changed; changes nothing.
 
     Loads the access inputs once, for the members of these groups on these repositories, and evaluates them twice:
-    as they are, and with the changes. Raises CellsOutdated, NotFound, Invalid.
+    as they are, and with the changes. Raises CellsOutdated, NotFound, Invalid, also for an end that has passed.
     """
+    ends.settled(until, None, at=work.at)
     owner, planned = _planned(work, account_name, changes)
     repositories = {each.repository.id: each.repository for each in planned}
     people = account_summaries.members(work.tx, owner.id, {each.group.id for each in planned})
@@ -132,8 +135,10 @@ def _invited(work: UnitOfWork, planned: Sequence[PlannedChange]) -> list[Account
     return [*{person.id: person for group in of_groups for person in pending_invitations.invited(work, group)}.values()]
 
 
-def apply(work: UnitOfWork, account_name: str, changes: Sequence[CellChange], *, revision: int) -> None:
-    """Change all these cells if the account still has this revision, otherwise none.
+def apply(
+    work: UnitOfWork, account_name: str, changes: Sequence[CellChange], *, revision: int, until: EndWish = None
+) -> None:
+    """Change all these cells if the account still has this revision, otherwise none; levels that are set end at `until`.
 
     Raises CellsOutdated when one of the cells has changed, PlanOutdated when anything else has.
     """
@@ -145,7 +150,8 @@ def apply(work: UnitOfWork, account_name: str, changes: Sequence[CellChange], *,
         if each.after is None:
             privileges.unset_for_group(work, owner.id, each.repository.slug, each.group.slug)
         else:
-            privileges.set_for_group(work, owner.id, each.repository.slug, each.group.slug, each.after)
+            end = until if each.after else None
+            privileges.set_for_group(work, owner.id, each.repository.slug, each.group.slug, each.after, end)
 
 
 def _planned(work: UnitOfWork, account_name: str, changes: Sequence[CellChange]) -> tuple[Account, list[PlannedChange]]:

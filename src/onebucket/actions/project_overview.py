@@ -14,6 +14,8 @@ from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.filters import AllOf, AnyOf, Comparison, ListQuery, Operator
 from onebucket.domain.policy import To
 from onebucket.domain.refusals import Forbidden, NotFound
+from onebucket.store import end_rows
+from onebucket.store.end_rows import AccessEnd
 
 _Result = TypeVar("_Result")
 
@@ -67,7 +69,8 @@ class RepositoryOverview:
 
     `groups`, `people` and `on_project` are None if the actor may not see them. `groups_set_there` are the ids of groups
     that have something other than their default. `others` are the projects that the
-    actor may move it to. The project's page is linked only where it `has_visible_project`.
+    actor may move it to. The project's page is linked only where it `has_visible_project`. `ends` is what ends of what
+    was set on the repository.
     """
 
     summary: AccountSummary
@@ -78,6 +81,7 @@ class RepositoryOverview:
     people: Sequence[DirectGrant] | None
     on_project: Sequence[ProjectGroupGrant | ProjectPersonGrant] | None
     others: Sequence[ProjectInAccount]
+    ends: Sequence[AccessEnd] = ()
 
 
 def repository(work: UnitOfWork, account_name: str, slug: str) -> RepositoryOverview:
@@ -102,6 +106,9 @@ def repository(work: UnitOfWork, account_name: str, slug: str) -> RepositoryOver
         people,
         seen.grants if seen else None,
         others,
+        [end for end in end_rows.of_account(work.tx, owner_id) if end.place_id == details.repository.id]
+        if listing
+        else (),
     )
 
 

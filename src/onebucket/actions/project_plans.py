@@ -8,7 +8,9 @@ from onebucket.actions import access, access_effects, pending_invitations, proje
 from onebucket.actions.access_effects import AccessChange
 from onebucket.actions.pending_invitations import Ending
 from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain import ends
 from onebucket.domain.accounts import Account
+from onebucket.domain.ends import EndWish
 from onebucket.domain.groups import Group
 from onebucket.domain.policy import To
 from onebucket.domain.projects import Project, ProjectLevel
@@ -26,13 +28,14 @@ from onebucket.store import (
 class GrantChange(NamedTuple):
     """A requested level for a group, named by its slug, or for a person.
 
-    `before` is the level that the user saw, None if they typed the name.
+    `before` is the level that the user saw, None if they typed the name. Without `until`, what ends keeps its end.
     """
 
     is_group: bool
     name: str
     before: ProjectLevel | None
     after: ProjectLevel
+    until: EndWish = None
 
 
 class PlannedGrant(NamedTuple):
@@ -41,6 +44,7 @@ class PlannedGrant(NamedTuple):
     holder: Group | Account
     before: ProjectLevel
     after: ProjectLevel
+    until: EndWish = None
 
     @property
     def is_group(self) -> bool:
@@ -110,7 +114,7 @@ def apply(work: UnitOfWork, account_name: str, key: str, changes: Sequence[Grant
     # An administrator of the project who takes that from themselves does so last: they may do nothing afterwards.
     for each in sorted(planned, key=lambda each: each.before is ProjectLevel.ADMIN):
         change = project_privileges.set_for_group if each.is_group else project_privileges.set_for_person
-        change(work, owner.id, project.key, each.name, each.after)
+        change(work, owner.id, project.key, each.name, each.after, each.until)
 
 
 def _planned(
@@ -124,7 +128,8 @@ def _planned(
     planned: dict[str, PlannedGrant] = {}
     outdated: dict[tuple[str, str], ProjectLevel] = {}
     for each in changes:
-        if each.before is each.after:
+        ends.settled(each.until, None, at=work.at)
+        if each.before is each.after and each.until is None:
             continue
         holder: Group | Account = (
             access.group_of(work, owner, owner.id, each.name) if each.is_group else access.person(work, each.name)
@@ -132,9 +137,10 @@ def _planned(
         present = (groups if each.is_group else people).get(holder.id, ProjectLevel.NONE)
         if each.before is not None and each.before is not present:
             outdated[each.name, project.key] = present
-        planned[holder.id] = PlannedGrant(holder, present, each.after)
+        planned[holder.id] = PlannedGrant(holder, present, each.after, each.until if each.after else None)
     if outdated:
         raise CellsOutdated(outdated)
-    if not any(each.before is not each.after for each in planned.values()):
+    changed = [each for each in planned.values() if each.before is not each.after or each.until is not None]
+    if not changed:
         raise Invalid("no permission was changed")
-    return owner, project, [each for each in planned.values() if each.before is not each.after]
+    return owner, project, changed

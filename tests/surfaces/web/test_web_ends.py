@@ -136,3 +136,60 @@ def test_an_end_that_has_passed_is_refused_where_ends_are_moved(api: Api) -> Non
     assert refused.status == 400
     assert "until must be in the future" in refused.text
     assert f"until {LATER} 23:59 UTC" in refused.text
+
+
+PROJECT = "/accounts/acme/projects/PROJ"
+
+
+def test_a_permission_on_a_project_is_given_until_a_date_after_a_preview(api: Api) -> None:
+    alice = Visitor(api, "alice")
+    typed = {"kind": "user", "holder": "gina", "level": "read"}
+
+    refused = alice.send(alice.open(PROJECT), f"{PROJECT}/permissions", **typed, until="2020-01-01")
+    preview = alice.send(alice.open(PROJECT), f"{PROJECT}/permissions", **typed, until=LATER)
+    page = alice.send(preview, f"{PROJECT}/permissions")
+    moved = alice.submit(mover(page, "gina", "PROJ"), until=SOON)
+
+    assert refused.status == 400 and "Until must be in the future" in refused.text
+    assert f"until {LATER} 23:59 UTC" in preview.text
+    assert f"until {LATER} 23:59 UTC" in page.text
+    assert moved.path == PROJECT
+    assert f"ends soon: {SOON} 23:59 UTC" in moved.text and "The end is saved" in moved.text
+
+
+def test_cells_of_the_matrix_are_set_until_a_date(api: Api) -> None:
+    alice, matrix = Visitor(api, "alice"), "/accounts/acme/privileges"
+    fields: dict[str, str | list[str]] = {"cell:designers/website:default": "read", "cell:designers/rocket:write": "default"}
+
+    refused = alice.send(alice.open(matrix), matrix, fields=fields, until="2020-01-01")
+    preview = alice.send(alice.open(matrix), matrix, fields=fields, until=LATER)
+    alice.send(preview, f"{matrix}/set")
+
+    assert refused.status == 400 and "ntil must be in the future" in refused.text
+    assert preview.text.count(f"until {LATER} 23:59 UTC") == 1
+    [given] = api("alice", "GET", f"{OF_GROUP}?include=until").json()
+    assert given["until"].startswith(LATER)
+
+
+@pytest.mark.parametrize(
+    ("page", "path", "holder", "place"),
+    [
+        ("/accounts/acme/repositories/rocket", DIRECT, "gina", "rocket"),
+        ("/accounts/acme/repositories/website", OF_GROUP, "designers", "website"),
+        ("/accounts/acme/people/dora", MEMBER, "dora", "designers"),
+        ("/accounts/acme/people/gina", DIRECT, "gina", "rocket"),
+    ],
+)
+def test_ends_are_shown_and_moved_on_the_pages_of_a_repository_and_a_person(
+    api: Api, page: str, path: str, holder: str, place: str
+) -> None:
+    given_until(api, path)
+    alice = Visitor(api, "alice")
+    shown = alice.open(page)
+
+    moved = alice.submit(mover(shown, holder, place), until=SOON)
+
+    assert shown.text.count(f"until {LATER} 23:59 UTC") == 2
+    assert moved.path == page
+    assert "The end is saved" in moved.text
+    assert f"ends soon: {SOON} 23:59 UTC" in moved.text

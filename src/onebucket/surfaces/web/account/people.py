@@ -7,13 +7,17 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from onebucket.actions import access_reports, account_overview, offboarding
+from onebucket.actions import access_reports, account_overview, ending_access, offboarding
 from onebucket.actions.offboarding import Offboarding
 from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain.ends import SOON
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Conflict, LastAdministrator
 from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
 from onebucket.surfaces.web.core.pagination import paginate
+
+# The most of what ends that is listed; the account's page of ends has all.
+_MOST_ENDS = 25
 
 _REMOVED = re.compile("removed ([A-Za-z0-9_.-]{1,62})")
 
@@ -37,7 +41,16 @@ async def show_all(request: PageRequest) -> Response:
 
 async def show(request: PageRequest) -> Response:
     """Show what a person has in the account."""
-    return request.page("people/person.html", **await request.read(_loading(request, offboarding.held)))
+    account, person = request.path_parameter("name"), request.path_parameter("person")
+
+    def load(work: UnitOfWork) -> dict[str, Any]:
+        context, endings = _loading(request, offboarding.held)(work), ending_access.of_person(work, account, person)
+        ends = {(each.end.kind.value, each.end.place): each.end.until for each in endings}
+        return context | {"endings": endings[:_MOST_ENDS], "ends": ends, "soon": work.at + SOON}
+
+    if request.query("done") == "end":
+        request.notice = "The end is saved."
+    return request.page("people/person.html", **await request.read(load))
 
 
 async def ask_to_remove(request: PageRequest) -> Response:

@@ -16,6 +16,7 @@ from onebucket.domain.privileges import Level
 from onebucket.domain.projects import Project
 from onebucket.domain.refusals import Invalid, PlanOutdated
 from onebucket.domain.repositories import Repository
+from onebucket.surfaces.web.account.membership_end import parsed_end
 from onebucket.surfaces.web.core import access_changes
 from onebucket.surfaces.web.core.page_request import Page, PageRequest
 from onebucket.surfaces.web.core.pagination import paginate
@@ -165,15 +166,16 @@ async def ask(request: PageRequest) -> Response:
 
 
 async def _preview(request: PageRequest, message: str = "", status: int = 200) -> Response:
-    name, changes = request.path_parameter("name"), _changes(request)
+    name, changes, until = request.path_parameter("name"), _changes(request), parsed_end(request)
     summary, plan = await request.read(
-        lambda work: (account_overview.account_summary(work, name), matrix.plan(work, name, changes))
+        lambda work: (account_overview.account_summary(work, name), matrix.plan(work, name, changes, until))
     )
     return request.page(
         "permissions/preview.html",
         status=status,
         summary=summary,
         plan=plan,
+        until=until,
         form_value=_form_value,
         error=message,
         effects=access_changes.effects_of(plan.effects),
@@ -189,7 +191,8 @@ async def confirm(request: PageRequest) -> Response:
     if not re.fullmatch("[0-9]{1,17}", revision):
         raise Invalid("preview the changes first")
     try:
-        await request.write(lambda work: matrix.apply(work, name, changes, revision=int(revision)))
+        until = parsed_end(request)
+        await request.write(lambda work: matrix.apply(work, name, changes, revision=int(revision), until=until))
     except PlanOutdated as refusal:
         return await _preview(request, message=refusal.sentence, status=409)
     query = request.same_page({"done": _done_parameter(changes)}).partition("?")[2]

@@ -8,8 +8,10 @@ from starlette.responses import Response
 from onebucket.actions import account_overview, project_plans, projects
 from onebucket.actions.project_plans import GrantChange
 from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain import ends
 from onebucket.domain.projects import ProjectLevel, parse_project_level
 from onebucket.domain.refusals import Invalid, NotFound, PlanOutdated
+from onebucket.surfaces.web.account.membership_end import parsed_end
 from onebucket.surfaces.web.account.projects import PROJECT, chosen_levels, show
 from onebucket.surfaces.web.account.repositories import REVISION
 from onebucket.surfaces.web.core import access_changes
@@ -51,7 +53,7 @@ async def _preview(request: PageRequest, changes: list[GrantChange], message: st
     except (Invalid, NotFound) as refusal:
         if not request.line("holder"):
             raise
-        raise FormErrors(holder=refusal.sentence) from None
+        raise FormErrors(**{_wrong_field(request, refusal): refusal.sentence}) from None
     effects = access_changes.effects_of(context["plan"].effects)
     return request.page("projects/preview.html", status=status, error=message, effects=effects, **context)
 
@@ -59,12 +61,17 @@ async def _preview(request: PageRequest, changes: list[GrantChange], message: st
 def _changes(request: PageRequest) -> Iterator[GrantChange]:
     """Yield the changes: levels chosen in the list, and the group or person typed below it. Raises Invalid."""
     for kind, name, before, after in chosen_levels(request):
-        yield GrantChange(kind == "group", name, _level(before), _level(after))
+        until = ends.parse(request.line(f"until:{kind}:{name}")) if request.has(f"until:{kind}:{name}") else None
+        yield GrantChange(kind == "group", name, _level(before), _level(after), until)
     if name := request.line("holder"):
         kind, value = request.line("kind"), request.line("level")
         if kind not in ("group", "user"):
             raise FormErrors(kind="choose a group or a person")
-        yield GrantChange(kind == "group", name, None, parse_project_level(value))
+        yield GrantChange(kind == "group", name, None, parse_project_level(value), parsed_end(request))
+
+
+def _wrong_field(request: PageRequest, refusal: Invalid | NotFound) -> str:
+    return "until" if request.line("until") and refusal.sentence.startswith("until ") else "holder"
 
 
 def _level(value: str) -> ProjectLevel:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterator
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,6 +14,7 @@ from onebucket.actions.projects import ProjectInAccount
 from onebucket.actions.repositories import RepositoryDetails
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import projects as domain
+from onebucket.domain.ends import SOON
 from onebucket.domain.projects import ProjectLevel
 from onebucket.domain.refusals import Conflict, Invalid
 from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
@@ -22,6 +24,7 @@ DONE = {
     "created": "Project created. Move repositories here on their pages, and set permissions below.",
     "changed": "Project saved.",
     "permissions": "Permissions saved.",
+    "end": "The end is saved.",
 }
 
 # The most words that a search of repositories looks for, groups offered as suggestions, and permissions on a page.
@@ -93,16 +96,16 @@ async def show(request: PageRequest) -> Response:
     """Show a project: its repositories and, for its administrators, its permissions and settings."""
     account, key = request.path_parameter("name"), request.path_parameter("key")
 
-    def load(work: UnitOfWork) -> tuple[ProjectOverview, ListPage[RepositoryDetails], list[str]]:
+    def load(work: UnitOfWork) -> tuple[ProjectOverview, ListPage[RepositoryDetails], list[str], datetime]:
         overview = project_overview.project(work, account, key)
         names = (
             [size.group.slug for size in account_overview.group_sizes(work, account)]
             if overview.summary.administers
             else []
         )
-        return overview, _repositories(request, work, overview.found), names
+        return overview, _repositories(request, work, overview.found), names, work.at + SOON
 
-    overview, repositories, names = await request.read(load)
+    overview, repositories, names, soon = await request.read(load)
     return request.page(
         "projects/page.html",
         summary=overview.summary,
@@ -113,6 +116,8 @@ async def show(request: PageRequest) -> Response:
         grants=paginate(request, overview.grants or (), _words, find="holders", start="row", most=_MOST_GRANTS),
         group_names=names[:_MOST_NAMES],
         levels=[*ProjectLevel],
+        ending=sorted((each for each in overview.grants or () if each.until), key=lambda each: each.until)[:_MOST_GRANTS],
+        soon=soon,
         chosen={(kind, name): after for kind, name, _, after in chosen_levels(request)},
         done=DONE.get(request.query("done"), ""),
     )

@@ -1,15 +1,19 @@
 """Pages of repositories: the list, what is set on one and by its project, and moving it to another project."""
 
 import re
+from datetime import datetime
+from itertools import repeat
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from starlette.responses import Response
 
 from onebucket.actions import account_overview, project_overview, projects, repositories, repository_moves
+from onebucket.actions.ending_access import Ending
 from onebucket.actions.project_overview import RepositoryOverview
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import Account
+from onebucket.domain.ends import SOON
 from onebucket.domain.groups import Group
 from onebucket.domain.privileges import Level
 from onebucket.domain.projects import ProjectLevel
@@ -20,6 +24,9 @@ from onebucket.surfaces.web.core.pagination import paginate
 
 # With more projects than this, the key of one is typed.
 _MOST_CHOICES = 50
+
+# The most of what ends that is listed; the account's page of ends has all.
+_MOST_ENDS = 25
 
 REVISION = re.compile("[0-9]{1,17}")
 
@@ -34,6 +41,7 @@ class RepositoryPermission(NamedTuple):
     person: Account | None
     level: Level | ProjectLevel
     where: str
+    until: datetime | None = None
 
     @property
     def words(self) -> str:
@@ -64,9 +72,11 @@ async def show_all(request: PageRequest) -> Response:
 async def show(request: PageRequest) -> Response:
     """Show a repository: its project, and what groups and people have there."""
     account, slug = request.path_parameter("name"), request.path_parameter("slug")
-    overview = await request.read(lambda work: project_overview.repository(work, account, slug))
+    overview, soon = await request.read(
+        lambda work: (project_overview.repository(work, account, slug), work.at + SOON)
+    )
     key = overview.details.project.key
-    is_done = request.query("done") == f"moved {key}"
+    done = {f"moved {key}": f"Moved to the project {key}.", "end": "The end is saved."}.get(request.query("done"), "")
     return request.page(
         "repositories/page.html",
         summary=overview.summary,
@@ -76,26 +86,39 @@ async def show(request: PageRequest) -> Response:
         projects=[(each.project.key, f"{each.project.name} ({each.project.key})") for each in overview.others],
         most_choices=_MOST_CHOICES,
         holdings=paginate(request, _holdings(overview), lambda each: each.words),
-        done=f"Moved to the project {key}." if is_done else "",
+        ending=[*map(Ending, overview.ends[:_MOST_ENDS], repeat(True))],
+        soon=soon,
+        done=done,
     )
 
 
 def _holdings(overview: RepositoryOverview) -> list[RepositoryPermission]:
     """List groups, then people, by name; what the project gives comes before what is set there."""
     set_here = overview.groups_set_there
+    of_groups = {end.group: end.until for end in overview.ends if end.group}
+    of_people = {end.person: end.until for end in overview.ends if end.person}
     holdings = [
         *(
-            RepositoryPermission(getattr(each, "group", None), getattr(each, "person", None), each.level, "project")
+            RepositoryPermission(
+                getattr(each, "group", None), getattr(each, "person", None), each.level, "project", each.until
+            )
             for each in overview.on_project or ()
         ),
         *(
             RepositoryPermission(
-                group, None, each.level, "this repository" if group.id in set_here else "group’s default"
+                group,
+                None,
+                each.level,
+                "this repository" if group.id in set_here else "group’s default",
+                of_groups.get(group.slug),
             )
             for each in overview.groups or ()
             if (group := each.roster.group)
         ),
-        *(RepositoryPermission(None, each.person, each.level, "this repository") for each in overview.people or ()),
+        *(
+            RepositoryPermission(None, each.person, each.level, "this repository", of_people.get(each.person.username))
+            for each in overview.people or ()
+        ),
     ]
     return sorted(holdings, key=lambda each: (each.person is not None, each.words.casefold()))
 

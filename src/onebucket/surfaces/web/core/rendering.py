@@ -7,7 +7,8 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from onebucket.domain import journal_text, scope_rules, scopes
+from onebucket.domain import ends, journal_text, scope_rules, scopes
+from onebucket.domain.ends import Never
 from onebucket.surfaces.web.core.page_request import PageRequest
 
 
@@ -24,6 +25,7 @@ def environment() -> Environment:
     templates.globals["kept_checked"] = kept_checked
     templates.filters["marked"] = highlight
     templates.filters["moment"] = moment
+    templates.filters["end"] = end
     templates.filters["browser"] = browser
     templates.filters["why"] = journal_text.describe_way
     templates.filters["told"] = journal_text.describe_entry
@@ -45,6 +47,11 @@ def kept_checked(request: PageRequest, name: str, otherwise: bool, value: str) -
 def highlight(text: str) -> Markup:
     """Turn text in backquotes into `<code>`."""
     return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped just now
+
+
+def end(wish: datetime | Never) -> str:
+    """Write an end as a form sends it."""
+    return ends.text(wish) if isinstance(wish, datetime) else wish.value
 
 
 def moment(at: datetime) -> Markup:
