@@ -128,6 +128,7 @@ ALLOWED = {
     "/api/access/acme/groups/designers/members/bob/impact": "GET, HEAD, OPTIONS",
     "/api/access/verify": "GET, HEAD, OPTIONS",
     "/api/people/dora/offboard": "OPTIONS, POST",
+    "/api/grants/acme": "OPTIONS, POST",
     "/api/journal": "GET, HEAD, OPTIONS",
 }
 # API 2.0 has one format, so the tests of formats don't ask it.

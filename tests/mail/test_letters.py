@@ -21,7 +21,7 @@ from onebucket.mail.transport import to_bytes
 
 NOW = datetime(2030, 1, 31, 12, 0, tzinfo=UTC)
 BASE = "https://git.example/onebucket"
-TO_GROUP, TO_GROUPS, TO_REPOSITORY, CONFIRM, RESET, *NOTICES = template_context.sample_contexts()
+TO_GROUP, TO_GROUPS, TO_REPOSITORY, TO_REPOSITORIES, CONFIRM, RESET, *NOTICES = template_context.sample_contexts()
 DOCUMENTED = TOP / "docs" / "letters.md"
 
 
@@ -58,6 +58,15 @@ def test_an_invitation_says_who_invites_whom_to_what_and_until_when() -> None:
             assert each in text
             assert each.replace("&", "&amp;") in re.sub(r"</?(bdi|strong)>", "", html)
         assert "ignore this e-mail" in text and "ignore this e-mail" in html
+
+
+def test_an_invitation_to_several_repositories_lists_them_and_says_when_access_ends() -> None:
+    letter = written(TO_REPOSITORIES)
+
+    for text in post_office.parts(letter):
+        assert "rocket (read)" in text and "website (read)" in text
+        assert "What it gives ends on Thursday 7 February 2030, 12:00 UTC." in text
+    assert letter["Subject"] == "Alice Liddell invites you to acme on git.example"
 
 
 @pytest.mark.parametrize(
@@ -304,7 +313,7 @@ def test_every_word_of_a_template_is_documented_and_there() -> None:
 
     assert set(template_context.context_of(CONFIRM, BASE)) == everywhere | but_in_notices
     assert set(template_context.context_of(RESET, BASE)) == everywhere | but_in_notices | names
-    for parcel in (TO_GROUP, TO_GROUPS, TO_REPOSITORY):
+    for parcel in (TO_GROUP, TO_GROUPS, TO_REPOSITORY, TO_REPOSITORIES):
         assert set(template_context.context_of(parcel, BASE)) == everywhere | but_in_notices | names | invitations
     for parcel in NOTICES:
         own = ending if parcel.letter.kind is MailKind.ACCESS_ENDS else notices

@@ -1,6 +1,7 @@
 """Everyday jobs of an administrator of kubernetes-sigs in a real browser: how many clicks from the home page."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -141,3 +142,30 @@ def test_why_somebody_can_push_is_four_clicks_away_and_two_more_end_it(job: Job)
         ending = max(ending, job.clicks - begin)
     print(f"why somebody can push: {asking} clicks, and {ending} to end a way")
     assert asking <= 4 and ending <= 2
+
+
+def test_a_contractor_gets_three_repositories_until_a_date_with_seven_clicks(job: Job) -> None:
+    until = f"{datetime.now(UTC).date() + timedelta(days=30)}"
+    job.follow(NAME, exact=False)
+    job.follow("Invitations")
+    for label, typed in (
+        ("People", "contractor@example.net newcomer"),
+        ("Repositories", "kro kind\nkustomize"),
+        ("Last day (optional)", until),
+    ):
+        field = job.page.get_by_label(label, exact=True)
+        job.click(field)
+        field.fill(typed)
+    job.click(job.page.get_by_role("button", name="Preview"))
+    main = job.page.locator("main")
+    expect(main).to_contain_text("read on 3 repositories until")
+    expect(main).to_contain_text("contractor@example.net (one e-mail each")
+    job.click(job.page.get_by_role("button", name="Give access"))
+    expect(job.page.get_by_role("status")).to_contain_text("Done.")
+
+    job.page.goto(f"/accounts/{NAME}/ends?find=newcomer")
+    expect(job.page.locator("#found").get_by_role("listitem")).to_have_count(2)
+    job.page.goto(f"/accounts/{NAME}/invitations?find=contractor")
+    expect(job.page.locator("#found section")).to_have_count(3)
+    print(f"read on 3 repositories until a date, invitation included: {job.clicks} clicks")
+    assert job.clicks <= 7

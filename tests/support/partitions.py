@@ -23,7 +23,7 @@ ONLY_WITHIN = {
     "links": [["secret_hash"]],
     "directory_keys": [["secret_hash"]],
     "sessions": [["secret_hash"]],
-    "invitations": [["id"], ["secret_hash"]],
+    "invitations": [["id"]],
     "consumers": [["key"]],
     "issued": [["secret_hash"]],
     "oauth_requests": [["token_hash"]],

@@ -16,6 +16,8 @@ BODIES = {
     # Everywhere.
     "/api/people/bob/offboard": b"{}",
     "/access": b"[]",
+    "/grants/{accountname}": b'{"people": ["eve@example.net", "mallory"], "repositories": ["website"]}',
+    "/api/grants/dora": b'{"people": ["eve@example.net"], "repositories": ["notes"]}',
     "/repositories/{workspace}/{repo_slug}": b'{"description": "New"}',
     "/repositories/{workspace}/{repo_slug}/override-settings": b'{"default_merge_strategy": false}',
     "/repositories/{workspace}/{repo_slug}/pipelines_config": b'{"enabled": false}',

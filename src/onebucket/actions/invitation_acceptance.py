@@ -3,6 +3,7 @@
 A link's secret arrives here only as its hash.
 """
 
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -25,7 +26,8 @@ class InvitationView:
     """An invitation as shown to the holder of its link.
 
     `has_account`: the invited address belongs to an account; `is_addressed_to_viewer`: to the actor's own account;
-    `may_sign_up`: an account with a password can be created with this invitation.
+    `may_sign_up`: an account with a password can be created with this invitation. `others` have the same link, and are
+    accepted or declined with it.
     """
 
     owner: Account
@@ -34,11 +36,12 @@ class InvitationView:
     has_account: bool
     is_addressed_to_viewer: bool
     may_sign_up: bool
+    others: tuple[Invitation, ...] = ()
 
 
 def view(work: UnitOfWork, secret_hash: str) -> InvitationView:
-    """Return the invitation behind a link, without consuming the link. Raises LinkExpired."""
-    owner, invitation = _require_valid(work, secret_hash)
+    """Return the invitations behind a link, without consuming the link. Raises LinkExpired."""
+    owner, (invitation, *others) = _require_valid(work, secret_hash)
     holder = account_rows.by_email(work.tx, invitation.email)
     names = {group.slug: group.name for group in group_rows.of_account(work.tx, owner.id)} if invitation.groups else {}
     return InvitationView(
@@ -48,40 +51,41 @@ def view(work: UnitOfWork, secret_hash: str) -> InvitationView:
         has_account=holder is not None,
         is_addressed_to_viewer=holder is not None and holder.id == work.actor.id,
         may_sign_up=holder is None and work.site_limits.sign_up != "off" and _takes_passwords(work),
+        others=tuple(others),
     )
 
 
 def mark_opened(work: UnitOfWork, secret_hash: str) -> None:
     """Store when the link was first opened, to show it to administrators. Raises LinkExpired."""
-    _, invitation = _require_valid(work, secret_hash)
-    if invitation.opened_at is None:
-        invitation_rows.mark_opened(work.tx, invitation, work.at)
+    _, valid = _require_valid(work, secret_hash)
+    for invitation in valid:
+        if invitation.opened_at is None:
+            invitation_rows.mark_opened(work.tx, invitation, work.at)
 
 
 def accept(work: UnitOfWork, secret_hash: str, *, name: str | None = None) -> tuple[Account, Invitation]:
-    """Accept an invitation as the actor or, if a site administrator sets `name`, for that person.
+    """Accept the invitations behind a link as the actor or, if a site administrator sets `name`, for that person.
 
-    Consumes the link. Returns the account that was joined and the invitation.
+    Consumes the link. Returns the account that was joined and the first of the invitations.
     Raises LinkExpired, WrongRecipient, Forbidden.
     """
     person = _person(work, name)
-    owner, invitation = _require_valid(work, secret_hash)
+    owner, valid = _require_valid(work, secret_hash)
     emails = email_rows.of_person(work.tx, person.id)
-    invitations.check_invitee(invitation, {email.key for email in emails if email.validated})
-    if not invitation_rows.close(work.tx, invitation, secret_hash, work.at):
-        raise LinkExpired
+    for invitation in valid:
+        invitations.check_invitee(invitation, {email.key for email in emails if email.validated})
 
-    _accept(work, owner, invitation, person)
-    return owner, invitation
+    for invitation in _closed(work, valid, secret_hash):
+        _accept(work, owner, invitation, person)
+    return owner, valid[0]
 
 
 def decline(work: UnitOfWork, secret_hash: str) -> None:
-    """Decline an invitation; holding the link is enough. Raises LinkExpired."""
-    owner, invitation = _require_valid(work, secret_hash)
-    if not invitation_rows.close(work.tx, invitation, secret_hash, work.at):
-        raise LinkExpired
+    """Decline the invitations behind a link; holding the link is enough. Raises LinkExpired."""
+    owner, valid = _require_valid(work, secret_hash)
 
-    _decline(work, owner, invitation)
+    for invitation in _closed(work, valid, secret_hash):
+        _decline(work, owner, invitation)
 
 
 def mine(work: UnitOfWork) -> list[tuple[Account, Invitation]]:
@@ -187,12 +191,27 @@ def _person(work: UnitOfWork, name: str | None) -> Account:
     return person
 
 
-def _require_valid(work: UnitOfWork, secret_hash: str) -> tuple[Account, Invitation]:
-    """Return the invitation behind a valid link whose inviter still has the right to invite. Raises LinkExpired."""
-    invitation = invitation_rows.by_hash(work.tx, secret_hash)
-    if invitation is None:
+def _require_valid(work: UnitOfWork, secret_hash: str) -> tuple[Account, list[Invitation]]:
+    """Return the account and those invitations behind a link that can be accepted now. Raises LinkExpired."""
+    valid: list[tuple[Account, Invitation]] = []
+    for invitation in invitation_rows.by_hash(work.tx, secret_hash):
+        with suppress(LinkExpired):
+            valid.append((_checked(work, invitation), invitation))
+    if not valid:
         raise LinkExpired
-    return _checked(work, invitation), invitation
+    return valid[0][0], [invitation for _, invitation in valid]
+
+
+def _closed(work: UnitOfWork, valid: Sequence[Invitation], secret_hash: str) -> Iterator[Invitation]:
+    """Consume the link, and yield each invitation that is still there then. Raises LinkExpired if none is."""
+    is_closed = False
+    for invitation in valid:
+        # What was accepted before may have ended it.
+        if invitation_rows.close(work.tx, invitation, secret_hash, work.at):
+            is_closed = True
+            yield invitation
+    if not is_closed:
+        raise LinkExpired
 
 
 def _mine(work: UnitOfWork, id: str) -> tuple[Account, Invitation]:

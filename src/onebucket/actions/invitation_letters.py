@@ -49,6 +49,31 @@ def add(
     return after
 
 
+def send_together(
+    work: UnitOfWork, owner: Account, pairs: Sequence[tuple[Invitation | None, Invitation]]
+) -> list[Invitation]:
+    """Store invitations of one address, and queue one mail, whose link is that of all of them.
+
+    Each comes with the pending one in whose place it is stored, if there is one, which has the same id.
+    Raises TooManyRequests.
+    """
+    [(_, first), *_] = pairs
+    link_id = work.new_id()
+    letter = work.queue_mail(MailKind.INVITATION, owner, about=first.id, link_id=link_id, email=first.email)
+    sent = []
+    for before, wanted in pairs:
+        after = replace(wanted, link_id=link_id, letter=letter)
+        if before is None:
+            invitation_rows.add(work.tx, after, group_ids=[])
+            work.record(Event.INVITATION_ADDED, owner, after.email, after=after.facts)
+        else:
+            invitation_rows.change(work.tx, after)
+            event = Event.INVITATION_SENT if before.facts == after.facts else Event.INVITATION_CHANGED
+            work.record(event, owner, after.email, before=before.facts, after=after.facts)
+        sent.append(after)
+    return sent
+
+
 def send_again(
     work: UnitOfWork, owner: Account, before: Invitation, changed: Invitation, *, keep_link: bool
 ) -> Invitation:

@@ -35,7 +35,8 @@ class OutgoingMail:
 
     `secret` is the end of its link; `owner` the account that invites or, for other letters, the recipient's own;
     `until` when the link expires. `group_names` belong to an invitation to groups. A notice reports the journal entry
-    `entry`; its secret is empty, and it has no link to expire. `ending` is what a letter about access that ends is about.
+    `entry`; its secret is empty, and it has no link to expire. `ending` is what a letter about access that ends is about,
+    and `others` are invitations that go with `invitation`.
     """
 
     letter: OutboxMail
@@ -46,6 +47,7 @@ class OutgoingMail:
     group_names: tuple[str, ...] = ()
     entry: Entry | None = None
     ending: EndingAccess | None = None
+    others: tuple[Invitation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +163,7 @@ def _is_still_relevant(work: UnitOfWork, letter: OutboxMail) -> bool:
     if letter.is_notice:
         return letter.created_at > work.at - NOTICE_MATTERS
     if letter.kind is MailKind.INVITATION:
-        invitation = invitation_rows.by_id(work.tx, letter.about)
-        return invitation is not None and invitation.link_id == letter.link_id and invitation.expires_at > work.at
+        return bool(_invited(work, letter))
     link = one_time_link_rows.one(work.tx, letter.account_id, letter.about)
     return link is not None and link.expires_at > work.at
 
@@ -189,10 +190,17 @@ def _prepare(work: UnitOfWork, letter: OutboxMail, secret: str, days: EndingDays
             return None
         return OutgoingMail(letter, secret, owner, link.expires_at)
 
-    stored = invitation_rows.store_link_hash(work.tx, owner.id, letter.about, link_id=letter.link_id, secret_hash=hash)
-    invitation = invitation_rows.by_id(work.tx, letter.about)
-    if not stored or invitation is None or invitation.expires_at <= work.at:
+    invited = _invited(work, letter)
+    if not invited:
         return None
+    invitation_rows.store_link_hash(work.tx, owner.id, link_id=letter.link_id, secret_hash=hash)
+    invitation, *others = invited
     names = {group.slug: group.name for group in group_rows.of_account(work.tx, owner.id)} if invitation.groups else {}
     group_names = tuple(names[slug] for slug in invitation.groups)
-    return OutgoingMail(letter, secret, owner, invitation.expires_at, invitation, group_names)
+    return OutgoingMail(letter, secret, owner, invitation.expires_at, invitation, group_names, others=tuple(others))
+
+
+def _invited(work: UnitOfWork, letter: OutboxMail) -> list[Invitation]:
+    """Return the invitations that a letter is about, except those that are over or have another link by now."""
+    found = invitation_rows.of_link(work.tx, letter.account_id, letter.link_id)
+    return [each for each in found if each.expires_at > work.at]

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from onebucket.domain.accounts import Account
     from onebucket.domain.level_changes import LevelChange, LevelChanges
 
-access = typer.Typer(name="access", help="Who gained and who lost access.", no_args_is_help=True)
+access = typer.Typer(name="access", help="Who gained and who lost access, and what ends.", no_args_is_help=True)
 
 
 @access.command("changes")

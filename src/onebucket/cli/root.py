@@ -15,6 +15,7 @@ from onebucket.cli import (
     directories,
     documents,
     double,
+    given_access,
     invitations,
     journal,
     letters,
@@ -82,6 +83,7 @@ root.add_typer(tokens.token, name="token")
 root.add_typer(ssh_keys.ssh_key, name="ssh-key")
 root.add_typer(consumers.consumer, name="consumer")
 root.add_typer(directories.directory, name="directory")
+root.command("invite")(given_access.invite)
 root.add_typer(invitations.invitation, name="invitation")
 root.add_typer(letters.letter, name="letter")
 mirror.mirror.command("list")(mirror_status.list_mirrors)

@@ -87,8 +87,8 @@ CHANGE_WORKSPACES = _rule(
         changes=frozenset({To.SET_ACCOUNT_PRIVILEGE, To.SEE_PRIVILEGES}),
     ),
     Effect(
-        "invite people to groups and repositories, and withdraw invitations",
-        changes=frozenset({To.INVITE, To.INVITE_TO_REPOSITORY}),
+        "invite people to groups and repositories, give them access to repositories, and withdraw invitations",
+        changes=frozenset({To.INVITE, To.INVITE_TO_REPOSITORY, To.GRANT_PRIVILEGE}),
     ),
     Effect(
         "take everything in your accounts away from a person", changes=frozenset({To.REMOVE_PERSON, To.GRANT_PRIVILEGE})

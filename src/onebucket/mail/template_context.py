@@ -82,6 +82,12 @@ def context_of(mail: OutgoingMail, base_url: str, *, is_open: bool = False) -> T
         "repository": _safe_name(repository.slug) if repository else "",
         "repository_name": _safe_name(repository.slug if is_open else repository.name) if repository else "",
         "permission": invitation.permission.word if invitation.permission else "",
+        "repositories": [
+            f"{_safe_name(each.repository.slug)} ({each.permission.word})"
+            for each in (invitation, *mail.others)
+            if each.repository and each.permission
+        ],
+        "ends": _format_time(invitation.until) if invitation.until else "",
     }
 
 
@@ -162,7 +168,7 @@ _SAMPLE_FACTS = {
 
 
 def sample_contexts() -> list[OutgoingMail]:
-    """Return a sample mail of each kind, and one invitation to a group, to several and to a repository."""
+    """Return a sample mail of each kind, and invitations to a group and a repository, and to several."""
     at = datetime(2030, 1, 31, 12, 0, tzinfo=UTC)
     until = at + timedelta(days=7)
     alice = Account("a", "alice", "Alice Liddell", None, None, False, True, False)
@@ -193,6 +199,10 @@ def sample_contexts() -> list[OutgoingMail]:
             MailKind.INVITATION, acme, invitation(None, None, ("designers", "developers")), ("Designers", "Developers")
         ),
         parcel(MailKind.INVITATION, acme, invitation(rocket, Level.WRITE)),
+        replace(
+            parcel(MailKind.INVITATION, acme, replace(invitation(rocket, Level.READ), until=until)),
+            others=(invitation(Repository("b", "w", "website", "Website", "p"), Level.READ),),
+        ),
         parcel(MailKind.CONFIRM_EMAIL, alice),
         parcel(MailKind.RESET_PASSWORD, alice),
         *(

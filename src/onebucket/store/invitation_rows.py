@@ -87,7 +87,11 @@ _PENDING_TO_REPOSITORY = Statement(QUERY.where(_of_account, _to_address, _for_re
 _TO_ADDRESS = Statement(QUERY.where(_to_address).order_by(*_oldest_first), INVITATION)
 _EVERYWHERE = Statement(QUERY.order_by(*_oldest_first), INVITATION)
 _BY_ID = Statement(QUERY.where(invitations.c.id == bindparam("invitation_id")), INVITATION)
-_BY_HASH = Statement(QUERY.where(invitations.c.secret_hash == bindparam("secret_hash")), INVITATION)
+_BY_HASH = Statement(
+    QUERY.where(invitations.c.secret_hash == bindparam("secret_hash")).order_by(*_oldest_first), INVITATION
+)
+_this_link = (_of_account, invitations.c.link_id == bindparam("its_link_id"))
+_OF_LINK = Statement(QUERY.where(*_this_link).order_by(*_oldest_first), INVITATION)
 
 _group_slugs = (
     select(invitation_groups.c.invitation_id, groups.c.slug)
@@ -121,9 +125,7 @@ _CHANGE = Statement(
     )
 )
 _SEAL = Statement(
-    update(invitations)
-    .where(*_this, invitations.c.link_id == bindparam("its_link_id"))
-    .values(secret_hash=bindparam("new_hash"))
+    update(invitations).where(*_this_link).values(secret_hash=bindparam("new_hash"))
 )
 _OPENED = Statement(
     update(invitations).where(*_this, invitations.c.opened_at.is_(None)).values(opened_at=bindparam("at"))
@@ -188,9 +190,14 @@ def by_id(tx: Transaction, id: str) -> Invitation | None:
     return _with_groups(tx, tx.row(_BY_ID, invitation_id=id))
 
 
-def by_hash(tx: Transaction, secret_hash: str) -> Invitation | None:
-    """Return the invitation whose link has that hash."""
-    return _with_groups(tx, tx.row(_BY_HASH, secret_hash=secret_hash))
+def by_hash(tx: Transaction, secret_hash: str) -> list[Invitation]:
+    """Return the invitations whose link has that hash, oldest first: those that were sent together."""
+    return with_groups(tx, tx.rows(_BY_HASH, secret_hash=secret_hash))
+
+
+def of_link(tx: Transaction, account_id: str, link_id: str) -> list[Invitation]:
+    """Return the invitations that have a link, oldest first: those that were sent together."""
+    return with_groups(tx, tx.rows(_OF_LINK, account_id=account_id, its_link_id=link_id))
 
 
 def add(tx: Transaction, invitation: Invitation, *, group_ids: list[str]) -> None:
@@ -243,10 +250,9 @@ def set_groups(tx: Transaction, invitation: Invitation, group_ids: list[str]) ->
     add_groups(tx, invitation, group_ids)
 
 
-def store_link_hash(tx: Transaction, account_id: str, id: str, *, link_id: str, secret_hash: str) -> bool:
-    """Store the hash of the link about to be sent; return False if the invitation is over or has another link."""
-    this = {"account_id": account_id, "invitation_id": id}
-    return tx.run(_SEAL, **this, its_link_id=link_id, new_hash=secret_hash) == 1
+def store_link_hash(tx: Transaction, account_id: str, *, link_id: str, secret_hash: str) -> None:
+    """Store the hash of the link about to be sent, in all invitations that have it."""
+    tx.run(_SEAL, account_id=account_id, its_link_id=link_id, new_hash=secret_hash)
 
 
 def mark_opened(tx: Transaction, invitation: Invitation, at: datetime) -> None:

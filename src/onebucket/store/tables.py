@@ -375,7 +375,8 @@ privileges = Table(
 )
 
 # Pending invitations. The link in the letter is derived from `link_id`; `secret_hash` is its hash, set when the letter
-# is sent and cleared by the first to accept. `ends_at` is when what accepting gives ends.
+# is sent and cleared by the first to accept. Invitations of an address that were sent in one letter share both.
+# `ends_at` is when what accepting gives ends.
 invitations = Table(
     "invitations",
     metadata,
@@ -412,7 +413,8 @@ invitations = Table(
     Index("ix_invitations_repository", "account_id", "repository_id"),
     Index("ix_invitations_email", "email_key"),
     Index("ix_invitations_id", "id", unique=True),
-    Index("uq_invitations_secret_hash", "secret_hash", unique=True),
+    Index("ix_invitations_secret_hash", "secret_hash"),
+    Index("ix_invitations_link", "account_id", "link_id"),
     _of_ends("invitations"),
     sqlite_with_rowid=False,
 )

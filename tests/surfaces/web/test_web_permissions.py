@@ -252,6 +252,9 @@ POST   /accounts/acme/tokens/alice/{consent}/end in     403  403    303   303
 GET    /accounts/acme/ends                      in      200  200    200   200
 GET    /accounts/none/ends                      in      404  404    404   404
 POST   /accounts/acme/ends                      in      403  403    303   303
+GET    /accounts/acme/give                      in      200  200    200   200
+GET    /accounts/none/give                      in      404  404    404   404
+POST   /accounts/acme/give                      in      400  403    200   200
 GET    /accounts/acme/changes                   in      403  403    200   200
 GET    /accounts/bob/changes                    in      403  200    403   200
 GET    /accounts/acme/journal                   in      403  403    200   200
@@ -297,6 +300,7 @@ TYPED = {
     "/accounts/{name}/groups/{slug}": {"name": "Designers", "permission": "read"},
     "/accounts/{name}/groups/{slug}/members": {"member": "gina"},
     "/accounts/{name}/groups/{slug}/members/{member}/end": {"until": "2099-12-31"},
+    "/accounts/{name}/give": {"people": "gina new@example.net", "repositories": "rocket", "level": "read"},
     "/accounts/{name}/ends": {"kind": "memberships", "place": "designers", "holder": "bob", "until": "2099-12-31"},
     "/accounts/{name}/privileges": {"cell:designers/rocket:write": "read"},
     "/accounts/{name}/privileges/set": {"cell:designers/rocket:write": "read", "revision": "0"},

@@ -13,7 +13,7 @@ from onebucket.domain.refusals import Invalid, Refusal
 from onebucket.surfaces.core import shared_shapes
 from onebucket.surfaces.core.shared_shapes import Access
 from onebucket.surfaces.core.surface import ApiRequest, Parameter, Route, StreamedList, Surface
-from onebucket.surfaces.extensions import access_history, impact_shapes, invitations, journal, people, tokens
+from onebucket.surfaces.extensions import access_history, given_access, impact_shapes, invitations, journal, people, tokens
 from onebucket.wire import request_body
 from onebucket.wire.lazy_list import lazy_list
 
@@ -108,7 +108,7 @@ ROUTES = (
 EXTENSIONS = Surface(
     "onebucket",
     ("/api",),
-    (*ROUTES, *invitations.ROUTES, *people.ROUTES, *tokens.ROUTES),
+    (*ROUTES, *invitations.ROUTES, *people.ROUTES, *given_access.ROUTES, *tokens.ROUTES),
     description=(
         "What the original never had: access checks, who gained and lost access, the journal (audit log), "
         "off-boarding, invitations, app passwords."

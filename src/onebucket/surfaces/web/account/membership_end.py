@@ -12,12 +12,12 @@ from onebucket.domain.refusals import Conflict, Forbidden, Invalid
 from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
 
 
-def parsed_end(request: PageRequest) -> EndWish:
-    """Return what the field `until` of a form says; None where it is empty. Raises FormErrors."""
+def parsed_end(request: PageRequest, field: str = "until") -> EndWish:
+    """Return what a field of a form says about an end; None where it is empty. Raises FormErrors."""
     try:
-        return ends.parse(request.line("until")) if request.line("until") else None
+        return ends.parse(request.line(field)) if request.line(field) else None
     except Invalid as refusal:
-        raise FormErrors(until=refusal.sentence) from None
+        raise FormErrors(**{field: refusal.sentence}) from None
 
 
 async def show(request: PageRequest) -> Response:

@@ -1,0 +1,171 @@
+"""The form that gives people a level on repositories: granted, invited with one e-mail, and refused in one sentence."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from browsing import Page, Visitor, deliver
+from cast import Api
+
+LATER = f"{datetime.now(UTC).date() + timedelta(days=30)}"
+GIVE, INVITATIONS = "/accounts/acme/give", "/accounts/acme/invitations"
+CONTRACTOR = "contractor@example.net"
+
+pytestmark = pytest.mark.runs_on("SQLite")
+
+
+def given(alice: Visitor, people: str, repositories: str = "rocket, website", **typed: str) -> Page:
+    preview = alice.send(alice.open(INVITATIONS), GIVE, people=people, repositories=repositories, **typed)
+    assert preview.status == 200, preview.text
+    return alice.send(preview, GIVE)
+
+
+def direct(api: Api, slug: str) -> dict[str, tuple[str, str]]:
+    found = api("alice", "GET", f"/privileges/acme/{slug}?include=until").json()
+    return {each["user"]["username"]: (each["privilege"], each.get("until", "")[:10]) for each in found}
+
+
+def sent(api: Api) -> dict[str, str]:
+    return deliver(api)
+
+
+def pending(api: Api) -> list[tuple[str, str, str]]:
+    found = api("alice", "GET", f"/api/invitations?account=acme&email={CONTRACTOR}").json()
+    return sorted((each["repository"], each["permission"], each.get("until", "")[:10]) for each in found)
+
+
+def test_a_contractor_is_invited_to_several_repositories_until_a_date_and_accepts_once(api: Api) -> None:
+    alice = Visitor(api, "alice")
+    deliver(api)
+
+    preview = alice.send(
+        alice.open(INVITATIONS), GIVE, people=f"{CONTRACTOR}\ngina", repositories="rocket\nwebsite", last_day=LATER
+    )
+    nothing = direct(api, "rocket"), pending(api)
+    done = alice.send(preview, GIVE)
+    links = deliver(api)
+    waiting = pending(api)
+    offer = Visitor(api).open(links[CONTRACTOR])
+    newcomer = Visitor(api)
+    newcomer.send(offer, f"{links[CONTRACTOR]}/sign-up", username="contractor", password="long enough")
+
+    assert f"until {LATER} 23:59 UTC" in preview.text and CONTRACTOR in preview.text
+    assert nothing == ({}, [])
+    assert "Done." in done.text
+    assert [*links] == [CONTRACTOR]
+    assert waiting == [("acme/rocket", "read", LATER), ("acme/website", "read", LATER)]
+    assert "2 repositories" in " ".join(offer.text.split()) and "acme/website" in offer.text
+    assert pending(api) == []
+    assert direct(api, "rocket") == {"gina": ("read", LATER), "contractor": ("read", LATER)}
+    assert direct(api, "website") == {
+        "dora": ("admin", ""), "gina": ("read", LATER), "contractor": ("read", LATER)
+    }  # fmt: skip
+
+
+def test_declining_declines_everything_in_the_letter(api: Api) -> None:
+    given(Visitor(api, "alice"), CONTRACTOR)
+    link = deliver(api)[CONTRACTOR]
+
+    nobody = Visitor(api)
+    nobody.send(nobody.open(link), f"{link}/decline")
+
+    assert pending(api) == []
+    assert nobody.open(link).status == 404
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["before it is sent", "afterwards"])
+def test_the_link_of_the_letter_gives_what_is_left_when_one_of_the_invitations_is_withdrawn(
+    api: Api, before: bool
+) -> None:
+    given(Visitor(api, "alice"), CONTRACTOR)
+    links = {} if before else deliver(api)
+    [first] = [
+        each["id"]
+        for each in api("alice", "GET", f"/api/invitations?account=acme&email={CONTRACTOR}").json()
+        if each["repository"] == "acme/rocket"
+    ]
+
+    api("alice", "DELETE", f"/api/invitations/{first}")
+    links = links or deliver(api)
+    page = Visitor(api).open(links[CONTRACTOR])
+
+    assert page.status == 200
+    assert "website" in page.text.lower() and "rocket" not in page.text
+
+
+def test_inviting_again_gives_one_new_link_and_takes_nothing_away(api: Api) -> None:
+    alice = Visitor(api, "alice")
+    given(alice, CONTRACTOR, "rocket", level="write")
+    old = deliver(api)[CONTRACTOR]
+
+    given(alice, CONTRACTOR, last_day=LATER)
+    new = deliver(api)[CONTRACTOR]
+
+    assert pending(api) == [("acme/rocket", "write", LATER), ("acme/website", "read", LATER)]
+    assert old != new
+    assert Visitor(api).open(old).status == 404
+    assert Visitor(api).open(new).status == 200
+
+
+def test_nobody_loses_what_they_have(api: Api) -> None:
+    alice = Visitor(api, "alice")
+    api("alice", "PUT", "/privileges/acme/rocket/gina", content="read")
+    api("alice", "PUT", f"/privileges/acme/rocket/mallory?until={LATER}", content="read")
+    later = f"{datetime.now(UTC).date() + timedelta(days=60)}"
+
+    given(alice, "gina dora mallory", last_day=later)
+
+    assert direct(api, "website")["dora"] == ("admin", "")
+    assert direct(api, "rocket") == {"gina": ("read", ""), "dora": ("read", later), "mallory": ("read", later)}
+
+
+def test_a_preview_that_is_outdated_is_made_again(api: Api) -> None:
+    alice = Visitor(api, "alice")
+    preview = alice.send(alice.open(GIVE), GIVE, people="gina", repositories="rocket")
+    api("alice", "PUT", "/groups/acme/designers/members/dora")
+
+    again = alice.send(preview, GIVE)
+
+    assert again.status == 409
+    assert direct(api, "rocket") == {}
+    assert alice.send(again, GIVE).status == 200
+    assert direct(api, "rocket") == {"gina": ("read", "")}
+
+
+WRONG = {
+    "nobody": ({"people": ""}, "Enter a username or an e-mail address"),
+    "no repository": ({"repositories": " , "}, "Enter the slug of a repository"),
+    "an unknown person": ({"people": "gina nemo"}, "there is no user 'nemo'"),
+    "a team": ({"people": "globex"}, "globex is a team, not a person"),
+    "an address that is none": ({"people": "a@b@c"}, "a@b@c"),
+    "an unknown repository": ({"repositories": "rocket moon"}, "acme has no repository 'moon'"),
+    "a day that has passed": ({"last_day": "2020-01-01"}, "Until must be in the future"),
+    "51 people": ({"people": " ".join(f"p{n}@example.net" for n in range(51))}, "name 1 to 50 people at once, not 51"),
+    "2,500 people": ({"people": "\n".join(f"p{n}@example.net" for n in range(2500))}, "people at once, not 2,500"),
+    "10,000 people": ({"people": "\n".join(f"p{n}@example.net" for n in range(10_000))}, "the form is too long"),
+    "10,000 repositories": ({"repositories": " ".join(f"r{n}" for n in range(10_000))}, "repositories at once, not 10,000"),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_what_makes_no_sense_is_refused_in_one_sentence_and_nobody_gets_anything(api: Api, kind: str) -> None:
+    typed, sentence = WRONG[kind]
+    alice = Visitor(api, "alice")
+
+    refused = alice.send(alice.open(GIVE), GIVE, **({"people": "gina", "repositories": "rocket"} | typed))
+
+    assert refused.status == 400
+    assert sentence in refused.text
+    assert direct(api, "rocket") == {}
+
+
+def test_whoever_administers_a_repository_gives_access_to_it_and_to_no_other(api: Api) -> None:
+    dora = Visitor(api, "dora")
+
+    preview = dora.send(dora.open(f"{GIVE}?repository=website"), GIVE, people=f"gina {CONTRACTOR}")
+    dora.send(preview, GIVE)
+    refused = dora.send(dora.open(GIVE), GIVE, people="gina", repositories="website rocket")
+
+    assert direct(api, "website")["gina"] == ("read", "")
+    assert pending(api) == [("acme/website", "read", "")]
+    assert refused.status == 400 and "acme has no repository 'rocket'" in refused.text
