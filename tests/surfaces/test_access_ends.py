@@ -187,6 +187,25 @@ def test_what_ends_is_shown_to_those_who_ask(api: Api) -> None:
     assert api("alice", "GET", f"{MEMBER}?include=until").json()["until"] == UNTIL
 
 
+@pytest.mark.runs_on("SQLite", "streamed", "PostgreSQL")
+def test_lists_of_groups_say_when_memberships_end_to_those_who_ask(api: Api) -> None:
+    at(api, NOW)
+    put(api, MEMBER, until=UNTIL)
+
+    def ends_of(path: str, include: str) -> list[tuple[str, str, str]]:
+        found = api("alice", "GET", path, params={"include": include}).json()
+        return [
+            (group["slug"], member["username"], member["until"])
+            for group in (found if isinstance(found, list) else [found])
+            for member in group["members"]
+            if "until" in member
+        ]
+
+    for path in ("/groups", "/groups/acme", "/groups/acme/designers", "/groups?group=acme/designers"):
+        assert ends_of(path, "pending") == []
+        assert ends_of(path, "pending,until") == ends_of(path, "until") == [("designers", "dora", UNTIL)]
+
+
 @pytest.mark.runs_on("SQLite")
 def test_an_end_stays_until_another_is_named(api: Api) -> None:
     later = ends.text(END + timedelta(days=1))

@@ -1,6 +1,6 @@
 """When memberships end: read, and moved."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from onebucket.actions import access, administrators
@@ -9,7 +9,7 @@ from onebucket.domain import ends, groups
 from onebucket.domain.accounts import Account
 from onebucket.domain.ends import EndWish
 from onebucket.domain.events import Event
-from onebucket.domain.groups import Group
+from onebucket.domain.groups import Group, GroupWithMembers
 from onebucket.domain.policy import To
 from onebucket.domain.refusals import NotFound
 from onebucket.safe_text import quote_text
@@ -49,6 +49,19 @@ def move(work: UnitOfWork, owner: Account, group: Group, person: Account, end: d
         before=groups.member_facts(person, before),
         after=groups.member_facts(person, end),
     )
+
+
+def of_listed(work: UnitOfWork) -> Callable[[GroupWithMembers], Mapping[str, datetime]]:
+    """Return a function that says when memberships end, by the person's id, of a group that the actor was shown."""
+    known: dict[str, dict[str, dict[str, datetime]]] = {}
+
+    def of(roster: GroupWithMembers) -> Mapping[str, datetime]:
+        account_id = roster.group.account_id
+        if account_id not in known:
+            known[account_id] = end_rows.of_all_members(work.tx, account_id)
+        return known[account_id].get(roster.group.id, {})
+
+    return of
 
 
 def of_group(work: UnitOfWork, account_name: str, slug: str) -> Mapping[str, datetime]:

@@ -184,6 +184,21 @@ _OF_MEMBERS = Statement(
 )
 
 
+_OF_ALL_MEMBERS = Statement(
+    select(memberships.c.group_id, memberships.c.person_id, memberships.c.ends_at).where(
+        memberships.c.account_id == bindparam("account_id"), memberships.c.ends_at.is_not(None)
+    )
+)
+
+
+def of_all_members(tx: Transaction, account_id: str) -> dict[str, dict[str, datetime]]:
+    """Return when memberships in an account's groups end, by the ids of group and person."""
+    found: dict[str, dict[str, datetime]] = {}
+    for group_id, person_id, ends_at in tx.rows(_OF_ALL_MEMBERS, account_id=account_id):
+        found.setdefault(group_id, {})[person_id] = timestamps.from_number(ends_at)
+    return found
+
+
 def of_members(tx: Transaction, group: Group) -> dict[str, datetime]:
     """Return when memberships of a group end, by the person's id."""
     rows = tx.rows(_OF_MEMBERS, account_id=group.account_id, group_id=group.id)

@@ -57,7 +57,7 @@ def read_group(work: UnitOfWork, request: ApiRequest) -> shapes.Group | Streamed
         request.path_parameters["group_slug"],
         members=_with_members(request),
     )
-    return shapes.group(roster, request.base_url, _pending(work, request))
+    return shapes.group(roster, request.base_url, *_included(work, request))
 
 
 def change_group(work: UnitOfWork, request: ApiRequest) -> shapes.Group | StreamedList:
@@ -129,12 +129,15 @@ def remove_member(work: UnitOfWork, request: ApiRequest) -> None:
 def _list_response(
     work: UnitOfWork, request: ApiRequest, rosters: Iterable[GroupWithMembers]
 ) -> list[shapes.Group] | StreamedList:
-    return shapes.groups(rosters, request.base_url, _pending(work, request))
+    return shapes.groups(rosters, request.base_url, *_included(work, request))
 
 
-def _pending(work: UnitOfWork, request: ApiRequest) -> shapes.Pending:
-    """Look up pending invitations if `include=pending` asks for them."""
-    return groups.invited(work) if request.includes("pending") else lambda roster: None
+def _included(work: UnitOfWork, request: ApiRequest) -> tuple[shapes.Pending, shapes.MemberEnds]:
+    """Look up pending invitations if `include=pending` asks for them, and when memberships end for `include=until`."""
+    return (
+        groups.invited(work) if request.includes("pending") else lambda roster: None,
+        member_ends.of_listed(work) if request.includes("until") else lambda roster: {},
+    )
 
 
 def _changed_response(request: ApiRequest, roster: GroupWithMembers) -> shapes.Group | StreamedList:

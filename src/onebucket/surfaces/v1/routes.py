@@ -12,7 +12,9 @@ BASES = ("/1.0", "/api/1.0", "/!api/1.0")
 _BOOLEAN = {"type": "boolean", "default": False}
 _EXCLUDE = Parameter("exclude_members", "`true`: without the `members` of groups", _BOOLEAN)
 _INCLUDE = Parameter(
-    "include", "`pending`: for administrators, also who is invited to each group", {"enum": ["pending"]}
+    "include",
+    "`pending`: for administrators, also who is invited to each group; `until`: with when memberships end",
+    {"enum": ["pending", "until", "pending,until"]},
 )
 _FILTER = Parameter(
     "group",

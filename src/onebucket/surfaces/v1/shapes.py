@@ -157,27 +157,45 @@ def users(
 Pending = Callable[[GroupWithMembers], Iterable[Invitation] | None]
 
 
-def group(roster: GroupWithMembers, base_url: str, pending: Pending = lambda roster: None) -> Group | StreamedList:
+# Returns when memberships of a group end, by the person's id; nothing if the caller didn't ask for that.
+MemberEnds = Callable[[GroupWithMembers], Mapping[str, datetime]]
+
+
+def _no_ends(roster: GroupWithMembers) -> Mapping[str, datetime]:
+    return MappingProxyType({})
+
+
+def group(
+    roster: GroupWithMembers,
+    base_url: str,
+    pending: Pending = lambda roster: None,
+    member_ends: MemberEnds = _no_ends,
+) -> Group | StreamedList:
     """Shape one group; streamed if its members are read one by one."""
-    shaped = GroupShapes(base_url, pending).shaped(roster)
+    shaped = GroupShapes(base_url, pending, member_ends).shaped(roster)
     return shaped if isinstance(roster.members, tuple | NoneType) else StreamedList(shaped)
 
 
 def groups(
-    rosters: Iterable[GroupWithMembers], base_url: str, pending: Pending = lambda roster: None
+    rosters: Iterable[GroupWithMembers],
+    base_url: str,
+    pending: Pending = lambda roster: None,
+    member_ends: MemberEnds = _no_ends,
 ) -> list[Group] | StreamedList:
     """Shape several groups; streamed if they, or their members, are read one by one."""
-    shape = GroupShapes(base_url, pending).shaped
+    shape = GroupShapes(base_url, pending, member_ends).shaped
     if isinstance(rosters, list) and all(isinstance(roster.members, tuple | NoneType) for roster in rosters):
         return [shape(roster) for roster in rosters]
     return StreamedList(lazy_list(map(shape, rosters)))
 
 
 class GroupShapes:
-    """Shapes groups and their pending invitations; each person is shaped once."""
+    """Shapes groups and their pending invitations; each person is shaped once, and again where a membership ends."""
 
-    def __init__(self, base_url: str, pending: Pending) -> None:
+    def __init__(self, base_url: str, pending: Pending, member_ends: MemberEnds = _no_ends) -> None:
+        self._base_url = base_url
         self._pending = pending
+        self._ends = member_ends
         self._shape_user = user_shaper(lambda account: user(account, base_url))
 
     def shaped(self, roster: GroupWithMembers) -> Group:
@@ -189,10 +207,21 @@ class GroupShapes:
             permission=roster.group.permission.word if roster.group.permission else None,
             auto_add=roster.group.auto_add,
             email_forwarding_disabled=roster.group.email_forwarding_disabled,
-            members=_members(roster.members, shape_user),
+            members=_members(roster.members, self._member_shaper(roster)),
             pending=UNSET if pending is None else [self._invited(invitation) for invitation in pending],
             owner=shape_user(roster.owner),
         )
+
+    def _member_shaper(self, roster: GroupWithMembers) -> Callable[[Account], User]:
+        ends = self._ends(roster)
+        if not ends:
+            return self._shape_user
+
+        def shape(member: Account) -> User:
+            until = ends.get(member.id)
+            return self._shape_user(member) if until is None else user(member, self._base_url, until)
+
+        return shape
 
     def _invited(self, invitation: Invitation) -> PendingMember:
         return PendingMember(invitation.email, self._shape_user(invitation.invited_by), times.utc(invitation.sent_at))
