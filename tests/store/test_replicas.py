@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from commands import Command, refused
 from live import Live, wait_until
 from onebucket import settings
 from onebucket.actions import tokens
+from onebucket.domain import ends
 from onebucket.http import request
 from onebucket.http.execution import replica_router
 from onebucket.lru_cache import LruCache
@@ -204,6 +206,31 @@ def test_questions_that_are_posted_are_answered_there_too(api: Api, standby: Pos
 
     assert [each.json()[0]["allowed"] for each in told] == [False, True]
     assert all(REVISION not in each.headers for each in told)
+
+
+@pytest.mark.usefixtures("patient")
+@pytest.mark.postgresql
+def test_a_replica_that_lags_never_shows_access_that_has_ended(api: Api, primary: Postgres, standby: Postgres) -> None:
+    start = datetime.now(UTC).replace(microsecond=0)
+    end = start + timedelta(hours=1)
+    api.clock = lambda: start
+    change(api, params={"until": ends.text(end)})
+    keep_up(primary, standby)
+    wait_until(lambda: is_used(api))
+    before = answered(api)
+    shown = designers(api), answered(api) - before
+    pause(standby)
+
+    api.clock = lambda: end
+    before = answered(api)
+    at_the_end, by_the_replica = designers(api), answered(api) - before
+    resume(standby)
+
+    assert shown == (["bob", "dora"], 1)
+    assert (at_the_end, by_the_replica) == (["bob"], 0)
+    # It is used again when it has what the primary did about it.
+    wait_until(lambda: is_used(api))
+    assert designers(api) == ["bob"]
 
 
 def _older_than_asked_for(api: Api, standby: Postgres, seed: int, steps: int) -> int:
