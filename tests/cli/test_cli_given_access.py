@@ -18,9 +18,7 @@ def test_people_get_a_level_and_who_has_no_account_is_invited(command: Command) 
     assert nothing == []
     assert unsaid == refused("new@example.net has no account: say who invites with --as USER")
     places, end = "acme/rocket, acme/website", "until 2099-12-03T23:59:59Z"
-    assert told == done(
-        f"gave gina read on {places} {end}\ninvited new@example.net with read to {places} {end}\n"
-    )
+    assert told == done(f"gave gina read on {places} {end}\ninvited new@example.net with read to {places} {end}\n")
     assert {(each["repository"], each["until"][:10], each["letter"]) for each in invited} == {
         ("acme/rocket", "2099-12-03", "waiting"),
         ("acme/website", "2099-12-03", "waiting"),

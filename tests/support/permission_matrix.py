@@ -17,6 +17,7 @@ BODIES = {
     "/api/people/bob/offboard": b"{}",
     "/access": b"[]",
     "/grants/{accountname}": b'{"people": ["eve@example.net", "mallory"], "repositories": ["website"]}',
+    "/api/grants/globex": b'{"people": ["eve@example.net"], "repositories": ["satellite"]}',
     "/api/grants/dora": b'{"people": ["eve@example.net"], "repositories": ["notes"]}',
     "/repositories/{workspace}/{repo_slug}": b'{"description": "New"}',
     "/repositories/{workspace}/{repo_slug}/override-settings": b'{"default_merge_strategy": false}',

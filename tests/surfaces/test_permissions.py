@@ -246,6 +246,7 @@ POST   /api/access                                 200    200   200   200   200 
 POST   /api/people/dora/offboard                   403    403   403   200   403   200
 POST   /api/people/bob/offboard                    403    403   403   403   403   200
 POST   /api/grants/acme                            403    200   403   200   403   200
+POST   /api/grants/globex                          404    404   404   404   200   200
 POST   /api/grants/dora                            404    200   403   404   404   200
 GET    /api/access/verify                          403    403   403   403   403   403
 

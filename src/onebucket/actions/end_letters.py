@@ -55,17 +55,17 @@ class EndingDays:
         return about
 
 
-def queue_due(work: UnitOfWork) -> int:
-    """Queue the letters that are due today, and those of days that were missed; return for how many people.
+def queue_due(work: UnitOfWork) -> bool:
+    """Queue the letters that are due today, and those of days that were missed; return whether that was still to do.
 
-    Does nothing if that is done already. For the operator.
+    For the operator.
     """
     access.site(work)
     today = work.at.astimezone(UTC).date()
     done = site_values.get_value(work.tx, _DONE)
     first = date.fromisoformat(done) + timedelta(days=1) if done else today
     if first > today:
-        return 0
+        return False
 
     readers = {
         (owner.id, reader, day): (owner, day)
@@ -74,9 +74,11 @@ def queue_due(work: UnitOfWork) -> int:
         for reader in _by_reader(work, owner, found)
     }
     for (_, reader, _), (owner, day) in readers.items():
-        work.queue_end_letter(owner, reader, day)
+        person = account_rows.by_id(work.tx, reader)
+        if person is not None and person.is_active:
+            work.queue_end_letter(owner, reader, day)
     site_values.set_value(work.tx, _DONE, today.isoformat())
-    return len(readers)
+    return True
 
 
 def _days(first: date, today: date) -> Iterator[date]:
@@ -125,7 +127,9 @@ def _by_reader(work: UnitOfWork, owner: Account, found: Sequence[AccessEnd]) -> 
 
 
 def _administrators(work: UnitOfWork, owner: Account) -> list[str]:
-    return [*dict.fromkeys(administrator_rows.active_administrators(work.tx, owner.id))] if owner.is_team else [owner.id]
+    return (
+        [*dict.fromkeys(administrator_rows.active_administrators(work.tx, owner.id))] if owner.is_team else [owner.id]
+    )
 
 
 def _may_give(work: UnitOfWork, rights: MoveRights, end: AccessEnd) -> bool:

@@ -149,4 +149,6 @@ def move(work: UnitOfWork, account_name: str, what: EndedPlace, until: EndWish) 
 
 
 def _gone(what: EndedPlace) -> NotFound:
-    return NotFound(f"{what.holder} has nothing on {what.place} any more: it has ended or was taken away; give it again")
+    return NotFound(
+        f"{what.holder} has nothing on {what.place} any more: it has ended or was taken away; give it again"
+    )

@@ -26,7 +26,7 @@ MOST_PEOPLE, MOST_REPOSITORIES = 50, 100
 
 @dataclass(frozen=True, slots=True)
 class Gift:
-    """A level for people (usernames, e-mail addresses or ids) on repositories (slugs); what is given ends at `until`."""
+    """A level for people (usernames, e-mail addresses or ids) on repositories (slugs); it ends at `until`."""
 
     people: Sequence[str]
     repositories: Sequence[str]

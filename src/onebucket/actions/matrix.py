@@ -138,7 +138,7 @@ def _invited(work: UnitOfWork, planned: Sequence[PlannedChange]) -> list[Account
 def apply(
     work: UnitOfWork, account_name: str, changes: Sequence[CellChange], *, revision: int, until: EndWish = None
 ) -> None:
-    """Change all these cells if the account still has this revision, otherwise none; levels that are set end at `until`.
+    """Change all these cells if the account still has this revision, otherwise none; levels end at `until`.
 
     Raises CellsOutdated when one of the cells has changed, PlanOutdated when anything else has.
     """

@@ -35,8 +35,8 @@ class OutgoingMail:
 
     `secret` is the end of its link; `owner` the account that invites or, for other letters, the recipient's own;
     `until` when the link expires. `group_names` belong to an invitation to groups. A notice reports the journal entry
-    `entry`; its secret is empty, and it has no link to expire. `ending` is what a letter about access that ends is about,
-    and `others` are invitations that go with `invitation`.
+    `entry`; its secret is empty, and it has no link to expire. `ending` is what a letter about access that ends is
+    about, and `others` are invitations that go with `invitation`.
     """
 
     letter: OutboxMail

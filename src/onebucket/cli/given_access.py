@@ -81,7 +81,9 @@ def _show(planned: "GiftPlan", *, dry_run: bool, as_json: bool) -> None:
 
 
 @access.command("ends")
-def list_ends(account: Account, as_json: JsonOption = False, database: DatabaseOption = "", data: DataOption = "") -> None:
+def list_ends(
+    account: Account, as_json: JsonOption = False, database: DatabaseOption = "", data: DataOption = ""
+) -> None:
     """List what ends in an account, and when, the first first."""
     from onebucket.actions import ending_access
     from onebucket.domain import ends
@@ -104,7 +106,8 @@ def list_ends(account: Account, as_json: JsonOption = False, database: DatabaseO
         common.show_json(rows)
         return
     common.show_table(
-        ["KIND", "PLACE", "HOLDER", "LEVEL", "UNTIL", "GIVEN BY"], [[each or "" for each in row.values()] for row in rows]
+        ["KIND", "PLACE", "HOLDER", "LEVEL", "UNTIL", "GIVEN BY"],
+        [[each or "" for each in row.values()] for row in rows],
     )
 
 
@@ -112,7 +115,9 @@ def list_ends(account: Account, as_json: JsonOption = False, database: DatabaseO
 def extend(
     account: Account,
     kind: Annotated[str, typer.Argument(metavar="KIND", help=f"{', '.join(_KINDS)}: as `access ends` prints it")],
-    place: Annotated[str, typer.Argument(metavar="PLACE", help="The slug of a group or repository, or a project's key")],
+    place: Annotated[
+        str, typer.Argument(metavar="PLACE", help="The slug of a group or repository, or a project's key")
+    ],
     holder: Annotated[str, typer.Argument(metavar="HOLDER", help="A person, or a group's slug")],
     until: Until,
     database: DatabaseOption = "",

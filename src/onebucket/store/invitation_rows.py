@@ -124,9 +124,7 @@ _CHANGE = Statement(
         | {"secret_hash": case((invitations.c.link_id == bindparam("new_link_id"), invitations.c.secret_hash))}
     )
 )
-_SEAL = Statement(
-    update(invitations).where(*_this_link).values(secret_hash=bindparam("new_hash"))
-)
+_SEAL = Statement(update(invitations).where(*_this_link).values(secret_hash=bindparam("new_hash")))
 _OPENED = Statement(
     update(invitations).where(*_this, invitations.c.opened_at.is_(None)).values(opened_at=bindparam("at"))
 )

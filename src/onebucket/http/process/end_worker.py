@@ -9,7 +9,6 @@ import structlog
 from onebucket import bounds
 from onebucket.actions import end_letters
 from onebucket.actions.unit_of_work import UnitOfWork
-
 from onebucket.store.engine.database import Database
 from onebucket.store.engine.errors import DatabaseUnavailable, DatabaseUnusable
 from onebucket.store.engine.transaction import Transaction

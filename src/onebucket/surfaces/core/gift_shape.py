@@ -19,7 +19,8 @@ class GiftShape(Struct, frozen=True):
     """What was given, or would be with `dry_run`.
 
     `people` are usernames of those who have the level now, `invited` addresses of those who are invited to the
-    `repositories` (`account/slug`). `gains` leaves out whoever had as much before. `until` is null for what doesn't end.
+    `repositories` (`account/slug`). `gains` leaves out whoever had as much before. `until` is null for what doesn't
+    end.
     """
 
     level: str

@@ -13,7 +13,15 @@ from onebucket.domain.refusals import Invalid, Refusal
 from onebucket.surfaces.core import shared_shapes
 from onebucket.surfaces.core.shared_shapes import Access
 from onebucket.surfaces.core.surface import ApiRequest, Parameter, Route, StreamedList, Surface
-from onebucket.surfaces.extensions import access_history, given_access, impact_shapes, invitations, journal, people, tokens
+from onebucket.surfaces.extensions import (
+    access_history,
+    given_access,
+    impact_shapes,
+    invitations,
+    journal,
+    people,
+    tokens,
+)
 from onebucket.wire import request_body
 from onebucket.wire.lazy_list import lazy_list
 

@@ -106,6 +106,7 @@ async def show(request: PageRequest) -> Response:
         return overview, _repositories(request, work, overview.found), names, work.at + SOON
 
     overview, repositories, names, soon = await request.read(load)
+    ends = [(each.until, each) for each in overview.grants or () if each.until]
     return request.page(
         "projects/page.html",
         summary=overview.summary,
@@ -116,7 +117,7 @@ async def show(request: PageRequest) -> Response:
         grants=paginate(request, overview.grants or (), _words, find="holders", start="row", most=_MOST_GRANTS),
         group_names=names[:_MOST_NAMES],
         levels=[*ProjectLevel],
-        ending=sorted((each for each in overview.grants or () if each.until), key=lambda each: each.until)[:_MOST_GRANTS],
+        ending=[each for _, each in sorted(ends, key=lambda found: found[0])[:_MOST_GRANTS]],
         soon=soon,
         chosen={(kind, name): after for kind, name, _, after in chosen_levels(request)},
         done=DONE.get(request.query("done"), ""),

@@ -72,9 +72,7 @@ async def show_all(request: PageRequest) -> Response:
 async def show(request: PageRequest) -> Response:
     """Show a repository: its project, and what groups and people have there."""
     account, slug = request.path_parameter("name"), request.path_parameter("slug")
-    overview, soon = await request.read(
-        lambda work: (project_overview.repository(work, account, slug), work.at + SOON)
-    )
+    overview, soon = await request.read(lambda work: (project_overview.repository(work, account, slug), work.at + SOON))
     key = overview.details.project.key
     done = {f"moved {key}": f"Moved to the project {key}.", "end": "The end is saved."}.get(request.query("done"), "")
     return request.page(
