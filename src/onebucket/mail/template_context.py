@@ -72,8 +72,13 @@ def context_of(mail: OutgoingMail, base_url: str, *, is_open: bool = False) -> T
         return context
     if invitation is None:
         return context | names
+    return context | _invitation_context(mail, invitation, is_open=is_open)
+
+
+def _invitation_context(mail: OutgoingMail, invitation: Invitation, *, is_open: bool) -> TemplateContext:
     repository, inviter = invitation.repository, invitation.invited_by
-    return context | {
+    owner = mail.owner
+    return {
         "account": _safe_name(owner.username),
         "account_name": _safe_name(owner.username if is_open else owner.display_name),
         "inviter": _safe_name(inviter.username),
@@ -173,7 +178,7 @@ def sample_contexts() -> list[OutgoingMail]:
     until = at + timedelta(days=7)
     alice = Account("a", "alice", "Alice Liddell", None, None, False, True, False)
     acme = Account("b", "acme", "Acme & Sons", None, None, True, True, False)
-    rocket = Repository("b", "r", "rocket", "Rocket", "p")
+    rocket, website = (Repository("b", name[0], name, name.title(), "p") for name in ("rocket", "website"))
 
     def parcel(
         kind: MailKind, owner: Account, invitation: Invitation | None = None, names: tuple[str, ...] = ()
@@ -184,15 +189,6 @@ def sample_contexts() -> list[OutgoingMail]:
     def invitation(to: Repository | None, permission: Level | None, slugs: tuple[str, ...] = ()) -> Invitation:
         return Invitation("b", "i", "carol@example.net", alice, at, until, slugs, to, permission)
 
-    def entry(event: Event) -> Entry:
-        facts = _SAMPLE_FACTS
-        if event is Event.MIRROR_STOPPED:
-            facts = {"workspace": "acme-inc", "reason": "the credential is refused; GET /2.0/user answers 401"}
-        elif event is Event.DIRECTORY_STUCK:
-            facts = {"reason": "can't disable alice: the team would be left without an administrator"}
-        done = ("a", "alice", "session:1", "192.0.2.7", event, "Builder", facts, facts)
-        return Entry("a", 1, "alice", at, *done, "request", "hash")
-
     return [
         parcel(MailKind.INVITATION, acme, invitation(None, None, ("designers",)), ("Designers",)),
         parcel(
@@ -201,16 +197,26 @@ def sample_contexts() -> list[OutgoingMail]:
         parcel(MailKind.INVITATION, acme, invitation(rocket, Level.WRITE)),
         replace(
             parcel(MailKind.INVITATION, acme, replace(invitation(rocket, Level.READ), until=until)),
-            others=(invitation(Repository("b", "w", "website", "Website", "p"), Level.READ),),
+            others=(invitation(website, Level.READ),),
         ),
         parcel(MailKind.CONFIRM_EMAIL, alice),
         parcel(MailKind.RESET_PASSWORD, alice),
         *(
-            replace(parcel(kind, alice), secret="", entry=entry(event))
+            replace(parcel(kind, alice), secret="", entry=_sample_entry(event, at))
             for event, kind in {**NOTICES, **REVOKED_BY_OTHERS}.items()
         ),
         replace(parcel(MailKind.ACCESS_ENDS, acme), secret="", ending=_sample_ending(alice, until)),
     ]
+
+
+def _sample_entry(event: Event, at: datetime) -> Entry:
+    facts = _SAMPLE_FACTS
+    if event is Event.MIRROR_STOPPED:
+        facts = {"workspace": "acme-inc", "reason": "the credential is refused; GET /2.0/user answers 401"}
+    elif event is Event.DIRECTORY_STUCK:
+        facts = {"reason": "can't disable alice: the team would be left without an administrator"}
+    done = ("a", "alice", "session:1", "192.0.2.7", event, "Builder", facts, facts)
+    return Entry("a", 1, "alice", at, *done, "request", "hash")
 
 
 def _sample_ending(alice: Account, until: datetime) -> EndingAccess:

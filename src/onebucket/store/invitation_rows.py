@@ -55,12 +55,7 @@ def _invitation(
 
 _OWN = named(_Own, *(invitations.c[name] for name in _Own._fields))
 INVITATION = joined(
-    _OWN,
-    account_rows.ACCOUNT,
-    REPOSITORY.optional,
-    TIMES.optional,
-    outbox_rows.LETTER.optional,
-    make=_invitation,
+    _OWN, account_rows.ACCOUNT, REPOSITORY.optional, TIMES.optional, outbox_rows.LETTER.optional, make=_invitation
 )
 QUERY = (
     select(*INVITATION.columns)

@@ -12,8 +12,8 @@ from onebucket.domain import ends
 from onebucket.domain.accounts import Account
 from onebucket.domain.groups import GroupWithMembers
 from onebucket.domain.invitations import Invitation
-from onebucket.lru_cache import LruCache
 from onebucket.surfaces.core.surface import StreamedList
+from onebucket.surfaces.v1.user_shaper import user_shaper
 from onebucket.wire import times
 from onebucket.wire.lazy_list import lazy_list
 
@@ -161,15 +161,11 @@ Pending = Callable[[GroupWithMembers], Iterable[Invitation] | None]
 MemberEnds = Callable[[GroupWithMembers], Mapping[str, datetime]]
 
 
-def _no_ends(roster: GroupWithMembers) -> Mapping[str, datetime]:
-    return MappingProxyType({})
-
-
 def group(
     roster: GroupWithMembers,
     base_url: str,
     pending: Pending = lambda roster: None,
-    member_ends: MemberEnds = _no_ends,
+    member_ends: MemberEnds = lambda roster: {},
 ) -> Group | StreamedList:
     """Shape one group; streamed if its members are read one by one."""
     shaped = GroupShapes(base_url, pending, member_ends).shaped(roster)
@@ -180,7 +176,7 @@ def groups(
     rosters: Iterable[GroupWithMembers],
     base_url: str,
     pending: Pending = lambda roster: None,
-    member_ends: MemberEnds = _no_ends,
+    member_ends: MemberEnds = lambda roster: {},
 ) -> list[Group] | StreamedList:
     """Shape several groups; streamed if they, or their members, are read one by one."""
     shape = GroupShapes(base_url, pending, member_ends).shaped
@@ -192,7 +188,7 @@ def groups(
 class GroupShapes:
     """Shapes groups and their pending invitations; each person is shaped once, and again where a membership ends."""
 
-    def __init__(self, base_url: str, pending: Pending, member_ends: MemberEnds = _no_ends) -> None:
+    def __init__(self, base_url: str, pending: Pending, member_ends: MemberEnds = lambda roster: {}) -> None:
         self._base_url = base_url
         self._pending = pending
         self._ends = member_ends
@@ -228,22 +224,6 @@ class GroupShapes:
 
 
 _Shape = TypeVar("_Shape")
-
-
-def user_shaper(shape: Callable[[Account], _Shape]) -> Callable[[Account], _Shape]:
-    """Memoise the shapes of the `MAX_SHAPED_USERS` accounts shaped last."""
-    cache: LruCache[str, _Shape] = LruCache(MAX_SHAPED_USERS)
-
-    def shape_user(account: Account) -> _Shape:
-        shaped = cache.get(account.id)
-        if shaped is None:
-            shaped = cache[account.id] = shape(account)
-        return shaped
-
-    return shape_user
-
-
-MAX_SHAPED_USERS = 5000
 
 
 def _members(members: Iterable[Account] | None, shape_user: Callable[[Account], _Shape]) -> list[_Shape] | UnsetType:
