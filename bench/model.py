@@ -51,6 +51,7 @@ ALL = (
     Rows("mirror_settings", 2 * TEAMS // 10, "2 for each mirror are set on its page"),
     Rows("invitations", PEOPLE // 100, "one for a hundred people"),
     Rows("invitation_groups", PEOPLE // 100, "one for each of these"),
+    Rows("access_requests", PEOPLE // 10, "one for ten people"),
     Rows("letters", 3 * PEOPLE // 100, "a month of them"),
     Rows("links", PEOPLE // 100, "one for a hundred people"),
     Rows("journal", 365 * CHANGES_A_DAY, "a year of a million changes a day"),

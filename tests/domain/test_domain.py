@@ -372,7 +372,7 @@ MAY: dict[To, dict[str, int]] = {
     To.ASK_ABOUT_PERSON: ON_REPOSITORY | SELF,
 }
 VALUES = {"level": [*Level], "project_level": [*ProjectLevel]}
-EVERYBODY_MAY = {To.SEE_PROFILE, To.LIST_PROJECTS}
+EVERYBODY_MAY = {To.SEE_PROFILE, To.LIST_PROJECTS, To.ASK_FOR_ACCESS}
 STANDINGS = [
     Standing(*each) for each in itertools.product(*(VALUES.get(name, [False, True]) for name in Standing._fields))
 ]

@@ -43,6 +43,7 @@ LONG_FUNCTIONS = {
 }
 # Actions that don't begin at the door.
 NOT_THROUGH_THE_DOOR = {
+    "access_requests.waiting_counts": "of accounts that the actor was found to administer",
     "directory_accounts.addresses": "it reads only what a directory has sent",
     "directory_accounts.keeping": "around what a directory does that went through the door",
     "directory_accounts.namesake": "for a directory that came through the door; a refusal says that there is somebody",

@@ -130,6 +130,10 @@ ALLOWED = {
     "/api/people/dora/offboard": "OPTIONS, POST",
     "/api/grants/acme": "OPTIONS, POST",
     "/api/journal": "GET, HEAD, OPTIONS",
+    "/api/requests": "GET, HEAD, OPTIONS, POST",
+    "/api/requests/b0b00000-0000-4000-8000-000000000002": "DELETE, OPTIONS",
+    "/api/requests/b0b00000-0000-4000-8000-000000000002/grant": "OPTIONS, POST",
+    "/api/requests/b0b00000-0000-4000-8000-000000000002/deny": "OPTIONS, POST",
 }
 # API 2.0 has one format, so the tests of formats don't ask it.
 ALLOWED_2_0 = {

@@ -83,7 +83,8 @@ def test_every_letter_has_its_link_plainly_and_one_button(parcel: OutgoingMail, 
     assert letter["To"] == "carol@example.net"
 
 
-OTHERS = (MailKind.MIRROR_STOPPED, MailKind.DIRECTORY_STUCK, MailKind.ACCESS_ENDS)
+ABOUT_REQUESTS = (MailKind.REQUEST_ADDED, MailKind.REQUEST_GRANTED, MailKind.REQUEST_DENIED)
+OTHERS = (MailKind.MIRROR_STOPPED, MailKind.DIRECTORY_STUCK, MailKind.ACCESS_ENDS, *ABOUT_REQUESTS)
 OF_SECURITY = [each for each in NOTICES if each.letter.kind not in OTHERS]
 
 
@@ -148,6 +149,26 @@ def test_a_letter_about_much_access_that_ends_says_how_much_it_leaves_out() -> N
 
     assert text.count("dora: member") == 20
     assert "* and 30 more" in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "subject", "page", "says"),
+    [
+        (MailKind.REQUEST_ADDED, "alice asks for access in alice on git.example", "/accounts/alice/requests",
+         "Reason: I build the release"),
+        (MailKind.REQUEST_GRANTED, "You have write on alice/Builder on git.example", "/me/requests", "You have: write"),
+        (MailKind.REQUEST_DENIED, "Your request for write on alice/Builder on git.example is denied", "/me/requests",
+         "Why not: ask again after the release"),
+    ],
+)  # fmt: skip
+def test_a_letter_about_a_request_says_what_and_why(kind: MailKind, subject: str, page: str, says: str) -> None:
+    [parcel] = [each for each in NOTICES if each.letter.kind is kind]
+    letter = written(parcel)
+
+    for text in post_office.parts(letter):
+        plain = re.sub(r"</?(bdi|strong)>", "", text)
+        assert says in plain and "write on alice/Builder" in plain and f"{BASE}{page}" in text
+    assert letter["Subject"] == subject
 
 
 def test_nothing_is_fetched_for_a_letter() -> None:
@@ -308,6 +329,7 @@ def test_every_word_of_a_template_is_documented_and_there() -> None:
     but_in_notices = {name for name, where in rows if where == "all but notices"}
     everywhere = {name for name, where in rows if where == "every e-mail"}
     invitations = {name for name, where in rows if where == "invitations"}
+    of_requests = {name for name, where in rows if where == "requests"}
 
     names = {name for name, where in rows if where == "all but confirmations"}
 
@@ -317,5 +339,6 @@ def test_every_word_of_a_template_is_documented_and_there() -> None:
         assert set(template_context.context_of(parcel, BASE)) == everywhere | but_in_notices | names | invitations
     for parcel in NOTICES:
         own = ending if parcel.letter.kind is MailKind.ACCESS_ENDS else notices
-        assert set(template_context.context_of(parcel, BASE)) == everywhere | names | own
+        more = of_requests if parcel.letter.kind in ABOUT_REQUESTS else set()
+        assert set(template_context.context_of(parcel, BASE)) == everywhere | names | own | more
     assert {f"`{kind.value}`" for kind in MailKind} <= set(re.findall(r"`[a-z-]+`", DOCUMENTED.read_text()))

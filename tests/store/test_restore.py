@@ -14,11 +14,22 @@ import cast
 import codes
 import consuming
 import ssh_keygen
+from browsing import done_by
 from cast import Api
 from commands import Command, done
-from onebucket.actions import accounts, consumers, emails, invitations, second_factors, ssh_keys, tokens
+from onebucket.actions import (
+    access_requests,
+    accounts,
+    consumers,
+    emails,
+    invitations,
+    second_factors,
+    ssh_keys,
+    tokens,
+)
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import Actor
+from onebucket.domain.privileges import Level
 from onebucket.store import account_rows, oauth_consumer_rows
 from onebucket.store.connect import connect
 from tests.cli.test_cli_mistakes import damage
@@ -164,6 +175,23 @@ def test_an_ssh_key_that_was_removed_since_the_backup_stays_removed(
     assert "still ended: 1 SSH keys" in told.out.splitlines()
     assert [key.label for key in held] == ["desk"]
     assert restored(tmp_path)["kept"] == {"ssh_keys": 1}
+
+
+def test_a_request_that_was_answered_since_the_backup_does_not_wait_again(
+    command: Command, served: Api, tmp_path: Path
+) -> None:
+    for slug in ("rocket", "none"):
+        wish = ("acme", slug, Level.READ, "to see it")
+        served.operate(done_by("mallory", lambda work, wish=wish: access_requests.ask(work, *wish)))
+    command("backup", "b.db")
+    _, (other, answered) = served.operate(lambda work: access_requests.of_account(work, "acme"))
+    served.operate(lambda work: access_requests.deny(work, answered.id, "no"))
+
+    told = command("restore", "b.db")
+
+    _, waiting = served.operate(lambda work: access_requests.of_account(work, "acme"))
+    assert "still ended: 1 requests for access" in told.out.splitlines()
+    assert [each.id for each in waiting if each.is_waiting] == [other.id]
 
 
 def test_with_as_it_was_what_the_backup_holds_is_good_again(command: Command, served: Api, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ ONLY_WITHIN = {
     "directory_keys": [["secret_hash"]],
     "sessions": [["secret_hash"]],
     "invitations": [["id"]],
+    "access_requests": [["id"]],
     "consumers": [["key"]],
     "issued": [["secret_hash"]],
     "oauth_requests": [["token_hash"]],

@@ -15,6 +15,9 @@ BODIES = {
     "/people/{user}/offboard": b'{"account": "acme"}',
     # Everywhere.
     "/api/people/bob/offboard": b"{}",
+    "/requests": b'{"repository": "globex/satellite", "level": "read", "reason": "to see"}',
+    "/requests/{id}/grant": b"{}",
+    "/requests/{id}/deny": b'{"sentence": "no"}',
     "/access": b"[]",
     "/grants/{accountname}": b'{"people": ["eve@example.net", "mallory"], "repositories": ["website"]}',
     "/api/grants/globex": b'{"people": ["eve@example.net"], "repositories": ["satellite"]}',

@@ -17,6 +17,7 @@ import ssh_keygen
 from cast import Api, basic, password, token
 from onebucket import hashing
 from onebucket.actions import (
+    access_requests,
     accounts,
     consumers,
     directories,
@@ -150,6 +151,13 @@ GET    /api/invitations?account=acme               403    403   403   200   403 
 GET    /api/invitations                            403    403   403   403   403   200
 POST   /api/invitations/{carols}/resend            404    404   404   200   404   200
 DELETE /api/invitations/{carols}                   404    404   404   204   404   204
+
+GET    /api/requests                               200    200   200   200   200   200
+GET    /api/requests?account=acme                  403    403   403   200   403   200
+POST   /api/requests                               200    200   200   200   409   409
+DELETE /api/requests/{bobs}                        404    404   204   404   404   404
+POST   /api/requests/{bobs}/grant                  404    404   404   200   404   200
+POST   /api/requests/{bobs}/deny                   404    404   404   200   404   200
 
 GET    /group-privileges/globex                    403    403   403   403   200   200
 GET    /group-privileges/globex/satellite          404    404   404   404   200   200
@@ -483,6 +491,9 @@ def _set(work: UnitOfWork) -> None:
     for end in ENDS:
         _set_app_passwords_made_by_programs(work, root, end)
     _add_directory(work)
+    [bob] = [each.account for each in accounts.list_people(work) if each.account.username == "bob"]
+    with work.on_behalf(Actor(bob, "password")):
+        access_requests.ask(work, "acme", "website", Level.ADMIN, "to change its name")
 
 
 def _add_directory(work: UnitOfWork) -> None:
@@ -595,10 +606,12 @@ def outcomes(api: Api, stage: Path, authorization: str | Signed | None) -> dict[
     before = api.everything()
     [carols] = [each.id for _, each in api.operate(lambda work: invitations.found(work, account_name="acme"))]
     alices = api.operate(lambda work: tokens.of_person(work, "alice"))[-1].id
+    [bobs] = [each.id for each in api.operate(lambda work: access_requests.of_account(work, "acme"))[1]]
     _, [doras] = api.operate(lambda work: ssh_keys.of_person(work, "dora"))
     came: dict[str, int | str] = {}
     for row in ROWS:
         address = row.path.replace("{carols}", carols).replace("{alices}", alices).replace("{doras}", doras.id)
+        address = address.replace("{bobs}", bobs)
         shown = headers(authorization, row.method, address)
         status = api(None, row.method, address, headers=shown, content=row.body).status_code
         came[f"{row.method} {row.address}"] = status

@@ -160,6 +160,23 @@ def repository(work: UnitOfWork, account_name: str, slug: str, *, to: To) -> tup
     return owner, _require_repository(owner, slug, row, standing, levels, to)
 
 
+def repository_asked_for(
+    work: UnitOfWork, account_name: str, slug: str, *, to: To
+) -> tuple[Account, Repository | None, Level]:
+    """Return the account, its repository with this slug, and the actor's level there, though they may not see it.
+
+    Only for requests: what the actor is told must be the same whether there is a repository that they can't see.
+    Raises NotFound when the account doesn't exist.
+    """
+    owner = _account(work, account_name, repository=slug)
+    row = repository_rows.find(work.tx, owner.id, slug)
+    standing = _standing(work, owner)
+    place = row or _placeholder(owner)
+    levels = _levels(work, owner, standing, [place])
+    _permit(standing, to)
+    return owner, row, Level.ADMIN if levels is None else levels[place.id]
+
+
 def each_repository(
     work: UnitOfWork, account_name: str, pairs: Collection[tuple[str, Account]], *, to: To
 ) -> tuple[Account, list[Repository | Refusal], AccessInputs]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from onebucket.actions import access, invitation_acceptance, journal, outbox
+from onebucket.actions import access, access_requests, invitation_acceptance, journal, outbox
 from onebucket.actions.outbox import OutboxCounts
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import Account
@@ -33,7 +33,8 @@ class Dashboard:
     """What the actor sees first. `letters` are counted for site administrators only.
 
     `recent` holds the latest entries of the journals of `watched`: accounts that the actor administers, their own left
-    out, and at most `MOST_ACCOUNTS`. `ending` is what ends there within a week.
+    out, and at most `MOST_ACCOUNTS`. `ending` is what ends there within a week. `requests` says in which of all the
+    accounts that they administer requests for access wait, and how many.
     """
 
     accounts: Sequence[AccountRole]
@@ -42,6 +43,7 @@ class Dashboard:
     watched: Sequence[Account]
     recent: Sequence[Entry]
     ending: Sequence[tuple[Account, AccessEnd]]
+    requests: Sequence[tuple[Account, int]]
 
 
 def dashboard(work: UnitOfWork) -> Dashboard:
@@ -62,6 +64,7 @@ def dashboard(work: UnitOfWork) -> Dashboard:
         watched,
         journal.latest_of(work, [owner.id for owner in watched], at_most=MOST_ENTRIES),
         _ending(work, watched),
+        access_requests.waiting_counts(work, [each.owner for each in roles if each.administers]),
     )
 
 

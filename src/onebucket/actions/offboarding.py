@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from onebucket.actions import (
     access,
+    access_requests,
     accounts,
     groups,
     invitation_letters,
@@ -16,6 +17,7 @@ from onebucket.actions import (
 from onebucket.actions.access_effects import AccessChange
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import last_administrator
+from onebucket.domain.access_requests import AccessRequest
 from onebucket.domain.accounts import Account
 from onebucket.domain.groups import Group
 from onebucket.domain.invitations import Invitation
@@ -26,6 +28,7 @@ from onebucket.domain.refusals import Conflict, Invalid
 from onebucket.domain.repositories import Repository
 from onebucket.store import (
     access_inputs,
+    access_request_rows,
     account_rows,
     account_summaries,
     app_password_rows,
@@ -44,8 +47,9 @@ from onebucket.store import (
 class Holdings:
     """What a person has in an account: groups, levels set for them there, and invitations to their addresses.
 
-    `kept_groups` are theirs too, but stay: only the directory that keeps them changes their members. `losses` are the
-    person's levels on the account's repositories, before and after everything else is taken away.
+    `requests` are those for access that wait. `kept_groups` are theirs too, but stay: only the directory that keeps
+    them changes their members. `losses` are the person's levels on the account's repositories, before and after
+    everything else is taken away.
     """
 
     owner: Account
@@ -55,11 +59,12 @@ class Holdings:
     invitations: list[Invitation]
     kept_groups: list[Group] = field(default_factory=list)
     losses: list[AccessChange] = field(default_factory=list)
+    requests: list[AccessRequest] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to take away."""
-        return not (self.groups or self.repositories or self.projects or self.invitations)
+        return not (self.groups or self.repositories or self.projects or self.invitations or self.requests)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +151,10 @@ def _check_replaceable(work: UnitOfWork, person: Account) -> None:
 def _accounts(work: UnitOfWork, person: Account) -> list[Account]:
     """Return the accounts of others in which a person has something, by username."""
     found = {each.id: each for each in account_summaries.accounts_of_person(work.tx, person.id)}
-    for invitation in invitee_rows.invited_to(work.tx, person.id):
-        if invitation.account_id not in found and (owner := account_rows.by_id(work.tx, invitation.account_id)):
+    invitations = invitee_rows.invited_to(work.tx, person.id)
+    requests = access_request_rows.waiting_of_person(work.tx, person.id, work.at)
+    for id in (*(each.account_id for each in invitations), *(each.account_id for each in requests)):
+        if id not in found and (owner := account_rows.by_id(work.tx, id)):
             found[owner.id] = owner
     return sorted((each for each in found.values() if each.id != person.id), key=lambda each: each.username.lower())
 
@@ -156,6 +163,7 @@ def _held(work: UnitOfWork, person: Account, owners: list[Account]) -> list[Hold
     groups_there: dict[str, list[Group]] = {owner.id: [] for owner in owners}
     for roster in group_members.groups_of_person(work.tx, person.id):
         groups_there.get(roster.group.account_id, []).append(roster.group)
+    requests = access_request_rows.waiting_of_person(work.tx, person.id, work.at)
     found = [
         Holdings(
             owner,
@@ -164,6 +172,7 @@ def _held(work: UnitOfWork, person: Account, owners: list[Account]) -> list[Hold
             project_privilege_rows.given_to(work.tx, owner.id, person.id),
             invitee_rows.invited_to(work.tx, person.id, owner.id),
             [group for group in groups_there[owner.id] if group.directory_id is not None],
+            requests=[each for each in requests if each.account_id == owner.id],
         )
         for owner in owners
     ]
@@ -205,6 +214,7 @@ def _credentials(work: UnitOfWork, person: Account) -> Credentials:
 
 def _take_away(work: UnitOfWork, person: Account, holdings: Holdings) -> None:
     owner = holdings.owner
+    access_requests.end_of_person(work, person, owner)
     # Invitations go first: afterwards the person would have less, and one could come to life again.
     for invitation in holdings.invitations:
         invitation_letters.withdraw(work, owner, invitation)

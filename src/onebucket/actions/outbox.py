@@ -13,6 +13,7 @@ from onebucket.domain.invitations import Invitation
 from onebucket.domain.journal_entry import Entry
 from onebucket.domain.letters import NOTICE_MATTERS, MailKind, OutboxMail, next_attempt
 from onebucket.store import (
+    access_request_rows,
     account_rows,
     group_rows,
     invitation_rows,
@@ -168,6 +169,10 @@ def _is_still_relevant(work: UnitOfWork, letter: OutboxMail) -> bool:
     return link is not None and link.expires_at > work.at
 
 
+def _waits_for_answer(work: UnitOfWork, owner: Account) -> bool:
+    return bool(access_request_rows.waiting_counts(work.tx, [owner.id], work.at))
+
+
 def _prepare(work: UnitOfWork, letter: OutboxMail, secret: str, days: EndingDays) -> OutgoingMail | None:
     """Load what a letter's template needs and store the hash of its secret; None when its subject is over."""
     owner = account_rows.by_id(work.tx, letter.account_id)
@@ -178,6 +183,8 @@ def _prepare(work: UnitOfWork, letter: OutboxMail, secret: str, days: EndingDays
         ending = days.of(owner, letter)
         return OutgoingMail(letter, "", owner, letter.created_at, ending=ending) if ending else None
     if letter.is_notice:
+        if letter.kind is MailKind.REQUEST_ADDED and not _waits_for_answer(work, owner):
+            return None
         entry = journal_rows.one(work.tx, owner.id, letter.entry_number)
         return OutgoingMail(letter, "", owner, letter.created_at, entry=entry) if entry else None
     if letter.kind is not MailKind.INVITATION:

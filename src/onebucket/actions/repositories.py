@@ -19,7 +19,14 @@ from onebucket.domain.privileges import Level
 from onebucket.domain.projects import Project
 from onebucket.domain.refusals import Forbidden, NotFound
 from onebucket.domain.repositories import ForkPolicy, Repository
-from onebucket.store import invitation_rows, privilege_rows, project_rows, repository_lists, repository_rows
+from onebucket.store import (
+    access_request_rows,
+    invitation_rows,
+    privilege_rows,
+    project_rows,
+    repository_lists,
+    repository_rows,
+)
 
 
 class RepositoryFields(TypedDict, total=False):
@@ -136,7 +143,7 @@ def slug_for_name(work: UnitOfWork, account_name: str, slug: str, new_name: str 
 
 
 def delete(work: UnitOfWork, account_name: str, slug: str) -> None:
-    """Delete a repository with its privileges and pending invitations."""
+    """Delete a repository with its privileges and pending invitations; requests for it stay with who asked."""
     owner, repository = access.repository(work, account_name, slug, to=To.DELETE_REPOSITORY)
     home = project_rows.by_id(work.tx, owner.id, repository.project_id)
     assert home is not None
@@ -150,6 +157,7 @@ def delete(work: UnitOfWork, account_name: str, slug: str) -> None:
         if invitation.repository_slug == repository.slug:
             invitation_rows.remove(work.tx, invitation)
             work.record(Event.INVITATION_WITHDRAWN, owner, invitation.email, before={"repository": repository.slug})
+    access_request_rows.forget_repository(work.tx, owner.id, repository.id)
     privilege_rows.remove_on_repository(work.tx, owner.id, repository.id)
     repository_rows.delete_repository(work.tx, repository)
 

@@ -13,6 +13,7 @@ from onebucket.domain.policy import To
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Invalid
 from onebucket.store import (
+    access_request_rows,
     account_rows,
     administrator_rows,
     directory_group_rows,
@@ -118,6 +119,7 @@ def delete(work: UnitOfWork, name: str) -> Account:
     work.record(Event.TEAM_DELETED, team, team.username, before=lost)
     for invitation in invitation_rows.of_account(work.tx, team.id):
         invitation_rows.remove(work.tx, invitation)
+    access_request_rows.remove_of_account(work.tx, team.id)
     for repository in repository_rows.of_account(work.tx, team.id):
         privilege_rows.remove_on_repository(work.tx, team.id, repository.id)
         repository_rows.delete_repository(work.tx, repository)

@@ -102,11 +102,20 @@ class UnitOfWork:
             return
         self._queue_notices(kind, account, entry, self._notice_recipients(account, entry))
 
-    def notify_administrators(self, account: Account) -> None:
-        """Queue a notice about the entry written last, which is of the account's journal, to its administrators."""
+    def notify_administrators(self, account: Account, *, pause: timedelta | None = None) -> None:
+        """Queue a notice about the entry written last, which is of the account's journal, to its administrators.
+
+        With a `pause`, an address gets one notice of this kind about the account at once, and one more at its end about
+        all that was written in the meantime.
+        """
         entry = self.entries[-1]
         people = [account.id] if not account.is_team else administrator_rows.active_administrators(self.tx, account.id)
-        self._queue_notices(NOTICES[entry.event], account, entry, self._primary_addresses(people))
+        self._queue_notices(NOTICES[entry.event], account, entry, self._primary_addresses(people), pause=pause)
+
+    def notify_person(self, account: Account, person: Account) -> None:
+        """Queue a notice about the entry written last, which is of the account's journal, to a person."""
+        entry = self.entries[-1]
+        self._queue_notices(NOTICES[entry.event], account, entry, self._primary_addresses([person.id]))
 
     def notify_site_administrators(self, account: Account) -> None:
         """Queue a notice about the entry written last, which is of the account's journal, to site administrators."""
@@ -125,18 +134,45 @@ class UnitOfWork:
         addresses = self._primary_addresses([reader])
         self._queue(MailKind.ACCESS_ENDS, account, addresses, about=reader, link_id=id_of_number(day.toordinal()))
 
-    def _queue_notices(self, kind: MailKind, account: Account, entry: Entry, addresses: Iterable[str]) -> None:
+    def _queue_notices(
+        self,
+        kind: MailKind,
+        account: Account,
+        entry: Entry,
+        addresses: Iterable[str],
+        *,
+        pause: timedelta | None = None,
+    ) -> None:
         about = id_of_number(entry.number)
-        self._queue(kind, account, addresses, about=about, link_id=about)
+        self._queue(kind, account, addresses, about=about, link_id=about, pause=pause)
 
-    def _queue(self, kind: MailKind, account: Account, addresses: Iterable[str], *, about: str, link_id: str) -> None:
+    def _queue(
+        self,
+        kind: MailKind,
+        account: Account,
+        addresses: Iterable[str],
+        *,
+        about: str,
+        link_id: str,
+        pause: timedelta | None = None,
+    ) -> None:
         """Queue a notice to each address that hasn't got `MOST_NOTICES` of the kind today."""
         since = self.at - _DAY
         for email in addresses:
-            if outbox_rows.count_of_account(self.tx, kind, since=since, address=email)[0] < MOST_NOTICES:
+            due_at = self.at if pause is None else self._due_after(kind, account, email, pause)
+            has_budget = outbox_rows.count_of_account(self.tx, kind, since=since, address=email)[0] < MOST_NOTICES
+            if due_at is not None and has_budget:
                 outbox_rows.add(
-                    self.tx, OutboxMail(account.id, self.new_id(), kind, about, link_id, email, self.at, self.at)
+                    self.tx, OutboxMail(account.id, self.new_id(), kind, about, link_id, email, self.at, due_at)
                 )
+
+    def _due_after(self, kind: MailKind, account: Account, email: str, pause: timedelta) -> datetime | None:
+        """Return when a notice may go to an address after the one before; None if another waits for that already."""
+        since = self.at - pause
+        count, first = outbox_rows.count_of_account(self.tx, kind, since=since, account_id=account.id, address=email)
+        if first is None:
+            return self.at
+        return first + pause if count == 1 else None
 
     def _primary_addresses(self, people: Iterable[str]) -> list[str]:
         """Return the validated primary addresses of people, given by id."""

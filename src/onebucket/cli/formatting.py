@@ -50,6 +50,7 @@ _NAMES = {
     "issued": "tokens of OAuth apps",
     "invitations": "invitations",
     "ssh_keys": "SSH keys",
+    "access_requests": "requests for access",
 }
 
 

@@ -69,6 +69,7 @@ def _lines(ended: "Offboarding") -> Iterator[str]:
             for key, level in held.projects.items()
         )
         yield from (f"{account}: the invitation of {each.email} is withdrawn" for each in held.invitations)
+        yield from (f"{account}: the request for {each.level.word} on {each.slug} ends" for each in held.requests)
         for loss in held.losses:
             count = len(loss.repositories)
             places = loss.repositories[0].slug if count == 1 else f"{count:,} repositories"

@@ -25,6 +25,7 @@ from onebucket.cli import (
     projects,
     redirection,
     repositories,
+    requests,
     second_factors,
     serve,
     ssh_keys,
@@ -85,6 +86,7 @@ root.add_typer(consumers.consumer, name="consumer")
 root.add_typer(directories.directory, name="directory")
 root.command("invite")(given_access.invite)
 root.add_typer(invitations.invitation, name="invitation")
+root.add_typer(requests.request, name="request")
 root.add_typer(letters.letter, name="letter")
 mirror.mirror.command("list")(mirror_status.list_mirrors)
 mirror.mirror.command("status")(mirror_status.status)

@@ -267,6 +267,11 @@ _SENTENCES: Mapping[Event, _Describe] = {
     Event.INVITATION_ENDED: _invitation_ended,
     Event.INVITATION_ACCEPTED: _template("accepted the invitation of {subject}"),
     Event.INVITATION_DECLINED: _template("declined the invitation of {subject}"),
+    Event.REQUEST_ADDED: _with_end("asked for {permission} on {subject}"),
+    Event.REQUEST_WITHDRAWN: _template("withdrew their request for {permission} on {subject}"),
+    Event.REQUEST_GRANTED: _with_end("granted the request of {user} for {permission} on {subject}"),
+    Event.REQUEST_DENIED: _template("denied the request of {user} for {permission} on {subject}: {answer}"),
+    Event.REQUEST_ENDED: _template("ended the request of {user} for {permission} on {subject}"),
     Event.CONSUMER_ADDED: _template("created the OAuth app {subject}"),
     Event.CONSUMER_REVOKED: _template("revoked the OAuth app {subject}"),
     Event.AUTHORIZATION_GIVEN: _template("authorized the OAuth app {subject}"),
@@ -302,8 +307,8 @@ def describe_subject(entry: Entry) -> tuple[str, str]:
     facts = entry.after if entry.after is not None else entry.before or {}
     path = f"{account}/{subject}"
     match entry.event.value.partition(".")[0]:
-        case "user":
-            return f"user {subject}", facts.get("email") or ""
+        case "user" | "team" as kind:
+            return f"{kind} {subject}", facts.get("email") or ""
         case "email":
             return f"{facts['email']} of {subject}", ""
         case "password":
@@ -318,8 +323,6 @@ def describe_subject(entry: Entry) -> tuple[str, str]:
             return f"{facts['kind']} {quote_text(facts['label'])} of {subject}", ""
         case "recovery-codes" | "recovery-code":
             return f"recovery codes of {subject}", ""
-        case "team":
-            return f"team {subject}", ""
         case "group":
             return f"group {path}", f"permission {facts['permission']}" if facts.get("permission") else ""
         case "member":
@@ -330,6 +333,8 @@ def describe_subject(entry: Entry) -> tuple[str, str]:
             return f"group {account}/{facts['group']} on {_place(kind, path)}", facts["privilege"]
         case "privilege" | "project-privilege" as kind:
             return f"{facts['user']} on {_place(kind, path)}", facts["privilege"]
+        case "request":
+            return f"request of {facts['user']} for {path}", facts["permission"]
         case "invitation":
             slugs = [facts["repository"]] if "repository" in facts else facts.get("groups", ())
             places = ", ".join(f"{account}/{slug}" for slug in slugs)

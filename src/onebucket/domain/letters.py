@@ -32,10 +32,13 @@ class MailKind(Enum):
     MIRROR_STOPPED = "mirror-stopped"
     DIRECTORY_STUCK = "directory-stuck"
     ACCESS_ENDS = "access-ends"
+    REQUEST_ADDED = "request-added"
+    REQUEST_GRANTED = "request-granted"
+    REQUEST_DENIED = "request-denied"
 
 
 # Events that are announced by mail because they could give somebody else access to an account, or because somebody has
-# to do something about a mirror or a directory. A notice has no secret.
+# to do something about a mirror, a directory or a request, or waits for an answer. A notice has no secret.
 NOTICES: Mapping[Event, MailKind] = {
     Event.EMAIL_ADDED: MailKind.ADDRESS_ADDED,
     Event.EMAIL_PRIMARY: MailKind.ADDRESS_PRIMARY,
@@ -52,6 +55,9 @@ NOTICES: Mapping[Event, MailKind] = {
     Event.CONSUMER_ADDED: MailKind.PROGRAM_MADE,
     Event.MIRROR_STOPPED: MailKind.MIRROR_STOPPED,
     Event.DIRECTORY_STUCK: MailKind.DIRECTORY_STUCK,
+    Event.REQUEST_ADDED: MailKind.REQUEST_ADDED,
+    Event.REQUEST_GRANTED: MailKind.REQUEST_GRANTED,
+    Event.REQUEST_DENIED: MailKind.REQUEST_DENIED,
 }
 
 # Announced where a site administrator takes a single credential away, so that nobody looks for the fault in a script.

@@ -34,6 +34,8 @@ class To(Enum):
     ASK_ABOUT_PERSON = "check this person's access to the repository"
     INVITE = "invite people to the account"
     INVITE_TO_REPOSITORY = "invite people to the repository"
+    ASK_FOR_ACCESS = "ask for access in the account"
+    ANSWER_REQUESTS = "answer requests for access in the account"
     CHANGE_ACCOUNT = "rename the account"
     CHANGE_PERSON = "change this person's addresses and password"
     MANAGE_CONSUMERS = "manage the account's OAuth apps"
@@ -164,6 +166,8 @@ RULES: Mapping[To, Rule] = {
     To.ASK_ABOUT_PERSON: _administrators_of_account_or_repository_and_self,
     To.INVITE: _administrators,
     To.INVITE_TO_REPOSITORY: _administrators_of_account_or_repository,
+    To.ASK_FOR_ACCESS: _everybody,
+    To.ANSWER_REQUESTS: _administrators,
     To.CHANGE_ACCOUNT: _administrators,
     To.CHANGE_PERSON: _self_and_site_admins,
     To.MANAGE_CONSUMERS: _administrators,

@@ -162,6 +162,14 @@ class AlreadyInvited(Conflict):
         self.is_open = is_open
 
 
+class AlreadyAnswered(Conflict):
+    """The request for access is answered already, or has ended; `who` has done that, if anybody has."""
+
+    def __init__(self, state: str, who: str | None = None) -> None:
+        by = f" by {who}" if who else ""
+        super().__init__(f"the request is {state}{by} already: nothing was changed")
+
+
 class GroupExists(Conflict):
     """The account has another group with that slug (contract/api-1.0.md#1.4)."""
 

@@ -74,6 +74,9 @@ READ_WORKSPACES = _rule(
         reads=frozenset({To.LIST_GROUPS, To.SEE_GROUP, To.INVITE, To.INVITE_TO_REPOSITORY}),
     ),
     Effect("see the workspaces that you are in, and their members", reads=frozenset({To.SEE_PROFILE})),
+    Effect(
+        "see your requests for access, and those in accounts that you administer", reads=frozenset({To.ANSWER_REQUESTS})
+    ),
     Effect("see which groups administer your accounts", reads=frozenset({To.SEE_PRIVILEGES})),
     Effect("see the same of every account, if you are a site administrator", reads=frozenset({To.RUN_SITE})),
 )
@@ -90,6 +93,7 @@ CHANGE_WORKSPACES = _rule(
         "invite people to groups and repositories, give them access to repositories, and withdraw invitations",
         changes=frozenset({To.INVITE, To.INVITE_TO_REPOSITORY, To.GRANT_PRIVILEGE}),
     ),
+    Effect("ask for access, and withdraw your requests", changes=frozenset({To.ASK_FOR_ACCESS, To.SEE_PROFILE})),
     Effect(
         "take everything in your accounts away from a person", changes=frozenset({To.REMOVE_PERSON, To.GRANT_PRIVILEGE})
     ),
@@ -160,6 +164,7 @@ SET_REPOSITORY_PERMISSIONS = _rule(
     "repository:admin",
     "admin:repository write:permission",
     Effect("give and change permissions on repositories that you administer", changes=frozenset({To.GRANT_PRIVILEGE})),
+    Effect("answer requests for access in accounts that you administer", changes=frozenset({To.ANSWER_REQUESTS})),
 )
 REMOVE_REPOSITORY_PERMISSIONS = _rule(
     "repository:admin",

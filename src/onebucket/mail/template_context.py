@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
@@ -44,6 +45,9 @@ PATHS = {
     MailKind.MIRROR_STOPPED: "accounts/{account}/mirrors",
     MailKind.DIRECTORY_STUCK: "accounts/{account}/directories",
     MailKind.ACCESS_ENDS: "accounts/{account}/ends",
+    MailKind.REQUEST_ADDED: "accounts/{account}/requests",
+    MailKind.REQUEST_GRANTED: "me/requests",
+    MailKind.REQUEST_DENIED: "me/requests",
 }
 
 
@@ -64,6 +68,8 @@ def context_of(mail: OutgoingMail, base_url: str, *, is_open: bool = False) -> T
     }
     names: TemplateContext = {"account": _safe_name(owner.username), "account_name": _safe_name(owner.display_name)}
     if mail.entry is not None:
+        if mail.entry.event in _ABOUT_REQUESTS:
+            names |= _request_context(mail.entry, is_open=is_open)
         return context | names | _notice_context(mail.entry)
     if mail.ending is not None:
         return context | names | _ending_context(mail.ending)
@@ -98,6 +104,15 @@ def _invitation_context(mail: OutgoingMail, invitation: Invitation, *, is_open: 
 
 # Events whose subject is an OAuth app.
 _OF_APPS = (Event.AUTHORIZATION_GIVEN, Event.AUTHORIZATION_REVOKED, Event.CONSUMER_ADDED)
+_ABOUT_REQUESTS = (Event.REQUEST_ADDED, Event.REQUEST_GRANTED, Event.REQUEST_DENIED)
+
+
+def _request_context(entry: Entry, *, is_open: bool) -> TemplateContext:
+    """Return why somebody asks or denies; what anybody may have written is left out if everybody can sign up."""
+    facts = entry.after or {}
+    if entry.event is Event.REQUEST_ADDED:
+        return {"why": "" if is_open else _safe_name(facts["reason"])}
+    return {"why": _safe_name(facts.get("answer") or "")}
 
 
 def _notice_context(entry: Entry) -> TemplateContext:
@@ -114,6 +129,9 @@ def _notice_context(entry: Entry) -> TemplateContext:
         subject = str(facts["left"])
     elif entry.event is Event.IDENTITY_LINKED:
         subject = f"{facts['identity']} ({facts['provider']})"
+    elif entry.event in _ABOUT_REQUESTS:
+        until = f" until {facts['until']}" if facts.get("until") else ""
+        subject = f"{facts['permission']} on {entry.account}/{entry.subject}{until}"
     return {
         "at": _format_time(entry.at),
         "by": _safe_name(entry.actor),
@@ -170,6 +188,14 @@ _SAMPLE_FACTS = {
     "identity": "carol@example.org",
     "provider": "okta",
 }
+_SAMPLE_REQUEST = {"permission": "write", "reason": "I build the release", "answer": "ask again after the release"}
+_SAMPLE_FACTS_OF: Mapping[Event, dict[str, str]] = {
+    Event.MIRROR_STOPPED: {
+        "workspace": "acme-inc", "reason": "the credential is refused; GET /2.0/user answers 401"
+    },
+    Event.DIRECTORY_STUCK: {"reason": "can't disable alice: the team would be left without an administrator"},
+    **dict.fromkeys(_ABOUT_REQUESTS, _SAMPLE_REQUEST),
+}  # fmt: skip
 
 
 def sample_contexts() -> list[OutgoingMail]:
@@ -210,11 +236,7 @@ def sample_contexts() -> list[OutgoingMail]:
 
 
 def _sample_entry(event: Event, at: datetime) -> Entry:
-    facts = _SAMPLE_FACTS
-    if event is Event.MIRROR_STOPPED:
-        facts = {"workspace": "acme-inc", "reason": "the credential is refused; GET /2.0/user answers 401"}
-    elif event is Event.DIRECTORY_STUCK:
-        facts = {"reason": "can't disable alice: the team would be left without an administrator"}
+    facts = _SAMPLE_FACTS_OF.get(event, _SAMPLE_FACTS)
     done = ("a", "alice", "session:1", "192.0.2.7", event, "Builder", facts, facts)
     return Entry("a", 1, "alice", at, *done, "request", "hash")
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import bindparam, delete, insert, null, select, update
 
+from onebucket.domain.access_requests import RequestState
 from onebucket.domain.oauth import TokenKind
 from onebucket.store import invitation_rows, oauth_consumer_rows
 from onebucket.store.engine.list_parameters import values_of
@@ -14,6 +15,7 @@ from onebucket.store.engine.statement import AnyStatement, Statement
 from onebucket.store.engine.transaction import Transaction
 from onebucket.store.tables import (
     Id,
+    access_requests,
     accounts,
     consumers,
     directory_keys,
@@ -31,12 +33,16 @@ from onebucket.store.tables import (
     tokens,
 )
 
-# Credentials and invitations. One that is missing from its table was revoked, used or expired, and must not come back
-# with a backup.
-_HELD = (tokens, ssh_keys, directory_keys, identities, consumers, issued, invitations)
+# Credentials, invitations and requests that wait. One that is missing from its table was revoked, used, answered or
+# expired, and must not come back with a backup.
+_HELD = (tokens, ssh_keys, directory_keys, identities, consumers, issued, invitations, access_requests)
+_STILL = {
+    issued.name: issued.c.spent_at.is_(None),
+    access_requests.name: access_requests.c.state == RequestState.WAITING.value,
+}
 _IDS = {
     table.name: Statement(
-        select(table.c.id).where(table.c.spent_at.is_(None)) if table is issued else select(table.c.id),
+        select(table.c.id).where(_STILL[table.name]) if table.name in _STILL else select(table.c.id),
         scalar(table.c.id),
     )
     for table in _HELD
@@ -102,7 +108,7 @@ _PASSING: dict[str, AnyStatement] = {
 }
 _END = {
     table.name: Statement(delete(table).where(table.c.id.in_(values_of("ids", Id))))
-    for table in (tokens, ssh_keys, directory_keys, identities, issued)
+    for table in (tokens, ssh_keys, directory_keys, identities, issued, access_requests)
 }
 
 
@@ -146,7 +152,7 @@ def delete_credentials(tx: Transaction, gone: dict[str, frozenset[str]]) -> None
     for invitation in invitation_rows.all_invitations(tx):
         if invitation.id in gone[invitations.name]:
             invitation_rows.remove(tx, invitation)
-    for table in (issued, tokens, ssh_keys, directory_keys, identities):
+    for table in (issued, tokens, ssh_keys, directory_keys, identities, access_requests):
         tx.run(_END[table.name], ids=sorted(gone[table.name]))
     for consumer in oauth_consumer_rows.all_consumers(tx):
         if consumer.id in gone[consumers.name]:

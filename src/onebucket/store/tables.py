@@ -431,6 +431,42 @@ invitation_groups = Table(
     sqlite_with_rowid=False,
 )
 
+# Requests for access. `repository` is the slug that was asked for, `repository_id` the repository that had it then, if
+# one had. `until_at` is the end that was asked for, `answered_by` a name as in the journal.
+access_requests = Table(
+    "access_requests",
+    metadata,
+    _of_account(),
+    Column("id", Id, primary_key=True),
+    Column("person_id", Id, ForeignKey("accounts.id"), nullable=False),
+    Column("repository", Text, nullable=False),
+    Column("repository_id", Id),
+    Column("level", SmallInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("until_at", Moment),
+    Column("asked_at", Moment, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("answered_at", Moment),
+    Column("answered_by", Text),
+    Column("answer", Text, nullable=False),
+    Column("granted", SmallInteger),
+    Column("granted_until", Moment),
+    _part_of("repositories", "repository_id"),
+    Index(
+        "uq_access_requests_waiting",
+        "account_id",
+        "person_id",
+        "repository",
+        unique=True,
+        info=_where("state = 'waiting'"),
+    ),
+    Index("ix_access_requests_of_account", "account_id", "state", "asked_at"),
+    Index("ix_access_requests_person", "person_id", "asked_at"),
+    Index("ix_access_requests_repository", "account_id", "repository_id"),
+    Index("ix_access_requests_id", "id", unique=True),
+    sqlite_with_rowid=False,
+)
+
 # The outbox. `about` is the id of the invitation or one-time link in the letter, `due_at` the time of the next attempt.
 # A finished letter has no `due_at`: it was sent (`sent_at`), given up, or is no longer needed.
 letters = Table(

@@ -9,11 +9,11 @@ import pytest
 
 import cast
 import consuming
-from browsing import Visitor
+from browsing import Visitor, done_by
 from cast import Api
 from checkout import TOP
 from onebucket import hashing
-from onebucket.actions import invitations, suggestions, tokens
+from onebucket.actions import access_requests, invitations, suggestions, tokens
 from onebucket.domain import policy, scope_rules
 from onebucket.domain.policy import Rule, Standing, To
 from onebucket.domain.privileges import Level
@@ -62,6 +62,10 @@ def wants(api: Api, template: Path, watched: Watched) -> dict[ScopeRule, set[tup
             if row.scope_rule is None or row.route is None or row.statuses[who] == 403:
                 continue
             address = row.path.replace("{carols}", carols).replace("{alices}", alices).replace("{doras}", "SHA256:x")
+            if "{bobs}" in address:
+                wish = ("acme", "website", Level.ADMIN, "to change its name")
+                _, asked = api.operate(done_by("bob", lambda work, wish=wish: access_requests.ask(work, *wish)))
+                address = address.replace("{bobs}", asked.id)
             watched.permitted.clear()
             api(who, row.method, address, content=row.body)
             reached.add(row.route.name)

@@ -12,9 +12,18 @@ import cast
 import chromium
 import mirroring
 import sizes
+from browsing import done_by
 from cast import Api
 from live import Live
-from onebucket.actions import accounts, groups, mirrors, project_privileges, projects, repositories
+from onebucket.actions import (
+    access_requests,
+    accounts,
+    groups,
+    mirrors,
+    project_privileges,
+    projects,
+    repositories,
+)
 from onebucket.actions.mirrors import RunTotals
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.mirrors import Drift, DriftCounts, DriftKind, MirrorState
@@ -101,6 +110,8 @@ def _hard(work: UnitOfWork) -> None:
         groups.add_member(work, "acme", group.slug, f"{'x' * 50}-{number}")
         repositories.add(work, "acme", f"{'z' * 50}-{number}", name=name, description=name * 3, project=LONG_KEY)
         project_privileges.set_for_group(work, "acme", LONG_KEY, group.slug, ProjectLevel.CREATE_REPO)
+        wish = ("acme", f"{'z' * 50}-{number}", Level.ADMIN, name * 5)
+        done_by(f"{'x' * 50}-{number}", lambda work, wish=wish: access_requests.ask(work, *wish))(work)
         project_privileges.set_for_person(work, "acme", LONG_KEY, f"{'x' * 50}-{number}", ProjectLevel.ADMIN)
     _differ(work)
 
@@ -218,6 +229,7 @@ def test_what_a_form_answers_is_accessible_and_narrow_too(
         "/accounts/acme/groups/designers": "Save",
         "/accounts/acme/mirrors/cloud/settings": "Preview changes",
         "/accounts/acme/invitations": "Send invitations",
+        "/me/requests?repository=acme/none": "Ask for access",
         "/me/ssh-keys": "Add key",
         f"/me/ssh-keys/{names['{ssh}']}": "Rename",
     }
@@ -236,6 +248,9 @@ def test_what_a_form_answers_is_accessible_and_narrow_too(
             page.get_by_label("mode").select_option("apply")
         elif path.endswith("designers"):
             page.get_by_label("Name").fill("Draughtspeople")
+        elif "requests" in path:
+            page.get_by_label("Permission").select_option("admin")
+            page.get_by_label("Reason").fill(NAMES[1])
         elif path.endswith("ssh-keys"):
             page.get_by_label("Public key").fill("ssh-ed25519 AAAA")
         page.get_by_role("button", name=button).click()

@@ -17,6 +17,7 @@ from browsing import Visitor, deliver, done_by
 from cast import Api
 from onebucket import hashing
 from onebucket.actions import (
+    access_requests,
     consumers,
     directories,
     emails,
@@ -32,6 +33,7 @@ from onebucket.actions import (
 )
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import oauth
+from onebucket.domain.privileges import Level
 from onebucket.domain.sign_in_providers import ProvenIdentity
 from onebucket.store import oauth_token_rows
 from onebucket.surfaces.web.core import page_router
@@ -99,6 +101,10 @@ GET    /me/invitations/{id}/accept          in      200  200    200   200
 POST   /me/invitations/{id}/accept          in      404  404    404   404
 GET    /me/invitations/{id}/decline         in      200  200    200   200
 POST   /me/invitations/{id}/decline         in      404  404    404   404
+GET    /me/requests                             in      200  200    200   200
+POST   /me/requests                             in      303  303    409   409
+GET    /me/requests/{asked}/withdraw            in      200  200    200   200
+POST   /me/requests/{asked}/withdraw            in      404  303    404   404
 GET    /me/emails                               in      200  200    200   200
 POST   /me/emails                               in      303  303    303   303
 GET    /me/emails/primary                       in      200  200    200   200
@@ -273,6 +279,13 @@ GET    /accounts/acme/invitations/{id}/withdraw in      403  403    200   200
 POST   /accounts/acme/invitations/{id}/withdraw in      403  403    303   303
 POST   /accounts/bob/invitations/{id}/withdraw  in      403  404    303   303
 
+GET    /accounts/acme/requests                  in      403  403    200   200
+GET    /accounts/globex/requests                in      403  403    403   200
+GET    /accounts/acme/requests/{asked}/grant    in      403  403    200   200
+POST   /accounts/acme/requests/{asked}/grant    in      403  403    303   303
+GET    /accounts/acme/requests/{asked}/deny     in      403  403    200   200
+POST   /accounts/acme/requests/{asked}/deny     in      403  403    303   303
+
 GET    /site/letters                            in      403  403    403   200
 GET    /site/letters/{letter}/try-again         in      403  403    403   200
 POST   /site/letters/{letter}/try-again         in      403  403    403   303
@@ -317,6 +330,9 @@ TYPED = {
     "/accounts/{name}/projects/{key}/permissions": {"kind": "group", "holder": "designers", "level": "read"},
     "/accounts/{name}/settings": {"display_name": "Acme & Sons"},
     "/accounts/{name}/invitations": {"emails": "new@example.org", "group": "designers"},
+    "/me/requests": {"repository": "acme/rocket", "level": "admin", "reason": "I build the release"},
+    "/accounts/{name}/requests/{id}/grant": {"level": "read"},
+    "/accounts/{name}/requests/{id}/deny": {"sentence": "ask again"},
     "/me/emails": {"email": "more@example.org"},
     "/me/emails/primary": {"address": "bob@example.com"},
     "/me/emails/remove": {"address": "bob@example.com"},
@@ -420,6 +436,8 @@ def _links(api: Any) -> dict[str, str]:
     app = api.operate(done_by("alice", codes.begin))
     factor = codes.set_up(api, "dora")
     token = api.operate(lambda work: tokens.of_person(work, "alice"))[0]
+    wish = ("acme", "website", Level.ADMIN, "I change its name")
+    _, asked = api.operate(done_by("bob", lambda work: access_requests.ask(work, *wish)))
     [id] = [each.id for _, each in api.operate(invitations.found) if each.email == "carol@example.net"]
     return {
         "/invitations/{carol}": links["carol@example.net"],
@@ -427,6 +445,7 @@ def _links(api: Any) -> dict[str, str]:
         "/emails/{bobs}": confirming["b@example.org"],
         "/passwords/{bobs}": resetting["bob@example.com"],
         "/sessions/{bobs}": "/sessions/signs-bob-in",
+        "{asked}": asked.id,
         "{identity}": identity.id,
         "{alices}": session.id,
         "{token}": token.id,

@@ -23,7 +23,8 @@ class LostAccess(Struct, frozen=True):
 class HoldingsShape(Struct, frozen=True):
     """What a person has in an account: slugs of groups, levels, addresses that were invited, and what they lose.
 
-    They stay in `groups_kept_by_directory`: only a directory changes who is in these.
+    They stay in `groups_kept_by_directory`: only a directory changes who is in these. `requests` are the repositories
+    that they ask for access to.
     """
 
     account: str
@@ -33,6 +34,7 @@ class HoldingsShape(Struct, frozen=True):
     invitations: list[str]
     groups_kept_by_directory: list[str]
     losses: list[LostAccess]
+    requests: list[str]
 
 
 class CredentialCounts(Struct, frozen=True):
@@ -78,6 +80,7 @@ def _holdings(held: Holdings) -> HoldingsShape:
             for loss in held.losses
             for repository in loss.repositories
         ],
+        requests=[request.slug for request in held.requests],
     )
 
 

@@ -20,6 +20,7 @@ from onebucket.surfaces.extensions import (
     invitations,
     journal,
     people,
+    requests,
     tokens,
 )
 from onebucket.wire import request_body
@@ -116,9 +117,9 @@ ROUTES = (
 EXTENSIONS = Surface(
     "onebucket",
     ("/api",),
-    (*ROUTES, *invitations.ROUTES, *people.ROUTES, *given_access.ROUTES, *tokens.ROUTES),
+    (*ROUTES, *invitations.ROUTES, *people.ROUTES, *given_access.ROUTES, *requests.ROUTES, *tokens.ROUTES),
     description=(
         "What the original never had: access checks, who gained and lost access, the journal (audit log), "
-        "off-boarding, invitations, app passwords."
+        "off-boarding, invitations, requests for access, app passwords."
     ),
 )

@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from onebucket.actions import account_overview, sessions
-from onebucket.domain.refusals import LinkExpired, NotFound, Refusal
+from onebucket.domain.refusals import Forbidden, LinkExpired, NotFound, Refusal
 from onebucket.surfaces.web.account import (
     access_check,
     access_history,
@@ -34,6 +34,7 @@ from onebucket.surfaces.web.account import (
     project_permissions,
     projects,
     repositories,
+    request_queue,
     tokens,
     ways_to_end,
 )
@@ -46,6 +47,7 @@ from onebucket.surfaces.web.person import (
     consent,
     email_links,
     invitation_offer,
+    own_requests,
     profile,
     provider_sign_in,
     second_factors,
@@ -89,6 +91,8 @@ EVERYWHERE = (
     *administration.PAGES,
     *site_people.PAGES,
     *invitations.PAGES,
+    *request_queue.PAGES,
+    *own_requests.PAGES,
     *outbox.PAGES,
     *app_passwords.PAGES,
     *ssh_keys.PAGES,
@@ -196,7 +200,7 @@ async def _error_response(page: Page, page_request: PageRequest, error: Exceptio
     if isinstance(error, LinkExpired):
         return page_request.refused(error, "links/expired.html", kind=page.link)
     if page_request.request.method != "POST" or isinstance(error, csrf.CrossSiteForm | csrf.TooOften):
-        return page_request.refused(error, "error.html", back=await _back(page, page_request, error))
+        return await _error_page(page, page_request, error)
 
     page_request.errors = error.fields if isinstance(error, FormErrors) else {"": sentence(error)}
     try:
@@ -206,10 +210,28 @@ async def _error_response(page: Page, page_request: PageRequest, error: Exceptio
             raise
         if isinstance(second, LinkExpired):
             return page_request.refused(second, "links/expired.html", kind=page.link)
-        return page_request.refused(second, "error.html", back=await _back(page, page_request, second))
+        return await _error_page(page, page_request, second)
     if form_page.status_code == 200:
         form_page.status_code = status
     return retry_after(form_page, error)
+
+
+async def _error_page(page: Page, page_request: PageRequest, error: Exception) -> Response:
+    back = await _back(page, page_request, error)
+    return page_request.refused(error, "error.html", back=back, ask=_ask(page, page_request, error))
+
+
+def _ask(page: Page, page_request: PageRequest, error: Exception) -> str:
+    """Return the address of the form that asks for access, where a page of an account is refused.
+
+    It is the same for a repository that the person can't see and for one that doesn't exist.
+    """
+    is_refused = isinstance(error, Forbidden | NotFound) and page_request.person is not None
+    if not is_refused or not page.path.startswith("/accounts/{name}/"):
+        return ""
+    slug = page_request.path_parameter("slug") if page.path.startswith("/accounts/{name}/repositories/{slug}") else ""
+    wish = {"repository": f"{page_request.path_parameter('name')}/{slug}"}
+    return f"/me/requests?{urlencode(wish, errors='replace')}#ask"
 
 
 async def _back(page: Page, page_request: PageRequest, error: Exception) -> str:
