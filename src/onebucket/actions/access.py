@@ -174,7 +174,10 @@ def repository_asked_for(
     place = row or _placeholder(owner)
     levels = _levels(work, owner, standing, [place])
     _permit(standing, to)
-    return owner, row, Level.ADMIN if levels is None else levels[place.id]
+    if levels is None:
+        return owner, row, Level.ADMIN
+    # The default permissions of groups would be a level on a repository that isn't there, too.
+    return owner, row, levels[place.id] if row is not None else Level.NONE
 
 
 def each_repository(

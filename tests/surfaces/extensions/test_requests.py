@@ -93,6 +93,21 @@ def test_whether_there_is_a_repository_is_not_told_by_any_answer(api: Api) -> No
     assert [status for status, *_ in told["rocket"]] == [200, 409, 409, 400, 404, 200, 409, 200, 200, 200]
 
 
+def test_a_member_with_a_default_permission_is_not_told_either(api: Api) -> None:
+    """Dora may write to every repository but rocket, on which her group has nothing."""
+    numbers = count()
+    api.new_id = lambda: f"00000000-0000-4000-8000-{next(numbers):012x}"
+    api.clock = lambda: datetime(2030, 1, 31, tzinfo=UTC)
+
+    told = {
+        name: api("dora", "POST", REQUESTS, json=WISH | {"repository": f"acme/{name}"}) for name in ("rocket", "zzzz")
+    }
+
+    bodies = {answer.text.replace(name, "NAME").replace(answer.json()["id"], "ID") for name, answer in told.items()}
+    assert [answer.status_code for answer in told.values()] == [200, 200]
+    assert len(bodies) == 1
+
+
 def _heads(answer: httpx.Response) -> list[tuple[str, str]]:
     # The length of a body follows from the length of the name, and its tag from the body; every change of anybody moves
     # the revision, which is a position in PostgreSQL's log.
