@@ -65,9 +65,14 @@ QUIRKS = (
         "when access ends lies ahead, and is written as a time or as `never`, which no schema can say",
         RejectedPositiveData,
         lambda case, text: (
-            "until" in (case.query or {})
+            "until" in {**(case.query or {}), **(case.body if isinstance(case.body, dict) else {})}
             and any(each in text.lower() for each in ("until is not", "until must be", "until needs"))
         ),
+    ),
+    Quirk(
+        "how many are named at once is counted without blanks and doubles, and no schema knows which are teams",
+        RejectedPositiveData,
+        lambda case, text: "/grants/" in case.path and ("at once, not" in text or "not a person" in text),
     ),
     Quirk(
         "a second group with the same slug is a bad request in 1.0, not a conflict (spec G3)",
