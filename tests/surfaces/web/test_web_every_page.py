@@ -179,7 +179,12 @@ def wrong(page: Page, path: str) -> Iterator[str]:
     for scheme, rules in (("light", EVERYTHING), ("dark", COLOURS)):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         for found in Axe().run(page, options=rules | {"resultTypes": ["violations"]}).response["violations"]:
-            yield f"{path} in {scheme}: {found['id']}, {found['help']}: {[each['html'] for each in found['nodes']][:3]}"
+            places = [each["html"] for each in found["nodes"]]
+            if found["id"] == "target-size":
+                # Cells at the edge of the matrix are cut off until it is scrolled; their size is in test_web_layout.
+                places = [each for each in places if not each.startswith('<input name="cell:')]
+            if places:
+                yield f"{path} in {scheme}: {found['id']}, {found['help']}: {places[:3]}"
 
 
 @pytest.mark.parametrize("who", WHO)

@@ -54,7 +54,8 @@ def test_a_member_sees_their_own_groups_and_can_change_none(api: Api) -> None:
         page, group = bob.open(ACME), bob.open(f"{ACME}/groups/developers")
 
         assert "Administrators" not in page.text and "Developers" in page.text
-        assert {form.action.rpartition("/")[2] for form in (*page.forms, *group.forms)} == {"sign-out"}
+        sent = [each.action.rpartition("/")[2] for each in page.forms + group.forms if each.method == "post"]
+        assert {*sent} == {"sign-out"}
         assert f"{ACME}/groups/developers/members/bob/remove" in group.linked
         assert f"{ACME}/groups/developers/members/dora/remove" not in group.linked
         assert "/privileges" not in page.text

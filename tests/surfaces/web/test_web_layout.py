@@ -77,10 +77,12 @@ def test_the_tabs_of_an_account_stay_where_they_are_from_page_to_page(window: Br
     assert len(places[""]) == len(TABS) + 2
 
 
-def test_the_tabs_of_an_account_are_one_line_on_a_wide_screen(window: BrowserContext) -> None:
+def test_the_tabs_of_an_account_are_a_column_beside_the_page_on_a_wide_screen(window: BrowserContext) -> None:
     page = shown(window, "/accounts/acme", 1280)
+    tabs, [title] = boxes(page, "nav.account a:not(.name)"), boxes(page, "h1")
 
-    assert len({top for _, top, _, _ in boxes(page, "nav.account a:not(.name)")}) == 1
+    assert len({left for left, _, _, _ in tabs}) == 1
+    assert max(left + width for left, _, width, _ in tabs) < title[0]
 
 
 @pytest.mark.parametrize("tab", TABS)
@@ -88,7 +90,7 @@ def test_one_tab_is_current_and_looks_it(window: BrowserContext, tab: str) -> No
     current = shown(window, f"/accounts/acme{tab}", 1280).locator("nav.account [aria-current=page]")
 
     assert current.count() == 1
-    assert current.evaluate("each => getComputedStyle(each).borderBottomColor") != "rgba(0, 0, 0, 0)"
+    assert current.evaluate("each => getComputedStyle(each).boxShadow") != "none"
 
 
 @pytest.mark.parametrize("path", ["", "/members", "/delete", "/members/bob/remove"])
@@ -115,7 +117,28 @@ def test_the_matrix_uses_the_width_of_the_window(window: BrowserContext) -> None
     (matrix,) = boxes(page, "form.matrix")
     (title,) = boxes(page, "h1")
     assert matrix[0] == title[0]
-    assert matrix[2] > title[2]
+    assert matrix[0] + matrix[2] > 1280 - 40
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_cells_of_the_matrix_are_large_enough_to_be_hit(window: BrowserContext, width: int) -> None:
+    cells = boxes(shown(window, "/accounts/acme/privileges", width), ".matrix td input")
+
+    assert cells
+    assert min(min(across, down) for _, _, across, down in cells) >= 24
+
+
+def test_heads_and_groups_of_the_matrix_stay_in_sight(window: BrowserContext) -> None:
+    page = shown(window, "/accounts/acme/privileges", 360)
+    scroll = page.locator(".matrix .scroll")
+    scroll.evaluate("each => { each.style.maxHeight = '150px'; each.style.width = '200px' }")
+    head, groups = boxes(page, ".matrix thead"), boxes(page, ".matrix tbody th")
+
+    scroll.evaluate("each => each.scrollTo(100, 50)")
+
+    assert scroll.evaluate("each => [each.scrollLeft > 0, each.scrollTop > 0]") == [True, True]
+    assert boxes(page, ".matrix thead")[0][1] == head[0][1]
+    assert {left for left, _, _, _ in boxes(page, ".matrix tbody th")} == {groups[0][0]}
 
 
 @pytest.mark.parametrize("width", WIDTHS)

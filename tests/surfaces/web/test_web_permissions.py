@@ -96,6 +96,8 @@ POST   /passwords/{bobs}                        in       in   in     in    in
 GET    /passwords/none                         404      404  404    404   404
 
 GET    /search                                  in      200  200    200   200
+GET    /theme                                   200     200  200    200   200
+POST   /theme                                   303     303  303    303   303
 GET    /me                                      in      200  200    200   200
 GET    /me/invitations/{id}/accept          in      200  200    200   200
 POST   /me/invitations/{id}/accept          in      404  404    404   404

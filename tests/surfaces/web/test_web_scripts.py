@@ -34,12 +34,12 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def running(cast_template: Path, tmp_path: Path) -> Iterator[Live]:
-    """A server with the cast, forty crews and twelve repositories more."""
+    """A server with the cast, forty crews and sixty repositories more."""
 
     def make(work: UnitOfWork) -> None:
         for number in range(40):
             groups.create(work, "acme", name=f"Crew {number:02}")
-        for number in range(12):
+        for number in range(60):
             repositories.add(work, "acme", f"tool-{number:02}")
 
     with live.with_the_cast(cast_template, tmp_path) as served:
@@ -130,7 +130,7 @@ def test_cells_in_several_parts_of_the_matrix_are_changed_with_the_keyboard_alon
     page.keyboard.type("crew-3")
     expect(page.get_by_role("row")).to_have_count(12)
 
-    page.locator("td select").first.focus()
+    page.locator("td input").first.focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("w")
@@ -147,8 +147,8 @@ def test_cells_in_several_parts_of_the_matrix_are_changed_with_the_keyboard_alon
     expect(page.get_by_text("3 changed, 3 of them not shown here.")).to_be_visible()
     page.get_by_role("link", name="Next").focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_text("Repositories: 9–14 of 14")).to_be_visible()
-    page.get_by_role("combobox", name="Designers tool-09").focus()
+    expect(page.get_by_text("Repositories: 51–62 of 62")).to_be_visible()
+    page.get_by_role("textbox", name="Designers tool-59").focus()
     page.keyboard.press("r")
     page.get_by_role("button", name="Preview changes").focus()
     page.keyboard.press("Enter")
@@ -157,36 +157,36 @@ def test_cells_in_several_parts_of_the_matrix_are_changed_with_the_keyboard_alon
     assert set_cells(running) == {}
     page.get_by_role("button", name="Apply 4 changes").focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("status").first).to_contain_text("Saved: read for Designers on tool-09")
+    expect(page.get_by_role("status").first).to_contain_text("Saved: read for Designers on tool-59")
 
     assert set_cells(running) == {
         ("crew-30", "tool-01"): "write",
         ("crew-31", "tool-01"): "admin",
         ("crew-30", "tool-00"): "read",
-        ("designers", "tool-09"): "read",
+        ("designers", "tool-59"): "read",
     }
     assert page.get_by_role("searchbox", name="Groups").input_value() == "designers"
 
 
 def test_what_they_chose_is_marked_and_chosen_still_when_it_is_shown_again(page: Page) -> None:
     page.goto(f"{MATRIX}?groups=designers")
-    cell = page.get_by_role("combobox", name="Designers rocket")
+    cell = page.get_by_role("textbox", name="Designers rocket")
 
-    cell.select_option("admin")
+    cell.fill("a")
     page.get_by_role("link", name="Next").click()
     expect(page.get_by_text("1 changed, 1 of them not shown here.")).to_be_visible()
     page.get_by_role("link", name="Previous").click()
 
-    expect(cell).to_have_value("admin")
+    expect(cell).to_have_value("A")
     expect(cell).to_have_class(re.compile(r"\bchosen\b"))
-    cell.select_option("write")
-    expect(cell).to_have_class("set")
+    cell.press("w")
+    expect(cell).not_to_have_class("chosen")
     expect(page.get_by_text("changed.")).to_have_count(0)
 
 
 def test_the_second_of_two_administrators_is_told_though_the_cell_is_not_shown(page: Page, running: Live) -> None:
     page.goto(f"{MATRIX}?groups=designers")
-    page.get_by_role("combobox", name="Designers rocket").select_option("admin")
+    page.get_by_role("textbox", name="Designers rocket").press("a")
     page.get_by_role("searchbox", name="Groups").fill("crew")
     expect(page.get_by_text("1 changed, 1 of them not shown here.")).to_be_visible()
     beside = Beside(running)

@@ -278,7 +278,7 @@ def test_every_form_of_every_page_carries_the_token(visitor: Visitor) -> None:
     visitor.sign_in("root")
     pages += [visitor.open(path) for path in ("/me", "/accounts/acme/invitations", "/site/letters", "/sign-out")]
 
-    forms = [form for page in pages for form in page.forms]
+    forms = [form for page in pages for form in page.forms if form.method == "post"]
 
     assert len(forms) > 8
     for form in forms:

@@ -21,12 +21,17 @@ from onebucket.surfaces.web.core import access_changes
 from onebucket.surfaces.web.core.page_request import Page, PageRequest
 from onebucket.surfaces.web.core.pagination import paginate
 
-# Rows and columns per page: below 100 KB even with the longest names.
-GROUPS, REPOSITORIES = 25, 8
+# Rows per page, and columns: as many as these bytes of the page and of its form allow, with what a cell takes in each
+# beside its two slugs.
+GROUPS, FEWEST_REPOSITORIES, MOST_REPOSITORIES = 25, 8, 50
+_PAGE_BYTES, _CELL_IN_PAGE = 78_000, 75
+_FORM_BYTES, _CELL_IN_FORM = 60_000, 36
 
 # A field's name holds its cell and the value when the page was made. The confirmation form sends all cells in one
 # field, as `name=value` separated by spaces.
 _WORDS = "default|none|read|write|admin"
+# What is typed into a cell: the letter of a level, or nothing for the group's default.
+_LETTERS = {"": "default", "n": "none", "r": "read", "w": "write", "a": "admin"}
 _CELL = re.compile(rf"cell:([a-z0-9_-]{{1,62}})/([A-Za-z0-9_.-]{{1,100}}):({_WORDS})")
 
 # At most this many changed cells are named in the confirmation message.
@@ -80,7 +85,10 @@ async def show(request: PageRequest) -> Response:
             project = axes.projects[repository.project_id]
             return f"{repository.name} {repository.slug} {project.name} {project.key}"
 
-        columns = paginate(request, axes.repositories, words, find="repositories", start="column", most=REPOSITORIES)
+        columns = paginate(
+            request, axes.repositories, words, find="repositories", start="column",
+            most=_columns(rows.items, axes.repositories),
+        )  # fmt: skip
         levels = matrix.cells(work, name, rows.items, columns.items)
         return {
             "summary": account_overview.account_summary(work, name),
@@ -96,8 +104,20 @@ async def show(request: PageRequest) -> Response:
         "permissions/page.html",
         chosen=_chosen(request),
         form_value=_form_value,
+        letter=_letter,
         **await request.read(load),
     )
+
+
+def _columns(groups: Sequence[Group], repositories: Sequence[Repository]) -> int:
+    """Return how many repositories fit on a page with these groups."""
+    slugs = sum(len(each.slug) for each in groups)
+    longest = max((len(each.slug) for each in repositories), default=0)
+    fit = min(
+        available // (slugs + (longest + cell) * len(groups) or 1)
+        for available, cell in ((_PAGE_BYTES, _CELL_IN_PAGE), (_FORM_BYTES, _CELL_IN_FORM))
+    )
+    return min(max(fit, FEWEST_REPOSITORIES), MOST_REPOSITORIES)
 
 
 def _group_search_text(group: Group) -> str:
@@ -139,6 +159,7 @@ def _read_cells(request: PageRequest) -> Iterator[tuple[str, str, str, str]]:
     for name, value in (*request.typed, *((name, value) for name, _, value in pairs)):
         if cell := _CELL.fullmatch(name):
             group, repository, before = cell.groups()
+            value = _LETTERS.get(value.strip().lower(), value)
             yield group, repository, before, bulk_value if bulk_value and value == before else value
 
 
@@ -156,8 +177,13 @@ def _level(value: str) -> Level | None:
 
 
 def _form_value(level: Level | None) -> str:
-    """Return the form value for a cell's level."""
+    """Return the word for a cell's level in names of fields."""
     return "default" if level is None else level.word
+
+
+def _letter(word: str) -> str:
+    """Return what a cell shows for a word; what is no level is shown as it was typed."""
+    return "" if word == "default" else word[0].upper() if word in _LETTERS.values() else word
 
 
 async def ask(request: PageRequest) -> Response:

@@ -18,6 +18,7 @@ from onebucket.domain.accounts import Account
 from onebucket.domain.refusals import Invalid, NotFound, Refusal, TooManyRequests
 from onebucket.surfaces.web.core import csrf
 from onebucket.surfaces.web.core.backend import Browser, PageBackend, SiteInfo, VerifiedPassword, named_in_path
+from onebucket.surfaces.web.core.cookies import Cookies
 from onebucket.surfaces.web.core.page_responses import HEADERS, retry_after, sentence
 from onebucket.wire import body_reader, request_body
 from onebucket.wire.body_reader import BodyTooLong
@@ -58,9 +59,9 @@ class PageRequest:
         self.site = site
         self.errors: dict[str, str] = {}
         self.notice = ""
-        self.is_secure = site.base_url.startswith("https://")
+        self.cookies = Cookies(request.cookies, is_secure=site.base_url.startswith("https://"))
         self.browser = Browser(
-            secret=request.cookies.get(self._name("session")) or None,
+            secret=self.cookies.get("session"),
             request_id=backend.request_id(request.scope),
             address=request.client.host if request.client else None,
             agent="".join(value for value in request.headers.get("user-agent", "")[:200] if value.isprintable()),
@@ -69,8 +70,7 @@ class PageRequest:
         self.person: Account | None = None
         self._templates = templates
         self._fields = BodyFields({})
-        self._form_secret = request.cookies.get(self._name("form"))
-        self._cookies: dict[str, tuple[str, int]] = {}
+        self._form_secret = self.cookies.get("form")
 
     async def recognize(self) -> None:
         """Load the person who has signed in, if anyone has."""
@@ -192,18 +192,18 @@ class PageRequest:
     def keep_session(self, secret: str) -> None:
         """Let the browser have the secret of a session that was started for it."""
         self.browser = replace(self.browser, secret=secret)
-        self._cookies[self._name("session")] = secret, int(sessions.SESSION_LIFETIME.total_seconds())
-        self._cookies[self._name("form")] = "", 0
-        if self.request.cookies.get(self._name("password")):
-            self._cookies[self._name("password")] = "", 0
+        self.cookies.keep("session", secret, int(sessions.SESSION_LIFETIME.total_seconds()))
+        self.cookies.delete("form")
+        if self.cookies.get("password"):
+            self.cookies.delete("password")
 
     def keep_password(self, proved: VerifiedPassword) -> None:
         """Let the browser keep for some minutes that the password was right, until it has a code."""
-        self._cookies[self._name("password")] = self.backend.seal_password(proved), _PASSWORD_SECONDS
+        self.cookies.keep("password", self.backend.seal_password(proved), _PASSWORD_SECONDS)
 
     async def kept_password(self) -> VerifiedPassword:
         """Return the password that `keep_password` kept. Raises Unauthenticated."""
-        return await self.backend.unseal_password(self.browser, self.request.cookies.get(self._name("password"), ""))
+        return await self.backend.unseal_password(self.browser, self.cookies.get("password") or "")
 
     async def end_session(self) -> None:
         """End this browser's session and delete its cookie."""
@@ -211,7 +211,7 @@ class PageRequest:
             # The action of this request may have ended the session already.
             with suppress(Refusal):
                 await self.write(sessions.end_own)
-        self._cookies[self._name("session")] = "", 0
+        self.cookies.delete("session")
 
     def run_after_response(self, action: Callable[[UnitOfWork], object]) -> BackgroundTask:
         """Run an action after the response is sent, so that its duration reveals nothing about the outcome."""
@@ -233,7 +233,7 @@ class PageRequest:
         """The CSRF token for a form on this page; sets a cookie for it if nobody has signed in."""
         if self.person is None:
             secret = self._form_secret = self._form_secret or self.backend.new_secret()
-            self._cookies.setdefault(self._name("form"), (secret, _FORM_SECONDS))
+            self.cookies.keep_if_new("form", secret, _FORM_SECONDS)
         return hashing.form_token(self._form_secret or "")
 
     def page(self, template: str, *, status: int = 200, **context: Any) -> Response:
@@ -259,12 +259,8 @@ class PageRequest:
         """Add the headers of every page: cookies, `Cache-Control` and `X-Request-Id`."""
         response.headers["Cache-Control"] = "no-store" if is_private or self.person else "private, no-cache"
         response.headers["X-Request-Id"] = self.browser.request_id
-        for name, (value, seconds) in self._cookies.items():
-            response.set_cookie(name, value, seconds, path="/", secure=self.is_secure, httponly=True, samesite="lax")
+        self.cookies.set_on(response)
         return response
-
-    def _name(self, kind: str) -> str:
-        return f"{'__Host-' if self.is_secure else ''}onebucket_{kind}"
 
 
 Handler = Callable[[PageRequest], Awaitable[Response]]

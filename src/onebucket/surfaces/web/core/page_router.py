@@ -54,6 +54,7 @@ from onebucket.surfaces.web.person import (
     security,
     sign_in,
     ssh_keys,
+    theme,
 )
 from onebucket.surfaces.web.site import administration, demo, home, outbox, search, setup, site_people
 
@@ -71,6 +72,7 @@ EVERYWHERE = (
     *profile.PAGES,
     *security.PAGES,
     *second_factors.PAGES,
+    *theme.PAGES,
     *overview.PAGES,
     *groups.PAGES,
     *membership_end.PAGES,

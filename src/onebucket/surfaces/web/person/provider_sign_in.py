@@ -40,7 +40,7 @@ async def come_back(request: PageRequest) -> Response:
 async def _finish(request: PageRequest) -> Response:
     """Sign in who comes back; whoever isn't known here proves their account first."""
     name, providers = request.path_parameter("provider"), request.backend.providers
-    sealed, next_path = _kept(request, _FLOW), FRONT_DOOR
+    sealed, next_path = request.cookies.get(_FLOW) or "", FRONT_DOOR
     try:
         request.backend.count_from_network(request.browser, Asked.PROVIDER_RESPONSE)
         identity, next_path, is_again = await providers.finish(name, request.request.query_params, sealed)
@@ -84,23 +84,14 @@ async def link(request: PageRequest) -> Response:
     return _keep(request, request.redirect("/me?done=linked#identities"), _IDENTITY, "")
 
 
-def _kept(request: PageRequest, kind: str) -> str:
-    return request.request.cookies.get(_cookie(request, kind), "")
-
-
 def _keep(request: PageRequest, response: Response, kind: str, value: str) -> Response:
     """Let the browser keep a value for some minutes, or forget it if it is empty."""
-    name, seconds = _cookie(request, kind), _SECONDS if value else 0
-    response.set_cookie(name, value, seconds, path="/", secure=request.is_secure, httponly=True, samesite="lax")
+    request.cookies.keep(kind, value, _SECONDS if value else 0)
     return response
 
 
-def _cookie(request: PageRequest, kind: str) -> str:
-    return f"{'__Host-' if request.is_secure else ''}onebucket_{kind}"
-
-
 def _kept_identity(request: PageRequest) -> ProvenIdentity:
-    identity = request.backend.providers.unseal(_kept(request, _IDENTITY))
+    identity = request.backend.providers.unseal(request.cookies.get(_IDENTITY) or "")
     if identity is None:
         raise SignInRefused("this took too long: sign in with the provider again")
     return identity

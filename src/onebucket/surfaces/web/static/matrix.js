@@ -1,9 +1,12 @@
-// The privilege matrix: keep choices while other pages of it are shown; move between cells with the keyboard.
+// The privilege matrix: keep choices while other pages of it are shown; choose and move by keyboard or mouse.
 import { draw } from "./finder.js";
 
-const cells = (form) => [...form.querySelectorAll("td select")];
+const cells = (form) => [...form.querySelectorAll("td input")];
+const LETTERS = { default: "", none: "N", read: "R", write: "W", admin: "A" };
+const KEYS = { n: "N", r: "R", w: "W", a: "A", d: "", "(": "", Delete: "", Backspace: "" };
+const ROUND = ["", "R", "W", "A", "N"];
 // A field's name ends in the value the cell had when the page was made.
-const before = (name) => name.slice(name.lastIndexOf(":") + 1);
+const before = (name) => LETTERS[name.slice(name.lastIndexOf(":") + 1)];
 
 export function keep(form) {
   const chosen = new Map();
@@ -12,9 +15,12 @@ export function keep(form) {
   form.querySelectorAll("[data-scripted]").forEach((element) => (element.hidden = false));
 
   const note = (cell) => {
-    if (cell.value === before(cell.name)) chosen.delete(cell.name);
-    else chosen.set(cell.name, cell.value);
+    const value = cell.value.trim().toUpperCase();
+    if (value === before(cell.name)) chosen.delete(cell.name);
+    else chosen.set(cell.name, value);
     cell.classList.toggle("chosen", chosen.has(cell.name));
+    // The style sheet goes by the attribute.
+    cell.setAttribute("value", value);
   };
   // Send choices for cells on other pages as hidden fields, and show how many there are.
   const update = () => {
@@ -25,6 +31,12 @@ export function keep(form) {
       chosen.size ? `${chosen.size} changed${hidden.length ? `, ${hidden.length} of them not shown here` : ""}.` : "",
     );
     form.action = path + location.search;
+  };
+  const choose = (cell, value) => {
+    cell.value = value;
+    note(cell);
+    update();
+    cell.select();
   };
 
   form.addEventListener("change", (event) => {
@@ -38,7 +50,12 @@ export function keep(form) {
     }
     update();
   });
+  // The first click only moves to a cell, so that nothing is chosen by accident.
+  let focused = null;
+  form.addEventListener("mousedown", () => (focused = document.activeElement));
   form.addEventListener("click", (event) => {
+    const cell = event.target.closest("td input");
+    if (cell && cell === focused) choose(cell, ROUND[(ROUND.indexOf(cell.value.toUpperCase()) + 1) % ROUND.length]);
     const link = event.target.closest(".pager a");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
@@ -46,13 +63,21 @@ export function keep(form) {
   });
   form.addEventListener("keydown", (event) => {
     const cell = event.target.closest("td");
-    const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], Enter: [event.shiftKey ? -1 : 1, 0] }[event.key];
-    if (!cell || !step || event.altKey || event.ctrlKey || event.metaKey) return;
+    if (!cell || event.altKey || event.ctrlKey || event.metaKey) return;
+    if (event.key in KEYS) {
+      event.preventDefault();
+      choose(event.target, KEYS[event.key]);
+      return;
+    }
+    const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0], Enter: [event.shiftKey ? -1 : 1, 0] }[event.key];
+    if (!step) return;
     event.preventDefault();
     // Cells without a choice, of whole projects, are skipped.
-    const choices = (row) => [...row.querySelectorAll("td select")];
+    const choices = (row) => [...row.querySelectorAll("td input")];
     const row = cell.parentElement.parentElement.rows[cell.parentElement.sectionRowIndex + step[0]];
-    if (row) choices(row)[choices(cell.parentElement).indexOf(event.target) + step[1]]?.focus();
+    const next = row && choices(row)[choices(cell.parentElement).indexOf(event.target) + step[1]];
+    next?.focus();
+    next?.select();
   });
   cells(form).forEach(note);
   update();

@@ -5,14 +5,13 @@ import { offer } from "./passkeys.js";
 import { local } from "./times.js";
 
 local(document);
-// "/" opens the search from anywhere but a field.
+// "/" goes to the search from anywhere but a field.
 document.addEventListener("keydown", (event) => {
-  const link = document.querySelector(`a[data-shortcut="${CSS.escape(event.key)}"]`);
+  const field = document.querySelector(`[data-shortcut="${CSS.escape(event.key)}"]`);
   const isTyping = event.target.closest("input, textarea, select, [contenteditable]");
-  if (!link || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (!field || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
   event.preventDefault();
-  (document.getElementById("q") ?? link).focus();
-  if (!document.getElementById("q")) link.click();
+  field.focus();
 });
 document.addEventListener("drawn", (event) => local(event.target));
 document.querySelectorAll("form[data-finds]").forEach(watch);
