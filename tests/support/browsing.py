@@ -98,7 +98,8 @@ class Page(HTMLParser):
     def _field(self, tag: str, name: str, given: dict[str, str | None]) -> None:
         form = self.forms[-1]
         form.inputs[name] = given
-        self._choosing = name
+        # Options of a list of suggestions, which stands beside an input, are no values.
+        self._choosing = "" if tag == "input" else name
         if tag == "input" and given.get("type") == "hidden":
             form.hidden.setdefault(name, []).append(given["value"] or "")
         if tag == "input" and given.get("type") == "checkbox":

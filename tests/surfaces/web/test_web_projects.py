@@ -439,7 +439,7 @@ def test_an_access_check_names_projects_and_links_to_them(api: Api, alice: Visit
     csv = alice.ask("GET", f"{ACME}/ask?person=bob&repository=engine&format=csv").text.splitlines()
 
     assert "admin through the group acme/designers on the project acme/OPS" in words(through_group.text)
-    assert "read, given to them on the project acme/OPS" in words(directly.text)
+    assert "read given to them on the project acme/OPS" in words(directly.text)
     assert OPS in through_group.linked and f"{ACME}/groups/designers" in through_group.linked
     assert OPS in directly.linked
     assert "granted on a project" in people.text
