@@ -6,16 +6,20 @@ import stat
 import threading
 import time
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from datetime import time as time_of_day
 from email.policy import default
 from pathlib import Path
 
 import pytest
 import yaml
 
+import cast
 import live
 from commands import Command
 from live import Live, wait_until
 from onebucket import hashing, settings
+from onebucket.actions import groups
 from onebucket.cli import keys
 from onebucket.cli.common import CommandError
 from post_office import LOGIN, PASSWORD, Certificate, PostOffice, parts
@@ -53,6 +57,23 @@ def test_without_a_mail_server_letters_are_files_whose_links_work(cast_template:
         assert secret not in running.log() + running.output() + everything
         assert f"E-mails are written to {tmp_path / 'letters'} (set smtp_url to send them)" in running.output()
         assert stat.S_IMODE((tmp_path / "secret_key").stat().st_mode) == 0o600
+
+
+@pytest.mark.subprocess
+def test_a_server_that_starts_sends_the_letters_about_what_ends_tomorrow(cast_template: Path, tmp_path: Path) -> None:
+    db = cast.copy(cast_template, tmp_path)
+    tomorrow = datetime.combine(datetime.now(UTC).date() + timedelta(days=1), time_of_day(23), UTC)
+    with db.writing() as tx:
+        groups.add_member(cast.operator(tx), "acme", "designers", "dora", tomorrow)
+    db.close()
+
+    with Live(tmp_path) as running:
+        wait_until(lambda: len(files(running)) == 2)
+        letters = [email.message_from_bytes(file.read_bytes(), policy=default) for file in files(running)]
+
+    assert sorted(letter["To"] for letter in letters) == ["alice@example.com", "dora@example.com"]
+    for letter in letters:
+        assert "member of the group designers, until 23:00 UTC" in parts(letter)[0]  # type: ignore[arg-type]
 
 
 @pytest.mark.subprocess
