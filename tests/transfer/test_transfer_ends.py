@@ -117,6 +117,18 @@ def test_an_end_that_makes_no_sense_is_refused_with_its_place(api: Api, until: d
         applied(api, acme(groups=[{"name": "Designers", "members": ["dora"], "members_until": until}]))
 
 
+def test_what_a_csv_file_leaves_out_a_command_may_say(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "people.csv").write_text(f"user,group,until\ndora,Designers,{LATER}\ngina,Designers,\n")
+    line = ("import", "csv", "people.csv", "--team", "acme", "--until")
+
+    late = command(*line, "2020-01-01")
+    command(*line, UNTIL)
+    found = command("access", "ends", "acme", "--json").json
+
+    assert late.err.startswith("onebucket: until must be in the future")
+    assert sorted((each["holder"], each["until"]) for each in found) == [("dora", LATER), ("gina", UNTIL)]
+
+
 def test_a_csv_file_may_say_until_when(command: Command, tmp_path: Path) -> None:
     (tmp_path / "people.csv").write_text(f"user,group,until\ndora,Designers,{UNTIL}\ngina,Designers,\n")
 

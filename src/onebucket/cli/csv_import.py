@@ -1,5 +1,7 @@
 """The command `import csv`: memberships from a table of people and groups."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,17 +20,26 @@ if TYPE_CHECKING:
 def import_csv(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Its first line is user,group or email,group")],
     team: Annotated[str, typer.Option("--team", metavar="TEAM", help="The team whose groups they are.")],
+    until: Annotated[
+        str,
+        typer.Option(
+            "--until", metavar="WHEN", help="When memberships end of lines that don't say it", show_default=False
+        ),
+    ] = "",
     dry_run: DryRunOption = False,
     exit_code: ExitCodeOption = False,
     database: DatabaseOption = "",
     data: DataOption = "",
 ) -> None:
     """Add people to a team's groups as a CSV file says, all or nothing. Groups that are missing are made."""
+    from onebucket.domain import ends
     from onebucket.transfer import csv_members
 
+    if until:
+        ends.settled(ends.parse(until), None, at=datetime.now(UTC))
     options = documents.import_options("0", exit_code=exit_code, dry_run=dry_run)
     with common.open_database(common.settings(database, data), Use.READS if dry_run else Use.CHANGES) as opened:
-        rows = csv_members.read(file)
+        rows = [replace(row, until=row.until or until) for row in csv_members.read(file)]
         document = _convert(opened, rows, team, str(file))
         listed = document.teams[0].groups or []
         lines = [f"{'found' if dry_run else 'imported'} {len(rows):,} lines, {len(listed):,} groups"]
