@@ -49,6 +49,9 @@ ALL = (
     Rows("mirrors", TEAMS // 10, "one team in ten has a mirror"),
     Rows("mirror_drift", 5 * TEAMS // 10, "5 differences for each mirror"),
     Rows("mirror_settings", 2 * TEAMS // 10, "2 for each mirror are set on its page"),
+    Rows("access_reviews", 4 * TEAMS, "each team looks at its access every three months"),
+    Rows("access_reviewers", 8 * TEAMS, "2 for each of these"),
+    Rows("access_review_rows", 12 * PEOPLE, "what each person has, in each of these"),
     Rows("invitations", PEOPLE // 100, "one for a hundred people"),
     Rows("invitation_groups", PEOPLE // 100, "one for each of these"),
     Rows("access_requests", PEOPLE // 10, "one for ten people"),
@@ -105,6 +108,17 @@ def _value(table: str, name: str, n: int, id: Callable[[], str], accounts: list[
 
 
 _WORDS: dict[str, Callable[[int], Any]] = {
+    "title": lambda n: f"Who has access, spring {n % 1000}",
+    "scope": lambda n: "account",
+    "covers": lambda n: "",
+    "reviewers": lambda n: "people",
+    "ends_unanswered": lambda n: False,
+    "is_cancelled": lambda n: False,
+    "place": lambda n: "developers",
+    "since": lambda n: 1_795_000_000_000_000 + n,
+    "until": lambda n: None,
+    "answer": lambda n: "kept",
+    "note": lambda n: "still in the team",
     "mirror": lambda n: "cloud",
     "value": lambda n: '["repository-*", "site-*"]',
     "repository": lambda n: f"repository-{n:05}",

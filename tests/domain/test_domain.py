@@ -359,6 +359,7 @@ MAY: dict[To, dict[str, int]] = {
     To.GRANT_ON_PROJECT: ON_PROJECT,
     To.SEE_REPOSITORY: ADMINISTERS | {"level": Level.READ},
     To.ADD_REPOSITORY: ADMINISTERS | {"project_level": ProjectLevel.CREATE_REPO},
+    To.ANSWER_REVIEW: ADMINISTERS | {"is_reviewer": True},
     To.RUN_SITE: {"is_site_admin": True},
     To.CHANGE_PERSON: SELF_AND_SITE,
     To.HANDLE_TOKENS: SELF_AND_SITE,

@@ -134,6 +134,11 @@ ALLOWED = {
     "/api/requests/b0b00000-0000-4000-8000-000000000002": "DELETE, OPTIONS",
     "/api/requests/b0b00000-0000-4000-8000-000000000002/grant": "OPTIONS, POST",
     "/api/requests/b0b00000-0000-4000-8000-000000000002/deny": "OPTIONS, POST",
+    "/api/reviews/acme": "GET, HEAD, OPTIONS, POST",
+    "/api/reviews/acme/b0b00000-0000-4000-8000-000000000002": "DELETE, GET, HEAD, OPTIONS",
+    "/api/reviews/acme/b0b00000-0000-4000-8000-000000000002/answers": "OPTIONS, POST",
+    "/api/reviews/acme/b0b00000-0000-4000-8000-000000000002/close": "OPTIONS, POST",
+    "/api/reviews/acme/b0b00000-0000-4000-8000-000000000002/remind": "OPTIONS, POST",
 }
 # API 2.0 has one format, so the tests of formats don't ask it.
 ALLOWED_2_0 = {
@@ -174,8 +179,9 @@ ALLOWED_2_0 = {
 EVERY = ALLOWED | ALLOWED_2_0
 
 
-# verify answers only about what a proxy holds, and the journal of all accounts is not alice's to read.
-NOT_HERS = ("/api/access/verify", "/api/journal")
+# verify answers only about what a proxy holds, the journal of all accounts is not alice's to read, and no access review
+# has that id.
+NOT_HERS = ("/api/access/verify", "/api/journal", "/api/reviews/acme/b0b00000-0000-4000-8000-000000000002")
 READABLE = [address for address, allowed in ALLOWED.items() if "GET" in allowed and address not in NOT_HERS]
 
 

@@ -14,7 +14,7 @@ import pytest
 import post_office
 from checkout import TOP
 from onebucket.actions.outbox import OutgoingMail
-from onebucket.domain.letters import MailKind
+from onebucket.domain.letters import OF_REVIEWS, MailKind
 from onebucket.mail import template_context
 from onebucket.mail.composer import Composer, TemplateError
 from onebucket.mail.transport import to_bytes
@@ -84,7 +84,13 @@ def test_every_letter_has_its_link_plainly_and_one_button(parcel: OutgoingMail, 
 
 
 ABOUT_REQUESTS = (MailKind.REQUEST_ADDED, MailKind.REQUEST_GRANTED, MailKind.REQUEST_DENIED)
-OTHERS = (MailKind.MIRROR_STOPPED, MailKind.DIRECTORY_STUCK, MailKind.ACCESS_ENDS, *ABOUT_REQUESTS)
+OTHERS = (
+    MailKind.MIRROR_STOPPED,
+    MailKind.DIRECTORY_STUCK,
+    MailKind.ACCESS_ENDS,
+    *ABOUT_REQUESTS,
+    *OF_REVIEWS.values(),
+)
 OF_SECURITY = [each for each in NOTICES if each.letter.kind not in OTHERS]
 
 
@@ -169,6 +175,15 @@ def test_a_letter_about_a_request_says_what_and_why(kind: MailKind, subject: str
         plain = re.sub(r"</?(bdi|strong)>", "", text)
         assert says in plain and "write on alice/Builder" in plain and f"{BASE}{page}" in text
     assert letter["Subject"] == subject
+
+
+@pytest.mark.parametrize("kind", OF_REVIEWS.values())
+def test_letters_of_an_access_review_lead_to_it_and_leave_its_title_out_where_anybody_signs_up(kind: MailKind) -> None:
+    [parcel] = [each for each in NOTICES if each.letter.kind is kind]
+    letter, of_strangers = (post_office.parts(written(parcel, is_open=is_open)) for is_open in (False, True))
+
+    assert all("Builder" in text and f"{BASE}/accounts/alice/reviews/0b6f1c1e-" in text for text in letter)
+    assert not any("Builder" in text for text in of_strangers)
 
 
 def test_nothing_is_fetched_for_a_letter() -> None:
@@ -337,8 +352,10 @@ def test_every_word_of_a_template_is_documented_and_there() -> None:
     assert set(template_context.context_of(RESET, BASE)) == everywhere | but_in_notices | names
     for parcel in (TO_GROUP, TO_GROUPS, TO_REPOSITORY, TO_REPOSITORIES):
         assert set(template_context.context_of(parcel, BASE)) == everywhere | but_in_notices | names | invitations
+    of_reviews = {name for name, where in rows if where == "access reviews"} | {"until"}
     for parcel in NOTICES:
+        more = of_reviews if parcel.letter.kind in OF_REVIEWS.values() else set()
         own = ending if parcel.letter.kind is MailKind.ACCESS_ENDS else notices
-        more = of_requests if parcel.letter.kind in ABOUT_REQUESTS else set()
+        more |= of_requests if parcel.letter.kind in ABOUT_REQUESTS else set()
         assert set(template_context.context_of(parcel, BASE)) == everywhere | names | own | more
     assert {f"`{kind.value}`" for kind in MailKind} <= set(re.findall(r"`[a-z-]+`", DOCUMENTED.read_text()))

@@ -32,7 +32,7 @@ BESIDES = 3 << 20
 SLICE = 0.25
 
 WORDS = {
-    "provider": "none", "person": "bob", "mirror": "cloud",
+    "review": "0", "deed": "close", "provider": "none", "person": "bob", "mirror": "cloud",
     "accountname": "acme", "group_owner": "acme", "group_slug": "crowd", "repo_slug": "repository-0", "member": "bob",
     "user": "bob", "email": "carol@example.net", "name": "acme", "slug": "crowd", "id": "0", "key": "0",
     "operation": "listGroups", "secret": "s", "account_id": "0", "selected_user": "bob", "key_id": "0",

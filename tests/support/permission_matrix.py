@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
@@ -22,6 +23,9 @@ BODIES = {
     "/grants/{accountname}": b'{"people": ["eve@example.net", "mallory"], "repositories": ["website"]}',
     "/api/grants/globex": b'{"people": ["eve@example.net"], "repositories": ["satellite"]}',
     "/api/grants/dora": b'{"people": ["eve@example.net"], "repositories": ["notes"]}',
+    "/reviews/{accountname}": msgspec.json.encode({"until": f"{datetime.now(UTC) + timedelta(days=9):%Y-%m-%d}"}),
+    # What ghost has on a project, which is nobody's own who asks.
+    "/reviews/{accountname}/{id}/answers": b'{"rows": [7], "answer": "keep"}',
     "/repositories/{workspace}/{repo_slug}": b'{"description": "New"}',
     "/repositories/{workspace}/{repo_slug}/override-settings": b'{"default_merge_strategy": false}',
     "/repositories/{workspace}/{repo_slug}/pipelines_config": b'{"enabled": false}',

@@ -26,9 +26,11 @@ from onebucket.actions import (
     privileges,
     project_privileges,
     repositories,
+    reviews,
     ssh_keys,
     tokens,
 )
+from onebucket.actions.reviews import ReviewPlan
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import oauth
 from onebucket.domain.accounts import Account, Actor
@@ -246,6 +248,28 @@ GET    /api/journal?account=acme                   403    403   403   200   403 
 GET    /api/journal?account=globex                 403    403   403   403   200   200
 GET    /api/journal?account=dora                   403    200   403   403   403   200
 GET    /api/journal?account=nobody                 404    404   404   404   404   404
+
+GET    /api/reviews/acme                           403 403 200 200 403 200
+POST   /api/reviews/acme                           403 403 403 201 403 201
+GET    /api/reviews/acme/{review}                  403 403 200 200 403 200
+DELETE /api/reviews/acme/{review}                  403 403 403 204 403 204
+POST   /api/reviews/acme/{review}/answers          403 403 200 200 403 200
+POST   /api/reviews/acme/{review}/remind           403 403 403 204 403 204
+POST   /api/reviews/acme/{review}/close            403 403 403 200 403 200
+GET    /api/reviews/globex                         403 403 403 403 200 200
+POST   /api/reviews/globex                         403 403 403 403 201 201
+GET    /api/reviews/globex/{review}                403 403 403 403 404 404
+DELETE /api/reviews/globex/{review}                403 403 403 403 404 404
+POST   /api/reviews/globex/{review}/answers        403 403 403 403 404 404
+POST   /api/reviews/globex/{review}/remind         403 403 403 403 404 404
+POST   /api/reviews/globex/{review}/close          403 403 403 403 404 404
+GET    /api/reviews/dora                           403 200 403 403 403 200
+POST   /api/reviews/dora                           403 201 403 403 403 201
+GET    /api/reviews/dora/{review}                  403 404 403 403 403 404
+DELETE /api/reviews/dora/{review}                  403 404 403 403 403 404
+POST   /api/reviews/dora/{review}/answers          403 404 403 403 403 404
+POST   /api/reviews/dora/{review}/remind           403 404 403 403 403 404
+POST   /api/reviews/dora/{review}/close            403 404 403 403 403 404
 
 GET    /api/tokens                                 200    200   200   200   200   200
 POST   /api/tokens                                 200    200   200   200   200   200
@@ -474,6 +498,8 @@ def _set(work: UnitOfWork) -> None:
     privileges.set_for_group(work, "dora", "notes", "friends", Level.WRITE)
     for account, slug in (("dora", "notes"), ("globex", "satellite")):
         privileges.grant_direct(work, account, slug, "ghost", Level.READ)
+    plan = ReviewPlan(work.at.replace(microsecond=0) + timedelta(days=9), people=["bob"])
+    reviews.start(work, "acme", plan)
     for name in PEOPLE:
         for kind, scopes in GRANTED.items():
             hash = hashing.secret_hash(token(name, kind))
@@ -608,10 +634,12 @@ def outcomes(api: Api, stage: Path, authorization: str | Signed | None) -> dict[
     alices = api.operate(lambda work: tokens.of_person(work, "alice"))[-1].id
     [bobs] = [each.id for each in api.operate(lambda work: access_requests.of_account(work, "acme"))[1]]
     _, [doras] = api.operate(lambda work: ssh_keys.of_person(work, "dora"))
+    [review] = [each.review.id for each in api.operate(lambda work: reviews.listed(work, "acme"))[1]]
     came: dict[str, int | str] = {}
     for row in ROWS:
         address = row.path.replace("{carols}", carols).replace("{alices}", alices).replace("{doras}", doras.id)
         address = address.replace("{bobs}", bobs)
+        address = address.replace("{review}", review)
         shown = headers(authorization, row.method, address)
         status = api(None, row.method, address, headers=shown, content=row.body).status_code
         came[f"{row.method} {row.address}"] = status

@@ -5,9 +5,10 @@ Actions get stored objects only from here: they name the object and the permissi
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from onebucket.actions import reviewers
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import policy
-from onebucket.domain.accounts import NOBODY, Account
+from onebucket.domain.accounts import NOBODY, Account, bare_uuid
 from onebucket.domain.directories import Directory
 from onebucket.domain.groups import Group
 from onebucket.domain.policy import Standing, To
@@ -15,6 +16,7 @@ from onebucket.domain.privileges import Level, strongest
 from onebucket.domain.projects import Project
 from onebucket.domain.refusals import Forbidden, Invalid, NoSuchGroup, NotFound, Refusal, UnknownEmail
 from onebucket.domain.repositories import Repository
+from onebucket.domain.reviews import Review, Row
 from onebucket.domain.suggestions import Kind, Sought
 from onebucket.safe_text import quote_text
 from onebucket.store import (
@@ -26,6 +28,8 @@ from onebucket.store import (
     project_privilege_rows,
     project_rows,
     repository_rows,
+    review_rows,
+    reviewed_access,
 )
 from onebucket.store.access_inputs import AccessInputs
 from onebucket.store.prefetch import Names
@@ -91,6 +95,37 @@ def directory(work: UnitOfWork, account_name: str, name: str, *, to: To) -> tupl
     if row is None:
         raise NotFound(f"{owner.username} has no directory {quote_text(name)}")
     return owner, row
+
+
+def review(work: UnitOfWork, account_name: str, id: str, *, to: To) -> tuple[Account, Review]:
+    """Return the account and its access review with this id. Raises NotFound, Forbidden."""
+    owner = account(work, account_name, to=to)
+    return owner, _require_review(owner, id, _review(work, owner, id))
+
+
+def reviewed(work: UnitOfWork, account_name: str, id: str, *, to: To) -> tuple[Account, Review, list[Row]]:
+    """Return the account, its access review, and the rows that the actor may answer. Raises NotFound, Forbidden."""
+    owner = _account(work, account_name)
+    found = _review(work, owner, id)
+    standing = _standing(work, owner)
+    rows = reviewed_access.of_review(work.tx, found) if found else []
+    if found is not None and work.actor.account is not None and not standing.administers:
+        rows = reviewers.rows_for(work.tx, owner, found, rows, work.actor.account)
+        standing = standing._replace(is_reviewer=bool(rows))
+
+    _permit(standing, to)
+    return owner, _require_review(owner, id, found), rows
+
+
+def _review(work: UnitOfWork, owner: Account, id: str) -> Review | None:
+    uuid = bare_uuid(id)
+    return review_rows.find(work.tx, owner.id, uuid) if uuid else None
+
+
+def _require_review(owner: Account, id: str, found: Review | None) -> Review:
+    if found is None:
+        raise NotFound(f"{owner.username} has no access review {quote_text(id)}")
+    return found
 
 
 def calling_directory(work: UnitOfWork, id: str, *, to: To) -> tuple[Account, Directory]:

@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from onebucket.actions import access, access_requests, invitation_acceptance, journal, outbox
+from onebucket.actions import access, access_requests, invitation_acceptance, journal, outbox, reviews
 from onebucket.actions.outbox import OutboxCounts
+from onebucket.actions.reviews import WaitingReview
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import Account
 from onebucket.domain.ends import SOON
-from onebucket.domain.groups import Group, is_administrator
+from onebucket.domain.groups import AccountPrivilege, Group, is_administrator
 from onebucket.domain.invitations import Invitation
 from onebucket.domain.journal_entry import Entry
 from onebucket.domain.policy import To
-from onebucket.store import account_summaries, end_rows, group_members
+from onebucket.store import account_rows, account_summaries, end_rows, group_members, group_rows
 from onebucket.store.end_rows import AccessEnd
 
 # Of how many accounts recent entries are shown: each takes a query.
@@ -35,6 +36,7 @@ class Dashboard:
     `recent` holds the latest entries of the journals of `watched`: accounts that the actor administers, their own left
     out, and at most `MOST_ACCOUNTS`. `ending` is what ends there within a week. `requests` says in which of all the
     accounts that they administer requests for access wait, and how many.
+    `reviews` are access reviews that wait for answers of the actor's.
     """
 
     accounts: Sequence[AccountRole]
@@ -44,6 +46,7 @@ class Dashboard:
     recent: Sequence[Entry]
     ending: Sequence[tuple[Account, AccessEnd]]
     requests: Sequence[tuple[Account, int]]
+    reviews: Sequence[WaitingReview]
 
 
 def dashboard(work: UnitOfWork) -> Dashboard:
@@ -56,6 +59,8 @@ def dashboard(work: UnitOfWork) -> Dashboard:
         AccountRole(owner, is_administrator(person, owner, groups.get(owner.id, [])), groups.get(owner.id, []))
         for owner in account_summaries.accounts_of_person(work.tx, person.id)
     ]
+    for each in roles:
+        _keep(work, each)
     watched = [each.owner for each in roles if each.administers and each.owner.id != person.id][:MOST_ACCOUNTS]
     return Dashboard(
         sorted(roles, key=lambda each: each.owner.id == person.id),
@@ -65,7 +70,16 @@ def dashboard(work: UnitOfWork) -> Dashboard:
         journal.latest_of(work, [owner.id for owner in watched], at_most=MOST_ENTRIES),
         _ending(work, watched),
         access_requests.waiting_counts(work, [each.owner for each in roles if each.administers]),
+        reviews.waiting(work, [(each.owner, each.administers) for each in roles]),
     )
+
+
+def _keep(work: UnitOfWork, role: AccountRole) -> None:
+    """Let nobody look up again what is known of an account and of the actor's part in it."""
+    by_group = any(group.account_privilege is AccountPrivilege.ADMIN for group in role.groups)
+    account_rows.cache_named(work.tx, role.owner.id, role.owner)
+    if work.actor.id is not None:
+        group_rows.cache_standing(work.tx, role.owner.id, work.actor.id, None, (by_group, bool(role.groups), False))
 
 
 def _ending(work: UnitOfWork, owners: Sequence[Account]) -> list[tuple[Account, AccessEnd]]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from onebucket.actions import pending_invitations
+from onebucket.actions import pending_invitations, review_ends
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import ends, privileges
 from onebucket.domain.accounts import Account, Actor
@@ -67,6 +67,7 @@ def apply_due(work: UnitOfWork) -> None:
         # What ended just now may have ended the invitation, too.
         if invitation is not None and owner is not None and invitation_rows.remove(work.tx, invitation):
             work.record(Event.INVITATION_ENDED, owner, invitation.email, before=invitation.facts)
+    review_ends.apply_due(work, at)
 
 
 def _apply(work: UnitOfWork, owner: Account, end: AccessEnd) -> None:

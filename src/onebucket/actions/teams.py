@@ -33,6 +33,7 @@ from onebucket.store import (
     project_privilege_rows,
     project_rows,
     repository_rows,
+    review_rows,
 )
 
 # Groups of a new team (contract/api-1.0.md#1.12): name, account privilege, permission.
@@ -126,6 +127,7 @@ def delete(work: UnitOfWork, name: str) -> Account:
     for project in project_rows.of_account(work.tx, team.id):
         project_privilege_rows.remove_on_project(work.tx, team.id, project.id)
         project_rows.delete_project(work.tx, project)
+    review_rows.remove_of_account(work.tx, team.id)
     _remove_directories(work, team)
     for group in group_rows.of_account(work.tx, team.id):
         group_rows.delete_group(work.tx, group)

@@ -15,6 +15,7 @@ from onebucket.domain.letters import (
     ALWAYS_ANNOUNCED,
     MOST_NOTICES,
     NOTICES,
+    OF_REVIEWS,
     REVOKED_BY_OTHERS,
     MailKind,
     OutboxMail,
@@ -133,6 +134,11 @@ class UnitOfWork:
         """Queue a letter to a person, given by id, about what ends in the account on a day."""
         addresses = self._primary_addresses([reader])
         self._queue(MailKind.ACCESS_ENDS, account, addresses, about=reader, link_id=id_of_number(day.toordinal()))
+
+    def notify_reviewers(self, account: Account, people: Iterable[str]) -> None:
+        """Queue a notice about an access review to people, given by id: the entry written last."""
+        entry = self.entries[-1]
+        self._queue_notices(OF_REVIEWS[entry.event], account, entry, self._primary_addresses(people))
 
     def _queue_notices(
         self,

@@ -26,6 +26,7 @@ from onebucket.cli import (
     redirection,
     repositories,
     requests,
+    reviews,
     second_factors,
     serve,
     ssh_keys,
@@ -96,6 +97,7 @@ mirror.mirror.command("forget")(mirror_status.forget)
 root.add_typer(mirror.mirror, name="mirror")
 root.command("check")(serve.check)
 root.add_typer(access_changes.access, name="access")
+root.add_typer(reviews.review, name="review")
 root.command("journal")(journal.journal)
 root.command("backup")(backups.backup)
 root.command("restore")(backups.restore)

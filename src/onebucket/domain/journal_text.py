@@ -167,6 +167,27 @@ def _invitation(facts: Facts, before: Facts | None, after: Facts | None) -> str:
     return f"invited {facts['subject']} to {where}{_until(after)}"
 
 
+def _review_started(facts: Facts, before: Facts | None, after: Facts | None) -> str:
+    covered = {"account": "the whole account", "project": "the project {}", "groups": "the groups {}"}
+    names = ", ".join(map(str, facts.get("covers") or ()))
+    scope = covered.get(facts.get("scope", ""), "something").format(names)
+    return f"started the access review {facts['subject']} of {scope}{_until(after)}"
+
+
+def _review_answered(facts: Facts, before: Facts | None, after: Facts | None) -> str:
+    rows: list[str] = facts.get("rows") or []
+    deed = "kept" if facts.get("answer") == "keep" else "ended"
+    what = event_word(rows[0]) if len(rows) == 1 else f"{len(rows):,} rows"
+    reason = f": {facts['reason']}" if facts.get("reason") else ""
+    return f"{deed} {what} in the access review {facts['subject']}{reason}"
+
+
+def _review_closed(facts: Facts, before: Facts | None, after: Facts | None) -> str:
+    words = ("kept", "ended", "unanswered", "changed", "gone")
+    numbers = ", ".join(f"{facts[word]:,} {word}" for word in words if facts.get(word))
+    return f"closed the access review {facts['subject']}: {numbers or 'nothing to answer'}"
+
+
 def _ssh_key(verb: str) -> _Describe:
     """Say what was done to a key, named by its old label or, without one, by its fingerprint."""
 
@@ -295,6 +316,11 @@ _SENTENCES: Mapping[Event, _Describe] = {
     Event.DIRECTORY_STUCK: _template("may not take a last administrator through the directory {subject}: {reason}"),
     Event.MIRROR_STOPPED: _template("stopped the mirror {subject}: {reason}"),
     Event.MIRROR_FORGOTTEN: _template("forgot the mirror {subject}"),
+    Event.REVIEW_STARTED: _review_started,
+    Event.REVIEW_ANSWERED: _review_answered,
+    Event.REVIEW_REMINDED: _template("reminded the reviewers of the access review {subject}"),
+    Event.REVIEW_CLOSED: _review_closed,
+    Event.REVIEW_CANCELLED: _template("cancelled the access review {subject}"),
     Event.SITE_RESTORED: _template("restored everything from {subject}"),
     Event.CHANGE_REFUSED: _template("was refused {subject}"),
     Event.SIGN_IN_FAILED: _template("could not sign in as {subject}"),

@@ -35,6 +35,9 @@ class MailKind(Enum):
     REQUEST_ADDED = "request-added"
     REQUEST_GRANTED = "request-granted"
     REQUEST_DENIED = "request-denied"
+    REVIEW_STARTED = "review-started"
+    REVIEW_REMINDER = "review-reminder"
+    REVIEW_CLOSED = "review-closed"
 
 
 # Events that are announced by mail because they could give somebody else access to an account, or because somebody has
@@ -64,6 +67,13 @@ NOTICES: Mapping[Event, MailKind] = {
 REVOKED_BY_OTHERS: Mapping[Event, MailKind] = {
     Event.TOKEN_REVOKED: MailKind.APP_PASSWORD_REVOKED,
     Event.AUTHORIZATION_REVOKED: MailKind.PROGRAM_REVOKED,
+}
+
+# Announced to those who answer in an access review, and at its end to whoever started it.
+OF_REVIEWS: Mapping[Event, MailKind] = {
+    Event.REVIEW_STARTED: MailKind.REVIEW_STARTED,
+    Event.REVIEW_REMINDED: MailKind.REVIEW_REMINDER,
+    Event.REVIEW_CLOSED: MailKind.REVIEW_CLOSED,
 }
 
 # Announced also when the operator did it at the command line; of their other changes people are told by them.
@@ -111,7 +121,7 @@ class OutboxMail:
     @property
     def is_notice(self) -> bool:
         """Whether the mail only announces an event, without a link that is a secret."""
-        notices = (*NOTICES.values(), *REVOKED_BY_OTHERS.values(), MailKind.ACCESS_ENDS)
+        notices = (*NOTICES.values(), *REVOKED_BY_OTHERS.values(), *OF_REVIEWS.values(), MailKind.ACCESS_ENDS)
         return self.kind in notices
 
     @property

@@ -94,6 +94,10 @@ class LevelSets:
         sets = (usual, self._set_in(repository.id), self._on_project(repository.project_id))
         return LevelSet((first | second | third) & self._active for first, second, third in zip(*sets, strict=True))
 
+    def administrators_there(self, place_id: str) -> int:
+        """Return who administers a repository or a project because of what was set there, for them or for a group."""
+        return self._set_in(place_id).at_least(Level.ADMIN) & self._active
+
     def _by_default(self, without: Iterable[str]) -> LevelSet:
         """Return who has which level everywhere: as an administrator, or through a group but for these."""
         sets = [self._administrators] * Level.ADMIN

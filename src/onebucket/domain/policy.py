@@ -42,6 +42,8 @@ class To(Enum):
     ACT_FOR = "let an app act for this person"
     HANDLE_TOKENS = "manage this person's app passwords"
     HANDLE_SSH_KEYS = "manage this person's SSH keys"
+    RUN_REVIEWS = "run access reviews in the account"
+    ANSWER_REVIEW = "answer this access review"
     REMOVE_PERSON = "take everything in the account away from a person"
     RUN_MIRRORS = "pause and resume the account's mirrors"
     HANDLE_SECOND_FACTORS = "see and remove this person's second factors"
@@ -59,7 +61,7 @@ class Standing(NamedTuple):
     `administers` is true for the owner of a personal account, for members of a group whose account privilege is
     `admin`, and for site administrators (contract/api-1.0.md#1.12). `level` is the caller's level on the repository,
     `project_level` the one on the project, which `is_public` if everybody may see it. `is_directory` is true for the
-    directory in question itself.
+    directory in question itself, `is_reviewer` for whoever answers in the access review in question.
     """
 
     is_site_admin: bool = False
@@ -71,6 +73,7 @@ class Standing(NamedTuple):
     project_level: ProjectLevel = ProjectLevel.NONE
     is_public: bool = False
     is_directory: bool = False
+    is_reviewer: bool = False
 
 
 Rule = Callable[[Standing], bool]
@@ -119,6 +122,10 @@ def _administrators_of_account_or_project(standing: Standing) -> bool:
 
 def _administrators_and_who_may_create_repositories_in_the_project(standing: Standing) -> bool:
     return standing.administers or standing.project_level >= ProjectLevel.CREATE_REPO
+
+
+def _administrators_and_reviewers(standing: Standing) -> bool:
+    return standing.administers or standing.is_reviewer
 
 
 def _self_and_site_admins(standing: Standing) -> bool:
@@ -174,6 +181,8 @@ RULES: Mapping[To, Rule] = {
     To.ACT_FOR: _self_and_site_admins,
     To.HANDLE_TOKENS: _self_and_site_admins,
     To.HANDLE_SSH_KEYS: _self_and_site_admins,
+    To.RUN_REVIEWS: _administrators,
+    To.ANSWER_REVIEW: _administrators_and_reviewers,
     To.REMOVE_PERSON: _administrators,
     To.RUN_MIRRORS: _administrators,
     To.HANDLE_SECOND_FACTORS: _self_and_site_admins,

@@ -14,10 +14,11 @@ from onebucket.domain.ends import ON_PROJECTS, EndKind
 from onebucket.domain.events import Event
 from onebucket.domain.invitations import Invitation
 from onebucket.domain.journal_entry import Entry
-from onebucket.domain.letters import NOTICES, REVOKED_BY_OTHERS, MailKind, OutboxMail
+from onebucket.domain.letters import NOTICES, OF_REVIEWS, REVOKED_BY_OTHERS, MailKind, OutboxMail
 from onebucket.domain.privileges import Level
 from onebucket.domain.projects import ProjectLevel
 from onebucket.domain.repositories import Repository
+from onebucket.domain.reviews import RowState
 from onebucket.store.end_rows import AccessEnd
 
 TemplateContext = dict[str, str | list[str]]
@@ -48,6 +49,7 @@ PATHS = {
     MailKind.REQUEST_ADDED: "accounts/{account}/requests",
     MailKind.REQUEST_GRANTED: "me/requests",
     MailKind.REQUEST_DENIED: "me/requests",
+    **dict.fromkeys(OF_REVIEWS.values(), "accounts/{account}/reviews/{review}"),
 }
 
 
@@ -59,7 +61,8 @@ def context_of(mail: OutgoingMail, base_url: str, *, is_open: bool = False) -> T
     sentences.
     """
     owner, invitation = mail.owner, mail.invitation
-    path = PATHS[mail.letter.kind].format(secret=mail.secret, account=owner.username)
+    review = (mail.entry.after or {}).get("review", "") if mail.entry else ""
+    path = PATHS[mail.letter.kind].format(secret=mail.secret, account=owner.username, review=review)
     context: TemplateContext = {
         "site": host(base_url),
         "base_url": base_url,
@@ -70,6 +73,8 @@ def context_of(mail: OutgoingMail, base_url: str, *, is_open: bool = False) -> T
     if mail.entry is not None:
         if mail.entry.event in _ABOUT_REQUESTS:
             names |= _request_context(mail.entry, is_open=is_open)
+        if mail.entry.event in OF_REVIEWS:
+            return context | names | _review_context(mail.entry, is_open=is_open)
         return context | names | _notice_context(mail.entry)
     if mail.ending is not None:
         return context | names | _ending_context(mail.ending)
@@ -174,6 +179,20 @@ def _held(end: AccessEnd) -> str:
     return f"{level.word if level else 'no access'} on the {'project' if on_project else 'repository'} {place}"
 
 
+def _review_context(entry: Entry, *, is_open: bool) -> TemplateContext:
+    """Return the variables of a letter about an access review; its title is somebody's text, as a display name is."""
+    facts = entry.after or {}
+    numbers = [f"{facts[state.value]:,} {state.value}" for state in RowState if facts.get(state.value)]
+    return {
+        "at": _format_time(entry.at),
+        "by": _safe_name(entry.actor),
+        "network": _safe_name(entry.address or ""),
+        "what": "" if is_open else _safe_name(entry.subject),
+        "until": _format_time(datetime.fromisoformat(facts["until"])) if "until" in facts else "",
+        "result": ", ".join(numbers) or "nothing to answer",
+    }
+
+
 def host(base_url: str) -> str:
     """Return the host of a URL, or `localhost` if it has none."""
     return urlsplit(base_url).hostname or "localhost"
@@ -195,6 +214,7 @@ _SAMPLE_FACTS_OF: Mapping[Event, dict[str, str]] = {
     },
     Event.DIRECTORY_STUCK: {"reason": "can't disable alice: the team would be left without an administrator"},
     **dict.fromkeys(_ABOUT_REQUESTS, _SAMPLE_REQUEST),
+    **dict.fromkeys(OF_REVIEWS, {"review": "0b6f1c1e-6d0e-4a55-9d3a-3a5f1f2b7c10", "until": "2030-02-07T12:00:00Z"}),
 }  # fmt: skip
 
 
@@ -229,7 +249,7 @@ def sample_contexts() -> list[OutgoingMail]:
         parcel(MailKind.RESET_PASSWORD, alice),
         *(
             replace(parcel(kind, alice), secret="", entry=_sample_entry(event, at))
-            for event, kind in {**NOTICES, **REVOKED_BY_OTHERS}.items()
+            for event, kind in {**NOTICES, **REVOKED_BY_OTHERS, **OF_REVIEWS}.items()
         ),
         replace(parcel(MailKind.ACCESS_ENDS, acme), secret="", ending=_sample_ending(alice, until)),
     ]

@@ -1,6 +1,6 @@
 """Access inputs as they would be after changes that nobody has made yet, for previews."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from onebucket.domain.privileges import Level
 from onebucket.domain.projects import Project, ProjectLevel
@@ -37,6 +37,18 @@ def with_project_grants(
 def without_direct(inputs: AccessInputs, repository_id: str, person_id: str) -> AccessInputs:
     """Take away what a person was given themselves on a repository."""
     return _with_rows(inputs, {}, {(repository_id, person_id): None})
+
+
+def without_access(
+    inputs: AccessInputs, memberships: Collection[tuple[str, str]], direct: Collection[tuple[str, str]]
+) -> AccessInputs:
+    """Take away memberships, given as the ids of a group and a person, and what people were given in places."""
+    left = {
+        person: [row for row in rows if (row.group_id, person) not in memberships]
+        for person, rows in inputs.memberships.items()
+    }
+    kept = {key: row for key, row in inputs.direct.items() if key not in direct}
+    return AccessInputs(inputs.owner, left, inputs.set_there, kept)
 
 
 def _with_rows(

@@ -374,6 +374,64 @@ privileges = Table(
     sqlite_with_rowid=False,
 )
 
+# Access reviews. `covers` are the key of the project or the slugs of the groups of the scope, separated by blanks.
+# `acts_at` is when the clock does something about a review next; NULL once it is closed.
+access_reviews = Table(
+    "access_reviews",
+    metadata,
+    _of_account(),
+    Column("id", Id, primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("covers", Text, nullable=False),
+    Column("reviewers", Text, nullable=False),
+    Column("ends_unanswered", Boolean, nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("started_by", Id),
+    Column("due_at", Moment, nullable=False),
+    Column("acts_at", Moment),
+    Column("reminded_at", Moment),
+    Column("closed_at", Moment),
+    Column("closed_by", Id),
+    Column("is_cancelled", Boolean, nullable=False),
+    Index("ix_access_reviews_acts_at", "acts_at", info=_where("acts_at IS NOT NULL")),
+    sqlite_with_rowid=False,
+)
+
+access_reviewers = Table(
+    "access_reviewers",
+    metadata,
+    _of_account(),
+    Column("review_id", Id, primary_key=True),
+    Column("person_id", Id, ForeignKey("accounts.id"), primary_key=True),
+    _part_of("access_reviews", "review_id"),
+    Index("ix_access_reviewers_person", "person_id"),
+    sqlite_with_rowid=False,
+)
+
+# What a review lists: access as it was when the review started, and the answer to it. A place is a group, a repository
+# or a project, which may be gone by now.
+access_review_rows = Table(
+    "access_review_rows",
+    metadata,
+    _of_account(),
+    Column("review_id", Id, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("place_id", Id, nullable=False),
+    Column("place", Text, nullable=False),
+    Column("person_id", Id, ForeignKey("accounts.id"), nullable=False),
+    Column("level", SmallInteger),
+    Column("since", Moment, nullable=False),
+    Column("until", Moment),
+    Column("answer", Text),
+    Column("note", Text, nullable=False),
+    Column("answered_by", Id),
+    Column("answered_at", Moment),
+    _part_of("access_reviews", "review_id"),
+    sqlite_with_rowid=False,
+)
+
 # Pending invitations. The link in the letter is derived from `link_id`; `secret_hash` is its hash, set when the letter
 # is sent and cleared by the first to accept. Invitations of an address that were sent in one letter share both.
 # `ends_at` is when what accepting gives ends.

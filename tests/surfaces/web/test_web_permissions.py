@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,13 @@ from onebucket.actions import (
     outbox,
     passwords,
     projects,
+    reviews,
     session_links,
     sessions,
     ssh_keys,
     tokens,
 )
+from onebucket.actions.reviews import ReviewPlan
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import oauth
 from onebucket.domain.privileges import Level
@@ -263,6 +266,19 @@ POST   /accounts/acme/ends                      in      403  403    303   303
 GET    /accounts/acme/give                      in      200  200    200   200
 GET    /accounts/none/give                      in      404  404    404   404
 POST   /accounts/acme/give                      in      400  403    200   200
+GET    /accounts/acme/reviews                   in 403 200 200 200
+GET    /accounts/globex/reviews                 in 403 403 403 200
+GET    /accounts/acme/reviews/new               in 403 403 200 200
+POST   /accounts/acme/reviews/new               in 403 403 303 303
+GET    /accounts/acme/reviews/{review}          in 403 200 200 200
+GET    /accounts/acme/reviews/none              in 403 403 404 404
+POST   /accounts/acme/reviews/{review}          in 403 303 303 303
+GET    /accounts/acme/reviews/{review}/remind   in 403 403 200 200
+POST   /accounts/acme/reviews/{review}/remind   in 403 403 303 303
+GET    /accounts/acme/reviews/{review}/close    in 403 403 200 200
+POST   /accounts/acme/reviews/{review}/close    in 403 403 303 303
+GET    /accounts/acme/reviews/{review}/cancel   in 403 403 200 200
+POST   /accounts/acme/reviews/{review}/cancel   in 403 403 303 303
 GET    /accounts/acme/changes                   in      403  403    200   200
 GET    /accounts/bob/changes                    in      403  200    403   200
 GET    /accounts/acme/journal                   in      403  403    200   200
@@ -327,6 +343,9 @@ TYPED = {
         "group": "designers",
         "revision": "0",
     },
+    "/accounts/{name}/reviews/new": {"scope": "account", "until": f"{datetime.now(UTC) + timedelta(days=9):%Y-%m-%d}"},
+    # Dora is in developers.
+    "/accounts/{name}/reviews/{review}": {"row": "5", "answer": "keep"},
     "/accounts/{name}/projects": {"name": "New", "key": "NEW"},
     "/accounts/{name}/projects/{key}": {"name": "Operations", "key": "OPS_2"},
     "/accounts/{name}/projects/{key}/permissions": {"kind": "group", "holder": "designers", "level": "read"},
@@ -441,6 +460,8 @@ def _links(api: Any) -> dict[str, str]:
     wish = ("acme", "website", Level.ADMIN, "I change its name")
     _, asked = api.operate(done_by("bob", lambda work: access_requests.ask(work, *wish)))
     [id] = [each.id for _, each in api.operate(invitations.found) if each.email == "carol@example.net"]
+    plan = ReviewPlan(datetime.now(UTC) + timedelta(days=9), people=["bob"])
+    review = api.operate(lambda work: reviews.start(work, "acme", plan))
     return {
         "/invitations/{carol}": links["carol@example.net"],
         "/invitations/{mallorys}": links["mallory@example.com"],
@@ -457,6 +478,7 @@ def _links(api: Any) -> dict[str, str]:
         "{consent}": consent,
         "{key}": key,
         "{id}": id,
+        "{review}": review.review.id,
         "{letter}": f"{letter.account_id}/{letter.id}",
     }
 

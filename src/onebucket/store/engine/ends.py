@@ -11,8 +11,13 @@ from onebucket.store.engine import timestamps
 
 # The tables with a column `ends_at`.
 TABLES = (*(kind.value for kind in EndKind), "invitations")
+# Access reviews are due at a moment, too.
+_COLUMNS = {**dict.fromkeys(TABLES, "ends_at"), "access_reviews": "acts_at"}
+_EACH = [
+    f"SELECT min({column}) AS ends_at FROM {table} WHERE {column} IS NOT NULL"  # noqa: S608
+    for table, column in _COLUMNS.items()
+]
 # The next end in the whole database, in the tables' numbers; NULL if nothing ends.
-_EACH = [f"SELECT min(ends_at) AS ends_at FROM {table} WHERE ends_at IS NOT NULL" for table in TABLES]  # noqa: S608
 NEXT_END = f"SELECT min(ends_at) FROM ({' UNION ALL '.join(_EACH)}) AS ends"  # noqa: S608
 
 

@@ -21,6 +21,7 @@ from onebucket.surfaces.extensions import (
     journal,
     people,
     requests,
+    reviews,
     tokens,
 )
 from onebucket.wire import request_body
@@ -117,9 +118,17 @@ ROUTES = (
 EXTENSIONS = Surface(
     "onebucket",
     ("/api",),
-    (*ROUTES, *invitations.ROUTES, *people.ROUTES, *given_access.ROUTES, *requests.ROUTES, *tokens.ROUTES),
+    (
+        *ROUTES,
+        *reviews.ROUTES,
+        *invitations.ROUTES,
+        *people.ROUTES,
+        *given_access.ROUTES,
+        *requests.ROUTES,
+        *tokens.ROUTES,
+    ),
     description=(
         "What the original never had: access checks, who gained and lost access, the journal (audit log), "
-        "off-boarding, invitations, requests for access, app passwords."
+        "access reviews, off-boarding, invitations, requests for access, app passwords."
     ),
 )

@@ -35,6 +35,8 @@ from onebucket.surfaces.web.account import (
     projects,
     repositories,
     request_queue,
+    review_answers,
+    reviews,
     tokens,
     ways_to_end,
 )
@@ -87,6 +89,8 @@ EVERYWHERE = (
     *tokens.PAGES,
     *access_history.PAGES,
     *people.PAGES,
+    *reviews.PAGES,
+    *review_answers.PAGES,
     *journal.PAGES,
     *mirrors.PAGES,
     *mirror_settings.PAGES,
