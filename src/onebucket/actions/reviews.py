@@ -166,7 +166,8 @@ def waiting(work: UnitOfWork, owners: Iterable[tuple[Account, bool]]) -> list[Wa
     """Return the open reviews that wait for the actor's answers, in accounts of which some may be administered."""
     person = work.actor.account
     by_id = {owner.id: (owner, administers) for owner, administers in owners}
-    if person is None or not by_id:
+    # An open review is due at some moment, so where nothing is due there is none.
+    if person is None or not by_id or work.tx.next_end is None:
         return []
     places: dict[str, reviewers.PlaceAdministrators] = {}
     found: dict[str, WaitingReview] = {}

@@ -208,13 +208,14 @@ _SAMPLE_FACTS = {
     "provider": "okta",
 }
 _SAMPLE_REQUEST = {"permission": "write", "reason": "I build the release", "answer": "ask again after the release"}
+_SAMPLE_REVIEW = {"review": "0b6f1c1e-6d0e-4a55-9d3a-3a5f1f2b7c10", "until": "2030-02-07T12:00:00Z"}
 _SAMPLE_FACTS_OF: Mapping[Event, dict[str, str]] = {
     Event.MIRROR_STOPPED: {
         "workspace": "acme-inc", "reason": "the credential is refused; GET /2.0/user answers 401"
     },
     Event.DIRECTORY_STUCK: {"reason": "can't disable alice: the team would be left without an administrator"},
     **dict.fromkeys(_ABOUT_REQUESTS, _SAMPLE_REQUEST),
-    **dict.fromkeys(OF_REVIEWS, {"review": "0b6f1c1e-6d0e-4a55-9d3a-3a5f1f2b7c10", "until": "2030-02-07T12:00:00Z"}),
+    **dict.fromkeys(OF_REVIEWS, _SAMPLE_REVIEW),
 }  # fmt: skip
 
 
