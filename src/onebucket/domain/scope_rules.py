@@ -125,9 +125,7 @@ READ_PROJECTS = _rule(
     Effect("see the projects that are open to you", reads=frozenset({To.LIST_PROJECTS, To.SEE_PROJECT})),
 )
 PUSH = _rule(
-    "repository:write",
-    "write:repository",
-    Effect("push to every repository that you can write to", git=Level.WRITE),
+    "repository:write", "write:repository", Effect("push to every repository that you can write to", git=Level.WRITE)
 )
 CHANGE_REPOSITORIES = _rule(
     "repository:admin",
@@ -143,10 +141,7 @@ CHANGE_REPOSITORIES = _rule(
 DELETE_REPOSITORIES = _rule(
     "repository:delete",
     "delete:repository",
-    Effect(
-        "delete repositories, where you can do that yourself",
-        changes=frozenset({To.DELETE_REPOSITORY}),
-    ),
+    Effect("delete repositories, where you can do that yourself", changes=frozenset({To.DELETE_REPOSITORY})),
 )
 CHANGE_PROJECTS = _rule(
     "project:admin",
