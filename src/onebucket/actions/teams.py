@@ -127,20 +127,24 @@ def delete(work: UnitOfWork, name: str) -> Account:
     for project in project_rows.of_account(work.tx, team.id):
         project_privilege_rows.remove_on_project(work.tx, team.id, project.id)
         project_rows.delete_project(work.tx, project)
-    review_rows.remove_of_account(work.tx, team.id)
     _remove_directories(work, team)
     for group in group_rows.of_account(work.tx, team.id):
         group_rows.delete_group(work.tx, group)
     for consumer in oauth_consumer_rows.of_account(work.tx, team.id):
         oauth_consumer_rows.remove(work.tx, consumer)
     outbox_rows.delete_of_account(work.tx, team.id)
+    _remove_mirrors_and_reviews(work, team)
+    account_rows.delete_account(work.tx, team.id)
+
+    return team
+
+
+def _remove_mirrors_and_reviews(work: UnitOfWork, team: Account) -> None:
     mirror_rows.remove_of_account(work.tx, team.id)
     mirror_drift_rows.remove_of_account(work.tx, team.id)
     mirror_status_rows.remove_of_account(work.tx, team.id)
     mirror_setting_rows.remove_of_account(work.tx, team.id)
-    account_rows.delete_account(work.tx, team.id)
-
-    return team
+    review_rows.remove_of_account(work.tx, team.id)
 
 
 def _remove_directories(work: UnitOfWork, team: Account) -> None:
