@@ -237,3 +237,17 @@ def test_names_and_pairs_of_providers(command: Command, tmp_path: Path, content:
         told = command(*words)
         assert (told.code, told.out, told.err.count("\n")) == (1, "", 1), told
     assert sentence in command("serve").err
+
+
+def test_doctor_names_groups_that_a_provider_keeps_which_is_gone(command: Command, beside: Api, tmp_path: Path) -> None:
+    assert command("group", "keep", "acme/designers", "--by", "okta").code == 0
+    fine = command("doctor").out
+    (tmp_path / "onebucket.toml").write_text("")
+
+    told = command("doctor")
+
+    assert "keep acme/designers" not in fine
+    assert told.code == 1
+    assert "WRONG  sign-ins with okta keep acme/designers, and there is no [oidc.okta]" in told.out
+    assert "group keep acme/designers --remove" in told.out
+    assert keeper(beside) == "okta"

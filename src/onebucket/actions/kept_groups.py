@@ -1,6 +1,8 @@
 """Groups that sign-ins with a provider keep: at each one, the person joins and leaves them as its claim says."""
 
-from onebucket.actions import groups
+from collections.abc import Collection
+
+from onebucket.actions import access, groups
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import Account, Actor
 from onebucket.domain.events import Event
@@ -27,6 +29,16 @@ def follow(work: UnitOfWork, person: Account, identity: ProvenIdentity) -> None:
             except Refusal as refusal:
                 facts = {"member": person.username, "reason": refusal.reason}
                 work.record_attempt(Event.CHANGE_REFUSED, owner, _ATTEMPT[is_member].format(group.slug), after=facts)
+
+
+def kept_by_others(work: UnitOfWork, providers: Collection[str]) -> dict[str, list[str]]:
+    """Return groups that are kept by sign-ins with none of these providers, as `account/slug`, by provider."""
+    access.site(work)
+    found: dict[str, list[str]] = {}
+    for owner, slug, provider in kept_group_rows.kept_anywhere(work.tx):
+        if provider not in providers:
+            found.setdefault(provider, []).append(f"{owner}/{slug}")
+    return found
 
 
 _ATTEMPT = {True: "removing a member of {}", False: "adding a member to {}"}

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from onebucket import provider_configuration
-from onebucket.actions import accounts, journal, teams
+from onebucket.actions import accounts, journal, kept_groups, teams
 from onebucket.cli import common
 from onebucket.cli.finding import Finding
 from onebucket.http.process import file_descriptors
@@ -135,6 +135,13 @@ def _database(opened: Database, chosen: Settings, *, mend: str) -> Iterator[Find
             )
         else:
             yield Finding(True, "every team has an active administrator")
+        for provider, kept in kept_groups.kept_by_others(work, chosen.oidc).items():
+            yield Finding(
+                False,
+                f"sign-ins with {provider} keep {', '.join(kept)}, and there is no [oidc.{provider}]: "
+                "nobody joins or leaves by them",
+                f"Put the table back, or: {common.program()} group keep {kept[0]} --remove",
+            )
 
     from onebucket.cli import mail_setup, mirror_findings, replicas
 

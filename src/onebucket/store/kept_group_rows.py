@@ -40,12 +40,24 @@ _KEEPERS = Statement(
     .order_by(groups.c.slug),
     joined(scalar(groups.c.slug, str), scalar(groups.c.kept_by_sign_in, str)),
 )
+_KEPT_ANYWHERE = Statement(
+    select(accounts.c.username, groups.c.slug, groups.c.kept_by_sign_in)
+    .join(accounts, accounts.c.id == groups.c.account_id)
+    .where(groups.c.kept_by_sign_in.is_not(None))
+    .order_by(accounts.c.username_key, groups.c.slug),
+    joined(scalar(accounts.c.username, str), scalar(groups.c.slug, str), scalar(groups.c.kept_by_sign_in, str)),
+)
 _KEEP = Statement(update(groups).where(*_this).values(kept_by_sign_in=bindparam("provider")))
 
 
 def kept_by_sign_in(tx: Transaction, provider: str, person_id: str) -> list[tuple[Account, Group, bool]]:
     """Return the groups that sign-ins with a provider keep, with their owners, and whether a user is in each."""
     return tx.rows(_KEPT_BY, provider=provider, person_id=person_id)
+
+
+def kept_anywhere(tx: Transaction) -> list[tuple[str, str, str]]:
+    """Return every group that sign-ins keep: the owner's username, the slug and the provider."""
+    return tx.rows(_KEPT_ANYWHERE)
 
 
 def keeper(tx: Transaction, group: Group) -> str | None:
