@@ -191,6 +191,12 @@ def test_a_bad_answer_leaves_the_request_waiting(api: Api, deed: str, body: obje
     assert says in answer.text
 
 
+def test_a_state_that_there_is_not_is_refused(api: Api) -> None:
+    answer = api("mallory", "GET", f"{REQUESTS}?state=open")
+
+    assert (answer.status_code, "the state must be one of waiting, granted" in answer.text) == (400, True)
+
+
 def test_another_zone_counts_and_markup_and_right_to_left_text_are_kept_as_they_are(api: Api) -> None:
     reason = "<script>alert('שלום')</script> & مرحبا"
 

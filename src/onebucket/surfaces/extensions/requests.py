@@ -1,14 +1,14 @@
 """Handlers of `/api/requests`: ask for access, list and withdraw requests, grant and deny them."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from onebucket.actions import access_requests
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import ends, privileges, scope_rules
-from onebucket.domain.access_requests import AccessRequest, RequestState
+from onebucket.domain.access_requests import LONGEST_TEXT, AccessRequest, RequestState
 from onebucket.domain.accounts import Account
 from onebucket.domain.refusals import Invalid
 from onebucket.surfaces.core.surface import ApiRequest, Parameter, Route
@@ -16,14 +16,20 @@ from onebucket.wire import request_body
 from onebucket.wire.times import to_iso
 
 _Level = Literal["read", "write", "admin"]
+_REPOSITORY = r"^[^/]+/[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}$"
+# One line that doesn't begin with a blank, without control characters and bidirectional overrides.
+_BLANKS = r"\u0020\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
+_UNWRITABLE = r"\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069"
+_SENTENCE = {"pattern": f"^[^{_BLANKS}{_UNWRITABLE}][^{_UNWRITABLE}]*$", "maxLength": LONGEST_TEXT}
+_Sentence = Annotated[str, Meta(extra_json_schema=_SENTENCE)]
 
 
 class NewRequest(Struct, frozen=True):
     """What to ask for on `repository` (`account/slug`), and why; `until` is a time with its zone, a date or `never`."""
 
-    repository: str
+    repository: Annotated[str, Meta(extra_json_schema={"pattern": _REPOSITORY})]
     level: _Level
-    reason: str
+    reason: _Sentence
     until: str | None = None
 
 
@@ -37,7 +43,7 @@ class GrantedRequest(Struct, frozen=True):
 class DeniedRequest(Struct, frozen=True):
     """The sentence that tells the person why not."""
 
-    sentence: str
+    sentence: _Sentence
 
 
 class AccessRequestShape(Struct, frozen=True):
@@ -65,9 +71,14 @@ class AccessRequestShape(Struct, frozen=True):
     granted_until: str | None
 
 
+_STATES = [each.value for each in RequestState]
+
+
 def list_requests(work: UnitOfWork, request: ApiRequest) -> list[AccessRequestShape]:
     """List the caller's own requests or, with `account`, those in an account (its administrators)."""
     accounts, states = request.query.get("account", ()), request.query.get("state", ())
+    if states and states[-1] not in _STATES:
+        raise Invalid(f"the state must be one of {', '.join(_STATES)}")
     if accounts:
         owner, found = access_requests.of_account(work, accounts[-1])
         rows = [(owner, each) for each in found]
@@ -136,13 +147,12 @@ _ANSWER = scope_rules.SET_REPOSITORY_PERMISSIONS
 _REQUESTS = "/requests"
 _ONE = f"{_REQUESTS}/{{id}}"
 _ACCOUNT = Parameter("account", "those in this account, for its administrators; default: your own")
-_STATES = [each.value for each in RequestState]
 _STATE = Parameter("state", "only those in this state", {"type": "string", "enum": _STATES})
 
 ROUTES = (
     Route("GET", _REQUESTS, list_requests, _READ, "listRequests",
           "Requests for access, newest first: your own, or those in an account", list[AccessRequestShape],
-          query=(_ACCOUNT, _STATE), errors=(403, 404)),
+          query=(_ACCOUNT, _STATE), errors=(400, 403, 404)),
     Route("POST", _REQUESTS, ask, _WRITE, "askForAccess", "Ask for a level on a repository", AccessRequestShape,
           json=NewRequest, errors=(400, 403, 404, 409, 413)),
     Route("DELETE", _ONE, withdraw, _WRITE, "withdrawRequest", "Withdraw one of your requests",
