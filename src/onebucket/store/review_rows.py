@@ -74,7 +74,7 @@ _CHOSEN = Statement(
     ACCOUNT,
 )
 # Whoever was chosen answers as long as they have a part in the account.
-_ISREVIEWER = Statement(
+_IS_REVIEWER = Statement(
     select(access_reviewers.c.person_id).where(
         _of_review,
         access_reviewers.c.person_id == bindparam("person_id"),
@@ -87,7 +87,7 @@ _COUNT_OPEN = Statement(
     scalar(func.count(), int),
 )
 _ADD = Statement(insert(access_reviews))
-_ADDREVIEWER = Statement(insert(access_reviewers))
+_ADD_REVIEWER = Statement(insert(access_reviewers))
 _REMIND = Statement(
     update(access_reviews)
     .where(*_THIS, access_reviews.c.closed_at.is_(None))
@@ -100,10 +100,10 @@ _CLOSE = Statement(
         acts_at=null(), closed_at=bindparam("at"), closed_by=bindparam("person_id"), is_cancelled=bindparam("cancelled")
     )
 )
-_REMOVE_OF_ACCOUNT = [
-    Statement(delete(table).where(table.c.account_id == bindparam("account_id")))
+_REMOVE_OF_ACCOUNT = {
+    table.name: Statement(delete(table).where(table.c.account_id == bindparam("account_id")))
     for table in (access_review_rows, access_reviewers, access_reviews)
-]
+}
 
 
 def find(tx: Transaction, account_id: str, id: str) -> Review | None:
@@ -128,7 +128,7 @@ def chosen(tx: Transaction, review: Review) -> list[Account]:
 
 def is_reviewer(tx: Transaction, review: Review, person_id: str) -> bool:
     """Return whether a person was chosen to answer, and still has a part in the account."""
-    return tx.row(_ISREVIEWER, account_id=review.account_id, review_id=review.id, person_id=person_id) is not None
+    return tx.row(_IS_REVIEWER, account_id=review.account_id, review_id=review.id, person_id=person_id) is not None
 
 
 def count_open(tx: Transaction, account_id: str) -> int:
@@ -157,7 +157,7 @@ def add(tx: Transaction, review: Review, reviewers: Sequence[Account]) -> None:
         is_cancelled=False,
     )
     key = {"account_id": review.account_id, "review_id": review.id}
-    tx.run_many(_ADDREVIEWER, [{**key, "person_id": each.id} for each in reviewers])
+    tx.run_many(_ADD_REVIEWER, [{**key, "person_id": each.id} for each in reviewers])
 
 
 def remind(tx: Transaction, review: Review, at: datetime, *, next_at: datetime | None) -> None:
@@ -177,5 +177,5 @@ def close(tx: Transaction, review: Review, *, by: str | None, at: datetime, canc
 
 def remove_of_account(tx: Transaction, account_id: str) -> None:
     """Delete an account's reviews, with everything that they list."""
-    for statement in _REMOVE_OF_ACCOUNT:
+    for statement in _REMOVE_OF_ACCOUNT.values():
         tx.run(statement, account_id=account_id)
