@@ -251,3 +251,27 @@ def test_people_are_invited_with_the_keyboard_alone(page: Page, running: Live) -
     expect(page.get_by_role("status").first).to_have_text("The invitations are on their way.")
     expect(page.get_by_role("heading", name="erin@example.net")).to_be_visible()
     expect(page.get_by_role("heading", name="frank@example.net")).to_be_visible()
+
+
+def test_code_and_secrets_are_copied_with_one_click(page: Page, window: BrowserContext, running: Live) -> None:
+    window.grant_permissions(["clipboard-read", "clipboard-write"], origin=running.base)
+    page.goto("/")
+
+    page.get_by_role("button", name="Copy").click()
+
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == f"curl -u alice '{running.base}/1.0/groups?format=yaml'"
+
+
+def test_a_cell_of_the_matrix_goes_through_the_levels_by_clicks(page: Page) -> None:
+    page.goto(f"{MATRIX}?groups=crew-00&repositories=tool-00")
+    cell = page.get_by_role("textbox", name="Crew 00 tool-00")
+
+    shown = []
+    for _ in range(6):
+        cell.click()
+        shown.append(cell.input_value())
+
+    assert shown == ["", "R", "W", "A", "N", ""]
+    expect(page.get_by_text("changed.")).to_have_count(0)

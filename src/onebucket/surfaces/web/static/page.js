@@ -1,4 +1,5 @@
 // Enhancements of the pages; every page also works without scripts.
+import { addCopyButton } from "./copy.js";
 import { watch } from "./finder.js";
 import { keep } from "./matrix.js";
 import { offer } from "./passkeys.js";
@@ -17,3 +18,4 @@ document.addEventListener("drawn", (event) => local(event.target));
 document.querySelectorAll("form[data-finds]").forEach(watch);
 document.querySelectorAll("form.matrix").forEach(keep);
 document.querySelectorAll("form[data-passkey]").forEach(offer);
+document.querySelectorAll("main pre > code").forEach(addCopyButton);
