@@ -2,7 +2,7 @@
 
 import hmac
 import secrets
-from base64 import b32encode, urlsafe_b64decode, urlsafe_b64encode
+from base64 import b32encode, b64encode, urlsafe_b64decode, urlsafe_b64encode
 from hashlib import blake2b
 
 from argon2 import PasswordHasher
@@ -17,6 +17,8 @@ ACCESS_PREFIX = "obo_"
 REFRESH_PREFIX = "obr_"
 # The keys of directories.
 DIRECTORY_PREFIX = "obd_"
+# Secrets of webhooks: the prefix of Standard Webhooks.
+WEBHOOK_PREFIX = "whsec_"
 
 
 def password_hash(password: str) -> str:
@@ -87,6 +89,12 @@ def link_secret(key: bytes, link_id: str) -> str:
     """
     keyed = blake2b(link_id.encode(), key=key[:64], digest_size=24, person=b"onebucket link")
     return urlsafe_b64encode(keyed.digest()).decode()
+
+
+def webhook_secret(key: bytes, secret_id: str) -> str:
+    """Derive a secret that signs webhooks (192 bits) from its id and the server's key, as Standard Webhooks have it."""
+    keyed = blake2b(secret_id.encode(), key=key[:64], digest_size=24, person=b"onebucket hook")
+    return WEBHOOK_PREFIX + b64encode(keyed.digest()).decode()
 
 
 def form_token(secret: str) -> str:

@@ -12,6 +12,8 @@ from string import Formatter
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
+from onebucket import webhook_addresses
+
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
@@ -69,6 +71,8 @@ class Settings:
     secret_key: str
     oauth_password_grant: bool
     oauth_callbacks: str
+    webhook_allow: frozenset[str]
+    webhook_timeout: int
     answer_memory: int
     sqlite_wal_index: bool
     metrics_token: str
@@ -186,6 +190,15 @@ def _networks(value: str) -> frozenset[str]:
         raise ValueError("must be addresses or networks such as 127.0.0.1 10.0.0.0/8, separated by spaces") from None
 
 
+def _places(value: str) -> frozenset[str]:
+    words = frozenset(value.replace(",", " ").split())
+    try:
+        webhook_addresses.parse_allowed(words)
+    except ValueError:
+        raise ValueError("must be networks and hosts such as 10.0.0.0/8 ci.internal, separated by spaces") from None
+    return words
+
+
 def _servers(value: str) -> tuple[str, ...]:
     urls = tuple(value.split())
     if not all(each.startswith(("postgresql://", "postgres://")) for each in urls):
@@ -262,6 +275,9 @@ SETTINGS = (
     Setting("oauth_callbacks",
             "where OAuth apps may send people back to: their callback (`exact`), or also addresses below it "
             "(`prefix`)", "exact", _one_of("exact", "prefix")),
+    Setting("webhook_allow", "networks and hosts that webhooks may be sent to although they aren't public, such as "
+            "`10.0.0.0/8 ci.internal`", "", _places),
+    Setting("webhook_timeout", "seconds in which the receiver of a webhook must have answered", "10", _number(1, 60)),
     Setting("answer_memory", "the size in MiB of each process's response cache; 0: no cache", "16",
             _number(0, 1_000_000)),
     Setting("sqlite_wal_index",

@@ -94,6 +94,7 @@ def test_the_first_thing_that_is_wrong_is_refused_and_nothing_is_changed(
 
 # --- HEAD, OPTIONS and methods that an address does not have
 
+_ID = "b0b00000-0000-4000-8000-000000000002"
 ALLOWED = {
     "/groups": "GET, HEAD, OPTIONS",
     "/groups/acme": "GET, HEAD, OPTIONS, POST",
@@ -129,6 +130,13 @@ ALLOWED = {
     "/api/access/verify": "GET, HEAD, OPTIONS",
     "/api/people/dora/offboard": "OPTIONS, POST",
     "/api/grants/acme": "OPTIONS, POST",
+    "/api/webhooks/acme": "GET, HEAD, OPTIONS, POST",
+    f"/api/webhooks/acme/{_ID}": "DELETE, GET, HEAD, OPTIONS, PUT",
+    f"/api/webhooks/acme/{_ID}/secret": "OPTIONS, POST",
+    f"/api/webhooks/acme/{_ID}/ping": "OPTIONS, POST",
+    f"/api/webhooks/acme/{_ID}/deliveries": "GET, HEAD, OPTIONS",
+    f"/api/webhooks/acme/{_ID}/deliveries/{_ID}": "GET, HEAD, OPTIONS",
+    f"/api/webhooks/acme/{_ID}/deliveries/{_ID}/resend": "OPTIONS, POST",
     "/api/journal": "GET, HEAD, OPTIONS",
     "/api/requests": "GET, HEAD, OPTIONS, POST",
     "/api/requests/b0b00000-0000-4000-8000-000000000002": "DELETE, OPTIONS",

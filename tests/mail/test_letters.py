@@ -88,6 +88,7 @@ OTHERS = (
     MailKind.MIRROR_STOPPED,
     MailKind.DIRECTORY_STUCK,
     MailKind.ACCESS_ENDS,
+    MailKind.WEBHOOK_SWITCHED_OFF,
     *ABOUT_REQUESTS,
     *OF_REVIEWS.values(),
 )

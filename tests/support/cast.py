@@ -41,7 +41,7 @@ _Result = TypeVar("_Result")
 CHEAP_ARGON2ID = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 PEOPLE = ("alice", "bob", "dora", "mallory", "gina", "root", "ghost")
-ALL_SCOPES = frozenset({"account:write", "team:write", "repository:admin", "app-password:write", "journal"})
+ALL_SCOPES = frozenset({"account:write", "team:write", "repository:admin", "app-password:write", "journal", "webhook"})
 BASE = "http://onebucket.test"
 
 # The secret key that consumer secrets are derived from.

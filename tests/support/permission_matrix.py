@@ -32,6 +32,8 @@ BODIES = {
     "/workspaces/{workspace}/projects": b'{"key": "NEW", "name": "New"}',
     "/workspaces/{workspace}/projects/{project_key}": b'{"description": "New"}',
     "/tokens": b'{"scopes": ["app-password"]}',
+    "/webhooks/{accountname}": b'{"url": "https://hooks.example.com/x", "events": ["*"]}',
+    "/webhooks/{accountname}/{id}": b'{"label": "Builds"}',
     "/users/{selected_user}/ssh-keys": msgspec.json.encode({"key": ssh_keygen.public()}),
     "/users/{selected_user}/ssh-keys/{key_id}": b'{"label": "desk"}',
 }
@@ -45,7 +47,7 @@ GRANTED: dict[str, frozenset[str]] = {
     "nothing": frozenset(),
     **{scope: frozenset({scope}) for scope in (*OFFERED, "team", "team:write", "project", "pullrequest:write")},
     **{" ".join(sorted(rule.newer)): rule.newer for rule in RULES if len(rule.newer) > 1},
-    **{scope: frozenset({scope}) for scope in ("webhook", "read:pipeline:bitbucket")},
+    **{scope: frozenset({scope}) for scope in ("issue", "read:pipeline:bitbucket")},
 }
 
 

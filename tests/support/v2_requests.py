@@ -14,7 +14,7 @@ BASE = "https://bucket.example"
 
 def request(query: Mapping[str, Sequence[str]]) -> ApiRequest:
     """Make a request with these query parameters, decoded."""
-    return ApiRequest("/2.0/repositories/acme", {"workspace": "acme"}, query, b"", None, BASE, lambda: "")
+    return ApiRequest("/2.0/repositories/acme", {"workspace": "acme"}, query, b"", None, BASE, lambda: "", str)
 
 
 def get(query: str) -> ApiRequest:

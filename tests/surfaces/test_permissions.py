@@ -29,6 +29,8 @@ from onebucket.actions import (
     reviews,
     ssh_keys,
     tokens,
+    webhook_deliveries,
+    webhooks,
 )
 from onebucket.actions.reviews import ReviewPlan
 from onebucket.actions.unit_of_work import UnitOfWork
@@ -280,6 +282,37 @@ POST   /api/people/bob/offboard                    403    403   403   403   403 
 POST   /api/grants/acme                            403    200   403   200   403   200
 POST   /api/grants/globex                          404    404   404   404   200   200
 POST   /api/grants/dora                            404    200   403   404   404   200
+GET    /api/webhooks/acme  403   403   403   200   403   200
+POST   /api/webhooks/acme  403   403   403   200   403   200
+GET    /api/webhooks/acme/{acmehook}  403   403   403   200   403   200
+PUT    /api/webhooks/acme/{acmehook}  403   403   403   200   403   200
+DELETE /api/webhooks/acme/{acmehook}  403   403   403   204   403   204
+POST   /api/webhooks/acme/{acmehook}/secret  403   403   403   200   403   200
+POST   /api/webhooks/acme/{acmehook}/ping  403   403   403   200   403   200
+GET    /api/webhooks/acme/{acmehook}/deliveries  403   403   403   200   403   200
+GET    /api/webhooks/acme/{acmehook}/deliveries/{acmesent}  403   403   403   200   403   200
+POST   /api/webhooks/acme/{acmehook}/deliveries/{acmesent}/resend  403   403   403   200   403   200
+GET    /api/webhooks/globex  403   403   403   403   200   200
+POST   /api/webhooks/globex  403   403   403   403   200   200
+GET    /api/webhooks/globex/{globexhook}  403   403   403   403   200   200
+PUT    /api/webhooks/globex/{globexhook}  403   403   403   403   200   200
+DELETE /api/webhooks/globex/{globexhook}  403   403   403   403   204   204
+POST   /api/webhooks/globex/{globexhook}/secret  403   403   403   403   200   200
+POST   /api/webhooks/globex/{globexhook}/ping  403   403   403   403   200   200
+GET    /api/webhooks/globex/{globexhook}/deliveries  403   403   403   403   200   200
+GET    /api/webhooks/globex/{globexhook}/deliveries/{globexsent}  403   403   403   403   200   200
+POST   /api/webhooks/globex/{globexhook}/deliveries/{globexsent}/resend  403   403   403   403   200   200
+GET    /api/webhooks/dora  403   200   403   403   403   200
+POST   /api/webhooks/dora  403   200   403   403   403   200
+GET    /api/webhooks/dora/{dorahook}  403   200   403   403   403   200
+PUT    /api/webhooks/dora/{dorahook}  403   200   403   403   403   200
+DELETE /api/webhooks/dora/{dorahook}  403   204   403   403   403   204
+POST   /api/webhooks/dora/{dorahook}/secret  403   200   403   403   403   200
+POST   /api/webhooks/dora/{dorahook}/ping  403   200   403   403   403   200
+GET    /api/webhooks/dora/{dorahook}/deliveries  403   200   403   403   403   200
+GET    /api/webhooks/dora/{dorahook}/deliveries/{dorasent}  403   200   403   403   403   200
+POST   /api/webhooks/dora/{dorahook}/deliveries/{dorasent}/resend  403   200   403   403   403   200
+GET    /api/webhooks/globex/{acmehook}  403   403   403   403   404   404
 GET    /api/access/verify                          403    403   403   403   403   403
 
 GET    /2.0/user                                   200    200   200   200   200   200
@@ -517,9 +550,17 @@ def _set(work: UnitOfWork) -> None:
     for end in ENDS:
         _set_app_passwords_made_by_programs(work, root, end)
     _add_directory(work)
+    _add_webhooks(work)
     [bob] = [each.account for each in accounts.list_people(work) if each.account.username == "bob"]
     with work.on_behalf(Actor(bob, "password")):
         access_requests.ask(work, "acme", "website", Level.ADMIN, "to change its name")
+
+
+def _add_webhooks(work: UnitOfWork) -> None:
+    """Let each account have a webhook with a delivery that waits."""
+    for account in ACCOUNTS:
+        _, webhook = webhooks.add(work, account, url="https://hooks.example.com/", events=["group.added"])
+        webhook_deliveries.ping(work, account, webhook.id)
 
 
 def _add_directory(work: UnitOfWork) -> None:
@@ -624,6 +665,16 @@ def headers(authorization: str | Signed | None, method: str, address: str) -> di
     return {"Authorization": made}
 
 
+def _webhooks(work: UnitOfWork) -> dict[str, str]:
+    """What the matrix calls the webhook of each account, and what that sends."""
+    found = {}
+    for account in ACCOUNTS:
+        [webhook] = webhooks.of_account(work, account)[1]
+        _, [delivery] = webhook_deliveries.page(work, account, webhook.id, at_most=9)
+        found |= {f"{{{account}hook}}": webhook.id, f"{{{account}sent}}": delivery.id}
+    return found
+
+
 def outcomes(api: Api, stage: Path, authorization: str | Signed | None) -> dict[str, int | str]:
     """What comes of every row; where a refusal changed something, or a change was not told, that is what comes.
 
@@ -635,11 +686,18 @@ def outcomes(api: Api, stage: Path, authorization: str | Signed | None) -> dict[
     [bobs] = [each.id for each in api.operate(lambda work: access_requests.of_account(work, "acme"))[1]]
     _, [doras] = api.operate(lambda work: ssh_keys.of_person(work, "dora"))
     [review] = [each.review.id for each in api.operate(lambda work: reviews.listed(work, "acme"))[1]]
+    named = {
+        "{carols}": carols,
+        "{alices}": alices,
+        "{doras}": doras.id,
+        "{bobs}": bobs,
+        "{review}": review,
+    } | api.operate(_webhooks)
     came: dict[str, int | str] = {}
     for row in ROWS:
-        address = row.path.replace("{carols}", carols).replace("{alices}", alices).replace("{doras}", doras.id)
-        address = address.replace("{bobs}", bobs)
-        address = address.replace("{review}", review)
+        address = row.path
+        for name, id in named.items():
+            address = address.replace(name, id)
         shown = headers(authorization, row.method, address)
         status = api(None, row.method, address, headers=shown, content=row.body).status_code
         came[f"{row.method} {row.address}"] = status
@@ -705,6 +763,7 @@ GOOD_FOR = {
     "app-password": ("app-password", "app-password:write"),
     "app-password:write": ("app-password:write",),
     "journal": ("journal",),
+    "webhook": ("webhook",),
 }
 
 

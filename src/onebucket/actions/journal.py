@@ -85,7 +85,7 @@ def page(
     else:
         # Entries are in order of time unless the clock was set back, so one entry before `since` isn't the end.
         next_cursor = end if end and journal_search.is_recent(work.tx, search, until=end) else None
-    return JournalPage([_redacted(entry) if is_others else entry for entry in found], next_cursor)
+    return JournalPage([redacted(entry) if is_others else entry for entry in found], next_cursor)
 
 
 def examine(work: UnitOfWork, account_name: str, *, at_most: int) -> VerifiedChain | None:
@@ -121,10 +121,15 @@ def latest_of(work: UnitOfWork, account_names: Sequence[str], *, at_most: int) -
     if work.actor.is_site_admin:
         return found[:at_most]
     return [
-        entry if entry.account_id == work.actor.id else _redacted(entry)
+        entry if entry.account_id == work.actor.id else redacted(entry)
         for entry in found
         if entry.account_id == work.actor.id or entry.event not in OF_THE_PERSON_ALONE
     ][:at_most]
+
+
+def redacted(entry: Entry) -> Entry:
+    """Return an entry for other readers: without the network address of the account's own owner."""
+    return entry._replace(address=None) if entry.actor_id == entry.account_id else entry
 
 
 def change_refused(work: UnitOfWork, account_name: str | None, attempt: str, facts: Facts) -> None:
@@ -144,11 +149,6 @@ def sign_in_failed(work: UnitOfWork, account: Account, facts: Facts) -> None:
     """
     access.nobody(work)
     work.record_attempt(Event.SIGN_IN_FAILED, account, account.username, after=facts)
-
-
-def _redacted(entry: Entry) -> Entry:
-    """Return an entry for other readers: without the network address of the account's own owner."""
-    return entry._replace(address=None) if entry.actor_id == entry.account_id else entry
 
 
 def _account_id(work: UnitOfWork, name: str | None) -> str | None:

@@ -34,6 +34,7 @@ from onebucket.store import (
     project_rows,
     repository_rows,
     review_rows,
+    webhook_rows,
 )
 
 # Groups of a new team (contract/api-1.0.md#1.12): name, account privilege, permission.
@@ -115,6 +116,7 @@ def delete(work: UnitOfWork, name: str) -> Account:
         "repositories": [repository.slug for repository in repository_rows.of_account(work.tx, team.id)],
         "invitations": [invitation.email for invitation in invitation_rows.of_account(work.tx, team.id)],
         "consumers": [consumer.key for consumer in oauth_consumer_rows.of_account(work.tx, team.id)],
+        "webhooks": [webhook.url for webhook in webhook_rows.of_account(work.tx, team.id)],
     }
 
     work.record(Event.TEAM_DELETED, team, team.username, before=lost)
@@ -130,8 +132,7 @@ def delete(work: UnitOfWork, name: str) -> Account:
     _remove_directories(work, team)
     for group in group_rows.of_account(work.tx, team.id):
         group_rows.delete_group(work.tx, group)
-    for consumer in oauth_consumer_rows.of_account(work.tx, team.id):
-        oauth_consumer_rows.remove(work.tx, consumer)
+    _remove_programs(work, team)
     outbox_rows.delete_of_account(work.tx, team.id)
     _remove_mirrors_and_reviews(work, team)
     account_rows.delete_account(work.tx, team.id)
@@ -145,6 +146,13 @@ def _remove_mirrors_and_reviews(work: UnitOfWork, team: Account) -> None:
     mirror_status_rows.remove_of_account(work.tx, team.id)
     mirror_setting_rows.remove_of_account(work.tx, team.id)
     review_rows.remove_of_account(work.tx, team.id)
+
+
+def _remove_programs(work: UnitOfWork, team: Account) -> None:
+    for consumer in oauth_consumer_rows.of_account(work.tx, team.id):
+        oauth_consumer_rows.remove(work.tx, consumer)
+    for webhook in webhook_rows.of_account(work.tx, team.id):
+        webhook_rows.remove(work.tx, webhook)
 
 
 def _remove_directories(work: UnitOfWork, team: Account) -> None:

@@ -143,11 +143,12 @@ def _database(opened: Database, chosen: Settings, *, mend: str) -> Iterator[Find
                 f"Put the table back, or: {common.program()} group keep {kept[0]} --remove",
             )
 
-    from onebucket.cli import mail_setup, mirror_findings, replicas
+    from onebucket.cli import mail_setup, mirror_findings, replicas, webhook_setup
 
     yield from replicas.findings(opened)
     yield from mail_setup.findings(chosen, opened)
     yield from mirror_findings.of_states(chosen, opened)
+    yield from webhook_setup.findings(opened)
 
 
 def _site_administrator(people: Iterable[accounts.Person]) -> Finding:

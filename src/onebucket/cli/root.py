@@ -33,6 +33,7 @@ from onebucket.cli import (
     tokens,
     user_emails,
     user_sign_in,
+    webhooks,
 )
 
 root = typer.Typer(
@@ -95,6 +96,7 @@ mirror.mirror.command("pause")(mirror_status.pause)
 mirror.mirror.command("resume")(mirror_status.resume)
 mirror.mirror.command("forget")(mirror_status.forget)
 root.add_typer(mirror.mirror, name="mirror")
+root.add_typer(webhooks.webhook, name="webhook")
 root.command("check")(serve.check)
 root.add_typer(access_changes.access, name="access")
 root.add_typer(reviews.review, name="review")

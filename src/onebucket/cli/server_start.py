@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import onebucket
 from onebucket import hashing, provider_configuration, settings
 from onebucket.actions import setup
-from onebucket.cli import common, keys, mail_setup
+from onebucket.cli import common, keys, mail_setup, webhook_setup
 from onebucket.cli.common import Use
 from onebucket.domain.accounts import check_password
 from onebucket.domain.refusals import Conflict
@@ -72,12 +72,21 @@ class _Launch:
         )
         outbox_worker = mail_setup.outbox_worker(self.database, self.transport, self.composer, self.secret_key)
         server.metrics.watch("onebucket_letters_sent_total", "E-mails sent since the start", lambda: outbox_worker.sent)
+        webhook_worker = webhook_setup.webhook_worker(self.settings, self.database, self.secret_key)
+        server.metrics.watch(
+            "onebucket_webhooks_delivered_total", "Webhook deliveries since the start", lambda: webhook_worker.delivered
+        )
+        server.metrics.watch(
+            "onebucket_webhooks_failed_total", "Failed attempts of webhooks since the start",
+            lambda: webhook_worker.failed,
+        )  # fmt: skip
         mirror_worker = _mirror_worker(self.database, self.mirrors)
         end_worker = EndWorker(self.database, operate=common.work, clock=wiring.utc_now)
 
         def start() -> None:
             on_ready()
             outbox_worker.start()
+            webhook_worker.start()
             end_worker.start()
             if mirror_worker:
                 mirror_worker.start()
@@ -91,6 +100,7 @@ class _Launch:
             if mirror_worker:
                 mirror_worker.stop()
             end_worker.stop()
+            webhook_worker.stop()
             outbox_worker.stop()
             server.close()
 

@@ -38,10 +38,11 @@ class MailKind(Enum):
     REVIEW_STARTED = "review-started"
     REVIEW_REMINDER = "review-reminder"
     REVIEW_CLOSED = "review-closed"
+    WEBHOOK_SWITCHED_OFF = "webhook-switched-off"
 
 
 # Events that are announced by mail because they could give somebody else access to an account, or because somebody has
-# to do something about a mirror, a directory or a request, or waits for an answer. A notice has no secret.
+# to do something about a mirror, a directory, a request or a webhook, or waits for an answer. A notice has no secret.
 NOTICES: Mapping[Event, MailKind] = {
     Event.EMAIL_ADDED: MailKind.ADDRESS_ADDED,
     Event.EMAIL_PRIMARY: MailKind.ADDRESS_PRIMARY,
@@ -61,6 +62,7 @@ NOTICES: Mapping[Event, MailKind] = {
     Event.REQUEST_ADDED: MailKind.REQUEST_ADDED,
     Event.REQUEST_GRANTED: MailKind.REQUEST_GRANTED,
     Event.REQUEST_DENIED: MailKind.REQUEST_DENIED,
+    Event.WEBHOOK_SWITCHED_OFF: MailKind.WEBHOOK_SWITCHED_OFF,
 }
 
 # Announced where a site administrator takes a single credential away, so that nobody looks for the fault in a script.

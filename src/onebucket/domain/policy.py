@@ -45,6 +45,7 @@ class To(Enum):
     RUN_REVIEWS = "run access reviews in the account"
     ANSWER_REVIEW = "answer this access review"
     REMOVE_PERSON = "take everything in the account away from a person"
+    MANAGE_WEBHOOKS = "manage the account's webhooks"
     RUN_MIRRORS = "pause and resume the account's mirrors"
     HANDLE_SECOND_FACTORS = "see and remove this person's second factors"
     SET_UP_SECOND_FACTORS = "set up and use this person's second factors"
@@ -184,6 +185,7 @@ RULES: Mapping[To, Rule] = {
     To.RUN_REVIEWS: _administrators,
     To.ANSWER_REVIEW: _administrators_and_reviewers,
     To.REMOVE_PERSON: _administrators,
+    To.MANAGE_WEBHOOKS: _administrators,
     To.RUN_MIRRORS: _administrators,
     To.HANDLE_SECOND_FACTORS: _self_and_site_admins,
     To.SET_UP_SECOND_FACTORS: _self,

@@ -218,6 +218,28 @@ READ_JOURNAL = _rule(
     Effect("read the journals of all accounts, if you are a site administrator", reads=frozenset({To.RUN_SITE})),
 )
 
+READ_WEBHOOKS = _rule(
+    "webhook",
+    "read:webhook",
+    Effect(
+        "see the webhooks of accounts that you administer, and what they have sent",
+        reads=frozenset({To.MANAGE_WEBHOOKS}),
+    ),
+)
+CHANGE_WEBHOOKS = _rule(
+    "webhook",
+    "write:webhook",
+    Effect(
+        "make and change webhooks, which send what happens in accounts that you administer to any address",
+        changes=frozenset({To.MANAGE_WEBHOOKS}),
+    ),
+)
+DELETE_WEBHOOKS = _rule(
+    "webhook",
+    "delete:webhook",
+    Effect("delete webhooks of accounts that you administer", changes=frozenset({To.MANAGE_WEBHOOKS})),
+)
+
 # In the order in which people read what they allow.
 RULES = (
     READ_PROFILES,
@@ -243,6 +265,9 @@ RULES = (
     READ_APP_PASSWORDS,
     CHANGE_APP_PASSWORDS,
     READ_JOURNAL,
+    READ_WEBHOOKS,
+    CHANGE_WEBHOOKS,
+    DELETE_WEBHOOKS,
 )
 
 # The scopes that forms offer: those of each family that allow something of their own.

@@ -12,8 +12,8 @@ class SiteLimits:
     requested on behalf of one account, and `letters_per_address` to one address. `sign_up` says who may create an
     account: `invited` people, anybody (`open`), or nobody (`off`); `passwords`, who signs in with a password: everybody
     (`on`), `site-admins` or nobody (`off`). `second_factor` says who must have one (see `second_factors.is_required`).
-    An OAuth consumer may
-    have users sent only to its callback (`oauth_callbacks` is `exact`), or to URLs below it as well (`prefix`).
+    An OAuth consumer may have users sent only to its callback (`oauth_callbacks` is `exact`), or to URLs below it as
+    well (`prefix`). Webhooks may be sent to public addresses, and to the networks and hosts of `webhook_allow`.
 
     The others are limits an hour, for one network or for all together, on new accounts (if `sign_up` is `open`),
     confirmation mails, password resets and sign-ins with a provider; 0 means no limit.
@@ -32,6 +32,7 @@ class SiteLimits:
     confirmations_per_hour: int = 300
     resets_per_network: int = 20
     provider_sign_ins_per_network: int = 1000
+    webhook_allow: frozenset[str] = frozenset()
 
     def invitation_expiry(self, at: datetime) -> datetime:
         """The expiry of an invitation's link that is sent at `at`."""

@@ -90,6 +90,7 @@ class Dispatcher:
             content_type=request.content_type,
             base_url=self._options.base_url,
             new_secret=self._services.new_secret,
+            webhook_secret=self._services.webhook_secret,
             headers=request.varied_headers,
             times=self._options.amsterdam_times,
             emails_in_paths=self._options.email_in_path == "accept",

@@ -6,7 +6,7 @@ from functools import partial
 
 from prometheus_client.metrics_core import Metric
 
-from onebucket.actions import mirrors, outbox
+from onebucket.actions import mirrors, outbox, webhook_deliveries
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import OPERATOR
 from onebucket.http.auth.authentication import Authentication
@@ -26,6 +26,10 @@ _LETTERS = {
     "failing": "Waiting e-mails whose last attempt failed",
     "undeliverable": "E-mails given up whose invitation or link is still open",
 }
+_WEBHOOKS = {
+    "waiting": "Webhook deliveries that wait to be sent",
+    "failing": "Webhooks of which nothing was delivered since their last failure",
+}
 
 
 def watch(
@@ -37,29 +41,31 @@ def watch(
     replicas: ReplicaRouter,
 ) -> None:
     """Register everything that `/metrics` shows besides request counts and what the command line adds."""
-    _watch_outbox(metrics, services)
+    _watch_counts(metrics, services)
     _watch_mirrors(metrics, services)
     _watch_execution(metrics, services.write_queue, services.authentication, cache)
     _watch_rate_limits(metrics, services.rate_limiter, login_throttle, anonymous_limits)
     _watch_replicas(metrics, replicas)
 
 
-def _watch_outbox(metrics: Metrics, services: Services) -> None:
-    """Export the number of waiting and failed letters in the outbox; NaN while the database is unavailable."""
+def _watch_counts(metrics: Metrics, services: Services) -> None:
+    """Export numbers of letters in the outbox and of webhooks; NaN while the database is unavailable."""
 
-    def counter(name: str) -> Callable[[], float]:
+    def counter(counts: Callable[[UnitOfWork], object], name: str) -> Callable[[], float]:
         def count() -> float:
             try:
                 with services.database.reading() as tx:
-                    counts = outbox.counts(UnitOfWork(OPERATOR, tx, services.clock(), "metrics", services.new_id))
+                    found = counts(UnitOfWork(OPERATOR, tx, services.clock(), "metrics", services.new_id))
             except (DatabaseUnavailable, DatabaseUnusable):
                 return math.nan
-            return float(getattr(counts, name))
+            return float(getattr(found, name))
 
         return count
 
     for name, about in _LETTERS.items():
-        metrics.show(f"onebucket_letters_{name}", about, counter(name))
+        metrics.show(f"onebucket_letters_{name}", about, counter(outbox.counts, name))
+    for name, about in _WEBHOOKS.items():
+        metrics.show(f"onebucket_webhooks_{name}", about, counter(webhook_deliveries.counts, name))
 
 
 def _watch_mirrors(metrics: Metrics, services: Services) -> None:

@@ -204,6 +204,9 @@ class PageBackend(backend.PageBackend):
     def consumer_secret(self, key: str) -> str:
         return hashing.derived_secret(self._services.secret_key, "consumer", key)
 
+    def webhook_secret(self, secret_id: str) -> str:
+        return self._services.webhook_secret(secret_id)
+
     def count(self, person_id: str) -> None:
         if self._services.rate_limiter is not None:
             self._services.rate_limiter.take(f"pages of {person_id}")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from onebucket import hashing
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import Actor
 from onebucket.domain.site_limits import SiteLimits
@@ -34,6 +35,10 @@ class Services:
     now: Callable[[], float]
     new_id: Callable[[], str]
     new_secret: Callable[[], str]
+
+    def webhook_secret(self, secret_id: str) -> str:
+        """Derive the secret of a webhook."""
+        return hashing.webhook_secret(self.secret_key, secret_id)
 
     def unit_of_work(
         self, tx: Transaction, actor: Actor, *, at: datetime, request_id: str, address: str | None

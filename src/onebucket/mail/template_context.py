@@ -50,6 +50,7 @@ PATHS = {
     MailKind.REQUEST_GRANTED: "me/requests",
     MailKind.REQUEST_DENIED: "me/requests",
     **dict.fromkeys(OF_REVIEWS.values(), "accounts/{account}/reviews/{review}"),
+    MailKind.WEBHOOK_SWITCHED_OFF: "accounts/{account}/webhooks",
 }
 
 
@@ -126,7 +127,7 @@ def _notice_context(entry: Entry) -> TemplateContext:
     subject = entry.subject if entry.event in _OF_APPS else ""
     if entry.event is Event.SSH_KEY_ADDED:
         subject = f"{facts['label']} ({facts['fingerprint']})" if facts["label"] else facts["fingerprint"]
-    if entry.event in (Event.MIRROR_STOPPED, Event.DIRECTORY_STUCK):
+    if entry.event in (Event.MIRROR_STOPPED, Event.DIRECTORY_STUCK, Event.WEBHOOK_SWITCHED_OFF):
         subject = f"{entry.subject}: {facts['reason']}"
     elif entry.event in (Event.SECOND_FACTOR_ADDED, Event.SECOND_FACTOR_REMOVED):
         subject = f"{facts['label']} ({facts['kind']})"
@@ -210,10 +211,9 @@ _SAMPLE_FACTS = {
 _SAMPLE_REQUEST = {"permission": "write", "reason": "I build the release", "answer": "ask again after the release"}
 _SAMPLE_REVIEW = {"review": "0b6f1c1e-6d0e-4a55-9d3a-3a5f1f2b7c10", "until": "2030-02-07T12:00:00Z"}
 _SAMPLE_FACTS_OF: Mapping[Event, dict[str, str]] = {
-    Event.MIRROR_STOPPED: {
-        "workspace": "acme-inc", "reason": "the credential is refused; GET /2.0/user answers 401"
-    },
+    Event.MIRROR_STOPPED: {"reason": "the credential is refused; GET /2.0/user answers 401"},
     Event.DIRECTORY_STUCK: {"reason": "can't disable alice: the team would be left without an administrator"},
+    Event.WEBHOOK_SWITCHED_OFF: {"reason": "for 3 days, nothing was delivered: it answers 503"},
     **dict.fromkeys(_ABOUT_REQUESTS, _SAMPLE_REQUEST),
     **dict.fromkeys(OF_REVIEWS, _SAMPLE_REVIEW),
 }  # fmt: skip

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import and_, bindparam, func, insert, select, union
+from sqlalchemy import Integer, and_, bindparam, func, insert, select, union
 
 from onebucket.domain.accounts import Account, Actor, bare_uuid
 from onebucket.domain.events import Event
@@ -159,6 +159,19 @@ _OF_ACCOUNT = Statement(_entries.where(_of_account, _since).order_by(journal.c.n
 
 
 _ONE = Statement(_entries.where(_of_account, journal.c.number == bindparam("number")), ENTRY, is_cached=True)
+
+
+_AFTER = Statement(
+    _entries.where(_of_account, journal.c.number > bindparam("after_number"))
+    .order_by(journal.c.number)
+    .limit(bindparam("most", type_=Integer)),
+    ENTRY,
+)
+
+
+def after(tx: Transaction, account_id: str, number: int, *, most: int) -> list[Entry]:
+    """Return at most `most` entries of an account that follow the one of that number, oldest first."""
+    return tx.rows(_AFTER, account_id=account_id, after_number=number, most=most)
 
 
 def entries(tx: Transaction, *, account_id: str | None, since: datetime | None) -> Iterator[Entry]:

@@ -31,11 +31,13 @@ from onebucket.store.tables import (
     sessions,
     ssh_keys,
     tokens,
+    webhook_deliveries,
+    webhooks,
 )
 
-# Credentials, invitations and requests that wait. One that is missing from its table was revoked, used, answered or
-# expired, and must not come back with a backup.
-_HELD = (tokens, ssh_keys, directory_keys, identities, consumers, issued, invitations, access_requests)
+# Credentials, invitations, webhooks and requests that wait. One that is missing from its table was revoked, used,
+# answered or expired, and must not come back with a backup.
+_HELD = (tokens, ssh_keys, directory_keys, identities, consumers, issued, invitations, webhooks, access_requests)
 _STILL = {
     issued.name: issued.c.spent_at.is_(None),
     access_requests.name: access_requests.c.state == RequestState.WAITING.value,
@@ -99,7 +101,10 @@ _MARK = Statement(
     )
 )
 
-_NOT_SENT = Statement(update(letters).where(letters.c.due_at.is_not(None)).values(due_at=null()))
+_NOT_SENT = {
+    table.name: Statement(update(table).where(table.c.due_at.is_not(None)).values(due_at=null()))
+    for table in (letters, webhook_deliveries)
+}
 _PASSING: dict[str, AnyStatement] = {
     "sessions": Statement(delete(sessions)),
     "links": Statement(delete(links)),
@@ -108,8 +113,9 @@ _PASSING: dict[str, AnyStatement] = {
 }
 _END = {
     table.name: Statement(delete(table).where(table.c.id.in_(values_of("ids", Id))))
-    for table in (tokens, ssh_keys, directory_keys, identities, issued, access_requests)
+    for table in (tokens, ssh_keys, directory_keys, identities, issued, access_requests, webhooks)
 }
+_END_DELIVERIES = Statement(delete(webhook_deliveries).where(webhook_deliveries.c.webhook_id.in_(values_of("ids", Id))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +144,10 @@ def labels(tx: Transaction) -> dict[str, tuple[str, str]]:
 def end_temporary(tx: Transaction) -> dict[str, int]:
     """Delete sessions, one-time links, codes and OAuth 1 request tokens; return how many of each.
 
-    Letters that wait are marked as finished.
+    Letters and deliveries of webhooks that wait are marked as finished.
     """
-    tx.run(_NOT_SENT)
+    for not_sent in _NOT_SENT.values():
+        tx.run(not_sent)
     return {
         name: tx.run(statement, **({"its_kind": TokenKind.CODE.value} if name == "codes" else {}))
         for name, statement in _PASSING.items()
@@ -152,7 +159,8 @@ def delete_credentials(tx: Transaction, gone: dict[str, frozenset[str]]) -> None
     for invitation in invitation_rows.all_invitations(tx):
         if invitation.id in gone[invitations.name]:
             invitation_rows.remove(tx, invitation)
-    for table in (issued, tokens, ssh_keys, directory_keys, identities, access_requests):
+    tx.run(_END_DELIVERIES, ids=sorted(gone[webhooks.name]))
+    for table in (issued, tokens, ssh_keys, directory_keys, identities, access_requests, webhooks):
         tx.run(_END[table.name], ids=sorted(gone[table.name]))
     for consumer in oauth_consumer_rows.all_consumers(tx):
         if consumer.id in gone[consumers.name]:

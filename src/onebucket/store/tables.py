@@ -205,6 +205,55 @@ mirror_drift = Table(
     sqlite_with_rowid=False,
 )
 
+# Webhooks. Secrets are derived from `secret_id`, and from `old_secret_id` until `old_secret_until`. `position` is the
+# number of the last journal entry that deliveries were made of, `last_number` that of the last delivery.
+webhooks = Table(
+    "webhooks",
+    metadata,
+    _of_account(),
+    Column("id", Id, primary_key=True),
+    Column("label", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("events", Text, nullable=False),
+    Column("is_active", Boolean, nullable=False),
+    Column("secret_id", Id, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("last_number", BigInteger, nullable=False),
+    Column("old_secret_id", Id),
+    Column("old_secret_until", Moment),
+    Column("failing_since", Moment),
+    Column("trouble", Text),
+    sqlite_with_rowid=False,
+)
+
+# What webhooks send, with the response to the last attempt. `leased_until` is set while a worker sends it.
+webhook_deliveries = Table(
+    "webhook_deliveries",
+    metadata,
+    _of_account(),
+    Column("webhook_id", Id, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("id", Id, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("entry_number", BigInteger),
+    Column("due_at", Moment),
+    Column("leased_until", Moment),
+    Column("attempts", BigInteger, nullable=False),
+    Column("tried_at", Moment),
+    Column("delivered_at", Moment),
+    Column("status", BigInteger),
+    Column("answer", Text),
+    Column("error", Text),
+    Column("milliseconds", BigInteger),
+    _part_of("webhooks", "webhook_id"),
+    Index("ix_webhook_deliveries_created_at", "created_at"),
+    Index("ix_webhook_deliveries_due", "account_id", "webhook_id", "number", info=_where("due_at IS NOT NULL")),
+    sqlite_with_rowid=False,
+)
+
 # `directory_id` is the directory that keeps the group, `directory_changed_at` when that last changed something of it.
 # `kept_by_sign_in` is the name of the provider whose sign-ins add and remove members.
 groups = Table(

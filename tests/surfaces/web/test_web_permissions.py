@@ -32,6 +32,8 @@ from onebucket.actions import (
     sessions,
     ssh_keys,
     tokens,
+    webhook_deliveries,
+    webhooks,
 )
 from onebucket.actions.reviews import ReviewPlan
 from onebucket.actions.unit_of_work import UnitOfWork
@@ -158,6 +160,22 @@ GET    /accounts/bob/consumers                  in      403  200    403   200
 GET    /accounts/acme/consumers/{key}/revoke    in      403  403    200   200
 POST   /accounts/acme/consumers/{key}/revoke    in      403  403    404   404
 POST   /accounts/alice/consumers/{key}/revoke   in      403  403    303   303
+
+GET    /accounts/acme/webhooks                  in      403  403    200   200
+POST   /accounts/acme/webhooks                  in      403  403    200   200
+GET    /accounts/bob/webhooks                   in      403  200    403   200
+GET    /accounts/acme/webhooks/{hook}           in      403  403    200   200
+POST   /accounts/acme/webhooks/{hook}           in      403  403    303   303
+GET    /accounts/acme/webhooks/none             in      403  403    404   404
+GET    /accounts/bob/webhooks/{hook}            in      403  404    403   404
+GET    /accounts/acme/webhooks/{hook}/rotate    in      403  403    200   200
+POST   /accounts/acme/webhooks/{hook}/rotate    in      403  403    200   200
+GET    /accounts/acme/webhooks/{hook}/ping      in      403  403    200   200
+POST   /accounts/acme/webhooks/{hook}/ping      in      403  403    303   303
+GET    /accounts/acme/webhooks/{hook}/delete    in      403  403    200   200
+POST   /accounts/acme/webhooks/{hook}/delete    in      403  403    303   303
+GET    /accounts/acme/webhooks/{hook}/deliveries/{sent}  in 403 403 200  200
+POST   /accounts/acme/webhooks/{hook}/deliveries/{sent}  in 403 403 303  303
 
 GET    /accounts/acme/directories               in      403  403    200   200
 GET    /accounts/acme/directories/okta          in      403  403    200   200
@@ -368,6 +386,8 @@ TYPED = {
     "/me/security/{id}": {"label": "desk"},
     "/sign-in/code": {"code": "123456"},
     "/accounts/{name}/consumers": {"label": "Builds", "scope": "account"},
+    "/accounts/{name}/webhooks": {"url": "https://hooks.example.com/", "event": "*"},
+    "/accounts/{name}/webhooks/{id}": {"url": "https://hooks.example.com/", "event": "*", "active": "on"},
     "/me/password": {"old_password": cast.password("bob"), "password": "long enough"},
 }
 
@@ -453,6 +473,7 @@ def _links(api: Any) -> dict[str, str]:
     identity = api.operate(done_by("alice", lambda work: identities.link(work, known)))
     consent, key = api.operate(_consent)
     api.operate(_add_directories)
+    hook, sent = api.operate(_add_webhook)
     _, ssh_key = api.operate(lambda work: ssh_keys.add(work, "alice", ssh_keygen.public(name="alice"), label="desk"))
     app = api.operate(done_by("alice", codes.begin))
     factor = codes.set_up(api, "dora")
@@ -477,6 +498,8 @@ def _links(api: Any) -> dict[str, str]:
         "{factor}": factor.id,
         "{consent}": consent,
         "{key}": key,
+        "{hook}": hook,
+        "{sent}": sent,
         "{id}": id,
         "{review}": review.review.id,
         "{letter}": f"{letter.account_id}/{letter.id}",
@@ -488,6 +511,12 @@ def _add_directories(work: UnitOfWork) -> None:
     for label in ("okta", "entra"):
         directories.add(work, "acme", label=label, secret_hash=hashing.secret_hash(f"the first of {label}"))
     directories.rotate(work, "acme", "entra", secret_hash=hashing.secret_hash("the second of entra"))
+
+
+def _add_webhook(work: UnitOfWork) -> tuple[str, str]:
+    """Let acme have a webhook with a delivery; their ids."""
+    _, webhook = webhooks.add(work, "acme", url="https://hooks.example.com/", events=["group.added"])
+    return webhook.id, webhook_deliveries.ping(work, "acme", webhook.id).id
 
 
 def _consent(work: UnitOfWork) -> tuple[str, str]:

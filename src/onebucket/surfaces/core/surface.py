@@ -59,13 +59,14 @@ class Reply:
 class ApiRequest(msgspec.Struct, frozen=True):
     """A request as a handler sees it: path, path parameters, query and body.
 
-    `path` is as the client sent it, without the query. `base_url` is this server's public address without a trailing
-    slash; `new_secret` makes a random secret. `headers` holds only those in the route's `varies_on`, by lower-case
-    name. `times` is the style of Amsterdam times (contract/formats.md#t2). Without `emails_in_paths`, paths that
-    contain an e-mail address are refused (contract/api-1.0.md#i2). `users_address` says what `/users/{a}` returns:
-    `profile` or `invitations` (contract/api-1.0.md#u0). `cross_workspace_lists` says whether lists over all
-    workspaces are `gone`, `clone_urls` are templates of addresses to clone from (the setting `clone_url`). Empty
-    query parameters are left out.
+    `path` is as the client sent it, without the query. `base_url` is this server's public address without a
+    trailing slash; `new_secret` makes a random secret, `webhook_secret` derives that of a webhook from its id.
+    `headers` holds only those in the route's `varies_on`, by lower-case name. `times` is the style of Amsterdam
+    times (contract/formats.md#t2). Without `emails_in_paths`, paths that contain an e-mail address are refused
+    (contract/api-1.0.md#i2). `users_address` says what `/users/{a}` returns: `profile` or `invitations`
+    (contract/api-1.0.md#u0). `cross_workspace_lists` says whether lists over all workspaces are `gone`,
+    `clone_urls` are templates of addresses to clone from (the setting `clone_url`). Empty query parameters are left
+    out.
     """
 
     path: str
@@ -75,6 +76,7 @@ class ApiRequest(msgspec.Struct, frozen=True):
     content_type: str | None
     base_url: str
     new_secret: Callable[[], str]
+    webhook_secret: Callable[[str], str]
     headers: Mapping[str, str] = {}
     times: str = "plain"
     emails_in_paths: bool = True
@@ -208,6 +210,7 @@ PATH_PARAMETERS: Mapping[str, str] = {
     "user": "a person, named in any of the ways an account can be",
     "email": "the invited e-mail address",
     "id": "its id, as the list tells it",
+    "delivery": "the id of a delivery of the webhook, as the list tells it",
     "member": "a person, named in any of the ways an account can be",
 }
 

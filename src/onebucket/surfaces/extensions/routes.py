@@ -23,6 +23,7 @@ from onebucket.surfaces.extensions import (
     requests,
     reviews,
     tokens,
+    webhooks,
 )
 from onebucket.wire import request_body
 from onebucket.wire.lazy_list import lazy_list
@@ -126,9 +127,10 @@ EXTENSIONS = Surface(
         *given_access.ROUTES,
         *requests.ROUTES,
         *tokens.ROUTES,
+        *webhooks.ROUTES,
     ),
     description=(
         "What the original never had: access checks, who gained and lost access, the journal (audit log), "
-        "access reviews, off-boarding, invitations, requests for access, app passwords."
+        "access reviews, off-boarding, invitations, requests for access, app passwords, webhooks."
     ),
 )

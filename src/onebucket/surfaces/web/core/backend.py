@@ -243,6 +243,9 @@ class PageBackend(Protocol):
     def consumer_secret(self, key: str) -> str:
         """Return the secret of the OAuth consumer with that key."""
 
+    def webhook_secret(self, secret_id: str) -> str:
+        """Return the secret of a webhook with that id."""
+
     def count(self, person_id: str) -> None:
         """Count one costly page or form towards the person's limit, separate from API calls.
 

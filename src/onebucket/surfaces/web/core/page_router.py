@@ -39,6 +39,7 @@ from onebucket.surfaces.web.account import (
     reviews,
     tokens,
     ways_to_end,
+    webhooks,
 )
 from onebucket.surfaces.web.core import avatars, csrf, reauthentication
 from onebucket.surfaces.web.core.backend import PageBackend, SiteInfo
@@ -104,6 +105,7 @@ EVERYWHERE = (
     *ssh_keys.PAGES,
     *oauth_apps.PAGES,
     *directories.PAGES,
+    *webhooks.PAGES,
     *consent.PAGES,
 )
 
