@@ -135,8 +135,8 @@ def _before(table: Table) -> ColumnElement[bool]:
 
 _accounts = values_of("accounts", Id)
 _OF_ACCOUNT = _ends(_in_account)
-_OF_ACCOUNT_BETWEEN = _ends(_in_account, _since, _before)
-_BETWEEN = _ends(_since, _before)
+_OF_ACCOUNT_BETWEEN = _ends(_in_account, _before, _since)
+_BETWEEN = _ends(_before, _since)
 _DUE = _ends(lambda table: table.c.ends_at <= bindparam("at"))
 _SOON = _ends(_before, lambda table: table.c.account_id.in_(_accounts), limited=True)
 _DUE_INVITATIONS = Statement(
