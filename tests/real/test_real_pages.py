@@ -1,5 +1,6 @@
 """Pages over a real organisation, kubernetes-sigs: 407 groups, 202 repositories, 1,144 people, and the jobs there."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,9 +58,11 @@ def words(text: str) -> str:
 def test_the_matrix_shows_a_part_and_finds_the_others(root: Visitor) -> None:
     first, found = root.open(f"{HERE}/privileges"), root.open(f"{HERE}/privileges?groups=kro-&repositories=kro")
 
-    assert "Groups: 1–25 of 407" in words(first.text) and "Repositories: 1–8 of 202" in words(first.text)
+    # How many repositories fit depends on the length of their names.
+    shown = re.search(r"Groups: 1–25 of 407.*Repositories: 1–(\d+) of 202", words(first.text))
+    assert shown and 8 <= int(shown[1]) <= 50
     cells = {name: value for name, value in found.form(f"{HERE}/privileges").values.items() if "cell:" in name}
-    assert {"cell:kro-admins/kro:admin": "admin"}.items() <= cells.items()
+    assert {"cell:kro-admins/kro:admin": "A"}.items() <= cells.items()
     assert max(len(each.answer.content) for each in (first, found)) < LARGEST
 
 
