@@ -19,13 +19,18 @@ TABS = (
     "/repositories",
     "/people",
     "/privileges",
+    "/ask",
+    "/give",
     "/invitations",
-    "/consumers",
-    "/tokens",
+    "/requests",
+    "/reviews",
+    "/ends",
     "/changes",
     "/journal",
+    "/tokens",
+    "/consumers",
+    "/webhooks",
     "/settings",
-    "/ask",
 )
 
 
