@@ -43,6 +43,7 @@ KNOWN = {
     "project_key": ["PROJ"],
     "key_id": ["b0b00000-0000-4000-8000-000000000002"],
     "user": ["dora", "bob@example.com", "mallory"],
+    "delivery": ["b0b00000-0000-4000-8000-000000000003"],
 }
 
 
