@@ -119,6 +119,8 @@ PICTURES = (
     Picture("screenshots/ask.png", "alice", f"{ACME}/ask?person=erin&repository=rocket&level=write", 1080, 830),
     Picture("screenshots/delete.png", "alice", f"{ACME}/groups/night-crew/delete", 1080, 700),
     Picture("screenshots/invitations-phone.png", "alice", f"{ACME}/invitations", NARROW, 1100),
+    Picture("screenshots/give.png", "alice", f"{ACME}/give?person=bob", 1080, 760),
+    Picture("screenshots/home.png", "alice", "/", 1080, 900),
     Picture("screenshots/journal.png", "alice", f"{ACME}/journal", 1080, 760, "dark"),
     Picture("screenshots/matrix.png", "alice", f"{ACME}/privileges", 1080, 900),
     Picture("screenshots/me-phone.png", "bob", "/me", NARROW, 1100, "dark"),

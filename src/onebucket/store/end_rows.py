@@ -24,7 +24,7 @@ from onebucket.domain.ends import EndKind
 from onebucket.domain.groups import Group
 from onebucket.store.engine import timestamps
 from onebucket.store.engine.list_parameters import values_of
-from onebucket.store.engine.row_mapper import RowMapper, scalar
+from onebucket.store.engine.row_mapper import mapped, scalar
 from onebucket.store.engine.statement import Statement
 from onebucket.store.engine.transaction import Transaction
 from onebucket.store.tables import (
@@ -117,7 +117,7 @@ def _ends(*conditions: _Condition, limited: bool = False) -> Statement[AccessEnd
     columns = every.c
     query = select(*columns).order_by(columns.ends_at, columns.account_id, columns.place, columns.group_slug,
                                       columns.person)  # fmt: skip
-    mapper = RowMapper(tuple(columns), lambda row: AccessEnd(EndKind(row[0]), *row[1:]))
+    mapper = mapped(*columns, make=lambda kind, *others: AccessEnd(EndKind(kind), *others))
     return Statement(query.limit(bindparam("most")) if limited else query, mapper)
 
 

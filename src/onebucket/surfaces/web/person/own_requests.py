@@ -7,6 +7,8 @@ from starlette.responses import Response
 from onebucket.actions import access_requests
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import ends, privileges
+from onebucket.domain.access_requests import AccessRequest
+from onebucket.domain.accounts import Account
 from onebucket.domain.refusals import Invalid, NotFound
 from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
 from onebucket.surfaces.web.core.pagination import paginate
@@ -17,12 +19,17 @@ DONE = {
 }
 
 
+def _search_text(found: tuple[Account, AccessRequest]) -> str:
+    owner, asked = found
+    return f"{owner.username}/{asked.repository}"
+
+
 async def show(request: PageRequest) -> Response:
     """List the person's requests with their answers, and a form to ask for more."""
 
     def load(work: UnitOfWork) -> dict[str, Any]:
         rows = access_requests.mine(work)
-        return {"requests": paginate(request, rows, lambda row: f"{row[0].username}/{row[1].repository}", most=25)}
+        return {"requests": paginate(request, rows, _search_text, most=25)}
 
     return request.page(
         "requests/own.html",
