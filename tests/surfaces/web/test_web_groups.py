@@ -146,6 +146,26 @@ def test_somebody_is_added_by_name_or_address(api: Api, alice: Visitor) -> None:
     assert api.members("designers") == ["bob", "dora", "gina"]
 
 
+def test_several_are_added_at_once_and_who_is_a_member_stays_one(api: Api, alice: Visitor) -> None:
+    page = alice.send(alice.open(DESIGNERS), f"{DESIGNERS}/members", member="bob, dora;GINA@example.com\tdora ")
+
+    assert "Members added." in page.text
+    assert api.members("designers") == ["bob", "dora", "gina"]
+
+
+@pytest.mark.parametrize(
+    ("member", "sentence"),
+    [("dora nobody gina", "There is no user 'nobody'"), ("x " * 9_999 + "y", "There is no user"),
+     (" ".join(f"x{n}" for n in range(10_000)), "These are 10,000 people: add at most 100 at once")],
+    ids=["one is nobody", "the same again and again", "too many"],
+)  # fmt: skip
+def test_of_several_all_are_added_or_nobody(api: Api, alice: Visitor, member: str, sentence: str) -> None:
+    page = alice.send(alice.open(DESIGNERS), f"{DESIGNERS}/members", member=member)
+
+    assert (page.status, sentence.replace("'", "’") in page.text.replace("'", "’")) == (400, True)
+    assert api.members("designers") == ["bob"]
+
+
 @pytest.mark.parametrize(
     ("member", "sentence"),
     [

@@ -31,9 +31,13 @@ from onebucket.surfaces.web.core.pagination import paginate
 DONE = {
     "made": "Group created. Add its members next.",
     "changed": "Group saved.",
+    "members": "Members added.",
     "end": "The end of the membership is saved.",
 }
 
+# People who are added at once.
+MOST_ADDED = 100
+_BETWEEN = re.compile(r"[\s,;]+")
 _USERNAME = re.compile(r"[A-Za-z0-9_.-]{1,62}")
 
 
@@ -134,19 +138,23 @@ def _change(request: PageRequest, account: str, slug: str, name: str, work: Unit
 
 
 async def add(request: PageRequest) -> Response:
-    """Add a person to the group, by username or e-mail address."""
-    account, slug, name = request.path_parameter("name"), request.path_parameter("slug"), request.line("member")
+    """Add people to the group, by usernames or e-mail addresses: all of them, or nobody."""
+    account, slug = request.path_parameter("name"), request.path_parameter("slug")
+    names = [*dict.fromkeys(word for word in _BETWEEN.split(request.line("member")) if word)]
     try:
-        if not name:
+        if not names:
             raise Invalid("enter a username or an e-mail address")
+        if len(names) > MOST_ADDED:
+            raise Invalid(f"these are {len(names):,} people: add at most {MOST_ADDED} at once")
         until = parsed_end(request)
-        member = await request.write(lambda work: groups.add_member(work, account, slug, name, until))
+        members = await request.write(lambda work: groups.add_members(work, account, slug, names, until))
     except (Invalid, Conflict) as refusal:
         raise FormErrors(member=refusal.sentence) from None
     except NotFound as refusal:
         # If the group itself is gone, showing the page again says so.
         raise FormErrors(member=refusal.sentence) from None
-    return request.redirect(f"{_address(request)}?{urlencode({'done': f'added {member.username}'})}#members")
+    done = f"added {members[0].username}" if len(members) == 1 else "members"
+    return request.redirect(f"{_address(request)}?{urlencode({'done': done})}#members")
 
 
 async def ask_to_remove(request: PageRequest) -> Response:
