@@ -243,10 +243,10 @@ def test_a_database_that_somebody_else_holds(command: Command, tmp_path: Path, m
 
 @pytest.fixture
 def tiny(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 600 KiB."""
+    """A file system of 1 MiB, which holds a small database."""
     folder = tmp_path / "tiny"
     folder.mkdir()
-    mounting = ["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", folder]
+    mounting = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder]
     if shutil.which("mount") is None or subprocess.run(mounting, capture_output=True, check=False).returncode:
         pytest.skip("mounting a small file system needs root, and a kernel that lets it")
     yield folder
