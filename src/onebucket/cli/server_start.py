@@ -3,6 +3,7 @@
 import gc
 import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -97,11 +98,13 @@ class _Launch:
         try:
             serving.run(server.app, self.address, on_ready=start, stop_pipe=stop_pipe)
         finally:
+            stops: list[Callable[[], None]] = [end_worker.stop, webhook_worker.stop, outbox_worker.stop]
             if mirror_worker:
-                mirror_worker.stop()
-            end_worker.stop()
-            webhook_worker.stop()
-            outbox_worker.stop()
+                stops.append(mirror_worker.stop)
+            # At once, so that the shutdown waits for the slowest of them and not for each.
+            with ThreadPoolExecutor(len(stops)) as pool:
+                for stopped in [pool.submit(stop) for stop in stops]:
+                    stopped.result()
             server.close()
 
     def run_workers(self, count: int, on_ready: Callable[[], None]) -> None:

@@ -53,7 +53,6 @@ def _rule(classic: str, newer: str, *effects: Effect) -> ScopeRule:
     return ScopeRule(classic, frozenset(f"{name}:bitbucket" for name in newer.split()), effects)
 
 
-_ON_REVIEWS = frozenset({To.RUN_REVIEWS, To.ANSWER_REVIEW})
 READ_PROFILES = _rule(
     "account",
     "read:user",
@@ -79,7 +78,10 @@ READ_WORKSPACES = _rule(
         "see your requests for access, and those in accounts that you administer", reads=frozenset({To.ANSWER_REQUESTS})
     ),
     Effect("see which groups administer your accounts", reads=frozenset({To.SEE_PRIVILEGES})),
-    Effect("see access reviews of accounts that you administer, and those that you answer in", reads=_ON_REVIEWS),
+    Effect(
+        "see access reviews of accounts that you administer, and those that you answer in",
+        reads=frozenset({To.ANSWER_REVIEW}),
+    ),
     Effect("see the same of every account, if you are a site administrator", reads=frozenset({To.RUN_SITE})),
 )
 CHANGE_WORKSPACES = _rule(
@@ -99,7 +101,10 @@ CHANGE_WORKSPACES = _rule(
     Effect(
         "take everything in your accounts away from a person", changes=frozenset({To.REMOVE_PERSON, To.GRANT_PRIVILEGE})
     ),
-    Effect("start, close and cancel access reviews, and keep or end what they list", changes=_ON_REVIEWS),
+    Effect(
+        "start, close and cancel access reviews, and keep or end what they list",
+        changes=frozenset({To.RUN_REVIEWS, To.ANSWER_REVIEW}),
+    ),
     Effect(
         "disable people and end their access everywhere, if you are a site administrator",
         changes=frozenset({To.RUN_SITE, To.HANDLE_TOKENS, To.HANDLE_SSH_KEYS, To.ACT_FOR}),

@@ -254,7 +254,7 @@ def test_where_it_is_switched_on_a_token_in_the_query_counts_as_bearer(lenient: 
     again = lenient.raw("GET", f"/1.0/groups/acme?{query}".encode())
 
     assert (answer.status_code, again.content, again.headers["x-oauth-scopes"]) == (
-        200, answer.content, "account:write, app-password:write, journal, repository:admin, team:write"
+        200, answer.content, "account:write, app-password:write, journal, repository:admin, team:write, webhook"
     )  # fmt: skip
     assert lenient.server.cache.hits == 1
     assert TOKEN not in repr(lenient.server.cache.entries) + repr(lenient.server.services.authentication.verified)
