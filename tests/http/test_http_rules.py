@@ -190,7 +190,12 @@ EVERY = ALLOWED | ALLOWED_2_0
 # verify answers only about what a proxy holds, the journal of all accounts is not alice's to read, and no access review
 # has that id.
 NOT_HERS = ("/api/access/verify", "/api/journal", "/api/reviews/acme/b0b00000-0000-4000-8000-000000000002")
-READABLE = [address for address, allowed in ALLOWED.items() if "GET" in allowed and address not in NOT_HERS]
+READABLE = [
+    address
+    for address, allowed in ALLOWED.items()
+    # Nor has any webhook that id.
+    if "GET" in allowed and address not in NOT_HERS and _ID not in address
+]
 
 
 def _whole(address: str) -> str:
