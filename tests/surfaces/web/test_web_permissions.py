@@ -44,6 +44,9 @@ from onebucket.store import oauth_token_rows
 from onebucket.surfaces.web.core import page_router
 from onebucket.surfaces.web.site import demo
 
+# The same moment for everybody who sets the stage.
+REVIEW_DUE = datetime.now(UTC) + timedelta(days=9)
+
 # mallory is in nothing, bob is a member of acme, alice administers it, root the whole site. `in`: to the sign-in form.
 PEOPLE = ("nobody", "mallory", "bob", "alice", "root")
 
@@ -361,7 +364,7 @@ TYPED = {
         "group": "designers",
         "revision": "0",
     },
-    "/accounts/{name}/reviews/new": {"scope": "account", "until": f"{datetime.now(UTC) + timedelta(days=9):%Y-%m-%d}"},
+    "/accounts/{name}/reviews/new": {"scope": "account", "until": f"{REVIEW_DUE:%Y-%m-%d}"},
     # Dora is in developers.
     "/accounts/{name}/reviews/{review}": {"row": "5", "answer": "keep"},
     "/accounts/{name}/projects": {"name": "New", "key": "NEW"},
@@ -481,7 +484,7 @@ def _links(api: Any) -> dict[str, str]:
     wish = ("acme", "website", Level.ADMIN, "I change its name")
     _, asked = api.operate(done_by("bob", lambda work: access_requests.ask(work, *wish)))
     [id] = [each.id for _, each in api.operate(invitations.found) if each.email == "carol@example.net"]
-    plan = ReviewPlan(datetime.now(UTC) + timedelta(days=9), people=["bob"])
+    plan = ReviewPlan(REVIEW_DUE, people=["bob"])
     review = api.operate(lambda work: reviews.start(work, "acme", plan))
     return {
         "/invitations/{carol}": links["carol@example.net"],
