@@ -61,6 +61,8 @@ def test_every_form_that_could_hand_an_account_over_is_guarded() -> None:
     wanted = {each.replace("/alice/", "/{name}/").replace("/none/", "/{id}/") for each in FORMS} | {
         "/site/oauth2/authorize",
         "/accounts/{name}/directories/{label}/rotate",
+        "/accounts/{name}/webhooks",
+        "/accounts/{name}/webhooks/{id}/rotate",
         "/sign-in/link",
         "/site/people/{person}/factors/{id}",
     }
