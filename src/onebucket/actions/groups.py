@@ -1,6 +1,6 @@
 """Groups and their members: list, create, change and delete them."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 
@@ -266,23 +266,6 @@ def add_member(work: UnitOfWork, account_name: str, slug: str, name: str, until:
         else:
             work.record(Event.MEMBER_ADDED, owner, group.slug, after=groups.member_facts(person, end))
     return person
-
-
-def add_members(
-    work: UnitOfWork, account_name: str, slug: str, names: Sequence[str], until: EndWish = None
-) -> list[Account]:
-    """Add several people to a group; return who joined, or whose end was moved.
-
-    Whoever is a member already, and is given no end, stays one; alone, they are refused. Raises as `add_member` does.
-    """
-    added = []
-    for name in names:
-        try:
-            added.append(add_member(work, account_name, slug, name, until))
-        except AlreadyMember:
-            if len(names) == 1:
-                raise
-    return added
 
 
 def remove_member(work: UnitOfWork, account_name: str, slug: str, name: str) -> None:

@@ -1,6 +1,7 @@
 """Pages of a group: members, settings, and deleting it after a preview of who loses access."""
 
 import re
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -18,9 +19,10 @@ from onebucket.actions import (
 )
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import groups as domain
-from onebucket.domain.ends import SOON
+from onebucket.domain.accounts import Account
+from onebucket.domain.ends import SOON, EndWish
 from onebucket.domain.groups import Group
-from onebucket.domain.refusals import Conflict, Invalid, NotFound
+from onebucket.domain.refusals import AlreadyMember, Conflict, Invalid, NotFound
 from onebucket.surfaces.web.account.membership_end import parsed_end
 from onebucket.surfaces.web.account.overview import level
 from onebucket.surfaces.web.core import access_changes
@@ -147,7 +149,7 @@ async def add(request: PageRequest) -> Response:
         if len(names) > MOST_ADDED:
             raise Invalid(f"these are {len(names):,} people: add at most {MOST_ADDED} at once")
         until = parsed_end(request)
-        members = await request.write(lambda work: groups.add_members(work, account, slug, names, until))
+        members = await request.write(lambda work: _add_all(work, account, slug, names, until))
     except (Invalid, Conflict) as refusal:
         raise FormErrors(member=refusal.sentence) from None
     except NotFound as refusal:
@@ -155,6 +157,21 @@ async def add(request: PageRequest) -> Response:
         raise FormErrors(member=refusal.sentence) from None
     done = f"added {members[0].username}" if len(members) == 1 else "members"
     return request.redirect(f"{_address(request)}?{urlencode({'done': done})}#members")
+
+
+def _add_all(work: UnitOfWork, account: str, slug: str, names: Sequence[str], until: EndWish) -> list[Account]:
+    """Add several people to a group in one transaction; return who joined, or whose end was moved.
+
+    Whoever is a member already, and is given no end, stays one; alone, they are refused.
+    """
+    added = []
+    for name in names:
+        try:
+            added.append(groups.add_member(work, account, slug, name, until))
+        except AlreadyMember:
+            if len(names) == 1:
+                raise
+    return added
 
 
 async def ask_to_remove(request: PageRequest) -> Response:
