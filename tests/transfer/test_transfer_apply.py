@@ -671,6 +671,7 @@ def test_every_event_has_a_line(api: cast.Api) -> None:
         "groups": ["designers"],
         "kind": "totp",
         "name": "phone",
+        "permission": "read",
     }
 
     for event in Event:
