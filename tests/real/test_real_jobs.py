@@ -82,7 +82,7 @@ def job(browser: Browser, running: Live) -> Iterator[Job]:
 
 
 def test_who_got_access_in_the_last_30_days_is_three_clicks_away(job: Job) -> None:
-    job.follow("My page")
+    job.click(job.page.get_by_role("link", name="Signed in as"))
     job.follow(NAME, exact=False)
     job.follow("Changes")
 
@@ -102,7 +102,7 @@ def test_who_got_access_in_the_last_30_days_is_three_clicks_away(job: Job) -> No
 
 
 def test_what_reaches_the_account_is_three_clicks_away_and_one_more_revokes_it(job: Job) -> None:
-    job.follow("My page")
+    job.click(job.page.get_by_role("link", name="Signed in as"))
     job.follow(NAME, exact=False)
     job.follow("Tokens")
 
@@ -118,7 +118,7 @@ def test_what_reaches_the_account_is_three_clicks_away_and_one_more_revokes_it(j
 
 
 def test_why_somebody_can_push_is_four_clicks_away_and_two_more_end_it(job: Job) -> None:
-    job.follow("My page")
+    job.click(job.page.get_by_role("link", name="Signed in as"))
     job.follow(NAME, exact=False)
     job.follow("Access check")
     job.page.get_by_label("Person").fill("newcomer")

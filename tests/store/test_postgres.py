@@ -9,12 +9,13 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 import cast
@@ -370,6 +371,25 @@ def test_who_asks_for_the_version_while_it_is_asked_for_waits_for_the_next(
 
     assert len(asked) == 2
     assert after == {api.db.version()} != {before}
+
+
+def test_a_pipeline_that_can_not_be_left_is_a_lost_connection(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As libpq says when a connection is cut in the middle of one, and still looks open."""
+
+    @contextmanager
+    def stuck(connection: psycopg.Connection[Any]) -> Iterator[None]:
+        yield
+        raise psycopg.OperationalError("cannot exit pipeline mode while busy")
+
+    with pytest.raises(TransactionInterrupted), db.writing() as tx:
+        site_values.get_value(tx, "a")
+        monkeypatch.setattr(psycopg.Connection, "pipeline", stuck)
+        with tx.savepoint():
+            site_values.get_value(tx, "b")
+    monkeypatch.undo()
+
+    with db.writing() as tx:
+        assert site_values.get_value(tx, "a") is None
 
 
 def test_a_connection_that_is_cut_while_the_version_is_asked_for_is_not_noticed(api: Api, postgres: Postgres) -> None:

@@ -161,7 +161,7 @@ class Clicks:
         target.click()
         self.count += 1
         if typed:
-            self.page.keyboard.type(typed)
+            target.fill(typed)
 
 
 def ask_by_hand(browser: Browser, running: Live) -> int:

@@ -92,12 +92,18 @@ class PostgresTransaction(Transaction):
         self, statements: Sequence[_Unsent], cursors: list[psycopg.Cursor[Row]], prepare: bool | None = None
     ) -> psycopg.Cursor[Row]:
         """Execute several statements in one round trip; `cursors` gets the cursor of each, the last is returned."""
-        with self._connection.pipeline():
-            for sql, values in statements[:-1]:
-                # Commands aren't worth preparing.
-                cursors.append(self._connection.execute(sql, values, prepare=None if values else False))
-            sql, values = statements[-1]
-            cursors.append(self._connection.execute(sql, values, prepare=prepare))
+        try:
+            with self._connection.pipeline():
+                for sql, values in statements[:-1]:
+                    # Commands aren't worth preparing.
+                    cursors.append(self._connection.execute(sql, values, prepare=None if values else False))
+                sql, values = statements[-1]
+                cursors.append(self._connection.execute(sql, values, prepare=prepare))
+        except psycopg.OperationalError as error:
+            if not connection.code(error):
+                # libpq says it, not the server: a connection that is cut in a pipeline may still look open.
+                self._connection.close()
+            raise
         return cursors[-1]
 
     def send(self, statement: AnyStatement, **values: Any) -> None:
