@@ -177,13 +177,12 @@ def deny(work: UnitOfWork, id: str, sentence: str) -> tuple[Account, AccessReque
     return owner, request
 
 
-def end_of_person(work: UnitOfWork, person: Account, owner: Account) -> None:
-    """End the requests of a person that wait in an account, because they are off-boarded there."""
+def end_all(work: UnitOfWork, owner: Account, waiting: Sequence[AccessRequest]) -> None:
+    """End requests of a person that wait in an account, because they are off-boarded there."""
     access.account(work, owner.id, to=To.REMOVE_PERSON)
-    for found in access_request_rows.waiting_of_person(work.tx, person.id, work.at):
-        if found.account_id == owner.id:
-            request = _close(work, found, RequestState.ENDED)
-            work.record_attempt(Event.REQUEST_ENDED, owner, request.slug, before=request.facts)
+    for found in waiting:
+        request = _close(work, found, RequestState.ENDED)
+        work.record_attempt(Event.REQUEST_ENDED, owner, request.slug, before=request.facts)
 
 
 def _to_answer(work: UnitOfWork, id: str) -> tuple[Account, AccessRequest]:

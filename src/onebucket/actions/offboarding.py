@@ -104,10 +104,12 @@ def held(work: UnitOfWork, name: str, account_name: str | None = None) -> Offboa
     if account_name is not None:
         owner = access.account(work, account_name, to=To.REMOVE_PERSON)
         person = access.person(work, name)
-        return Offboarding(person, _held(work, person, [owner]))
+        return Offboarding(person, _held(work, person, [owner], _requests(work, person)))
     access.site(work)
     person = access.person(work, name)
-    return Offboarding(person, _held(work, person, _accounts(work, person)), _credentials(work, person))
+    requests = _requests(work, person)
+    accounts_there = _held(work, person, _accounts(work, person, requests), requests)
+    return Offboarding(person, accounts_there, _credentials(work, person))
 
 
 def plan(work: UnitOfWork, name: str, account_name: str | None = None) -> Offboarding:
@@ -148,22 +150,24 @@ def _check_replaceable(work: UnitOfWork, person: Account) -> None:
         last_administrator.require_site_administrator(person, others=others)
 
 
-def _accounts(work: UnitOfWork, person: Account) -> list[Account]:
+def _requests(work: UnitOfWork, person: Account) -> list[AccessRequest]:
+    return access_request_rows.waiting_of_person(work.tx, person.id, work.at)
+
+
+def _accounts(work: UnitOfWork, person: Account, requests: list[AccessRequest]) -> list[Account]:
     """Return the accounts of others in which a person has something, by username."""
     found = {each.id: each for each in account_summaries.accounts_of_person(work.tx, person.id)}
     invitations = invitee_rows.invited_to(work.tx, person.id)
-    requests = access_request_rows.waiting_of_person(work.tx, person.id, work.at)
     for id in (*(each.account_id for each in invitations), *(each.account_id for each in requests)):
         if id not in found and (owner := account_rows.by_id(work.tx, id)):
             found[owner.id] = owner
     return sorted((each for each in found.values() if each.id != person.id), key=lambda each: each.username.lower())
 
 
-def _held(work: UnitOfWork, person: Account, owners: list[Account]) -> list[Holdings]:
+def _held(work: UnitOfWork, person: Account, owners: list[Account], requests: list[AccessRequest]) -> list[Holdings]:
     groups_there: dict[str, list[Group]] = {owner.id: [] for owner in owners}
     for roster in group_members.groups_of_person(work.tx, person.id):
         groups_there.get(roster.group.account_id, []).append(roster.group)
-    requests = access_request_rows.waiting_of_person(work.tx, person.id, work.at)
     found = [
         Holdings(
             owner,
@@ -214,7 +218,7 @@ def _credentials(work: UnitOfWork, person: Account) -> Credentials:
 
 def _take_away(work: UnitOfWork, person: Account, holdings: Holdings) -> None:
     owner = holdings.owner
-    access_requests.end_of_person(work, person, owner)
+    access_requests.end_all(work, owner, holdings.requests)
     # Invitations go first: afterwards the person would have less, and one could come to life again.
     for invitation in holdings.invitations:
         invitation_letters.withdraw(work, owner, invitation)

@@ -92,23 +92,29 @@ def resend(work: UnitOfWork, account_name: str, id: str, delivery_id: str) -> De
 
     Raises NotFound, Forbidden, Conflict while it is being sent or if the webhook is off.
     """
-    owner, _ = webhooks.find(work, account_name, id)
-    webhook, delivery = find(work, account_name, id, delivery_id)
+    owner, webhook, delivery = _find(work, account_name, id, delivery_id)
     _require_active(webhook)
     if not webhook_delivery_rows.resend(work.tx, delivery, at=work.at):
         raise Conflict("it is being sent right now: look again in a moment")
     facts = {"id": webhook.id, "delivery": delivery.id, "event": delivery.event}
     work.record_attempt(Event.WEBHOOK_RESENT, owner, webhook.label, after=facts)
-    return find(work, account_name, id, delivery_id)[1]
+    again = webhook_delivery_rows.one(work.tx, webhook, delivery.id)
+    assert again is not None
+    return again
 
 
 def find(work: UnitOfWork, account_name: str, id: str, delivery_id: str) -> tuple[Webhook, Delivery]:
     """Return a webhook and its delivery with that id. Raises NotFound, Forbidden."""
-    _, webhook = webhooks.find(work, account_name, id)
+    _, webhook, delivery = _find(work, account_name, id, delivery_id)
+    return webhook, delivery
+
+
+def _find(work: UnitOfWork, account_name: str, id: str, delivery_id: str) -> tuple[Account, Webhook, Delivery]:
+    owner, webhook = webhooks.find(work, account_name, id)
     delivery = webhook_delivery_rows.one(work.tx, webhook, delivery_id)
     if delivery is None:
         raise NotFound(f"the webhook {webhook.label} has no delivery {quote_text(delivery_id)}")
-    return webhook, delivery
+    return owner, webhook, delivery
 
 
 def page(
