@@ -50,7 +50,7 @@ class EndingDays:
             found = end_rows.between(self._work.tx, *_limits(day), owner.id)
             self._read[owner.id, day] = _by_reader(self._work, owner, found)
         about = self._read[owner.id, day].get(letter.about)
-        if about and about.own and not all(_may_move(self._work, owner, end, letter.about) for end in about.own):
+        if about and about.own and not _may_move_all(self._work, owner, about.own, letter.about):
             about.ask = ending_access.to_ask(self._work, owner)
         return about
 
@@ -115,7 +115,7 @@ def _by_reader(work: UnitOfWork, owner: Account, found: Sequence[AccessEnd]) -> 
     Otherwise the administrators answer for it. Nobody gets the same line twice.
     """
     readers: dict[str, EndingAccess] = defaultdict(EndingAccess)
-    rights, administrators = MoveRights(work, owner), _administrators(work, owner)
+    rights, administrators = MoveRights(work, owner), administrator_rows.people_in_charge(work.tx, owner)
     for end in found:
         if end.person_id:
             readers[end.person_id].own.append(end)
@@ -126,12 +126,6 @@ def _by_reader(work: UnitOfWork, owner: Account, found: Sequence[AccessEnd]) -> 
     return readers
 
 
-def _administrators(work: UnitOfWork, owner: Account) -> list[str]:
-    return (
-        [*dict.fromkeys(administrator_rows.active_administrators(work.tx, owner.id))] if owner.is_team else [owner.id]
-    )
-
-
 def _may_give(work: UnitOfWork, rights: MoveRights, end: AccessEnd) -> bool:
     granter = account_rows.by_id(work.tx, end.granted_by_id) if end.granted_by_id else None
     if granter is None or not granter.is_active:
@@ -140,9 +134,10 @@ def _may_give(work: UnitOfWork, rights: MoveRights, end: AccessEnd) -> bool:
         return rights.of_actor(end)
 
 
-def _may_move(work: UnitOfWork, owner: Account, end: AccessEnd, reader: str) -> bool:
+def _may_move_all(work: UnitOfWork, owner: Account, ends: Sequence[AccessEnd], reader: str) -> bool:
     person = account_rows.by_id(work.tx, reader)
     if person is None:
         return False
+    rights = MoveRights(work, owner)
     with work.on_behalf(Actor(person, "ends")):
-        return MoveRights(work, owner).of_actor(end)
+        return all(rights.of_actor(end) for end in ends)

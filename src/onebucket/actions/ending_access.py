@@ -111,8 +111,7 @@ def to_ask(work: UnitOfWork, owner: Account) -> list[Account]:
     """Return active people who administer an account, at most `MOST_TO_ASK`; asks for no right of the actor's."""
     if not owner.is_team:
         return [owner]
-    ids = [*dict.fromkeys(administrator_rows.active_administrators(work.tx, owner.id))][:MOST_TO_ASK]
-    people = account_rows.find_many(work.tx, ids)
+    people = account_rows.find_many(work.tx, administrator_rows.people_in_charge(work.tx, owner)[:MOST_TO_ASK])
     return sorted(people.values(), key=lambda person: person.username.lower())
 
 

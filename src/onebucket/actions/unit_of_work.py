@@ -110,7 +110,7 @@ class UnitOfWork:
         all that was written in the meantime.
         """
         entry = self.entries[-1]
-        people = [account.id] if not account.is_team else administrator_rows.active_administrators(self.tx, account.id)
+        people = administrator_rows.people_in_charge(self.tx, account)
         self._queue_notices(NOTICES[entry.event], account, entry, self._primary_addresses(people), pause=pause)
 
     def notify_person(self, account: Account, person: Account) -> None:
@@ -166,11 +166,11 @@ class UnitOfWork:
         since = self.at - _DAY
         for email in addresses:
             due_at = self.at if pause is None else self._due_after(kind, account, email, pause)
-            has_budget = outbox_rows.count_of_account(self.tx, kind, since=since, address=email)[0] < MOST_NOTICES
-            if due_at is not None and has_budget:
-                outbox_rows.add(
-                    self.tx, OutboxMail(account.id, self.new_id(), kind, about, link_id, email, self.at, due_at)
-                )
+            if due_at is None:
+                continue
+            if outbox_rows.count_of_account(self.tx, kind, since=since, address=email)[0] < MOST_NOTICES:
+                letter = OutboxMail(account.id, self.new_id(), kind, about, link_id, email, self.at, due_at)
+                outbox_rows.add(self.tx, letter)
 
     def _due_after(self, kind: MailKind, account: Account, email: str, pause: timedelta) -> datetime | None:
         """Return when a notice may go to an address after the one before; None if another waits for that already."""

@@ -78,6 +78,10 @@ OF_REVIEWS: Mapping[Event, MailKind] = {
     Event.REVIEW_CLOSED: MailKind.REVIEW_CLOSED,
 }
 
+_WITHOUT_SECRET = frozenset({
+    *NOTICES.values(), *REVOKED_BY_OTHERS.values(), *OF_REVIEWS.values(), MailKind.ACCESS_ENDS,
+})  # fmt: skip
+
 # Announced also when the operator did it at the command line; of their other changes people are told by them.
 ALWAYS_ANNOUNCED = frozenset({Event.SECOND_FACTOR_REMOVED})
 
@@ -123,8 +127,7 @@ class OutboxMail:
     @property
     def is_notice(self) -> bool:
         """Whether the mail only announces an event, without a link that is a secret."""
-        notices = (*NOTICES.values(), *REVOKED_BY_OTHERS.values(), *OF_REVIEWS.values(), MailKind.ACCESS_ENDS)
-        return self.kind in notices
+        return self.kind in _WITHOUT_SECRET
 
     @property
     def entry_number(self) -> int:

@@ -54,6 +54,11 @@ def active_administrators(tx: Transaction, account_id: str) -> list[str]:
     return tx.rows(_ADMINISTRATORS, account_id=account_id)
 
 
+def people_in_charge(tx: Transaction, owner: Account) -> list[str]:
+    """Return the ids of those who answer for an account, each once: a team's active administrators, or its owner."""
+    return [*dict.fromkeys(active_administrators(tx, owner.id))] if owner.is_team else [owner.id]
+
+
 def administrators_without(
     tx: Transaction, account_id: str, *, group_id: str | None = None, person_id: str | None = None
 ) -> int:
