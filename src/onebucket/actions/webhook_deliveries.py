@@ -77,7 +77,7 @@ def ping(work: UnitOfWork, account_name: str, id: str) -> Delivery:
     webhook = replace(webhook, last_number=webhook.last_number + 1)
     shown = {"id": webhook.id, "label": webhook.label, "events": list(webhook.events)}
     body = {
-        "event": PING, "at": _moment(work.at), "text": f"{work.actor.name} sends a test",
+        "event": PING, "at": journal_text.moment(work.at), "text": f"{work.actor.name} sends a test",
         "account": {"username": owner.username, "uuid": f"{{{owner.id}}}"}, "webhook": shown,
     }  # fmt: skip
 
@@ -221,7 +221,7 @@ def _body_of_entry(work: UnitOfWork, whole: Entry) -> dict[str, Any]:
     entry = journal.redacted(whole)
     return {
         "event": entry.event.value,
-        "at": _moment(entry.at),
+        "at": journal_text.moment(entry.at),
         "text": f"{entry.actor} {journal_text.describe_entry(entry)}",
         "account": {"username": entry.account, "uuid": f"{{{entry.account_id}}}"},
         "actor": {"name": entry.actor, "uuid": f"{{{entry.actor_id}}}" if entry.actor_id else None},
@@ -236,7 +236,3 @@ def _body_of_entry(work: UnitOfWork, whole: Entry) -> dict[str, Any]:
             "hash": entry.hash,
         },
     }
-
-
-def _moment(at: datetime) -> str:
-    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,6 +1,7 @@
 """Texts for journal entries and for reasons of access, shared by the pages, the command line and change reports."""
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from onebucket.domain.events import Event
@@ -64,6 +65,16 @@ def event_word(value: object) -> str:
     if isinstance(value, list | dict):
         return f"[{', '.join(str(item) for item in value)}]"
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def moment(at: datetime) -> str:
+    """Write a time as programs read it with a journal entry, in UTC.
+
+    >>> from datetime import UTC
+    >>> moment(datetime(2026, 3, 4, 9, 15, 9, 120, tzinfo=UTC))
+    '2026-03-04T09:15:09.000120Z'
+    """
+    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def describe_entry(entry: Entry) -> str:

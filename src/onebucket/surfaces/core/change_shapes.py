@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 from msgspec import Struct
 
+from onebucket.domain import journal_text
 from onebucket.domain.accounts import Account
 from onebucket.domain.level_changes import LevelChange
 from onebucket.domain.privileges import Level
@@ -42,7 +43,7 @@ def change_shape(owner: Account, change: LevelChange) -> LevelChangeShape:
     """Shape one change."""
     entry = change.entry
     return LevelChangeShape(
-        at=entry.at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        at=journal_text.moment(entry.at),
         change=change.direction.value,
         user=change.username,
         user_uuid=f"{{{change.person_id}}}" if change.person_id else None,

@@ -6,6 +6,7 @@ from typing import Any
 from msgspec import UNSET, Struct, UnsetType
 
 from onebucket.actions.access_checks import AccessDecision, AccessQuery
+from onebucket.domain import journal_text
 from onebucket.domain.journal_entry import Entry
 from onebucket.domain.privileges import Level, Reason
 from onebucket.domain.refusals import Refusal
@@ -92,7 +93,7 @@ def entry_shape(entry: Entry) -> EntryShape:
     """Shape a journal entry."""
     return EntryShape(
         number=entry.number,
-        at=entry.at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        at=journal_text.moment(entry.at),
         account=entry.account,
         account_uuid=f"{{{entry.account_id}}}",
         actor=entry.actor,
