@@ -1,6 +1,5 @@
 """The form that gives several people a level on several repositories, inviting who has no account, after a preview."""
 
-import re
 from typing import Any
 
 from starlette.responses import Response
@@ -14,8 +13,6 @@ from onebucket.surfaces.web.account.membership_end import parsed_end
 from onebucket.surfaces.web.account.repositories import REVISION
 from onebucket.surfaces.web.core import access_changes
 from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
-
-_BETWEEN = re.compile(r"[\s,;]+")
 
 
 async def show(request: PageRequest) -> Response:
@@ -51,9 +48,7 @@ async def send(request: PageRequest) -> Response:
 
 def _gift(request: PageRequest) -> Gift:
     """Read the form. Raises FormErrors."""
-    people, repositories = (
-        [word for word in _BETWEEN.split(request.line(field)) if word] for field in ("people", "repositories")
-    )
+    people, repositories = request.words("people"), request.words("repositories")
     errors = {}
     if not people:
         errors["people"] = "enter a username or an e-mail address"

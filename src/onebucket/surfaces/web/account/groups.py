@@ -39,7 +39,6 @@ DONE = {
 
 # People who are added at once.
 MOST_ADDED = 100
-_BETWEEN = re.compile(r"[\s,;]+")
 _USERNAME = re.compile(r"[A-Za-z0-9_.-]{1,62}")
 
 
@@ -142,7 +141,7 @@ def _change(request: PageRequest, account: str, slug: str, name: str, work: Unit
 async def add(request: PageRequest) -> Response:
     """Add people to the group, by usernames or e-mail addresses: all of them, or nobody."""
     account, slug = request.path_parameter("name"), request.path_parameter("slug")
-    names = [*dict.fromkeys(word for word in _BETWEEN.split(request.line("member")) if word)]
+    names = [*dict.fromkeys(request.words("member"))]
     try:
         if not names:
             raise Invalid("enter a username or an e-mail address")

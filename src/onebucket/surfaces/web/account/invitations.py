@@ -1,6 +1,5 @@
 """An account's pending invitations, for its administrators: invite, see the delivery status, resend, withdraw."""
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -48,19 +47,19 @@ async def show(request: PageRequest) -> Response:
 
 async def invite(request: PageRequest) -> Response:
     """Invite several addresses to several groups, all or none."""
-    name, emails = request.path_parameter("name"), re.split(r"[\s,;]+", request.line("emails"))
-    slugs = [*request.texts("group"), *re.split(r"[\s,;]+", request.line("groups"))]
+    name, emails = request.path_parameter("name"), request.words("emails")
+    slugs = [*filter(None, request.texts("group")), *request.words("groups")]
     errors = {}
-    if emails == [""]:
+    if not emails:
         errors["emails"] = "enter at least one e-mail address"
-    if not any(slugs):
+    if not slugs:
         errors["group"] = "choose at least one group"
     if errors:
         raise FormErrors(**errors)
 
-    until, addresses, chosen = parsed_end(request), list(filter(None, emails)), list(filter(None, slugs))
+    until = parsed_end(request)
     try:
-        await request.write(lambda work: bulk_invitations.invite_to_groups(work, name, addresses, chosen, until))
+        await request.write(lambda work: bulk_invitations.invite_to_groups(work, name, emails, slugs, until))
     except NoSuchGroup:
         raise FormErrors(group="one of these groups doesn't exist: it may have been deleted or renamed") from None
     except (Invalid, Conflict) as refusal:

@@ -1,5 +1,6 @@
 """One request for a page: the person who has signed in, the form, and the response."""
 
+import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -139,6 +140,10 @@ class PageRequest:
     def line(self, name: str) -> str:
         """Return a field of the form without surrounding spaces. Raises Invalid."""
         return self.text(name).strip()
+
+    def words(self, name: str) -> list[str]:
+        """Return what was typed or pasted into a field, between spaces, commas and semicolons. Raises Invalid."""
+        return [word for word in re.split(r"[\s,;]+", self.line(name)) if word]
 
     def kept_fields(self, name: str, otherwise: str = "") -> str:
         """Return what was typed into a field, for a form that is shown again; `otherwise` if nothing was."""

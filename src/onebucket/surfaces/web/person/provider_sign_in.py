@@ -29,12 +29,15 @@ async def begin(request: PageRequest) -> Response:
         url, sealed = await request.backend.providers.begin(name, next_path, again=again)
     except (ProviderUnavailable, TooManyRequests) as refusal:
         return _failed(request, refusal, next_path)
-    return _keep(request, RedirectResponse(url, status_code=303, headers=HEADERS), _FLOW, sealed)
+    request.cookies.keep(_FLOW, sealed, _SECONDS)
+    return RedirectResponse(url, status_code=303, headers=HEADERS)
 
 
 async def come_back(request: PageRequest) -> Response:
     """Sign in who comes back from the provider; whatever comes of it, this sign-in is over."""
-    return _keep(request, await _finish(request), _FLOW, "")
+    response = await _finish(request)
+    request.cookies.delete(_FLOW)
+    return response
 
 
 async def _finish(request: PageRequest) -> Response:
@@ -49,7 +52,8 @@ async def _finish(request: PageRequest) -> Response:
     except NotLinked as refusal:
         if request.person is None and not request.site.takes_password(None):
             return _failed(request, refusal, next_path)
-        return _keep(request, request.redirect("/sign-in/link"), _IDENTITY, providers.seal(identity))
+        request.cookies.keep(_IDENTITY, providers.seal(identity), _SECONDS)
+        return request.redirect("/sign-in/link")
     except (SignInRefused, ProviderUnavailable, TooManyRequests) as refusal:
         return _failed(request, refusal, next_path)
     return request.redirect(next_path)
@@ -81,13 +85,8 @@ async def link(request: PageRequest) -> Response:
         return request.redirect("/sign-in?next=/sign-in/link")
     await request.write(lambda work: identities.link(work, identity))
     await _start_session(request, lambda work: identities.sign_in(work, identity))
-    return _keep(request, request.redirect("/me?done=linked#identities"), _IDENTITY, "")
-
-
-def _keep(request: PageRequest, response: Response, kind: str, value: str) -> Response:
-    """Let the browser keep a value for some minutes, or forget it if it is empty."""
-    request.cookies.keep(kind, value, _SECONDS if value else 0)
-    return response
+    request.cookies.delete(_IDENTITY)
+    return request.redirect("/me?done=linked#identities")
 
 
 def _kept_identity(request: PageRequest) -> ProvenIdentity:
