@@ -12,6 +12,7 @@ from onebucket.domain.access_requests import LONGEST_TEXT, AccessRequest, Reques
 from onebucket.domain.accounts import Account
 from onebucket.domain.refusals import Invalid
 from onebucket.surfaces.core.surface import ApiRequest, Parameter, Route
+from onebucket.surfaces.extensions.journal import last_value
 from onebucket.wire import request_body
 from onebucket.wire.times import to_iso
 
@@ -76,15 +77,15 @@ _STATES = [each.value for each in RequestState]
 
 def list_requests(work: UnitOfWork, request: ApiRequest) -> list[AccessRequestShape]:
     """List the caller's own requests or, with `account`, those in an account (its administrators)."""
-    accounts, states = request.query.get("account", ()), request.query.get("state", ())
-    if states and states[-1] not in _STATES:
+    account, state = last_value(request, "account"), last_value(request, "state")
+    if state is not None and state not in _STATES:
         raise Invalid(f"the state must be one of {', '.join(_STATES)}")
-    if accounts:
-        owner, found = access_requests.of_account(work, accounts[-1])
+    if account is not None:
+        owner, found = access_requests.of_account(work, account)
         rows = [(owner, each) for each in found]
     else:
         rows = access_requests.mine(work)
-    return [shape(owner, each) for owner, each in rows if not states or each.state.value == states[-1]]
+    return [shape(owner, each) for owner, each in rows if state in (None, each.state.value)]
 
 
 def ask(work: UnitOfWork, request: ApiRequest) -> AccessRequestShape:
