@@ -6,10 +6,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
@@ -19,8 +18,6 @@ from cast import Api
 from live import wait_until
 from onebucket import bounds
 from onebucket.actions import invitations, outbox
-from onebucket.actions.unit_of_work import UnitOfWork
-from onebucket.domain.accounts import OPERATOR
 from onebucket.domain.letters import MailState
 from onebucket.mail.composer import Composer
 from onebucket.mail.outbox_worker import OutboxWorker
@@ -29,26 +26,10 @@ from onebucket.mail.transport import FolderTransport, MailTransport
 from onebucket.store.connect import connect
 from onebucket.store.engine import errors
 from onebucket.store.engine.database import Database
-from onebucket.store.engine.transaction import Transaction
 from post_office import OutOfOrder, PostOffice
+from standing_clock import Clock
 
 KEY = b"k" * 43
-
-
-class Clock:
-    """A clock that stands until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = datetime.now(UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def work(self, tx: Transaction) -> UnitOfWork:
-        return UnitOfWork(OPERATOR, tx, self.now, "test", lambda: str(uuid4()))
-
-    def move(self, **by: float) -> None:
-        self.now += timedelta(**by)
 
 
 @pytest.fixture

@@ -283,9 +283,8 @@ class Mirrored:
         answer = self._boss.request(method, address, json=body)
         assert answer.status_code < 500, answer.text
 
-    def _in_group_there(self, method: str, group: str, person: str) -> None:
-        answer = self._boss.request(method, f"/1.0/groups/{self._account}/{group}/members/{self._ids[person]}")
-        answer.raise_for_status()
+    def _take_out_there(self, group: str, person: str) -> None:
+        self._boss.delete(f"/1.0/groups/{self._account}/{group}/members/{self._ids[person]}").raise_for_status()
 
     # -- trouble
 
@@ -331,7 +330,7 @@ class Mirrored:
             for group in compared.unsplit:
                 self.taken_out += len(group.people)
                 for person in group.people:
-                    self._in_group_there("DELETE", group.slug, person)
+                    self._take_out_there(group.slug, person)
         raise AssertionError
 
     async def _run(self, kills: float, before: Callable[[], object]) -> tuple[Comparison, Outcome]:

@@ -9,11 +9,10 @@ import sys
 import threading
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
-from uuid import uuid4
 
 import pytest
 
@@ -23,15 +22,14 @@ from live import wait_until
 from onebucket import hashing, webhook_addresses
 from onebucket.actions import groups, journal, outbox, teams, webhook_deliveries, webhooks
 from onebucket.actions.unit_of_work import UnitOfWork
-from onebucket.domain.accounts import OPERATOR
 from onebucket.domain.events import Event
 from onebucket.domain.letters import MailKind
 from onebucket.domain.refusals import Conflict
 from onebucket.domain.site_limits import SiteLimits
 from onebucket.domain.webhooks import MOST_ATTEMPTS, Delivery, DeliveryState, Webhook
-from onebucket.store.engine.transaction import Transaction
 from onebucket.webhooks.worker import WebhookWorker
 from receiver import Receiver
+from standing_clock import Clock
 
 pytestmark = pytest.mark.runs_on("SQLite", "PostgreSQL")
 
@@ -40,25 +38,9 @@ _Result = TypeVar("_Result")
 LIMITS = SiteLimits(webhook_allow=frozenset({"127.0.0.1"}))
 
 
-class Clock:
-    """A clock that stands until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = datetime.now(UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def work(self, tx: Transaction) -> UnitOfWork:
-        return UnitOfWork(OPERATOR, tx, self.now, "test", lambda: str(uuid4()), site_limits=LIMITS)
-
-    def move(self, **by: float) -> None:
-        self.now += timedelta(**by)
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(LIMITS)
 
 
 @pytest.fixture
@@ -353,7 +335,7 @@ def test_a_worker_that_is_killed_in_the_middle_loses_nothing(
     cast_template: Path, tmp_path: Path, receiver: Receiver
 ) -> None:
     db = cast.copy(cast_template, tmp_path)
-    clock, url = Clock(), f"sqlite:///{tmp_path}/onebucket.db"
+    clock, url = Clock(LIMITS), f"sqlite:///{tmp_path}/onebucket.db"
     with db.writing() as tx:
         webhooks.add(clock.work(tx), "acme", url=receiver.url, events=["group.added"])
         for number in range(6):
