@@ -370,6 +370,29 @@ def test_long_files_and_functions_have_a_reason_and_short_ones_need_none() -> No
     assert (sorted(files), sorted(functions)) == (sorted(LONG_FILES), sorted(LONG_FUNCTIONS))
 
 
+# --- what a refusal is about is read from its field, not from its words
+
+
+def words_read(module: ast.Module) -> list[str]:
+    """Where the sentence of a refusal is searched for words, which names and URLs in it can hold too."""
+    found = []
+    for node in ast.walk(module):
+        if isinstance(node, ast.Compare) and any(isinstance(each, ast.In | ast.NotIn) for each in node.ops):
+            asked = node.comparators
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            asked = [node.func.value] if node.func.attr in ("startswith", "endswith", "find", "index", "count") else []
+        else:
+            continue
+        found += [ast.unparse(node) for each in asked if isinstance(each, ast.Attribute) and each.attr == "sentence"]
+    return found
+
+
+def test_no_sentence_of_a_refusal_is_searched_for_words() -> None:
+    read = {path.name: words_read(parsed(path)) for path in ROOMS.rglob("*.py")}
+
+    assert {name: found for name, found in read.items() if found} == {}
+
+
 # --- nothing is left for later
 
 LATER = re.compile(r"\b(TODO|FIXME|X{3})\b")
@@ -408,6 +431,8 @@ def test_no_note_says_that_something_is_to_be_done_later() -> None:
         (lambda module: long_functions("x.py", module), "def f():\n" + "    pass\n" * 40),
         (lambda module: past_the_door({"x": module}), "def f(work):\n    return groups.find(work.tx)"),
         (lambda module: past_the_door({"x": module}), "def f(work):\n    _g()\n\n\ndef _g():\n    rows.g()"),
+        (words_read, 'refusal.sentence.startswith("until ")'),
+        (words_read, '"label" in refusal.sentence'),
         (rows_used, "from onebucket.store import group_rows"),
         (rows_used, "def f():\n    from onebucket.store.group_rows import find"),
         (rows_used, "import onebucket.store.group_rows"),

@@ -339,7 +339,7 @@ def _require_person(name: str, row: Account | None) -> Account:
     if row is None:
         raise NotFound(f"there is no user {quote_text(name)}", Sought(Kind.PERSON, name))
     if row.is_team:
-        raise Invalid(f"{row.username} is a team, not a person")
+        raise Invalid(f"{row.username} is a team, not a person", field="person")
     return row
 
 

@@ -33,9 +33,9 @@ def add(
     owner = access.account(work, account_name, to=To.MANAGE_CONSUMERS)
     acting_name = acts_as or (None if owner.is_team or is_public else owner.id)
     if is_public and acting_name:
-        raise Invalid("a public app has no secret, so it can't act on its own")
+        raise Invalid("a public app has no secret, so it can't act on its own", field="acts_as")
     if is_public and not callback:
-        raise Invalid("a public app needs a callback, to which people return")
+        raise Invalid("a public app needs a callback, to which people return", field="callback")
     consumer = Consumer(
         account_id=owner.id,
         id=work.new_id(),
@@ -97,7 +97,7 @@ def revoke_of(work: UnitOfWork, account_name: str, key: str) -> Consumer:
 def _person(work: UnitOfWork, name: str) -> Account:
     person = access.account(work, name, to=To.ACT_FOR)
     if person.is_team:
-        raise Invalid(f"{person.username} is a team, not a person")
+        raise Invalid(f"{person.username} is a team, not a person", field="acts_as")
     return person
 
 

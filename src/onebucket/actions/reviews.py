@@ -189,14 +189,16 @@ def waiting(work: UnitOfWork, owners: Iterable[tuple[Account, bool]]) -> list[Wa
 def _people(work: UnitOfWork, owner: Account, names: Sequence[str]) -> list[Account]:
     """Return the people who are to answer. Raises Invalid for somebody who has no part in the account."""
     if len(names) > MAX_REVIEWERS:
-        raise Invalid(f"a review has at most {MAX_REVIEWERS} reviewers")
+        raise Invalid(f"a review has at most {MAX_REVIEWERS} reviewers", field="people")
     people = {(person := access.person(work, name)).id: person for name in names}
     present = {each.id for each in account_summaries.people(work.tx, owner.id, with_site=True)} if people else set()
     for person in people.values():
         if person.id not in present:
-            raise Invalid(f"{person.username} has no part in {owner.username}, so they can't review access there")
+            raise Invalid(
+                f"{person.username} has no part in {owner.username}, so they can't review access there", field="people"
+            )
         if not person.is_active:
-            raise Invalid(f"{person.username} is disabled, so they can't review access")
+            raise Invalid(f"{person.username} is disabled, so they can't review access", field="people")
     return [*people.values()]
 
 

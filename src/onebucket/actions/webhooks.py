@@ -134,11 +134,11 @@ def _checked_url(work: UnitOfWork, url: str) -> str:
     try:
         webhook_addresses.parse_url(url, webhook_addresses.parse_allowed(work.site_limits.webhook_allow))
     except BadAddress as error:
-        raise Invalid(str(error)) from None
+        raise Invalid(str(error), field="url") from None
     return url
 
 
 def _label(work: UnitOfWork, label: str, url: str) -> str:
     if label.strip():
-        return clean_text(label, what="the label")
+        return clean_text(label, what="the label", field="label")
     return webhook_addresses.host_of(_checked_url(work, url))

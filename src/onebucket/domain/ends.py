@@ -79,7 +79,7 @@ def settled(wish: EndWish, before: datetime | None, *, at: datetime) -> datetime
     if wish is NEVER:
         return None
     if wish <= at:
-        raise Invalid(f"until must be in the future, and {text(wish)} has passed")
+        raise Invalid(f"until must be in the future, and {text(wish)} has passed", field="until")
     return wish
 
 

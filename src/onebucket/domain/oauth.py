@@ -132,11 +132,14 @@ def check_callback(address: str) -> str:
     try:
         parts = urlsplit(address)
     except ValueError:
-        raise Invalid("a callback must be a URL") from None
+        raise Invalid("a callback must be a URL", field="callback") from None
     if not _PRINTABLE.fullmatch(address) or "#" in address or "\\" in address or "@" in parts.netloc:
-        raise Invalid("a callback is one URL, without a fragment and without a user before its host")
+        raise Invalid("a callback is one URL, without a fragment and without a user before its host", field="callback")
     if not (parts.scheme in ("http", "https") and parts.hostname) and not _OWN_SCHEME.fullmatch(parts.scheme):
-        raise Invalid("a callback starts with https://, http:// or the app's own scheme, such as com.example.app:/")
+        raise Invalid(
+            "a callback starts with https://, http:// or the app's own scheme, such as com.example.app:/",
+            field="callback",
+        )
     return address
 
 

@@ -6,11 +6,15 @@ from onebucket.domain.suggestions import Sought
 
 
 class Refusal(Exception):
-    """Base of all refusals. `sentence` is lower case, without a full stop, and contains no secret."""
+    """Base of all refusals. `sentence` is lower case, without a full stop, and contains no secret.
 
-    def __init__(self, sentence: str) -> None:
+    `field` names the parameter that is wrong, where a form shows the sentence beside it; empty for no single one.
+    """
+
+    def __init__(self, sentence: str, *, field: str = "") -> None:
         super().__init__(sentence)
         self.sentence = sentence
+        self.field = field
 
     @property
     def reason(self) -> str:
@@ -112,7 +116,7 @@ class UnknownEmail(Invalid):
     """No person has that e-mail address (contract/api-1.0.md#g9)."""
 
     def __init__(self) -> None:
-        super().__init__("nobody here has that e-mail address")
+        super().__init__("nobody here has that e-mail address", field="person")
 
 
 class EmailInPath(Invalid):

@@ -190,11 +190,11 @@ def counts(rows: Iterable[Row]) -> dict[RowState, int]:
 def due(wish: EndWish, *, at: datetime) -> datetime:
     """Return when a review ends that starts now. Raises Invalid for no end, one that has passed, or too late a one."""
     if wish is None or wish is NEVER:
-        raise Invalid("a review needs an end: say until when reviewers can answer")
+        raise Invalid("a review needs an end: say until when reviewers can answer", field="until")
     end = ends.settled(wish, None, at=at)
     assert end is not None
     if end - at > LONGEST_REVIEW:
-        raise Invalid(f"a review takes at most {LONGEST_REVIEW.days} days")
+        raise Invalid(f"a review takes at most {LONGEST_REVIEW.days} days", field="until")
     return end
 
 
@@ -211,7 +211,10 @@ def reminder(due_at: datetime, *, at: datetime) -> datetime:
 
 def clean_title(text: str, otherwise: str) -> str:
     """Check a title; an empty one becomes `otherwise`. Raises Invalid."""
-    return clean_text(text, what="the title", longest=LONGEST_TITLE, empty=True) or otherwise[:LONGEST_TITLE]
+    return (
+        clean_text(text, what="the title", field="title", longest=LONGEST_TITLE, empty=True)
+        or otherwise[:LONGEST_TITLE]
+    )
 
 
 def clean_reason(text: str, answer: Decision) -> str:

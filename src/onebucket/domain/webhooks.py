@@ -152,9 +152,9 @@ def parse_events(words: list[str]) -> tuple[str, ...]:
     names = {event.value for event in OFFERED}
     for word in words:
         if word != EVERY_EVENT and word not in names:
-            raise Invalid(f"a webhook can't have the event {quote_text(word)}")
+            raise Invalid(f"a webhook can't have the event {quote_text(word)}", field="events")
     if not words:
-        raise Invalid("choose at least one event")
+        raise Invalid("choose at least one event", field="events")
     if EVERY_EVENT in words:
         return (EVERY_EVENT,)
     return tuple(event.value for event in OFFERED if event.value in words)

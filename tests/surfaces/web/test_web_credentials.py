@@ -181,6 +181,7 @@ def test_a_consumer_is_made_gets_a_token_and_is_revoked_with_it(api: Api, alice:
         ({"public": "on"}, "callback-error", "needs a callback"),
         ({"acts_as": "bob"}, "acts_as-error", ""),
         ({"acts_as": "nobody-at-all"}, "acts_as-error", ""),
+        ({"acts_as": "alice", "public": "on"}, "acts_as-error", "has no secret"),
         ({"scope": []}, "scope-error", "at least one scope"),
     ],
 )

@@ -163,6 +163,7 @@ def test_what_makes_no_sense_is_refused_in_one_sentence_and_nobody_gets_anything
 
     assert refused.status == 400
     assert sentence in refused.text
+    assert ("last_day" in typed) == ("last_day-error" in refused.ids)
     assert direct(api, "rocket") == {}
 
 

@@ -185,6 +185,23 @@ def test_who_cannot_be_added_is_said_beside_the_field(api: Api, alice: Visitor, 
     assert api.members("designers") == ["bob"]
 
 
+@pytest.mark.parametrize("until", ["2020-01-01", "2026-02-31"])
+@pytest.mark.parametrize(
+    ("form", "typed"),
+    [
+        (f"{DESIGNERS}/members", {"member": "dora"}),
+        (f"{ACME}/invitations", {"emails": "new@example.net", "group": ["designers"]}),
+    ],
+)
+def test_an_end_that_can_not_be_is_said_beside_the_date(
+    api: Api, alice: Visitor, form: str, typed: dict[str, str | list[str]], until: str
+) -> None:
+    page = alice.send(alice.open(form.removesuffix("/members")), form, **typed, until=until)
+
+    assert (page.status, "until-error" in page.ids) == (400, True)
+    assert api.members("designers") == ["bob"] and deliver(api) == {}
+
+
 def test_a_member_is_removed_when_one_has_seen_what_they_lose(api: Api, alice: Visitor) -> None:
     asked = alice.open(f"{DESIGNERS}/members/bob/remove")
     gone = alice.send(asked, f"{DESIGNERS}/members/bob/remove")

@@ -75,18 +75,20 @@ def test_it_is_changed_switched_off_and_deleted(alice: Visitor) -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "sentence"),
+    ("typed", "field", "sentence"),
     [
-        ({"url": "http://127.0.0.1/"}, "no public address"),
-        ({"url": ""}, "Enter a URL"),
-        ({"event": []}, "Choose at least one event"),
-        ({"label": "a\u202eb"}, "control character"),
+        ({"url": "http://127.0.0.1/"}, "url", "no public address"),
+        ({"url": "http://event.label.localhost/"}, "url", "no public address"),
+        ({"url": ""}, "url", "Enter a URL"),
+        ({"event": []}, "event", "Choose at least one event"),
+        ({"label": "a\u202eb"}, "label", "control character"),
     ],
 )
 def test_a_form_with_bad_input_is_shown_again_with_what_was_typed(
-    alice: Visitor, typed: dict[str, str | list[str]], sentence: str
+    alice: Visitor, typed: dict[str, str | list[str]], field: str, sentence: str
 ) -> None:
     page = alice.send(alice.open(ALL), ALL, **({"url": URL, "event": ["member.added"], "label": "Builds"} | typed))
 
     assert page.status == 400 and sentence in page.text
+    assert f"{field}-error" in page.ids
     assert ("event" in typed) or re.search(r'value="member.added" checked', page.answer.text)

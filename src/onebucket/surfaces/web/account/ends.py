@@ -9,8 +9,8 @@ from onebucket.actions.ending_access import EndedPlace, Ending
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.ends import NEVER, SOON, EndKind
 from onebucket.domain.refusals import Invalid, NotFound
-from onebucket.surfaces.web.account.membership_end import parsed_end
 from onebucket.surfaces.web.core import csrf
+from onebucket.surfaces.web.core.form_fields import parsed_end
 from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
 from onebucket.surfaces.web.core.pagination import paginate
 

@@ -9,9 +9,9 @@ from onebucket.actions.given_access import Gift
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import privileges
 from onebucket.domain.refusals import Conflict, Invalid, NotFound, PlanOutdated
-from onebucket.surfaces.web.account.membership_end import parsed_end
 from onebucket.surfaces.web.account.repositories import REVISION
 from onebucket.surfaces.web.core import access_changes
+from onebucket.surfaces.web.core.form_fields import error_beside, parsed_end
 from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
 
 
@@ -69,8 +69,7 @@ async def _preview(request: PageRequest, gift: Gift, message: str = "", status: 
     try:
         context = await request.read(load)
     except (Invalid, NotFound) as refusal:
-        field = "last_day" if refusal.sentence.startswith("until ") else ""
-        raise FormErrors(**{field: refusal.sentence}) from None
+        raise error_beside(refusal, until="last_day") from None
     effects = access_changes.effects_of(context["plan"].effects)
     return request.page("given/preview.html", status=status, error=message, effects=effects, gift=gift, **context)
 

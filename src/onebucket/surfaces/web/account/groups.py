@@ -23,9 +23,9 @@ from onebucket.domain.accounts import Account
 from onebucket.domain.ends import SOON, EndWish
 from onebucket.domain.groups import Group
 from onebucket.domain.refusals import AlreadyMember, Conflict, Invalid, NotFound
-from onebucket.surfaces.web.account.membership_end import parsed_end
 from onebucket.surfaces.web.account.overview import level
 from onebucket.surfaces.web.core import access_changes
+from onebucket.surfaces.web.core.form_fields import error_beside, parsed_end
 from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
 from onebucket.surfaces.web.core.pagination import paginate
 
@@ -142,18 +142,16 @@ async def add(request: PageRequest) -> Response:
     """Add people to the group, by usernames or e-mail addresses: all of them, or nobody."""
     account, slug = request.path_parameter("name"), request.path_parameter("slug")
     names = [*dict.fromkeys(request.words("member"))]
+    if not names:
+        raise FormErrors(member="enter a username or an e-mail address")
+    if len(names) > MOST_ADDED:
+        raise FormErrors(member=f"these are {len(names):,} people: add at most {MOST_ADDED} at once")
+    until = parsed_end(request)
     try:
-        if not names:
-            raise Invalid("enter a username or an e-mail address")
-        if len(names) > MOST_ADDED:
-            raise Invalid(f"these are {len(names):,} people: add at most {MOST_ADDED} at once")
-        until = parsed_end(request)
         members = await request.write(lambda work: _add_all(work, account, slug, names, until))
-    except (Invalid, Conflict) as refusal:
-        raise FormErrors(member=refusal.sentence) from None
-    except NotFound as refusal:
+    except (Invalid, Conflict, NotFound) as refusal:
         # If the group itself is gone, showing the page again says so.
-        raise FormErrors(member=refusal.sentence) from None
+        raise error_beside(refusal, "member", until="until") from None
     done = f"added {members[0].username}" if len(members) == 1 else "members"
     return request.redirect(f"{_address(request)}?{urlencode({'done': done})}#members")
 

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from onebucket.actions import account_overview, bulk_invitations, groups, invitations
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.refusals import Conflict, Invalid, NoSuchGroup
-from onebucket.surfaces.web.account.membership_end import parsed_end
+from onebucket.surfaces.web.core.form_fields import error_beside, parsed_end
 from onebucket.surfaces.web.core.page_request import FormErrors, Handler, Page, PageRequest
 from onebucket.surfaces.web.core.pagination import paginate
 
@@ -63,7 +63,7 @@ async def invite(request: PageRequest) -> Response:
     except NoSuchGroup:
         raise FormErrors(group="one of these groups doesn't exist: it may have been deleted or renamed") from None
     except (Invalid, Conflict) as refusal:
-        raise FormErrors(emails=refusal.sentence) from None
+        raise error_beside(refusal, "emails", until="until") from None
     return request.redirect(f"/accounts/{request.segment('name')}/invitations?done=invited")
 
 

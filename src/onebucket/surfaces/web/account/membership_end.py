@@ -6,18 +6,10 @@ from starlette.responses import Response
 
 from onebucket.actions import account_overview, groups, member_ends
 from onebucket.actions.unit_of_work import UnitOfWork
-from onebucket.domain import ends
-from onebucket.domain.ends import NEVER, EndWish
+from onebucket.domain.ends import NEVER
 from onebucket.domain.refusals import Conflict, Forbidden, Invalid
+from onebucket.surfaces.web.core.form_fields import parsed_end
 from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
-
-
-def parsed_end(request: PageRequest, field: str = "until") -> EndWish:
-    """Return what a field of a form says about an end; None where it is empty. Raises FormErrors."""
-    try:
-        return ends.parse(request.line(field)) if request.line(field) else None
-    except Invalid as refusal:
-        raise FormErrors(**{field: refusal.sentence}) from None
 
 
 async def show(request: PageRequest) -> Response:

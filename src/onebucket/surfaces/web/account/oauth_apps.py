@@ -9,6 +9,7 @@ from onebucket.actions import account_overview, consumers
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.refusals import Forbidden, Invalid, NotFound
 from onebucket.domain.scope_rules import OFFERED
+from onebucket.surfaces.web.core.form_fields import error_beside
 from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
 from onebucket.surfaces.web.person.consent import chosen
 
@@ -51,7 +52,7 @@ async def make(request: PageRequest) -> Response:
             )
         )
     except Invalid as refusal:
-        raise FormErrors(**{"callback" if "callback" in refusal.sentence else "label": refusal.sentence}) from None
+        raise error_beside(refusal, "label", callback="callback", acts_as="acts_as") from None
     except (NotFound, Forbidden) as refusal:
         if not acts_as:
             raise

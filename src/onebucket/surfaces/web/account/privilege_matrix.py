@@ -16,8 +16,8 @@ from onebucket.domain.privileges import Level
 from onebucket.domain.projects import Project
 from onebucket.domain.refusals import Invalid, PlanOutdated
 from onebucket.domain.repositories import Repository
-from onebucket.surfaces.web.account.membership_end import parsed_end
 from onebucket.surfaces.web.core import access_changes
+from onebucket.surfaces.web.core.form_fields import parsed_end
 from onebucket.surfaces.web.core.page_request import Page, PageRequest
 from onebucket.surfaces.web.core.pagination import paginate
 

@@ -11,10 +11,10 @@ from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import ends
 from onebucket.domain.projects import ProjectLevel, parse_project_level
 from onebucket.domain.refusals import Invalid, NotFound, PlanOutdated
-from onebucket.surfaces.web.account.membership_end import parsed_end
 from onebucket.surfaces.web.account.projects import PROJECT, chosen_levels, show
 from onebucket.surfaces.web.account.repositories import REVISION
 from onebucket.surfaces.web.core import access_changes
+from onebucket.surfaces.web.core.form_fields import error_beside, parsed_end
 from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
 
 
@@ -53,7 +53,7 @@ async def _preview(request: PageRequest, changes: list[GrantChange], message: st
     except (Invalid, NotFound) as refusal:
         if not request.line("holder"):
             raise
-        raise FormErrors(**{_wrong_field(request, refusal): refusal.sentence}) from None
+        raise error_beside(refusal, "holder", until="until" if request.line("until") else "holder") from None
     effects = access_changes.effects_of(context["plan"].effects)
     return request.page("projects/preview.html", status=status, error=message, effects=effects, **context)
 
@@ -68,10 +68,6 @@ def _changes(request: PageRequest) -> Iterator[GrantChange]:
         if kind not in ("group", "user"):
             raise FormErrors(kind="choose a group or a person")
         yield GrantChange(kind == "group", name, None, parse_project_level(value), parsed_end(request))
-
-
-def _wrong_field(request: PageRequest, refusal: Invalid | NotFound) -> str:
-    return "until" if request.line("until") and refusal.sentence.startswith("until ") else "holder"
 
 
 def _level(value: str) -> ProjectLevel:

@@ -9,14 +9,17 @@ from starlette.responses import Response
 from onebucket.actions import account_overview, projects, review_ends, reviews
 from onebucket.actions.reviews import ReviewPlan
 from onebucket.actions.unit_of_work import UnitOfWork
-from onebucket.domain.refusals import Conflict, Forbidden, Invalid, NoSuchGroup, NotFound, Refusal
+from onebucket.domain.refusals import Conflict, Forbidden, Invalid, NotFound
 from onebucket.domain.reviews import Reviewers, Scope
-from onebucket.surfaces.web.account.membership_end import parsed_end
+from onebucket.domain.suggestions import Kind
+from onebucket.surfaces.web.core.form_fields import error_beside, parsed_end
 from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
 from onebucket.surfaces.web.core.pagination import paginate
 
 ALL = "/accounts/{name}/reviews"
 ONE = f"{ALL}/{{review}}"
+
+_FIELDS_OF_NAMES = {Kind.GROUP: "groups", Kind.PROJECT: "project", Kind.PERSON: "people"}
 
 
 async def show_all(request: PageRequest) -> Response:
@@ -71,23 +74,15 @@ async def start(request: PageRequest) -> Response:
     try:
         details = await request.write(lambda work: reviews.start(work, name, plan))
     except (Invalid, NotFound, Conflict) as refusal:
-        raise FormErrors(**{_field_of(plan, refusal): refusal.sentence}) from None
+        raise _form_errors(refusal) from None
     return request.redirect(f"/accounts/{details.owner.username}/reviews/{details.review.id}?done=start")
 
 
-def _field_of(plan: ReviewPlan, refusal: Refusal) -> str:
-    """Return the field of the form that a refusal is about; empty for the whole form."""
-    text = refusal.sentence
-    if text.startswith(("until", "a review needs", "a review takes")):
-        return "until"
-    if text.startswith("the title"):
-        return "title"
-    if isinstance(refusal, NoSuchGroup):
-        return "groups"
-    if plan.project is not None and "no project" in text:
-        return "project"
-    is_of_whole = isinstance(refusal, Conflict) or text.startswith(("there is no access", "that is more"))
-    return "people" if plan.people and not is_of_whole else ""
+def _form_errors(refusal: Invalid | NotFound | Conflict) -> FormErrors:
+    """Put a refusal beside the field that it is about."""
+    if isinstance(refusal, NotFound) and refusal.sought is not None:
+        return error_beside(refusal, _FIELDS_OF_NAMES.get(refusal.sought.kind, ""))
+    return error_beside(refusal, until="until", title="title", people="people", person="people")
 
 
 @dataclass(frozen=True, slots=True)

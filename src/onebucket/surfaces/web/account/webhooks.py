@@ -9,6 +9,7 @@ from onebucket.actions import account_overview, webhook_deliveries, webhooks
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.refusals import Conflict, Invalid
 from onebucket.domain.webhooks import EVERY_EVENT, OFFERED, parse_position
+from onebucket.surfaces.web.core.form_fields import error_beside
 from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
 
 DONE = {
@@ -144,10 +145,7 @@ def _form(request: PageRequest) -> tuple[str, str, list[str]]:
 
 def _form_errors(refusal: Invalid | Conflict) -> FormErrors:
     """Put a refusal beside the field that it is about."""
-    for word, field in (("label", "label"), ("event", "event"), ("there can be no more", "")):
-        if word in refusal.sentence:
-            return FormErrors(**{field: refusal.sentence})
-    return FormErrors(url=refusal.sentence)
+    return error_beside(refusal, label="label", url="url", events="event")
 
 
 def _choices() -> tuple[str, ...]:

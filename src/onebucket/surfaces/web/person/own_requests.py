@@ -6,10 +6,11 @@ from starlette.responses import Response
 
 from onebucket.actions import access_requests
 from onebucket.actions.unit_of_work import UnitOfWork
-from onebucket.domain import ends, privileges
+from onebucket.domain import privileges
 from onebucket.domain.access_requests import AccessRequest
 from onebucket.domain.accounts import Account
-from onebucket.domain.refusals import Invalid, NotFound
+from onebucket.domain.refusals import NotFound
+from onebucket.surfaces.web.core.form_fields import parsed_end
 from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
 from onebucket.surfaces.web.core.pagination import paginate
 
@@ -46,10 +47,7 @@ async def ask(request: PageRequest) -> Response:
     if not account or not slash or not slug:
         raise FormErrors(repository="enter the account and the repository, such as acme/rocket")
     level, reason = privileges.parse_level(request.line("level")), request.line("reason")
-    try:
-        until = ends.parse(request.line("until")) if request.line("until") else None
-    except Invalid as refusal:
-        raise FormErrors(until=refusal.sentence) from None
+    until = parsed_end(request)
     if not reason:
         raise FormErrors(reason="say in one sentence what you need it for")
     try:
