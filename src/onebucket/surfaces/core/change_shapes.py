@@ -1,7 +1,5 @@
 """The shape of access changes in JSON, and their lines in CSV: the API, the pages and the command line share them."""
 
-import csv
-import io
 from collections.abc import Iterable, Iterator
 
 import msgspec
@@ -11,6 +9,7 @@ from onebucket.domain import journal_text
 from onebucket.domain.accounts import Account
 from onebucket.domain.level_changes import LevelChange
 from onebucket.domain.privileges import Level
+from onebucket.wire import csv_writer
 
 
 class LevelChangeShape(Struct, frozen=True):
@@ -81,16 +80,10 @@ _COLUMNS = (
 
 
 def csv_lines(owner: Account, changes: Iterable[LevelChange]) -> Iterator[str]:
-    """Yield changes as CSV, heads first: a line for each repository."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, _COLUMNS, extrasaction="ignore")
-    writer.writeheader()
+    """Yield the heads of CSV, then each change: a line for each repository."""
+    yield csv_writer.text([_COLUMNS])
     for change in changes:
         shape = change_shape(owner, change)
         line = {name: getattr(shape, name) for name in shape.__struct_fields__}
-        for repository in shape.repositories:
-            writer.writerow(line | {"repository": repository})
-        yield text.getvalue()
-        text.seek(0)
-        text.truncate()
-    yield text.getvalue()
+        lines = (line | {"repository": repository} for repository in shape.repositories)
+        yield csv_writer.text([each[name] for name in _COLUMNS] for each in lines)

@@ -1,7 +1,5 @@
 """The shape of access reviews in JSON, and their rows in CSV: the API, the pages and the command line share them."""
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -11,6 +9,7 @@ from onebucket.actions.reviews import ListedReview, ReviewDetails
 from onebucket.domain import reviews
 from onebucket.domain.accounts import Account
 from onebucket.domain.reviews import Review, Row, RowState
+from onebucket.wire import csv_writer
 
 
 class ReviewShape(Struct, frozen=True):
@@ -142,15 +141,6 @@ _COLUMNS = (
 
 
 def csv_text(rows: Iterable[Row]) -> str:
-    """Return rows as CSV, heads first. A text that a spreadsheet would take for a formula begins with an apostrophe."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(_COLUMNS)
-    for row in rows:
-        shape = row_shape(row)
-        writer.writerow([_harmless(getattr(shape, name)) for name in _COLUMNS])
-    return text.getvalue()
-
-
-def _harmless(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@") else value
+    """Return rows as CSV, heads first."""
+    shapes = map(row_shape, rows)
+    return csv_writer.text([_COLUMNS, *([getattr(shape, name) for name in _COLUMNS] for shape in shapes)])

@@ -1,7 +1,5 @@
 """Access checks of an account: what a person may do and why, who can do something; as a page, CSV or JSON."""
 
-import csv
-import io
 import json
 import re
 from typing import Any
@@ -19,6 +17,7 @@ from onebucket.surfaces.core.shared_shapes import access_decision
 from onebucket.surfaces.web.core.page_request import Page, PageRequest
 from onebucket.surfaces.web.core.page_responses import HEADERS, sentence
 from onebucket.surfaces.web.core.pagination import paginate
+from onebucket.wire import csv_writer
 
 # The most repository names offered as suggestions in the form.
 _MOST_NAMES = 500
@@ -123,13 +122,9 @@ def _serialize(decisions: list[AccessDecision], level: Level, format: str) -> tu
     shapes = [msgspec.to_builtins(access_decision(decision, level)) for decision in decisions]
     if format == "json":
         return decisions, json.dumps(shapes, ensure_ascii=False, indent=1)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, _COLUMNS, extrasaction="ignore")
-    writer.writeheader()
-    for shape in shapes:
-        because = shape["because"][0] if shape["because"] else {}
-        writer.writerow(shape | because | {"level": shape["level"]})
-    return decisions, text.getvalue()
+    merged = ((shape["because"][0] if shape["because"] else {}) | shape for shape in shapes)
+    rows = ([line.get(name) for name in _COLUMNS] for line in merged)
+    return decisions, csv_writer.text([_COLUMNS, *rows])
 
 
 PAGES = (Page("/accounts/{name}/ask", show, is_private=True, is_costly=True),)

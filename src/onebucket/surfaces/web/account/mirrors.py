@@ -1,7 +1,5 @@
 """Mirrors of an account: how each is doing, what differs at the host, who would gain and lose, pausing and resuming."""
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -18,6 +16,7 @@ from onebucket.surfaces.web.core.access_changes import Effects
 from onebucket.surfaces.web.core.page_request import Page, PageRequest
 from onebucket.surfaces.web.core.page_responses import HEADERS
 from onebucket.surfaces.web.core.pagination import ListPage, paginate
+from onebucket.wire import csv_writer
 
 MIRRORS = "/accounts/{name}/mirrors"
 MIRROR = f"{MIRRORS}/{{mirror}}"
@@ -212,15 +211,14 @@ def _totals(mirror: MirrorOverview, kind: DriftKind | None) -> list[int]:
 
 
 def _csv(drift: Iterable[Drift], name: str) -> Response:
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(("person", "account_id", "repository", "there", "here", "kind", "refused"))
-    for each in drift:
-        places = (each.name, each.person_id, each.repository)
-        writer.writerow((*places, each.there.word, each.here.word, each.kind.value, each.refused))
+    columns = ("person", "account_id", "repository", "there", "here", "kind", "refused")
+    rows = (
+        (each.name, each.person_id, each.repository, each.there.word, each.here.word, each.kind.value, each.refused)
+        for each in drift
+    )
     file = "".join(letter for letter in name if letter.isascii() and (letter.isalnum() or letter in "_-")) or "mirror"
     headers = {**HEADERS, "Content-Disposition": f'attachment; filename="{file}.csv"'}
-    return Response(text.getvalue(), 200, headers, "text/csv")
+    return Response(csv_writer.text([columns, *rows]), 200, headers, "text/csv")
 
 
 def address(request: PageRequest) -> str:
