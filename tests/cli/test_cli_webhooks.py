@@ -1,6 +1,9 @@
 """The command `webhook`."""
 
+from msgspec import structs
+
 from commands import Command
+from onebucket.surfaces.core.webhook_shapes import SecretWebhook, WebhookShape, WholeDelivery
 
 
 def test_a_webhook_is_made_tested_rotated_switched_and_removed(command: Command) -> None:
@@ -21,6 +24,18 @@ def test_a_webhook_is_made_tested_rotated_switched_and_removed(command: Command)
     assert command("webhook", "on", "acme", id).out == "hooks.example.com is on\n"
     assert command("webhook", "remove", "acme", id).out == "removed hooks.example.com, https://hooks.example.com/x\n"
     assert command("webhook", "list", "acme", "--json").json == []
+
+
+def test_json_is_that_of_the_api(command: Command) -> None:
+    added = command("webhook", "add", "acme", "https://hooks.example.com/x", "--json").json
+    command("webhook", "ping", "acme", added["id"])
+    [listed] = command("webhook", "list", "acme", "--json").json
+    [delivery] = command("webhook", "deliveries", "acme", added["id"], "--json").json
+
+    shapes = {SecretWebhook: added, WebhookShape: listed, WholeDelivery: delivery}
+    assert {shape: [each.name for each in structs.fields(shape)] for shape in shapes} == {
+        shape: [*printed] for shape, printed in shapes.items()
+    }
 
 
 def test_a_private_address_is_refused_unless_it_is_listed(command: Command) -> None:

@@ -1,6 +1,6 @@
 """The command `webhook`: URLs that are told what happens in an account."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -48,11 +48,12 @@ def list_webhooks(
 ) -> None:
     """List the webhooks of an account, without their secrets."""
     from onebucket.actions import webhooks
+    from onebucket.surfaces.core.webhook_shapes import webhook_shape
 
     with common.reading(database, data) as work:
         _, found = webhooks.of_account(work, account)
     if json:
-        common.show_json([_to_json(each) for each in found])
+        _show_json([webhook_shape(each) for each in found])
         return
     rows = [[each.id, each.label, each.url, _state(each), " ".join(each.events)] for each in found]
     common.show_table(["ID", "LABEL", "URL", "STATE", "EVENTS"], rows)
@@ -69,11 +70,12 @@ def list_deliveries(
 ) -> None:
     """List what a webhook has sent, newest first; with --json, bodies and answers too."""
     from onebucket.actions import webhook_deliveries
+    from onebucket.surfaces.core.webhook_shapes import whole_delivery
 
     with common.reading(database, data) as work:
         _, found = webhook_deliveries.page(work, account, id, at_most=limit)
     if json:
-        common.show_json([_delivery_json(each) for each in found])
+        _show_json([whole_delivery(each) for each in found])
         return
     rows = [
         [each.id, f"{each.created_at:%Y-%m-%d %H:%M:%S}", each.event, each.state.value, str(each.attempts), _came(each)]
@@ -149,10 +151,11 @@ def _switch(account: str, id: str, database: str, data: str, *, on: bool) -> Non
 def _show_secret(changed: "Webhook", database: str, data: str, *, json: bool) -> None:
     from onebucket import hashing
     from onebucket.cli import keys
+    from onebucket.surfaces.core.webhook_shapes import secret_webhook
 
     secret = hashing.webhook_secret(keys.secret_key(common.settings(database, data)), changed.secret_id)
     if json:
-        common.show_json(_to_json(changed) | {"secret": secret})
+        _show_json(secret_webhook(changed, secret))
         return
     common.show(f"id      {changed.id}")
     common.show(f"secret  {secret}")
@@ -170,29 +173,7 @@ def _came(delivery: "Delivery") -> str:
     return "" if answer is None else str(answer.status or answer.error)
 
 
-def _to_json(webhook: "Webhook") -> dict[str, Any]:
-    return {
-        "id": webhook.id,
-        "label": webhook.label,
-        "url": webhook.url,
-        "events": [*webhook.events],
-        "active": webhook.is_active,
-        "created_at": webhook.created_at.isoformat(timespec="seconds"),
-        "failing_since": webhook.failing_since.isoformat(timespec="seconds") if webhook.failing_since else None,
-        "trouble": webhook.trouble,
-    }
+def _show_json(shapes: object) -> None:
+    import msgspec
 
-
-def _delivery_json(delivery: "Delivery") -> dict[str, Any]:
-    answer = delivery.answer
-    return {
-        "id": delivery.id,
-        "event": delivery.event,
-        "state": delivery.state.value,
-        "attempts": delivery.attempts,
-        "created_at": delivery.created_at.isoformat(timespec="seconds"),
-        "status": answer.status if answer else None,
-        "error": answer.error if answer else None,
-        "body": delivery.body,
-        "answer": answer.text if answer else None,
-    }
+    common.show_json(msgspec.to_builtins(shapes))

@@ -8,11 +8,12 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from onebucket.actions import webhook_deliveries, webhooks
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import scope_rules
-from onebucket.domain.webhooks import EVERY_EVENT, OFFERED, Delivery, Webhook, parse_position
+from onebucket.domain.webhooks import EVERY_EVENT, OFFERED, parse_position
+from onebucket.surfaces.core import webhook_shapes
 from onebucket.surfaces.core.surface import ApiRequest, Parameter, Route
+from onebucket.surfaces.core.webhook_shapes import DeliveryShape, SecretWebhook, WebhookShape, WholeDelivery
 from onebucket.surfaces.extensions import journal
 from onebucket.wire import request_body
-from onebucket.wire.times import to_iso
 
 _EVENTS = [EVERY_EVENT, *(event.value for event in OFFERED)]
 EventName = Annotated[str, Meta(extra_json_schema={"enum": _EVENTS})]
@@ -41,57 +42,6 @@ class WebhookChange(Struct, frozen=True):
     active: bool | UnsetType = UNSET
 
 
-class WebhookShape(Struct, frozen=True):
-    """A webhook, without its secrets. Times are UTC.
-
-    Since `failing_since` nothing was delivered; `trouble` is why, or why it was switched off. Until
-    `old_secret_until` the previous secret signs too.
-    """
-
-    id: str
-    label: str
-    url: str
-    events: list[str]
-    active: bool
-    created_on: str
-    failing_since: str | None
-    trouble: str | None
-    old_secret_until: str | None
-
-
-class SecretWebhook(WebhookShape, frozen=True):
-    """A webhook with its new secret, which is never shown again."""
-
-    secret: str
-
-
-class DeliveryShape(Struct, frozen=True):
-    """A delivery: `state` is `waiting`, `failing`, `delivered` or `given up`.
-
-    `status` and `error` are those of the last attempt, which took `milliseconds`.
-    """
-
-    id: str
-    number: int
-    event: str
-    state: str
-    attempts: int
-    created_on: str
-    tried_on: str | None
-    next_attempt_on: str | None
-    delivered_on: str | None
-    status: int | None
-    error: str | None
-    milliseconds: int | None
-
-
-class WholeDelivery(DeliveryShape, frozen=True):
-    """A delivery with the `body` that is sent and the beginning of the `answer` to the last attempt."""
-
-    body: str
-    answer: str | None
-
-
 class DeliveriesPage(Struct, frozen=True):
     """A page of deliveries. `next` is what to give as `before` for the page after this one; null on the last."""
 
@@ -102,19 +52,19 @@ class DeliveriesPage(Struct, frozen=True):
 def list_webhooks(work: UnitOfWork, request: ApiRequest) -> list[WebhookShape]:
     """List the webhooks of an account."""
     _, found = webhooks.of_account(work, _account(request))
-    return [WebhookShape(**_shape(each)) for each in found]
+    return [webhook_shapes.webhook_shape(each) for each in found]
 
 
 def add_webhook(work: UnitOfWork, request: ApiRequest) -> SecretWebhook:
     """Add a webhook."""
     wanted = request_body.document(request.body, NewWebhook, "{url, events, label}")
     _, webhook = webhooks.add(work, _account(request), url=wanted.url, events=wanted.events, label=wanted.label)
-    return SecretWebhook(**_shape(webhook), secret=request.webhook_secret(webhook.secret_id))
+    return webhook_shapes.secret_webhook(webhook, request.webhook_secret(webhook.secret_id))
 
 
 def read_webhook(work: UnitOfWork, request: ApiRequest) -> WebhookShape:
     """Show a webhook."""
-    return WebhookShape(**_shape(webhooks.find(work, _account(request), _id(request))[1]))
+    return webhook_shapes.webhook_shape(webhooks.find(work, _account(request), _id(request))[1])
 
 
 def change_webhook(work: UnitOfWork, request: ApiRequest) -> WebhookShape:
@@ -129,7 +79,7 @@ def change_webhook(work: UnitOfWork, request: ApiRequest) -> WebhookShape:
         label=_given(wanted.label),
         is_active=_given(wanted.active),
     )
-    return WebhookShape(**_shape(webhook))
+    return webhook_shapes.webhook_shape(webhook)
 
 
 def remove_webhook(work: UnitOfWork, request: ApiRequest) -> None:
@@ -140,12 +90,12 @@ def remove_webhook(work: UnitOfWork, request: ApiRequest) -> None:
 def rotate_secret(work: UnitOfWork, request: ApiRequest) -> SecretWebhook:
     """Make another secret."""
     _, webhook = webhooks.rotate(work, _account(request), _id(request))
-    return SecretWebhook(**_shape(webhook), secret=request.webhook_secret(webhook.secret_id))
+    return webhook_shapes.secret_webhook(webhook, request.webhook_secret(webhook.secret_id))
 
 
 def ping(work: UnitOfWork, request: ApiRequest) -> WholeDelivery:
     """Send a test delivery."""
-    return _whole(webhook_deliveries.ping(work, _account(request), _id(request)))
+    return webhook_shapes.whole_delivery(webhook_deliveries.ping(work, _account(request), _id(request)))
 
 
 def list_deliveries(work: UnitOfWork, request: ApiRequest) -> DeliveriesPage:
@@ -155,19 +105,20 @@ def list_deliveries(work: UnitOfWork, request: ApiRequest) -> DeliveriesPage:
         work, _account(request), _id(request), before=parse_position(start), at_most=size
     )
     return DeliveriesPage(
-        [DeliveryShape(**_delivery(each)) for each in found], found[-1].number if len(found) == size else None
+        [webhook_shapes.delivery_shape(each) for each in found], found[-1].number if len(found) == size else None
     )
 
 
 def read_delivery(work: UnitOfWork, request: ApiRequest) -> WholeDelivery:
     """Show a delivery with its body and the answer."""
     delivery_id = request.path_parameters["delivery"]
-    return _whole(webhook_deliveries.find(work, _account(request), _id(request), delivery_id)[1])
+    return webhook_shapes.whole_delivery(webhook_deliveries.find(work, _account(request), _id(request), delivery_id)[1])
 
 
 def resend(work: UnitOfWork, request: ApiRequest) -> WholeDelivery:
     """Send a delivery again."""
-    return _whole(webhook_deliveries.resend(work, _account(request), _id(request), request.path_parameters["delivery"]))
+    delivery_id = request.path_parameters["delivery"]
+    return webhook_shapes.whole_delivery(webhook_deliveries.resend(work, _account(request), _id(request), delivery_id))
 
 
 def _account(request: ApiRequest) -> str:
@@ -180,43 +131,6 @@ def _id(request: ApiRequest) -> str:
 
 def _given(value: Any) -> Any:
     return None if value is UNSET else value
-
-
-def _shape(webhook: Webhook) -> dict[str, Any]:
-    return {
-        "id": webhook.id,
-        "label": webhook.label,
-        "url": webhook.url,
-        "events": [*webhook.events],
-        "active": webhook.is_active,
-        "created_on": to_iso(webhook.created_at),
-        "failing_since": to_iso(webhook.failing_since) if webhook.failing_since else None,
-        "trouble": webhook.trouble,
-        "old_secret_until": to_iso(webhook.old_secret_until) if webhook.old_secret_until else None,
-    }
-
-
-def _delivery(delivery: Delivery) -> dict[str, Any]:
-    answer = delivery.answer
-    return {
-        "id": delivery.id,
-        "number": delivery.number,
-        "event": delivery.event,
-        "state": delivery.state.value,
-        "attempts": delivery.attempts,
-        "created_on": to_iso(delivery.created_at),
-        "tried_on": to_iso(delivery.tried_at) if delivery.tried_at else None,
-        "next_attempt_on": to_iso(delivery.due_at) if delivery.due_at else None,
-        "delivered_on": to_iso(delivery.delivered_at) if delivery.delivered_at else None,
-        "status": answer.status if answer else None,
-        "error": answer.error if answer else None,
-        "milliseconds": answer.milliseconds if answer else None,
-    }
-
-
-def _whole(delivery: Delivery) -> WholeDelivery:
-    answer = delivery.answer.text if delivery.answer else None
-    return WholeDelivery(**_delivery(delivery), body=delivery.body, answer=answer)
 
 
 _READ, _WRITE, _DELETE = scope_rules.READ_WEBHOOKS, scope_rules.CHANGE_WEBHOOKS, scope_rules.DELETE_WEBHOOKS
