@@ -14,23 +14,18 @@ from starlette.responses import RedirectResponse, Response
 from onebucket import hashing
 from onebucket.actions import sessions
 from onebucket.actions.unit_of_work import UnitOfWork
-from onebucket.domain import ssh_keys
 from onebucket.domain.accounts import Account
-from onebucket.domain.refusals import Invalid, NotFound, Refusal, TooManyRequests
-from onebucket.surfaces.web.core import csrf
+from onebucket.domain.refusals import Invalid, NotFound, Refusal
+from onebucket.surfaces.web.core import csrf, form_body
 from onebucket.surfaces.web.core.backend import Browser, PageBackend, SiteInfo, VerifiedPassword, named_in_path
 from onebucket.surfaces.web.core.cookies import Cookies
 from onebucket.surfaces.web.core.page_responses import HEADERS, retry_after, sentence
-from onebucket.wire import body_reader, request_body
-from onebucket.wire.body_reader import BodyTooLong
 from onebucket.wire.request_body import BodyFields, UnreadableBody
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 _Result = TypeVar("_Result")
-
-MAX_FORM_BYTES = 1 << 16
 
 # Lifetime of the CSRF cookie of a browser without a session.
 _FORM_SECONDS = 2 * 60 * 60
@@ -47,11 +42,15 @@ class FormErrors(Invalid):
         self.fields = fields
 
 
+class PersonUnknown(Exception):
+    """A page asked for the person before it read anything."""
+
+
 class PageRequest:
     """One request for a page.
 
-    `person` is the person who has signed in, or None. `errors` are sentences to show, by field (`""`: the whole
-    form). `notice` is shown at the top of the page.
+    `errors` are sentences to show, by field (`""`: the whole form). `notice` is shown at the top of the page.
+    The first read says who has signed in, too, and calls `admit`, which raises if they may not go on.
     """
 
     def __init__(self, request: Request, backend: PageBackend, site: SiteInfo, templates: "Environment") -> None:
@@ -68,17 +67,25 @@ class PageRequest:
             agent="".join(value for value in request.headers.get("user-agent", "")[:200] if value.isprintable()),
             names=named_in_path(request.scope["path"], request.path_params),
         )
-        self.person: Account | None = None
+        self.is_recognized = not self.browser.secret
+        self.admit: Callable[[UnitOfWork], None] = lambda work: None
+        self._person: Account | None = None
         self._templates = templates
         self._fields = BodyFields({})
         self._form_secret = self.cookies.get("form")
 
     async def recognize(self) -> None:
-        """Load the person who has signed in, if anyone has."""
-        if self.browser.secret:
-            self.person = await self.read(lambda work: work.actor.account)
-        if self.person:
-            self._form_secret = self.browser.secret
+        """Load the person who has signed in, if anyone has, without reading anything else."""
+        self.is_recognized = not self.browser.secret
+        if not self.is_recognized:
+            await self.read(lambda work: None)
+
+    @property
+    def person(self) -> Account | None:
+        """The person who has signed in, or None. Raises PersonUnknown."""
+        if not self.is_recognized:
+            raise PersonUnknown
+        return self._person
 
     @property
     def me(self) -> Account:
@@ -156,16 +163,7 @@ class PageRequest:
     async def read_form(self) -> None:
         """Read the form. Raises Invalid, PrivateKeySent, and CrossSiteForm if another site sent it."""
         csrf.check_source(self.request.headers, self.site.base_url)
-        try:
-            body = await body_reader.read_limited(self.request.receive, limit=MAX_FORM_BYTES)
-            fields = request_body.fields(body, self.request.headers.get("content-type"))
-        except BodyTooLong:
-            raise Invalid("the form is too long") from None
-        except UnreadableBody as error:
-            raise Invalid(str(error)) from None
-        # Before anything is kept: no page may show it again, nor the one that asks for the password once more.
-        ssh_keys.refuse_private_key(str(fields.values))
-        self._fields = fields
+        self._fields = await form_body.read(self.request)
 
     def check_form(self) -> None:
         """Check the form's CSRF token. Raises BadCsrfToken."""
@@ -175,20 +173,19 @@ class PageRequest:
 
     def read(self, action: Callable[[UnitOfWork], _Result]) -> Awaitable[_Result]:
         """Run an action that changes nothing, as the person who has signed in."""
-        return self.backend.read(self.browser, action)
+
+        def recognize_first(work: UnitOfWork) -> _Result:
+            self._person, self.is_recognized = work.actor.account, True
+            if self._person:
+                self._form_secret = self.browser.secret
+            self.admit(work)
+            return action(work)
+
+        return self.backend.read(self.browser, action if self.is_recognized else recognize_first)
 
     def write(self, action: Callable[[UnitOfWork], _Result]) -> Awaitable[_Result]:
         """Run an action that may change something, as the person who has signed in."""
         return self.backend.write(self.browser, action)
-
-    def count(self) -> None:
-        """Count this request towards the person's hourly limit. Raises TooOften."""
-        if self.person is None:
-            return
-        try:
-            self.backend.count(self.person.id)
-        except TooManyRequests as refusal:
-            raise csrf.TooOften(refusal.retry_after) from None
 
     async def start_session(self, proved: VerifiedPassword, *, code: str = "") -> None:
         """Sign this browser in, with a new session secret. Raises as `PageBackend.start_session` does."""
@@ -281,6 +278,7 @@ class Page:
     again unless it was given just now; `is_guarded_by_factor`: that is so for people with a second factor,
     and they are asked before they see it, too, if it `is_of_site`.
     `is_set_up`: people who must set up a second factor first may use it before.
+    `is_personal`: `show` asks who has signed in only in or after its first read, as that of a private page may.
     """
 
     path: str
@@ -293,6 +291,7 @@ class Page:
     is_set_up: bool = False
     link: str = ""
     is_costly: bool = False
+    is_personal: bool = False
 
     @property
     def methods(self) -> list[str]:

@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from onebucket.actions import account_overview, sessions
+from onebucket.actions import account_overview
 from onebucket.domain.refusals import Forbidden, LinkExpired, NotFound, Refusal
 from onebucket.surfaces.web.account import (
     access_check,
@@ -41,7 +41,8 @@ from onebucket.surfaces.web.account import (
     ways_to_end,
     webhooks,
 )
-from onebucket.surfaces.web.core import avatars, csrf, reauthentication
+from onebucket.surfaces.web.core import avatars, csrf
+from onebucket.surfaces.web.core.admission import Admission, Diverted
 from onebucket.surfaces.web.core.backend import PageBackend, SiteInfo
 from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
 from onebucket.surfaces.web.core.page_responses import HEADERS, retry_after, sentence
@@ -155,6 +156,7 @@ class PageRouter:
         except Exception as unavailable:
             if self._backend.status(unavailable) is None:
                 raise
+            page_request.is_recognized = True
             refusal = unavailable
         response = page_request.refused(refusal, "error.html", back="")
         response.headers["Cache-Control"] = "no-store"
@@ -166,6 +168,8 @@ class PageRouter:
             try:
                 response = await _respond(page, page_request)
             except Exception as error:
+                # If who asks couldn't even be read, nobody has signed in.
+                page_request.is_recognized = True
                 response = await _error_response(page, page_request, error)
             name = page_request.person.username if page_request.person else None
             self._backend.record_request(page_request.browser, request.method, page.path, response.status_code, name)
@@ -175,29 +179,41 @@ class PageRouter:
 
 
 async def _respond(page: Page, page_request: PageRequest) -> Response:
-    await page_request.recognize()
+    admission = page_request.admit = Admission(page, page_request)
+    try:
+        if page_request.is_recognized:
+            admission.admit_nobody()
+        return await _answer(page, page_request)
+    except Diverted as diverted:
+        # What is shown instead is for anybody.
+        page_request.admit = lambda work: None
+        return await diverted.instead(page, page_request)
+
+
+async def _answer(page: Page, page_request: PageRequest) -> Response:
     is_form = page_request.request.method == "POST"
-    if page.is_private and page_request.person is None and is_form:
-        return await reauthentication.reauthenticate(page, page_request)
-    if page.is_private and page_request.person is None:
-        return page_request.redirect(f"/sign-in?{urlencode({'next': page_request.path})}")
-    acts = page_request.person is not None and (page.is_private or is_form) and not page.is_set_up
-    if acts and page_request.site.wants_factors and await page_request.read(sessions.lacks_second_factor):
-        return page_request.redirect("/me/security")
-    if page.is_costly or is_form:
-        page_request.count()
-    person = page_request.person
-    has_factor = person is not None and person.has_second_factor
-    is_guarded = (page.is_guarded and is_form) or (page.is_guarded_by_factor and has_factor)
-    asks = is_guarded and person is not None and (is_form or page.is_of_site)
-    if asks and not await page_request.read(sessions.is_confirmed):
-        ask = reauthentication.reauthenticate if is_form else reauthentication.ask_before_showing
-        return await ask(page, page_request)
+    if not is_form and (page.is_private or page.is_personal):
+        return await _show(page, page_request)
+    await page_request.recognize()
     if not is_form or page.send is None:
         return await page.show(page_request)
     await page_request.read_form()
     page_request.check_form()
     return await page.send(page_request)
+
+
+async def _show(page: Page, page_request: PageRequest) -> Response:
+    """Show a page whose first read says who asks; if it needed to know before, or reads nothing, show it again."""
+    try:
+        response = await page.show(page_request)
+    except Exception:
+        if page_request.is_recognized:
+            raise
+    else:
+        if page_request.is_recognized:
+            return response
+    await page_request.recognize()
+    return await page.show(page_request)
 
 
 async def _error_response(page: Page, page_request: PageRequest, error: Exception) -> Response:

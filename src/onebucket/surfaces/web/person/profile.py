@@ -27,19 +27,18 @@ DONE = {
 
 async def show(request: PageRequest) -> Response:
     """Show the person's access, invitations and e-mail addresses."""
-    me = request.me
     account_access, invitations, addresses, linked = await request.read(
         lambda work: (
             my_access.access_by_account(work),
             invitation_acceptance.mine(work),
-            emails.of_person(work, me.id),
-            identities.of_person(work, me.id)[1] if request.site.providers else [],
+            emails.of_person(work, request.me.id),
+            identities.of_person(work, request.me.id)[1] if request.site.providers else [],
         )
     )
     joined = [access.owner for access in account_access if access.owner.username == request.query("joined")]
     return request.page(
         "me/page.html",
-        me=me,
+        me=request.me,
         account_access=account_access,
         invitations=invitations,
         emails=addresses,

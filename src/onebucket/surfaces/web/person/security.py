@@ -20,10 +20,11 @@ DONE = {
 
 async def show(request: PageRequest) -> Response:
     """Show what the person has set up, where they have signed in, and when each credential was last used."""
-    me = request.me
 
     def load(work: UnitOfWork) -> dict[str, Any]:
+        me = request.me
         return {
+            "me": me,
             "held": second_factors.of_person(work, me.id),
             "is_missing": sessions.lacks_second_factor(work),
             "sessions": sessions.list_own(work),
@@ -32,7 +33,7 @@ async def show(request: PageRequest) -> Response:
             "keys": ssh_keys.of_person(work, me.id)[1],
         }
 
-    return request.page("me/security.html", me=me, done=DONE.get(request.query("done"), ""), **await request.read(load))
+    return request.page("me/security.html", done=DONE.get(request.query("done"), ""), **await request.read(load))
 
 
 async def end_session(request: PageRequest) -> Response:

@@ -6,15 +6,21 @@ from typing import Any
 from starlette.responses import Response
 
 from onebucket.actions import dashboard, setup
+from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.refusals import NotFound
 from onebucket.surfaces.web.core.page_request import Page, PageRequest
 
 
 async def front(request: PageRequest) -> Response:
     """Show somebody who has signed in their accounts and what waits for them; others, what this server is."""
-    if request.person is not None:
-        return request.page("dashboard.html", dashboard=await request.read(dashboard.dashboard))
-    return request.page("home.html", needs_setup=await request.read(setup.is_needed))
+
+    def load(work: UnitOfWork) -> tuple[str, dict[str, Any]]:
+        if work.actor.account is not None:
+            return "dashboard.html", {"dashboard": dashboard.dashboard(work)}
+        return "home.html", {"needs_setup": setup.is_needed(work)}
+
+    template, context = await request.read(load)
+    return request.page(template, **context)
 
 
 async def docs(request: PageRequest) -> Response:
@@ -55,4 +61,4 @@ def _references(document: object) -> Iterator[str]:
             yield from _references(value)
 
 
-PAGES = (Page("/", front), Page("/docs", docs), Page("/docs/{operation}", operation))
+PAGES = (Page("/", front, is_personal=True), Page("/docs", docs), Page("/docs/{operation}", operation))
