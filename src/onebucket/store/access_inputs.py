@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from onebucket.domain.accounts import Account
 from onebucket.domain.groups import AccountPrivilege
@@ -28,6 +28,15 @@ from onebucket.store.engine.transaction import Transaction
 
 # What is set for groups in one place: rows by the group's id.
 _ByGroup: TypeAlias = Mapping[str, PrivilegeRow]
+
+
+class _Given(NamedTuple):
+    """What was set for one user and their groups on a repository and on its project."""
+
+    set_here: _ByGroup
+    on_project: _ByGroup
+    direct: PrivilegeRow | None
+    direct_on_project: PrivilegeRow | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +66,45 @@ class AccessInputs:
 
         `without` is the id of a group to leave out. Groups that give nothing there are skipped.
         """
+        return self._input(person, repository, self._given(person, repository), without)
+
+    def ways(self, person: Account, repository: Repository) -> tuple[Reason, ...]:
+        """Return every way in which a user has a level on a repository.
+
+        Repositories that are alike for the user get the same tuple.
+        """
+        given = self._given(person, repository)
+        if given.set_here or given.direct:
+            return why(self._input(person, repository, given))
+        project = repository.project_id if given.on_project or given.direct_on_project else None
+        key = (person.id, person.is_active, repository.is_private, project)
+        reasons = self._default_ways.get(key)
+        if reasons is None:
+            reasons = self._default_ways[key] = why(self._input(person, repository, given))
+        return reasons
+
+    def _given(self, person: Account, repository: Repository) -> _Given:
+        """Return what was set for a user and their groups on a repository and its project."""
+        memberships, _ = self._groups_of(person)
+        direct = self.direct
+        return _Given(
+            self._set_in(repository.id, memberships),
+            self._set_in(repository.project_id, memberships),
+            direct.get((repository.id, person.id)) if direct else None,
+            direct.get((repository.project_id, person.id)) if direct else None,
+        )
+
+    def _input(
+        self, person: Account, repository: Repository, given: _Given, without: str | None = None
+    ) -> AccessInput:
         memberships, with_default = self._groups_of(person)
-        set_here = self._set_in(repository.id, memberships)
-        on_project = self._set_in(repository.project_id, memberships)
+        set_here, on_project, direct, direct_on_project = given
         ids = dict.fromkeys((*with_default, *set_here, *on_project)) if set_here or on_project else with_default
         return AccessInput(
             person.is_active,
             person.site_admin,
             person.id == self.owner.id,
-            self._direct(self.direct.get((repository.id, person.id))) if self.direct else None,
+            self._direct(direct),
             tuple(
                 [
                     self._group_input(memberships[id], set_here.get(id), on_project.get(id))
@@ -74,23 +113,8 @@ class AccessInputs:
                 ]
             ),
             not repository.is_private,
-            self._project_grant(self.direct.get((repository.project_id, person.id))) if self.direct else None,
+            self._project_grant(direct_on_project),
         )
-
-    def ways(self, person: Account, repository: Repository) -> tuple[Reason, ...]:
-        """Return every way in which a user has a level on a repository.
-
-        Repositories that are alike for the user get the same tuple.
-        """
-        memberships, _ = self._groups_of(person)
-        if self._has_given(repository.id, person, memberships):
-            return why(self.input_for(person, repository))
-        project = repository.project_id if self._has_given(repository.project_id, person, memberships) else None
-        key = (person.id, person.is_active, repository.is_private, project)
-        reasons = self._default_ways.get(key)
-        if reasons is None:
-            reasons = self._default_ways[key] = why(self.input_for(person, repository))
-        return reasons
 
     def _groups_of(self, person: Account) -> tuple[Mapping[str, MembershipRow], Mapping[str, None]]:
         cached = self._groups_of_last.get(person.id)
@@ -108,10 +132,6 @@ class AccessInputs:
         if len(by_group) < len(memberships):
             return {id: row for id, row in by_group.items() if id in memberships}
         return {id: by_group[id] for id in memberships if id in by_group}
-
-    def _has_given(self, place_id: str, person: Account, memberships: Mapping[str, MembershipRow]) -> bool:
-        """Return whether anything was set in a place for a user or a group of theirs."""
-        return bool(self.direct and (place_id, person.id) in self.direct) or bool(self._set_in(place_id, memberships))
 
     def level(self, person: Account, repository: Repository, *, without: str | None = None) -> Level:
         """Return the strongest level that a user has on a repository."""

@@ -1,7 +1,7 @@
 """List parameters of statements: bound as one JSON text, so that a list of any length is one statement."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy import Select, Text, bindparam, select
@@ -19,7 +19,7 @@ class ListParameter(Text):
     def encoded(self, texts: Iterable[str]) -> str:
         """Encode the list as JSON; strings that can't be stored are left out, since they match nothing."""
         assert not isinstance(texts, str), "a list is wanted, not a text"
-        return msgspec.json.encode([*filter(is_storable, texts)]).decode()
+        return _json([*texts], lambda listed: [*filter(is_storable, listed)])
 
 
 class PairsParameter(Text):
@@ -29,8 +29,26 @@ class PairsParameter(Text):
 
     def encoded(self, pairs: Mapping[str, Iterable[str]]) -> str:
         """Encode the mapping as JSON; strings that can't be stored are left out, since they match nothing."""
-        listed = {key: [*filter(is_storable, texts)] for key, texts in pairs.items() if is_storable(key)}
-        return msgspec.json.encode(listed).decode()
+        return _json({key: [*texts] for key, texts in pairs.items()}, _storable_pairs)
+
+
+_Encoded = TypeVar("_Encoded")
+
+
+def _json(document: _Encoded, storable: Callable[[_Encoded], _Encoded]) -> str:
+    """Encode a document as JSON, and what `storable` leaves of it where it holds strings that can't be stored."""
+    try:
+        encoded = msgspec.json.encode(document).decode()
+    except UnicodeEncodeError:
+        encoded = _NUL
+    return msgspec.json.encode(storable(document)).decode() if _NUL in encoded else encoded
+
+
+_NUL = "\\u0000"
+
+
+def _storable_pairs(pairs: dict[str, list[str]]) -> dict[str, list[str]]:
+    return {key: [*filter(is_storable, texts)] for key, texts in pairs.items() if is_storable(key)}
 
 
 class _Texts(GenericFunction[Any]):

@@ -58,6 +58,7 @@ def check_many(work: UnitOfWork, request: ApiRequest) -> StreamedList:
     if len(questions) > MAX_QUESTIONS:
         raise Invalid(f"that is more than {MAX_QUESTIONS} questions")
 
+    access_checks.reserve(work, len(questions))
     levels = [_level(question.level) for question in questions]
     pairs = [question.repository.partition("/") for question in questions]
     queries = [
