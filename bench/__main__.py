@@ -33,7 +33,7 @@ PARTS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "limits": ("what counting costs, and what guessing does to others", limits.measure),
     "privileges": ("long lists, many questions at once, setting one privilege among many", privileges.measure),
     "pages": ("the pages of a real organisation of 407 groups and 202 repositories", pages.measure),
-    "plan": ("the calls of `tofu plan` on a real organisation", plans.measure),
+    "plan": ("`tofu plan` on a real organisation, with OpenTofu and its calls alone", plans.measure),
     "mirrors": ("importing, comparing and following a real organisation at another server", mirrors.measure),
     "directories": (
         "bringing 10,000 people over SCIM, and looking people up among 100,000",

@@ -1,6 +1,7 @@
-"""What `tofu plan` asks of the server: the calls of a refresh, replayed over as many connections as OpenTofu uses."""
+"""`tofu plan` on a real organisation: OpenTofu itself, and its calls replayed over as many connections as it uses."""
 
 import http.client
+import re
 import statistics
 import time
 from collections.abc import Iterator, Sequence
@@ -9,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
+import opentofu
 from bench import pages, running
-from bench.report import row
+from bench.report import note, row
 from bench.running import Missing
 
 # OpenTofu's default for `-parallelism`.
@@ -36,11 +39,16 @@ def _pages(at: int, path: str) -> Iterator[Any]:
         url = page.get("next", "").partition(f":{at}")[2]
 
 
+def _grants(at: int) -> Iterator[tuple[str, str, str]]:
+    """Yield the repository, the group and the level of each permission."""
+    for grant in _found(at, f"/1.0/group-privileges/{_ACCOUNT}?exclude_members=1"):
+        yield grant["repository"]["slug"], grant["group"]["slug"], grant["privilege"]
+
+
 def calls(at: int) -> dict[str, list[str]]:
     """Return what the provider in `tests/support/tofu_provider` reads of each resource, by the kind of resource."""
     groups = _found(at, f"/1.0/groups/{_ACCOUNT}")
     repositories = [each["slug"] for each in _pages(at, f"/2.0/repositories/{_ACCOUNT}")]
-    grants = _found(at, f"/1.0/group-privileges/{_ACCOUNT}?exclude_members=1")
     where = f"/2.0/repositories/{_ACCOUNT}"
     return {
         "groups": [f"/1.0/groups/{_ACCOUNT}/{group['slug']}" for group in groups],
@@ -51,8 +59,7 @@ def calls(at: int) -> dict[str, list[str]]:
             f"{where}/{slug}{what}" for slug in repositories for what in ("", "/pipelines_config", "/override-settings")
         ],
         "permissions": [
-            f"{where}/{grant['repository']['slug']}/permissions-config/groups/{grant['group']['slug']}"
-            for grant in grants
+            f"{where}/{repository}/permissions-config/groups/{group}" for repository, group, _ in _grants(at)
         ],
     }
 
@@ -77,10 +84,70 @@ def replayed(at: int, paths: Sequence[str]) -> float:
     return time.perf_counter() - begun
 
 
+class Configuration:
+    """The whole organisation as OpenTofu's resources: `resources` by kind and name, `ids` by address."""
+
+    def __init__(self, at: int) -> None:
+        self.resources: dict[str, dict[str, dict[str, Any]]] = {}
+        self.ids: dict[str, str] = {}
+        for group in _found(at, f"/1.0/groups/{_ACCOUNT}"):
+            slug = group["slug"]
+            about = {name: group[name] for name in ("name", "auto_add", "email_forwarding_disabled", "permission")}
+            self._add("group", f"{_ACCOUNT}/{slug}", workspace=_ACCOUNT, **about)
+            for member in group["members"]:
+                id = f"{_ACCOUNT}/{slug}/{member['uuid']}"
+                self._add("group_membership", id, workspace=_ACCOUNT, group_slug=slug, uuid=member["uuid"])
+        for repository in _pages(at, f"/2.0/repositories/{_ACCOUNT}"):
+            flags = {name: repository[name] for name in ("slug", "name", "is_private", "has_wiki", "has_issues")}
+            texts = {name: repository[name] for name in ("description", "language", "fork_policy")}
+            about = {"owner": _ACCOUNT, "project_key": repository["project"]["key"], **flags, **texts}
+            self._add("repository", f"{_ACCOUNT}/{repository['slug']}", **about)
+        for slug, group, level in _grants(at):
+            about = {"workspace": _ACCOUNT, "repo_slug": slug, "group_slug": group, "permission": level}
+            self._add("repository_group_permission", f"{_ACCOUNT}:{slug}:{group}", **about)
+
+    def _add(self, kind: str, id: str, **attributes: Any) -> None:
+        of_kind = self.resources.setdefault(f"bitbucket_{kind}", {})
+        # Two ids may differ in nothing but what a name can't hold.
+        name = f"{re.sub('[^a-z0-9_-]', '_', id.lower())}-{len(of_kind)}"
+        of_kind[name] = attributes
+        self.ids[f"bitbucket_{kind}.{name}"] = id
+
+
+def with_opentofu(folder: Path, at: int, server: int) -> None:
+    """Import the whole organisation into a state, and measure `tofu plan` when everything is in place."""
+    try:
+        opentofu.skip_unless_built("")
+    except pytest.skip.Exception as skipped:
+        note(f"The plan itself was not measured: {skipped.msg}")
+        return
+    folder.mkdir()
+    tofu, configuration = opentofu.Tofu(folder, f"http://127.0.0.1:{at}", "alice", pages.PASSWORD), Configuration(at)
+    provider = {"required_providers": {"bitbucket": {"source": "drfaust92/bitbucket"}}}
+    resources = configuration.resources
+    tofu.configure("main", {"terraform": provider, "provider": {"bitbucket": {}}, "resource": resources})
+    tofu.configure("import", {"import": [{"to": to, "id": id} for to, id in configuration.ids.items()]})
+    tofu("init", "-input=false")
+    tofu("apply", "-auto-approve", "-input=false", f"-parallelism={CONNECTIONS}")
+    (folder / "import.tf.json").unlink()
+
+    seconds, processor = [], []
+    for _ in range(ROUNDS):
+        before, begun = running.processor(server), time.perf_counter()
+        # Exits with 2 where anything would be changed.
+        tofu("plan", "-detailed-exitcode", "-input=false", f"-parallelism={CONNECTIONS}")
+        seconds.append(time.perf_counter() - begun)
+        processor.append(running.processor(server) - before)
+    wall, mine = statistics.median(seconds), statistics.median(processor)
+    row(f"**t** `tofu plan` of all {len(configuration.ids):,} resources with everything in place: {wall:.0f} s, "
+        f"{mine:.1f} s of the server's processor time; the server's share", f"{mine / wall:.1%}", "≤ 15 %")  # fmt: skip
+
+
 def measure(folder: Path) -> None:
-    """Replay the calls of a plan on a server that was just started, and again."""
+    """Run plans on a server, then replay their calls alone."""
     path, at = pages.make(folder), running.port()
     with running.started("onebucket", "serve", "--port", str(at), "--database", f"sqlite:///{path}", at=at) as (it, _):
+        with_opentofu(folder / "tofu", at, it.pid)
         asked = calls(at)
         every = [path for paths in asked.values() for path in paths]
         counted = ", ".join(f"{len(paths):,} for {kind}" for kind, paths in asked.items())

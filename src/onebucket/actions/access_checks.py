@@ -65,12 +65,6 @@ def check_many(work: UnitOfWork, questions: Iterable[AccessQuery]) -> list[Acces
     return [*answers(work, questions)]
 
 
-def reserve(work: UnitOfWork, count: int) -> None:
-    """Charge the work budget for `count` queries, so that too many for the event loop go to a thread at once."""
-    if count > 1:
-        work.tx.spend(ROWS_OF_A_PAIR * count)
-
-
 def answers(work: UnitOfWork, questions: Iterable[AccessQuery]) -> Iterator[AccessDecision | Refusal]:
     """Like `check_many`, but compute each decision lazily: all of them together may hold queries × groups reasons.
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from onebucket.domain.accounts import Account
 from onebucket.domain.groups import AccountPrivilege
@@ -28,15 +28,8 @@ from onebucket.store.engine.transaction import Transaction
 
 # What is set for groups in one place: rows by the group's id.
 _ByGroup: TypeAlias = Mapping[str, PrivilegeRow]
-
-
-class _Given(NamedTuple):
-    """What was set for one user and their groups on a repository and on its project."""
-
-    set_here: _ByGroup
-    on_project: _ByGroup
-    direct: PrivilegeRow | None
-    direct_on_project: PrivilegeRow | None
+# What was set on a repository and on its project: for a user's groups there and there, for the user there and there.
+_Given: TypeAlias = tuple[_ByGroup, _ByGroup, PrivilegeRow | None, PrivilegeRow | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +66,10 @@ class AccessInputs:
 
         Repositories that are alike for the user get the same tuple.
         """
-        given = self._given(person, repository)
-        if given.set_here or given.direct:
+        given = set_here, on_project, direct, direct_on_project = self._given(person, repository)
+        if set_here or direct:
             return why(self._input(person, repository, given))
-        project = repository.project_id if given.on_project or given.direct_on_project else None
+        project = repository.project_id if on_project or direct_on_project else None
         key = (person.id, person.is_active, repository.is_private, project)
         reasons = self._default_ways.get(key)
         if reasons is None:
@@ -86,32 +79,24 @@ class AccessInputs:
     def _given(self, person: Account, repository: Repository) -> _Given:
         """Return what was set for a user and their groups on a repository and its project."""
         memberships, _ = self._groups_of(person)
-        direct = self.direct
-        return _Given(
-            self._set_in(repository.id, memberships),
-            self._set_in(repository.project_id, memberships),
-            direct.get((repository.id, person.id)) if direct else None,
-            direct.get((repository.project_id, person.id)) if direct else None,
-        )
+        set_here, on_project = (self._set_in(place, memberships) for place in (repository.id, repository.project_id))
+        if not self.direct:
+            return set_here, on_project, None, None
+        direct = self.direct.get((repository.id, person.id))
+        return set_here, on_project, direct, self.direct.get((repository.project_id, person.id))
 
-    def _input(
-        self, person: Account, repository: Repository, given: _Given, without: str | None = None
-    ) -> AccessInput:
+    def _input(self, person: Account, repository: Repository, given: _Given, without: str | None = None) -> AccessInput:
         memberships, with_default = self._groups_of(person)
         set_here, on_project, direct, direct_on_project = given
         ids = dict.fromkeys((*with_default, *set_here, *on_project)) if set_here or on_project else with_default
+        if without in ids:
+            ids = dict.fromkeys(id for id in ids if id != without)
         return AccessInput(
             person.is_active,
             person.site_admin,
             person.id == self.owner.id,
             self._direct(direct),
-            tuple(
-                [
-                    self._group_input(memberships[id], set_here.get(id), on_project.get(id))
-                    for id in ids
-                    if id != without
-                ]
-            ),
+            tuple([self._group_input(memberships[id], set_here.get(id), on_project.get(id)) for id in ids]),
             not repository.is_private,
             self._project_grant(direct_on_project),
         )

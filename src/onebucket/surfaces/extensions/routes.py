@@ -58,7 +58,9 @@ def check_many(work: UnitOfWork, request: ApiRequest) -> StreamedList:
     if len(questions) > MAX_QUESTIONS:
         raise Invalid(f"that is more than {MAX_QUESTIONS} questions")
 
-    access_checks.reserve(work, len(questions))
+    if len(questions) > 1:
+        # Too many for the event loop go to a thread before anything is read.
+        work.tx.spend(access_checks.ROWS_OF_A_PAIR * len(questions))
     levels = [_level(question.level) for question in questions]
     pairs = [question.repository.partition("/") for question in questions]
     queries = [
