@@ -18,6 +18,7 @@ from onebucket.actions import (
 from onebucket.actions.access_effects import AccessChange
 from onebucket.actions.project_plans import GrantChange
 from onebucket.domain.events import Event
+from onebucket.domain.filters import ListQuery
 from onebucket.domain.privileges import Level
 from onebucket.domain.projects import ProjectLevel
 from onebucket.domain.refusals import CellsOutdated, Forbidden, Invalid, NoSuchGroup, NotFound, PlanOutdated
@@ -36,7 +37,8 @@ def told(effects: list[AccessChange]) -> dict[tuple[str, str], tuple[str, str]]:
 
 def levels(office: Office) -> dict[tuple[str, str], str]:
     """What everybody may do, as access checks say."""
-    names = {person.username for person in account_overview.people(office.operator, "acme")} | {"gina", "mallory"}
+    people, _ = account_overview.people(office.operator, "acme", ListQuery(100))
+    names = {person.username for person in people} | {"gina", "mallory"}
     return {
         (name, each.repository.slug): each.level.word
         for name in names

@@ -24,6 +24,7 @@ from onebucket.actions.access_checks import AccessQuery
 from onebucket.actions.privileges import PrivilegeFilter
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.events import Event
+from onebucket.domain.filters import ListQuery
 from onebucket.domain.journal_text import describe_entry, describe_subject, describe_way
 from onebucket.domain.policy import To
 from onebucket.domain.privileges import Level
@@ -209,7 +210,7 @@ def test_reports_name_who_has_something_by_a_project_alone(office: Office) -> No
     after = access_reports.who_can(office.operator, "acme", "engine", Level.READ)
     gina = access.person(office.operator, "gina")
     assert {each.person.username for each in after} - {each.person.username for each in before} == {"gina"}
-    assert gina in account_overview.people(office.operator, "acme")
+    assert gina in account_overview.people(office.operator, "acme", ListQuery(100))[0]
     [told] = access_reports.summaries(office.operator, "acme", [gina])
     assert (told.levels[Level.READ], told.through) == (2, ("project",))  # website is public
     acme = next(each for each in my_access.access_by_account(office.as_("gina")) if each.owner.username == "acme")

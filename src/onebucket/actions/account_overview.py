@@ -1,14 +1,16 @@
 """Queries for an account's pages: the actor's role, groups with member counts, repositories and people."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from onebucket.actions import access
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import Account
+from onebucket.domain.filters import ListQuery
 from onebucket.domain.groups import Group
 from onebucket.domain.policy import To
 from onebucket.domain.refusals import Forbidden
-from onebucket.store import account_rows, account_summaries, group_members
+from onebucket.store import account_summaries, group_lists, group_members, people_lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +60,44 @@ def group_sizes(work: UnitOfWork, account_name: str) -> list[GroupSize]:
     return [GroupSize(roster.group, counts.get(roster.group.id, 0)) for roster in own]
 
 
-def people(work: UnitOfWork, account_name: str) -> list[Account]:
-    """List the members of the account's groups, people who were given something there, and its owner; by username."""
+def listed_groups(work: UnitOfWork, account_name: str, query: ListQuery) -> tuple[list[GroupSize], int]:
+    """Return the part of those groups that a query wants, and how many pass its filter."""
+    summary = account_summary(work, account_name)
+    if summary.administers:
+        found, size = group_lists.of_account(work.tx, summary.owner.id, query)
+    else:
+        assert work.actor.id is not None
+        found, size = group_lists.of_person(work.tx, summary.owner.id, work.actor.id, query)
+    return [GroupSize(*each) for each in found], size
+
+
+def people(work: UnitOfWork, account_name: str, query: ListQuery) -> tuple[list[Account], int]:
+    """Return the part of an account's people that a query wants, by username, and how many pass its filter.
+
+    These are the members of the account's groups, people who were given something there, and its owner.
+    """
     owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
-    return account_summaries.people(work.tx, owner.id)
+    return people_lists.in_account(work.tx, owner.id, query)
 
 
-def everybody(work: UnitOfWork) -> list[Account]:
-    """List every account of the site, people and teams, by username; for site administrators."""
+def members(
+    work: UnitOfWork, account_name: str, slug: str, query: ListQuery
+) -> tuple[list[tuple[Account, datetime | None]], int]:
+    """Return the part of a group's members that a query wants, each with the end of the membership, by username.
+
+    Also returns how many pass the filter.
+    """
+    _, group = access.group(work, account_name, slug, to=To.SEE_GROUP)
+    return people_lists.in_group(work.tx, group, query)
+
+
+def people_of_site(work: UnitOfWork, query: ListQuery) -> tuple[list[Account], int]:
+    """Return the part of all people that a query wants, by username; for site administrators."""
     access.site(work)
-    return account_rows.all_people(work.tx)
+    return people_lists.of_site(work.tx, query)
+
+
+def teams_of_site(work: UnitOfWork, query: ListQuery) -> tuple[list[Account], int]:
+    """Return the part of all teams that a query wants, by username; for site administrators."""
+    access.site(work)
+    return people_lists.teams(work.tx, query)

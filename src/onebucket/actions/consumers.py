@@ -67,7 +67,8 @@ def list_consumers(work: UnitOfWork, account_name: str | None = None) -> list[tu
         ]
     access.site(work)
     consumers = oauth_consumer_rows.all_consumers(work.tx)
-    accounts = {account.id: account for account in account_rows.all_people(work.tx)} if consumers else {}
+    ids = {id for each in consumers for id in (each.account_id, each.acts_as) if id}
+    accounts = account_rows.find_many(work.tx, ids)
     return [(accounts[each.account_id], each, accounts.get(each.acts_as or "")) for each in consumers]
 
 

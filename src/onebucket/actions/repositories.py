@@ -190,6 +190,13 @@ def visible_everywhere(
     return [RepositoryDetails(owner, each.repository, each.project, *each.times) for owner, each in found], size
 
 
+def listed(work: UnitOfWork, account_name: str, query: ListQuery) -> tuple[list[RepositoryDetails], int]:
+    """Return the part of an account's repositories that a query wants, by slug; for its administrators."""
+    owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
+    found, size = repository_lists.all_of_account(work.tx, owner.id, query)
+    return [RepositoryDetails(owner, each.repository, each.project, *each.times) for each in found], size
+
+
 def of_account(work: UnitOfWork, account_name: str) -> list[Repository]:
     """List an account's repositories by slug, for its administrators."""
     owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)

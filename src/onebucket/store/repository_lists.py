@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from onebucket.domain.accounts import Account
 from onebucket.domain.filters import ListQuery
@@ -46,6 +46,7 @@ def _columns(username: ColumnElement[str], account_id: ColumnElement[str]) -> di
     return {
         "id": repositories.c.id,
         "name": repositories.c.name,
+        "folded name": func.lower(repositories.c.name),
         "slug": repositories.c.slug,
         "full_name": username + "/" + repositories.c.slug,
         "description": repositories.c.description,

@@ -44,8 +44,8 @@ def test_it_shows_every_group_with_members_default_and_what_it_administers(alice
     page = alice.open(ACME)
 
     text = words(page.text)
-    assert "Administratorsaccount administrators1admin" in text
-    assert "Developers3write" in text and "Designers1no access" in text
+    assert "Administratorsaccount administratorsadministrators1admin" in text
+    assert "Developersdevelopers3write" in text and "Designersdesigners1no access" in text
     assert DESIGNERS in page.linked
 
 

@@ -103,14 +103,16 @@ class FilteredSelect(Generic[_Found]):
     def read(self, tx: Transaction, query: ListQuery, **values: Any) -> tuple[list[_Found], int]:
         """Return the part of the list that a query wants, and how many rows pass its filter.
 
-        `values` are those of the list's own parameters.
+        `values` are those of the list's own parameters. With a limit of 0, rows are only counted.
         """
         shape: _Shape | None = None
         if query.filter is not None:
             bound: dict[str, Any] = {}
             shape = _shape(query.filter, bound)
             values |= bound
-        found = tx.rows(self._page(shape, query.order), page_limit=query.limit, page_offset=query.offset, **values)
+        found: list[_Found] = []
+        if query.limit:
+            found = tx.rows(self._page(shape, query.order), page_limit=query.limit, page_offset=query.offset, **values)
         if not query.is_counted or (len(found) < query.limit and (found or not query.offset)):
             # The list ends on this page, or nobody asks where it does.
             return found, query.offset + len(found)

@@ -13,7 +13,6 @@ from onebucket.actions import (
     access_checks,
     account_overview,
     groups,
-    member_ends,
     pending_invitations,
     project_privileges,
 )
@@ -21,13 +20,15 @@ from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import groups as domain
 from onebucket.domain.accounts import Account
 from onebucket.domain.ends import SOON, EndWish
+from onebucket.domain.filters import Comparison, ListQuery, Operator
 from onebucket.domain.groups import Group
 from onebucket.domain.refusals import AlreadyMember, Conflict, Invalid, NotFound
 from onebucket.surfaces.web.account.overview import level
-from onebucket.surfaces.web.core import access_changes
+from onebucket.surfaces.web.core import access_changes, table_query
 from onebucket.surfaces.web.core.form_fields import error_beside, parsed_end
 from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
 from onebucket.surfaces.web.core.pagination import paginate
+from onebucket.surfaces.web.core.table_query import Table
 
 # Confirmation messages, by the `done` parameter of the next page.
 DONE = {
@@ -37,12 +38,19 @@ DONE = {
     "end": "The end of the membership is saved.",
 }
 
+# What a group gives, it gives to all of its members: they aren't filtered by level.
+_MEMBERS = Table(
+    {"username": "username_key", "name": "folded name", "added": "added_at", "until": "ends_at"},
+    searched=("username", "name"),
+    falling=frozenset({"added"}),
+)
+
 # People who are added at once.
 MOST_ADDED = 100
 _USERNAME = re.compile(r"[A-Za-z0-9_.-]{1,62}")
 
 
-def _done_message(request: PageRequest, roster: domain.GroupWithMembers) -> str:
+def _done_message(work: UnitOfWork, request: PageRequest, group: Group) -> str:
     """Return the confirmation message named by `done`, if it is still true.
 
     Anyone could have written the URL.
@@ -50,11 +58,12 @@ def _done_message(request: PageRequest, roster: domain.GroupWithMembers) -> str:
     done, _, name = request.query("done").partition(" ")
     if not _USERNAME.fullmatch(name):
         return DONE.get(done, "")
-    is_member = any(person.username == name for person in roster.members or ())
+    named = ListQuery(0, filter=Comparison("username", Operator.EQUAL, name))
+    _, is_member = account_overview.members(work, group.account_id, group.slug, named)
     if done == "added" and is_member:
-        return f"{name} is now a member of {roster.group.name}."
+        return f"{name} is now a member of {group.name}."
     if done == "removed" and not is_member:
-        return f"{name} is no longer a member of {roster.group.name}."
+        return f"{name} is no longer a member of {group.name}."
     return ""
 
 
@@ -63,26 +72,23 @@ async def show(request: PageRequest) -> Response:
     account, slug = request.path_parameter("name"), request.path_parameter("slug")
 
     def load(work: UnitOfWork) -> dict[str, Any]:
-        roster = groups.read(work, account, slug, members=True)
+        roster = groups.read(work, account, slug, members=False)
         summary = account_overview.account_summary(work, account)
         return {
             "summary": summary,
-            "roster": roster,
+            "group": roster.group,
+            "members": table_query.read(
+                request, _MEMBERS, lambda query: account_overview.members(work, account, slug, query)
+            ),
             "keeper": groups.keeper(work, account, slug) if request.site.group_providers else None,
             "on_projects": project_privileges.of_group_everywhere(work, account, slug) if summary.administers else {},
             "invited": groups.invited(work)(roster) or [],
-            "ends": member_ends.of_group(work, account, slug),
             "soon": work.at + SOON,
+            "done": _done_message(work, request, roster.group),
         }
 
     context = await request.read(load)
-    return request.page(
-        "groups/page.html",
-        members=paginate(request, context["roster"].members, lambda person: f"{person.display_name} {person.username}"),
-        done=_done_message(request, context["roster"]),
-        keepers=_keepers(request, context["keeper"]),
-        **context,
-    )
+    return request.page("groups/page.html", keepers=_keepers(request, context["keeper"]), **context)
 
 
 def _keepers(request: PageRequest, keeper: str | None) -> list[tuple[str, str]]:

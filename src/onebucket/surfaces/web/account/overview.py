@@ -1,48 +1,58 @@
 """An account's main pages: its groups and its name."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable
+from typing import Any
 
 from starlette.responses import Response
 
 from onebucket.actions import account_names, account_overview, groups, projects
+from onebucket.actions.account_overview import GroupSize
+from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import privileges
+from onebucket.domain.filters import Comparison, ListQuery, Operator
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Conflict, Invalid
+from onebucket.surfaces.web.core import table_query
 from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
-from onebucket.surfaces.web.core.pagination import paginate
+from onebucket.surfaces.web.core.table_query import Table
 
+_TABLE = Table(
+    {"slug": "slug", "name": "folded name", "members": "members", "level": "level"},
+    searched=("slug", "name"),
+    filter=table_query.by_level("Default permission", none=True),
+    falling=frozenset({"members", "level"}),
+)
 _DELETED = re.compile("deleted ([a-z0-9_-]{1,62})")
 
 
 async def show(request: PageRequest) -> Response:
     """List the groups, all for administrators and their own for members, and name the projects."""
     name = request.path_parameter("name")
-    summary, sizes, found = await request.read(
-        lambda work: (
-            account_overview.account_summary(work, name),
-            account_overview.group_sizes(work, name),
-            projects.listed(work, name),
-        )
-    )
-    return request.page(
-        "accounts/page.html",
-        summary=summary,
-        projects=found,
-        groups=paginate(request, sizes, lambda size: f"{size.group.name} {size.group.slug}"),
-        done=_done_message(request.query("done"), {size.group.slug for size in sizes}),
-    )
+
+    def load(work: UnitOfWork) -> dict[str, Any]:
+        def find(query: ListQuery) -> tuple[list[GroupSize], int]:
+            return account_overview.listed_groups(work, name, query)
+
+        return {
+            "summary": account_overview.account_summary(work, name),
+            "projects": projects.listed(work, name),
+            "groups": table_query.read(request, _TABLE, find),
+            "done": _done_message(request.query("done"), find),
+        }
+
+    return request.page("accounts/page.html", **await request.read(load))
 
 
-def _done_message(done: str, slugs: Collection[str]) -> str:
+def _done_message(done: str, find: Callable[[ListQuery], tuple[list[GroupSize], int]]) -> str:
     """Return the confirmation message named by `done`, unless a group of that slug exists.
 
     Anyone could have written the URL.
     """
-    match = _DELETED.fullmatch(done)
-    if match is None or match[1] in slugs:
+    deleted = _DELETED.fullmatch(done)
+    if deleted is None or find(ListQuery(0, filter=Comparison("slug", Operator.EQUAL, deleted[1])))[1]:
         return ""
-    return f"Group {match[1]} deleted, and the access that it gave its members."
+    return f"Group {deleted[1]} deleted, and the access that it gave its members."
 
 
 async def create(request: PageRequest) -> Response:

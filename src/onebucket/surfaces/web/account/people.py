@@ -10,15 +10,25 @@ from starlette.responses import Response
 from onebucket.actions import access_reports, account_overview, ending_access, offboarding
 from onebucket.actions.offboarding import Offboarding
 from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain.accounts import username_key
 from onebucket.domain.ends import SOON
+from onebucket.domain.filters import Comparison, ListQuery, Operator
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Conflict, LastAdministrator
+from onebucket.surfaces.web.core import table_query
 from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
-from onebucket.surfaces.web.core.pagination import paginate
+from onebucket.surfaces.web.core.table_query import Table
 
 # The most of what ends that is listed; the account's page of ends has all.
 _MOST_ENDS = 25
 
+_TABLE = Table(
+    {"username": "username_key", "name": "folded name", "level": "level"},
+    searched=("username", "name"),
+    filter=table_query.by_level("Highest permission", none=True),
+    falling=frozenset({"level"}),
+    usual=25,
+)
 _REMOVED = re.compile("removed ([A-Za-z0-9_.-]{1,62})")
 
 
@@ -27,16 +37,19 @@ async def show_all(request: PageRequest) -> Response:
     name = request.path_parameter("name")
 
     def load(work: UnitOfWork) -> dict[str, Any]:
-        everyone = account_overview.people(work, name)
-        people = paginate(request, everyone, lambda person: f"{person.display_name} {person.username}", most=25)
+        people = table_query.read(request, _TABLE, lambda query: account_overview.people(work, name, query))
         summaries = access_reports.summaries(work, name, people.items)
         removed = _REMOVED.fullmatch(request.query("done"))
         # Anyone could have written the URL.
-        if removed and removed[1].lower() not in {person.username.lower() for person in everyone}:
+        if removed and not account_overview.people(work, name, _named(removed[1]))[1]:
             request.notice = f"Removed {removed[1]}, with everything that they had here."
         return {"summary": account_overview.account_summary(work, name), "people": people, "summaries": summaries}
 
     return request.page("people/list.html", Level=Level, **await request.read(load))
+
+
+def _named(username: str) -> ListQuery:
+    return ListQuery(0, filter=Comparison("username_key", Operator.EQUAL, username_key(username)))
 
 
 async def show(request: PageRequest) -> Response:

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from onebucket.actions import account_overview, project_overview, projects, repositories, repository_moves
+from onebucket.actions import account_overview, project_overview, repositories, repository_moves
 from onebucket.actions.ending_access import Ending
 from onebucket.actions.project_overview import RepositoryOverview
 from onebucket.actions.unit_of_work import UnitOfWork
@@ -18,15 +18,34 @@ from onebucket.domain.groups import Group
 from onebucket.domain.privileges import Level
 from onebucket.domain.projects import ProjectLevel
 from onebucket.domain.refusals import Invalid, NotFound, PlanOutdated
-from onebucket.surfaces.web.core import access_changes
+from onebucket.surfaces.web.core import access_changes, table_query
 from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
 from onebucket.surfaces.web.core.pagination import paginate
+from onebucket.surfaces.web.core.table_query import Choice, Table, TableFilter
 
 # With more projects than this, the key of one is typed.
 _MOST_CHOICES = 50
 
 # The most of what ends that is listed; the account's page of ends has all.
 _MOST_ENDS = 25
+
+# An administrator has the same level on all of them: they are filtered by who else can read them.
+_TABLE = Table(
+    {
+        "slug": "slug",
+        "name": "folded name",
+        "project": "project_key",
+        "visibility": "is_private",
+        "changed": "updated_at",
+    },
+    searched=("slug", "name", "description", "project_key"),
+    filter=TableFilter(
+        "visibility",
+        "Visibility",
+        {"public": Choice("public", "is_private", False), "private": Choice("private", "is_private", True)},
+    ),
+    falling=frozenset({"changed"}),
+)
 
 REVISION = re.compile("[0-9]{1,17}")
 
@@ -56,14 +75,9 @@ async def show_all(request: PageRequest) -> Response:
     name = request.path_parameter("name")
 
     def load(work: UnitOfWork) -> dict[str, Any]:
-        rows = repositories.of_account(work, name)
-        keys = {each.project.id: each.project.key for each in projects.listed(work, name)}
         return {
             "summary": account_overview.account_summary(work, name),
-            "keys": keys,
-            "repositories": paginate(
-                request, rows, lambda row: f"{row.name} {row.slug} {row.description} {keys[row.project_id]}"
-            ),
+            "repositories": table_query.read(request, _TABLE, lambda query: repositories.listed(work, name, query)),
         }
 
     return request.page("repositories/list.html", **await request.read(load))
