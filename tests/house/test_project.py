@@ -2,8 +2,10 @@
 
 import os
 import re
+import shutil
 import subprocess
 import tomllib
+from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
@@ -80,3 +82,33 @@ def test_locks_hold_what_the_project_depends_on(lock: str) -> None:
         return any(name == canonicalize_name(need.name) and need.specifier.contains(version) for name, version in held)
 
     assert [line for line in wanted if not is_held(Requirement(line))] == [], "run ./dev lock"
+
+
+@pytest.mark.subprocess
+@pytest.mark.parametrize(("codes", "is_good"), [("0", True), ("1 0", True), ("1 1", False), ("2 0", False)])
+def test_ci_tries_what_failed_once_more_and_alone(tmp_path: Path, codes: str, is_good: bool) -> None:
+    """Run `.ci/run` with a `./dev` that exits with these codes, one for each time it is to run tests."""
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(TOP / ".ci" / "run", tmp_path / ".ci" / "run")
+    (tmp_path / "codes").write_text("\n".join(codes.split()) + "\n")
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    # Nobody but root installs packages.
+    for path, script in (
+        (programs / "id", "echo 1000"),
+        (
+            tmp_path / "dev",
+            '[ "$1" = test ] || exit 0\necho "tried $*"\nn=$(head -n1 codes); sed -i 1d codes; exit "$n"',
+        ),
+    ):
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+
+    environment = os.environ | {"PATH": f"{programs}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["bash", ".ci/run"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+
+    # There is no wheel to build here.
+    assert done.stdout.splitlines()[-1] == ("failed: wheel" if is_good else "failed: test, wheel")
+    assert done.stdout.count("tried test -n0 -x -v --last-failed") == (codes[0] == "1")
