@@ -1,7 +1,7 @@
 """Queries for the pages of projects and repositories: what they hold, what is set on them, what the actor may do."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from onebucket.actions import access, account_overview, privileges, project_privileges, projects, repositories
@@ -11,16 +11,13 @@ from onebucket.actions.project_privileges import ProjectGroupGrant, ProjectPerso
 from onebucket.actions.projects import ProjectInAccount
 from onebucket.actions.repositories import RepositoryDetails
 from onebucket.actions.unit_of_work import UnitOfWork
-from onebucket.domain.filters import AllOf, AnyOf, Comparison, ListQuery, Operator
+from onebucket.domain.filters import AllOf, Comparison, ListQuery, Operator
 from onebucket.domain.policy import To
 from onebucket.domain.refusals import Forbidden, NotFound
 from onebucket.store import end_rows
 from onebucket.store.end_rows import AccessEnd
 
 _Result = TypeVar("_Result")
-
-# Fields of a repository that a search looks at.
-_SEARCHED = ("slug", "name", "description")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +47,14 @@ def project_to_delete(work: UnitOfWork, account_name: str, key: str) -> ProjectO
     return project(work, owner.id, found.key)
 
 
-def repositories_in(
-    work: UnitOfWork, found: ProjectInAccount, words: Sequence[str], *, offset: int, limit: int
-) -> tuple[list[RepositoryDetails], int]:
-    """Return a part of those of the project's repositories that the actor can see, and how many match all `words`."""
-    wanted = AllOf(
-        (
-            Comparison("project_id", Operator.EQUAL, found.project.id),
-            *(AnyOf(tuple(Comparison(field, Operator.CONTAINS, word) for field in _SEARCHED)) for word in words),
-        )
-    )
-    return repositories.visible(work, found.owner.id, ListQuery(limit, offset, wanted))
+def repositories_in(work: UnitOfWork, found: ProjectInAccount, query: ListQuery) -> tuple[list[RepositoryDetails], int]:
+    """Return the part of those of the project's repositories that the actor can see that a query wants, by slug.
+
+    Also returns how many pass its filter.
+    """
+    there = Comparison("project_id", Operator.EQUAL, found.project.id)
+    wanted = there if query.filter is None else AllOf((there, query.filter))
+    return repositories.visible(work, found.owner.id, replace(query, filter=wanted))
 
 
 @dataclass(frozen=True, slots=True)

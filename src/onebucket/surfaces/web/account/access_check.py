@@ -11,16 +11,40 @@ from onebucket.actions import access_checks, access_reports, account_overview, r
 from onebucket.actions.access_checks import AccessDecision, AccessQuery
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import privileges
+from onebucket.domain.filters import Readers
 from onebucket.domain.privileges import Level, Through
 from onebucket.domain.refusals import Refusal
 from onebucket.surfaces.core.shared_shapes import access_decision
+from onebucket.surfaces.web.core import table_query
 from onebucket.surfaces.web.core.page_request import Page, PageRequest
 from onebucket.surfaces.web.core.page_responses import HEADERS, sentence
-from onebucket.surfaces.web.core.pagination import paginate
+from onebucket.surfaces.web.core.table_query import Table
 from onebucket.wire import csv_writer
 
 # The most repository names offered as suggestions in the form.
 _MOST_NAMES = 500
+
+# Worked out by the rule that decides everywhere; the form filters by level, of a person's repositories too.
+_READERS: Readers = {
+    "username": lambda each: each.person.username.lower(),
+    "name": lambda each: each.person.display_name,
+    "slug": lambda each: each.repository.slug,
+    "level": lambda each: int(each.level),
+    "reason": lambda each: each.ways[0].through.value,
+}
+_PEOPLE = Table(
+    {"person": "username", "level": "level", "reason": "reason"},
+    searched=("username", "name"),
+    falling=frozenset({"level"}),
+    unsorted="-level",
+    usual=100,
+)
+_REPOSITORIES = Table(
+    {"repository": "slug", "level": "level", "reason": "reason"},
+    searched=("slug",),
+    falling=frozenset({"level"}),
+    usual=100,
+)
 
 _COLUMNS = ("user", "repository", "level", "allowed", "through", "group", "since", "granted_by", "project")
 
@@ -56,9 +80,8 @@ async def show(request: PageRequest) -> Response:
 
     if format:
         return _export(request, format, decisions, text, status)
-    shown = paginate(
-        request, decisions or [], lambda decision: f"{decision.person.username} {decision.repository.slug}", most=100
-    )
+    table = _PEOPLE if repository else _REPOSITORIES
+    shown = table_query.arrange(request, table, decisions or [], _READERS)
     answer = {"decisions": decisions, "shown": shown, "ended": _what_ended(request, decisions or [])}
     return request.page("access_check/page.html", status=status, query=question, level=level, **answer, **context)
 
@@ -95,7 +118,7 @@ def _decide(work: UnitOfWork, account: str, person: str, repository: str, level:
         return [access_checks.check(work, AccessQuery(person, account, repository))]
     if repository:
         return access_reports.who_can(work, account, repository, level)
-    return access_reports.of_person(work, account, person)
+    return [each for each in access_reports.of_person(work, account, person) if each.allows(level)]
 
 
 def _export(

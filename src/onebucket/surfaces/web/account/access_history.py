@@ -18,6 +18,7 @@ from onebucket.surfaces.core import change_shapes
 from onebucket.surfaces.web.account.journal import verified
 from onebucket.surfaces.web.core.page_request import Page, PageRequest
 from onebucket.surfaces.web.core.page_responses import HEADERS, sentence
+from onebucket.surfaces.web.core.table_query import PAGE_SIZES, page_size
 from onebucket.wire.streaming import CHUNK_BYTES
 
 # Batches of changes on a page, and how far back it looks if nobody asks for more.
@@ -57,7 +58,10 @@ async def show(request: PageRequest) -> Response:
     page = found if isinstance(found, ChangePage) else None
     end = page.next_position if page else None
     older = request.same_page({"before": level_changes.to_cursor(end), "verified": ""}) if end else ""
-    return request.page("access_history/page.html", status=status, query=fields, page=page, older=older, **context)
+    rows = {"size": page_size(request, USUAL), "sizes": PAGE_SIZES, "usual": USUAL}
+    return request.page(
+        "access_history/page.html", status=status, query=fields, page=page, older=older, rows=rows, **context
+    )
 
 
 def _find(work: UnitOfWork, request: PageRequest, fields: dict[str, str], format: str) -> ChangePage | BinaryIO:
@@ -66,7 +70,7 @@ def _find(work: UnitOfWork, request: PageRequest, fields: dict[str, str], format
         return _export(work, name, query, format)
     before = request.query("before")
     after = level_changes.parse_cursor(before) if before else None
-    return access_history.page(work, name, query, after=after, at_most=USUAL, in_batches=True)
+    return access_history.page(work, name, query, after=after, at_most=page_size(request, USUAL), in_batches=True)
 
 
 def _read_query(fields: dict[str, str]) -> ChangeQuery:

@@ -10,15 +10,16 @@ from starlette.responses import Response
 
 from onebucket.actions import account_overview, project_overview, projects
 from onebucket.actions.project_overview import ProjectOverview
-from onebucket.actions.projects import ProjectInAccount
 from onebucket.actions.repositories import RepositoryDetails
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import projects as domain
 from onebucket.domain.ends import SOON
+from onebucket.domain.filters import Readers
 from onebucket.domain.projects import ProjectLevel
 from onebucket.domain.refusals import Conflict, Invalid
+from onebucket.surfaces.web.core import table_query
 from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
-from onebucket.surfaces.web.core.pagination import PAGE_SIZE, ListPage, offset_of, paginate
+from onebucket.surfaces.web.core.table_query import BY_VISIBILITY, Table, TablePage
 
 DONE = {
     "created": "Project created. Move repositories here on their pages, and set permissions below.",
@@ -27,8 +28,32 @@ DONE = {
     "end": "The end is saved.",
 }
 
-# The most words that a search of repositories looks for, groups offered as suggestions, and permissions on a page.
-_MOST_WORDS, _MOST_NAMES, _MOST_GRANTS = 10, 200, 25
+# The most groups offered as suggestions, and permissions that end.
+_MOST_NAMES, _MOST_ENDS = 200, 25
+
+_PROJECTS = Table(
+    {"key": "key", "name": "name", "repositories": "repositories", "visibility": "is_private"},
+    searched=("words",),
+    filter=BY_VISIBILITY,
+    falling=frozenset({"repositories"}),
+)
+_REPOSITORIES = Table(
+    {"slug": "slug", "name": "folded name", "visibility": "is_private"},
+    searched=("slug", "name", "description"),
+    filter=BY_VISIBILITY,
+)
+# Each row has a field: a page of 100 would be too large.
+_GRANTS = Table(
+    {"holder": "holder", "level": "level"},
+    searched=("words",),
+    filter=table_query.by_level(levels=ProjectLevel),
+    falling=frozenset({"level"}),
+    usual=25,
+    sizes=(25, 50),
+    find="holders",
+    start="row",
+    prefix="holders-",
+)
 # A field's name holds the group or the person, and the level when the page was made.
 _LEVELS = "|".join(level.word for level in ProjectLevel)
 _HOLDER = re.compile(rf"(group|user):([A-Za-z0-9_.-]{{1,62}}):({_LEVELS})")
@@ -44,9 +69,7 @@ async def show_all(request: PageRequest) -> Response:
     return request.page(
         "projects/list.html",
         summary=summary,
-        projects=paginate(
-            request, found, lambda each: f"{each.project.key} {each.project.name} {each.project.description}"
-        ),
+        projects=table_query.arrange(request, _PROJECTS, found, _PROJECT_READERS),
         done=_deleted_message(request.query("done"), {each.project.key for each in found}),
     )
 
@@ -96,14 +119,17 @@ async def show(request: PageRequest) -> Response:
     """Show a project: its repositories and, for its administrators, its permissions and settings."""
     account, key = request.path_parameter("name"), request.path_parameter("key")
 
-    def load(work: UnitOfWork) -> tuple[ProjectOverview, ListPage[RepositoryDetails], list[str], datetime]:
+    def load(work: UnitOfWork) -> tuple[ProjectOverview, TablePage[RepositoryDetails], list[str], datetime]:
         overview = project_overview.project(work, account, key)
         names = (
             [size.group.slug for size in account_overview.group_sizes(work, account)]
             if overview.summary.administers
             else []
         )
-        return overview, _repositories(request, work, overview.found), names, work.at + SOON
+        there = table_query.read(
+            request, _REPOSITORIES, lambda query: project_overview.repositories_in(work, overview.found, query)
+        )
+        return overview, there, names, work.at + SOON
 
     overview, repositories, names, soon = await request.read(load)
     ends = [(each.until, each) for each in overview.grants or () if each.until]
@@ -114,10 +140,10 @@ async def show(request: PageRequest) -> Response:
         project=overview.found.project,
         may_change=overview.grants is not None,
         repositories=repositories,
-        grants=paginate(request, overview.grants or (), _words, find="holders", start="row", most=_MOST_GRANTS),
+        grants=table_query.arrange(request, _GRANTS, sorted(overview.grants or (), key=_holder), _READERS),
         group_names=names[:_MOST_NAMES],
         levels=[*ProjectLevel],
-        ending=[each for _, each in sorted(ends, key=lambda found: found[0])[:_MOST_GRANTS]],
+        ending=[each for _, each in sorted(ends, key=lambda found: found[0])[:_MOST_ENDS]],
         soon=soon,
         chosen={(kind, name): after for kind, name, _, after in chosen_levels(request)},
         done=DONE.get(request.query("done"), ""),
@@ -137,19 +163,23 @@ def _words(grant: Any) -> str:
     return f"{group.name} {group.slug}" if group else f"{grant.person.display_name} {grant.person.username}"
 
 
-def _repositories(request: PageRequest, work: UnitOfWork, found: ProjectInAccount) -> ListPage[RepositoryDetails]:
-    """Read the page of the project's repositories that the query asks for."""
-    search, start = request.query("find")[:200], offset_of(request, "from")
-    words = search.split()[:_MOST_WORDS]
+def _holder(grant: Any) -> str:
+    """Groups come before people."""
+    return f"{int(hasattr(grant, 'person'))} {_words(grant).casefold()}"
 
-    def part(words: list[str], offset: int, limit: int = PAGE_SIZE) -> tuple[list[RepositoryDetails], int]:
-        return project_overview.repositories_in(work, found, words, offset=offset, limit=limit)
 
-    items, matching = part(words, start)
-    if start >= matching:
-        start, (items, matching) = 0, part(words, 0)
-    total = part([], 0, 1)[1] if words else matching
-    return ListPage(items, start, matching, total, search, PAGE_SIZE)
+_READERS: Readers = {
+    "holder": _holder,
+    "words": _words,
+    "level": lambda each: int(each.level),
+}
+_PROJECT_READERS: Readers = {
+    "key": lambda each: each.project.key,
+    "name": lambda each: each.project.name.casefold(),
+    "words": lambda each: f"{each.project.key} {each.project.name} {each.project.description}",
+    "repositories": lambda each: each.repositories,
+    "is_private": lambda each: each.project.is_private,
+}
 
 
 async def change(request: PageRequest) -> Response:

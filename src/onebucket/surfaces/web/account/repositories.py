@@ -14,14 +14,14 @@ from onebucket.actions.project_overview import RepositoryOverview
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import Account
 from onebucket.domain.ends import SOON
+from onebucket.domain.filters import Readers
 from onebucket.domain.groups import Group
 from onebucket.domain.privileges import Level
 from onebucket.domain.projects import ProjectLevel
 from onebucket.domain.refusals import Invalid, NotFound, PlanOutdated
 from onebucket.surfaces.web.core import access_changes, table_query
 from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
-from onebucket.surfaces.web.core.pagination import paginate
-from onebucket.surfaces.web.core.table_query import Choice, Table, TableFilter
+from onebucket.surfaces.web.core.table_query import BY_VISIBILITY, Table
 
 # With more projects than this, the key of one is typed.
 _MOST_CHOICES = 50
@@ -39,11 +39,7 @@ _TABLE = Table(
         "changed": "updated_at",
     },
     searched=("slug", "name", "description", "project_key"),
-    filter=TableFilter(
-        "visibility",
-        "Visibility",
-        {"public": Choice("public", "is_private", False), "private": Choice("private", "is_private", True)},
-    ),
+    filter=BY_VISIBILITY,
     falling=frozenset({"changed"}),
 )
 
@@ -68,6 +64,21 @@ class RepositoryPermission(NamedTuple):
         if self.group:
             return f"{self.group.name} {self.group.slug}"
         return f"{self.person.display_name} {self.person.username}" if self.person else ""
+
+
+_READERS: Readers = {
+    "holder": lambda each: f"{int(each.person is not None)} {each.words.casefold()}",
+    "words": lambda each: each.words,
+    "level": lambda each: int(getattr(each.level, "on_repositories", each.level)),
+    "source": lambda each: each.where,
+}
+# Worked out from what is set on the repository, on its project and for groups, by the rules of access checks.
+_HOLDINGS = Table(
+    {"holder": "holder", "level": "level", "source": "source"},
+    searched=("words",),
+    filter=table_query.by_level(none=True),
+    falling=frozenset({"level"}),
+)
 
 
 async def show_all(request: PageRequest) -> Response:
@@ -97,7 +108,7 @@ async def show(request: PageRequest) -> Response:
         project=overview.details.project,
         projects=[(each.project.key, f"{each.project.name} ({each.project.key})") for each in overview.others],
         most_choices=_MOST_CHOICES,
-        holdings=paginate(request, _holdings(overview), lambda each: each.words),
+        holdings=table_query.arrange(request, _HOLDINGS, _holdings(overview), _READERS),
         ending=[*map(Ending, overview.ends[:_MOST_ENDS], repeat(True))],
         soon=soon,
         done=done,

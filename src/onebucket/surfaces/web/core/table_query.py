@@ -3,12 +3,14 @@
 What an address has of this and can't be is as if it weren't there.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
-from onebucket.domain.filters import AllOf, AnyOf, Comparison, Filter, ListQuery, Operator, Order, Value
+from onebucket.domain import filters
+from onebucket.domain.filters import AllOf, AnyOf, Comparison, Filter, ListQuery, Operator, Order, Readers, Value
 from onebucket.domain.privileges import Level
+from onebucket.domain.projects import ProjectLevel
 from onebucket.surfaces.web.core.page_request import PageRequest
 from onebucket.surfaces.web.core.pagination import PAGE_SIZE, ListPage, offset_of
 
@@ -36,30 +38,47 @@ class TableFilter(NamedTuple):
     choices: Mapping[str, Choice]
 
 
-def by_level(label: str = "Level", *, none: bool = False) -> TableFilter:
+def by_level(
+    label: str = "Level", *, levels: Iterable[Level | ProjectLevel] = Level, none: bool = False
+) -> TableFilter:
     """Return the filter by the field `level`, a number; `none` also offers no access."""
-    levels = sorted((level for level in Level if level or none), reverse=True)
+    levels = sorted((level for level in levels if level or none), reverse=True)
     texts = {level: level.word if level else "no access" for level in levels}
     return TableFilter("level", label, {level.word: Choice(texts[level], "level", int(level)) for level in levels})
+
+
+BY_VISIBILITY = TableFilter(
+    "visibility",
+    "Visibility",
+    {"public": Choice("public", "is_private", False), "private": Choice("private", "is_private", True)},
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
     """What a table can be searched, filtered and sorted by, and how many rows a page has unless the address says.
 
-    `columns` are the fields that it is sorted by, by their names in an address. The first is the order of the list
-    itself. Those that are `falling` begin with the highest when they are chosen. `find` and `start` are the query
-    parameters of the search and the offset, `prefix` begins the others where a page has several tables.
+    `columns` are the fields that it is sorted by, by their names in an address. The order of the list itself is
+    `unsorted`, by default that of the first. Those that are `falling` begin with the highest when they are chosen.
+    `find` and `start` are the query parameters of the search and the offset, `prefix` begins the others where a page
+    has several tables.
     """
 
     columns: Mapping[str, str]
     searched: Sequence[str]
     filter: TableFilter | None = None
     falling: frozenset[str] = frozenset()
+    unsorted: str = ""
     usual: int = PAGE_SIZE
+    sizes: Sequence[int] = PAGE_SIZES
     find: str = "find"
     start: str = "from"
     prefix: str = ""
+
+    @property
+    def own_order(self) -> str:
+        """The order of the list itself, as an address has it."""
+        return self.unsorted or next(iter(self.columns))
 
     def parameter(self, name: str) -> str:
         """Return the query parameter for `sort`, `per_page` or the filter."""
@@ -93,8 +112,7 @@ class TableQuery:
     @property
     def order(self) -> Order | None:
         """The order; None for that of the list itself."""
-        is_usual = self.column == next(iter(self.table.columns)) and not self.is_descending
-        return None if is_usual else Order(self.table.columns[self.column], self.is_descending)
+        return None if self.sort == self.table.own_order else Order(self.table.columns[self.column], self.is_descending)
 
     @property
     def sort(self) -> str:
@@ -106,11 +124,16 @@ class TableQuery:
         is_descending = not self.is_descending if column == self.column else column in self.table.falling
         return f"{'-' if is_descending else ''}{column}"
 
+    @property
+    def without(self) -> dict[str, str]:
+        """The query parameters that narrow it, each empty."""
+        filtered = [self.table.parameter(self.table.filter.name)] if self.table.filter else []
+        return dict.fromkeys((self.table.find, self.table.start, *filtered), "")
+
     def others(self, request: PageRequest) -> list[tuple[str, str]]:
         """Return the query parameters that are about something else; a confirmation message is left out."""
-        filtered = [self.table.filter.name] if self.table.filter else []
-        own = [self.table.find, self.table.start, *map(self.table.parameter, ("sort", "per_page", *filtered))]
-        return [(name, text) for name, text in request.request.query_params.items() if name not in (*own, "done")]
+        own = {*self.without, *map(self.table.parameter, ("sort", "per_page"))}
+        return [(name, text) for name, text in request.request.query_params.items() if name not in own | {"done"}]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +141,6 @@ class TablePage(ListPage[_Item]):
     """One page of a table, and what its address wants."""
 
     query: TableQuery
-    sizes: Sequence[int] = field(default=PAGE_SIZES, kw_only=True)
 
     @property
     def is_narrowed(self) -> bool:
@@ -126,20 +148,24 @@ class TablePage(ListPage[_Item]):
         return bool(self.find or self.query.chosen)
 
 
+def page_size(request: PageRequest, usual: int, sizes: Sequence[int] = PAGE_SIZES, name: str = "per_page") -> int:
+    """Return how many rows the address wants."""
+    size = request.query(name)
+    return int(size) if size in map(str, sizes) else usual
+
+
 def parse(request: PageRequest, table: Table) -> TableQuery:
     """Read what the address wants of a table."""
     sort = request.query(table.parameter("sort"))
-    column = sort.removeprefix("-")
-    is_known = column in table.columns
-    size = request.query(table.parameter("per_page"))
+    sort = sort if sort.removeprefix("-") in table.columns else table.own_order
     chosen = request.query(table.parameter(table.filter.name)) if table.filter else ""
     return TableQuery(
         table,
         find=request.query(table.find)[:_LONGEST].strip(),
         chosen=chosen if table.filter and chosen in table.filter.choices else "",
-        column=column if is_known else next(iter(table.columns)),
-        is_descending=is_known and sort.startswith("-"),
-        most=int(size) if size in map(str, PAGE_SIZES) else table.usual,
+        column=sort.removeprefix("-"),
+        is_descending=sort.startswith("-"),
+        most=page_size(request, table.usual, table.sizes, table.parameter("per_page")),
         start=offset_of(request, table.start),
     )
 
@@ -158,3 +184,8 @@ def read(
         start, (items, found) = 0, find(ListQuery(query.most, 0, wanted, order))
     total = found if wanted is None else find(ListQuery(0))[1]
     return TablePage(items, start, found, total, query.find, query.most, query)
+
+
+def arrange(request: PageRequest, table: Table, items: Sequence[_Item], readers: Readers) -> TablePage[_Item]:
+    """Return the page that the address wants of a list that was worked out; `readers` read the fields of an item."""
+    return read(request, table, lambda query: filters.evaluate(items, query, readers))
