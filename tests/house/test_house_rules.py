@@ -55,6 +55,8 @@ NOT_THROUGH_THE_DOOR = {
     "member_ends.move": "of a membership of a group that was fetched through the door",
     "access_effects.compare": "of people and repositories that an action has loaded through the door",
     "journal.redacted": "of an entry that an action has read through the door, or that a worker sends",
+    "undo.recent": "of the actor's own entries alone",
+    "undo.has_opposite": "of entries that `recent` has read",
     "mirrors.intend": "for an account that `mirrored_access` came to through the door",
     "mirrors.record_removal": "as above",
     "mirrors.record_set": "as above",

@@ -34,7 +34,7 @@ WORDS = {
     "selected_user_id": "dora", "member": "bob", "email": "alice@example.com", "account_id": "0", "id": "0",
     "key_id": "0", "operation": "listGroups", "secret": "s", "person": "bob", "label": "okta", "provider": "none",
     "review": "0", "deed": "close",
-    "delivery": "0",
+    "delivery": "0", "number": "0",
 }  # fmt: skip
 
 SURFACE = {f"/2.0{route.path}".format_map(WORDS) for route in V2.routes if route.method == "GET"}

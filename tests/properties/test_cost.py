@@ -37,6 +37,7 @@ WORDS = {
     "user": "bob", "email": "carol@example.net", "name": "acme", "slug": "crowd", "id": "0", "key": "0",
     "operation": "listGroups", "secret": "s", "account_id": "0", "selected_user": "bob", "key_id": "0",
     "workspace": "acme", "selected_user_id": "bob", "project_key": "PROJ", "label": "okta", "delivery": "0",
+    "number": "0",
 }  # fmt: skip
 
 

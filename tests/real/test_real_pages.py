@@ -100,7 +100,7 @@ def test_what_a_matrix_change_foretells_is_what_comes_for_everybody(root: Visito
     after = reach(root)
     lost = {person: (level, after.get(person, "noaccess")) for person, level in before.items()}
     changed = {person: each for person, each in lost.items() if each[0] != each[1]}
-    assert "Saved: no access for kro-admins on kro." in done.text and changed
+    assert "You gave the group kro-admins no access on kro" in done.text and changed
     text = words(asked.text).replace(" ", "")
     assert f"0peoplegain,{len(changed)}" in text
     for person, (was, now) in changed.items():

@@ -11,9 +11,8 @@ from onebucket.domain import ends, groups, sign_in_providers
 from onebucket.domain.accounts import Account
 from onebucket.domain.ends import EndWish
 from onebucket.domain.events import Event
-from onebucket.domain.groups import AccountPrivilege, Group, GroupWithMembers
+from onebucket.domain.groups import AccountPrivilege, Group, GroupWithMembers, group_facts
 from onebucket.domain.invitations import Invitation
-from onebucket.domain.journal_entry import Facts
 from onebucket.domain.policy import To
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import AlreadyMember, Forbidden, NotFound
@@ -27,6 +26,7 @@ from onebucket.store import (
     privilege_rows,
     project_privilege_rows,
 )
+from onebucket.store.group_rows import Membership
 
 
 def everywhere(work: UnitOfWork, *, members: bool) -> Iterable[GroupWithMembers]:
@@ -119,7 +119,7 @@ def create(
 
     group_rows.add(work.tx, group, at=work.at)
 
-    work.record(Event.GROUP_ADDED, owner, group.slug, after=_facts(group))
+    work.record(Event.GROUP_ADDED, owner, group.slug, after=group_facts(group))
     return GroupWithMembers(group, owner, ())
 
 
@@ -185,8 +185,8 @@ def set_keeper(work: UnitOfWork, account_name: str, slug: str, provider: str | N
     before = kept_group_rows.keeper(work.tx, group)
     if before != provider:
         kept_group_rows.set_keeper(work.tx, group, provider)
-        facts = ({"kept_by_sign_in": before}, {"kept_by_sign_in": provider})
-        work.record(Event.GROUP_CHANGED, owner, group.slug, before=facts[0], after=facts[1])
+        was, now = {"kept_by_sign_in": before}, {"kept_by_sign_in": provider}
+        work.record(Event.GROUP_CHANGED, owner, group.slug, before=was, after=now)
     return group
 
 
@@ -195,7 +195,7 @@ def _store(work: UnitOfWork, owner: Account, before: Group, after: Group) -> Non
         return
     with pending_invitations.settling(work, owner, group=before):
         group_rows.change(work.tx, after)
-        work.record(Event.GROUP_CHANGED, owner, before.slug, before=_facts(before), after=_facts(after))
+        work.record(Event.GROUP_CHANGED, owner, before.slug, before=group_facts(before), after=group_facts(after))
 
 
 def delete(work: UnitOfWork, account_name: str, slug: str) -> None:
@@ -206,7 +206,7 @@ def delete(work: UnitOfWork, account_name: str, slug: str) -> None:
     owner, group = access.group(work, account_name, slug, to=To.DELETE_GROUP)
     administrators.keep_one(work, owner, group, deed=f"delete {group.slug}")
 
-    lost = _facts(group) | {
+    lost = group_facts(group) | {
         "members": [member.username for member in group_members.members(work.tx, group)],
         "privileges": {
             repository: level.word for repository, level in privilege_rows.of_group(work.tx, owner.id, group.id).items()
@@ -237,14 +237,15 @@ def members(work: UnitOfWork, account_name: str, slug: str) -> Iterable[Account]
 def member(work: UnitOfWork, account_name: str, slug: str, name: str) -> Account:
     """Return one member of a group (contract/api-1.0.md#g8). Raises NotFound when `name` isn't a member."""
     _, group = access.group(work, account_name, slug, to=To.SEE_GROUP)
-    return _member(work, group, name)
+    return _member(work, group, name)[0]
 
 
-def _member(work: UnitOfWork, group: Group, name: str) -> Account:
+def _member(work: UnitOfWork, group: Group, name: str) -> tuple[Account, Membership]:
     person = account_rows.named(work.tx, name)
-    if person is None or not group_rows.is_member(work.tx, group, person.id):
+    membership = group_rows.membership(work.tx, group, person.id) if person else None
+    if person is None or membership is None:
         raise NotFound(f"{quote_text(name)} is not a member of {group.slug}")
-    return person
+    return person, membership
 
 
 def add_member(work: UnitOfWork, account_name: str, slug: str, name: str, until: EndWish = None) -> Account:
@@ -274,21 +275,10 @@ def remove_member(work: UnitOfWork, account_name: str, slug: str, name: str) -> 
     person = account_rows.named(work.tx, name)
     if person is not None:
         pending_invitations.look_ahead(work, owner, person=person, also=group_rows.member_query(group, person.id))
-    person = _member(work, group, name)
+    person, membership = _member(work, group, name)
     administrators.keep_one(work, owner, group, deed=f"remove {person.username} from {group.slug}", person=person)
 
     with pending_invitations.settling(work, owner, person=person):
         group_rows.remove_member(work.tx, group, person.id)
 
-        work.record(Event.MEMBER_REMOVED, owner, group.slug, before=groups.member_facts(person))
-
-
-def _facts(group: Group) -> Facts:
-    return {
-        "name": group.name,
-        "slug": group.slug,
-        "permission": group.permission.word if group.permission else None,
-        "auto_add": group.auto_add,
-        "email_forwarding_disabled": group.email_forwarding_disabled,
-        "account_privilege": group.account_privilege.value if group.account_privilege else None,
-    }
+        work.record(Event.MEMBER_REMOVED, owner, group.slug, before=groups.member_facts(person, membership.until))

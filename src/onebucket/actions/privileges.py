@@ -309,8 +309,9 @@ def list_direct(
     elif person is None:
         rows = privilege_rows.given_there(work.tx, owner.id, repository.id, least=wanted.least)
     else:
-        given = privilege_rows.of_person(work.tx, owner.id, repository.id, person.id)
-        rows = [(repository, person, given)] if given is not None and given >= wanted.least else []
+        given, end = privilege_rows.given_level(work.tx, owner.id, repository.id, person.id)
+        grant = DirectGrant(owner, repository, person, given or Level.NONE, end if wanted.ends else None)
+        return iter([grant] if given is not None and given >= wanted.least else [])
     until = _ends(work, owner, EndKind.PRIVILEGE, wanted)
     return (
         DirectGrant(owner, granted_on, grantee, level, until.get((granted_on.id, grantee.id)))
@@ -362,14 +363,14 @@ def revoke_direct(work: UnitOfWork, account_name: str, slug: str | None = None, 
 
     Raises NotFound when `name` is given and that person has no direct grant there.
     """
-    ended = [*list_direct(work, account_name, slug, name)]
+    ended = [*list_direct(work, account_name, slug, name, PrivilegeFilter(ends=True))]
     if name is not None and not ended:
         raise NotFound(f"{name[:64]} has no direct privilege on that repository")
 
     for each in ended:
         with pending_invitations.settling(work, each.owner, person=each.person):
             privilege_rows.remove_for_person(work.tx, each.owner.id, each.repository.id, each.person.id)
-            facts = privileges.facts("user", each.person.username, each.level)
+            facts = privileges.facts("user", each.person.username, each.level, each.until)
             work.record(Event.PRIVILEGE_REMOVED, each.owner, each.repository.slug, before=facts)
 
 

@@ -9,9 +9,8 @@ from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import projects
 from onebucket.domain.accounts import Account
 from onebucket.domain.events import Event
-from onebucket.domain.journal_entry import Facts
 from onebucket.domain.policy import To
-from onebucket.domain.projects import Project
+from onebucket.domain.projects import Project, project_facts
 from onebucket.domain.refusals import Invalid
 from onebucket.store import project_privilege_rows, project_rows
 
@@ -95,7 +94,7 @@ def change(
 
     project_rows.change(work.tx, after)
 
-    work.record(Event.PROJECT_CHANGED, owner, before.key, before=_facts(before), after=_facts(after))
+    work.record(Event.PROJECT_CHANGED, owner, before.key, before=project_facts(before), after=project_facts(after))
     return after
 
 
@@ -107,7 +106,7 @@ def delete(work: UnitOfWork, account_name: str, key: str) -> None:
         raise Invalid(f"the project {project.key} has repositories: move or delete them first ({number})")
     groups = project_privilege_rows.groups_on(work.tx, owner.id, project.id)
     people = project_privilege_rows.people_on(work.tx, owner.id, project.id)
-    lost = _facts(project) | {
+    lost = project_facts(project) | {
         "groups": {group.slug: level.word for group, level, _ in groups},
         "users": {person.username: level.word for person, level, _ in people},
     }
@@ -124,19 +123,10 @@ def _add(work: UnitOfWork, owner: Account, key: str, name: str, description: str
 
     project_rows.add(work.tx, project)
 
-    work.record(Event.PROJECT_ADDED, owner, project.key, after=_facts(project))
+    work.record(Event.PROJECT_ADDED, owner, project.key, after=project_facts(project))
     return project
 
 
 def _in_account(owner: Account, project: Project, counts: Mapping[str, tuple[int, int]]) -> ProjectInAccount:
     number, public = counts.get(project.id, (0, 0))
     return ProjectInAccount(owner, project, number, public > 0)
-
-
-def _facts(project: Project) -> Facts:
-    return {
-        "key": project.key,
-        "name": project.name,
-        "is_private": project.is_private,
-        "description": project.description,
-    }

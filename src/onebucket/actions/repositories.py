@@ -13,12 +13,11 @@ from onebucket.domain import repositories
 from onebucket.domain.accounts import Account
 from onebucket.domain.events import Event
 from onebucket.domain.filters import ListQuery
-from onebucket.domain.journal_entry import Facts
 from onebucket.domain.policy import To
 from onebucket.domain.privileges import Level
 from onebucket.domain.projects import Project
 from onebucket.domain.refusals import Forbidden, NotFound
-from onebucket.domain.repositories import ForkPolicy, Repository
+from onebucket.domain.repositories import ForkPolicy, Repository, repository_facts
 from onebucket.store import (
     access_request_rows,
     invitation_rows,
@@ -71,7 +70,7 @@ def add(
 
     repository_rows.add(work.tx, repository, at=work.at)
 
-    work.record(Event.REPOSITORY_ADDED, owner, repository.slug, after=_facts(repository, home))
+    work.record(Event.REPOSITORY_ADDED, owner, repository.slug, after=repository_facts(repository, home))
     return repository
 
 
@@ -120,8 +119,8 @@ def change(
     with pending_invitations.settling(work, owner, repository=before) if moves else nullcontext():
         repository_rows.change(work.tx, after, at=work.at)
 
-        facts = _facts(before, home), _facts(after, new_home)
-        work.record(Event.REPOSITORY_CHANGED, owner, before.slug, before=facts[0], after=facts[1])
+        was, now = repository_facts(before, home), repository_facts(after, new_home)
+        work.record(Event.REPOSITORY_CHANGED, owner, before.slug, before=was, after=now)
     return after
 
 
@@ -148,7 +147,7 @@ def delete(work: UnitOfWork, account_name: str, slug: str) -> None:
     home = project_rows.by_id(work.tx, owner.id, repository.project_id)
     assert home is not None
     grants = privilege_rows.grants(work.tx, owner.id).get(repository.slug)
-    lost = _facts(repository, home) | {
+    lost = repository_facts(repository, home) | {
         "groups": {slug: level.word for slug, level in grants.groups.items()} if grants else {},
         "users": {name: level.word for name, level in grants.people.items()} if grants else {},
     }
@@ -215,20 +214,3 @@ _CHECKS: Mapping[str, Callable[[str], str]] = {
     "language": repositories.check_language,
     "mainbranch": repositories.check_branch,
 }
-
-
-def _facts(repository: Repository, project: Project) -> Facts:
-    return {
-        "slug": repository.slug,
-        "name": repository.name,
-        "project": project.key,
-        "is_private": repository.is_private,
-        "description": repository.description,
-        "fork_policy": repository.fork_policy.value,
-        "language": repository.language,
-        "has_issues": repository.has_issues,
-        "has_wiki": repository.has_wiki,
-        "mainbranch": repository.mainbranch,
-        "has_inherited_merge_strategy": repository.has_inherited_merge_strategy,
-        "has_inherited_branching_model": repository.has_inherited_branching_model,
-    }

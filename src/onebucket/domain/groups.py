@@ -7,6 +7,7 @@ from enum import Enum
 
 from onebucket.domain import ends
 from onebucket.domain.accounts import Account
+from onebucket.domain.journal_entry import Facts
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Invalid
 from onebucket.domain.text import clean_text
@@ -70,3 +71,15 @@ def is_administrator(person: Account, owner: Account, groups: Iterable[Group]) -
 def check_name(value: str) -> str:
     """Trim and check a group's name: one line of 1 to 255 characters (contract/api-1.0.md#1.4). Raises Invalid."""
     return clean_text(value, what="name")
+
+
+def group_facts(group: Group) -> Facts:
+    """Return the journal's record of a group."""
+    return {
+        "name": group.name,
+        "slug": group.slug,
+        "permission": group.permission.word if group.permission else None,
+        "auto_add": group.auto_add,
+        "email_forwarding_disabled": group.email_forwarding_disabled,
+        "account_privilege": group.account_privilege.value if group.account_privilege else None,
+    }

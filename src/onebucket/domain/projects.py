@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 
+from onebucket.domain.journal_entry import Facts
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Invalid
 from onebucket.domain.text import clean_text
@@ -115,3 +116,13 @@ def check_name(value: str) -> str:
 def check_description(value: str) -> str:
     """Trim and check a project's description: one line of up to 2000 characters. Raises Invalid."""
     return clean_text(value, what="the description", longest=2000, empty=True)
+
+
+def project_facts(project: Project) -> Facts:
+    """Return the journal's record of a project."""
+    return {
+        "key": project.key,
+        "name": project.name,
+        "is_private": project.is_private,
+        "description": project.description,
+    }

@@ -4,7 +4,9 @@ import re
 from dataclasses import dataclass, field
 from enum import Enum
 
+from onebucket.domain.journal_entry import Facts
 from onebucket.domain.privileges import Level
+from onebucket.domain.projects import Project
 from onebucket.domain.refusals import Invalid
 from onebucket.domain.text import clean_text
 
@@ -85,3 +87,21 @@ def check_language(value: str) -> str:
 def check_branch(value: str) -> str:
     """Trim and check the name of the main branch: one line of 1 to 255 characters. Raises Invalid."""
     return clean_text(value, what="the name of the main branch")
+
+
+def repository_facts(repository: Repository, project: Project) -> Facts:
+    """Return the journal's record of a repository."""
+    return {
+        "slug": repository.slug,
+        "name": repository.name,
+        "project": project.key,
+        "is_private": repository.is_private,
+        "description": repository.description,
+        "fork_policy": repository.fork_policy.value,
+        "language": repository.language,
+        "has_issues": repository.has_issues,
+        "has_wiki": repository.has_wiki,
+        "mainbranch": repository.mainbranch,
+        "has_inherited_merge_strategy": repository.has_inherited_merge_strategy,
+        "has_inherited_branching_model": repository.has_inherited_branching_model,
+    }

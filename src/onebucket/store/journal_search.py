@@ -45,6 +45,21 @@ _FIND = Statement(_found.where(_since, _after, _until, *_filtered).order_by(*_ne
 _FIND_IN_ACCOUNT = Statement(
     _found.where(_of_account, _after_number, _until_number, _since, *_filtered).order_by(_by_number), ENTRY
 )
+_asked = journal.alias("asked")
+_OF_REQUEST = Statement(
+    _entries.where(
+        _of_account,
+        journal.c.number >= bindparam("number"),
+        journal.c.number <= bindparam("last_number"),
+        journal.c.actor_id == bindparam("actor_id"),
+        _since,
+        journal.c.request_id
+        == select(_asked.c.request_id)
+        .where(_asked.c.account_id == bindparam("account_id"), _asked.c.number == bindparam("number"))
+        .scalar_subquery(),
+    ).order_by(journal.c.number),
+    ENTRY,
+)
 _newest = (
     select(*ENTRY.columns)
     .where(_of_account)
@@ -108,6 +123,24 @@ def among_newest(tx: Transaction, account_id: str, events: Collection[Event], *,
     """Return the entries of these events among the `examined` newest of an account, newest first."""
     names = [event.value for event in events]
     return tx.rows(_AMONG_NEWEST, account_id=account_id, events=names, examined=examined)
+
+
+def of_request(
+    tx: Transaction, account_id: str, number: int, *, actor_id: str, since: datetime, most: int
+) -> list[Entry]:
+    """Return an actor's entry of that number and those of the same request after it, oldest first, `most` at most.
+
+    Empty if the entry is another's, or older than `since`.
+    """
+    found = tx.rows(
+        _OF_REQUEST,
+        account_id=account_id,
+        number=number,
+        last_number=number + most - 1,
+        actor_id=actor_id,
+        since=timestamps.to_number(since),
+    )
+    return found if found and found[0].number == number else []
 
 
 def is_recent(tx: Transaction, search: Search, *, until: JournalPosition) -> bool:

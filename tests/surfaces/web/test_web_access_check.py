@@ -267,7 +267,8 @@ def test_an_account_is_called_what_its_administrators_say(api: Api, alice: Visit
     done = alice.send(page, f"{ACME}/settings", display_name="  Acme & <b>Sons</b> ")
     again = alice.send(done, f"{ACME}/settings", display_name="x" * 256)
 
-    assert "Settings of Acme & <b>Sons</b>" in done.text and "Name saved." in done.text
+    assert "Settings of Acme & <b>Sons</b>" in done.text
+    assert "You changed the team acme: display_name: Acme →" in words(done.text)
     assert (again.status, "longer than 255 characters" in again.text) == (400, True)
     assert again.form(f"{ACME}/settings").values["display_name"] == "x" * 256
     assert api("alice", "GET", "/groups/acme").json()[0]["owner"]["display_name"] == "Acme & <b>Sons</b>"

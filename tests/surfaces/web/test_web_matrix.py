@@ -97,7 +97,7 @@ def test_several_cells_are_changed_at_once_when_one_has_seen_who_gains_and_loses
 
     done = alice.send(asked, SET)
 
-    assert done.path == MATRIX and "Saved: the default for Designers" in words(done.text)
+    assert done.path == MATRIX and "You reset the group designers to its default on rocket" in words(done.text)
     assert (level(api, "designers"), level(api, "developers"), level(api, "designers", "website")) == (
         None, "read", "admin"
     )  # fmt: skip
@@ -195,7 +195,7 @@ def test_when_anything_else_has_changed_they_look_again_who_gains(api: Api, alic
     assert (again.status, level(api, "designers")) == (409, "write")
     assert "the account has changed in the meantime" in again.text
     assert "ginarocketwriteadmingains" in words(again.text).replace(" ", "")
-    assert "Saved: admin for Designers on rocket." in words(alice.send(again, SET).text)
+    assert "You gave the group designers admin on rocket, which had write." in words(alice.send(again, SET).text)
 
 
 def test_a_group_deleted_meanwhile_is_said_so(api: Api, alice: Visitor) -> None:
@@ -248,7 +248,7 @@ def test_a_large_matrix_comes_in_pages_of_both_and_is_searched_by_both(api: Api,
     changed = found.form(MATRIX)
     assert "groups=crew-05" in changed.action
     done = alice.send(alice.send(found, MATRIX, fields={cells[0]: "read"}), SET)
-    assert "10 matching, 103 in total" in words(done.text) and "Saved: read for " in words(done.text)
+    assert "10 matching, 103 in total" in words(done.text) and "You gave the group crew-05" in words(done.text)
 
 
 def test_repositories_stand_by_project_with_what_the_project_itself_gives(api: Api, alice: Visitor) -> None:

@@ -304,6 +304,9 @@ GET    /accounts/acme/changes                   in      403  403    200   200
 GET    /accounts/bob/changes                    in      403  200    403   200
 GET    /accounts/acme/journal                   in      403  403    200   200
 GET    /accounts/bob/journal                    in      403  200    403   200
+GET    /accounts/acme/journal/1/undo            in      404  404    404   404
+POST   /accounts/acme/journal/1/undo            in      404  404    404   404
+GET    /accounts/none/journal/1/undo            in      404  404    404   404
 GET    /site/journal                            in      403  403    403   200
 GET    /site                                    in      403  403    403   200
 

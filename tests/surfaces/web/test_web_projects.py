@@ -80,7 +80,8 @@ def test_a_project_is_created_shown_changed_and_deleted(api: Api, alice: Visitor
     assert (made.path, "Project created." in made.text, "Ships" in made.text) == (f"{PROJECTS}/FLEET", True, True)
     assert api("alice", "GET", "/2.0/workspaces/acme/projects/FLEET").json()["is_private"] is True
     saved = alice.send(made, f"{PROJECTS}/FLEET", name="Navy", key="NAVY", is_private=[])
-    assert (saved.path, "Project saved." in saved.text) == (f"{PROJECTS}/NAVY", True)
+    assert saved.path == f"{PROJECTS}/NAVY"
+    assert "You changed the project FLEET: key: FLEET → NAVY" in words(saved.text)
     assert alice.open(f"{PROJECTS}/FLEET").status == 404
     assert api("alice", "GET", "/2.0/workspaces/acme/projects/NAVY").json()["is_private"] is False
     give_ships = alice.open(f"{PROJECTS}/NAVY/delete")
@@ -245,7 +246,7 @@ def test_a_permission_is_given_when_one_has_seen_who_gains(api: Api, alice: Visi
     assert "Designersgroupnothingadmin" in text
     assert api.everything() == before
     done = alice.send(asked, SET)
-    assert (done.path, "Permissions saved." in done.text) == (OPS, True)
+    assert (done.path, "You gave the group designers admin on the project OPS." in words(done.text)) == (OPS, True)
     assert done.form(SET).values["group:designers:admin"] == "admin"
     assert level(api, "bob") == "admin"
 
@@ -321,7 +322,7 @@ def test_when_anything_else_has_changed_they_look_again_who_gains(api: Api, alic
 
     assert (again.status, level(api, "bob")) == (409, "write")
     assert "ginaenginenoaccessadmingains" in words(again.text).replace(" ", "")
-    assert "Permissions saved." in alice.send(again, SET).text
+    assert "You gave the group designers admin on the project OPS." in words(alice.send(again, SET).text)
 
 
 @pytest.mark.parametrize(
@@ -393,7 +394,7 @@ def test_a_repository_moves_when_one_has_seen_who_gains_and_loses(api: Api, alic
     assert "ginarocketreadnoaccessloses" in text and "dorarocketnoaccessadmingains" in text
     assert level(api, "gina", "rocket") == "read"
     done = alice.send(asked, f"{ROCKET}/move")
-    assert (done.path, "Moved to the project OPS." in done.text) == (ROCKET, True)
+    assert (done.path, "You changed the repository rocket: project: PROJ → OPS" in words(done.text)) == (ROCKET, True)
     assert (level(api, "gina", "rocket"), level(api, "dora", "rocket")) == ("none", "admin")
 
 
@@ -404,7 +405,7 @@ def test_a_move_looks_again_when_the_account_has_changed(api: Api, alice: Visito
     again = alice.send(asked, f"{ROCKET}/move")
 
     assert (again.status, "the account has changed in the meantime" in again.text) == (409, True)
-    assert "Moved to the project OPS." in alice.send(again, f"{ROCKET}/move").text
+    assert "You changed the repository rocket" in words(alice.send(again, f"{ROCKET}/move").text)
 
 
 def test_a_move_that_will_not_do_is_said_beside_the_field(alice: Visitor) -> None:

@@ -157,7 +157,7 @@ def test_cells_in_several_parts_of_the_matrix_are_changed_with_the_keyboard_alon
     assert set_cells(running) == {}
     page.get_by_role("button", name="Apply 4 changes").focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("status").first).to_contain_text("Saved: read for Designers on tool-59")
+    expect(page.get_by_role("status").first).to_contain_text("You gave the group designers read on tool-59")
 
     assert set_cells(running) == {
         ("crew-30", "tool-01"): "write",
@@ -224,7 +224,7 @@ def test_a_group_is_made_filled_and_deleted_with_the_keyboard_alone(page: Page, 
     tab_to(page, "Add a member", "textbox")
     page.keyboard.type("dora")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("status").first).to_have_text("dora is now a member of Night Crew.")
+    expect(page.get_by_role("status").first).to_contain_text("You added dora to the group night-crew.")
 
     tab_to(page, "Delete…", "link")
     page.keyboard.press("Enter")

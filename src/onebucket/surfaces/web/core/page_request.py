@@ -1,7 +1,6 @@
 """One request for a page: the person who has signed in, the form, and the response."""
 
-import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,12 +14,14 @@ from onebucket import hashing
 from onebucket.actions import sessions
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import Account
+from onebucket.domain.journal_entry import Entry
 from onebucket.domain.refusals import Invalid, NotFound, Refusal
-from onebucket.surfaces.web.core import csrf, form_body
+from onebucket.surfaces.web.core import csrf, form_body, toasts
 from onebucket.surfaces.web.core.backend import Browser, PageBackend, SiteInfo, VerifiedPassword, named_in_path
 from onebucket.surfaces.web.core.cookies import Cookies
 from onebucket.surfaces.web.core.page_responses import HEADERS, retry_after, sentence
-from onebucket.wire.request_body import BodyFields, UnreadableBody
+from onebucket.surfaces.web.core.sent_form import SentForm
+from onebucket.surfaces.web.core.toasts import Toast
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -46,19 +47,23 @@ class PersonUnknown(Exception):
     """A page asked for the person before it read anything."""
 
 
-class PageRequest:
+class PageRequest(SentForm):
     """One request for a page.
 
-    `errors` are sentences to show, by field (`""`: the whole form). `notice` is shown at the top of the page.
-    The first read says who has signed in, too, and calls `admit`, which raises if they may not go on.
+    `errors` are sentences to show, by field (`""`: the whole form). `notice` is shown at the top of the page,
+    `toast` above it. The first read says who has signed in, too, and calls `admit`, which raises if they may not go on.
+    `entries` are what the last change has left in journals.
     """
 
     def __init__(self, request: Request, backend: PageBackend, site: SiteInfo, templates: "Environment") -> None:
+        super().__init__()
         self.request = request
         self.backend = backend
         self.site = site
         self.errors: dict[str, str] = {}
         self.notice = ""
+        self.toast: Toast | None = None
+        self.entries: list[Entry] = []
         self.cookies = Cookies(request.cookies, is_secure=site.base_url.startswith("https://"))
         self.browser = Browser(
             secret=self.cookies.get("session"),
@@ -71,7 +76,6 @@ class PageRequest:
         self.admit: Callable[[UnitOfWork], None] = lambda work: None
         self._person: Account | None = None
         self._templates = templates
-        self._fields = BodyFields({})
         self._form_secret = self.cookies.get("form")
 
     async def recognize(self) -> None:
@@ -119,46 +123,8 @@ class PageRequest:
     def same_page(self, changed: Mapping[str, object]) -> str:
         """Return this page's address with some query parameters changed; empty ones are left out."""
         parameters = dict(self.request.query_params) | {name: str(value) for name, value in changed.items()}
+        parameters.pop(toasts.PARAMETER, None)
         return f"{self.path}?{urlencode({name: each for name, each in parameters.items() if each})}".removesuffix("?")
-
-    def text(self, name: str) -> str:
-        """Return a field of the form, empty if it is missing. Raises Invalid."""
-        try:
-            return self._fields.text(name) or ""
-        except UnreadableBody as error:
-            raise Invalid(str(error)) from None
-
-    def texts(self, name: str) -> list[str]:
-        """Return all values of a field, as checkboxes and multiple selects send them. Raises Invalid."""
-        values = self._fields.values.get(name, ())
-        if not all(isinstance(value, str) for value in values):
-            raise Invalid(f"{name} must be text")
-        return [str(value) for value in values]
-
-    @property
-    def typed(self) -> Iterator[tuple[str, str]]:
-        """Every name and value of the form, in order."""
-        return ((name, value) for name in self._fields.values for value in self.texts(name))
-
-    def is_checked(self, name: str) -> bool:
-        """True if the checkbox is ticked in the form."""
-        return "on" in self.texts(name)
-
-    def line(self, name: str) -> str:
-        """Return a field of the form without surrounding spaces. Raises Invalid."""
-        return self.text(name).strip()
-
-    def words(self, name: str) -> list[str]:
-        """Return what was typed or pasted into a field, between spaces, commas and semicolons. Raises Invalid."""
-        return [word for word in re.split(r"[\s,;]+", self.line(name)) if word]
-
-    def kept_fields(self, name: str, otherwise: str = "") -> str:
-        """Return what was typed into a field, for a form that is shown again; `otherwise` if nothing was."""
-        return self.text(name) if self._fields.has(name) and len(self._fields.values[name]) == 1 else otherwise
-
-    def has(self, name: str) -> bool:
-        """True if the form has this field."""
-        return self._fields.has(name)
 
     async def read_form(self) -> None:
         """Read the form. Raises Invalid, PrivateKeySent, and CrossSiteForm if another site sent it."""
@@ -179,13 +145,21 @@ class PageRequest:
             if self._person:
                 self._form_secret = self.browser.secret
             self.admit(work)
+            if self._person and self.request.method == "GET":
+                self.toast = toasts.load(work, self.query(toasts.PARAMETER))
             return action(work)
 
         return self.backend.read(self.browser, action if self.is_recognized else recognize_first)
 
     def write(self, action: Callable[[UnitOfWork], _Result]) -> Awaitable[_Result]:
         """Run an action that may change something, as the person who has signed in."""
-        return self.backend.write(self.browser, action)
+
+        def act(work: UnitOfWork) -> _Result:
+            result = action(work)
+            self.entries = work.entries or self.entries
+            return result
+
+        return self.backend.write(self.browser, act)
 
     async def start_session(self, proved: VerifiedPassword, *, code: str = "") -> None:
         """Sign this browser in, with a new session secret. Raises as `PageBackend.start_session` does."""

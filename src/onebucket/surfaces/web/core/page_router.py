@@ -38,10 +38,11 @@ from onebucket.surfaces.web.account import (
     review_answers,
     reviews,
     tokens,
+    undoing,
     ways_to_end,
     webhooks,
 )
-from onebucket.surfaces.web.core import avatars, csrf
+from onebucket.surfaces.web.core import avatars, csrf, toasts
 from onebucket.surfaces.web.core.admission import Admission, Diverted
 from onebucket.surfaces.web.core.backend import PageBackend, SiteInfo
 from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
@@ -94,6 +95,7 @@ EVERYWHERE = (
     *reviews.PAGES,
     *review_answers.PAGES,
     *journal.PAGES,
+    *undoing.PAGES,
     *mirrors.PAGES,
     *mirror_settings.PAGES,
     *administration.PAGES,
@@ -199,7 +201,7 @@ async def _answer(page: Page, page_request: PageRequest) -> Response:
         return await page.show(page_request)
     await page_request.read_form()
     page_request.check_form()
-    return await page.send(page_request)
+    return toasts.announce(await page.send(page_request), page_request.entries)
 
 
 async def _show(page: Page, page_request: PageRequest) -> Response:
@@ -251,7 +253,7 @@ def _ask(page: Page, page_request: PageRequest, error: Exception) -> str:
     It is the same for a repository that the person can't see and for one that doesn't exist.
     """
     is_refused = isinstance(error, Forbidden | NotFound) and page_request.person is not None
-    if not is_refused or not page.path.startswith("/accounts/{name}/"):
+    if not is_refused or not page.path.startswith("/accounts/{name}/") or page.path == undoing.UNDO:
         return ""
     slug = page_request.path_parameter("slug") if page.path.startswith("/accounts/{name}/repositories/{slug}") else ""
     wish = {"repository": f"{page_request.path_parameter('name')}/{slug}"}

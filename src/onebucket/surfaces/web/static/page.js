@@ -6,6 +6,12 @@ import { offer } from "./passkeys.js";
 import { local } from "./times.js";
 
 local(document);
+// What was just done is told once: neither a reload nor a bookmark tells it again.
+const here = new URL(location.href);
+if (here.searchParams.has("did")) {
+  here.searchParams.delete("did");
+  history.replaceState(history.state, "", here);
+}
 // "/" goes to the search from anywhere but a field.
 document.addEventListener("keydown", (event) => {
   const field = document.querySelector(`[data-shortcut="${CSS.escape(event.key)}"]`);
