@@ -105,6 +105,7 @@ COMMANDS: dict[str, tuple[Use | None, str]] = {
     "webhook rotate": (Use.CHANGES, "webhook rotate acme x"),
     "user admin": (Use.CHANGES, "user admin bob"),
     "user add": (Use.MAKES, "user add bob --email bob@example.com"),
+    "user delete": (Use.CHANGES, "user delete bob --yes"),
     "user disable": (Use.CHANGES, "user disable bob"),
     "user email add": (Use.CHANGES, "user email add bob bob@example.org"),
     "user email list": (Use.READS, "user email list bob"),

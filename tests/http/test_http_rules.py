@@ -128,6 +128,7 @@ ALLOWED = {
     "/api/access/acme/groups/designers/impact": "GET, HEAD, OPTIONS",
     "/api/access/acme/groups/designers/members/bob/impact": "GET, HEAD, OPTIONS",
     "/api/access/verify": "GET, HEAD, OPTIONS",
+    "/api/people/dora": "DELETE, OPTIONS",
     "/api/people/dora/offboard": "OPTIONS, POST",
     "/api/grants/acme": "OPTIONS, POST",
     "/api/webhooks/acme": "GET, HEAD, OPTIONS, POST",

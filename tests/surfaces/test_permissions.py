@@ -279,6 +279,8 @@ DELETE /api/tokens/{alices}                        404    404   404   204   404 
 POST   /api/access                                 200    200   200   200   200   200
 POST   /api/people/dora/offboard                   403    403   403   200   403   200
 POST   /api/people/bob/offboard                    403    403   403   403   403   200
+DELETE /api/people/bob                             403    403   403   403   403   200
+DELETE /api/people/root                            403    403   403   403   403   409
 POST   /api/grants/acme                            403    200   403   200   403   200
 POST   /api/grants/globex                          404    404   404   404   200   200
 POST   /api/grants/dora                            404    200   403   404   404   200

@@ -130,6 +130,13 @@ def remove(work: UnitOfWork, directory_id: str, person_id: str) -> None:
     work.record(Event.DIRECTORY_PERSON_UNLINKED, team, directory.label, before=before)
 
 
+def forget(work: UnitOfWork, person: Account, links: Sequence[tuple[Account, Directory, DirectoryPerson]]) -> None:
+    """Record that directories no longer know a person, who is deleted with these links; for site administrators."""
+    access.site(work)
+    for team, directory, link in links:
+        work.record(Event.DIRECTORY_PERSON_UNLINKED, team, directory.label, before=_facts(link, person))
+
+
 # -- parts -----------------------------------------------------------------------------------------
 
 

@@ -134,17 +134,19 @@ def offboard(work: UnitOfWork, name: str, account_name: str | None = None) -> Of
     planned = plan(work, name, account_name)
     person = planned.person
     if account_name is None:
-        _check_replaceable(work, person)
+        check_replaceable(work, person, deed="off-board")
     for each in planned.accounts:
-        _take_away(work, person, each)
+        take_away(work, person, each)
     if planned.credentials is not None:
-        _end_credentials(work, person)
+        end_credentials(work, person)
     return planned
 
 
-def _check_replaceable(work: UnitOfWork, person: Account) -> None:
+def check_replaceable(work: UnitOfWork, person: Account, *, deed: str) -> None:
+    """Refuse to off-board or delete the last site administrator, or oneself. Raises Conflict, Forbidden."""
+    access.site(work)
     if person.id == work.actor.id:
-        raise Conflict("you can't off-board yourself: ask another site administrator")
+        raise Conflict(f"you can't {deed} yourself: ask another site administrator")
     if person.site_admin:
         others = account_rows.has_site_admin(work.tx, besides=person.id)
         last_administrator.require_site_administrator(person, others=others)
@@ -216,7 +218,8 @@ def _credentials(work: UnitOfWork, person: Account) -> Credentials:
     )
 
 
-def _take_away(work: UnitOfWork, person: Account, holdings: Holdings) -> None:
+def take_away(work: UnitOfWork, person: Account, holdings: Holdings) -> None:
+    """End what a person has in an account, except in the groups that a directory keeps. Raises LastAdministrator."""
     owner = holdings.owner
     access_requests.end_all(work, owner, holdings.requests)
     # Invitations go first: afterwards the person would have less, and one could come to life again.
@@ -231,7 +234,8 @@ def _take_away(work: UnitOfWork, person: Account, holdings: Holdings) -> None:
         groups.remove_member(work, owner.id, group.slug, person.id)
 
 
-def _end_credentials(work: UnitOfWork, person: Account) -> None:
+def end_credentials(work: UnitOfWork, person: Account) -> None:
+    """End what a person's programs and browsers sign in with, and disable the person."""
     for token in tokens.of_person(work, person.id):
         tokens.revoke_of(work, person.id, token.id)
     oauth_authorizations.withdraw_all(work, person.id)

@@ -7,7 +7,7 @@ from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import SITE
 from onebucket.domain.events import Event
 from onebucket.store import account_rows, restore_rows
-from onebucket.store.restore_rows import Held
+from onebucket.store.restore_rows import Held, Person
 
 
 @dataclass(slots=True)
@@ -60,14 +60,21 @@ def _keep_revoked(work: UnitOfWork, settled: Settled, restored: Held, replaced: 
         before = restored.people.get(id)
         if before is None:
             continue
-        if before.is_active and not now.is_active:
-            account = account_rows.by_id(work.tx, id)
-            assert account is not None
-            account_rows.change(work.tx, replace(account, is_active=False))
-            settled.disabled.append(before.username)
+        if not now.is_active:
+            _keep_disabled(work, settled, before)
         if now.password_hash is not None and now.password_hash != before.password_hash:
             account_rows.set_password(work.tx, id, now.password_hash)
             settled.passwords.append(before.username)
+    for id in sorted(restored.people.keys() & replaced.deleted - replaced.people.keys()):
+        _keep_disabled(work, settled, restored.people[id])
     restore_rows.keep_second_factors(work.tx, replaced, replaced.people.keys() & restored.people.keys())
     nonces = restore_rows.use_nonces(work.tx, replaced.nonces)
     settled.kept |= {"nonces": nonces} if nonces else {}
+
+
+def _keep_disabled(work: UnitOfWork, settled: Settled, person: Person) -> None:
+    """Disable a person whom the backup would enable again, or bring back although they were deleted."""
+    account = account_rows.by_id(work.tx, person.id)
+    if account is not None and account.is_active:
+        account_rows.change(work.tx, replace(account, is_active=False))
+        settled.disabled.append(person.username)

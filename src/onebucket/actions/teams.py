@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from onebucket.actions import access
+from onebucket.actions import access, account_contents
 from onebucket.actions.accounts import NEW, Identity
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import accounts
@@ -12,30 +12,7 @@ from onebucket.domain.groups import AccountPrivilege, Group, member_facts
 from onebucket.domain.policy import To
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Invalid
-from onebucket.store import (
-    access_request_rows,
-    account_rows,
-    administrator_rows,
-    directory_group_rows,
-    directory_leaver_rows,
-    directory_people_rows,
-    directory_rows,
-    group_members,
-    group_rows,
-    invitation_rows,
-    mirror_drift_rows,
-    mirror_rows,
-    mirror_setting_rows,
-    mirror_status_rows,
-    oauth_consumer_rows,
-    outbox_rows,
-    privilege_rows,
-    project_privilege_rows,
-    project_rows,
-    repository_rows,
-    review_rows,
-    webhook_rows,
-)
+from onebucket.store import account_removal, account_rows, administrator_rows, group_rows
 
 # Groups of a new team (contract/api-1.0.md#1.12): name, account privilege, permission.
 _FIRST_GROUPS = (
@@ -107,60 +84,16 @@ def delete(work: UnitOfWork, name: str) -> Account:
     Its journal stays. Raises NotFound, Invalid for a person.
     """
     team = _team(work, name)
-    lost = accounts.facts(team) | {
-        "groups": {
-            roster.group.slug: [member.username for member in roster.members or ()]
-            for roster in group_members.load_groups(work.tx, account_id=team.id)
-        },
-        "projects": [project.key for project in project_rows.of_account(work.tx, team.id)],
-        "repositories": [repository.slug for repository in repository_rows.of_account(work.tx, team.id)],
-        "invitations": [invitation.email for invitation in invitation_rows.of_account(work.tx, team.id)],
-        "consumers": [consumer.key for consumer in oauth_consumer_rows.of_account(work.tx, team.id)],
-        "webhooks": [webhook.url for webhook in webhook_rows.of_account(work.tx, team.id)],
-    }
 
-    work.record(Event.TEAM_DELETED, team, team.username, before=lost)
-    for invitation in invitation_rows.of_account(work.tx, team.id):
-        invitation_rows.remove(work.tx, invitation)
-    access_request_rows.remove_of_account(work.tx, team.id)
-    for repository in repository_rows.of_account(work.tx, team.id):
-        privilege_rows.remove_on_repository(work.tx, team.id, repository.id)
-        repository_rows.delete_repository(work.tx, repository)
-    for project in project_rows.of_account(work.tx, team.id):
-        project_privilege_rows.remove_on_project(work.tx, team.id, project.id)
-        project_rows.delete_project(work.tx, project)
-    _remove_directories(work, team)
-    for group in group_rows.of_account(work.tx, team.id):
-        group_rows.delete_group(work.tx, group)
-    _remove_programs(work, team)
-    outbox_rows.delete_of_account(work.tx, team.id)
-    _remove_mirrors_and_reviews(work, team)
-    account_rows.delete_account(work.tx, team.id)
+    work.record(
+        Event.TEAM_DELETED,
+        team,
+        team.username,
+        before=accounts.facts(team) | account_contents.load(work, team).facts,
+    )
+    account_removal.delete_with_rows(work.tx, team.id)
 
     return team
-
-
-def _remove_mirrors_and_reviews(work: UnitOfWork, team: Account) -> None:
-    mirror_rows.remove_of_account(work.tx, team.id)
-    mirror_drift_rows.remove_of_account(work.tx, team.id)
-    mirror_status_rows.remove_of_account(work.tx, team.id)
-    mirror_setting_rows.remove_of_account(work.tx, team.id)
-    review_rows.remove_of_account(work.tx, team.id)
-
-
-def _remove_programs(work: UnitOfWork, team: Account) -> None:
-    for consumer in oauth_consumer_rows.of_account(work.tx, team.id):
-        oauth_consumer_rows.remove(work.tx, consumer)
-    for webhook in webhook_rows.of_account(work.tx, team.id):
-        webhook_rows.remove(work.tx, webhook)
-
-
-def _remove_directories(work: UnitOfWork, team: Account) -> None:
-    for directory in directory_rows.of_account(work.tx, team.id):
-        directory_group_rows.release(work.tx, directory)
-        directory_people_rows.remove_of_directory(work.tx, directory)
-        directory_leaver_rows.remove_of_directory(work.tx, directory)
-        directory_rows.remove(work.tx, directory)
 
 
 def listed(work: UnitOfWork) -> list[Account]:

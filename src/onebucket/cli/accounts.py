@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from onebucket.actions.accounts import Person
 
 user = typer.Typer(
-    help="People: add, admin, disable, enable, rename, offboard, email, password, sign-out, factors, identities, list.",
+    help="People: add, admin, disable, enable, rename, offboard, delete, email, password, factors, identities, list.",
     no_args_is_help=True,
 )
 group = typer.Typer(help="Groups: keep.", no_args_is_help=True)

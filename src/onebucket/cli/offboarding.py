@@ -48,7 +48,7 @@ def _show(ended: "Offboarding", *, dry_run: bool, as_json: bool) -> None:
     if as_json:
         common.show_json(msgspec.to_builtins(offboarding_shape(ended, dry_run=dry_run)))
         return
-    for line in _lines(ended):
+    for line in lines(ended):
         common.show(line)
     if ended.is_empty:
         common.show(f"nothing to end for {ended.person.username}")
@@ -56,11 +56,12 @@ def _show(ended: "Offboarding", *, dry_run: bool, as_json: bool) -> None:
         common.show(f"{'would off-board' if dry_run else 'off-boarded'} {ended.person.username}")
 
 
-def _lines(ended: "Offboarding") -> Iterator[str]:
+def lines(ended: "Offboarding", *, kept_groups: str = "stays in") -> Iterator[str]:
+    """Yield what ends, a line each; `kept_groups` says what happens in groups that a directory keeps."""
     for held in ended.accounts:
         account = held.owner.username
         yield from (f"{account}: leaves the group {group.slug}" for group in held.groups)
-        yield from (f"{account}: stays in {group.slug}, which a directory keeps" for group in held.kept_groups)
+        yield from (f"{account}: {kept_groups} {group.slug}, which a directory keeps" for group in held.kept_groups)
         yield from (
             f"{account}: no longer has {level.word} on {each.slug} directly" for each, level in held.repositories
         )

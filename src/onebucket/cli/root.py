@@ -12,6 +12,7 @@ from onebucket.cli import (
     bitbucket_import,
     consumers,
     csv_import,
+    deletion,
     directories,
     documents,
     double,
@@ -75,6 +76,7 @@ accounts.user.command("sign-out")(user_sign_in.sign_out)
 accounts.user.command("factors")(second_factors.list_factors)
 accounts.user.command("remove-factor")(second_factors.remove_factor)
 accounts.user.command("offboard")(offboarding.offboard)
+accounts.user.command("delete")(deletion.delete)
 accounts.user.add_typer(user_emails.user_email, name="email")
 root.add_typer(accounts.user, name="user")
 root.command("session")(accounts.make_session)

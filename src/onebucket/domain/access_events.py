@@ -3,7 +3,9 @@
 from onebucket.domain.events import Event
 
 # Events of people's own journals, which change what they may do in every account.
-OF_PEOPLE = frozenset({Event.USER_ADDED, Event.USER_CHANGED, Event.USER_DISABLED, Event.USER_ENABLED})
+OF_PEOPLE = frozenset({
+    Event.USER_ADDED, Event.USER_CHANGED, Event.USER_DISABLED, Event.USER_ENABLED, Event.USER_DELETED,
+})  # fmt: skip
 
 # Events that change nobody's access by themselves. One that is in none of these tables is where what is known ends.
 OF_NO_ACCESS = frozenset({

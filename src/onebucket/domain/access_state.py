@@ -137,6 +137,11 @@ class AccessState:
             person.username = username
             self._names[username_key(username)] = person.id
 
+    def bring_back(self, id: str, username: str, *, site_admin: bool) -> None:
+        """Add a person who was disabled and then deleted."""
+        self.people[id] = PastPerson(id, username, is_active=False, site_admin=site_admin)
+        self._names[username_key(username)] = id
+
     # -- levels
 
     def reasons(self, person: PastPerson, repository: PastRepository) -> tuple[Reason, ...]:

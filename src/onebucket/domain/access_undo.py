@@ -107,6 +107,13 @@ def _user_changed(state: AccessState, entry: Entry) -> Step | None:
     return Step(undo, [person], None)
 
 
+def _user_deleted(state: AccessState, entry: Entry) -> Step:
+    """Nobody has anything when they are deleted: entries of their own say what they had before."""
+    lost = _facts(entry.before)
+    _require(entry.account_id not in state.people)
+    return Step(partial(state.bring_back, entry.account_id, lost["username"], site_admin=lost["site_admin"]))
+
+
 def _site_restored(state: AccessState, entry: Entry) -> Step:
     """People whom a restored backup would have enabled again stayed disabled, without an entry of their own."""
     names = _facts(entry.after).get("kept", {}).get("disabled", [])
@@ -307,6 +314,7 @@ EVENTS: Mapping[Event, Callable[[AccessState, Entry], Step | None]] = {
     Event.USER_CHANGED: _user_changed,
     Event.USER_DISABLED: _user_changed,
     Event.USER_ENABLED: _user_changed,
+    Event.USER_DELETED: _user_deleted,
     Event.SITE_RESTORED: _site_restored,
     Event.GROUP_ADDED: _group_added,
     Event.GROUP_CHANGED: _group_changed,

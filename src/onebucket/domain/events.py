@@ -10,6 +10,7 @@ class Event(Enum):
     USER_CHANGED = "user.changed"
     USER_DISABLED = "user.disabled"
     USER_ENABLED = "user.enabled"
+    USER_DELETED = "user.deleted"
     SESSION_BEGAN = "session.began"
     SESSION_ENDED = "session.ended"
     SESSION_LINK_MADE = "session-link.made"

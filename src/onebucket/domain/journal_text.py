@@ -240,6 +240,7 @@ _SENTENCES: Mapping[Event, _Describe] = {
     Event.USER_CHANGED: _template("changed the person {subject}"),
     Event.USER_DISABLED: _template("disabled {subject}"),
     Event.USER_ENABLED: _template("enabled {subject}"),
+    Event.USER_DELETED: _template("deleted the person {subject}"),
     Event.SESSION_BEGAN: _template("signed in"),
     Event.SESSION_ENDED: _template("signed out"),
     Event.SESSION_LINK_MADE: _template("made a link that signs {subject} in"),

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Integer, and_, bindparam, delete, func, insert, null, select, update
+from sqlalchemy import Integer, and_, bindparam, func, insert, null, select, update
 
 from onebucket.domain.access_requests import LAPSES_AFTER, AccessRequest, RequestState
 from onebucket.domain.accounts import Account
@@ -115,7 +115,6 @@ _FORGET_REPOSITORY = Statement(
     .where(_of_account, access_requests.c.repository_id == bindparam("its_repository"))
     .values(repository_id=null())
 )
-_REMOVE_OF_ACCOUNT = Statement(delete(access_requests).where(_of_account))
 
 
 def by_id(tx: Transaction, id: str) -> AccessRequest | None:
@@ -200,8 +199,3 @@ def lapse(tx: Transaction, account_id: str, person_id: str, at: datetime) -> Non
 def forget_repository(tx: Transaction, account_id: str, repository_id: str) -> None:
     """Keep requests for a repository that is being deleted, as requests for its name alone."""
     tx.run(_FORGET_REPOSITORY, account_id=account_id, its_repository=repository_id)
-
-
-def remove_of_account(tx: Transaction, account_id: str) -> None:
-    """Delete the requests in an account that is being deleted."""
-    tx.run(_REMOVE_OF_ACCOUNT, account_id=account_id)

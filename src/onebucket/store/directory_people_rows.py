@@ -100,6 +100,12 @@ _LISTED = FilteredSelect(
     ),
 )
 _ONE = Statement(_everybody.where(directory_people.c.person_id == bindparam("person_id")), _WITH_ACCOUNT)
+_LINKS = Statement(
+    select(*_PERSON.columns)
+    .where(directory_people.c.person_id == bindparam("person_id"))
+    .order_by(directory_people.c.created_at, directory_people.c.directory_id),
+    _PERSON,
+)
 _SOME = Statement(
     select(*ACCOUNT.columns)
     .join(directory_people, directory_people.c.person_id == accounts.c.id)
@@ -171,6 +177,11 @@ def listed(
 def find(tx: Transaction, directory: Directory, person_id: str) -> tuple[DirectoryPerson, Account] | None:
     """Return what a directory knows of a person, and the person's account."""
     return tx.row(_ONE, account_id=directory.account_id, directory_id=directory.id, person_id=person_id)
+
+
+def links_of(tx: Transaction, person_id: str) -> list[DirectoryPerson]:
+    """Return what the directories of all teams know of a person, the first one first."""
+    return tx.rows(_LINKS, person_id=person_id)
 
 
 def among(tx: Transaction, directory: Directory, ids: Iterable[str]) -> dict[str, Account]:

@@ -1,4 +1,4 @@
-"""Users with an invitation to one of their validated addresses."""
+"""Users with an invitation to one of their validated addresses, and what users have sent."""
 
 from sqlalchemy import and_, bindparam, exists, select
 
@@ -20,6 +20,12 @@ _sent_to = (
 _EVERYWHERE = Statement(_sent_to, INVITATION)
 _IN_ACCOUNT = Statement(_sent_to.where(without_index(invitations.c.account_id) == bindparam("account_id")), INVITATION)
 _ONE = Statement(_sent_to.where(invitations.c.id == bindparam("invitation_id")), INVITATION)
+_SENT_BY = Statement(
+    invitation_rows.QUERY.where(invitations.c.invited_by == bindparam("person_id")).order_by(
+        invitations.c.sent_at, invitations.c.id
+    ),
+    INVITATION,
+)
 # Start with the invitations, of which there are few: a group may have any number of members.
 _PERSON_ID = scalar(emails.c.account_id, str)
 _invited = (
@@ -81,6 +87,11 @@ def invited_to(tx: Transaction, person_id: str, account_id: str | None = None) -
     else:
         found = tx.rows(_IN_ACCOUNT, person_id=person_id, account_id=account_id)
     return invitation_rows.with_groups(tx, found)
+
+
+def sent_by(tx: Transaction, person_id: str) -> list[Invitation]:
+    """Return the invitations that a user has sent for any account, oldest first."""
+    return invitation_rows.with_groups(tx, tx.rows(_SENT_BY, person_id=person_id))
 
 
 def invitation_to(tx: Transaction, person_id: str, invitation_id: str) -> Invitation | None:

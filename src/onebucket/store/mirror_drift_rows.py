@@ -47,7 +47,6 @@ _REMOVE = Statement(
     )
 )
 _REMOVE_OF_MIRROR = Statement(delete(mirror_drift).where(*_of_mirror))
-_REMOVE_OF_ACCOUNT = Statement(delete(mirror_drift).where(_of_account))
 
 
 def of_mirror(tx: Transaction, account_id: str, name: str) -> list[Drift]:
@@ -79,8 +78,3 @@ def change(tx: Transaction, account_id: str, name: str, *, gone: Iterable[Drift]
 def remove_of_mirror(tx: Transaction, account_id: str, name: str) -> None:
     """Forget what a mirror found."""
     tx.run(_REMOVE_OF_MIRROR, of_account=account_id, mirror_name=name)
-
-
-def remove_of_account(tx: Transaction, account_id: str) -> None:
-    """Forget what the mirrors of an account found."""
-    tx.run(_REMOVE_OF_ACCOUNT, of_account=account_id)

@@ -55,7 +55,6 @@ _PUT = Statement(
 )
 _REMOVE = Statement(delete(mirror_permissions).where(*_this_one))
 _REMOVE_OF_MIRROR = Statement(delete(mirror_permissions).where(*_of_mirror))
-_REMOVE_ALL = Statement(delete(mirror_permissions).where(_of_account))
 
 
 def of_mirror(tx: Transaction, account_id: str, mirror: str) -> list[MirroredPermission]:
@@ -98,8 +97,3 @@ def remove(tx: Transaction, account_id: str, mirror: str, permission: MirroredPe
 def remove_of_mirror(tx: Transaction, account_id: str, mirror: str) -> None:
     """Forget what a mirror has set, and whom it has invited."""
     tx.run(_REMOVE_OF_MIRROR, account_id=account_id, mirror_name=mirror)
-
-
-def remove_of_account(tx: Transaction, account_id: str) -> None:
-    """Forget what an account's mirrors have set."""
-    tx.run(_REMOVE_ALL, account_id=account_id)

@@ -36,7 +36,6 @@ _PUT = Statement(
 )
 _REMOVE = Statement(delete(mirror_settings).where(*_of_mirror, mirror_settings.c.name == bindparam("setting")))
 _REMOVE_OF_MIRROR = Statement(delete(mirror_settings).where(*_of_mirror))
-_REMOVE_ALL = Statement(delete(mirror_settings).where(_of_account))
 
 
 def of_mirror(tx: Transaction, account_id: str, mirror: str) -> list[StoredSetting]:
@@ -73,8 +72,3 @@ def remove(tx: Transaction, account_id: str, mirror: str, name: str) -> None:
 def remove_of_mirror(tx: Transaction, account_id: str, mirror: str) -> None:
     """Forget every setting of a mirror."""
     tx.run(_REMOVE_OF_MIRROR, account_id=account_id, mirror_name=mirror)
-
-
-def remove_of_account(tx: Transaction, account_id: str) -> None:
-    """Forget the settings of all mirrors of an account."""
-    tx.run(_REMOVE_ALL, account_id=account_id)

@@ -111,7 +111,6 @@ _RELEASE = Statement(
     update(mirrors).where(*_this_one, mirrors.c.holder == bindparam("old_holder")).values(holder="", held_until=null())
 )
 _REMOVE = Statement(delete(mirrors).where(*_this_one))
-_REMOVE_OF_ACCOUNT = Statement(delete(mirrors).where(_of_account))
 
 
 def all_mirrors(tx: Transaction) -> list[MirrorStatus]:
@@ -206,8 +205,3 @@ def release(tx: Transaction, account_id: str, name: str, *, holder: str) -> None
 def remove(tx: Transaction, account_id: str, name: str) -> None:
     """Forget how a mirror is doing."""
     tx.run(_REMOVE, of_account=account_id, mirror_name=name)
-
-
-def remove_of_account(tx: Transaction, account_id: str) -> None:
-    """Forget the mirrors of an account."""
-    tx.run(_REMOVE_OF_ACCOUNT, of_account=account_id)

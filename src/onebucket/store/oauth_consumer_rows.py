@@ -54,6 +54,10 @@ _OF_ANYBODY = Statement(_consumers.where(consumers.c.key == bindparam("key")), _
 _STILL = Statement(_with_active_owner.where(*_this), _CONSUMER)
 _ONE = Statement(_consumers.where(*_this), _CONSUMER)
 _OF_ACCOUNT = Statement(_consumers.where(_of_account).order_by(consumers.c.created_at, consumers.c.id), _CONSUMER)
+_ACTING_AS = Statement(
+    _consumers.where(consumers.c.acts_as == bindparam("person_id")).order_by(consumers.c.created_at, consumers.c.id),
+    _CONSUMER,
+)
 _EVERYWHERE = Statement(_consumers.order_by(consumers.c.created_at, consumers.c.id), _CONSUMER)
 _WITH_SCOPES = joined(account_rows.ACCOUNT, scalar(consumers.c.scopes, lambda scopes: frozenset(scopes.split())))
 _HOLDER = Statement(
@@ -128,6 +132,11 @@ def counts(tx: Transaction, consumer: Consumer) -> bool:
 def of_account(tx: Transaction, account_id: str) -> list[Consumer]:
     """Return an account's consumers, oldest first."""
     return tx.rows(_OF_ACCOUNT, account_id=account_id)
+
+
+def acting_as(tx: Transaction, person_id: str) -> list[Consumer]:
+    """Return the consumers of all accounts that act for a user on their own, oldest first."""
+    return tx.rows(_ACTING_AS, person_id=person_id)
 
 
 def holder(tx: Transaction, account_id: str, id: str) -> tuple[Account, frozenset[str]] | None:

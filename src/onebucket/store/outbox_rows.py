@@ -101,7 +101,7 @@ _IN_ACCOUNT = Statement(_count_and_first.where(_in_account, *_of_kind), _COUNT_A
 _TO_ADDRESS = Statement(_count_and_first.where(_to_address, *_of_kind), _COUNT_AND_FIRST)
 _IN_ACCOUNT_TO_ADDRESS = Statement(_count_and_first.where(_in_account, _to_address, *_of_kind), _COUNT_AND_FIRST)
 _FORGET = Statement(delete(letters).where(letters.c.due_at.is_(None), letters.c.created_at < bindparam("before")))
-_FORGET_ACCOUNT = Statement(delete(letters).where(letters.c.account_id == bindparam("account_id")))
+_FORGET_ADDRESS = Statement(delete(letters).where(letters.c.email_key == bindparam("its_email_key")))
 
 
 def add(tx: Transaction, letter: OutboxMail) -> None:
@@ -192,6 +192,6 @@ def delete_old(tx: Transaction, *, before: datetime) -> int:
     return tx.run(_FORGET, before=timestamps.to_number(before))
 
 
-def delete_of_account(tx: Transaction, account_id: str) -> None:
-    """Delete all letters of an account that is being deleted."""
-    tx.run(_FORGET_ACCOUNT, account_id=account_id)
+def delete_to_address(tx: Transaction, email_key: str) -> None:
+    """Delete the letters of all accounts to an address, sent or not."""
+    tx.run(_FORGET_ADDRESS, its_email_key=email_key)

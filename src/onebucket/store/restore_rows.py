@@ -4,9 +4,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, delete, insert, null, select, update
+from sqlalchemy import bindparam, delete, insert, literal_column, null, select, update
 
 from onebucket.domain.access_requests import RequestState
+from onebucket.domain.events import Event
 from onebucket.domain.oauth import TokenKind
 from onebucket.store import invitation_rows, oauth_consumer_rows
 from onebucket.store.engine.list_parameters import values_of
@@ -14,6 +15,7 @@ from onebucket.store.engine.row_mapper import Row, mapped, named, scalar
 from onebucket.store.engine.statement import AnyStatement, Statement
 from onebucket.store.engine.transaction import Transaction
 from onebucket.store.tables import (
+    EVENTS_OF_PEOPLE,
     Id,
     access_requests,
     accounts,
@@ -22,6 +24,7 @@ from onebucket.store.tables import (
     identities,
     invitations,
     issued,
+    journal,
     letters,
     links,
     nonces,
@@ -77,6 +80,13 @@ _PERSON = mapped(
     make=lambda id, username, is_active, password_hash: Person(id, username, bool(is_active), password_hash),
 )
 _PEOPLE = Statement(select(*_PERSON.columns).where(accounts.c.is_team.is_(False)), _PERSON)
+# With the condition of an index.
+_DELETED = Statement(
+    select(journal.c.account_id).where(
+        literal_column(EVENTS_OF_PEOPLE), journal.c.event == literal_column(f"'{Event.USER_DELETED.value}'")
+    ),
+    scalar(journal.c.account_id, str),
+)
 _NONCE = named(UsedNonce, *(nonces.c[name] for name in UsedNonce._fields))
 _NONCES = Statement(select(*_NONCE.columns), _NONCE)
 _USE = Statement(lambda insert_into: insert_into(nonces).on_conflict_do_nothing())
@@ -120,12 +130,16 @@ _END_DELIVERIES = Statement(delete(webhook_deliveries).where(webhook_deliveries.
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What is valid in a database: ids of credentials and rows of second factors by table, users, used nonces."""
+    """What is valid in a database: ids of credentials and rows of second factors by table, users, used nonces.
+
+    `deleted` are the ids of the users who were deleted.
+    """
 
     ids: dict[str, frozenset[str]]
     people: dict[str, Person]
     nonces: tuple[UsedNonce, ...]
     factors: dict[str, list[Row]]
+    deleted: frozenset[str]
 
 
 def held(tx: Transaction) -> Held:
@@ -133,7 +147,7 @@ def held(tx: Transaction) -> Held:
     ids = {name: frozenset(tx.rows(statement)) for name, statement in _IDS.items()}
     people = {person.id: person for person in tx.rows(_PEOPLE)}
     factors = {name: tx.rows(statement) for name, statement in _ALL_FACTORS.items()}
-    return Held(ids, people, tuple(tx.rows(_NONCES)), factors)
+    return Held(ids, people, tuple(tx.rows(_NONCES)), factors, frozenset(tx.rows(_DELETED)))
 
 
 def labels(tx: Transaction) -> dict[str, tuple[str, str]]:

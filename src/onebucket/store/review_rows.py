@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, func, insert, null, select, update
+from sqlalchemy import and_, bindparam, func, insert, null, select, update
 
 from onebucket.domain.accounts import Account
 from onebucket.domain.reviews import Review, Reviewers, Scope
@@ -15,7 +15,7 @@ from onebucket.store.engine import timestamps
 from onebucket.store.engine.row_mapper import RowMapper, scalar
 from onebucket.store.engine.statement import Statement
 from onebucket.store.engine.transaction import Transaction
-from onebucket.store.tables import access_review_rows, access_reviewers, access_reviews, accounts
+from onebucket.store.tables import access_reviewers, access_reviews, accounts
 
 _starter, _closer = accounts.alias("starter"), accounts.alias("closer")
 
@@ -100,10 +100,6 @@ _CLOSE = Statement(
         acts_at=null(), closed_at=bindparam("at"), closed_by=bindparam("person_id"), is_cancelled=bindparam("cancelled")
     )
 )
-_REMOVE_OF_ACCOUNT = {
-    table.name: Statement(delete(table).where(table.c.account_id == bindparam("account_id")))
-    for table in (access_review_rows, access_reviewers, access_reviews)
-}
 
 
 def find(tx: Transaction, account_id: str, id: str) -> Review | None:
@@ -173,9 +169,3 @@ def close(tx: Transaction, review: Review, *, by: str | None, at: datetime, canc
     if tx.run(_CLOSE, **key, at=number, person_id=by, cancelled=cancelled) != 1:
         return None
     return replace(review, acts_at=None, closed_at=at, is_cancelled=cancelled)
-
-
-def remove_of_account(tx: Transaction, account_id: str) -> None:
-    """Delete an account's reviews, with everything that they list."""
-    for statement in _REMOVE_OF_ACCOUNT.values():
-        tx.run(statement, account_id=account_id)

@@ -11,7 +11,7 @@ from onebucket.store.engine.row_mapper import scalar
 from onebucket.store.engine.statement import Statement
 
 # The newest migration under migrations/versions.
-HEAD = "0026"
+HEAD = "0027"
 
 _NUMBER = scalar(column("version_num"), str)
 _VERSION = Statement(select(*_NUMBER.columns).select_from(table("alembic_version")), _NUMBER)

@@ -860,7 +860,9 @@ nonces = Table(
 )
 
 # Entries that change what people may do in every account.
-EVENTS_OF_PEOPLE = "event IN ('site.restored', 'user.added', 'user.changed', 'user.disabled', 'user.enabled')"
+EVENTS_OF_PEOPLE = (
+    "event IN ('site.restored', 'user.added', 'user.changed', 'user.deleted', 'user.disabled', 'user.enabled')"
+)
 
 # The audit log. It outlives the rows it describes, so it has no foreign keys.
 journal = Table(

@@ -251,6 +251,9 @@ GET    /site/people/bob                         in      403  403    403   200
 GET    /site/people/bob/offboard                in      403  403    403   200
 POST   /site/people/bob/offboard                in      403  403    403   303
 POST   /site/people/root/offboard               in      403  403    403   400
+GET    /site/people/bob/delete                  in      403  403    403   200
+POST   /site/people/bob/delete                  in      403  403    403   303
+POST   /site/people/root/delete                 in      403  403    403   400
 GET    /site/people/dora/factors/{factor}       in      403  403    403   200
 POST   /site/people/dora/factors/{factor}       in      403  403    403   303
 GET    /site/people/bob/disable                 in      403  403    403   200

@@ -1,12 +1,13 @@
-"""Handlers of `/api/people`: off-boarding."""
+"""Handlers of `/api/people`: off-boarding and deleting people."""
 
 from msgspec import Struct
 
-from onebucket.actions import offboarding
+from onebucket.actions import deletion, offboarding
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import scope_rules
+from onebucket.surfaces.core.deletion_shape import DeletionShape, deletion_shape
 from onebucket.surfaces.core.offboarding_shape import OffboardingShape, offboarding_shape
-from onebucket.surfaces.core.surface import ApiRequest, Route
+from onebucket.surfaces.core.surface import ApiRequest, Parameter, Route
 from onebucket.wire import request_body
 
 
@@ -24,7 +25,19 @@ def offboard(work: UnitOfWork, request: ApiRequest) -> OffboardingShape:
     return offboarding_shape(act(work, request.path_parameters["user"], wanted.account), dry_run=wanted.dry_run)
 
 
+def delete(work: UnitOfWork, request: ApiRequest) -> DeletionShape:
+    """Delete a person with everything that they have and own."""
+    is_dry = request.is_flag_set("dry_run")
+    act = deletion.plan if is_dry else deletion.delete
+    return deletion_shape(act(work, request.path_parameters["user"]), dry_run=is_dry)
+
+
+_DRY_RUN = Parameter("dry_run", "`true` only shows what would be deleted", {"type": "boolean", "default": False})
+
 ROUTES = (
+    Route("DELETE", "/people/{user}", delete, scope_rules.CHANGE_WORKSPACES, "deletePerson",
+          "Delete a person with everything that they have and own", DeletionShape, query=(_DRY_RUN,),
+          errors=(400, 403, 404, 409, 413)),
     Route("POST", "/people/{user}/offboard", offboard, scope_rules.CHANGE_WORKSPACES, "offboard",
           "End everything that a person has in an account, or everywhere", OffboardingShape,
           json=OffboardingRequest, errors=(400, 403, 404, 409, 413)),

@@ -55,6 +55,8 @@ async def show(request: PageRequest) -> Response:
             ),
         }
 
+    if request.query("done") == "deleted":
+        request.notice = "The person is deleted."
     return request.page("site/page.html", **await request.read(load))
 
 

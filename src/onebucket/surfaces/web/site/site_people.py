@@ -1,14 +1,14 @@
-"""Pages of a person for site administrators: what they have here, factors, signing out, disabling, off-boarding."""
+"""Pages of a person for site administrators: what they have, factors, sign-in, disabling, off-boarding, deleting."""
 
 from urllib.parse import quote
 
 from starlette.responses import Response
 
-from onebucket.actions import accounts, offboarding, passwords, second_factors, sessions
+from onebucket.actions import accounts, deletion, offboarding, passwords, second_factors, sessions
 from onebucket.actions.offboarding import Offboarding
 from onebucket.actions.second_factors import HeldFactors
 from onebucket.actions.unit_of_work import UnitOfWork
-from onebucket.domain.refusals import Conflict, Invalid
+from onebucket.domain.refusals import Conflict, Invalid, LastAdministrator
 from onebucket.surfaces.web.account.people import end_access
 from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
 from onebucket.surfaces.web.core.page_responses import sentence
@@ -47,6 +47,21 @@ async def offboard(request: PageRequest) -> Response:
     """End everything that a person has."""
     await end_access(request, request.path_parameter("person"), None)
     return request.redirect(f"/site/people/{request.segment('person')}?done=disabled")
+
+
+async def ask_to_delete(request: PageRequest) -> Response:
+    """Preview what goes when a person is deleted."""
+    planned = await request.read(lambda work: deletion.plan(work, request.path_parameter("person")))
+    return request.page("people/delete.html", planned=planned)
+
+
+async def delete(request: PageRequest) -> Response:
+    """Delete a person with everything that they have and own."""
+    try:
+        await request.write(lambda work: deletion.delete(work, request.path_parameter("person")))
+    except (Conflict, LastAdministrator) as refusal:
+        raise FormErrors(**{"": refusal.sentence}) from None
+    return request.redirect("/site?done=deleted#people-heading")
 
 
 async def ask_to_remove_factor(request: PageRequest) -> Response:
@@ -109,6 +124,16 @@ PAGES = (
         offboard,
         is_private=True,
         is_costly=True,
+        is_guarded_by_factor=True,
+        is_of_site=True,
+    ),
+    Page(
+        f"{_PERSON}/delete",
+        ask_to_delete,
+        delete,
+        is_private=True,
+        is_costly=True,
+        is_guarded=True,
         is_guarded_by_factor=True,
         is_of_site=True,
     ),
