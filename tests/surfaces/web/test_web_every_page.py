@@ -1,5 +1,6 @@
 """What every page keeps to in a real browser: accessible, narrow, small, and nothing that comes from elsewhere."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +41,8 @@ COLOURS = {"runOnly": ["color-contrast"]}
 LARGEST = 100_000
 NARROWEST = 360
 WHO = ("nobody", "bob", "root")
+# Pages that answer 403, and as many that answer 404, for each of them.
+MOST_REFUSED = 8
 
 # As long as a key may be.
 LONG_KEY = "W" * 128
@@ -158,12 +161,18 @@ def opened(browser: Browser, running: Live, who: str | None, **how: object) -> B
 
 
 def addresses(names: dict[str, str], who: str) -> Iterator[str]:
-    """Everything that shows somebody a page; at the quick size, what shows it to nobody who comes later."""
+    """Everything that shows somebody a page, and some of what refuses it: pages that refuse differ in a sentence.
+
+    At the quick size, what shows it to nobody who comes later.
+    """
     later = sizes.either(quick=WHO[WHO.index(who) + 1 :], long=())
+    refused: Counter[str] = Counter()
     for row in ROWS:
-        if any(row.answers[each] == row.answers[who] for each in later):
+        answer = row.answers[who]
+        if row.method != "GET" or any(row.answers[each] == answer for each in later):
             continue
-        if row.method == "GET" and row.answers[who] in ("200", "403", "404") and not row.address.startswith("/demo"):
+        refused[answer] += answer in ("403", "404")
+        if answer in ("200", "403", "404") and refused[answer] <= MOST_REFUSED and not row.address.startswith("/demo"):
             path = row.address
             for name, value in names.items():
                 path = path.replace(name, value)
