@@ -182,7 +182,7 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     "a merge key": (
         of_acme("<<: {display_name: Acme}"),
         "acme.yaml:4: there is no key '<<' in a team; the keys are username, uuid, display_name, groups, "
-        "projects, repositories, invitations",
+        "projects, repositories, invitations, webhooks",
     ),
     "a key twice": (
         of_acme("display_name: Acme\ngroups: []\ndisplay_name: Acme Ltd"),
@@ -374,7 +374,7 @@ REFUSED_JSON: dict[str, tuple[str, str]] = {
         '{"onebucket": 1,\n "users": [\n  {"username": "bob",\n   "colour": "red"}]}',
         "acme.json:4: there is no key 'colour' in a user; the keys are username, previously, uuid, account_id, email, "
         "display_name, nickname, password, password_hash, is_active, site_admin, tokens, groups, projects, "
-        "repositories, invitations",
+        "repositories, invitations, webhooks",
     ),
     "a key twice": (
         '{"onebucket": 1,\n"users": [],\n"users": []}',

@@ -40,7 +40,7 @@ def test_pruning_past_the_cap_changes_nothing_and_says_with_which_number_it_woul
 
     assert (done.code, done.out) == (1, "")
     assert done.err == (
-        "onebucket: this removes 3 of the 6 things of acme (groups, members, privileges, invitations), but "
+        "onebucket: this removes 3 of the 6 things of acme (groups, members, privileges, invitations, webhooks), but "
         "--max-removals is 25%: nothing was changed; to do it, use --max-removals 3\n"
     )
     assert run("export").out == before

@@ -13,6 +13,7 @@ from onebucket.domain.invitations import Invitation
 from onebucket.domain.policy import To
 from onebucket.domain.projects import Project, ProjectGrants
 from onebucket.domain.repositories import Repository, RepositoryGrants
+from onebucket.domain.webhooks import Webhook
 from onebucket.store import (
     account_rows,
     email_rows,
@@ -24,6 +25,7 @@ from onebucket.store import (
     project_privilege_rows,
     project_rows,
     repository_rows,
+    webhook_rows,
 )
 from onebucket.store.email_rows import Email
 
@@ -32,7 +34,7 @@ from onebucket.store.email_rows import Email
 class AccountSnapshot:
     """An account and all that it owns: projects oldest first, `grants` by repository slug, `project_grants` by key.
 
-    `keepers` are the providers whose sign-ins keep groups, by the groups' slugs.
+    `keepers` are the providers whose sign-ins keep groups, by the groups' slugs; `webhooks` come oldest first.
     `ends` are when what ends does so, by its kind and its place (a slug or a key), and then by group slug or username.
     """
 
@@ -47,6 +49,7 @@ class AccountSnapshot:
     invitations: list[Invitation]
     keepers: Mapping[str, str] = field(default_factory=dict)
     ends: Mapping[tuple[EndKind, str], Mapping[str, datetime]] = field(default_factory=dict)
+    webhooks: list[Webhook] = field(default_factory=list)
 
 
 def everyone(work: UnitOfWork) -> list[Account]:
@@ -56,7 +59,7 @@ def everyone(work: UnitOfWork) -> list[Account]:
 
 
 def snapshot_of(work: UnitOfWork, name: str, *, owned: bool = True) -> AccountSnapshot:
-    """Load one account; without `owned`, leave out its groups, projects, repositories, grants and invitations."""
+    """Load one account; without `owned`, leave out its groups, projects, repositories and all else that it has."""
     account = access.account(work, name, to=To.RUN_SITE)
     return AccountSnapshot(
         account=account,
@@ -70,6 +73,7 @@ def snapshot_of(work: UnitOfWork, name: str, *, owned: bool = True) -> AccountSn
         invitations=invitation_rows.of_account(work.tx, account.id) if owned else [],
         keepers=kept_group_rows.keepers(work.tx, account.id) if owned else {},
         ends=_ends(work, account) if owned else {},
+        webhooks=webhook_rows.of_account(work.tx, account.id) if owned else [],
     )
 
 

@@ -19,7 +19,7 @@ from onebucket.webhook_addresses import BadAddress
 
 
 def add(
-    work: UnitOfWork, account_name: str, *, url: str, events: Sequence[str], label: str = ""
+    work: UnitOfWork, account_name: str, *, url: str, events: Sequence[str], label: str = "", is_active: bool = True
 ) -> tuple[Account, Webhook]:
     """Add a webhook, which is told what happens from now on. Raises Invalid, Conflict, NotFound, Forbidden.
 
@@ -34,7 +34,7 @@ def add(
         label=_label(work, label, url),
         url=_checked_url(work, url),
         events=webhooks.parse_events([*events]),
-        is_active=True,
+        is_active=is_active,
         secret_id=work.new_id(),
         created_at=work.at,
     )

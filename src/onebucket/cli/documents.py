@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from onebucket.actions.unit_of_work import UnitOfWork
     from onebucket.domain.journal_entry import Entry
     from onebucket.domain.removal_limits import RemovalLimit
+    from onebucket.settings import Settings
     from onebucket.store.engine.database import Database
     from onebucket.transfer.apply_context import Report
     from onebucket.transfer.document import Document
@@ -40,7 +41,7 @@ MaxRemovalsOption = Annotated[
     typer.Option(
         "--max-removals",
         metavar="N|N%",
-        help="The most groups, members, privileges and invitations to remove from an account.",
+        help="The most groups, members, privileges, invitations and webhooks to remove from an account.",
     ),
 ]
 
@@ -100,9 +101,11 @@ def apply(
                 return
             if not common.confirmed("Apply these changes?", yes=yes):
                 raise CommandError("nothing was changed")
-            _commit(opened, documents, options)
+            _show_webhook_secrets(opened, chosen, _commit(opened, documents, options))
         else:
-            _show_difference(_commit(opened, documents, options), everything=False)
+            entries = _commit(opened, documents, options)
+            _show_difference(entries, everything=False)
+            _show_webhook_secrets(opened, chosen, entries)
 
 
 def export(
@@ -238,6 +241,25 @@ def _apply(work: "UnitOfWork", documents: "Sequence[Document]", options: ApplyOp
     apply.apply(
         work, documents, prune=options.prune, cap=options.cap, send_letters=options.send_letters, progress=progress
     )
+
+
+def _show_webhook_secrets(opened: "Database", chosen: "Settings", entries: "Sequence[Entry]") -> None:
+    """Print the secrets of webhooks that were added; they are not shown again."""
+    from onebucket import hashing
+    from onebucket.actions import webhooks
+    from onebucket.cli import keys
+    from onebucket.domain.events import Event
+
+    added = [entry for entry in entries if entry.event is Event.WEBHOOK_ADDED and entry.after]
+    if not added:
+        return
+    key = keys.secret_key(chosen)
+    with opened.reading() as tx:
+        found = [webhooks.find(common.work(tx), entry.account_id, (entry.after or {})["id"]) for entry in added]
+    for owner, webhook in found:
+        secret = hashing.webhook_secret(key, webhook.secret_id)
+        common.show(f"secret of the webhook {webhook.label} of {owner.username}: {secret}")
+    typer.echo("Secrets of webhooks are not shown again.", err=True)
 
 
 def _show_difference(entries: "Sequence[Entry]", *, everything: bool) -> None:

@@ -1,8 +1,8 @@
 """Applies account documents: creates or changes what they name, through actions, and leaves the rest alone.
 
 Each step runs for all accounts before the next one: people, teams, groups, members, projects, repositories, privileges,
-invitations. So a document may refer to what another one creates. Removals come last, so that one apply can replace an
-administrator by another.
+invitations, webhooks. So a document may refer to what another one creates. Removals come last, so that one apply can
+replace an administrator by another.
 """
 
 from collections.abc import Sequence
@@ -34,10 +34,10 @@ def apply(
     the two first groups. Applying the same documents again writes nothing. A placeholder address (`NOWHERE`) is given
     only to people who have no address.
 
-    `prune` also removes groups, members, privileges and invitations of the named accounts that the documents don't
-    have; never accounts or repositories. It considers only keys that are present: without `members`, nobody is removed
-    from that group; with `repositories`, privileges on unlisted repositories are removed too. `cap` limits what any
-    account may lose.
+    `prune` also removes groups, members, privileges, invitations and webhooks of the named accounts that the documents
+    don't have; never accounts or repositories. It considers only keys that are present: without `members`, nobody is
+    removed from that group; with `repositories`, privileges on unlisted repositories are removed too. `cap` limits what
+    any account may lose.
 
     `send_letters` sends mail to the people who are invited. `progress` is called with the steps done and their total.
     Raises Refusal, whose sentence says where in the documents, and TooManyRemovals.

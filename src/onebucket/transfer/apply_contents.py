@@ -1,4 +1,4 @@
-"""Applies what an account owns: groups, members, projects, repositories, privileges and invitations."""
+"""Applies what an account owns: groups, members, projects, repositories, privileges, invitations and webhooks."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -17,7 +17,7 @@ from onebucket.domain.groups import AccountPrivilege
 from onebucket.domain.privileges import Level
 from onebucket.domain.refusals import Invalid
 from onebucket.domain.repositories import RepositoryGrants
-from onebucket.transfer import apply_grants, apply_projects
+from onebucket.transfer import apply_grants, apply_projects, apply_webhooks
 from onebucket.transfer.apply_context import ApplyContext, Subject, describe
 from onebucket.transfer.apply_grants import GrantActions, set_grants
 from onebucket.transfer.model import Group, Invitation, Repository, Team, User, given_fields
@@ -273,4 +273,5 @@ IN_ORDER: Sequence[Callable[[ApplyContext, Subject], None]] = (
     _privileges,
     _invitations,
     _demotions,
+    apply_webhooks.add_and_change,
 )

@@ -109,7 +109,7 @@ def _steps(document: Document) -> int:
     steps = 0
     accounts: list[User | Team] = [*document.users, *document.teams]
     for account in accounts:
-        steps += 1 + len(given_fields(account.invitations) or ())
+        steps += 1 + len(given_fields(account.invitations) or ()) + len(given_fields(account.webhooks) or ())
         for group in given_fields(account.groups) or ():
             steps += 1 + len(given_fields(group.members) or ())
         for project in given_fields(account.projects) or ():

@@ -6,12 +6,13 @@ from typing import Any, Literal
 from msgspec import UNSET
 
 from onebucket import hashing, slugs
-from onebucket.domain import accounts, ends, groups, projects, repositories, scopes, sign_in_providers
+from onebucket.domain import accounts, ends, groups, projects, repositories, scopes, sign_in_providers, webhooks
 from onebucket.domain.groups import AccountPrivilege
 from onebucket.domain.privileges import Level
 from onebucket.domain.projects import ProjectLevel
 from onebucket.domain.refusals import Invalid
 from onebucket.domain.repositories import ForkPolicy
+from onebucket.domain.text import clean_text
 from onebucket.transfer import dump, field_parsers, source_tree
 from onebucket.transfer.field_parsers import (
     checked,
@@ -38,6 +39,7 @@ from onebucket.transfer.model import (
     Team,
     Token,
     User,
+    Webhook,
     given_fields,
     identity,
 )
@@ -108,6 +110,10 @@ def _invitation(node: source_tree.Node, what: str) -> Invitation:
 
 def _keeper(node: source_tree.Node, what: str) -> str | None:
     return None if source_tree.is_null(node) else checked(sign_in_providers.check_name)(node, what)
+
+
+def _check_label(label: str) -> str:
+    return clean_text(label, what="the label")
 
 
 _USERNAME = checked(accounts.check_username)
@@ -183,11 +189,23 @@ _INVITATION = struct(
         "until": _END,
     },
 )
+_WEBHOOK = struct(
+    Webhook,
+    "a webhook",
+    {
+        "url": text,
+        "label": checked(_check_label),
+        "events": listed(checked(lambda name: webhooks.parse_events([name])), each="event"),
+        "active": flag,
+    },
+)
 _OWNED: Mapping[str, field_parsers.Reader[Any]] = {
     "groups": listed(_GROUP, each="group", identity=identity),
     "projects": listed(_PROJECT, each="project", identity=identity),
     "repositories": listed(_REPOSITORY, each="repository", identity=identity),
     "invitations": listed(_invitation, each="invitation", identity=identity),
+    # Two webhooks may be alike: each is told by itself.
+    "webhooks": listed(_WEBHOOK, each="webhook"),
 }
 _USER = struct(
     User,

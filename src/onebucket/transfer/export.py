@@ -13,14 +13,14 @@ from onebucket.domain.ends import EndKind
 from onebucket.domain.privileges import Level
 from onebucket.domain.projects import ProjectGrants
 from onebucket.domain.repositories import RepositoryGrants
-from onebucket.transfer.model import Document, Group, Invitation, Project, Repository, Team, User
+from onebucket.transfer.model import Document, Group, Invitation, Project, Repository, Team, User, Webhook
 
 
 def export(work: UnitOfWork, names: Sequence[str] | None, *, with_secrets: bool) -> Document:
     """Export all accounts, or those called `names` with the people they refer to. Raises NotFound.
 
     People who are only referred to are exported without what they own. Contains password hashes only `with_secrets`,
-    and never secrets of app passwords or links.
+    and never secrets of app passwords, links or webhooks.
     """
     everyone = {username_key(account.username): account for account in account_snapshot.everyone(work)}
     if names is None:
@@ -73,6 +73,7 @@ def _user(snapshot: AccountSnapshot, *, is_named: bool, with_secrets: bool) -> U
         projects=_projects(snapshot) if is_named else UNSET,
         repositories=_repositories(snapshot) if is_named else UNSET,
         invitations=_invitations(snapshot) if is_named else UNSET,
+        webhooks=_webhooks(snapshot) if is_named else UNSET,
     )
 
 
@@ -85,6 +86,7 @@ def _team(snapshot: AccountSnapshot) -> Team:
         projects=_projects(snapshot),
         repositories=_repositories(snapshot),
         invitations=_invitations(snapshot),
+        webhooks=_webhooks(snapshot),
     )
 
 
@@ -175,3 +177,10 @@ def _invitation(invitation: invitations.Invitation) -> Invitation:
         invited_by=invitation.invited_by.username,
         until=ends.text(invitation.until) if invitation.until else UNSET,
     )
+
+
+def _webhooks(snapshot: AccountSnapshot) -> list[Webhook]:
+    return [
+        Webhook(url=each.url, label=each.label, events=[*each.events], active=each.is_active)
+        for each in snapshot.webhooks
+    ]

@@ -108,6 +108,15 @@ class Invitation(Part, frozen=True, kw_only=True):
     until: str | UnsetType = UNSET
 
 
+class Webhook(Part, frozen=True, kw_only=True):
+    """A webhook, without its secret; a new one has every event unless `events` names some."""
+
+    url: str
+    label: str | UnsetType = UNSET
+    events: list[str] | UnsetType = UNSET
+    active: bool | UnsetType = UNSET
+
+
 class User(Part, frozen=True, kw_only=True):
     """A person, with what their personal account owns; `previously` are earlier usernames."""
 
@@ -127,6 +136,7 @@ class User(Part, frozen=True, kw_only=True):
     projects: list[Project] | UnsetType = UNSET
     repositories: list[Repository] | UnsetType = UNSET
     invitations: list[Invitation] | UnsetType = UNSET
+    webhooks: list[Webhook] | UnsetType = UNSET
 
 
 class Team(Part, frozen=True, kw_only=True):
@@ -139,6 +149,7 @@ class Team(Part, frozen=True, kw_only=True):
     projects: list[Project] | UnsetType = UNSET
     repositories: list[Repository] | UnsetType = UNSET
     invitations: list[Invitation] | UnsetType = UNSET
+    webhooks: list[Webhook] | UnsetType = UNSET
 
 
 class Document(Part, frozen=True, kw_only=True):
@@ -172,6 +183,8 @@ def identity(part: Part) -> Identity:
             return part.slug, part.slug
         case Invitation():
             return (accounts.email_key(part.email), given_fields(part.repository)), part.email
+        case Webhook():
+            return (part.url, given_fields(part.label)), part.url
         case Token():
             return part.secret, part.label
     raise TypeError(part)
@@ -183,8 +196,8 @@ def identity(part: Part) -> Identity:
 def merged(documents: Iterable[Document]) -> Document:
     """Merge documents into one.
 
-    For an account, group, project, repository or invitation that is in several, later attributes win; lists and
-    mappings are joined.
+    For an account, group, project, repository, invitation or webhook that is in several, later attributes win; lists
+    and mappings are joined.
     """
     documents = list(documents)
     return Document(

@@ -2,7 +2,7 @@
 
 from onebucket.actions import groups, invitations
 from onebucket.domain.accounts import email_key
-from onebucket.transfer import apply_projects
+from onebucket.transfer import apply_projects, apply_webhooks
 from onebucket.transfer.apply_contents import apply_groups, apply_invitations, apply_repositories, grant_actions
 from onebucket.transfer.apply_context import ApplyContext, Subject, describe
 from onebucket.transfer.apply_grants import prune_grants
@@ -10,12 +10,13 @@ from onebucket.transfer.model import Repository, given_fields
 
 
 def prune(task: ApplyContext, subject: Subject) -> None:
-    """Remove invitations, groups, members, privileges and empty projects that the documents' lists leave out."""
+    """Remove what the documents' lists leave out: of projects the empty ones, never repositories."""
     _invitations(task, subject)
     _groups(task, subject)
     _members(task, subject)
     _privileges(task, subject)
     apply_projects.prune(task, subject, deleted_groups=_deleted_groups(subject))
+    apply_webhooks.prune(task, subject)
 
 
 def _invitations(task: ApplyContext, subject: Subject) -> None:

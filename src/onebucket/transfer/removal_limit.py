@@ -1,7 +1,7 @@
 """Limits how much one apply may remove from an account, as a safeguard against incomplete documents.
 
-Counts each group, membership, privilege and pending invitation as one, whether it is removed because a document leaves
-it out, because its group is deleted, or by the level `none`.
+Counts each group, membership, privilege, pending invitation and webhook as one, whether it is removed because a
+document leaves it out, because its group is deleted, or by the level `none`.
 """
 
 from collections.abc import Hashable, Iterable
@@ -32,7 +32,7 @@ def check(work: UnitOfWork, subjects: Iterable[Subject], cap: RemovalLimit) -> N
     if exceeded:
         parts = ", ".join(f"{gone:,} of the {total:,} things of {name}" for name, gone, total in exceeded)
         raise TooManyRemovals(
-            f"this removes {parts} (groups, members, privileges, invitations), but --max-removals is {cap}: "
+            f"this removes {parts} (groups, members, privileges, invitations, webhooks), but --max-removals is {cap}: "
             f"nothing was changed; to do it, use --max-removals {max(gone for _, gone, _ in exceeded)}"
         )
 
@@ -50,4 +50,5 @@ def _items(snapshot: AccountSnapshot) -> set[Hashable]:
         items |= {("group's", slug, groups.get(group, group)) for group, level in grants.groups.items() if level}
         items |= {("person's", slug, name) for name, level in grants.people.items() if level}
     items |= {("invitation", email_key(each.email), each.repository_slug) for each in snapshot.invitations}
+    items |= {("webhook", each.id) for each in snapshot.webhooks}
     return items
