@@ -1,6 +1,6 @@
 """Who gained and who lost access in an account, when, through what and by whom; for its administrators."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,11 +8,10 @@ from onebucket.actions import access
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import level_changes, privileges
 from onebucket.domain.accounts import Account
-from onebucket.domain.journal_entry import Entry
 from onebucket.domain.level_changes import ChangeFilter, ChangePosition, Direction, LevelChange, LevelChanges
 from onebucket.domain.policy import To
 from onebucket.domain.privileges import Level
-from onebucket.store import access_state_rows
+from onebucket.store.access_state_rows import AccessHistory
 
 # Entries that are taken back for one list of changes: one second of work, or less. Older changes aren't known.
 MAX_ENTRIES = 100_000
@@ -79,10 +78,9 @@ def all_changes(
     wanted = ChangeFilter(
         query.since, query.until, person.id if person else None, query.repository, query.level, query.direction
     )
-    state = access_state_rows.load(work.tx, owner)
-    work.tx.spend(len(state.people) * len(state.repositories) // LEVELS_OF_A_ROW)
-    entries = _charged(work, access_state_rows.entries(work.tx, owner, since=query.since))
-    return owner, LevelChanges(state, entries, wanted, after=after, most=MAX_ENTRIES)
+    history = AccessHistory(work.tx, owner, person)
+    work.tx.spend(len(history.state.people) * len(history.state.repositories) // LEVELS_OF_A_ROW)
+    return owner, LevelChanges(history.state, history.entries(since=query.since), wanted, after=after, most=MAX_ENTRIES)
 
 
 def page(
@@ -113,9 +111,3 @@ def page(
             batches.append([change])
     end = changes.not_known_before, changes.because
     return ChangePage(owner, batches, None, *end, changes.repositories_now)
-
-
-def _charged(work: UnitOfWork, entries: Iterator[Entry]) -> Iterator[Entry]:
-    for entry in entries:
-        work.tx.spend(1)
-        yield entry

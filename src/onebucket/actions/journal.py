@@ -12,7 +12,7 @@ from onebucket.domain.journal_cursor import JournalPosition
 from onebucket.domain.journal_entry import Entry, Facts
 from onebucket.domain.policy import To
 from onebucket.domain.refusals import NotFound
-from onebucket.store import journal_rows, journal_search
+from onebucket.store import journal_rows, journal_search, journal_verification
 from onebucket.store.journal_chain import ChainHead, VerifiedChain
 
 # Entries examined per page: a filter that matches few of them takes several short requests instead of one long one.
@@ -92,10 +92,7 @@ def examine(work: UnitOfWork, account_name: str, *, at_most: int) -> VerifiedCha
     """Verify the hash chain of an account's journal; return None when it has more than `at_most` entries."""
     account_id = _account_id(work, account_name)
     assert account_id is not None
-    newest = journal_rows.newest(work.tx, account_id)
-    if newest is not None and newest.number > at_most:
-        return None
-    return next(journal_rows.verify(work.tx, account_id=account_id, expected={}))
+    return journal_verification.verify_short(work.tx, account_id, at_most=at_most)
 
 
 def verify(
@@ -105,7 +102,7 @@ def verify(
 
     `expected` maps account ids to heads recorded earlier: a chain must still contain those entries.
     """
-    return journal_rows.verify(work.tx, account_id=_account_id(work, account_name), expected=expected or {})
+    return journal_verification.verify(work.tx, account_id=_account_id(work, account_name), expected=expected or {})
 
 
 def latest(work: UnitOfWork) -> datetime | None:

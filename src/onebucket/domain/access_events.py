@@ -1,6 +1,9 @@
 """Which events of the journal change who has access: none at all, or what people may do in every account."""
 
+from typing import Any
+
 from onebucket.domain.events import Event
+from onebucket.domain.journal_entry import Entry
 
 # Events of people's own journals, which change what they may do in every account.
 OF_PEOPLE = frozenset({
@@ -36,3 +39,21 @@ OF_NO_ACCESS = frozenset({
     Event.WEBHOOK_PINGED, Event.WEBHOOK_RESENT, Event.WEBHOOK_SWITCHED_OFF,
     Event.CHANGE_REFUSED, Event.SIGN_IN_FAILED,
 })  # fmt: skip
+
+
+def people_in(entry: Entry) -> tuple[list[str], list[str]]:
+    """Return the ids and the usernames of the people whom an entry names, if they can be told."""
+    ids = [entry.account_id] if entry.event in OF_PEOPLE else []
+    names: list[str] = []
+    for facts in (entry.before, entry.after):
+        if facts:
+            kept = facts.get("kept")
+            disabled = kept.get("disabled") if isinstance(kept, dict) else None
+            ids += _texts([facts.get("id")])
+            for value in (facts.get("users"), facts.get("members"), disabled, [facts.get("user")]):
+                names += _texts(value)
+    return ids, names
+
+
+def _texts(values: Any) -> list[str]:
+    return [each for each in values if isinstance(each, str)] if isinstance(values, list | dict) else []

@@ -93,16 +93,19 @@ Lookup = Callable[[str], Account | None]
 class AccessState:
     """The access inputs of everybody in an account at a moment.
 
-    People are loaded when somebody first asks for them: `by_id` and `by_username` find them as they are now.
+    People are loaded when somebody first asks for them: `by_id` and `by_username` find them as they are now. A state
+    that is `only` about the person with that id knows nobody else.
     """
 
-    def __init__(self, owner: Account, *, by_id: Lookup, by_username: Lookup) -> None:
+    def __init__(self, owner: Account, *, by_id: Lookup, by_username: Lookup, only: str | None = None) -> None:
         self.owner = owner
+        self._only = only
         self.groups: dict[str, PastGroup] = {}
         self.projects: dict[str, PastProject] = {}
         self.repositories: dict[str, PastRepository] = {}
         self.people: dict[str, PastPerson] = {}
         self._by_id, self._by_username = by_id, by_username
+        self._ids: dict[str, str] = {}
         # The holders of usernames that have changed since; None if nobody had one then.
         self._names: dict[str, str | None] = {}
 
@@ -112,6 +115,7 @@ class AccessState:
         """Add a person as they are now."""
         person = PastPerson(account.id, account.username, is_active=account.is_active, site_admin=account.site_admin)
         self.people[account.id] = person
+        self._ids[username_key(account.username)] = account.id
         return person
 
     def person(self, id: str) -> PastPerson | None:
@@ -127,8 +131,21 @@ class AccessState:
         if key in self._names:
             id = self._names[key]
             return None if id is None else self.person(id)
+        if key in self._ids:
+            return self.people[self._ids[key]]
         account = self._by_username(username)
         return None if account is None else self.person(account.id)
+
+    def leaves_out(self, id: str) -> bool:
+        """Return whether the state isn't about the person with this id."""
+        return self._only is not None and id != self._only
+
+    def leaves_out_named(self, username: str) -> bool:
+        """Return whether the state isn't about the person who had this username."""
+        if self._only is None:
+            return False
+        key = username_key(username)
+        return self._names.get(key, self._ids.get(key)) != self._only
 
     def rename_person(self, person: PastPerson, username: str | None) -> None:
         """Give a person the username that they had; None for somebody who didn't exist yet."""

@@ -75,6 +75,10 @@ def _project_level(word: str | None) -> Level | None:
     return None if word is None else projects.parse_project_level(word).on_repositories
 
 
+def _people(state: AccessState, usernames: Iterable[str]) -> list[PastPerson]:
+    return [_known(state.person_named(name)) for name in usernames if not state.leaves_out_named(name)]
+
+
 # -- people --------------------------------------------------------------------------------------------
 
 
@@ -93,6 +97,8 @@ def _user_added(state: AccessState, entry: Entry) -> Step | None:
 
 def _user_changed(state: AccessState, entry: Entry) -> Step | None:
     before, after = _facts(entry.before), _facts(entry.after)
+    if state.leaves_out(entry.account_id):
+        return None
     differing = {name for name in ("username", "is_active", "site_admin") if before.get(name) != after.get(name)}
     if not differing:
         return None
@@ -116,8 +122,7 @@ def _user_deleted(state: AccessState, entry: Entry) -> Step:
 
 def _site_restored(state: AccessState, entry: Entry) -> Step:
     """People whom a restored backup would have enabled again stayed disabled, without an entry of their own."""
-    names = _facts(entry.after).get("kept", {}).get("disabled", [])
-    people = [_known(state.person_named(name)) for name in names]
+    people = _people(state, _facts(entry.after).get("kept", {}).get("disabled", []))
     _require(not any(person.is_active for person in people))
 
     def undo() -> None:
@@ -166,7 +171,7 @@ def _group_deleted(state: AccessState, entry: Entry) -> Step:
     lost = _facts(entry.before)
     _require(entry.subject not in state.groups)
     group = PastGroup(entry.subject, _level(lost["permission"]), administers=_administers(lost))
-    members = [_known(state.person_named(name)) for name in lost["members"]]
+    members = _people(state, lost["members"])
     group.places = {state.repositories[slug]: _known(_level(word)) for slug, word in lost["privileges"].items()}
     group.places |= {
         state.projects[key]: _known(_project_level(word)) for key, word in lost.get("projects", {}).items()
@@ -182,8 +187,10 @@ def _group_deleted(state: AccessState, entry: Entry) -> Step:
     return Step(undo, members, group.reach)
 
 
-def _member(state: AccessState, entry: Entry, *, was_added: bool) -> Step:
+def _member(state: AccessState, entry: Entry, *, was_added: bool) -> Step | None:
     facts = _facts(entry.after if was_added else entry.before)
+    if state.leaves_out(facts["id"]):
+        return None
     group = state.groups[entry.subject]
     person = _known(state.person(facts["id"]))
     _require((person in group.members) == was_added)
@@ -194,9 +201,11 @@ def _member(state: AccessState, entry: Entry, *, was_added: bool) -> Step:
 # -- what is set on repositories and projects ------------------------------------------------------------
 
 
-def _set_in(state: AccessState, entry: Entry, *, on_project: bool) -> Step:
+def _set_in(state: AccessState, entry: Entry, *, on_project: bool) -> Step | None:
     before, after = entry.before, entry.after
     facts = _facts(after or before)
+    if "group" not in facts and state.leaves_out_named(facts["user"]):
+        return None
     place: PastPlace = (state.projects if on_project else state.repositories)[entry.subject]
     holder: PastGroup | PastPerson = (
         state.groups[facts["group"]] if "group" in facts else _known(state.person_named(facts["user"]))
@@ -250,7 +259,11 @@ def _holders(
     found: dict[PastGroup | PastPerson, Level] = {
         state.groups[slug]: _known(parse(word)) for slug, word in lost["groups"].items()
     }
-    return found | {_known(state.person_named(name)): _known(parse(word)) for name, word in lost["users"].items()}
+    return found | {
+        _known(state.person_named(name)): _known(parse(word))
+        for name, word in lost["users"].items()
+        if not state.leaves_out_named(name)
+    }
 
 
 def _repository_added(state: AccessState, entry: Entry) -> Step:

@@ -179,6 +179,9 @@ class LevelChanges:
         state, wanted, repository = self._state, self._wanted, step.of_repository
         repositories = self._repositories_of(step)
         people = self._people_of(step) if repositories is None or repositories else []
+        if not people and (repository is None or not repositories):
+            step.undo()
+            return
         everybody_after = _level_of_everybody(repository)
         after = _levels(state, people, repositories)
         step.undo()
@@ -216,18 +219,19 @@ class LevelChanges:
         found = [step.of_repository] if step.of_repository is not None else step.repositories
         if name is None:
             return found
-        among = self._state.repositories.values() if found is None else found
-        return [each for each in among if each is self._repository or each.name == name]
+        names = sorted({name, self._repository.name if self._repository else name})
+        among = map(self._state.repositories.get, names) if found is None else found
+        return [each for each in among if each and (each is self._repository or each.name == name)]
 
     def _people_of(self, step: Step) -> Sequence[PastPerson]:
         """Return the people whom a step may be about and whom the filter wants, by username."""
+        if self._wanted.person_id is not None:
+            only = self._state.person(self._wanted.person_id)
+            is_concerned = only is not None and (step.of_repository is not None or only in step.people)
+            return [only] if only is not None and is_concerned else []
         people = dict.fromkeys(step.people)
         if step.of_repository is not None:
             people |= self._state.holders(step.of_repository)
-        if self._wanted.person_id is not None:
-            only = self._state.person(self._wanted.person_id)
-            is_concerned = only is not None and (only in people or step.of_repository is not None)
-            return [only] if only is not None and is_concerned else []
         return sorted(people, key=lambda person: person.username.lower())
 
 

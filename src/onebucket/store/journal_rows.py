@@ -1,11 +1,11 @@
 """The audit log in the database: one row for each change of an account, numbered and chained by hashes."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Integer, and_, bindparam, func, insert, select, union
+from sqlalchemy import Integer, and_, bindparam, func, insert, select
 
 from onebucket.domain.accounts import Account, Actor, bare_uuid
 from onebucket.domain.events import Event
@@ -17,13 +17,13 @@ from onebucket.store.engine.list_parameters import values_of
 from onebucket.store.engine.row_mapper import mapped, scalar
 from onebucket.store.engine.statement import Statement
 from onebucket.store.engine.transaction import Transaction
-from onebucket.store.journal_chain import ChainHead, VerifiedChain
-from onebucket.store.tables import Id, accounts, journal, journal_heads
+from onebucket.store.journal_chain import ChainHead
+from onebucket.store.tables import Id, journal, journal_heads
 
-_CHAIN_HEAD = mapped(journal_heads.c.number, journal_heads.c.hash, make=ChainHead)
+CHAIN_HEAD = mapped(journal_heads.c.number, journal_heads.c.hash, make=ChainHead)
 _HEAD = Statement(
-    select(*_CHAIN_HEAD.columns).where(journal_heads.c.account_id == bindparam("account_id")),
-    _CHAIN_HEAD,
+    select(*CHAIN_HEAD.columns).where(journal_heads.c.account_id == bindparam("account_id")),
+    CHAIN_HEAD,
     is_cached=True,
 )
 _ADD = Statement(insert(journal))
@@ -53,7 +53,7 @@ def add(
     request_id: str,
 ) -> Entry:
     """Append an entry to an account's audit log."""
-    last = _last(tx, account.id)
+    last = head(tx, account.id)
     number, previous = (last.number + 1, last.hash) if last else (1, account.id)
     chained: tuple[Any, ...] = (
         account.id,
@@ -83,7 +83,7 @@ def head_query(tx: Transaction, account_id: str) -> Query | None:
     return None if tx.deferred(_KEEP_HEAD, account_id) else (_HEAD, {"account_id": account_id})
 
 
-def _last(tx: Transaction, account_id: str) -> ChainHead | None:
+def head(tx: Transaction, account_id: str) -> ChainHead | None:
     """Return an account's last entry. One added in this transaction is still a deferred change."""
     deferred = tx.deferred(_KEEP_HEAD, account_id)
     if deferred is not None:
@@ -241,41 +241,3 @@ def latest_events(tx: Transaction) -> datetime | None:
 def id_of_deleted(tx: Transaction, name: str) -> str | None:
     """Return the id of the account that last had that username in the audit log, or that has that UUID."""
     return tx.row(_ID_OF_UUID, id=bare_uuid(name)) or tx.row(_ID_OF_NAME, name=name)
-
-
-# -- verification ------------------------------------------------------------------------------------
-
-_ACCOUNTS = Statement(
-    union(select(journal_heads.c.account_id), select(journal.c.account_id), select(accounts.c.id)).order_by(
-        "account_id"
-    )
-)
-# No mapper: somebody may have put anything into the columns.
-_CHAIN = Statement(_entries.where(_of_account).order_by(journal.c.number))
-_NAME = Statement(
-    select(accounts.c.username).where(accounts.c.id == bindparam("account_id")), scalar(accounts.c.username)
-)
-_LAST_NAME = Statement(
-    select(journal.c.account).where(_of_account).order_by(journal.c.number.desc()).limit(1), scalar(journal.c.account)
-)
-
-
-def verify(tx: Transaction, *, account_id: str | None, expected: Mapping[str, ChainHead]) -> Iterator[VerifiedChain]:
-    """Verify the audit log of an account, or of every account that exists, existed, or has an expected head."""
-    with tx.reading_anything():
-        ids = (
-            [account_id]
-            if account_id is not None
-            else sorted({*expected, *(account for (account,) in tx.stream(_ACCOUNTS))}, key=str)
-        )
-        for id in ids:
-            yield _verified(tx, id, expected.get(id))
-
-
-def _verified(tx: Transaction, account_id: str, expected: ChainHead | None) -> VerifiedChain:
-    name = tx.row(_NAME, account_id=account_id) or tx.row(_LAST_NAME, account_id=account_id)
-    shown = str(name).encode(errors="replace").decode() if name else "unknown"
-    chain = VerifiedChain(account_id, shown, ChainHead(0, ""))
-    rows = tx.stream(_CHAIN, account_id=account_id)
-    journal_chain.examine_chain(chain, rows, _last(tx, account_id), expected)
-    return chain

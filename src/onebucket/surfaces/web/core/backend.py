@@ -25,7 +25,7 @@ Scope = MutableMapping[str, Any]
 class Browser:
     """The client of a page request.
 
-    `secret` is its session secret (None without a session), `agent` its `User-Agent`. `names` is what the page's path
+    `secret` is its session secret (None without a session), `agent` its `User-Agent`. `names` is what the address
     names (`account`, `group`, `repository`, `person`), so that it is read together with the session.
     """
 
@@ -36,12 +36,12 @@ class Browser:
     names: Mapping[str, str] = field(default_factory=dict)
 
 
-def named_in_path(path: str, parameters: Mapping[str, str]) -> dict[str, str]:
-    """Return what the path of a page names, by the parameters of its route: see `Browser.names`."""
-    names = {"person": parameters.get("person") or parameters.get("member")}
+def named_in_address(path: str, parameters: Mapping[str, str], query: Mapping[str, str]) -> dict[str, str]:
+    """Return what the address of a page names, by the parameters of its route and query: see `Browser.names`."""
+    names = {"person": parameters.get("person") or parameters.get("member") or query.get("person")}
     _, first, *others = path.split("/")
     if first == "accounts":
-        names["account"] = parameters.get("name")
+        names |= {"account": parameters.get("name"), "repository": query.get("repository")}
         kind = {"groups": "group", "repositories": "repository"}.get(others[1] if len(others) > 1 else "")
         if kind:
             names[kind] = parameters.get("slug")

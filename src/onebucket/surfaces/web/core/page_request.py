@@ -17,7 +17,7 @@ from onebucket.domain.accounts import Account
 from onebucket.domain.journal_entry import Entry
 from onebucket.domain.refusals import Invalid, NotFound, Refusal
 from onebucket.surfaces.web.core import csrf, form_body, toasts
-from onebucket.surfaces.web.core.backend import Browser, PageBackend, SiteInfo, VerifiedPassword, named_in_path
+from onebucket.surfaces.web.core.backend import Browser, PageBackend, SiteInfo, VerifiedPassword, named_in_address
 from onebucket.surfaces.web.core.cookies import Cookies
 from onebucket.surfaces.web.core.page_responses import HEADERS, retry_after, sentence
 from onebucket.surfaces.web.core.sent_form import SentForm
@@ -70,7 +70,7 @@ class PageRequest(SentForm):
             request_id=backend.request_id(request.scope),
             address=request.client.host if request.client else None,
             agent="".join(value for value in request.headers.get("user-agent", "")[:200] if value.isprintable()),
-            names=named_in_path(request.scope["path"], request.path_params),
+            names=named_in_address(request.scope["path"], request.path_params, request.query_params),
         )
         self.is_recognized = not self.browser.secret
         self.admit: Callable[[UnitOfWork], None] = lambda work: None
