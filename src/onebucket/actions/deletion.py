@@ -1,6 +1,6 @@
 """Deleting people: all that they have anywhere and all that they own is shown first, and then gone at once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from onebucket.actions import (
     account_contents,
@@ -9,6 +9,7 @@ from onebucket.actions import (
     directory_people,
     invitation_letters,
     offboarding,
+    strike_out,
 )
 from onebucket.actions.account_contents import Contents
 from onebucket.actions.offboarding import Holdings, Offboarding
@@ -37,7 +38,8 @@ class Deletion:
     """What goes with a person: what off-boarding ends, and what their own account owns (`contents`).
 
     `invitations` are those that they have sent for other accounts, `apps` the OAuth apps of other accounts that act
-    for them, and `links` what directories know of them.
+    for them, and `links` what directories know of them. `struck_out` is the number of journal entries that no longer
+    name them, None if all do.
     """
 
     offboarding: Offboarding
@@ -45,6 +47,7 @@ class Deletion:
     invitations: list[tuple[Account, Invitation]]
     apps: list[tuple[Account, Consumer]]
     links: list[tuple[Account, Directory, DirectoryPerson]]
+    struck_out: int | None = None
 
     @property
     def person(self) -> Account:
@@ -78,11 +81,11 @@ def plan(work: UnitOfWork, name: str) -> Deletion:
     )
 
 
-def delete(work: UnitOfWork, name: str) -> Deletion:
+def delete(work: UnitOfWork, name: str, *, strikes_out: bool = False) -> Deletion:
     """Delete a person with everything that `plan` returns, and return it: all of it, or nothing.
 
-    Journal entries stay. Whoever gets the same name later inherits nothing, and a directory that brings the person
-    again brings somebody new.
+    Journal entries stay; with `strikes_out`, without the person's names and addresses. Whoever gets the same name later
+    inherits nothing, and a directory that brings the person again brings somebody new.
     Raises LastAdministrator for the last one of a team, Conflict for the last site administrator and for oneself.
     """
     planned = plan(work, name)
@@ -106,7 +109,7 @@ def delete(work: UnitOfWork, name: str) -> Deletion:
     for email in emails:
         outbox_rows.delete_to_address(work.tx, email.key)
     account_removal.delete_with_rows(work.tx, person.id)
-    return planned
+    return replace(planned, struck_out=strike_out.strike_out(work, person)) if strikes_out else planned
 
 
 def _leave_kept_groups(work: UnitOfWork, person: Account, holdings: Holdings) -> None:

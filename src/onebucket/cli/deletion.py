@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 def delete(
     name: Name,
+    strike_out: Annotated[
+        bool, typer.Option("--strike-out", help="Also strike their names and addresses out of the journal.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be deleted.")] = False,
     yes: Yes = False,
     as_json: JsonOption = False,
@@ -23,15 +26,15 @@ def delete(
 ) -> None:
     """Delete a person with their access, credentials and addresses, and their own account with all that it owns.
 
-    It happens in one transaction. The journal stays. Somebody new with the same name inherits nothing.
+    It happens in one transaction. The journal stays; with --strike-out, without their names and addresses. Somebody
+    new with the same name inherits nothing.
     """
     from onebucket.actions import deletion
 
     if not dry_run and not common.confirmed(f"Delete {name} and everything that they own?", yes=yes):
         raise CommandError("nothing was deleted")
     with common.reading(database, data) if dry_run else common.writing(database, data) as work:
-        act = deletion.plan if dry_run else deletion.delete
-        gone = act(work, name)
+        gone = deletion.plan(work, name) if dry_run else deletion.delete(work, name, strikes_out=strike_out)
     _show(gone, dry_run=dry_run, as_json=as_json)
 
 
@@ -45,6 +48,8 @@ def _show(gone: "Deletion", *, dry_run: bool, as_json: bool) -> None:
         return
     for line in (*offboarding.lines(gone.offboarding, kept_groups="leaves"), *_lines(gone)):
         common.show(line)
+    if gone.struck_out is not None:
+        common.show(f"journal: names are struck out of {gone.struck_out:,} entries")
     common.show(f"{'would delete' if dry_run else 'deleted'} {gone.person.username}")
 
 

@@ -76,6 +76,8 @@ def _as_lines(chain: "VerifiedChain") -> Iterator[str]:
         yield f"       {fault}"
     if chain.further:
         yield f"       and {chain.further:,} more"
+    if chain.struck_out:
+        yield f"{_STRUCK_OUT}{chain.struck_out:,} {'entry' if chain.struck_out == 1 else 'entries'}"
 
 
 def _as_json(chain: "VerifiedChain") -> str:
@@ -87,10 +89,12 @@ def _as_json(chain: "VerifiedChain") -> str:
         "whole": chain.is_whole,
         "faults": chain.faults,
         "further_faults": chain.further,
+        "struck_out": chain.struck_out,
     }
     return encoding.dumps(fields, ensure_ascii=False)
 
 
+_STRUCK_OUT = "       names are struck out of "
 _WHOLE = re.compile(r"whole  \{([0-9a-f-]{36})\} +([0-9]+)  ([0-9a-f]{64})  .*")
 
 
@@ -108,6 +112,8 @@ def _heads(lines: Iterable[str], file: Path) -> "Iterator[tuple[str, ChainHead]]
     from onebucket.store.journal_chain import ChainHead
 
     for number, line in enumerate(lines, start=1):
+        if line.startswith(_STRUCK_OUT):
+            continue
         match = _WHOLE.fullmatch(line)
         if match is None:
             raise CommandError(f"{file}, line {number}: --verify prints no such line for an intact journal")

@@ -108,6 +108,7 @@ class Event(Enum):
     WEBHOOK_RESENT = "webhook.resent"
     WEBHOOK_SWITCHED_OFF = "webhook.switched-off"
     SITE_RESTORED = "site.restored"
+    JOURNAL_STRUCK_OUT = "journal.struck-out"
     CHANGE_REFUSED = "change.refused"
     SIGN_IN_FAILED = "sign-in.failed"
 

@@ -11,6 +11,9 @@ from onebucket.safe_text import quote_text
 
 Facts = Mapping[str, Any]
 
+# Items of a list in words; the journal has them all.
+_MOST_SHOWN = 50
+
 
 def describe_way(reason: Reason) -> str:
     """Explain why a person has a level, without the date.
@@ -63,7 +66,8 @@ def event_word(value: object) -> str:
     if value in (None, [], {}, ""):
         return "nothing"
     if isinstance(value, list | dict):
-        return f"[{', '.join(str(item) for item in value)}]"
+        more = f", and {len(value) - _MOST_SHOWN:,} more" if len(value) > _MOST_SHOWN else ""
+        return f"[{', '.join(str(item) for item in [*value][:_MOST_SHOWN])}{more}]"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -217,6 +221,11 @@ def _second_factor(verb: str) -> _Describe:
     return describe
 
 
+def _struck_out(facts: Facts, before: Facts | None, after: Facts | None) -> str:
+    number = len(facts.get("entries", ()))
+    return f"struck out names in {number:,} {'entry' if number == 1 else 'entries'}, which tell of {facts['subject']}"
+
+
 _WITH_CHANGES = frozenset(
     {
         Event.MIRROR_CONFIGURED,
@@ -342,6 +351,7 @@ _SENTENCES: Mapping[Event, _Describe] = {
     Event.WEBHOOK_RESENT: _template("sent {event} again to the webhook {subject}"),
     Event.WEBHOOK_SWITCHED_OFF: _template("switched off the webhook {subject}: {reason}"),
     Event.SITE_RESTORED: _template("restored everything from {subject}"),
+    Event.JOURNAL_STRUCK_OUT: _struck_out,
     Event.CHANGE_REFUSED: _template("was refused {subject}"),
     Event.SIGN_IN_FAILED: _template("could not sign in as {subject}"),
 }  # fmt: skip

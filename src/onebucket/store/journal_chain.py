@@ -2,6 +2,9 @@
 
 Anyone who changes, removes, inserts or moves an entry would have to recompute all later hashes. The last hash is also
 stored separately (`journal_heads`), so that missing entries at the end are noticed too.
+
+An entry out of which names were struck keeps its hash, which it no longer has by its columns. A later entry of the
+chain vouches for it: `journal.struck-out` holds its number and the hash of its columns as they read now.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,6 +13,8 @@ from hashlib import sha256
 from typing import Any
 
 import msgspec
+
+from onebucket.domain.events import Event
 
 _Column = str | int | None
 
@@ -25,6 +30,11 @@ def chain_hash(previous: str, columns: Sequence[_Column]) -> str:
     return sha256(msgspec.json.encode([previous, *columns])).hexdigest()
 
 
+def content_hash(columns: Sequence[_Column]) -> str:
+    """Return the hash of an entry by itself: SHA-256 of a JSON list of the columns as they are stored."""
+    return sha256(msgspec.json.encode([*columns])).hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class ChainHead:
     """The last entry of an account's audit log: its number, which is also the number of entries, and its hash."""
@@ -38,6 +48,7 @@ class VerifiedChain:
     """The result of verifying an account's audit log: its last entry (`head`) and what is wrong (`faults`).
 
     `account` is the account's current or last username. Faults beyond `MAX_REPORTED_FAULTS` are only counted.
+    `struck_out` is the number of entries out of which names were struck, for which others vouch.
     """
 
     account_id: str
@@ -45,6 +56,7 @@ class VerifiedChain:
     head: ChainHead
     faults: list[str] = field(default_factory=list)
     further: int = 0
+    struck_out: int = 0
 
     @property
     def is_whole(self) -> bool:
@@ -67,6 +79,7 @@ def examine_chain(
     `kept` is the head stored separately. `expected` is the head at an earlier time, kept elsewhere by the user.
     """
     number, hash = 0, chain.account_id
+    struck = _StruckEntries()
     for row in rows:
         *columns, stored = row
         _, numbered, *_ = columns
@@ -76,17 +89,80 @@ def examine_chain(
         if numbered > number + 1:
             # Without the previous entry, its hash can't be checked.
             chain.add_fault(_missing_entries(number + 1, numbered - 1))
-        elif numbered != number + 1 or _recomputed(hash, columns) != stored:
-            chain.add_fault(f"entry {numbered} was changed or moved")
+        elif numbered != number + 1:
+            chain.add_fault(_changed(numbered))
+        elif _recomputed(hash, columns) != stored:
+            if not struck.add(columns):
+                chain.add_fault(_changed(numbered))
+        elif columns[_EVENT] == Event.JOURNAL_STRUCK_OUT.value:
+            struck.vouch(columns)
         number, hash = numbered, stored
         if expected is not None and number == expected.number and stored != expected.hash:
             chain.add_fault(f"entry {number} is not the one that was expected")
     chain.head = ChainHead(number, str(hash).encode(errors="replace").decode() if number else "")
 
+    for numbered in struck.without_voucher:
+        chain.add_fault(_changed(numbered))
+    chain.struck_out = struck.vouched_for
     for fault in _faults_at_end(number, hash, kept):
         chain.add_fault(fault)
     if expected is not None and number < expected.number:
         chain.add_fault(f"it should have {expected.number} entries or more")
+
+
+_NUMBER, _EVENT, _AFTER = 1, 8, 11
+
+
+class _StruckEntries:
+    """Entries whose hash isn't that of their columns, until a later entry vouches for how they read now."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, bytes] = {}
+        # What those of them say that are vouchers themselves.
+        self._vouchers: dict[int, Sequence[Any]] = {}
+        self.vouched_for = 0
+
+    @property
+    def without_voucher(self) -> list[int]:
+        """The numbers of the entries for which none vouches."""
+        return sorted(self._waiting)
+
+    def add(self, columns: Sequence[Any]) -> bool:
+        """Add an entry; return False if it holds what no entry can hold."""
+        if any(isinstance(column, bytes | float) for column in columns):
+            return False
+        try:
+            self._waiting[columns[_NUMBER]] = bytes.fromhex(content_hash(columns))
+        except UnicodeEncodeError:
+            return False
+        if columns[_EVENT] == Event.JOURNAL_STRUCK_OUT.value:
+            self._vouchers[columns[_NUMBER]] = columns
+        return True
+
+    def vouch(self, columns: Sequence[Any]) -> None:
+        """Take the entries that this one names, and that read as it says, for struck out rather than changed."""
+        vouching = [columns]
+        while vouching:
+            voucher = vouching.pop()
+            for number, hash in _named_entries(voucher[_AFTER]):
+                if number < voucher[_NUMBER] and self._waiting.get(number) == hash:
+                    del self._waiting[number]
+                    self.vouched_for += 1
+                    if number in self._vouchers:
+                        vouching.append(self._vouchers.pop(number))
+
+
+def _named_entries(facts: Any) -> Iterator[tuple[int, bytes]]:
+    """Yield the numbers and hashes in the facts of a `journal.struck-out` entry."""
+    try:
+        for number, hash in msgspec.json.decode(facts)["entries"]:
+            yield int(number), bytes.fromhex(hash)
+    except (msgspec.DecodeError, KeyError, TypeError, ValueError):
+        return
+
+
+def _changed(number: int) -> str:
+    return f"entry {number} was changed or moved"
 
 
 def _recomputed(previous: str, columns: Sequence[Any]) -> str | None:

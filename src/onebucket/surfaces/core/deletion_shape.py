@@ -35,7 +35,8 @@ class ForOthers(Struct, frozen=True):
 class DeletionShape(Struct, frozen=True):
     """What goes, or is gone: what off-boarding ends, and what the person owns.
 
-    `directories` know the person, and may bring somebody new in their place.
+    `directories` know the person, and may bring somebody new in their place. `struck_out` is the number of journal
+    entries out of which their names were struck; null if they stay, or nothing is deleted yet.
     """
 
     user: str
@@ -47,6 +48,7 @@ class DeletionShape(Struct, frozen=True):
     sent_invitations: list[ForOthers]
     apps: list[ForOthers]
     directories: list[ForOthers]
+    struck_out: int | None
 
 
 def deletion_shape(deletion: Deletion, *, dry_run: bool) -> DeletionShape:
@@ -62,4 +64,5 @@ def deletion_shape(deletion: Deletion, *, dry_run: bool) -> DeletionShape:
         sent_invitations=[ForOthers(owner.username, each.email) for owner, each in deletion.invitations],
         apps=[ForOthers(owner.username, each.key) for owner, each in deletion.apps],
         directories=[ForOthers(team.username, directory.label) for team, directory, _ in deletion.links],
+        struck_out=deletion.struck_out,
     )

@@ -27,16 +27,22 @@ def offboard(work: UnitOfWork, request: ApiRequest) -> OffboardingShape:
 
 def delete(work: UnitOfWork, request: ApiRequest) -> DeletionShape:
     """Delete a person with everything that they have and own."""
-    is_dry = request.is_flag_set("dry_run")
-    act = deletion.plan if is_dry else deletion.delete
-    return deletion_shape(act(work, request.path_parameters["user"]), dry_run=is_dry)
+    name, is_dry = request.path_parameters["user"], request.is_flag_set("dry_run")
+    if is_dry:
+        return deletion_shape(deletion.plan(work, name), dry_run=True)
+    return deletion_shape(deletion.delete(work, name, strikes_out=request.is_flag_set("strike_out")), dry_run=False)
 
 
+_STRIKE_OUT = Parameter(
+    "strike_out",
+    "`true` also strikes the person's names and addresses out of the journal",
+    {"type": "boolean", "default": False},
+)
 _DRY_RUN = Parameter("dry_run", "`true` only shows what would be deleted", {"type": "boolean", "default": False})
 
 ROUTES = (
     Route("DELETE", "/people/{user}", delete, scope_rules.CHANGE_WORKSPACES, "deletePerson",
-          "Delete a person with everything that they have and own", DeletionShape, query=(_DRY_RUN,),
+          "Delete a person with everything that they have and own", DeletionShape, query=(_STRIKE_OUT, _DRY_RUN),
           errors=(400, 403, 404, 409, 413)),
     Route("POST", "/people/{user}/offboard", offboard, scope_rules.CHANGE_WORKSPACES, "offboard",
           "End everything that a person has in an account, or everywhere", OffboardingShape,

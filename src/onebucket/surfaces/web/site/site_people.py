@@ -58,7 +58,8 @@ async def ask_to_delete(request: PageRequest) -> Response:
 async def delete(request: PageRequest) -> Response:
     """Delete a person with everything that they have and own."""
     try:
-        await request.write(lambda work: deletion.delete(work, request.path_parameter("person")))
+        name, strikes_out = request.path_parameter("person"), request.is_checked("strike_out")
+        await request.write(lambda work: deletion.delete(work, name, strikes_out=strikes_out))
     except (Conflict, LastAdministrator) as refusal:
         raise FormErrors(**{"": refusal.sentence}) from None
     return request.redirect("/site?done=deleted#people-heading")
