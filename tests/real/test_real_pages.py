@@ -169,5 +169,5 @@ def _invite(page: Page) -> None:
     for slug in ("about-api-admins", "agent-sandbox-admins", "members"):
         page.get_by_label(slug, exact=True).check()
     page.get_by_role("button", name="Send invitations").click()
-    expect(page.get_by_role("status")).to_contain_text("The invitations are on their way")
+    expect(page.get_by_role("status")).to_contain_text("You invited ")
     expect(page.get_by_role("heading", name="Pending (5)")).to_be_visible()

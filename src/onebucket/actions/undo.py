@@ -8,11 +8,13 @@ from onebucket.actions import (
     access,
     account_names,
     groups,
+    invitations,
     member_ends,
     privileges,
     project_privileges,
     projects,
     repositories,
+    webhooks,
 )
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import ends
@@ -25,7 +27,7 @@ from onebucket.domain.privileges import Level, facts, parse_level
 from onebucket.domain.projects import ProjectLevel, parse_project_level, project_facts
 from onebucket.domain.refusals import Conflict, NotFound
 from onebucket.domain.repositories import repository_facts
-from onebucket.store import group_rows, journal_search, privilege_rows
+from onebucket.store import group_rows, invitation_rows, journal_search, privilege_rows
 
 # How long after a change its author may undo it.
 RECENT = timedelta(minutes=10)
@@ -179,7 +181,23 @@ def _project_level(before: Facts | None) -> tuple[ProjectLevel, EndWish]:
     return parse_project_level(before["privilege"]), _end(before)
 
 
-# -- groups, projects, repositories and names --------------------------------------------------------------
+# -- invitations -----------------------------------------------------------------------------------------
+
+
+def _invited(work: UnitOfWork, entry: Entry) -> None:
+    slug = _only(entry.after).get("repository")
+    if slug is None:
+        owner = access.account(work, entry.account_id, to=To.INVITE)
+        found = invitation_rows.pending(work.tx, owner.id, entry.subject, repository_id=None)
+    else:
+        owner, repository = access.repository(work, entry.account_id, slug, to=To.INVITE_TO_REPOSITORY)
+        found = invitation_rows.pending(work.tx, owner.id, entry.subject, repository_id=repository.id)
+    if found is None or found.facts != entry.after:
+        raise _changed_since()
+    invitations.withdraw(work, found.id)
+
+
+# -- groups, projects, repositories, webhooks and names ----------------------------------------------------
 
 
 def _differing(entry: Entry) -> dict[str, Any]:
@@ -223,6 +241,21 @@ def _repository_moved(work: UnitOfWork, entry: Entry) -> None:
     repositories.change(work, entry.account_id, slug, new_slug=was.pop("slug", None), **was)
 
 
+def _webhook_changed(work: UnitOfWork, entry: Entry) -> None:
+    before, after = _only(entry.before), _only(entry.after)
+    _, webhook = webhooks.find(work, entry.account_id, after["id"])
+    _require({"id": webhook.id} | webhook.facts == after)
+    webhooks.change(
+        work,
+        entry.account_id,
+        webhook.id,
+        url=before["url"],
+        events=before["events"],
+        label=before["label"],
+        is_active=before["active"],
+    )
+
+
 def _renamed(work: UnitOfWork, entry: Entry) -> None:
     account = access.account(work, entry.account_id, to=To.CHANGE_ACCOUNT)
     _require({"display_name": account.display_name} == entry.after)
@@ -246,6 +279,8 @@ _OPPOSITES: Mapping[Event, Callable[[UnitOfWork, Entry], None]] = {
     Event.GROUP_CHANGED: _group_changed,
     Event.PROJECT_CHANGED: _project_changed,
     Event.REPOSITORY_CHANGED: _repository_moved,
+    Event.INVITATION_ADDED: _invited,
+    Event.WEBHOOK_CHANGED: _webhook_changed,
     Event.TEAM_CHANGED: _renamed,
     Event.USER_CHANGED: _renamed,
 }

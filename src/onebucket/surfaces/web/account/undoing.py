@@ -12,7 +12,7 @@ from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.events import Event
 from onebucket.domain.journal_entry import Entry
 from onebucket.domain.refusals import NotFound
-from onebucket.surfaces.web.core import csrf
+from onebucket.surfaces.web.core import csrf, toasts
 from onebucket.surfaces.web.core.page_request import Page, PageRequest
 from onebucket.surfaces.web.core.toasts import Toast
 
@@ -46,7 +46,8 @@ async def send(request: PageRequest) -> Response:
     """Undo it, and return to the page of the toast."""
     account, number = request.path_parameter("name"), _number(request)
     undone = await request.write(lambda work: undo.undo(work, account, number))
-    return request.redirect(_as_before(_next(request), undone))
+    # No page has a confirmation of its own for it.
+    return toasts.announce(request.redirect(_as_before(_next(request), undone)), request.entries, always=True)
 
 
 def _number(request: PageRequest) -> int:

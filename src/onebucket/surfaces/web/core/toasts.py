@@ -34,9 +34,9 @@ def load(work: UnitOfWork, parameter: str) -> Toast | None:
     return Toast(entries, undo.has_opposite(entries)) if entries else None
 
 
-def announce(response: Response, entries: Sequence[Entry]) -> Response:
-    """Let the page that a redirect leads to show the entries as a toast, if they can be undone."""
-    if response.status_code != 303 or not undo.has_opposite(entries):
+def announce(response: Response, entries: Sequence[Entry], *, always: bool = False) -> Response:
+    """Let the page that a redirect leads to show the entries as a toast, if they can be undone, or `always`."""
+    if response.status_code != 303 or not entries or not (always or undo.has_opposite(entries)):
         return response
     address = urlsplit(response.headers["location"])
     kept = [each for each in parse_qsl(address.query) if each[0] not in (*_CONFIRMATIONS, PARAMETER)]
