@@ -44,6 +44,7 @@ LONG_FUNCTIONS = {
 }
 # Actions that don't begin at the door.
 NOT_THROUGH_THE_DOOR = {
+    "account_overview.own_accounts": "of the actor's own accounts alone",
     "access_requests.waiting_counts": "of accounts that the actor was found to administer",
     "directory_accounts.addresses": "it reads only what a directory has sent",
     "directory_accounts.keeping": "around what a directory does that went through the door",

@@ -5,12 +5,15 @@ from datetime import datetime
 
 from onebucket.actions import access
 from onebucket.actions.unit_of_work import UnitOfWork
-from onebucket.domain.accounts import Account
+from onebucket.domain.accounts import Account, AccountName
 from onebucket.domain.filters import ListQuery
 from onebucket.domain.groups import Group
 from onebucket.domain.policy import To
 from onebucket.domain.refusals import Forbidden
-from onebucket.store import account_summaries, group_lists, group_members, people_lists
+from onebucket.store import account_summaries, group_lists, group_members, own_account_rows, people_lists
+
+# How many of somebody's accounts a menu shows.
+MOST_OWN = own_account_rows.MOST
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,11 @@ def group_sizes(work: UnitOfWork, account_name: str) -> list[GroupSize]:
     own = group_members.load_groups(work.tx, account_id=summary.owner.id, person_id=work.actor.id, members=False)
     counts = account_summaries.counts(work.tx, summary.owner.id)
     return [GroupSize(roster.group, counts.get(roster.group.id, 0)) for roster in own]
+
+
+def own_accounts(work: UnitOfWork) -> tuple[AccountName, ...]:
+    """Return the first accounts that the actor has a part in, by username; at most one more than `MOST_OWN`."""
+    return () if work.actor.id is None else own_account_rows.first(work.tx, work.actor.id)
 
 
 def listed_groups(work: UnitOfWork, account_name: str, query: ListQuery) -> tuple[list[GroupSize], int]:

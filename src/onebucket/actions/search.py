@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from onebucket.actions import access
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.accounts import Account
-from onebucket.domain.filters import AllOf, AnyOf, Comparison, ListQuery, Operator
+from onebucket.domain.filters import ListQuery, containing
 from onebucket.domain.groups import Group
 from onebucket.domain.policy import To
 from onebucket.domain.repositories import Repository
@@ -41,20 +41,17 @@ def search(work: UnitOfWork, text: str) -> Found:
     those on which they have a level. A site administrator finds everything.
     """
     person = access.oneself(work, to=To.SEE_PROFILE)
-    words = text[:LONGEST].split()[:MOST_WORDS]
-    if not words:
+    text = " ".join(text[:LONGEST].split()[:MOST_WORDS])
+    if not text:
         return Found()
-    repositories, _ = own_level_rows.anywhere(work.tx, person, _query(words, "repository.slug", "repository.name"))
+    repositories, _ = own_level_rows.anywhere(work.tx, person, _query(text, "repository.slug", "repository.name"))
     return Found(
-        search_rows.teams(work.tx, person, _query(words, "username", "name")),
-        search_rows.found_groups(work.tx, person, _query(words, "slug", "name")),
+        search_rows.teams(work.tx, person, _query(text, "username", "name")),
+        search_rows.found_groups(work.tx, person, _query(text, "slug", "name")),
         [(repository, owner) for owner, repository, _ in repositories],
-        search_rows.people(work.tx, person, _query(words, "username", "name")),
+        search_rows.people(work.tx, person, _query(text, "username", "name")),
     )
 
 
-def _query(words: Sequence[str], *fields: str) -> ListQuery:
-    wanted = AllOf(
-        tuple(AnyOf(tuple(Comparison(field, Operator.CONTAINS, word) for field in fields)) for word in words)
-    )
-    return ListQuery(MOST_FOUND, filter=wanted, is_counted=False)
+def _query(text: str, *fields: str) -> ListQuery:
+    return ListQuery(MOST_FOUND, filter=containing(text, *fields), is_counted=False)

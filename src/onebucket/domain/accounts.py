@@ -40,6 +40,13 @@ class Account:
         return self.display_name.partition(" ")[2]
 
 
+class AccountName(NamedTuple):
+    """An account's username, and what people call it."""
+
+    username: str
+    display_name: str
+
+
 class DirectoryIdentity(NamedTuple):
     """A directory that makes a request: its team, its id, and what the journal calls it."""
 

@@ -110,6 +110,21 @@ class ListQuery:
         return ordered if self.filter is None else ordered | _fields(self.filter)
 
 
+# The longest text whose words are looked for, and how many.
+LONGEST_SEARCH, MOST_WORDS = 200, 10
+
+
+def containing(text: str, *fields: str) -> Filter | None:
+    """Return the condition that every word of a text is in one of the fields; None without a word.
+
+    >>> containing("crew ", "slug")
+    AllOf(parts=(AnyOf(parts=(Comparison(field='slug', operator=<Operator.CONTAINS: '~'>, value='crew'),)),))
+    """
+    words = text[:LONGEST_SEARCH].split()[:MOST_WORDS]
+    parts = (AnyOf(tuple(Comparison(field, Operator.CONTAINS, word) for field in fields)) for word in words)
+    return AllOf(tuple(parts)) if words else None
+
+
 # How to read each field of an item.
 Readers: TypeAlias = Mapping[str, Callable[[Any], Value]]
 

@@ -12,7 +12,15 @@ from sqlalchemy import ColumnElement, FromClause, and_, bindparam, func, select
 
 from onebucket.domain.accounts import Account
 from onebucket.domain.groups import AccountPrivilege
-from onebucket.store import account_rows, app_password_rows, group_rows, repository_rows, revisions, session_rows
+from onebucket.store import (
+    account_rows,
+    app_password_rows,
+    group_rows,
+    own_account_rows,
+    repository_rows,
+    revisions,
+    session_rows,
+)
 from onebucket.store.account_rows import ACCOUNT
 from onebucket.store.engine.row_mapper import RowMapper, joined, scalar
 from onebucket.store.engine.statement import Statement
@@ -120,23 +128,30 @@ def _key(parts: tuple[str, ...]) -> str:
 
 
 def _statements(
-    source: FromClause, credential: RowMapper[Any], condition: ColumnElement[bool]
+    source: FromClause, credential: RowMapper[Any], condition: ColumnElement[bool], *, names_both: bool = True
 ) -> dict[str, Statement[tuple[Any, ...]]]:
-    """Return a statement for each set of parts that may be named; a group or a repository is one of the account."""
+    """Return a statement for each set of parts that may be named; a group or a repository is one of the account.
+
+    Some requests name a group and a repository (`names_both`), no page does.
+    """
     return {
         _key(parts): _statement(source, credential, condition, parts)
         for number in range(len(_WITHIN) + 1)
         for parts in combinations(_WITHIN, number)
-        if "account" in parts or not {"group", "repository"} & {*parts}
+        if ("account" in parts or not {"group", "repository"} & {*parts})
+        and (names_both or not {"group", "repository"} <= {*parts})
     }
 
 
+# With the accounts that every page has a menu of.
+_SESSION = joined(SESSION, scalar(own_account_rows.first_accounts(_actor.c.id, _actor)))
 _of_token = and_(tokens.c.account_id == _actor.c.id, tokens.c.id == bindparam("token_id"))
 _BY_ID = _statements(_actor.outerjoin(tokens, _of_token), _LIMITS, _actor.c.id == bindparam("actor_id"))
 _BY_SESSION = _statements(
     sessions.join(_actor, _actor.c.id == sessions.c.account_id),
-    SESSION,
+    _SESSION,
     sessions.c.secret_hash == bindparam("secret_hash"),
+    names_both=False,
 )
 
 
@@ -166,7 +181,8 @@ def load_session(tx: Transaction, secret_hash: str, names: Names) -> None:
     if found is None:
         session_rows.cache_by_hash(tx, secret_hash, None)
         return
-    session, *others = found
+    (session, first_accounts), *others = found
+    own_account_rows.cache_first(tx, session.account_id, first_accounts)
     parts_found = dict(zip(("actor", *parts), others, strict=True))
     session_rows.cache_by_hash(tx, secret_hash, (session, parts_found["actor"][0]))
     _keep(tx, names, parts_found)

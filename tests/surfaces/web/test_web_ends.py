@@ -170,7 +170,8 @@ def test_cells_of_the_matrix_are_set_until_a_date(api: Api) -> None:
     preview = alice.send(alice.open(matrix), matrix, fields=fields, until=LATER)
     alice.send(preview, f"{matrix}/set")
 
-    assert refused.status == 400 and "ntil must be in the future" in refused.text
+    assert refused.status == 400 and "Until must be in the future" in refused.text and "until-error" in refused.ids
+    assert refused.form(matrix).values["cell:designers/website:default"].lower().startswith("r")
     assert preview.text.count(f"until {LATER} 23:59 UTC") == 1
     [given] = api("alice", "GET", f"{OF_GROUP}?include=until").json()
     assert given["until"].startswith(LATER)

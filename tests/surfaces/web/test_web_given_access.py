@@ -137,6 +137,46 @@ def test_a_preview_that_is_outdated_is_made_again(api: Api) -> None:
     assert direct(api, "rocket") == {"gina": ("read", "")}
 
 
+def boxes(page: Page) -> dict[str, list[str]]:
+    """What is offered, by the field that it goes into."""
+    ticked = re.findall(r'name="picked_(\w+)" value="(.*?)"', page.answer.text)
+    return {field: [value for of, value in ticked if of == field] for field in ("people", "repositories")}
+
+
+def looked_for(visitor: Visitor, page: Page, **typed: str | list[str]) -> Page:
+    """Fill in the form, and look for names with its button."""
+    headers = {"Sec-Fetch-Site": "same-origin", "Origin": "null"}
+    fields = page.form(GIVE).values | typed | {"step": "people"}
+    return Page(visitor.ask("POST", GIVE, data=fields, headers=headers))
+
+
+def test_people_groups_and_repositories_are_found_by_name_and_several_are_ticked(api: Api) -> None:
+    alice = Visitor(api, "alice")
+
+    found = looked_for(alice, alice.open(GIVE), people="gina", find_people="d", find_repositories="ET web")
+    ticked = ["dora", "alice bob dora"]
+    again = looked_for(alice, found, picked_people=ticked, find_people="ali", find_repositories="rock")
+    preview = alice.send(again, GIVE, repositories="website", picked_repositories=["rocket"])
+    alice.send(preview, GIVE)
+
+    assert boxes(found) == {"people": ["dora", "alice", "bob", "alice bob dora"], "repositories": []}
+    assert found.form(GIVE).values["people"] == "gina"
+    assert again.form(GIVE).values["people"].split() == ["gina", "dora", "alice", "bob"]
+    assert boxes(again) == {"people": ["alice"], "repositories": ["rocket"]}
+    assert {*direct(api, "rocket")} == {"gina", "dora", "alice", "bob"}
+
+
+def test_names_that_nothing_has_are_said_and_nobody_else_is_offered(api: Api) -> None:
+    alice, dora = Visitor(api, "alice"), Visitor(api, "dora")
+
+    nothing = alice.open(f"{GIVE}?find_people=mallory&find_repositories=satellite")
+    by_dora = dora.open(f"{GIVE}?find_people=bob&find_repositories=e")
+
+    assert boxes(nothing) == {"people": [], "repositories": []}
+    assert nothing.text.count("Nothing here matches.") == 2
+    assert boxes(by_dora) == {"people": [], "repositories": ["website"]}, "she administers no more than that"
+
+
 WRONG = {
     "nobody": ({"people": ""}, "Enter a username or an e-mail address"),
     "no repository": ({"repositories": " , "}, "Enter the slug of a repository"),

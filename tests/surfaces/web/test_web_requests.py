@@ -110,7 +110,7 @@ def test_the_queue_says_what_cannot_be_granted_and_why(api: Api) -> None:
     [
         ({"repository": "rocket"}, 400, "such as acme/rocket"),
         ({"repository": "nowhere/rocket"}, 400, "There is no account 'nowhere'"),
-        ({"until": "2001-01-01"}, 400, "until must be in the future"),
+        ({"until": "2001-01-01"}, 400, "Until must be in the future"),
         ({"until": "2099-02-31"}, 400, "Until is not in the calendar"),
         ({"reason": " "}, 400, "Say in one sentence"),
         ({"level": "owner"}, 400, "must be read, write or admin"),

@@ -17,7 +17,7 @@ from onebucket.domain.projects import Project
 from onebucket.domain.refusals import Invalid, PlanOutdated
 from onebucket.domain.repositories import Repository
 from onebucket.surfaces.web.core import access_changes
-from onebucket.surfaces.web.core.form_fields import parsed_end
+from onebucket.surfaces.web.core.form_fields import error_beside, parsed_end
 from onebucket.surfaces.web.core.page_request import Page, PageRequest
 from onebucket.surfaces.web.core.pagination import paginate
 
@@ -193,9 +193,12 @@ async def ask(request: PageRequest) -> Response:
 
 async def _preview(request: PageRequest, message: str = "", status: int = 200) -> Response:
     name, changes, until = request.path_parameter("name"), _changes(request), parsed_end(request)
-    summary, plan = await request.read(
-        lambda work: (account_overview.account_summary(work, name), matrix.plan(work, name, changes, until))
-    )
+    try:
+        summary, plan = await request.read(
+            lambda work: (account_overview.account_summary(work, name), matrix.plan(work, name, changes, until))
+        )
+    except Invalid as refusal:
+        raise error_beside(refusal, until="until") from None
     return request.page(
         "permissions/preview.html",
         status=status,
@@ -216,11 +219,13 @@ async def confirm(request: PageRequest) -> Response:
     name, changes, revision = request.path_parameter("name"), _changes(request), request.line("revision")
     if not re.fullmatch("[0-9]{1,17}", revision):
         raise Invalid("preview the changes first")
+    until = parsed_end(request)
     try:
-        until = parsed_end(request)
         await request.write(lambda work: matrix.apply(work, name, changes, revision=int(revision), until=until))
     except PlanOutdated as refusal:
         return await _preview(request, message=refusal.sentence, status=409)
+    except Invalid as refusal:
+        raise error_beside(refusal, until="until") from None
     query = request.same_page({"done": _done_parameter(changes)}).partition("?")[2]
     return request.redirect(f"/accounts/{request.segment('name')}/privileges?{query}")
 

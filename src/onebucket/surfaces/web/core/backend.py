@@ -41,10 +41,10 @@ def named_in_address(path: str, parameters: Mapping[str, str], query: Mapping[st
     names = {"person": parameters.get("person") or parameters.get("member") or query.get("person")}
     _, first, *others = path.split("/")
     if first == "accounts":
-        names |= {"account": parameters.get("name"), "repository": query.get("repository")}
         kind = {"groups": "group", "repositories": "repository"}.get(others[1] if len(others) > 1 else "")
-        if kind:
-            names[kind] = parameters.get("slug")
+        # Never a group and a repository: no statement reads both with a session.
+        named = {kind: parameters.get("slug")} if kind else {"repository": query.get("repository")}
+        names |= {"account": parameters.get("name"), **named}
     return {kind: name for kind, name in names.items() if name}
 
 

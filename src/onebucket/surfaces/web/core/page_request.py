@@ -11,9 +11,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from onebucket import hashing
-from onebucket.actions import sessions
+from onebucket.actions import account_overview, sessions
 from onebucket.actions.unit_of_work import UnitOfWork
-from onebucket.domain.accounts import Account
+from onebucket.domain.accounts import Account, AccountName
 from onebucket.domain.journal_entry import Entry
 from onebucket.domain.refusals import Invalid, NotFound, Refusal
 from onebucket.surfaces.web.core import csrf, form_body, toasts
@@ -30,7 +30,6 @@ _Result = TypeVar("_Result")
 
 # Lifetime of the CSRF cookie of a browser without a session.
 _FORM_SECONDS = 2 * 60 * 60
-
 # Lifetime of the cookie of a browser whose password was right, and who still has to enter a code.
 _PASSWORD_SECONDS = 10 * 60
 
@@ -51,8 +50,8 @@ class PageRequest(SentForm):
     """One request for a page.
 
     `errors` are sentences to show, by field (`""`: the whole form). `notice` is shown at the top of the page,
-    `toast` above it. The first read says who has signed in, too, and calls `admit`, which raises if they may not go on.
-    `entries` are what the last change has left in journals.
+    `toast` above it, `accounts` in the menu that leads from account to account. The first read says who has signed in,
+    too, and calls `admit`, which raises if they may not go on. `entries` are what the last change has left in journals.
     """
 
     def __init__(self, request: Request, backend: PageBackend, site: SiteInfo, templates: "Environment") -> None:
@@ -74,6 +73,7 @@ class PageRequest(SentForm):
         )
         self.is_recognized = not self.browser.secret
         self.admit: Callable[[UnitOfWork], None] = lambda work: None
+        self.accounts: tuple[AccountName, ...] = ()
         self._person: Account | None = None
         self._templates = templates
         self._form_secret = self.cookies.get("form")
@@ -143,7 +143,7 @@ class PageRequest(SentForm):
         def recognize_first(work: UnitOfWork) -> _Result:
             self._person, self.is_recognized = work.actor.account, True
             if self._person:
-                self._form_secret = self.browser.secret
+                self._form_secret, self.accounts = self.browser.secret, account_overview.own_accounts(work)
             self.admit(work)
             if self._person and self.request.method == "GET":
                 self.toast = toasts.load(work, self.query(toasts.PARAMETER))

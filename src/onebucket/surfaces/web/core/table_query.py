@@ -8,18 +8,16 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 from onebucket.domain import filters
-from onebucket.domain.filters import AllOf, AnyOf, Comparison, Filter, ListQuery, Operator, Order, Readers, Value
+from onebucket.domain.filters import AllOf, Comparison, Filter, ListQuery, Operator, Order, Readers, Value
 from onebucket.domain.privileges import Level
 from onebucket.domain.projects import ProjectLevel
+from onebucket.surfaces.web.core import toasts
 from onebucket.surfaces.web.core.page_request import PageRequest
 from onebucket.surfaces.web.core.pagination import PAGE_SIZE, ListPage, offset_of
 
 _Item = TypeVar("_Item")
 
 PAGE_SIZES = (25, 50, 100)
-
-# The longest text that is searched for, and the most words of it.
-_LONGEST, _MOST_WORDS = 200, 10
 
 
 class Choice(NamedTuple):
@@ -100,14 +98,12 @@ class TableQuery:
     @property
     def filter(self) -> Filter | None:
         """The condition; None if everything is wanted."""
-        parts: list[Filter] = [
-            AnyOf(tuple(Comparison(each, Operator.CONTAINS, word) for each in self.table.searched))
-            for word in self.find.split()[:_MOST_WORDS]
-        ]
-        if self.table.filter and self.chosen:
-            choice = self.table.filter.choices[self.chosen]
-            parts.append(Comparison(choice.field, Operator.EQUAL, choice.value))
-        return AllOf(tuple(parts)) if parts else None
+        found = filters.containing(self.find, *self.table.searched)
+        if not (self.table.filter and self.chosen):
+            return found
+        choice = self.table.filter.choices[self.chosen]
+        chosen = Comparison(choice.field, Operator.EQUAL, choice.value)
+        return AllOf((found, chosen)) if found else chosen
 
     @property
     def order(self) -> Order | None:
@@ -132,8 +128,8 @@ class TableQuery:
 
     def others(self, request: PageRequest) -> list[tuple[str, str]]:
         """Return the query parameters that are about something else; a confirmation message is left out."""
-        own = {*self.without, *map(self.table.parameter, ("sort", "per_page"))}
-        return [(name, text) for name, text in request.request.query_params.items() if name not in own | {"done"}]
+        left_out = {*self.without, *map(self.table.parameter, ("sort", "per_page")), "done", toasts.PARAMETER}
+        return [(name, text) for name, text in request.request.query_params.items() if name not in left_out]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +157,7 @@ def parse(request: PageRequest, table: Table) -> TableQuery:
     chosen = request.query(table.parameter(table.filter.name)) if table.filter else ""
     return TableQuery(
         table,
-        find=request.query(table.find)[:_LONGEST].strip(),
+        find=request.query(table.find)[: filters.LONGEST_SEARCH].strip(),
         chosen=chosen if table.filter and chosen in table.filter.choices else "",
         column=sort.removeprefix("-"),
         is_descending=sort.startswith("-"),

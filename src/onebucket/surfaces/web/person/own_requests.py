@@ -9,8 +9,8 @@ from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import privileges
 from onebucket.domain.access_requests import AccessRequest
 from onebucket.domain.accounts import Account
-from onebucket.domain.refusals import NotFound
-from onebucket.surfaces.web.core.form_fields import parsed_end
+from onebucket.domain.refusals import Invalid, NotFound
+from onebucket.surfaces.web.core.form_fields import error_beside, parsed_end
 from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
 from onebucket.surfaces.web.core.pagination import paginate
 
@@ -54,6 +54,8 @@ async def ask(request: PageRequest) -> Response:
         await request.write(lambda work: access_requests.ask(work, account, slug, level, reason, until))
     except NotFound as refusal:
         raise FormErrors(repository=refusal.sentence) from None
+    except Invalid as refusal:
+        raise error_beside(refusal, until="until") from None
     return request.redirect("/me/requests?done=asked")
 
 

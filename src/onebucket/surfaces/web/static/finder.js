@@ -2,7 +2,8 @@
 const PAUSE = 150; // milliseconds after the last keystroke
 const pending = new Map(); // element id -> AbortController of its latest request
 
-export async function draw(address, id) {
+// Replace the part of this page that has the id by that of another; whatever else comes is opened if `isPlace`.
+export async function replacePart(address, id, isPlace = false) {
   pending.get(id)?.abort();
   const controller = new AbortController();
   pending.set(id, controller);
@@ -10,9 +11,9 @@ export async function draw(address, id) {
     const response = await fetch(address, { signal: controller.signal });
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     const drawn = page.getElementById(id);
-    if (!response.ok || response.redirected || !drawn) return location.assign(address);
+    if (!response.ok || response.redirected || !drawn) return isPlace ? location.assign(address) : undefined;
     document.getElementById(id).replaceWith(drawn);
-    history.replaceState(null, "", address);
+    if (isPlace) history.replaceState(null, "", address);
     drawn.dispatchEvent(new Event("drawn", { bubbles: true }));
     return drawn;
   } catch (error) {
@@ -20,6 +21,8 @@ export async function draw(address, id) {
     if (error.name !== "AbortError" && !(error instanceof TypeError)) throw error;
   }
 }
+
+export const draw = (address, id) => replacePart(address, id, true);
 
 export function watch(form) {
   // Announces the number of results to screen readers.

@@ -2,7 +2,9 @@
 import { addCopyButton } from "./copy.js";
 import { watch } from "./finder.js";
 import { keep } from "./matrix.js";
+import { close } from "./menu.js";
 import { offer } from "./passkeys.js";
+import { offerMatches } from "./picker.js";
 import { local } from "./times.js";
 
 local(document);
@@ -22,6 +24,8 @@ document.addEventListener("keydown", (event) => {
 });
 document.addEventListener("drawn", (event) => local(event.target));
 document.querySelectorAll("form[data-finds]").forEach(watch);
+document.querySelectorAll("input[data-picks]").forEach(offerMatches);
+document.querySelectorAll("details.switch").forEach(close);
 document.querySelectorAll("form.matrix").forEach(keep);
 document.querySelectorAll("form[data-passkey]").forEach(offer);
 document.querySelectorAll("main pre > code").forEach(addCopyButton);
