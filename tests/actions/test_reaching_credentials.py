@@ -84,7 +84,7 @@ def test_the_owner_and_site_administrators_revoke_one_and_no_administrator_of_an
     with pytest.raises(NotFound):
         reaching_credentials.revoke_app(root, "dora", consent.family_id)
     # Whoever didn't do it themselves gets a letter for each.
-    letters = [each for each in outbox_rows.newest(work.tx, most=100) if each.kind.value.endswith("revoked")]
+    letters = [each for _, each in outbox_rows.newest(work.tx, most=100) if each.kind.value.endswith("revoked")]
     assert {(each.kind, each.email) for each in letters} == {
         (MailKind.APP_PASSWORD_REVOKED, "dora@example.com"),
         (MailKind.PROGRAM_REVOKED, "dora@example.com"),

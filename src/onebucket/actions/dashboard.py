@@ -13,7 +13,7 @@ from onebucket.domain.groups import AccountPrivilege, Group, is_administrator
 from onebucket.domain.invitations import Invitation
 from onebucket.domain.journal_entry import Entry
 from onebucket.domain.policy import To
-from onebucket.store import account_rows, account_summaries, end_rows, group_members, group_rows
+from onebucket.store import account_rows, account_summaries, end_rows, group_rows
 from onebucket.store.end_rows import AccessEnd
 
 # Of how many accounts recent entries are shown: each takes a query.
@@ -52,12 +52,9 @@ class Dashboard:
 def dashboard(work: UnitOfWork) -> Dashboard:
     """Return what the actor sees first. Raises Forbidden when the caller is anonymous."""
     person = access.oneself(work, to=To.CHANGE_PERSON)
-    groups: dict[str, list[Group]] = {}
-    for roster in group_members.groups_of_person(work.tx, person.id):
-        groups.setdefault(roster.owner.id, []).append(roster.group)
     roles = [
-        AccountRole(owner, is_administrator(person, owner, groups.get(owner.id, [])), groups.get(owner.id, []))
-        for owner in account_summaries.accounts_of_person(work.tx, person.id)
+        AccountRole(owner, is_administrator(person, owner, groups), groups)
+        for owner, groups in account_summaries.accounts_with_groups(work.tx, person.id).items()
     ]
     for each in roles:
         _keep(work, each)

@@ -81,7 +81,11 @@ def everywhere(work: UnitOfWork) -> list[Overview]:
 def of_account(work: UnitOfWork, account_name: str) -> list[Overview]:
     """List the directories of a team, by label. Raises NotFound, Forbidden."""
     team = access.account(work, account_name, to=To.SEE_DIRECTORIES)
-    return [_overview(work, team, directory) for directory in directory_rows.of_account(work.tx, team.id)]
+    keys = directory_rows.keys_of_account(work.tx, team.id)
+    return [
+        Overview(team, directory, [key for key in keys if key.directory_id == directory.id], people, groups)
+        for directory, people, groups in directory_rows.with_counts(work.tx, team.id)
+    ]
 
 
 def read(work: UnitOfWork, account_name: str, name: str) -> Overview:

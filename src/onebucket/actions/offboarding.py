@@ -31,16 +31,14 @@ from onebucket.store import (
     access_request_rows,
     account_rows,
     account_summaries,
-    app_password_rows,
     group_members,
+    held_rows,
     invitee_rows,
-    oauth_token_rows,
     privilege_rows,
     project_privilege_rows,
     repository_rows,
-    session_rows,
-    ssh_key_rows,
 )
+from onebucket.store.held_rows import Given
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +102,25 @@ def held(work: UnitOfWork, name: str, account_name: str | None = None) -> Offboa
     if account_name is not None:
         owner = access.account(work, account_name, to=To.REMOVE_PERSON)
         person = access.person(work, name)
-        return Offboarding(person, _held(work, person, [owner], _requests(work, person)))
+        given = Given(
+            privilege_rows.given_to(work.tx, owner.id, person.id),
+            project_privilege_rows.given_to(work.tx, owner.id, person.id),
+        )
+        invitations = invitee_rows.invited_to(work.tx, person.id, owner.id)
+        rosters = group_members.groups_of_person(work.tx, person.id)
+        groups_there = [each.group for each in rosters if each.owner.id == owner.id]
+        holdings = _holdings(owner, groups_there, given, invitations, _requests(work, person))
+        return Offboarding(person, [holdings] if _holds_some(holdings) else [])
     access.site(work)
     person = access.person(work, name)
-    requests = _requests(work, person)
-    accounts_there = _held(work, person, _accounts(work, person, requests), requests)
-    return Offboarding(person, accounts_there, _credentials(work, person))
+    requests, invitations = _requests(work, person), invitee_rows.invited_to(work.tx, person.id)
+    given_there = held_rows.given_anywhere(work.tx, person.id)
+    everywhere = [
+        _holdings(owner, groups_there, given_there.get(owner.id, Given()), invitations, requests)
+        for owner, groups_there in _accounts(work, person, requests, invitations)
+    ]
+    counts = held_rows.count_credentials(work.tx, person.id, at=work.at)
+    return Offboarding(person, [*filter(_holds_some, everywhere)], Credentials(person.is_active, *counts))
 
 
 def plan(work: UnitOfWork, name: str, account_name: str | None = None) -> Offboarding:
@@ -156,33 +167,41 @@ def _requests(work: UnitOfWork, person: Account) -> list[AccessRequest]:
     return access_request_rows.waiting_of_person(work.tx, person.id, work.at)
 
 
-def _accounts(work: UnitOfWork, person: Account, requests: list[AccessRequest]) -> list[Account]:
-    """Return the accounts of others in which a person has something, by username."""
-    found = {each.id: each for each in account_summaries.accounts_of_person(work.tx, person.id)}
-    invitations = invitee_rows.invited_to(work.tx, person.id)
+def _accounts(
+    work: UnitOfWork, person: Account, requests: list[AccessRequest], invitations: list[Invitation]
+) -> list[tuple[Account, list[Group]]]:
+    """Return the accounts of others in which a person has something, by username, with their groups there."""
+    found = {
+        owner.id: (owner, there) for owner, there in account_summaries.accounts_with_groups(work.tx, person.id).items()
+    }
     for id in (*(each.account_id for each in invitations), *(each.account_id for each in requests)):
         if id not in found and (owner := account_rows.by_id(work.tx, id)):
-            found[owner.id] = owner
-    return sorted((each for each in found.values() if each.id != person.id), key=lambda each: each.username.lower())
+            found[owner.id] = owner, []
+    others = [each for each in found.values() if each[0].id != person.id]
+    return sorted(others, key=lambda each: each[0].username.lower())
 
 
-def _held(work: UnitOfWork, person: Account, owners: list[Account], requests: list[AccessRequest]) -> list[Holdings]:
-    groups_there: dict[str, list[Group]] = {owner.id: [] for owner in owners}
-    for roster in group_members.groups_of_person(work.tx, person.id):
-        groups_there.get(roster.group.account_id, []).append(roster.group)
-    found = [
-        Holdings(
-            owner,
-            [group for group in groups_there[owner.id] if group.directory_id is None],
-            privilege_rows.given_to(work.tx, owner.id, person.id),
-            project_privilege_rows.given_to(work.tx, owner.id, person.id),
-            invitee_rows.invited_to(work.tx, person.id, owner.id),
-            [group for group in groups_there[owner.id] if group.directory_id is not None],
-            requests=[each for each in requests if each.account_id == owner.id],
-        )
-        for owner in owners
-    ]
-    return [each for each in found if not each.is_empty or each.kept_groups]
+def _holdings(
+    owner: Account,
+    groups_there: list[Group],
+    given: Given,
+    invitations: list[Invitation],
+    requests: list[AccessRequest],
+) -> Holdings:
+    """Return what somebody has in an account: of `invitations` and `requests`, those there."""
+    return Holdings(
+        owner,
+        [group for group in groups_there if group.directory_id is None],
+        given.repositories,
+        given.projects,
+        [each for each in invitations if each.account_id == owner.id],
+        [group for group in groups_there if group.directory_id is not None],
+        requests=[each for each in requests if each.account_id == owner.id],
+    )
+
+
+def _holds_some(holdings: Holdings) -> bool:
+    return not holdings.is_empty or bool(holdings.kept_groups)
 
 
 def _losses(work: UnitOfWork, holdings: Holdings, person: Account, stays_active: bool) -> list[AccessChange]:
@@ -205,17 +224,6 @@ def _losses(work: UnitOfWork, holdings: Holdings, person: Account, stays_active:
         AccessChange(person, sorted(lost, key=lambda each: each.slug), *levels)
         for levels, lost in sorted(by_levels.items(), reverse=True)
     ]
-
-
-def _credentials(work: UnitOfWork, person: Account) -> Credentials:
-    sessions = [each for each in session_rows.of_person(work.tx, person.id) if each.expires_at > work.at]
-    return Credentials(
-        person.is_active,
-        len(app_password_rows.of_person(work.tx, person.id)),
-        len(oauth_token_rows.consents(work.tx, person.id)),
-        len(ssh_key_rows.of_person(work.tx, person.id)),
-        len(sessions),
-    )
 
 
 def take_away(work: UnitOfWork, person: Account, holdings: Holdings) -> None:

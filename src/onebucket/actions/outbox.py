@@ -121,13 +121,14 @@ def list_failing(work: UnitOfWork) -> list[tuple[Account, OutboxMail]]:
     Leaves out letters whose invitation or link is over or was replaced: nobody is waiting for them.
     """
     access.site(work)
-    return _with_accounts(work, [each for each in outbox_rows.list_failing(work.tx) if _is_still_relevant(work, each)])
+    found = outbox_rows.list_failing(work.tx, at=work.at)
+    return [(owner, each) for owner, each, is_open in found if _is_still_relevant(work, each, is_open=is_open)]
 
 
 def newest(work: UnitOfWork, *, most: int = 100) -> list[tuple[Account, OutboxMail]]:
     """List the latest letters with the account that they were sent for, newest first."""
     access.site(work)
-    return _with_accounts(work, outbox_rows.newest(work.tx, most=most))
+    return outbox_rows.newest(work.tx, most=most)
 
 
 def waiting(work: UnitOfWork) -> tuple[int, datetime | None]:
@@ -148,25 +149,16 @@ def delete_old(work: UnitOfWork) -> None:
     Also clears the error of letters that were given up once their invitation or link is over.
     """
     access.site(work)
-    for letter in outbox_rows.list_failing(work.tx):
-        if letter.due_at is None and not _is_still_relevant(work, letter):
+    for _, letter, is_open in outbox_rows.list_failing(work.tx, at=work.at):
+        if letter.due_at is None and not _is_still_relevant(work, letter, is_open=is_open):
             outbox_rows.record_outcome(work.tx, replace(letter, last_error=None))
     outbox_rows.delete_old(work.tx, before=work.at - RETENTION)
     one_time_link_rows.delete_expired(work.tx, before=work.at - RETENTION)
     session_rows.delete_expired(work.tx, before=work.at)
 
 
-def _with_accounts(work: UnitOfWork, letters: list[OutboxMail]) -> list[tuple[Account, OutboxMail]]:
-    return [(owner, letter) for letter in letters if (owner := account_rows.by_id(work.tx, letter.account_id))]
-
-
-def _is_still_relevant(work: UnitOfWork, letter: OutboxMail) -> bool:
-    if letter.is_notice:
-        return letter.created_at > work.at - NOTICE_MATTERS
-    if letter.kind is MailKind.INVITATION:
-        return bool(_invited(work, letter))
-    link = one_time_link_rows.one(work.tx, letter.account_id, letter.about)
-    return link is not None and link.expires_at > work.at
+def _is_still_relevant(work: UnitOfWork, letter: OutboxMail, *, is_open: bool) -> bool:
+    return letter.created_at > work.at - NOTICE_MATTERS if letter.is_notice else is_open
 
 
 def _waits_for_answer(work: UnitOfWork, owner: Account) -> bool:

@@ -13,6 +13,7 @@ from onebucket.actions.repositories import RepositoryDetails
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.filters import AllOf, Comparison, ListQuery, Operator
 from onebucket.domain.policy import To
+from onebucket.domain.projects import Project
 from onebucket.domain.refusals import Forbidden, NotFound
 from onebucket.store import end_rows
 from onebucket.store.end_rows import AccessEnd
@@ -33,12 +34,8 @@ def project(work: UnitOfWork, account_name: str, key: str) -> ProjectOverview:
     """Return a project that the actor can see. Raises NotFound."""
     found = projects.read(work, account_name, key)
     place = found.owner.id, found.project.key
-    grants = _unless_refused(lambda: _grants(work, *place))
+    grants = _unless_refused(lambda: project_privileges.of_all(work, *place))
     return ProjectOverview(account_overview.summary_for_visitors(work, found.owner.id), found, grants)
-
-
-def _grants(work: UnitOfWork, owner_id: str, key: str) -> list[ProjectGroupGrant | ProjectPersonGrant]:
-    return [*project_privileges.of_groups(work, owner_id, key), *project_privileges.of_people(work, owner_id, key)]
 
 
 def project_to_delete(work: UnitOfWork, account_name: str, key: str) -> ProjectOverview:
@@ -74,7 +71,7 @@ class RepositoryOverview:
     groups_set_there: frozenset[str]
     people: Sequence[DirectGrant] | None
     on_project: Sequence[ProjectGroupGrant | ProjectPersonGrant] | None
-    others: Sequence[ProjectInAccount]
+    others: Sequence[Project]
     ends: Sequence[AccessEnd] = ()
 
 
@@ -87,18 +84,17 @@ def repository(work: UnitOfWork, account_name: str, slug: str) -> RepositoryOver
     listing = _unless_refused(lambda: privileges.of_repository(work, owner_id, slug, wanted))
     groups_set_there = frozenset(group_id for _, group_id in listing.set_there) if listing else frozenset[str]()
     people = _unless_refused(lambda: [*privileges.list_direct(work, owner_id, slug)])
-    seen = _unless_refused(lambda: project(work, owner_id, key))
-    others = (
-        [each for each in projects.listed(work, owner_id) if each.project.key != key] if summary.administers else []
-    )
+    has_visible_project = _unless_refused(lambda: access.project(work, owner_id, key, to=To.SEE_PROJECT)) is not None
+    on_project = _unless_refused(lambda: project_privileges.of_all(work, owner_id, key))
+    others = [each for each in access.projects(work, owner_id)[1] if each.key != key] if summary.administers else []
     return RepositoryOverview(
         summary,
         details,
-        seen is not None,
+        has_visible_project,
         [*listing] if listing else None,
         groups_set_there,
         people,
-        seen.grants if seen else None,
+        on_project,
         others,
         [end for end in end_rows.of_account(work.tx, owner_id) if end.place_id == details.repository.id]
         if listing

@@ -37,6 +37,15 @@ class ProjectPersonGrant(NamedTuple):
     until: datetime | None = None
 
 
+def of_all(work: UnitOfWork, account_name: str, key: str) -> list[ProjectGroupGrant | ProjectPersonGrant]:
+    """List the groups that have something on a project, by slug, and then the people. Raises NotFound, Forbidden."""
+    owner, project = access.project(work, account_name, key, to=To.GRANT_ON_PROJECT)
+    found = project_privilege_rows.holders_on(work.tx, owner.id, project.id)
+    groups = [ProjectGroupGrant(owner, project, group, level, until) for group, _, level, until in found if group]
+    people = [ProjectPersonGrant(owner, project, each, level, until) for _, each, level, until in found if each]
+    return [*groups, *people]
+
+
 # -- for groups ------------------------------------------------------------------------------------
 
 

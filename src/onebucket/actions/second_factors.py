@@ -50,8 +50,8 @@ def of_person(work: UnitOfWork, name: str) -> HeldFactors:
     person = access.account(work, name, to=To.HANDLE_SECOND_FACTORS)
     if person.is_team:
         raise NotFound(f"{person.username} is a team, and only people have second factors")
-    factors = [each for each in second_factor_rows.of_person(work.tx, person.id) if each.confirmed_at]
-    return HeldFactors(person, factors, second_factor_rows.count_recovery_codes(work.tx, person.id))
+    factors, codes_left = second_factor_rows.with_recovery_codes(work.tx, person.id)
+    return HeldFactors(person, [each for each in factors if each.confirmed_at], codes_left)
 
 
 def removal(work: UnitOfWork, name: str, id: str) -> Removal:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import bindparam, false, func, or_, select, true, union
+from sqlalchemy import and_, bindparam, false, func, or_, select, true, union
 
 from onebucket.domain.accounts import Account
 from onebucket.domain.groups import Group
@@ -89,6 +89,21 @@ _WHERE_WITH_REPOSITORIES = Statement(
 )
 
 
+_is_membership = and_(memberships.c.account_id == accounts.c.id, memberships.c.person_id == bindparam("person_id"))
+_WITH_GROUP = joined(ACCOUNT, GROUP.optional)
+_WHERE_WITH_GROUPS = Statement(
+    select(*_WITH_GROUP.columns)
+    .select_from(
+        accounts.outerjoin(memberships, _is_membership).outerjoin(
+            groups, and_(groups.c.account_id == memberships.c.account_id, groups.c.id == memberships.c.group_id)
+        )
+    )
+    .where(_is_of_person)
+    .order_by(accounts.c.username_key, groups.c.slug),
+    _WITH_GROUP,
+)
+
+
 def groups_with_counts(tx: Transaction, account_id: str) -> list[tuple[Group, int]]:
     """Return the groups of an account by slug, each with the number of its members."""
     return tx.rows(_GROUPS_AND_COUNTS, account_id=account_id)
@@ -107,6 +122,14 @@ def accounts_with_repositories(tx: Transaction, person_id: str) -> dict[Account,
     found: dict[Account, list[Repository]] = {}
     for owner, repository in tx.rows(_WHERE_WITH_REPOSITORIES, person_id=person_id):
         found.setdefault(owner, []).extend([repository] if repository else [])
+    return found
+
+
+def accounts_with_groups(tx: Transaction, person_id: str) -> dict[Account, list[Group]]:
+    """Return the accounts of `accounts_of_person`, by username, each with the person's groups there by slug."""
+    found: dict[Account, list[Group]] = {}
+    for owner, group in tx.rows(_WHERE_WITH_GROUPS, person_id=person_id):
+        found.setdefault(owner, []).extend([group] if group else [])
     return found
 
 

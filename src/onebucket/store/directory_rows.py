@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import FromClause, and_, bindparam, delete, func, insert, or_, select, update
 
 from onebucket.domain.accounts import Account
 from onebucket.domain.directories import Directory, DirectoryKey
@@ -14,7 +14,7 @@ from onebucket.store.engine import timestamps
 from onebucket.store.engine.row_mapper import RowMapper, joined, mapped, scalar
 from onebucket.store.engine.statement import Statement
 from onebucket.store.engine.transaction import Transaction
-from onebucket.store.tables import accounts, directories, directory_keys
+from onebucket.store.tables import accounts, directories, directory_keys, directory_people, groups
 
 
 def _directory(row: Sequence[Any]) -> Directory:
@@ -75,6 +75,19 @@ _OF_ACCOUNT = directories.c.account_id == bindparam("account_id")
 _THIS_ONE = (_OF_ACCOUNT, directories.c.id == bindparam("directory_id"))
 _ALL_OF_ACCOUNT = Statement(_directories.where(_OF_ACCOUNT).order_by(directories.c.label), DIRECTORY)
 _BY_ID = Statement(_directories.where(*_THIS_ONE), DIRECTORY)
+
+
+def _number_of(table: FromClause) -> RowMapper[int]:
+    condition = (table.c.account_id == bindparam("account_id"), table.c.directory_id == directories.c.id)
+    return scalar(
+        select(func.count()).select_from(table).where(*condition).correlate(directories).scalar_subquery(), int
+    )
+
+
+_WITH_COUNTS = joined(DIRECTORY, _number_of(directory_people), _number_of(groups))
+_ALL_WITH_COUNTS = Statement(
+    select(*_WITH_COUNTS.columns).where(_OF_ACCOUNT).order_by(directories.c.label), _WITH_COUNTS
+)
 _WITH_TEAM = joined(ACCOUNT, DIRECTORY)
 _EVERYWHERE = Statement(
     select(*_WITH_TEAM.columns)
@@ -99,6 +112,11 @@ _REMOVE = Statement(delete(directories).where(*_THIS_ONE))
 def of_account(tx: Transaction, account_id: str) -> list[Directory]:
     """Return the directories of a team, by label."""
     return tx.rows(_ALL_OF_ACCOUNT, account_id=account_id)
+
+
+def with_counts(tx: Transaction, account_id: str) -> list[tuple[Directory, int, int]]:
+    """Return the directories of a team, by label, each with how many people it knows and groups it keeps."""
+    return tx.rows(_ALL_WITH_COUNTS, account_id=account_id)
 
 
 def by_id(tx: Transaction, account_id: str, id: str) -> Directory | None:
@@ -166,6 +184,12 @@ _KEYS_OF = and_(
 )
 _THIS_KEY = and_(directory_keys.c.account_id == bindparam("account_id"), directory_keys.c.id == bindparam("key_id"))
 _OF_DIRECTORY = Statement(_keys.where(_KEYS_OF).order_by(directory_keys.c.created_at, directory_keys.c.id), _KEY)
+_OF_TEAM = Statement(
+    _keys.where(directory_keys.c.account_id == bindparam("account_id")).order_by(
+        directory_keys.c.created_at, directory_keys.c.id
+    ),
+    _KEY,
+)
 _BY_HASH = Statement(_keys.where(directory_keys.c.secret_hash == bindparam("hash")), _KEY)
 _HELD = joined(DIRECTORY, scalar(directory_keys.c.expires_at, timestamps.optional_from_number))
 _HOLDER = Statement(
@@ -201,6 +225,11 @@ class KeyUse(NamedTuple):
 def keys(tx: Transaction, directory: Directory) -> list[DirectoryKey]:
     """Return a directory's keys, the oldest first."""
     return tx.rows(_OF_DIRECTORY, account_id=directory.account_id, directory_id=directory.id)
+
+
+def keys_of_account(tx: Transaction, account_id: str) -> list[DirectoryKey]:
+    """Return the keys of all directories of a team, the oldest first."""
+    return tx.rows(_OF_TEAM, account_id=account_id)
 
 
 def key_by_hash(tx: Transaction, hash: str) -> DirectoryKey | None:

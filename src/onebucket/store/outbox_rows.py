@@ -2,15 +2,16 @@
 
 from datetime import datetime
 
-from sqlalchemy import and_, bindparam, case, delete, func, insert, or_, select, update
+from sqlalchemy import and_, bindparam, case, delete, exists, func, insert, not_, or_, select, update
 
-from onebucket.domain.accounts import email_key
+from onebucket.domain.accounts import Account, email_key
 from onebucket.domain.letters import MailKind, OutboxMail
+from onebucket.store.account_rows import ACCOUNT
 from onebucket.store.engine import timestamps
-from onebucket.store.engine.row_mapper import mapped, scalar
+from onebucket.store.engine.row_mapper import joined, mapped, scalar
 from onebucket.store.engine.statement import Statement
 from onebucket.store.engine.transaction import Transaction
-from onebucket.store.tables import letters
+from onebucket.store.tables import accounts, invitations, letters, links
 
 
 def _letter(
@@ -79,9 +80,26 @@ _SETTLE = Statement(
         trouble=bindparam("new_trouble"),
     )
 )
+_is_invitation = letters.c.kind == MailKind.INVITATION.value
+_has_invitation = exists().where(
+    invitations.c.account_id == letters.c.account_id,
+    invitations.c.link_id == letters.c.link_id,
+    invitations.c.expires_at > bindparam("at"),
+)
+_has_link = exists().where(
+    links.c.account_id == letters.c.account_id, links.c.id == letters.c.about, links.c.expires_at > bindparam("at")
+)
+_ACCOUNT_AND_LETTER = joined(ACCOUNT, LETTER)
+_with_account = select(*_ACCOUNT_AND_LETTER.columns).join_from(letters, accounts, accounts.c.id == letters.c.account_id)
+_TROUBLED_LETTER = joined(
+    ACCOUNT, LETTER, scalar(or_(and_(_is_invitation, _has_invitation), and_(not_(_is_invitation), _has_link)), bool)
+)
 _TROUBLED = Statement(
-    _letters.where(letters.c.sent_at.is_(None), letters.c.trouble.is_not(None)).order_by(letters.c.created_at.desc()),
-    LETTER,
+    select(*_TROUBLED_LETTER.columns)
+    .join_from(letters, accounts, accounts.c.id == letters.c.account_id)
+    .where(letters.c.sent_at.is_(None), letters.c.trouble.is_not(None))
+    .order_by(letters.c.created_at.desc()),
+    _TROUBLED_LETTER,
 )
 _WAITING = Statement(_count_and_first.where(letters.c.due_at.is_not(None)), _COUNT_AND_FIRST)
 _NEXT = Statement(select(*_EARLIEST.columns).where(letters.c.due_at.is_not(None)), _EARLIEST)
@@ -92,7 +110,7 @@ _COUNTS = Statement(
         func.count().filter(letters.c.due_at.is_(None)),
     ).where(or_(letters.c.due_at.is_not(None), and_(letters.c.sent_at.is_(None), letters.c.trouble.is_not(None))))
 )
-_NEWEST = Statement(_letters.order_by(letters.c.created_at.desc()).limit(bindparam("most")), LETTER)
+_NEWEST = Statement(_with_account.order_by(letters.c.created_at.desc()).limit(bindparam("most")), _ACCOUNT_AND_LETTER)
 _recent = letters.c.created_at > bindparam("since")
 _of_kind = (letters.c.kind == bindparam("its_kind"), _recent)
 _in_account = letters.c.account_id == bindparam("account_id")
@@ -151,13 +169,16 @@ def record_outcome(tx: Transaction, letter: OutboxMail) -> None:
     )
 
 
-def list_failing(tx: Transaction) -> list[OutboxMail]:
-    """Return letters of all accounts that failed and haven't been sent since, newest first."""
-    return tx.rows(_TROUBLED)
+def list_failing(tx: Transaction, *, at: datetime) -> list[tuple[Account, OutboxMail, bool]]:
+    """Return letters that failed and haven't been sent since, newest first, with the account that each was sent for.
+
+    The last is whether its invitation, or its link, is still good at that moment; of a notice it means nothing.
+    """
+    return tx.rows(_TROUBLED, at=timestamps.to_number(at))
 
 
-def newest(tx: Transaction, *, most: int) -> list[OutboxMail]:
-    """Return the latest letters of all accounts, newest first."""
+def newest(tx: Transaction, *, most: int) -> list[tuple[Account, OutboxMail]]:
+    """Return the latest letters of all accounts, newest first, with the account that each was sent for."""
     return tx.rows(_NEWEST, most=most)
 
 

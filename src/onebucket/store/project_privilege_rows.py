@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import and_, bindparam, delete, func, select, union_all
+from sqlalchemy import and_, bindparam, cast, delete, func, null, select, union_all
 
 from onebucket.domain.accounts import Account
 from onebucket.domain.groups import Group
@@ -16,6 +16,7 @@ from onebucket.store.engine.transaction import Transaction
 from onebucket.store.group_rows import GROUP
 from onebucket.store.set_levels import Grant, SetLevel, set_or_replace
 from onebucket.store.tables import (
+    Id,
     accounts,
     groups,
     memberships,
@@ -115,6 +116,43 @@ _PEOPLE_ON_PROJECT = Statement(
     .order_by(accounts.c.username_key),
     _PERSON_GRANT,
 )
+
+
+# With NULL in place of who isn't it.
+_there = union_all(
+    select(
+        project_group_privileges.c.group_id.label("group_id"),
+        cast(null(), Id).label("person_id"),
+        project_group_privileges.c.level.label("level"),
+        project_group_privileges.c.ends_at.label("ends_at"),
+    ).where(*_GROUPS_THERE),
+    select(
+        cast(null(), Id), project_privileges.c.person_id, project_privileges.c.level, project_privileges.c.ends_at
+    ).where(*_PEOPLE_THERE),
+).subquery("there")
+_HOLDER_THERE = joined(
+    GROUP.optional,
+    ACCOUNT.optional,
+    scalar(_there.c.level, ProjectLevel),
+    scalar(_there.c.ends_at, timestamps.optional_from_number),
+)
+_HOLDERS_ON_PROJECT = Statement(
+    select(*_HOLDER_THERE.columns)
+    .select_from(
+        _there.outerjoin(
+            groups, and_(groups.c.account_id == bindparam("account_id"), groups.c.id == _there.c.group_id)
+        ).outerjoin(accounts, accounts.c.id == _there.c.person_id)
+    )
+    .order_by(groups.c.slug, accounts.c.username_key),
+    _HOLDER_THERE,
+)
+
+
+def holders_on(
+    tx: Transaction, account_id: str, project_id: str
+) -> list[tuple[Group | None, Account | None, ProjectLevel, datetime | None]]:
+    """Return the groups that have something on a project, by slug, and the users, by username; levels and ends."""
+    return tx.rows(_HOLDERS_ON_PROJECT, account_id=account_id, project_id=project_id)
 
 
 def groups_on(tx: Transaction, account_id: str, project_id: str) -> list[tuple[Group, ProjectLevel, datetime | None]]:

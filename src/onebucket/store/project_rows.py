@@ -66,6 +66,11 @@ def find(tx: Transaction, account_id: str, key: str) -> Project | None:
     return tx.row(_BY_KEY, account_id=account_id, key=normal_key(key))
 
 
+def cache_found(tx: Transaction, project: Project) -> None:
+    """Cache a project for `find`."""
+    tx.cache_row(_BY_KEY, project, account_id=project.account_id, key=project.key)
+
+
 def by_id(tx: Transaction, account_id: str, id: str) -> Project | None:
     """Return the account's project with that id."""
     return tx.row(_BY_ID, account_id=account_id, project_id=id)

@@ -9,6 +9,7 @@ from sqlalchemy import and_, bindparam, delete, insert, select, tuple_, update
 from onebucket.domain.projects import Project
 from onebucket.domain.refusals import Conflict
 from onebucket.domain.repositories import ForkPolicy, Repository
+from onebucket.store import project_rows
 from onebucket.store.engine import bounded_reads, timestamps
 from onebucket.store.engine.index_hints import without_index
 from onebucket.store.engine.list_parameters import values_of
@@ -143,10 +144,14 @@ def dated(tx: Transaction, account_id: str) -> list[tuple[Repository, tuple[date
 
 
 def home_and_times(tx: Transaction, repository: Repository) -> tuple[Project, datetime, datetime]:
-    """Return a repository's project, and when the repository was created and changed last."""
+    """Return a repository's project, and when the repository was created and changed last.
+
+    The project is then found by its key without another query.
+    """
     found = tx.row(_HOME, account_id=repository.account_id, repository_id=repository.id)
     assert found is not None
     project, times = found
+    project_rows.cache_found(tx, project)
     return project, *times
 
 

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, literal, select, update
 
 from onebucket.domain.second_factors import FactorKind, PasskeyCredential, SecondFactor
 from onebucket.store import revisions
 from onebucket.store.engine import timestamps
-from onebucket.store.engine.row_mapper import mapped, scalar
+from onebucket.store.engine.row_mapper import joined, mapped, scalar
 from onebucket.store.engine.statement import Statement
 from onebucket.store.engine.transaction import Transaction
 from onebucket.store.tables import accounts, recovery_codes, second_factors, used_challenges, wrong_codes
@@ -88,6 +88,16 @@ _MARK = Statement(
 _codes_of_account = recovery_codes.c.account_id == bindparam("account_id")
 _COUNT = scalar(func.count(), int)
 _COUNT_CODES = Statement(select(*_COUNT.columns).select_from(recovery_codes).where(_codes_of_account), _COUNT)
+_CODES_LEFT = scalar(
+    select(func.count()).select_from(recovery_codes).where(_codes_of_account).correlate(None).scalar_subquery(), int
+)
+_FACTOR_AND_CODES = joined(_FACTOR.optional, _CODES_LEFT)
+_WITH_CODES = Statement(
+    select(*_FACTOR_AND_CODES.columns)
+    .select_from(select(literal(1).label("one")).subquery("once").outerjoin(second_factors, _of_account))
+    .order_by(_columns.created_at, _columns.id),
+    _FACTOR_AND_CODES,
+)
 _ADD_CODES = Statement(insert(recovery_codes))
 _USE_CODE = Statement(delete(recovery_codes).where(_codes_of_account, recovery_codes.c.code_hash == bindparam("hash")))
 _REMOVE_CODES = Statement(delete(recovery_codes).where(_codes_of_account))
@@ -108,6 +118,12 @@ _USE_CHALLENGE = Statement(lambda insert: insert(used_challenges).on_conflict_do
 def of_person(tx: Transaction, account_id: str) -> list[SecondFactor]:
     """Return a user's second factors, oldest first, with one that isn't confirmed yet."""
     return tx.rows(_OF_PERSON, account_id=account_id)
+
+
+def with_recovery_codes(tx: Transaction, account_id: str) -> tuple[list[SecondFactor], int]:
+    """Return a user's second factors as `of_person` does, and how many recovery codes they have left."""
+    found = tx.rows(_WITH_CODES, account_id=account_id)
+    return [factor for factor, _ in found if factor is not None], max(number for _, number in found)
 
 
 def by_credential(tx: Transaction, credential_id: str) -> SecondFactor | None:

@@ -106,7 +106,7 @@ async def show(request: PageRequest) -> Response:
         overview=overview,
         repository=overview.details.repository,
         project=overview.details.project,
-        projects=[(each.project.key, f"{each.project.name} ({each.project.key})") for each in overview.others],
+        projects=[(each.key, f"{each.name} ({each.key})") for each in overview.others],
         most_choices=_MOST_CHOICES,
         holdings=table_query.arrange(request, _HOLDINGS, _holdings(overview), _READERS),
         ending=[*map(Ending, overview.ends[:_MOST_ENDS], repeat(True))],
