@@ -83,6 +83,17 @@ def test_run_carries_over_and_writes_the_journal_and_a_second_run_does_nothing(
     assert mirrored[2]["before"]["because"] == changes[-1]
 
 
+def test_who_is_deleted_here_loses_what_the_mirror_had_set(command: Command, bitbucket: Double) -> None:
+    here(command, "rocket", bob="write")
+    command("mirror", "run")
+
+    command("user", "delete", "bob", "--yes")
+    told = command("mirror", "run")
+
+    assert (told.code, told.out.splitlines()[-1]) == (0, "1 carried over, 0 refused")
+    assert there(bitbucket)["rocket"] == {}
+
+
 def test_groups_and_projects_here_become_permissions_of_people_there(command: Command, bitbucket: Double) -> None:
     document = {
         "onebucket": 1,
