@@ -64,6 +64,7 @@ def test_every_form_that_could_hand_an_account_over_is_guarded() -> None:
         "/accounts/{name}/webhooks",
         "/accounts/{name}/webhooks/{id}/rotate",
         "/sign-in/link",
+        "/site/people/{person}/delete",
         "/site/people/{person}/factors/{id}",
     }
     assert guarded == wanted | {f"{base}/oauth/authenticate" for base in ("/api/1.0", "/1.0", "/!api/1.0")}

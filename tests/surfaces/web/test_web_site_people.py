@@ -34,6 +34,18 @@ def test_a_disabled_person_gets_none(api: Api) -> None:
     assert deliver(api) == {}
 
 
+def test_a_person_is_deleted_and_struck_out_after_a_preview(api: Api) -> None:
+    with Visitor(api, "root") as root:
+        page = root.open("/site/people/dora/delete")
+        done = root.send(page, "/site/people/dora/delete", strike_out="on")
+
+        assert "Developers" in page.text and "website" in page.text
+        assert (done.path, "The person is deleted." in done.text) == ("/site", True)
+        assert root.open("/site/people/dora").status == 404
+        assert "dora" not in root.open("/accounts/acme/journal").text
+        assert "which are struck out of" in root.open("/accounts/acme/journal").text
+
+
 def test_a_person_is_renamed_and_another_ones_name_is_refused(api: Api) -> None:
     with Visitor(api, "root") as root:
         page = root.open("/site/people/bob")
