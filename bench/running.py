@@ -267,6 +267,14 @@ def processor(pid: int) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
+def processor_ms(at: int, pid: int, path: str, headers: Mapping[str, str], times: int) -> float:
+    """Return the milliseconds of its own processor time that a server takes for one of several like requests."""
+    milliseconds(at, [("GET", path)], headers, 2)
+    before = processor(pid)
+    milliseconds(at, [("GET", path)], headers, times)
+    return (processor(pid) - before) * 1000 / times
+
+
 def resident_mib(process: "subprocess.Popen[bytes]", *, most: bool = False) -> float:
     """Return the resident memory of a process in MiB; with `most`, its peak since `forget_most`."""
     status = Path(f"/proc/{process.pid}/status").read_text()
