@@ -64,7 +64,10 @@ def group_sizes(work: UnitOfWork, account_name: str) -> list[GroupSize]:
 
 
 def own_accounts(work: UnitOfWork) -> tuple[AccountName, ...]:
-    """Return the first accounts that the actor has a part in, by username; at most one more than `MOST_OWN`."""
+    """Return the actor's own account and those in whose groups they are, whose pages they see.
+
+    They are sorted by username, and at most one more than `MOST_OWN`.
+    """
     return () if work.actor.id is None else own_account_rows.first(work.tx, work.actor.id)
 
 

@@ -9,22 +9,20 @@ from onebucket.store.engine.row_mapper import scalar
 from onebucket.store.engine.statement import Statement
 from onebucket.store.engine.text_aggregate import rows_of_text, texts_of_rows
 from onebucket.store.engine.transaction import Transaction
-from onebucket.store.tables import Id, accounts, memberships, privileges, project_privileges
+from onebucket.store.tables import Id, accounts, memberships
 
 # One more than is shown says that there are more.
 MOST = 10
 
 
 def first_accounts(person_id: ColumnElement[Any], *of: FromClause) -> ScalarSelect[Any]:
-    """Select the first accounts that a person has a part in, by username, as one text."""
-    account, parts = accounts.alias("a"), []
-    for table in (memberships, privileges, project_privileges):
-        part = table.alias("p")
-        parts.append(select(part.c.account_id).where(part.c.person_id == person_id).correlate(*of))
+    """Select a person's own account and the first of those in whose groups they are, by username, as one text."""
+    account, part = accounts.alias("a"), memberships.alias("p")
     own = select(person_id).correlate(*of)
+    of_groups = select(part.c.account_id).where(part.c.person_id == person_id).correlate(*of)
     few = (
         select(account.c.username, account.c.display_name)
-        .where(account.c.id.in_(union_all(own, *parts)))
+        .where(account.c.id.in_(union_all(own, of_groups)))
         .order_by(account.c.username_key)
         .limit(MOST + 1)
         .subquery("few")
@@ -42,7 +40,7 @@ _FIRST = Statement(select(*_FIRST_NAMES.columns), _FIRST_NAMES, is_cached=True)
 
 
 def first(tx: Transaction, person_id: str) -> tuple[AccountName, ...]:
-    """Return the first accounts that a person has a part in, by username: at most one more than `MOST`."""
+    """Return a person's own account and those in whose groups they are, by username: at most one more than `MOST`."""
     return tx.row(_FIRST, person_id=person_id) or ()
 
 

@@ -14,7 +14,6 @@ from sqlalchemy import (
     literal,
     or_,
     select,
-    union,
     union_all,
 )
 
@@ -126,7 +125,8 @@ _level = case((and_(_highest == 0, accounts.c.is_active, _seen > 0), int(Level.R
 # -- the lists
 
 _people = select(*ACCOUNT.columns).where(accounts.c.is_team.is_(False))
-_part = union(_in(memberships), _in(privileges), _in(project_privileges))
+# Not looked up for each person of the site: what this takes grows with the account alone.
+_part = union_all(_in(memberships), _in(privileges), _in(project_privileges))
 _IN_ACCOUNT = FilteredSelect(
     _people.where(or_(accounts.c.id == _account_id, accounts.c.id.in_(_part))), ACCOUNT, _COLUMNS, unique=_BY_USERNAME
 )

@@ -58,6 +58,16 @@ def test_an_account_that_one_has_no_part_in_is_current_where_one_is(api: Api) ->
         assert [path for path, current, _ in menu(root.open(ACME)) if current] == [ACME]
 
 
+def test_an_account_whose_pages_one_may_not_see_is_not_in_it(api: Api) -> None:
+    api("alice", "PUT", "/privileges/acme/rocket/mallory", content="read")
+
+    with Visitor(api, "mallory") as mallory:
+        page = mallory.open(f"{ACME}/repositories/rocket")
+
+    assert page.status == 200
+    assert [path for path, _, _ in menu(page)] == ["/accounts/mallory", "/#accounts"]
+
+
 def test_a_page_of_a_group_may_be_asked_for_a_repository_too(api: Api) -> None:
     with Visitor(api, "alice") as alice:
         assert alice.open(f"{ACME}/groups/designers?repository=rocket&person=bob").status == 200

@@ -6,7 +6,7 @@ import pytest
 
 from browsing import Page, Visitor, done_by
 from cast import Api
-from onebucket.actions import groups, privileges, project_privileges, projects, repositories
+from onebucket.actions import accounts, groups, privileges, project_privileges, projects, repositories
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.privileges import Level
 from onebucket.domain.projects import ProjectLevel
@@ -190,6 +190,12 @@ def test_pages_stay_small_with_much_on_them_and_the_longest_names(api: Api, alic
             project_privileges.set_for_group(work, "acme", "OPS", group.slug, ProjectLevel.CREATE_REPO)
             privileges.set_for_group(work, "acme", "engine", group.slug, Level.WRITE)
             projects.create(work, "acme", f"P{number:03}{'W' * 124}", name="w" * 255, description="w" * 2000)
+        groups.create(work, "acme", name="Crowd")
+        for number in range(110):
+            name = f"{number:03}{'p' * 59}"
+            accounts.add_user(work, name, email=None, display_name="w" * 50)
+            for slug in ("crowd", *(f"{group:03}-{'w' * 58}" for group in range(6))):
+                groups.add_member(work, "acme", slug, name)
         for number in range(8):
             key = f"P{number:03}{'W' * 124}"
             repositories.add(work, "acme", f"{number}{'s' * 99}", project=key)
@@ -206,6 +212,14 @@ def test_pages_stay_small_with_much_on_them_and_the_longest_names(api: Api, alic
         PROJECTS,
         OPS,
         f"{OPS}?row=25&from=50",
+        f"{OPS}?per_page=100",
+        f"{OPS}?holders-per_page=50&per_page=25",
+        f"{ACME}/repositories/engine?per_page=100",
+        f"{PROJECTS}?per_page=100",
+        f"{ACME}?per_page=100",
+        f"{ACME}/repositories?per_page=100",
+        f"{ACME}/people?per_page=100",
+        f"{ACME}/groups/crowd?per_page=100",
         f"{ACME}/repositories/engine",
         ROCKET,
         ACME,

@@ -88,6 +88,27 @@ def test_lists_are_searched_as_one_types_and_what_was_found_is_said(page: Page) 
     expect(page.get_by_text("No group matches “nowhere”.")).to_be_visible()
 
 
+def test_matches_come_while_one_types_and_what_is_ticked_is_written_into_the_field(page: Page) -> None:
+    page.goto("/accounts/acme/give")
+    people, slugs = page.get_by_label("People", exact=True), page.get_by_label("Repositories", exact=True)
+    people.fill("gina")
+
+    page.get_by_label("Find people").press_sequentially("do")
+    page.get_by_label("Dora Example").check()
+    page.get_by_label("Find repositories").press_sequentially("tool-0")
+    expect(page.get_by_role("checkbox", name=re.compile("tool-0"))).to_have_count(10)
+    page.get_by_label("tool-03").check()
+    page.get_by_label("tool-04").check()
+    page.get_by_label("tool-03").uncheck()
+
+    expect(people).to_have_value("gina\ndora")
+    expect(slugs).to_have_value("tool-04")
+    expect(page.get_by_role("status").filter(has_text="10 matches")).to_have_count(1)
+    page.get_by_role("button", name="Preview").click()
+    expect(page.get_by_role("heading", name="Preview: who gets access")).to_be_visible()
+    expect(page.get_by_role("main")).to_contain_text("Dora Example")
+
+
 def test_whoever_is_signed_out_meanwhile_is_led_to_sign_in(page: Page, running: Live) -> None:
     page.goto("/accounts/acme")
     beside = Beside(running)
