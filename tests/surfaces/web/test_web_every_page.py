@@ -241,6 +241,7 @@ def test_what_a_form_answers_is_accessible_and_narrow_too(
         "/accounts/acme/projects": "Create project",
         "/accounts/acme/repositories/rocket": "Preview move",
         "/accounts/acme/groups/designers": "Save",
+        "/accounts/acme/groups/developers": "Add",
         "/accounts/acme/mirrors/cloud/settings": "Preview changes",
         "/accounts/acme/invitations": "Send invitations",
         "/me/requests?repository=acme/none": "Ask for access",
@@ -260,6 +261,8 @@ def test_what_a_form_answers_is_accessible_and_narrow_too(
             page.get_by_label("Group’s slug, username or e-mail address").fill("designers" if "OPS" in path else "none")
         elif path.endswith("cloud/settings"):
             page.get_by_label("mode").select_option("apply")
+        elif path.endswith("developers"):
+            page.get_by_label("Add a member").fill("gina")
         elif path.endswith("designers"):
             page.get_by_label("Name").fill("Draughtspeople")
         elif "requests" in path:
