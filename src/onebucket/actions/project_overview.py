@@ -6,15 +6,17 @@ from typing import TypeVar
 
 from onebucket.actions import access, account_overview, privileges, project_privileges, projects, repositories
 from onebucket.actions.account_overview import AccountSummary
-from onebucket.actions.privileges import DirectGrant, GroupGrant, PrivilegeFilter
+from onebucket.actions.privileges import DirectGrant, GroupGrant, PrivilegeFilter, PrivilegeListing
 from onebucket.actions.project_privileges import ProjectGroupGrant, ProjectPersonGrant
 from onebucket.actions.projects import ProjectInAccount
 from onebucket.actions.repositories import RepositoryDetails
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain.filters import AllOf, Comparison, ListQuery, Operator
 from onebucket.domain.policy import To
+from onebucket.domain.privileges import Level
 from onebucket.domain.projects import Project
 from onebucket.domain.refusals import Forbidden, NotFound
+from onebucket.domain.repositories import Repository
 from onebucket.store import end_rows
 from onebucket.store.end_rows import AccessEnd
 
@@ -58,7 +60,8 @@ def repositories_in(work: UnitOfWork, found: ProjectInAccount, query: ListQuery)
 class RepositoryOverview:
     """A repository with what groups and people have there and, through its project, everywhere in the project.
 
-    `groups`, `people` and `on_project` are None if the actor may not see them. `groups_set_there` are the ids of groups
+    `groups`, `people` and `on_project` are None if the actor may not see them; groups whose default doesn't hold there
+    are among them, with no access. `groups_set_there` are the ids of groups
     that have something other than their default. `others` are the projects that the
     actor may move it to. The project's page is linked only where it `has_visible_project`. `ends` is what ends of what
     was set on the repository.
@@ -91,7 +94,7 @@ def repository(work: UnitOfWork, account_name: str, slug: str) -> RepositoryOver
         summary,
         details,
         has_visible_project,
-        [*listing] if listing else None,
+        [*listing, *_overridden(listing, details.repository)] if listing else None,
         groups_set_there,
         people,
         on_project,
@@ -100,6 +103,16 @@ def repository(work: UnitOfWork, account_name: str, slug: str) -> RepositoryOver
         if listing
         else (),
     )
+
+
+def _overridden(listing: PrivilegeListing, repository: Repository) -> list[GroupGrant]:
+    """Return the groups that have no access because that was set on the repository."""
+    set_there = listing.set_there
+    return [
+        GroupGrant(repository, roster, Level.NONE)
+        for roster in listing.rosters
+        if set_there.get((repository.id, roster.group.id)) is Level.NONE
+    ]
 
 
 def _unless_refused(ask: Callable[[], _Result]) -> _Result | None:

@@ -59,6 +59,12 @@ def read(work: UnitOfWork, account_name: str, slug: str) -> RepositoryDetails:
     return RepositoryDetails(owner, repository, *repository_rows.home_and_times(work.tx, repository))
 
 
+def exists(work: UnitOfWork, account_name: str, slug: str) -> bool:
+    """Return whether an account has a repository with this slug, for its administrators."""
+    owner = access.account(work, account_name, to=To.SEE_PRIVILEGES)
+    return repository_rows.find(work.tx, owner.id, slug) is not None
+
+
 def add(
     work: UnitOfWork, account_name: str, slug: str, *, project: str | None = None, **fields: Unpack[RepositoryFields]
 ) -> Repository:

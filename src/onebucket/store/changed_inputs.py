@@ -34,6 +34,23 @@ def with_project_grants(
     return _with_rows(inputs, rows(groups), rows(people))
 
 
+def with_permissions(
+    inputs: AccessInputs,
+    repository_id: str,
+    groups: Mapping[str, Level | None],
+    people: Mapping[str, Level | None],
+) -> AccessInputs:
+    """Change what groups and people have on a repository, keyed by their ids; None for nothing that is set."""
+
+    def rows(levels: Mapping[str, Level | None]) -> dict[tuple[str, str], PrivilegeRow | None]:
+        return {
+            (repository_id, holder): None if level is None else PrivilegeRow(repository_id, holder, int(level), 0, None)
+            for holder, level in levels.items()
+        }
+
+    return _with_rows(inputs, rows(groups), rows(people))
+
+
 def without_direct(inputs: AccessInputs, repository_id: str, person_id: str) -> AccessInputs:
     """Take away what a person was given themselves on a repository."""
     return _with_rows(inputs, {}, {(repository_id, person_id): None})

@@ -1,6 +1,10 @@
-"""Pages of repositories: the list, what is set on one and by its project, and moving it to another project."""
+"""Pages of repositories: the list, what is set on one and by its project, and moving it to another project.
+
+Adding, changing and deleting one is in `repository_settings`, the form of its permissions in `repository_permissions`.
+"""
 
 import re
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import repeat
 from typing import Any, NamedTuple
@@ -8,7 +12,7 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from onebucket.actions import account_overview, project_overview, repositories, repository_moves
+from onebucket.actions import account_overview, project_overview, projects, repositories, repository_moves
 from onebucket.actions.ending_access import Ending
 from onebucket.actions.project_overview import RepositoryOverview
 from onebucket.actions.unit_of_work import UnitOfWork
@@ -17,7 +21,7 @@ from onebucket.domain.ends import SOON
 from onebucket.domain.filters import Readers
 from onebucket.domain.groups import Group
 from onebucket.domain.privileges import Level
-from onebucket.domain.projects import ProjectLevel
+from onebucket.domain.projects import Project, ProjectLevel
 from onebucket.domain.refusals import Invalid, NotFound, PlanOutdated
 from onebucket.surfaces.web.core import access_changes, table_query
 from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
@@ -59,6 +63,11 @@ class RepositoryPermission(NamedTuple):
     until: datetime | None = None
 
     @property
+    def set_here(self) -> str:
+        """The word of what is set on the repository itself."""
+        return self.level.word if self.where == "this repository" else NOT_SET
+
+    @property
     def words(self) -> str:
         """The text that a search matches."""
         if self.group:
@@ -73,25 +82,61 @@ _READERS: Readers = {
     "source": lambda each: each.where,
 }
 # Worked out from what is set on the repository, on its project and for groups, by the rules of access checks.
+# Each row has a field: a page of 100 would be too large.
 _HOLDINGS = Table(
     {"holder": "holder", "level": "level", "source": "source"},
     searched=("words",),
     filter=table_query.by_level(none=True),
     falling=frozenset({"level"}),
+    usual=25,
+    sizes=(25, 50),
 )
+
+# The most groups offered as suggestions.
+_MOST_NAMES = 200
+
+# The word for nothing that is set on the repository: a group has its default there.
+NOT_SET = "default"
+_WORDS = f"{NOT_SET}|none|read|write|admin"
+# A field's name holds the group or the person, and what was set when the page was made.
+_HOLDER = re.compile(rf"(group|user):([A-Za-z0-9_.-]{{1,62}}):({_WORDS})")
+
+_DELETED = re.compile("deleted ([A-Za-z0-9_.-]{1,100})")
+DONE = {
+    "added": "Repository added. Set permissions below.",
+    "changed": "Repository saved.",
+    "permissions": "Permissions saved.",
+    "end": "The end is saved.",
+}
 
 
 async def show_all(request: PageRequest) -> Response:
     """List the repositories with their projects."""
-    name = request.path_parameter("name")
+    name, deleted = request.path_parameter("name"), _DELETED.fullmatch(request.query("done"))
 
     def load(work: UnitOfWork) -> dict[str, Any]:
+        # Anyone could have written the address.
+        is_deleted = deleted and not repositories.exists(work, name, deleted[1])
         return {
             "summary": account_overview.account_summary(work, name),
             "repositories": table_query.read(request, _TABLE, lambda query: repositories.listed(work, name, query)),
+            "projects": _choices(each.project for each in projects.listed(work, name)),
+            "done": f"Repository {deleted[1]} deleted." if deleted and is_deleted else "",
         }
 
-    return request.page("repositories/list.html", **await request.read(load))
+    return request.page("repositories/list.html", most_choices=_MOST_CHOICES, **await request.read(load))
+
+
+def _choices(some: Iterable[Project]) -> list[tuple[str, str]]:
+    return [(each.key, f"{each.name} ({each.key})") for each in some]
+
+
+def chosen_levels(request: PageRequest) -> Iterator[tuple[str, str, str, str]]:
+    """Yield (kind, name, word before, word chosen) for every group and person in the form's list."""
+    for field, value in request.typed:
+        if match := _HOLDER.fullmatch(field):
+            kind, name, before = match.groups()
+            yield kind, name, before, value
 
 
 async def show(request: PageRequest) -> Response:
@@ -99,15 +144,19 @@ async def show(request: PageRequest) -> Response:
     account, slug = request.path_parameter("name"), request.path_parameter("slug")
     overview, soon = await request.read(lambda work: (project_overview.repository(work, account, slug), work.at + SOON))
     key = overview.details.project.key
-    done = {f"moved {key}": f"Moved to the project {key}.", "end": "The end is saved."}.get(request.query("done"), "")
+    done = (DONE | {f"moved {key}": f"Moved to the project {key}."}).get(request.query("done"), "")
+    groups = [each.roster.group for each in overview.groups or ()]
     return request.page(
         "repositories/page.html",
         summary=overview.summary,
         overview=overview,
         repository=overview.details.repository,
         project=overview.details.project,
-        projects=[(each.key, f"{each.name} ({each.key})") for each in overview.others],
+        projects=_choices(overview.others),
         most_choices=_MOST_CHOICES,
+        group_names=[group.slug for group in groups[:_MOST_NAMES]],
+        not_set=NOT_SET,
+        chosen={(kind, name): after for kind, name, _, after in chosen_levels(request)},
         holdings=table_query.arrange(request, _HOLDINGS, _holdings(overview), _READERS),
         ending=[*map(Ending, overview.ends[:_MOST_ENDS], repeat(True))],
         soon=soon,
@@ -181,9 +230,8 @@ async def _preview(request: PageRequest, message: str = "", status: int = 200) -
     return request.page("repositories/move.html", status=status, error=message, effects=effects, **context)
 
 
-_REPOSITORY = "/accounts/{name}/repositories/{slug}"
+REPOSITORY = "/accounts/{name}/repositories/{slug}"
 PAGES = (
-    Page("/accounts/{name}/repositories", show_all, is_private=True),
-    Page(_REPOSITORY, show, is_private=True),
-    Page(f"{_REPOSITORY}/move", show, move, is_private=True, is_costly=True),
+    Page(REPOSITORY, show, is_private=True),
+    Page(f"{REPOSITORY}/move", show, move, is_private=True, is_costly=True),
 )

@@ -1,0 +1,114 @@
+"""Pages that add a repository, change its slug, name, description and visibility, and delete it."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+
+from onebucket.actions import account_overview, repositories, repository_plans
+from onebucket.actions.unit_of_work import UnitOfWork
+from onebucket.domain import repositories as domain
+from onebucket.domain.refusals import Conflict, Invalid, NotFound
+from onebucket.surfaces.web.account.repositories import REPOSITORY, show, show_all
+from onebucket.surfaces.web.core import access_changes
+from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
+
+
+def _texts(request: PageRequest) -> Mapping[str, str]:
+    """Return the checked slug, name and description of the form. Raises FormErrors for all that won't do."""
+    texts: dict[str, str] = {}
+    errors: dict[str, str] = {}
+    slug = request.line("slug")
+    for field, check, text in (
+        ("slug", domain.check_slug, slug),
+        ("title", domain.check_name, request.line("title") or slug),
+        ("description", domain.check_description, request.line("description")),
+    ):
+        try:
+            texts[field] = check(text)
+        except Invalid as refusal:
+            errors[field] = refusal.sentence
+    if errors:
+        raise FormErrors(**errors)
+    return texts
+
+
+async def add(request: PageRequest) -> Response:
+    """Add a repository and show it."""
+    account, texts, project = request.path_parameter("name"), _texts(request), request.line("project") or None
+    is_private = request.is_checked("is_private")
+
+    def add_repository(work: UnitOfWork) -> None:
+        repositories.add(
+            work,
+            account,
+            texts["slug"],
+            project=project,
+            name=texts["title"],
+            description=texts["description"],
+            is_private=is_private,
+        )
+
+    try:
+        await request.write(add_repository)
+    except Conflict as refusal:
+        raise FormErrors(slug=refusal.sentence) from None
+    except NotFound as refusal:
+        if not project:
+            raise
+        raise FormErrors(project=refusal.sentence) from None
+    return request.redirect(f"/accounts/{request.segment('name')}/repositories/{texts['slug']}?done=added")
+
+
+async def change(request: PageRequest) -> Response:
+    """Change the repository's slug, name, description and visibility."""
+    account, old, texts = request.path_parameter("name"), request.path_parameter("slug"), _texts(request)
+    is_private = request.is_checked("is_private")
+
+    def change_repository(work: UnitOfWork) -> None:
+        repositories.change(
+            work,
+            account,
+            old,
+            new_slug=texts["slug"],
+            name=texts["title"],
+            description=texts["description"],
+            is_private=is_private,
+        )
+
+    try:
+        await request.write(change_repository)
+    except Conflict as refusal:
+        raise FormErrors(slug=refusal.sentence) from None
+    return request.redirect(f"/accounts/{request.segment('name')}/repositories/{texts['slug']}?done=changed")
+
+
+async def ask_to_delete(request: PageRequest) -> Response:
+    """Show who loses the repository, and what else goes with it."""
+    account, slug = request.path_parameter("name"), request.path_parameter("slug")
+
+    def load(work: UnitOfWork) -> dict[str, Any]:
+        plan = repository_plans.deletion(work, account, slug)
+        return {"summary": account_overview.account_summary(work, account), "plan": plan}
+
+    context = await request.read(load)
+    return request.page(
+        "repositories/delete.html", effects=access_changes.effects_of(context["plan"].effects), **context
+    )
+
+
+async def delete(request: PageRequest) -> Response:
+    """Delete the repository."""
+    account, slug = request.path_parameter("name"), request.path_parameter("slug")
+    await request.write(lambda work: repositories.delete(work, account, slug))
+    return request.redirect(
+        f"/accounts/{request.segment('name')}/repositories?{urlencode({'done': f'deleted {slug}'})}"
+    )
+
+
+PAGES = (
+    Page("/accounts/{name}/repositories", show_all, add, is_private=True),
+    Page(f"{REPOSITORY}/settings", show, change, is_private=True),
+    Page(f"{REPOSITORY}/delete", ask_to_delete, delete, is_private=True),
+)
