@@ -70,16 +70,26 @@ def boxes(page: Page, selector: str) -> list[tuple[float, float, float, float]]:
     return [(round(x, 1), round(y, 1), round(width, 1), round(height, 1)) for x, y, width, height in found]
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-def test_the_tabs_of_an_account_stay_where_they_are_from_page_to_page(window: BrowserContext, width: int) -> None:
+def test_the_tabs_of_an_account_stay_where_they_are_from_page_to_page(window: BrowserContext) -> None:
     places = {}
     for tab in (*TABS, "/groups/designers"):
-        page = shown(window, f"/accounts/acme{tab}", width)
+        page = shown(window, f"/accounts/acme{tab}", 1280)
         places[tab] = boxes(page, "nav.account, nav.account a")
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
 
     assert {tab for tab, found in places.items() if found != places[""]} == set()
     assert len(places[""]) == len(TABS) + 2
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_the_tabs_of_an_account_are_one_line_in_a_narrow_window_with_the_current_one_in_sight(
+    window: BrowserContext, tab: str
+) -> None:
+    page = shown(window, f"/accounts/acme{tab}", 360)
+    tabs, [current] = boxes(page, "nav.account a:not(.name)"), boxes(page, "nav.account [aria-current=page]")
+
+    assert len({top for _, top, _, _ in tabs}) == 1
+    assert current[0] >= 0 and current[0] + current[2] <= 360
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
 def test_the_tabs_of_an_account_are_a_column_beside_the_page_on_a_wide_screen(window: BrowserContext) -> None:

@@ -8,8 +8,8 @@ from starlette.responses import Response
 
 from onebucket.actions import account_overview, repositories, repository_plans
 from onebucket.actions.unit_of_work import UnitOfWork
-from onebucket.domain import repositories as domain
 from onebucket.domain.refusals import Conflict, Invalid, NotFound
+from onebucket.domain.repositories import check_description, check_name, check_slug
 from onebucket.surfaces.web.account.repositories import REPOSITORY, show, show_all
 from onebucket.surfaces.web.core import access_changes
 from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
@@ -21,9 +21,9 @@ def _texts(request: PageRequest) -> Mapping[str, str]:
     errors: dict[str, str] = {}
     slug = request.line("slug")
     for field, check, text in (
-        ("slug", domain.check_slug, slug),
-        ("title", domain.check_name, request.line("title") or slug),
-        ("description", domain.check_description, request.line("description")),
+        ("slug", check_slug, slug),
+        ("title", check_name, request.line("title") or slug),
+        ("description", check_description, request.line("description")),
     ):
         try:
             texts[field] = check(text)

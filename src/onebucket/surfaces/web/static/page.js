@@ -14,6 +14,9 @@ if (here.searchParams.has("did")) {
   here.searchParams.delete("did");
   history.replaceState(history.state, "", here);
 }
+// The menu of an account is one line in a narrow window: the current page is in sight.
+const current = document.querySelector("nav.account [aria-current]");
+if (current) current.parentElement.scrollLeft = current.offsetLeft - current.parentElement.offsetLeft - 8;
 // "/" goes to the search from anywhere but a field.
 document.addEventListener("keydown", (event) => {
   const field = document.querySelector(`[data-shortcut="${CSS.escape(event.key)}"]`);
