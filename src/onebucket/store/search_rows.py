@@ -10,7 +10,9 @@ from onebucket.domain.groups import AccountPrivilege, Group
 from onebucket.store.account_rows import ACCOUNT
 from onebucket.store.account_summaries import accounts_with_access
 from onebucket.store.engine.filtered_select import FilteredSelect
-from onebucket.store.engine.row_mapper import joined, scalar
+from onebucket.store.engine.list_parameters import values_of
+from onebucket.store.engine.row_mapper import joined
+from onebucket.store.engine.statement import Statement
 from onebucket.store.engine.transaction import Transaction
 from onebucket.store.group_rows import GROUP
 from onebucket.store.tables import Id, accounts, groups, memberships, privileges, project_privileges
@@ -27,9 +29,14 @@ _administered = union(
     select(_person_id),
 )
 _own_groups = select(memberships.c.account_id, memberships.c.group_id).where(memberships.c.person_id == _person_id)
-_of_people = union(
+# Whether somebody has a part in one of them: a look into an index for each that is called so. As a list of everybody
+# who has, PostgreSQL would go through it once for each of them.
+_has_part = or_(
     *(
-        select(table.c.person_id).where(table.c.account_id.in_(_administered))
+        select(table.c.account_id)
+        .where(table.c.person_id == accounts.c.id, table.c.account_id.in_(_administered))
+        .correlate(accounts)
+        .exists()
         for table in (memberships, privileges, project_privileges)
     )
 )
@@ -55,30 +62,22 @@ def _groups(*condition: ColumnElement[bool]) -> FilteredSelect[tuple[Group, Acco
 
 _TEAMS = _accounts(accounts.c.is_team == true(), accounts.c.id.in_(accounts_with_access))
 _ALL_TEAMS = _accounts(accounts.c.is_team == true())
-# The first of the accounts that the person administers and in which somebody has a part.
+_PEOPLE = _accounts(accounts.c.is_team == false(), _has_part)
+# For each of some people, the first of the accounts that the person administers and in which they have a part. Asked
+# for those that were found: PostgreSQL would compute it for everybody before it sorts.
 _owner = accounts.alias("owner")
-_where = (
-    select(func.min(_owner.c.username))
-    .where(
-        _owner.c.id.in_(_administered),
-        or_(
-            *(
-                select(table.c.account_id)
-                .where(table.c.account_id == _owner.c.id, table.c.person_id == accounts.c.id)
-                .exists()
-                for table in (memberships, privileges, project_privileges)
-            )
-        ),
+_parts = union(
+    *(
+        select(table.c.person_id, table.c.account_id).where(
+            table.c.person_id.in_(values_of("people", Id)), table.c.account_id.in_(_administered)
+        )
+        for table in (memberships, privileges, project_privileges)
     )
-    .correlate(accounts)
-    .scalar_subquery()
-)
-_PERSON_AND_WHERE = joined(ACCOUNT, scalar(_where))
-_PEOPLE = FilteredSelect(
-    select(*_PERSON_AND_WHERE.columns).where(accounts.c.is_team == false(), accounts.c.id.in_(_of_people)),
-    _PERSON_AND_WHERE,
-    _NAMES,
-    unique=_shortest_first,
+).subquery("parts")
+_WHERE = Statement(
+    select(_parts.c.person_id, func.min(_owner.c.username))
+    .join_from(_parts, _owner, _owner.c.id == _parts.c.account_id)
+    .group_by(_parts.c.person_id)
 )
 _ALL_PEOPLE = _accounts(accounts.c.is_team == false())
 _GROUPS = _groups(
@@ -99,7 +98,11 @@ def people(tx: Transaction, person: Account, query: ListQuery) -> list[tuple[Acc
     """
     if person.site_admin:
         return [(each, None) for each in _ALL_PEOPLE.read(tx, query)[0]]
-    return _PEOPLE.read(tx, query, **_values(person))[0]
+    found = _PEOPLE.read(tx, query, **_values(person))[0]
+    if not found:
+        return []
+    where: dict[str, str] = dict(tx.rows(_WHERE, people=[each.id for each in found], **_values(person)))
+    return [(each, where.get(each.id)) for each in found]
 
 
 def found_groups(tx: Transaction, person: Account, query: ListQuery) -> list[tuple[Group, Account]]:
