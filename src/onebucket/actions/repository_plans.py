@@ -141,10 +141,13 @@ def deletion(work: UnitOfWork, account_name: str, slug: str) -> DeletionPlan:
     owner, repository = access.repository(work, account_name, slug, to=To.DELETE_REPOSITORY)
     people = account_summaries.people(work.tx, owner.id)
     now = access_inputs.load(work.tx, owner, [repository], people)
+    kind, levels = now.kinds(), dict[object, Level]()
+    for person in people:
+        if kind(person) not in levels:
+            ways = now.ways(person, repository)
+            levels[kind(person)] = ways[0].level if ways and ways[0].through is not Through.PUBLIC else Level.NONE
     effects = [
-        AccessChange(person, [repository], ways[0].level, Level.NONE)
-        for person in people
-        if (ways := now.ways(person, repository)) and ways[0].through is not Through.PUBLIC
+        AccessChange(person, [repository], level, Level.NONE) for person in people if (level := levels[kind(person)])
     ]
     invitations = invitation_rows.to_repository(work.tx, owner.id, repository.id)
     return DeletionPlan(owner, repository, effects, [Ending(each, None) for each in invitations])
