@@ -4,6 +4,8 @@ import pytest
 
 from browsing import Visitor
 from cast import Api
+from onebucket.actions import accounts, groups
+from onebucket.actions.unit_of_work import UnitOfWork
 
 
 @pytest.fixture
@@ -47,3 +49,17 @@ def test_everybody_finds_what_they_may_see(made: Api, who: str, text: str, links
 def test_markup_in_what_was_looked_for_is_shown_as_text(api: Api) -> None:
     with Visitor(api, "alice") as alice:
         assert "<script>alert" not in alice.ask("GET", "/search", params={"q": "<script>alert(1)</script>"}).text
+
+
+def test_who_is_in_an_account_is_found_behind_many_others_with_shorter_names(api: Api) -> None:
+    def crowd(work: UnitOfWork) -> None:
+        for number in range(60):
+            accounts.add_user(work, f"twin{number:02}", email=None)
+        accounts.add_user(work, "twin-of-acme", email=None)
+        groups.add_member(work, "acme", "designers", "twin-of-acme")
+
+    api.operate(crowd)
+    with Visitor(api, "alice") as alice:
+        page = alice.open("/search?q=twin")
+
+    assert [link for link in page.linked if "twin" in link] == ["/accounts/acme/people/twin-of-acme"]
