@@ -67,6 +67,20 @@ def for_new_repository(work: UnitOfWork, account_name: str, key: str | None) -> 
     return owner, _add(work, owner, projects.DEFAULT_KEY, projects.DEFAULT_NAME, "", is_private=True)
 
 
+def for_new_repositories(work: UnitOfWork, account_name: str, key: str | None) -> list[Project]:
+    """Return the projects into which the actor may put repositories: all, for administrators, or the one with `key`.
+
+    Raises NotFound, Forbidden.
+    """
+    owner = access.account(work, account_name, to=To.SEE_PROFILE)
+    if access.administers(work, owner):
+        return project_rows.of_account(work.tx, owner.id)
+    if key is not None:
+        return [access.project(work, owner.id, key, to=To.ADD_REPOSITORY)[1]]
+    access.account(work, owner.id, to=To.ADD_REPOSITORY)
+    return []
+
+
 def change(
     work: UnitOfWork,
     account_name: str,

@@ -199,7 +199,8 @@ GET    /accounts/acme/repositories/website      in      200  200    200   200
 GET    /accounts/acme/repositories/none         in      404  404    404   404
 GET    /accounts/acme/repositories/rocket/move  in      404  200    200   200
 POST   /accounts/acme/repositories/rocket/move  in      404  403    200   200
-POST   /accounts/acme/repositories              in      403  403    303   303
+GET    /accounts/acme/new-repository            in      403  403    200   200
+POST   /accounts/acme/new-repository            in      403  403    303   303
 GET    /accounts/acme/repositories/rocket/permissions   in 404 200 200   200
 POST   /accounts/acme/repositories/rocket/permissions   in 404 403 200   200
 GET    /accounts/acme/repositories/rocket/settings      in 404 200 200   200
@@ -369,7 +370,7 @@ TYPED = {
     "/accounts/{name}/ends": {"kind": "memberships", "place": "designers", "holder": "bob", "until": "2099-12-31"},
     "/accounts/{name}/privileges": {"cell:designers/rocket:write": "read"},
     "/accounts/{name}/privileges/set": {"cell:designers/rocket:write": "read", "revision": "0"},
-    "/accounts/{name}/repositories": {"slug": "shuttle"},
+    "/accounts/{name}/new-repository": {"slug": "shuttle"},
     "/accounts/{name}/repositories/{slug}/move": {"project": "OPS"},
     "/accounts/{name}/repositories/{slug}/permissions": {"kind": "group", "holder": "designers", "level": "read"},
     "/accounts/{name}/repositories/{slug}/settings": {"slug": "rocket_2"},

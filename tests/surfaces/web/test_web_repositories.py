@@ -6,12 +6,13 @@ import pytest
 
 from browsing import Page, Visitor, invite_to_repository
 from cast import Api
-from onebucket.actions import privileges
+from onebucket.actions import privileges, project_privileges
 from onebucket.domain.privileges import Level
+from onebucket.domain.projects import ProjectLevel
 
 pytestmark = pytest.mark.runs_on("SQLite", "PostgreSQL")
 
-LIST = "/accounts/acme/repositories"
+LIST, NEW = "/accounts/acme/repositories", "/accounts/acme/new-repository"
 ROCKET, WEBSITE = f"{LIST}/rocket", f"{LIST}/website"
 SET = f"{ROCKET}/permissions"
 
@@ -45,8 +46,8 @@ def events(api: Api) -> list[str]:
 
 def test_a_repository_is_added_changed_and_deleted(api: Api, alice: Visitor) -> None:
     made = alice.send(
-        alice.open(LIST),
-        LIST,
+        alice.open(NEW),
+        NEW,
         fields={"slug": "shuttle", "title": "The Shuttle", "description": "Flies", "project": "PROJ"},
     )
     found = api("alice", "GET", "/2.0/repositories/acme/shuttle").json()
@@ -80,7 +81,7 @@ def test_what_cant_be_a_repository_says_why_and_adds_nothing(
 ) -> None:
     before = len(api("alice", "GET", "/2.0/repositories/acme").json()["values"])
 
-    refused = alice.send(alice.open(LIST), LIST, fields=fields)
+    refused = alice.send(alice.open(NEW), NEW, fields=fields)
 
     assert refused.status == 400 and sentence in words(refused.text)
     assert len(api("alice", "GET", "/2.0/repositories/acme").json()["values"]) == before
@@ -194,3 +195,15 @@ def test_an_administrator_of_the_repository_gives_permissions_but_doesnt_change_
             dora.send(given, f"{WEBSITE}/permissions", fields={f"user:dora:{own}": "default"}), f"{WEBSITE}/permissions"
         )
         assert left.path == "/me"
+
+
+def test_whoever_may_create_repositories_in_a_project_adds_one_there_and_nowhere_else(api: Api) -> None:
+    level = ProjectLevel.CREATE_REPO
+    api.operate(lambda work: project_privileges.set_for_person(work, "acme", "PROJ", "gina", level))
+
+    with Visitor(api, "gina") as gina:
+        elsewhere = gina.open(NEW)
+        page = gina.open(f"{NEW}?project=PROJ")
+        added = gina.send(page, NEW, fields={"slug": "shuttle"})
+
+    assert (elsewhere.status, page.status, added.path) == (403, 200, f"{LIST}/shuttle")

@@ -11,7 +11,7 @@ from onebucket.actions.given_access import Gift
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import privileges
 from onebucket.domain.refusals import Conflict, Invalid, NotFound, PlanOutdated
-from onebucket.surfaces.web.account.repositories import REVISION
+from onebucket.surfaces.web.account.permission_form import REVISION
 from onebucket.surfaces.web.core import access_changes
 from onebucket.surfaces.web.core.form_fields import error_beside, parsed_end
 from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest

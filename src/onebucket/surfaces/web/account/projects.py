@@ -16,8 +16,9 @@ from onebucket.domain import projects as domain
 from onebucket.domain.ends import SOON
 from onebucket.domain.filters import Readers
 from onebucket.domain.projects import ProjectLevel
-from onebucket.domain.refusals import Conflict, Invalid
+from onebucket.domain.refusals import Conflict
 from onebucket.surfaces.web.core import table_query
+from onebucket.surfaces.web.core.form_fields import checked
 from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
 from onebucket.surfaces.web.core.table_query import BY_VISIBILITY, Table, TablePage
 
@@ -97,21 +98,12 @@ async def create(request: PageRequest) -> Response:
 
 
 def _texts(request: PageRequest) -> tuple[str, str, str]:
-    """Return the checked key, name and description of the form. Raises FormErrors for all that won't do."""
-    texts: dict[str, str] = {}
-    errors: dict[str, str] = {}
-    key = domain.normal_key(request.line("key"))
-    for field, check, text in (
-        ("key", domain.check_key, key),
-        ("name", domain.check_name, request.line("name")),
-        ("description", domain.check_description, request.line("description")),
-    ):
-        try:
-            texts[field] = check(text)
-        except Invalid as refusal:
-            errors[field] = refusal.sentence
-    if errors:
-        raise FormErrors(**errors)
+    """Return the checked key, name and description of the form. Raises FormErrors."""
+    texts = checked(
+        key=(domain.check_key, domain.normal_key(request.line("key"))),
+        name=(domain.check_name, request.line("name")),
+        description=(domain.check_description, request.line("description")),
+    )
     return texts["key"], texts["name"], texts["description"]
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from onebucket.actions import account_overview, project_overview, projects, repositories, repository_moves
+from onebucket.actions import account_overview, project_overview, repositories, repository_moves
 from onebucket.actions.ending_access import Ending
 from onebucket.actions.project_overview import RepositoryOverview
 from onebucket.actions.unit_of_work import UnitOfWork
@@ -23,12 +23,13 @@ from onebucket.domain.groups import Group
 from onebucket.domain.privileges import Level
 from onebucket.domain.projects import Project, ProjectLevel
 from onebucket.domain.refusals import Invalid, NotFound, PlanOutdated
+from onebucket.surfaces.web.account.permission_form import REVISION
 from onebucket.surfaces.web.core import access_changes, table_query
 from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
 from onebucket.surfaces.web.core.table_query import BY_VISIBILITY, Table
 
 # With more projects than this, the key of one is typed.
-_MOST_CHOICES = 50
+MOST_CHOICES = 50
 
 # The most of what ends that is listed; the account's page of ends has all.
 _MOST_ENDS = 25
@@ -46,8 +47,6 @@ _TABLE = Table(
     filter=BY_VISIBILITY,
     falling=frozenset({"changed"}),
 )
-
-REVISION = re.compile("[0-9]{1,17}")
 
 
 class RepositoryPermission(NamedTuple):
@@ -120,14 +119,14 @@ async def show_all(request: PageRequest) -> Response:
         return {
             "summary": account_overview.account_summary(work, name),
             "repositories": table_query.read(request, _TABLE, lambda query: repositories.listed(work, name, query)),
-            "projects": _choices(each.project for each in projects.listed(work, name)),
             "done": f"Repository {deleted[1]} deleted." if deleted and is_deleted else "",
         }
 
-    return request.page("repositories/list.html", most_choices=_MOST_CHOICES, **await request.read(load))
+    return request.page("repositories/list.html", **await request.read(load))
 
 
-def _choices(some: Iterable[Project]) -> list[tuple[str, str]]:
+def project_choices(some: Iterable[Project]) -> list[tuple[str, str]]:
+    """Return the choices of a field for a project: its key, and the text to show."""
     return [(each.key, f"{each.name} ({each.key})") for each in some]
 
 
@@ -152,8 +151,8 @@ async def show(request: PageRequest) -> Response:
         overview=overview,
         repository=overview.details.repository,
         project=overview.details.project,
-        projects=_choices(overview.others),
-        most_choices=_MOST_CHOICES,
+        projects=project_choices(overview.others),
+        most_choices=MOST_CHOICES,
         group_names=[group.slug for group in groups[:_MOST_NAMES]],
         not_set=NOT_SET,
         chosen={(kind, name): after for kind, name, _, after in chosen_levels(request)},
@@ -232,6 +231,7 @@ async def _preview(request: PageRequest, message: str = "", status: int = 200) -
 
 REPOSITORY = "/accounts/{name}/repositories/{slug}"
 PAGES = (
+    Page("/accounts/{name}/repositories", show_all, is_private=True),
     Page(REPOSITORY, show, is_private=True),
     Page(f"{REPOSITORY}/move", show, move, is_private=True, is_costly=True),
 )

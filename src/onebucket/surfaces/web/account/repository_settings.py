@@ -6,32 +6,37 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from onebucket.actions import account_overview, repositories, repository_plans
+from onebucket.actions import account_overview, projects, repositories, repository_plans
 from onebucket.actions.unit_of_work import UnitOfWork
-from onebucket.domain.refusals import Conflict, Invalid, NotFound
+from onebucket.domain.refusals import Conflict, NotFound
 from onebucket.domain.repositories import check_description, check_name, check_slug
-from onebucket.surfaces.web.account.repositories import REPOSITORY, show, show_all
+from onebucket.surfaces.web.account.repositories import MOST_CHOICES, REPOSITORY, project_choices, show
 from onebucket.surfaces.web.core import access_changes
+from onebucket.surfaces.web.core.form_fields import checked
 from onebucket.surfaces.web.core.page_request import FormErrors, Page, PageRequest
 
 
 def _texts(request: PageRequest) -> Mapping[str, str]:
-    """Return the checked slug, name and description of the form. Raises FormErrors for all that won't do."""
-    texts: dict[str, str] = {}
-    errors: dict[str, str] = {}
+    """Return the checked slug, name and description of the form. Raises FormErrors."""
     slug = request.line("slug")
-    for field, check, text in (
-        ("slug", check_slug, slug),
-        ("title", check_name, request.line("title") or slug),
-        ("description", check_description, request.line("description")),
-    ):
-        try:
-            texts[field] = check(text)
-        except Invalid as refusal:
-            errors[field] = refusal.sentence
-    if errors:
-        raise FormErrors(**errors)
-    return texts
+    return checked(
+        slug=(check_slug, slug),
+        title=(check_name, request.line("title") or slug),
+        description=(check_description, request.line("description")),
+    )
+
+
+async def show_new(request: PageRequest) -> Response:
+    """Show the form of a new repository, with the projects that it may be put into."""
+    account, project = request.path_parameter("name"), request.line("project") or request.query("project")
+
+    def load(work: UnitOfWork) -> dict[str, Any]:
+        return {
+            "summary": account_overview.summary_for_visitors(work, account),
+            "projects": project_choices(projects.for_new_repositories(work, account, project or None)),
+        }
+
+    return request.page("repositories/new.html", most_choices=MOST_CHOICES, project=project, **await request.read(load))
 
 
 async def add(request: PageRequest) -> Response:
@@ -108,7 +113,7 @@ async def delete(request: PageRequest) -> Response:
 
 
 PAGES = (
-    Page("/accounts/{name}/repositories", show_all, add, is_private=True),
+    Page("/accounts/{name}/new-repository", show_new, add, is_private=True),
     Page(f"{REPOSITORY}/settings", show, change, is_private=True),
     Page(f"{REPOSITORY}/delete", ask_to_delete, delete, is_private=True),
 )

@@ -10,7 +10,7 @@ from onebucket.actions import account_overview, ways_to_end
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.actions.ways_to_end import Giver, Way
 from onebucket.domain.refusals import Conflict, Invalid, LastAdministrator, PlanOutdated
-from onebucket.surfaces.web.account.repositories import REVISION
+from onebucket.surfaces.web.account.permission_form import REVISION
 from onebucket.surfaces.web.core import access_changes
 from onebucket.surfaces.web.core.page_request import Page, PageRequest
 from onebucket.surfaces.web.core.page_responses import sentence

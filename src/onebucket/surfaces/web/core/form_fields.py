@@ -1,5 +1,7 @@
 """Fields of forms: when access ends, and beside which of them an error is shown."""
 
+from collections.abc import Callable
+
 from onebucket.domain import ends
 from onebucket.domain.ends import EndWish
 from onebucket.domain.refusals import Invalid, Refusal
@@ -20,3 +22,17 @@ def error_beside(refusal: Refusal, otherwise: str = "", **names: str) -> FormErr
     A refusal of another parameter, or of none, goes beside the field `otherwise`; by default it is the whole form's.
     """
     return FormErrors(**{names.get(refusal.field, otherwise): refusal.sentence})
+
+
+def checked(**fields: tuple[Callable[[str], str], str]) -> dict[str, str]:
+    """Return the text of each field as its check returns it. Raises FormErrors for all that won't do."""
+    texts: dict[str, str] = {}
+    errors: dict[str, str] = {}
+    for field, (check, text) in fields.items():
+        try:
+            texts[field] = check(text)
+        except Invalid as refusal:
+            errors[field] = refusal.sentence
+    if errors:
+        raise FormErrors(**errors)
+    return texts
