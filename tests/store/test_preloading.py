@@ -93,4 +93,5 @@ def test_every_cached_statement_can_be_combined() -> None:
     assert cached
     for name, statement in cached.items():
         assert statement.mapper is not None, name
-        assert "LIMIT" not in statement.text({}, "sqlite"), name
+        # One inside parentheses is a subquery's.
+        assert "LIMIT" not in statement.text({}, "sqlite").rpartition(")")[2], name

@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from onebucket.actions import access, directory_accounts
+from onebucket.actions import access, directory_accounts, pending_invitations
 from onebucket.actions.directory_accounts import PersonWish
 from onebucket.actions.unit_of_work import UnitOfWork
 from onebucket.domain import directories
@@ -118,10 +118,11 @@ def remove(work: UnitOfWork, directory_id: str, person_id: str) -> None:
     directories.check_may_disable(known.account)
 
     link = directory_accounts.disable(work, known.link, known.account)
-    for id, _ in known.groups:
-        found = directory_group_rows.find(work.tx, directory, id)
-        if found is not None and group_rows.remove_member(work.tx, found[1], person_id):
-            work.record(Event.MEMBER_REMOVED, team, found[1].slug, before=member_facts(known.account))
+    with pending_invitations.settling(work, team, person=known.account):
+        for id, _ in known.groups:
+            found = directory_group_rows.find(work.tx, directory, id)
+            if found is not None and group_rows.remove_member(work.tx, found[1], person_id):
+                work.record(Event.MEMBER_REMOVED, team, found[1].slug, before=member_facts(known.account))
     directory_people_rows.remove(work.tx, link)
     if link.is_held:
         directory_leaver_rows.add(work.tx, link, work.next_timestamp())
