@@ -193,9 +193,9 @@ def basic(who: str) -> Mapping[str, str]:
     return {"Authorization": cast.basic(who, cast.token(who))}
 
 
-def wait_until(so: Callable[[], object], seconds: float = 30) -> None:
-    """Wait until a condition is true; fail after so many seconds."""
-    deadline = time.monotonic() + seconds
+def wait_until(so: Callable[[], object]) -> None:
+    """Wait until a condition is true; fail after 30 seconds."""
+    deadline = time.monotonic() + 30
     while not so():
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -177,6 +177,9 @@ class PageRouter:
                 # If who asks couldn't even be read, nobody has signed in.
                 page_request.is_recognized = True
                 response = await _error_response(page, page_request, error)
+            finally:
+                # They refer to each other, and with them the connection would stay open until garbage is collected.
+                page_request.admit = lambda work: None
             name = page_request.person.username if page_request.person else None
             self._backend.record_request(page_request.browser, request.method, page.path, response.status_code, name)
             return page_request.finish(response, is_private=page.is_private or bool(page.link))
